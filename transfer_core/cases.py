@@ -1,0 +1,151 @@
+"""The four cases: size and similarity to a case, a case to a strategy. Pure functions."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from transfer_core.errors import SettingsError
+
+Size = Literal["small", "large"]
+Similarity = Literal["similar", "different"]
+Initialise = Literal["pretrained", "random"]
+
+SMALL_MARK = 2_000  # images; what courses call small
+LARGE_MARK = 1_000_000  # images; what courses call large
+
+
+class TransferCase(IntEnum):
+    """Which of the four situations a data set is in."""
+
+    SMALL_SIMILAR = 1
+    SMALL_DIFFERENT = 2
+    LARGE_SIMILAR = 3
+    LARGE_DIFFERENT = 4
+
+    @property
+    def size(self) -> Size:
+        """The row of the decision diagram."""
+        return "small" if self <= 2 else "large"
+
+    @property
+    def similarity(self) -> Similarity:
+        """The column of the decision diagram."""
+        return "similar" if self % 2 else "different"
+
+    @property
+    def title(self) -> str:
+        """For people: "Case 1: small, similar"."""
+        return f"Case {self.value}: {self.size}, {self.similarity}"
+
+
+@dataclass(frozen=True, slots=True)
+class SizeJudgement:
+    """The answer to "is the data set small or large?" and what it rests on."""
+
+    images: int  # usable images in all splits
+    images_per_class: float  # harmonic mean over the classes, so that a starved class counts
+    line: int  # images; below it a data set is small
+    answer: Size
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserSettings:
+    """All that steers the optimiser; every field is shown before training."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=10)]  # peak of the one-cycle schedule
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    batch_size: Annotated[int, Field(ge=2, le=4096)]  # images
+    epochs: Annotated[int, Field(ge=1, le=1000)]  # at most; early stopping may end sooner
+    patience: Annotated[int, Field(ge=1, le=1000)]  # epochs without a lower validation loss
+    augment: bool  # random crops, flips and colour changes of the training images
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """What is done to the source network, complete enough to repeat it."""
+
+    case: TransferCase
+    keep_through: str  # name of the last stage that is kept; the new layer follows it
+    frozen: tuple[str, ...]  # names of the stages whose weights must not change
+    initialise: Initialise  # initial weights of the kept stages
+    optimiser: OptimiserSettings
+    class_weights: bool = field(default=True)  # weigh rare classes up when classes are unbalanced
+
+
+def judge_size(class_counts: tuple[int, ...], line: int) -> SizeJudgement:
+    """Answer the size question.
+
+    Args:
+        class_counts: Images of each class, each at least 1.
+        line: Dividing line in images; a data set with fewer is small.
+    """
+    if line < 1:
+        raise SettingsError(
+            "The dividing line between small and large must be at least one image.",
+            found=str(line),
+            remedy="Move the line to a positive number of images.",
+        )
+    images = sum(class_counts)
+    per_class = len(class_counts) / sum(1 / count for count in class_counts)
+    return SizeJudgement(images, per_class, line, "small" if images < line else "large")
+
+
+def choose_case(size: Size, similarity: Similarity) -> TransferCase:
+    """The cell of the decision diagram that the two answers point at."""
+    return next(c for c in TransferCase if (c.size, c.similarity) == (size, similarity))
+
+
+NEW_LAYER = OptimiserSettings(
+    learning_rate=3e-3, weight_decay=1e-2, batch_size=64, epochs=100, patience=15, augment=False
+)
+FINE_TUNE = OptimiserSettings(
+    learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
+)
+FROM_RANDOM = OptimiserSettings(
+    learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
+)
+
+
+def plan(
+    case: TransferCase, stages: tuple[str, ...], *, cut: str | None = None,
+    initialise: Initialise | None = None,
+) -> Strategy:
+    """The strategy of a case on a network with these stages.
+
+    Args:
+        case: One of the four cases.
+        stages: Names of the network's stages, input to output; the last is the
+            layer that is replaced.
+        cut: Case 2 only: the last stage to keep; None keeps the first third.
+        initialise: Case 4 only: "random" or "pretrained"; None means random.
+
+    Raises:
+        SettingsError: If the cut is not a stage that can be kept, or an option
+            does not belong to the case.
+    """
+    kept = stages[:-1]
+    if cut is not None and (case != TransferCase.SMALL_DIFFERENT or cut not in kept):
+        raise SettingsError(
+            "Only case 2 cuts at a chosen stage, and it must keep a stage before the last.",
+            found=f"case {case.value}, cut after {cut}",
+            remedy=f"Choose case 2 and one of {', '.join(kept)}.",
+        )
+    if initialise == "random" and case != TransferCase.LARGE_DIFFERENT:
+        raise SettingsError(
+            "Only case 4 may start from random weights.",
+            found=f"case {case.value} with random weights",
+            remedy="Choose case 4, or start from the pre-trained weights.",
+        )
+    match case:
+        case TransferCase.SMALL_SIMILAR:
+            return Strategy(case, kept[-1], kept, "pretrained", NEW_LAYER)
+        case TransferCase.SMALL_DIFFERENT:
+            cut = cut or kept[len(stages) // 3 - 1]
+            return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
+        case TransferCase.LARGE_SIMILAR:
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE)
+        case TransferCase.LARGE_DIFFERENT:
+            start = initialise or "random"
+            return Strategy(case, kept[-1], (), start, FROM_RANDOM if start == "random" else FINE_TUNE)

@@ -1,0 +1,39 @@
+"""Errors that a person can mend. What only a programmer can mend stays ValueError."""
+
+
+class TransferError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Args:
+        problem: What is wrong, one sentence.
+        found: The values that show it; may hold several lines, such as a folder tree.
+        remedy: What the person can do next, one sentence.
+    """
+
+    def __init__(self, problem: str, *, found: str, remedy: str) -> None:
+        super().__init__(f"{problem} Found: {found}. {remedy}")
+        self.problem, self.found, self.remedy = problem, found, remedy
+
+
+class ArchiveError(TransferError):
+    """The archive cannot be read safely as a whole."""
+
+
+class DataSetError(TransferError):
+    """The images do not make a data set that can be trained on."""
+
+
+class ImageError(TransferError):
+    """One image cannot be read; the rest of the data set goes on without it."""
+
+
+class NetworkError(TransferError):
+    """A source network or its weights cannot be had."""
+
+
+class SettingsError(TransferError):
+    """A setting lies outside what it may be."""
+
+
+class RunError(TransferError):
+    """A run cannot be found, started or continued."""

@@ -1,0 +1,58 @@
+"""The demonstration network: three convolutional and three fully connected layers.
+
+Small enough to draw on one screen and to train on a laptop's processor, and built
+in the order that the lesson tells: the first layer sees edges, the second shapes,
+the third higher-level features; the fully connected layers turn those into classes.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+INPUT_SIZE = 64  # pixels, side of the square input
+STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
+
+
+def build(classes: int) -> nn.Sequential:
+    """Build the network with random weights.
+
+    Args:
+        classes: Number of outputs C of the last layer.
+
+    Returns:
+        A `Sequential` of the six stages in `STAGES`, taking normalised images
+        of shape (B, 3, 64, 64) to logits of shape (B, C).
+    """
+    return nn.Sequential(
+        OrderedDict(
+            conv1=_convolutional(3, 64, kernel=7, stride=2, pool=nn.MaxPool2d(2)),
+            conv2=_convolutional(64, 192, kernel=3, stride=1, pool=nn.MaxPool2d(2)),
+            # Adaptive, so that pre-training may begin on smaller, cheaper images.
+            conv3=_convolutional(192, 320, kernel=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)),
+            fc1=_fully_connected(320 * 4 * 4, 512, flatten=True),
+            fc2=_fully_connected(512, 512),
+            fc3=nn.Linear(512, classes),
+        )
+    )
+
+
+def _convolutional(inputs: int, outputs: int, *, kernel: int, stride: int, pool: nn.Module):
+    return nn.Sequential(
+        OrderedDict(
+            conv=nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+            norm=nn.BatchNorm2d(outputs),
+            relu=nn.ReLU(),
+            pool=pool,
+        )
+    )
+
+
+def _fully_connected(inputs: int, outputs: int, *, flatten: bool = False):
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten()) if flatten else OrderedDict()
+    layers.update(
+        linear=nn.Linear(inputs, outputs, bias=False),
+        norm=nn.BatchNorm1d(outputs),
+        relu=nn.ReLU(),
+        dropout=nn.Dropout(0.3),
+    )
+    return nn.Sequential(layers)

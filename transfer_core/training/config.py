@@ -1,0 +1,21 @@
+"""`RunConfig`: all that is needed to repeat a run."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from transfer_core.cases import Strategy
+
+Device = Literal["cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """A run's specification: plain values only, so it can be stored, sent and compared."""
+
+    data_id: str  # of a data set in the store; the split is part of it
+    network: str  # name in the catalog
+    strategy: Strategy
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    versions: dict[str, str]  # of transfer_core, torch and the network's weights

@@ -1,0 +1,80 @@
+"""What a training loop reports: small frozen values, JSON only, oldest first."""
+
+from dataclasses import dataclass
+
+from transfer_core.training.config import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Work before the first step: decoding images or embedding them once."""
+
+    what: str  # for people, such as "Embedding 600 images once"
+    done: int  # images
+    total: int  # images
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first step is about to be taken."""
+
+    epochs: int  # at most
+    steps_per_epoch: int
+    train_images: int
+    validation_images: int
+    trainable_weights: int
+    frozen_weights: int
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Some optimiser steps were taken; sent a few times a second at most."""
+
+    step: int  # optimiser steps since the start, counted from 1
+    epoch: float  # epochs since the start, with a fraction
+    loss: float  # training loss, nats per image, mean since the last report
+    accuracy: float  # training accuracy in [0, 1], mean since the last report
+    learning_rate: float
+    images_per_second: float
+    seconds_left: float  # estimate until the last epoch, from a running median
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """The proof that frozen means frozen, for one stage."""
+
+    stage: str
+    frozen: bool
+    relative_change: float  # ||w - w0|| / ||w0|| over all weights of the stage; 0 is bit-identical
+    statistics_moved: bool  # whether a normalisation layer's running statistics changed
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """An epoch was trained and validated."""
+
+    epoch: int  # counted from 1
+    step: int
+    train_loss: float  # nats per image, as the steps saw it (dropout and augmentation on)
+    train_accuracy: float  # fraction in [0, 1]
+    validation_loss: float
+    validation_accuracy: float
+    best: bool  # whether the validation loss is the lowest so far
+    seconds: float
+    changes: tuple[LayerChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The loop is done; the best weights are restored."""
+
+    reason: str  # "all epochs", "early stopping" or "stopped"
+    epochs: int  # epochs trained
+    best_epoch: int
+    seconds: float  # of training, without preparing
+    images_per_second: float  # mean over training
+    changes: tuple[LayerChange, ...]
+
+
+Event = Preparing | Started | Stepped | EpochEnded | Ended
