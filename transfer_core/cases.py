@@ -109,7 +109,10 @@ FROM_RANDOM = OptimiserSettings(
 
 
 def plan(
-    case: TransferCase, stages: tuple[str, ...], *, cut: str | None = None,
+    case: TransferCase,
+    stages: tuple[str, ...],
+    *,
+    cut: str | None = None,
     initialise: Initialise | None = None,
 ) -> Strategy:
     """The strategy of a case on a network with these stages.
@@ -148,4 +151,6 @@ def plan(
             return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE)
         case TransferCase.LARGE_DIFFERENT:
             start = initialise or "random"
-            return Strategy(case, kept[-1], (), start, FROM_RANDOM if start == "random" else FINE_TUNE)
+            return Strategy(
+                case, kept[-1], (), start, FROM_RANDOM if start == "random" else FINE_TUNE
+            )

@@ -48,7 +48,9 @@ def _convolutional(inputs: int, outputs: int, *, kernel: int, stride: int, pool:
 
 
 def _fully_connected(inputs: int, outputs: int, *, flatten: bool = False):
-    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten()) if flatten else OrderedDict()
+    layers: OrderedDict[str, nn.Module] = (
+        OrderedDict(flatten=nn.Flatten()) if flatten else OrderedDict()
+    )
     layers.update(
         linear=nn.Linear(inputs, outputs, bias=False),
         norm=nn.BatchNorm1d(outputs),

@@ -1,0 +1,139 @@
+"""Do the images look alike to the network? The shift of its normalisation statistics."""
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch import nn
+
+from transfer_core.embedding import BATCH, normalise
+from transfer_core.networks.catalog import SourceNetwork
+
+EPSILON = 1e-5  # added to variances, as normalisation layers do
+BLUR = 2.0  # pixels, standard deviation of the blurred photos on the ladder
+
+
+@torch.inference_mode()
+def statistics_distance(
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
+) -> dict[str, float]:
+    """How far images shift each stage's normalisation statistics from the stored ones.
+
+    Per channel, the Kullback-Leibler divergence in nats between a normal
+    distribution with the images' mean and variance and one with the running
+    mean and variance of the source data; the mean over channels and layers.
+    0 means alike; new photos of unseen classes give a few hundredths.
+
+    Args:
+        network: Its children are named stages; run in eval mode, never changed.
+        pixels: uint8, shape (N, H, W, 3).
+        source: Describes the normalisation.
+
+    Returns:
+        For each stage that normalises, its distance, at least 0.
+
+    Source:
+        The divergence of two normal distributions, as used to compare batch
+        normalisation statistics in Li et al. 2017, "Revisiting batch
+        normalization for practical domain adaptation".
+    """
+    layers = {
+        (stage_name, name): layer
+        for stage_name, stage in network.eval().named_children()
+        for name, layer in stage.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    }
+    moments = {key: _Moments(layer) for key, layer in layers.items()}
+    hooks = [layer.register_forward_pre_hook(moments[key]) for key, layer in layers.items()]
+    try:
+        for start in range(0, len(pixels), BATCH):
+            network(normalise(pixels[start : start + BATCH], source))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    stages: dict[str, list[float]] = {}
+    for (stage_name, _), moment in moments.items():
+        stages.setdefault(stage_name, []).append(moment.divergence())
+    return {name: float(np.mean(values)) for name, values in stages.items()}
+
+
+class _Moments:
+    """Forward pre-hook that sums a normalisation layer's inputs and their squares."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._layer = layer
+        self._count, self._sum, self._squares = 0, 0.0, 0.0
+
+    def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        (values,) = inputs
+        over = (0, *range(2, values.ndim))  # all but the channels
+        self._count += values.numel() // values.shape[1]
+        self._sum = self._sum + values.double().sum(over)
+        self._squares = self._squares + values.double().square().sum(over)
+
+    def divergence(self) -> float:
+        mean = self._sum / self._count
+        variance = (self._squares / self._count - mean**2).clamp(min=0) + EPSILON
+        source_mean = self._layer.running_mean.double()
+        source_variance = self._layer.running_var.double() + EPSILON
+        ratio = (variance + (mean - source_mean) ** 2) / source_variance
+        return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
+
+
+def depth_distance(distances: dict[str, float], stages: tuple[str, ...]) -> float:
+    """The distance at the end of the convolutional part, where higher-level features are.
+
+    Args:
+        distances: From `statistics_distance`.
+        stages: Names of the convolutional stages, input to output.
+    """
+    return next(distances[name] for name in reversed(stages) if name in distances)
+
+
+def distance_ladder(
+    network: nn.Sequential, photos: np.ndarray, source: SourceNetwork
+) -> list[dict[str, str | float]]:
+    """Distances of known image sets, which give the numbers a meaning.
+
+    Args:
+        network: The source network with its pre-trained weights.
+        photos: Source photos that it was not trained on, uint8 (N, H, W, 3).
+        source: Describes its stages and normalisation.
+
+    Returns:
+        Rungs {"name", "distance"}, nearest first.
+    """
+    stages = tuple(stage.name for stage in source.stages if stage.kind == "convolutional")
+    rungs = [
+        {
+            "name": name,
+            "distance": round(
+                depth_distance(statistics_distance(network, changed, source), stages), 4
+            ),
+        }
+        for name, changed in _variants(photos).items()
+    ]
+    return sorted(rungs, key=lambda rung: rung["distance"])
+
+
+def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
+    grey = photos.mean(axis=3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
+    noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
+    return {
+        "source photos, not trained on": photos,
+        "the same photos in grey": grey,
+        "blurred": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
+        "in false colours (inverted)": 255 - photos,
+        "outlines only": _filtered(photos, ImageFilter.FIND_EDGES),
+        "pure noise": noise,
+    }
+
+
+def _filtered(photos: np.ndarray, kernel: ImageFilter.Filter) -> np.ndarray:
+    return np.stack([np.asarray(Image.fromarray(photo).filter(kernel)) for photo in photos])
+
+
+def log_distance(distance: float) -> float:
+    """Natural logarithm of a distance, finite at 0."""
+    return math.log(max(distance, 1e-4))

@@ -1,0 +1,97 @@
+"""Do a stage's features tell these classes apart? A linear probe, cross-validated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+FOLDS = 5
+LARGEST_DIMENSIONS = 64  # of the descriptors that probes see, equal for all stages
+RIDGE = 0.01  # regularisation, relative to the features' mean variance
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Predictions for images that the probe was not fitted on."""
+
+    right: np.ndarray  # bool, shape (N,)
+    labels: np.ndarray  # int64, shape (N,)
+
+    def balanced_accuracy(self, weights: np.ndarray | None = None) -> float:
+        """Mean over the classes of the share of images that are right, in [0, 1].
+
+        Args:
+            weights: How often each image counts, shape (N,); once each if None.
+        """
+        weights = np.ones(len(self.labels)) if weights is None else weights
+        images = np.bincount(self.labels, weights)
+        right = np.bincount(self.labels, weights * self.right)
+        return float((right[images > 0] / images[images > 0]).mean())
+
+
+def probe(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> Probe:
+    """Fit a linear classifier on all folds but one and predict that one, for each fold.
+
+    Ridge regression on the classes' indicators, each class weighing the same,
+    on at most 64 principal components, so that stages of any width are
+    compared by equal descriptors.
+
+    Args:
+        features: Embeddings at one stage, float32 (N, D).
+        labels: Class indices, int64 (N,).
+        folds: Fold of each image, int64 (N,).
+
+    Source:
+        Linear probes: Alain and Bengio 2016, "Understanding intermediate layers
+        using linear classifier probes".
+    """
+    reduced = _reduced(features)
+    right = np.zeros(len(labels), dtype=bool)
+    for fold in np.unique(folds):
+        held = folds == fold
+        weights = _ridge(reduced[~held], labels[~held], labels.max() + 1)
+        right[held] = (_with_bias(reduced[held]) @ weights).argmax(1) == labels[held]
+    return Probe(right, labels)
+
+
+def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarray:
+    """Stratified folds that never part the images of one group.
+
+    Args:
+        labels: Class indices, int64 (N,).
+        groups: Of each image; copies of one image share theirs.
+        seed: Draws the folds.
+
+    Returns:
+        Fold of each image in [0, 5), int64 (N,).
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    fold_of: dict[str, int] = {}
+    next_fold = np.random.default_rng(seed).integers(0, FOLDS, labels.max() + 1)
+    for index in order:
+        if groups[index] not in fold_of:
+            fold_of[groups[index]] = next_fold[labels[index]] % FOLDS
+            next_fold[labels[index]] += 1
+    return np.array([fold_of[group] for group in groups])
+
+
+def _reduced(features: np.ndarray) -> np.ndarray:
+    """Standardised features on their leading principal components; uses no label."""
+    deviation = features.std(0)
+    standard = (features - features.mean(0)) / np.where(deviation > 1e-6, deviation, 1)
+    dimensions = max(2, min(LARGEST_DIMENSIONS, len(features) // 4, features.shape[1]))
+    return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(standard)
+
+
+def _ridge(features: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    inputs = _with_bias(features)
+    counts = np.bincount(labels, minlength=classes)
+    importance = (len(labels) / (np.maximum(counts, 1) * (counts > 0).sum()))[labels]
+    weighted = inputs * importance[:, None]
+    penalty = RIDGE * len(labels) * features.var(0).mean() * np.eye(inputs.shape[1])
+    penalty[-1, -1] = 1e-9  # the bias is not shrunk
+    return np.linalg.solve(weighted.T @ inputs + penalty, weighted.T @ np.eye(classes)[labels])
+
+
+def _with_bias(features: np.ndarray) -> np.ndarray:
+    return np.hstack([features, np.ones((len(features), 1), features.dtype)])
