@@ -37,7 +37,7 @@ class Tested:
     majority_accuracy: float  # on the test images, of always guessing that class
     macro_f1: float  # mean of the classes' F1 scores
     loss: float  # nats per image
-    validation_accuracy: float  # of the same weights
+    validation_accuracy: float | None  # of the same weights; None if no epoch ended
     confusion: tuple[tuple[int, ...], ...]  # images; rows actual, columns predicted
     per_class: tuple[ClassScore, ...]
     sentence: str  # the result in words
@@ -66,7 +66,7 @@ def score(
     labels: np.ndarray,
     classes: tuple[str, ...],
     train_counts: tuple[int, ...],
-    validation_accuracy: float,
+    validation_accuracy: float | None,
 ) -> Tested:
     """Judge predictions on the test images.
 

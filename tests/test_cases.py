@@ -1,0 +1,69 @@
+"""The four cases are pure functions of two answers."""
+
+import pytest
+
+from transfer_core.cases import TransferCase, choose_case, judge_size, plan
+from transfer_core.errors import SettingsError
+
+STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
+
+
+@pytest.mark.parametrize(
+    ("size", "similarity", "case"),
+    [
+        ("small", "similar", 1),
+        ("small", "different", 2),
+        ("large", "similar", 3),
+        ("large", "different", 4),
+    ],
+)
+def test_two_answers_point_at_one_case(size, similarity, case):
+    assert choose_case(size, similarity) == case
+
+
+def test_size_is_small_below_the_line_and_large_on_it():
+    assert judge_size((40, 59), line=100).answer == "small"
+    assert judge_size((40, 60), line=100).answer == "large"
+
+
+def test_a_starved_class_pulls_the_images_per_class_down():
+    assert judge_size((1000, 10), line=100).images_per_class == pytest.approx(2 / (0.001 + 0.1))
+
+
+def test_a_line_of_no_images_is_refused():
+    with pytest.raises(SettingsError, match="at least one image"):
+        judge_size((5, 5), line=0)
+
+
+def test_case_1_freezes_all_stages_but_the_last():
+    strategy = plan(TransferCase.SMALL_SIMILAR, STAGES)
+    assert strategy.keep_through == "fc2"
+    assert strategy.frozen == STAGES[:-1]
+
+
+def test_case_2_keeps_and_freezes_only_layers_near_the_beginning():
+    assert plan(TransferCase.SMALL_DIFFERENT, STAGES).frozen == ("conv1", "conv2")
+    assert plan(TransferCase.SMALL_DIFFERENT, STAGES, cut="conv1").frozen == ("conv1",)
+
+
+def test_case_3_starts_pretrained_and_freezes_nothing():
+    strategy = plan(TransferCase.LARGE_SIMILAR, STAGES)
+    assert (strategy.frozen, strategy.initialise) == ((), "pretrained")
+
+
+def test_case_4_offers_random_and_pretrained_weights():
+    assert plan(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
+    other = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
+    assert other.initialise == "pretrained"
+    assert other.optimiser == plan(TransferCase.LARGE_SIMILAR, STAGES).optimiser
+
+
+@pytest.mark.parametrize("cut", ["fc3", "conv9"])
+def test_a_cut_that_keeps_no_stage_before_the_last_is_refused(cut):
+    with pytest.raises(SettingsError, match=cut):
+        plan(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut)
+
+
+def test_only_case_4_may_start_from_random_weights():
+    with pytest.raises(SettingsError, match="Only case 4"):
+        plan(TransferCase.LARGE_SIMILAR, STAGES, initialise="random")

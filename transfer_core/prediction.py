@@ -1,0 +1,87 @@
+"""Use a trained network: restore it from its run, and classify images."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from transfer_core import images, networks
+from transfer_core.errors import ImageError, RunError
+from transfer_core.evaluation import logits
+from transfer_core.networks import SourceNetwork
+from transfer_core.runs.performing import WEIGHTS
+from transfer_core.runs.store import RunRecord, RunStore
+from transfer_core.surgery import operate
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that a run has trained."""
+
+    network: nn.Sequential  # normalised images (B, 3, H, W) to logits (B, C), eval mode
+    source: SourceNetwork
+    classes: tuple[str, ...]
+    record: RunRecord
+
+    @property
+    def transform(self) -> images.Transform:
+        """How an image becomes the network's input."""
+        return images.Transform(self.source.input_size)
+
+
+def restore(home: Path, run_id: str) -> TrainedNetwork:
+    """The network of a run.
+
+    Raises:
+        RunError: If there is no such run, or it has not come to a result.
+    """
+    store = RunStore(home)
+    record = store.get(run_id)
+    weights = store.directory(run_id).path / WEIGHTS
+    if record.result is None or not weights.is_file():
+        raise RunError(
+            "This run has no trained network.",
+            found=f"run {run_id} is {record.state}",
+            remedy="Choose a run that has finished, or train one.",
+        )
+    config, source = record.config, networks.get(record.config.network)
+    classes = tuple(score["name"] for score in record.result["per_class"])
+    network = operate(source, config.strategy, len(classes), config.seed)
+    network.load_state_dict(load_file(weights))
+    return TrainedNetwork(network.eval(), source, classes, record)
+
+
+def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
+    """Class probabilities of images, float32 (N, C), from pixels uint8 (N, H, W, 3)."""
+    return torch.softmax(logits(trained.network, pixels, trained.source), dim=1).numpy()
+
+
+def predict_files(
+    home: Path, run_id: str, paths: Iterable[Path]
+) -> Iterator[tuple[Path, dict[str, float]]]:
+    """The classes' probabilities for image files, one after another.
+
+    Raises:
+        RunError: If the run has no trained network.
+        ImageError: If a file cannot be read as an image; it names the file.
+    """
+    trained = restore(home, run_id)
+    for path in paths:
+        try:
+            image = images.decode(path.read_bytes())
+        except OSError as error:
+            raise ImageError(
+                "The file cannot be read.",
+                found=f"{path}: {error.strerror or error}",
+                remedy="Check the file's name.",
+            ) from error
+        except ImageError as error:
+            raise ImageError(
+                error.problem, found=f"{path}: {error.found}", remedy=error.remedy
+            ) from error
+        (probabilities,) = predict(trained, images.apply(image, trained.transform)[None])
+        yield path, dict(zip(trained.classes, probabilities.tolist(), strict=True))

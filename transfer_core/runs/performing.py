@@ -1,0 +1,204 @@
+"""Perform one run from its configuration: surgery, training, and the test at the end."""
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from transfer_core import dataset, images, networks
+from transfer_core.dataset import DataSet
+from transfer_core.embedding import cache_folder, cached, embed
+from transfer_core.evaluation import Tested, logits, score
+from transfer_core.networks import SourceNetwork
+from transfer_core.surgery import NEW, kept_stages, operate
+from transfer_core.training.config import RunConfig
+from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
+from transfer_core.training.new_layer import train_new_layer
+from transfer_core.training.whole_network import train_whole_network
+
+UNBALANCED = 1.5  # largest class over smallest, from which classes are weighed
+WEIGHTS = "network.safetensors"  # in the run's directory
+
+StopRequested = Callable[[], bool]
+
+
+class _Stopped(Exception):
+    """Ends preparation where a stop was requested."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What a run works on."""
+
+    config: RunConfig
+    home: Path
+    data_set: DataSet
+    source: SourceNetwork
+    stop_requested: StopRequested
+
+    @property
+    def transform(self) -> images.Transform:
+        return images.Transform(self.source.input_size)
+
+
+def perform(
+    config: RunConfig, directory: Path, home: Path, stop_requested: StopRequested
+) -> Iterator[Event | Tested]:
+    """Run a configuration to its result.
+
+    Args:
+        config: What to do.
+        directory: The run's own folder; the trained network is written there.
+        home: Where data sets and caches lie.
+        stop_requested: Asked between batches. What was learned until then is
+            tested and kept; before the first step there is nothing to keep.
+
+    Yields:
+        The events of the training, then the result on the test images.
+    """
+    setting = _Setting(
+        config, home, dataset.load(home, config.data_id), networks.get(config.network),
+        stop_requested,
+    )  # fmt: skip
+    strategy = config.strategy
+    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    everything_frozen = strategy.frozen == kept_stages(setting.source, strategy)
+    try:
+        pixels = yield from _pixels(setting)
+        if everything_frozen:
+            training = _new_layer_training(setting, network, pixels)
+        else:
+            training = _whole_network_training(setting, network, pixels)
+        validation_accuracy = yield from _watched(training)
+    except _Stopped:
+        return
+    _save(network, directory)
+    yield _test(setting, network, pixels, validation_accuracy)
+
+
+def _pixels(setting: _Setting) -> Generator[Preparing, None, np.ndarray]:
+    return _reported(
+        "Decoding images",
+        lambda progress: images.pixels(
+            setting.home, setting.data_set, setting.transform, progress=progress
+        ),
+        setting.stop_requested,
+    )
+
+
+def _new_layer_training(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
+    """Embed every image once at the last kept stage, then train the new layer on that."""
+    strategy, data_set = setting.config.strategy, setting.data_set
+    everything = np.arange(len(data_set.records))
+    folder = cache_folder(
+        setting.home, data_set.id, setting.source, setting.transform.key, everything
+    )
+    embeddings = yield from _reported(
+        "Embedding images once",
+        lambda progress: cached(
+            folder,
+            (strategy.keep_through,),
+            lambda stages: embed(network, pixels, setting.source, stages, progress=progress),
+        ),
+        setting.stop_requested,
+    )
+    yield from train_new_layer(network, embeddings[strategy.keep_through], **_common(setting))
+
+
+def _whole_network_training(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
+    return train_whole_network(network, pixels, source=setting.source, **_common(setting))
+
+
+def _common(setting: _Setting) -> dict[str, Any]:
+    data_set = setting.data_set
+    return {
+        "labels": data_set.labels,
+        "train": data_set.indices("train"),
+        "validation": data_set.indices("validation"),
+        "strategy": setting.config.strategy,
+        "seed": setting.config.seed,
+        "class_weights": class_weights(data_set) if setting.config.strategy.class_weights else None,
+        "stop_requested": setting.stop_requested,
+    }
+
+
+def class_weights(data_set: DataSet) -> torch.Tensor | None:
+    """Weights that make every class count the same in the loss; None if balanced already.
+
+    Returns:
+        float32 (C,), N / (C n_c) for a class with n_c of the N training images.
+    """
+    counts = np.array(data_set.counts("train"))
+    if counts.max() <= UNBALANCED * counts.min():
+        return None
+    return torch.tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
+
+
+def _watched(training: Iterator[Event]) -> Generator[Event, None, float | None]:
+    """Pass events on; returns the validation accuracy of the weights that were kept."""
+    accuracies: dict[int, float | None] = {0: None}  # 0: stopped before an epoch ended
+    for event in training:
+        if isinstance(event, EpochEnded):
+            accuracies[event.epoch] = event.validation_accuracy
+        yield event
+        if isinstance(event, Ended):
+            return accuracies[event.best_epoch]
+    return None
+
+
+def _test(setting: _Setting, network, pixels, validation_accuracy: float | None) -> Tested:
+    data_set = setting.data_set
+    test = data_set.indices("test")
+    return score(
+        logits(network, pixels[test], setting.source),
+        data_set.labels[test], data_set.classes, data_set.counts("train"), validation_accuracy,
+    )  # fmt: skip
+
+
+def _save(network: nn.Sequential, directory: Path) -> None:
+    part = directory / f"{WEIGHTS}.part"
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, part)
+    part.replace(directory / WEIGHTS)
+
+
+def _reported(
+    what: str, work: Callable[[Callable[[int, int], None]], Any], stop_requested: StopRequested
+) -> Generator[Preparing, None, Any]:
+    """Run work that calls back with its progress; yields that progress as events."""
+    queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+
+    def progress(done: int, total: int) -> None:
+        if stop_requested():
+            raise _Stopped
+        queue.put((done, total))
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(work, progress)
+        result.add_done_callback(lambda _: queue.put(None))
+        while (report := queue.get()) is not None:
+            yield Preparing(what, *report)
+    return result.result()
+
+
+def run_config(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
+) -> RunConfig:
+    """The configuration of a run that would start now."""
+    versions = {
+        "transfer_core": __version__,
+        "torch": torch.__version__,
+        "weights": source.weights_hash,
+    }
+    return RunConfig(data_set.id, source.name, strategy, seed, versions)
+
+
+def new_engine(home: Path) -> Engine:
+    """An engine that performs runs with everything in this package."""
+    return Engine(home, lambda config, directory, stop: perform(config, directory.path, home, stop))
