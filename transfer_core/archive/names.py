@@ -1,0 +1,106 @@
+"""Names of entries: decoding old encodings, refusing dangerous ones, knowing junk."""
+
+import re
+import unicodedata
+
+from transfer_core.errors import ArchiveError
+
+JUNK_NAMES = frozenset(
+    {
+        "__macosx", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r",
+        "$recycle.bin", "system volume information", "lost+found", "@eadir", "__pycache__",
+    }
+)  # fmt: skip
+NESTED_ENDINGS = frozenset(
+    {"zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar", "cbz", "jar"}
+)
+# Marks that reorder the text around them, so that a name can pretend to be another.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
+def is_junk(parts: tuple[str, ...]) -> bool:
+    """Whether a path belongs to the operating system, an editor or is hidden."""
+    return any(part.startswith(".") or part.casefold() in JUNK_NAMES for part in parts)
+
+
+def ending(name: str) -> str:
+    """What follows the last dot, in lower case; empty if there is no dot."""
+    stem, dot, last = name.rpartition(".")
+    return last.strip().lower() if dot and stem else ""
+
+
+def path_parts(name: str) -> tuple[str, ...]:
+    """Split the name of a zip entry into components; both slashes separate.
+
+    Raises:
+        ArchiveError: If the name is absolute, climbs out of the archive, or
+            holds control or text-reordering characters.
+    """
+    path = name.replace("\\", "/")
+    if path.startswith("/") or _DRIVE.match(path):
+        raise _dangerous(name, "an absolute path")
+    parts = tuple(part for part in path.split("/") if part not in ("", "."))
+    if ".." in parts:
+        raise _dangerous(name, "a path that climbs out of the archive")
+    if has_hidden_characters(path) and not (parts and parts[-1] == "Icon\r"):  # from the Finder
+        raise _dangerous(name, "control characters or characters that reorder text")
+    return parts
+
+
+def has_hidden_characters(text: str) -> bool:
+    """Whether text holds control, surrogate or text-reordering characters."""
+    return any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs") for c in text)
+
+
+def same_file_key(parts: tuple[str, ...]) -> str:
+    """Equal for names that Windows or macOS would store in one file."""
+    return unicodedata.normalize("NFC", "/".join(parts)).casefold()
+
+
+def printable(name: str) -> str:
+    """A name that is safe in one line of a message, at most 120 characters."""
+    safe = "".join("\ufffd" if has_hidden_characters(c) else c for c in name)
+    return safe if len(safe) <= 120 else safe[:119] + "…"
+
+
+def decode_old_name(raw: bytes) -> str:
+    """Guess the text of a name that is not marked as UTF-8.
+
+    macOS writes UTF-8 without the mark; older Windows programs write the code
+    page of the country, which nothing in the file names. A word with a few
+    accents is read as cp437 (western Europe), words that consist of high bytes
+    as Japanese or Russian.
+    """
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    high = sum(byte >= 0x80 for byte in raw)
+    ascii_letters = len(re.findall(rb"[A-Za-z]", raw.rpartition(b".")[0] or raw))
+    if high > ascii_letters:
+        for encoding in ("shift_jis", "cp866"):
+            text = _decoded(raw, encoding)
+            if text and all(_is_word(c) for c in text if ord(c) >= 0x80):
+                return text
+    return raw.decode("cp437")
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return ""
+
+
+def _is_word(character: str) -> bool:
+    half_width = "\uff61" <= character <= "\uff9f"  # what Russian looks like as Japanese
+    return character.isalpha() and not half_width
+
+
+def _dangerous(name: str, what: str) -> ArchiveError:
+    return ArchiveError(
+        f"The archive names a file with {what}.",
+        found=printable(name),
+        remedy="Pack the folder again with the zip function of your computer.",
+    )

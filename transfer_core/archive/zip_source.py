@@ -1,0 +1,143 @@
+"""A zip as a source of members."""
+
+import stat
+import threading
+import zlib
+from pathlib import Path
+
+from transfer_core.archive import names
+from transfer_core.archive.listing import Listing
+from transfer_core.archive.source import Budget, Limits, Member, MemberError, packed_too_tightly
+from transfer_core.archive.zip_directory import DEFLATED, Entry, read_directory
+from transfer_core.errors import ArchiveError
+
+_OTHER_KINDS = (
+    (0, b"Rar!", "RAR"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ", "xz"),
+    (257, b"ustar", "tar"),
+)
+
+
+class ZipSource:
+    """An opened zip; see `Source`."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.name = path.name
+        self._limits = limits
+        self._budget = Budget(limits)
+        self._lock = threading.Lock()  # one file position for all threads
+        self._file = path.open("rb")
+        try:
+            self._open(path.stat().st_size)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        with self._lock:
+            self._file.close()
+
+    def read(self, member: Member) -> bytes:
+        """See `Source.read`."""
+        entry, offset = self._entries[member.path]
+        if entry.packed > self._limits.entry_bytes:
+            raise _too_large(member, self._limits)
+        with self._lock:
+            self._file.seek(offset)
+            packed = self._file.read(entry.packed)
+        data = self._unpacked(member, entry, packed)
+        self._budget.spend(len(data), len(packed))
+        if zlib.crc32(data) != entry.crc:
+            raise _damaged(member, "its checksum is wrong")
+        return data
+
+    def _open(self, length: int) -> None:
+        self._refuse_other_kinds(length)
+        entries, offsets = read_directory(self._file, length, self._limits)
+        listing, self._entries = Listing(self._limits), {}
+        for entry, offset in zip(entries, offsets, strict=True):
+            parts = names.path_parts(entry.name)
+            _refuse_special_files(entry)
+            if entry.name.endswith(("/", "\\")):
+                listing.add_folder(parts)
+            elif listing.add_file(parts, entry.size):
+                self._entries[listing.members[-1].path] = (entry, offset)
+        self.members, self.folders = tuple(listing.members), tuple(listing.folders)
+        self.problems, self.junk = tuple(listing.problems), listing.junk
+
+    def _refuse_other_kinds(self, length: int) -> None:
+        if length > self._limits.archive_bytes:
+            raise ArchiveError(
+                "The archive is too large.",
+                found=f"{length / 1024**2:,.0f} MB",
+                remedy=f"At most {self._limits.archive_bytes / 1024**2:,.0f} MB are accepted; "
+                "make the images smaller or leave some out.",
+            )
+        start = self._file.read(512)
+        for offset, signature, kind in _OTHER_KINDS:
+            if start[offset:].startswith(signature):
+                raise _not_a_zip(f"a {kind} archive")
+        if not start:
+            raise _not_a_zip("an empty file")
+        if start.startswith(b"PK\5\6"):
+            raise ArchiveError(
+                "There are no images in the archive.",
+                found="an empty zip",
+                remedy="Pack a folder that holds one folder of images for each class.",
+            )
+        if not start.startswith(b"PK\3\4"):
+            raise _not_a_zip("a file of another kind")
+
+    def _unpacked(self, member: Member, entry: Entry, packed: bytes) -> bytes:
+        limits = self._limits
+        if entry.method != DEFLATED:
+            return packed
+        by_ratio = max(limits.ratio_from_bytes, limits.entry_ratio * len(packed))
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            data = inflate.decompress(packed, min(by_ratio, limits.entry_bytes) + 1)
+        except zlib.error:
+            raise _damaged(member, "its compressed data are broken") from None
+        if len(data) > by_ratio:
+            raise packed_too_tightly(len(data) / len(packed), limits.entry_ratio)
+        if len(data) > limits.entry_bytes:
+            raise _too_large(member, limits)
+        if not inflate.eof:
+            raise _damaged(member, "its compressed data end early")
+        return data
+
+
+def _refuse_special_files(entry: Entry) -> None:
+    kind = stat.S_IFMT(entry.mode)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(
+            "The archive holds a link or a device instead of a file.",
+            found=names.printable(entry.name),
+            remedy="Pack the images themselves, not links to them.",
+        )
+
+
+def _not_a_zip(found: str) -> ArchiveError:
+    return ArchiveError(
+        "This is not a zip.", found=found, remedy="Pack the folder of images as an ordinary zip."
+    )
+
+
+def _too_large(member: Member, limits: Limits) -> MemberError:
+    return MemberError(
+        f"The file is larger than {limits.entry_bytes // 1024**2} MB.",
+        found=member.path,
+        remedy="Save the image smaller.",
+    )
+
+
+def _damaged(member: Member, what: str) -> MemberError:
+    return MemberError(
+        f"The file is damaged inside the zip: {what}.",
+        found=member.path,
+        remedy="Pack this file again.",
+    )
