@@ -50,6 +50,8 @@ def path_parts(name: str) -> tuple[str, ...]:
 
 def has_hidden_characters(text: str) -> bool:
     """Whether text holds control, surrogate or text-reordering characters."""
+    if text.isascii():  # quick, and nearly all names are
+        return not text.isprintable()
     return any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 

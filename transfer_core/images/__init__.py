@@ -1,0 +1,10 @@
+"""Images: decoding untrusted bytes, the transform to network input, the pixel cache.
+
+Knows nothing of labels.
+"""
+
+from transfer_core.images.decoding import ImageFacts, check, decode
+from transfer_core.images.pixel_cache import pixels
+from transfer_core.images.transform import Transform, apply
+
+__all__ = ["ImageFacts", "Transform", "apply", "check", "decode", "pixels"]

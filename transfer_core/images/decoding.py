@@ -1,0 +1,165 @@
+"""Decode untrusted image bytes: an upright RGB image on white, or an ImageError.
+
+The format is found from the content, never from the name, and only formats in
+`FORMATS` are tried, so that a hidden EPS never starts Ghostscript. Width and
+height are checked from the header, before any pixel is decoded.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pillow_heif
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from transfer_core.errors import ImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+ENDINGS = frozenset(
+    {
+        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff",
+        "avif", "heic", "heif", "hif",
+    }
+)  # fmt: skip
+MAX_PIXELS = 50_000_000
+MAX_SIDE = 20_000  # pixels
+MIN_SIDE = 8  # pixels
+MAX_ASPECT = 50  # longer side over shorter side
+
+pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+# A frame may be larger than the header says; then Pillow's warning ends the decoding too.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is known of an image that was decoded completely."""
+
+    format: str  # one of FORMATS
+    width: int  # pixels, upright
+    height: int  # pixels, upright
+    frames: bool  # whether more than the first frame exists
+
+
+def check(data: bytes) -> ImageFacts:
+    """Decode the first frame completely, as `decode` does, keeping only what is known of it.
+
+    A check that only reads headers calls truncated photos good.
+
+    Raises:
+        ImageError: If the image cannot be used.
+    """
+    return _decoded(data)[1]
+
+
+def decode(data: bytes) -> Image.Image:
+    """Decode the first frame.
+
+    Args:
+        data: The bytes of an image file in one of FORMATS.
+
+    Returns:
+        Mode RGB, turned upright after its EXIF orientation, transparency on white,
+        16 bits scaled to 8. It carries no metadata of the file.
+
+    Raises:
+        ImageError: If the image cannot be used.
+    """
+    return _decoded(data)[0]
+
+
+def _decoded(data: bytes) -> tuple[Image.Image, ImageFacts]:
+    try:
+        image = _open(data)
+        kind = "JPEG" if image.format == "MPO" else image.format  # MPO: JPEG with a preview
+        frames = kind != "JPEG" and getattr(image, "is_animated", False)
+        image.load()
+        _turn_upright(image)
+        result = _rgb(image)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises more than seven classes on hostile bytes
+        raise _unusable(error) from error
+    result.info = {}  # no position, no thumbnail, no profile goes into anything we write
+    return result, ImageFacts(kind, *result.size, frames)
+
+
+def _open(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise _wrong_size(width, height, "too large", "at most 50 million pixels")
+    if min(width, height) < MIN_SIDE:
+        raise _wrong_size(width, height, "too small", f"at least {MIN_SIDE} pixels a side")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise _wrong_size(width, height, "too narrow", f"at most {MAX_ASPECT} times as long")
+    return image
+
+
+def _turn_upright(image: Image.Image) -> None:
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # damaged EXIF data; the pixels themselves are good
+        return
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """Scale grey values of more than 8 bits; Pillow's own conversion would clip them to white.
+
+    Returns:
+        uint8, shape (H, W). The full scale is that of 12 bits (medical images) or
+        16 bits, whichever the values fit into; for floating-point values it is 1
+        or 255. Values beyond any of these are stretched from least to greatest.
+    """
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    low, high = values.min(), values.max()
+    scales = (1, 255) if image.mode == "F" else (4_095, 65_535)
+    fitting = [scale for scale in scales if low >= 0 and high <= scale]
+    if fitting:
+        low, high = 0, fitting[0]
+    return np.round((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+
+
+def _wrong_size(width: int, height: int, what: str, allowed: str) -> ImageError:
+    return ImageError(
+        f"The image is {what}: {width:,} x {height:,} pixels.",
+        found=f"{width:,} x {height:,} pixels",
+        remedy=f"Images need {allowed}.",
+    )
+
+
+def _unusable(error: Exception) -> ImageError:
+    text = " ".join(str(error).split())[:120]
+    if isinstance(error, UnidentifiedImageError):
+        problem = "The file is not an image of a supported format, whatever its name says."
+        text = "no known image header"
+    elif isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        problem = "The image is too large."
+    elif "truncated" in text.lower():
+        problem = "The image is truncated: its end is missing."
+    else:
+        problem = "The image is damaged and cannot be decoded."
+    return ImageError(
+        problem,
+        found=text or type(error).__name__,
+        remedy="Save it again as JPEG or PNG, or leave it out.",
+    )
