@@ -3,3 +3,5 @@
 One alphabet for shapes in every docstring: N images, B batch, C classes,
 D features of one embedding, H x W pixels.
 """
+
+__version__ = "0.1.0"

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transfer_core import commands
+from transfer_core import commands, training_commands
 from transfer_core.errors import TransferError
 
 
@@ -44,13 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     _network(decide)
     decide.add_argument("--similarity", choices=("auto", "similar", "different"), default="auto")
     decide.add_argument("--small-below", type=int, metavar="K", help="dividing line in images")
-    train = command("train", commands.train, "train one case and test it", True)
+    train = command("train", training_commands.train, "train one case and test it", True)
     _network(train)
     train.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
     train.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
-    compare = command("compare", commands.compare, "all cases side by side", True)
+    compare = command("compare", training_commands.compare, "all cases side by side", True)
     _network(compare)
     compare.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
     compare.add_argument("--seeds", type=int, default=1, metavar="K", help="repeat with K seeds")

@@ -98,7 +98,7 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 
 
 NEW_LAYER = OptimiserSettings(
-    learning_rate=3e-3, weight_decay=1e-2, batch_size=64, epochs=100, patience=15, augment=False
+    learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
 FINE_TUNE = OptimiserSettings(
     learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True

@@ -13,8 +13,10 @@ from transfer_core import images, networks
 from transfer_core.errors import ImageError, RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
+from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.performing import WEIGHTS
-from transfer_core.runs.store import RunRecord, RunStore
+from transfer_core.runs.records import RunRecord
+from transfer_core.runs.store import RunStore
 from transfer_core.surgery import operate
 
 
@@ -41,7 +43,7 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
     """
     store = RunStore(home)
     record = store.get(run_id)
-    weights = store.directory(run_id).path / WEIGHTS
+    weights = RunDirectory.of(home, run_id).path / WEIGHTS
     if record.result is None or not weights.is_file():
         raise RunError(
             "This run has no trained network.",

@@ -12,12 +12,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import dataset, images, networks
+from transfer_core import __version__, dataset, images, networks
 from transfer_core.dataset import DataSet
 from transfer_core.embedding import cache_folder, cached, embed
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
-from transfer_core.surgery import NEW, kept_stages, operate
+from transfer_core.runs.engine import Engine
+from transfer_core.surgery import kept_stages, operate
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
 from transfer_core.training.new_layer import train_new_layer
@@ -199,6 +200,10 @@ def run_config(
     return RunConfig(data_set.id, source.name, strategy, seed, versions)
 
 
-def new_engine(home: Path) -> Engine:
-    """An engine that performs runs with everything in this package."""
-    return Engine(home, lambda config, directory, stop: perform(config, directory.path, home, stop))
+def new_engine(home: Path, *, resume: bool = True) -> Engine:
+    """An engine that performs runs with everything in this package; see `Engine`."""
+    return Engine(
+        home,
+        lambda config, directory, stop: perform(config, directory.path, home, stop),
+        resume=resume,
+    )

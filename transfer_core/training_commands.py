@@ -1,0 +1,143 @@
+"""The commands that train: one case, or all of them side by side."""
+
+import statistics
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import replace
+
+from transfer_core.advice import advise
+from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.commands import ingest, print_json, show_progress
+from transfer_core.dataset import DataSet
+from transfer_core.errors import RunError
+from transfer_core.home import home
+from transfer_core.networks import SourceNetwork, get
+from transfer_core.runs.performing import new_engine, run_config
+
+
+def train(options: Namespace) -> int:
+    """Train one case, printing its events; the last says how it ended."""
+    data_set, source = ingest(options.data, options.seed), get(options.network)
+    if options.case == "auto":
+        advice = advise(data_set, source, home(), progress=show_progress)
+        strategy = advice.strategy
+        if options.initialise:
+            strategy = plan(advice.case, source.stage_names, initialise=options.initialise)
+    else:
+        case = TransferCase(int(options.case))
+        strategy = plan(case, source.stage_names, initialise=options.initialise)
+        if case == TransferCase.SMALL_DIFFERENT:
+            strategy = _measured_cut(data_set, source)
+    result = _run(data_set, source, _limited(strategy, options.epochs), options)
+    _tell(options, {"event": "finished"} | result)
+    if not options.json:
+        print(result["sentence"])
+    return 0
+
+
+def compare(options: Namespace) -> int:
+    """Train every case with every seed, and print their accuracies side by side."""
+    source, rows = get(options.network), []
+    for seed in range(options.seeds):
+        data_set = ingest(options.data, seed)
+        strategies = [
+            plan(TransferCase.SMALL_SIMILAR, source.stage_names),
+            _measured_cut(data_set, source),
+            plan(TransferCase.LARGE_SIMILAR, source.stage_names),
+            plan(TransferCase.LARGE_DIFFERENT, source.stage_names, initialise="random"),
+            plan(TransferCase.LARGE_DIFFERENT, source.stage_names, initialise="pretrained"),
+        ]
+        for strategy in strategies:
+            options.seed = seed
+            result = _run(data_set, source, _limited(strategy, options.epochs), options)
+            rows.append(result | {"seed": seed})
+            _tell(options, {"event": "compared"} | rows[-1])
+            if not options.json:
+                print(f"seed {seed}  {_label(rows[-1]):40}  {result['test_accuracy']:.1%}")
+    table = _summary(rows)
+    _tell(options, {"event": "finished", "cases": table, "runs": rows})
+    if not options.json:
+        for row in table:
+            print(f"{row['label']:48}  mean {row['mean']:.1%}  spread {row['spread']:.1%}")
+    return 0
+
+
+def _measured_cut(data_set: DataSet, source: SourceNetwork) -> Strategy:
+    """Case 2 with its cut where the probes put it."""
+    found = advise(data_set, source, home(), progress=show_progress).estimate
+    return plan(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=found.best_cut)
+
+
+def _limited(strategy: Strategy, epochs: int | None) -> Strategy:
+    if epochs is None:
+        return strategy
+    return replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+
+
+def _run(data_set: DataSet, source: SourceNetwork, strategy: Strategy, options) -> dict:
+    """Perform one run to its end; returns its figures."""
+
+    config = run_config(data_set, source, strategy, options.seed)
+    with new_engine(home(), resume=False) as engine:
+        run = engine.submit(config, name=data_set.name, owner="command line")
+        ended, log = {}, engine.follow(run)
+        try:
+            for event in log:
+                ended = event.values if event.kind == "ended" else ended
+                _tell(options, {"event": event.kind, "run": run} | event.values)
+        except KeyboardInterrupt:  # tests and keeps what was learned
+            engine.stop(run)
+            engine.wait(run, timeout=60)
+        record = engine.get(run)
+    if record.result is None:
+        error = record.error or {"problem": f"The run is {record.state}.", "found": run}
+        raise RunError(
+            error["problem"], found=error["found"], remedy=error.get("remedy", "Run it again.")
+        )
+    return {
+        "run": run, "case": strategy.case.value, "keep_through": strategy.keep_through,
+        "initialise": strategy.initialise,
+        "validation_accuracy": record.result["validation_accuracy"],
+        "test_accuracy": record.result["accuracy"],
+        "low": record.result["low"], "high": record.result["high"],
+        "majority_accuracy": record.result["majority_accuracy"],
+        "epochs": ended["epochs"], "reason": ended["reason"], "seconds": ended["seconds"],
+        "images_per_second": ended["images_per_second"], "sentence": record.result["sentence"],
+    }  # fmt: skip
+
+
+def _summary(rows: Iterable[dict]) -> list[dict]:
+    """Mean and spread over the seeds of each case."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(_label(row), []).append(row)
+    return [
+        {
+            "label": label,
+            "case": group[0]["case"],
+            "initialise": group[0]["initialise"],
+            "test_accuracies": [row["test_accuracy"] for row in group],
+            "mean": statistics.mean(row["test_accuracy"] for row in group),
+            "spread": statistics.stdev([row["test_accuracy"] for row in group])
+            if len(group) > 1
+            else 0.0,
+        }
+        for label, group in groups.items()
+    ]
+
+
+def _label(row: dict) -> str:
+    start = f", {row['initialise']} weights" if row["case"] == TransferCase.LARGE_DIFFERENT else ""
+    return TransferCase(row["case"]).title + start
+
+
+def _tell(options: Namespace, values: dict) -> None:
+    if options.json:
+        print_json(**values)
+    elif values["event"] == "epoch_ended":
+        print(
+            f"  epoch {values['epoch']}: validation loss {values['validation_loss']:.3f}, "
+            f"accuracy {values['validation_accuracy']:.1%}",
+            file=sys.stderr,
+        )
