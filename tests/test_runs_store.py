@@ -1,0 +1,198 @@
+"""The run store: records, logs, settings, versions, forged ids, many readers."""
+
+import dataclasses
+import sqlite3
+import threading
+from statistics import median
+from time import perf_counter
+
+import pytest
+from toy_runs import config
+
+from transfer_core.errors import RunError, SettingsError
+from transfer_core.runs.queue import turns
+from transfer_core.runs.records import RunState
+from transfer_core.runs.schema import VERSION
+from transfer_core.runs.specification import from_json, to_json
+from transfer_core.runs.store import RunStore
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store of the test's own."""
+    store = RunStore(tmp_path)
+    yield store
+    store.close()
+
+
+def with_optimiser(**changes):
+    """A configuration with these optimiser settings."""
+    good = config()
+    optimiser = dataclasses.replace(good.strategy.optimiser, **changes)
+    strategy = dataclasses.replace(good.strategy, optimiser=optimiser)
+    return dataclasses.replace(good, strategy=strategy)
+
+
+def test_record_comes_back_as_it_was_created(store):
+    created = store.create(config(seed=7), "Pets, first try", "desk 4")
+    assert store.get(created.id) == created
+    assert created.config == config(seed=7)
+    assert (created.state, created.name, created.owner) == (
+        RunState.queued, "Pets, first try", "desk 4",
+    )  # fmt: skip
+
+
+def test_configuration_survives_the_way_through_json():
+    assert from_json(to_json(config(seed=3))) == config(seed=3)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("learning_rate", float("nan"), "more than 0 and at most 10"),
+        ("learning_rate", float("inf"), "more than 0 and at most 10"),
+        ("learning_rate", -0.1, "more than 0 and at most 10"),
+        ("learning_rate", 1e9, "more than 0 and at most 10"),
+        ("batch_size", 0, "at least 2 and at most 4,096"),
+        ("batch_size", "64", "at least 2 and at most 4,096"),
+        ("epochs", 10**9, "at least 1 and at most 1,000"),
+        ("epochs", True, "at least 1 and at most 1,000"),
+    ],
+)
+def test_setting_out_of_range_is_refused_with_its_name_value_and_range(
+    store, field, value, allowed
+):
+    with pytest.raises(SettingsError) as refused:
+        store.create(with_optimiser(**{field: value}))
+    assert field.replace("_", " ") in refused.value.problem
+    assert f"strategy.optimiser.{field} = {value}" == refused.value.found
+    assert allowed in refused.value.remedy
+    assert store.list() == ()
+
+
+def test_forged_choice_is_refused_with_the_choices(store):
+    forged = dataclasses.replace(config().strategy, initialise="../weights")
+    with pytest.raises(SettingsError, match="one of pretrained, random"):
+        store.create(dataclasses.replace(config(), strategy=forged))
+
+
+def test_same_key_of_the_same_owner_makes_one_run(store):
+    first = store.create(config(), owner="ann", key="form-1")
+    assert store.create(config(), owner="ann", key="form-1") == first
+    assert store.create(config(), owner="bob", key="form-1").id != first.id
+
+
+def test_submitting_from_ten_threads_at_once_with_one_key_makes_one_run(store):
+    ids = []
+    submit = [
+        threading.Thread(target=lambda: ids.append(store.create(config(), key="once").id))
+        for _ in range(10)
+    ]
+    for thread in submit:
+        thread.start()
+    for thread in submit:
+        thread.join()
+    assert len(ids) == 10
+    assert len(set(ids)) == 1
+
+
+@pytest.mark.parametrize(
+    "forged", ["../x", "..%2fx", "", "0" * 15, "0" * 16 + "\n", "A" * 16, "ab/../" * 20, None, 7]
+)
+def test_forged_id_is_answered_like_an_unknown_one(store, forged):
+    with pytest.raises(RunError) as unknown:
+        store.get("0123456789abcdef")
+    for ask in (store.get, store.events, lambda i: store.append(i, "stepped", {})):
+        with pytest.raises(RunError) as answer:
+            ask(forged)
+        assert answer.value.problem == unknown.value.problem
+        assert answer.value.remedy == unknown.value.remedy
+        assert len(answer.value.found) < 80
+
+
+def test_two_readers_and_a_late_one_see_the_same_numbered_log(store):
+    run = store.create(config())
+    for step in range(5):
+        store.append(run.id, "stepped", {"step": step})
+    everything = store.events(run.id)
+    assert [event.sequence for event in everything] == [1, 2, 3, 4, 5, 6]
+    assert store.events(run.id) == everything
+    assert store.events(run.id, after=4) == everything[4:]
+    assert store.events(run.id, after=6) == ()
+
+
+def test_number_that_is_not_finite_is_told_as_none(store):
+    run = store.create(config())
+    store.append(run.id, "stepped", {"loss": float("nan"), "changes": ({"x": float("inf")},)})
+    assert store.events(run.id)[-1].values == {"loss": None, "changes": [{"x": None}]}
+
+
+def test_run_that_is_over_takes_no_more_events_and_no_other_state(store):
+    run = store.create(config())
+    assert store.set_state(run.id, RunState.stopped)
+    assert not store.set_state(run.id, RunState.finished)
+    with pytest.raises(RunError, match="over"):
+        store.append(run.id, "stepped", {})
+    assert store.get(run.id).state is RunState.stopped
+
+
+def test_engine_that_lost_a_run_cannot_write_to_it(store):
+    run = store.create(config(), engine="old")
+    store.set_state(run.id, RunState.queued, engine="new")
+    with pytest.raises(RunError):
+        store.append(run.id, "stepped", {}, engine="old")
+    assert not store.set_state(run.id, RunState.failed, held_by="old")
+
+
+def test_control_characters_in_a_name_do_not_reach_a_page(store):
+    assert store.create(config(), "a\nb\x1b[31m\u202ec").name == "a b [31m c"
+    assert len(store.create(config(), "x" * 50_000).name) == 120
+
+
+def test_newer_database_is_refused_and_left_unchanged(tmp_path):
+    RunStore(tmp_path).close()
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    before = (tmp_path / "runs.db").read_bytes()
+    with pytest.raises(RunError, match=f"newer version.*version {VERSION + 1}"):
+        RunStore(tmp_path)
+    assert (tmp_path / "runs.db").read_bytes() == before
+
+
+def test_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path):
+    (tmp_path / "runs.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(RunError, match="cannot be read"):
+        RunStore(tmp_path)
+    assert (tmp_path / "runs.db").read_bytes() == b"no database at all" * 100
+
+
+def test_owners_take_turns_whoever_asked_more():
+    waiting = [("a1", "ann"), ("a2", "ann"), ("a3", "ann"), ("b1", "bob"), ("c1", "cem")]
+    assert turns(waiting, {}) == ("a1", "b1", "c1", "a2", "a3")
+
+
+def test_owner_whose_turn_is_longest_ago_comes_first():
+    assert turns([("a1", "ann"), ("b1", "bob")], {"ann": 5, "bob": 2}) == ("b1", "a1")
+
+
+def test_polling_a_long_log_from_thirty_sessions_is_cheap(store):
+    run = store.create(config())
+    store.append_all(run.id, [("stepped", {"step": n, "loss": 1.0}) for n in range(5_000)])
+    times = []
+
+    def session():
+        for _ in range(10):
+            began = perf_counter()
+            assert len(store.events(run.id, after=4_991)) == 10
+            store.get(run.id)
+            times.append(perf_counter() - began)
+
+    sessions = [threading.Thread(target=session) for _ in range(30)]
+    for thread in sessions:
+        thread.start()
+    for thread in sessions:
+        thread.join()
+    assert len(times) == 300
+    # Three hundred polls at once; a second holds thirty. Generous, for machines that are busy.
+    assert median(times) < 0.25

@@ -1,0 +1,107 @@
+"""The run database: tables, version, and how SQLite is opened."""
+
+import sqlite3
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from transfer_core.errors import RunError
+
+VERSION = 1  # of the tables below; kept in SQLite's user_version
+
+_METADATA = sa.MetaData()
+
+RUNS = sa.Table(
+    "runs",
+    _METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),  # order of creation
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("key", sa.Text),  # of the request, so that sending it twice makes one run
+    sa.Column("config", sa.Text, nullable=False),  # JSON
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),
+    sa.Column("ended", sa.Float),
+    sa.Column("error", sa.Text),  # JSON
+    sa.Column("result", sa.Text),  # JSON
+    sa.Column("engine", sa.Text),
+    sa.Column("attempt", sa.Integer, nullable=False, default=0),
+    sa.Column("turn", sa.Integer, nullable=False, default=0),  # order of starting; 0 is never
+    sa.Column("resumable", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("owner", "key"),
+    sa.Index("runs_by_state", "state", "engine"),
+    sa.Index("runs_by_owner", "owner", "turn"),
+)
+
+EVENTS = sa.Table(
+    "events",
+    _METADATA,
+    sa.Column("run", sa.Text, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("sequence", sa.Integer, primary_key=True),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("values", sa.Text, nullable=False),  # JSON
+    sqlite_with_rowid=False,
+)
+
+
+def open_database(path: Path) -> sa.Engine:
+    """Open the database, or make it.
+
+    A connection with the execution option `writes` takes the write lock when its
+    transaction begins, so that what it reads cannot change before it writes.
+
+    Raises:
+        RunError: If a newer version of this program made it, or it is no database;
+            it is left as it was.
+    """
+    _check(path)
+    database = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=56)
+    sa.event.listen(database, "connect", _set_up)
+    sa.event.listen(database, "begin", _begin)
+    with database.execution_options(writes=True).begin() as connection:
+        if connection.exec_driver_sql("PRAGMA user_version").scalar() == 0:
+            _METADATA.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    return database
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        return
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise RunError(
+            "The database of the runs cannot be read.",
+            found=f"{path.name}: {error}",
+            remedy="Move this file away or put a copy back in its place, then start again.",
+        ) from error
+    if version > VERSION:
+        raise RunError(
+            "The runs were written by a newer version of Transfer Lab.",
+            found=f"{path.name} of version {version}; this program knows version {VERSION}",
+            remedy="Install the newer version, or set TRANSFER_HOME to another folder.",
+        )
+
+
+def _set_up(connection, _record) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin` says, not before
+    for pragma in (
+        "busy_timeout = 60000",  # milliseconds; a locked database is waited for
+        "journal_mode = WAL",  # readers never wait for the writer
+        "synchronous = FULL",  # what was told as written survives a power cut
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection) -> None:
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,70 @@
+"""A run's configuration as JSON, and the check that every setting is what it may be."""
+
+import json
+from dataclasses import asdict, is_dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from transfer_core.errors import SettingsError
+from transfer_core.training.config import RunConfig
+
+_ADAPTER = TypeAdapter(RunConfig)
+_BOUNDS = (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
+
+
+def to_json(config: RunConfig) -> str:
+    """The configuration as one JSON object.
+
+    Raises:
+        SettingsError: If a setting is not what it may be; the message names it,
+            its value and what is allowed.
+    """
+    # What is no JSON value becomes text, which the strict check then refuses by name.
+    text = json.dumps(asdict(config), default=str)
+    from_json(text)
+    return text
+
+
+def from_json(text: str) -> RunConfig:
+    """The configuration that a JSON object describes.
+
+    Raises:
+        SettingsError: As for `to_json`.
+    """
+    try:
+        return _ADAPTER.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise _settings_error(error) from None
+
+
+def _settings_error(error: ValidationError) -> SettingsError:
+    first = error.errors(include_url=False)[0]
+    path = tuple(str(part) for part in first["loc"])
+    name = path[-1].replace("_", " ") if path else "configuration"
+    return SettingsError(
+        f"The {name} is not a setting that can be run.",
+        found=f"{'.'.join(path) or 'configuration'} = {str(first['input'])[:80]}",
+        remedy=f"Set it to {_allowed(path) or first['msg']}.",
+    )
+
+
+def _allowed(path: tuple[str, ...]) -> str:
+    """What a setting may be, for people; "" if its type says no more than the error."""
+    hint: Any = RunConfig
+    for part in path:
+        hints = get_type_hints(hint, include_extras=True) if is_dataclass(hint) else {}
+        hint = hints.get(part)
+    if get_origin(hint) is Literal:
+        return "one of " + ", ".join(get_args(hint))
+    bounds = [limit for field in getattr(hint, "__metadata__", ()) for limit in field.metadata]
+    words = [
+        f"{word} {getattr(limit, key):,}"
+        for key, word in _BOUNDS
+        for limit in bounds
+        if hasattr(limit, key)
+    ]
+    if not words:
+        return ""
+    number = "a whole number" if hint.__origin__ is int else "a number"
+    return f"{number}, {' and '.join(words)}"
