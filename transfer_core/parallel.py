@@ -17,6 +17,8 @@ Result = TypeVar("Result")
 
 PATIENCE = 0.2  # seconds between two looks at the stop request
 AHEAD = 4  # tasks per core that may be under way, which bounds the memory
+BATCH_BYTES = 256 * 1024  # of image files in one task
+BATCH_IMAGES = 32  # in one task
 
 
 class WorkStopped(TransferError):
@@ -57,6 +59,25 @@ def in_order(
             yield _first(waiting, stop)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+    """Group items in their order, so that a task is worth starting and yet soon over.
+
+    Args:
+        items: For example images.
+        size: Gives the bytes of an item.
+    """
+    batch: list[Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if total >= BATCH_BYTES or len(batch) == BATCH_IMAGES:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def _first(waiting: deque[Future], stop: StopRequested | None):

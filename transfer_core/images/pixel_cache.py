@@ -10,13 +10,10 @@ import numpy as np
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import decode
 from transfer_core.images.transform import Transform, apply
-from transfer_core.parallel import Progress, StopRequested, in_order
+from transfer_core.parallel import Progress, StopRequested, batches, in_order
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
-
-BATCH_BYTES = 256 * 1024  # of image files decoded by one task
-BATCH_IMAGES = 32
 
 
 def pixels(
@@ -61,7 +58,7 @@ def _write(path: Path, home: Path, data_set: "DataSet", transform, progress, sto
     array = np.lib.format.open_memmap(path, "w+", np.uint8, (count, size, size, 3))
     pack = data_set.pack(home)
 
-    def decode_batch(batch: range) -> int:
+    def decode_batch(batch: list[int]) -> int:
         with pack.open("rb") as file:
             for index in batch:
                 record = data_set.records[index]
@@ -70,7 +67,8 @@ def _write(path: Path, home: Path, data_set: "DataSet", transform, progress, sto
         return len(batch)
 
     done = 0
-    for number in in_order(decode_batch, _batches(data_set), stop):
+    tasks = batches(range(count), lambda index: data_set.records[index].length)
+    for number in in_order(decode_batch, tasks, stop):
         done += number
         if progress:
             progress(done, count)
@@ -86,15 +84,3 @@ def _decoded(data: bytes, path: str):
             found=f"{path} ({error.problem})",
             remedy="Load the data set again.",
         ) from error
-
-
-def _batches(data_set: "DataSet"):
-    """Ranges of records that are about the same amount of work."""
-    start = size = 0
-    for index, record in enumerate(data_set.records):
-        size += record.length
-        if size >= BATCH_BYTES or index - start + 1 == BATCH_IMAGES:
-            yield range(start, index + 1)
-            start, size = index + 1, 0
-    if start < len(data_set.records):
-        yield range(start, len(data_set.records))

@@ -1,0 +1,176 @@
+"""Take an archive into the store: every image checked, everything or nothing kept."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from transfer_core.archive import Limits, Member, MemberError, Problem, Source, open_source
+from transfer_core.archive.names import printable
+from transfer_core.dataset import store
+from transfer_core.dataset.assembly import VERSION, Material, assemble
+from transfer_core.dataset.layout import read_layout
+from transfer_core.dataset.splitting import Usable
+from transfer_core.dataset.types import DataSet, Split
+from transfer_core.errors import DataSetError, ImageError
+from transfer_core.images.decoding import check
+from transfer_core.parallel import Progress, StopRequested, WorkStopped, batches, in_order
+
+ABANDONED = 3600  # seconds after which an unfinished folder belongs to a process that died
+
+Placed = tuple[Member, str, Split | None]  # with class name and given split
+
+
+def ingest(
+    source: Path,
+    *,
+    home: Path,
+    name: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    stop: StopRequested | None = None,
+) -> DataSet:
+    """Read a zip or a folder of images in class folders into the store.
+
+    The same content with the same seed gives the same data set, and a zip that is
+    known is not read again. Only original image files are stored, under no name
+    that the archive chose.
+
+    Args:
+        source: The zip or folder.
+        home: The data folder.
+        name: For people; taken from the source if None. A known set keeps its first name.
+        seed: Of the splits that have to be made.
+        progress: Called with images done and images in all; may raise to end the work.
+        stop: Asked at least five times a second.
+
+    Raises:
+        ArchiveError: If the archive cannot be read safely as a whole.
+        DataSetError: If its images do not make a data set.
+        WorkStopped: If `stop` said so; then nothing is left behind.
+    """
+    source = Path(source)
+    data = home / "data"
+    with _disk_errors_told():
+        data.mkdir(parents=True, exist_ok=True)
+        _sweep(data)
+        limits = replace(Limits(), total_bytes=_most_bytes(data))
+    with open_source(source, limits) as opened:
+        with _disk_errors_told():
+            known = _note_of(source, data, seed, stop)
+            if known and known.is_file() and store.exists(home, known.read_text()):
+                return store.load(home, known.read_text())
+        layout = read_layout(opened)
+        with _disk_errors_told(), _unfinished_folder(data) as folder:
+            images, unreadable = _pack(opened, layout.images, folder, progress, stop)
+            material = Material(opened, layout, images, unreadable)
+            data_set = assemble(material, printable(name or _name_of(source)), seed)
+            store.write(data_set, folder)
+            new = _publish(folder, data / data_set.id)
+            if known:
+                known.parent.mkdir(exist_ok=True)
+                known.write_text(data_set.id)
+    return data_set if new else store.load(home, data_set.id)
+
+
+def _pack(
+    source: Source, placed: tuple[Placed, ...], folder: Path, progress, stop
+) -> tuple[list[Usable], list[Problem]]:
+    """Check every image and write the bytes of the good ones one after the other."""
+    images, unreadable, done = [], [], 0
+    tasks = batches(placed, lambda image: image[0].size)
+    with (folder / "images.pack").open("wb") as pack:
+        for batch in in_order(lambda task: [_checked(source, p) for p in task], tasks, stop):
+            for result in batch:
+                if isinstance(result, Problem):
+                    unreadable.append(result)
+                else:
+                    image, data = result
+                    images.append(replace(image, offset=pack.tell()))
+                    pack.write(data)
+            done += len(batch)
+            if progress:
+                progress(done, len(placed))
+        pack.flush()
+        os.fsync(pack.fileno())
+    return images, unreadable
+
+
+def _checked(source: Source, placed: Placed) -> tuple[Usable, bytes] | Problem:
+    member, class_name, split = placed
+    try:
+        data = source.read(member)
+        facts = check(data)
+    except (MemberError, ImageError) as error:
+        return Problem("unreadable", member.path, f"{error.problem} {error.remedy}")
+    digest = hashlib.sha256(data).hexdigest()
+    return Usable(member.path, class_name, split, digest, 0, len(data), facts), data
+
+
+@contextmanager
+def _unfinished_folder(data: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards unless it was published."""
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=data))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(folder: Path, final: Path) -> bool:
+    """Give the finished folder its name; False if the same content was there before."""
+    try:
+        folder.rename(final)
+    except OSError:
+        if not (final / "dataset.json").is_file():
+            raise
+        return False
+    return True
+
+
+def _sweep(data: Path) -> None:
+    """Remove what a process that was killed left behind."""
+    for folder in data.glob(".unfinished-*"):
+        with suppress(FileNotFoundError):  # it was just published or removed
+            newest = max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
+            if time.time() - newest > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _most_bytes(data: Path) -> int:
+    """Half of what is free, so that the archive cannot fill the disk."""
+    return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
+
+
+def _note_of(source: Path, data: Path, seed: int, stop: StopRequested | None) -> Path | None:
+    """Where the id of a zip that was read before is noted; None for a folder."""
+    if source.is_dir():
+        return None
+    digest = hashlib.sha256()
+    with source.open("rb") as file:
+        while block := file.read(16 * 1024**2):
+            if stop and stop():
+                raise WorkStopped
+            digest.update(block)
+    return data / "known" / f"{digest.hexdigest()}-{seed}-{VERSION}"
+
+
+def _name_of(source: Path) -> str:
+    return source.resolve().name if source.is_dir() else source.stem
+
+
+@contextmanager
+def _disk_errors_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataSetError(
+            "The data folder cannot be used.",
+            found=error.strerror or str(error),
+            remedy="Free space on the disk, or choose another folder with TRANSFER_HOME.",
+        ) from error

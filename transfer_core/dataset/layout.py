@@ -1,0 +1,171 @@
+"""Find out from the folders alone which image belongs to which class and split."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from transfer_core.archive import Member, Problem, Source
+from transfer_core.archive.names import ending
+from transfer_core.dataset import wording
+from transfer_core.dataset.placing import Placed, lacks_train, with_splits, without_wrapper
+from transfer_core.dataset.types import SPLITS, Split
+from transfer_core.errors import DataSetError
+from transfer_core.images.decoding import ENDINGS
+
+MAX_CLASSES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each image belongs."""
+
+    images: tuple[tuple[Member, str, Split | None], ...]  # with class name and given split
+    wrapper: str | None
+    given: tuple[Split, ...]
+    not_images: int
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def read_layout(source: Source) -> Layout:
+    """Place every image of an archive.
+
+    Raises:
+        DataSetError: If there are no images, no class folders, fewer than two
+            classes or more than 1,000; the message shows the folders found.
+    """
+    images = sorted((m for m in source.members if is_image(m)), key=lambda m: m.path)
+    others = [m for m in source.members if not is_image(m)]
+    if not images:
+        raise _no_images(source)
+    placed, wrapper = without_wrapper([Placed(m, tuple(m.path.split("/"))) for m in images])
+    if lacks_train(placed):
+        remedy = "Name the folder with the images to learn from train."
+        raise layout_error("There is no train folder.", source, remedy)
+    placed, beside = with_splits(placed)
+    problems = _outside_classes(beside + [p for p in placed if p.class_folder is None])
+    placed = [p for p in placed if p.class_folder is not None]
+    given = tuple(s for s in SPLITS if any(p.split == s for p in placed))
+    named, more = _with_class_names(placed, given)
+    _check_classes({name for _, name, _ in named}, source)
+    problems += [Problem("not-an-image", m.path, _not_an_image(m)) for m in others]
+    problems += more + _empty_classes(source.folders, source.members)
+    return Layout(tuple(named), wrapper, given, len(others), tuple(problems))
+
+
+def is_image(member: Member) -> bool:
+    """Whether the ending, in any case, is that of a supported format."""
+    return ending(member.path.rpartition("/")[2]) in ENDINGS
+
+
+def folder_counts(paths: Sequence[str]) -> dict[str, int]:
+    """Files directly in each folder, by its path."""
+    return dict(Counter(path.rpartition("/")[0] for path in paths))
+
+
+def layout_error(problem: str, source: Source, remedy: str) -> DataSetError:
+    """An error that shows the folders found and the folders expected."""
+    counts = folder_counts([m.path for m in source.members if is_image(m)])
+    found = wording.tree(source.name, counts)
+    return DataSetError(problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED}")
+
+
+def _outside_classes(images: list[Placed]) -> list[Problem]:
+    message = "Left out: it does not lie in a class folder."
+    return [Problem("no-class", p.member.path, message) for p in images]
+
+
+def _with_class_names(images: list[Placed], given: tuple[Split, ...]):
+    """Merge spellings that differ in case only; leave out classes that train lacks."""
+    spellings: dict[str, list[str]] = {}
+    for p in images:
+        known = spellings.setdefault(_class_key(p.class_folder), [])
+        if p.class_folder not in known:
+            known.append(p.class_folder)
+    problems = [
+        Problem("class-spelling", first, f"{wording.joined((first, *more))} are read as one class.")
+        for first, *more in spellings.values()
+        if more
+    ]
+    trained = {_class_key(p.class_folder) for p in images if p.split in (None, "train")}
+    for key, names in spellings.items():
+        if key not in trained:
+            message = "The class is left out: it has no training images."
+            problems.append(Problem("class-without-training", names[0], message))
+    named = [
+        (p.member, class_name(spellings[key][0]), p.split)
+        for p in images
+        if (key := _class_key(p.class_folder)) in trained
+    ]
+    return named, problems + _missing_in_split(named, given)
+
+
+def class_name(folder: str) -> str:
+    """The name of a class for people; it is never used as a path."""
+    return unicodedata.normalize("NFC", folder).strip() or "unnamed"
+
+
+def _class_key(folder: str) -> str:
+    return class_name(folder).casefold()
+
+
+def _missing_in_split(named, given: tuple[Split, ...]) -> list[Problem]:
+    present = {(name, split) for _, name, split in named}
+    classes = sorted({name for name, _ in present})
+    return [
+        Problem("missing-in-split", name, f"The class has no {split} images.")
+        for split in given
+        for name in classes
+        if (name, split) not in present
+    ]
+
+
+def _empty_classes(folders: tuple[str, ...], members: tuple[Member, ...]) -> list[Problem]:
+    filled = {folder for m in members for folder in _folders_above(m.path)}
+    message = "The folder is empty."
+    return [
+        Problem("empty-folder", folder, message)
+        for folder in sorted(set(folders) - filled)
+        # Only the outermost of nested empty folders.
+        if folder.rpartition("/")[0] in filled or "/" not in folder
+    ]
+
+
+def _folders_above(path: str):
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _check_classes(classes: set[str], source: Source) -> None:
+    if not classes:
+        raise layout_error(
+            "The images do not lie in class folders.", source, "Make one folder for each class."
+        )
+    if len(classes) == 1:
+        raise layout_error(
+            f"There is only one class, {min(classes)}; telling apart needs at least two.",
+            source,
+            "Add a folder with images of another class.",
+        )
+    if len(classes) > MAX_CLASSES:
+        raise DataSetError(
+            "There are too many classes.",
+            found=f"{len(classes):,} class folders",
+            remedy=f"At most {MAX_CLASSES:,} classes are supported; leave some out.",
+        )
+
+
+def _no_images(source: Source) -> DataSetError:
+    remedy = "Add images (JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF) in class folders."
+    if any(problem.kind == "nested-archive" for problem in source.problems):
+        remedy = "The images seem to be in an archive inside this one: unpack that first. " + remedy
+    others = wording.counted(len(source.members), "file")
+    error = layout_error("There are no images in the archive.", source, remedy)
+    found = f"{others} of other kinds and {source.junk:,} hidden or system files in {source.name}"
+    return DataSetError(error.problem, found=found, remedy=error.remedy)
+
+
+def _not_an_image(member: Member) -> str:
+    kind = ending(member.path.rpartition("/")[2])
+    what = f"{kind.upper()} files are" if kind else "a file without an ending is"
+    return f"Left out: {what} not read as images. If it is one, convert it to JPEG or PNG."

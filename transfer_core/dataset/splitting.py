@@ -1,0 +1,156 @@
+"""Splits: leaks found and removed, missing parts made by seed, class by class."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from transfer_core.archive import Problem
+from transfer_core.dataset.types import SPLITS, Split
+from transfer_core.images.decoding import ImageFacts
+
+SHARE = 0.2  # of the images to split, for each of validation and test
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """An image that was decoded, before its split is final."""
+
+    path: str
+    class_name: str
+    split: Split | None  # as given
+    digest: str  # SHA-256 of the file
+    offset: int  # bytes, in the pack
+    length: int  # bytes
+    facts: ImageFacts
+
+
+def without_leaks(images: Sequence[Usable]) -> tuple[list[Usable], list[Problem]]:
+    """Leave out of train what is in validation or test too, and of validation what is in test.
+
+    Other exact copies stay, and are reported.
+
+    Args:
+        images: In the order of their paths.
+    """
+    copies: dict[str, list[Usable]] = defaultdict(list)
+    for image in images:
+        copies[image.digest].append(image)
+    kept, problems = [], []
+    for image in images:
+        same = copies[image.digest]
+        if len(same) == 1:
+            kept.append(image)
+            continue
+        leak = _copy_in_later_split(image, same)
+        if leak is None:
+            kept.append(image)
+        problems += _told(image, same, leak)
+    return kept, problems
+
+
+def _copy_in_later_split(image: Usable, same: list[Usable]) -> Usable | None:
+    rank = _rank(image.split)
+    later = [other for other in same if _rank(other.split) > rank]
+    return max(later, key=lambda other: _rank(other.split), default=None)
+
+
+def _rank(split: Split | None) -> int:
+    return SPLITS.index(split or "train")
+
+
+def _told(image: Usable, same: list[Usable], leak: Usable | None) -> list[Problem]:
+    problems = []
+    if leak:
+        message = (
+            f"The same file as {leak.path}: a leak between {image.split} and {leak.split}. "
+            f"This copy was left out of {image.split}."
+        )
+        problems.append(Problem("leak", image.path, message))
+    first = next(other for other in same if other.split == image.split)
+    if image is not first and not leak:
+        message = f"The same file as {first.path}; both stay in the same part of the split."
+        problems.append(Problem("duplicate", image.path, message))
+    other = next((o for o in same if o.class_name != image.class_name), None)
+    if other:
+        message = f"The same file as {other.path}, which lies in another class."
+        problems.append(Problem("conflict", image.path, message))
+    return problems
+
+
+def needed(made: Sequence[Split]) -> int:
+    """Images that a class needs to be split: one for train and one for each part made."""
+    return 1 + len(made)
+
+
+def assign(
+    images: Sequence[Usable], made: Sequence[Split], seed: int
+) -> tuple[list[Split], list[Problem]]:
+    """Give each image its split: as given, or by seed for the parts that are missing.
+
+    The parts are stratified by class, hold at least one image of each class, and
+    keep exact copies together, also where they lie in two classes. The result
+    depends on the contents and the seed, not on names or their order.
+
+    Args:
+        images: Without leaks; each class with at least `needed(made)` in train.
+        made: The parts to take from train; empty if all are given.
+        seed: Of the shuffling.
+
+    Returns:
+        The split of each image, and what there is to tell.
+    """
+    splits: list[Split] = [image.split or "train" for image in images]
+    problems: list[Problem] = []
+    if not made:
+        return splits, problems
+    classes: dict[str, list[int]] = defaultdict(list)
+    for index, image in enumerate(images):
+        if splits[index] == "train":
+            classes[image.class_name].append(index)
+    decided: dict[str, Split] = {}  # for each digest, by a class before
+    for name, members in sorted(classes.items()):
+        groups, known = _groups(images, members), decided
+        if len(groups) < needed(made):
+            message = "The class has too few different images: copies stand in several parts."
+            problems.append(Problem("identical", name, message))
+            groups, known = [[index] for index in members], {}
+        random.Random(f"{seed} {name}").shuffle(groups)
+        for group, split in _deal(groups, made, [known.get(images[g[0]].digest) for g in groups]):
+            decided[images[group[0]].digest] = split
+            for index in group:
+                splits[index] = split
+    return splits, problems
+
+
+def _groups(images: Sequence[Usable], members: list[int]) -> list[list[int]]:
+    """Positions of equal files together, in the order of their digests."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index in members:
+        groups[images[index].digest].append(index)
+    return [groups[digest] for digest in sorted(groups)]
+
+
+def _deal(
+    groups: list[list[int]], made: Sequence[Split], decided: list[Split | None]
+) -> Iterator[tuple[list[int], Split]]:
+    """Deal out the groups of one class: the parts made get their share, train the rest."""
+    target = max(1, round(SHARE * sum(map(len, groups))))  # images for each part
+    filled: Counter[Split] = Counter()
+    free = []
+    for group, split in zip(groups, decided, strict=True):
+        if split is None:
+            free.append(group)
+        else:
+            filled[split] += len(group)
+            yield group, split
+    parts = [*made, "train"]
+    for number, part in enumerate(made, start=1):
+        # Groups that the parts after this one need, so that none of them stays empty.
+        reserve = sum(not filled[later] for later in parts[number:])
+        while filled[part] < target and len(free) > reserve:
+            group = free.pop()
+            filled[part] += len(group)
+            yield group, part
+    for group in free:
+        yield group, "train"

@@ -1,0 +1,115 @@
+"""The store of ingested data sets: one folder for each id, written once and never changed."""
+
+import csv
+import io
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from transfer_core.dataset.types import DataSet
+from transfer_core.dataset.wording import counted
+from transfer_core.errors import DataSetError
+from transfer_core.images.decoding import decode
+
+DATA_ID = re.compile(r"[0-9a-f]{20}")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSetSummary:
+    """One line of the list of data sets."""
+
+    id: str
+    name: str
+    classes: int
+    images: int
+
+
+def write(data_set: DataSet, folder: Path) -> None:
+    """Write what describes a data set into its folder, beside the images."""
+    summary = DataSetSummary(
+        data_set.id, data_set.name, len(data_set.classes), len(data_set.records)
+    )
+    texts = {
+        "summary.json": json.dumps(asdict(summary), ensure_ascii=False),
+        "dataset.json": data_set.to_json(),
+    }
+    for name, text in texts.items():
+        with (folder / name).open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def exists(home: Path, data_id: str) -> bool:
+    """Whether a data set with this id is in the store."""
+    return bool(DATA_ID.fullmatch(data_id)) and (home / "data" / data_id / "dataset.json").is_file()
+
+
+def load(home: Path, data_id: str) -> DataSet:
+    """A data set by its id.
+
+    Raises:
+        DataSetError: If there is none.
+    """
+    if not exists(home, data_id):
+        raise DataSetError(
+            "There is no such data set.",
+            found=repr(data_id[:40]),
+            remedy="Load the images again; it may have been removed.",
+        )
+    text = (home / "data" / data_id / "dataset.json").read_text(encoding="utf-8")
+    return DataSet.from_json(text)
+
+
+def list_data_sets(home: Path) -> tuple[DataSetSummary, ...]:
+    """All data sets in the store, the newest first."""
+    folders = [f for f in (home / "data").glob("*") if DATA_ID.fullmatch(f.name)]
+    files = [folder / "summary.json" for folder in folders]
+    files = sorted((f for f in files if f.is_file()), key=lambda f: -f.stat().st_mtime)
+    return tuple(DataSetSummary(**json.loads(f.read_text(encoding="utf-8"))) for f in files)
+
+
+def image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
+    """The original file of one image. Untrusted: show `image` instead, which is re-encoded.
+
+    Raises:
+        DataSetError: If the data set was removed from the disk.
+    """
+    record = data_set.records[index]
+    try:
+        with data_set.pack(home).open("rb") as pack:
+            pack.seek(record.offset)
+            return pack.read(record.length)
+    except FileNotFoundError as error:
+        raise DataSetError(
+            "The images of the data set are gone.",
+            found=data_set.name,
+            remedy="Load the images again.",
+        ) from error
+
+
+def image(home: Path, data_set: DataSet, index: int) -> Image.Image:
+    """One image, mode RGB, upright and without metadata."""
+    return decode(image_bytes(home, data_set, index))
+
+
+def problems_csv(data_set: DataSet) -> str:
+    """Everything that was set aside or is worth telling, one line each, for a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(("kind", "path", "message"))
+    for problem in data_set.problems:
+        writer.writerow(map(_cell, (problem.kind, problem.path, problem.message)))
+    if data_set.reading.junk:
+        message = f"{counted(data_set.reading.junk, 'hidden or system file')} ignored."
+        writer.writerow(("junk", "", message))
+    return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Keep a spreadsheet from taking a name for a formula."""
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text

@@ -1,0 +1,119 @@
+"""What a data set is."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from transfer_core.archive import Problem
+from transfer_core.dataset import wording
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One usable image."""
+
+    path: str  # in the archive
+    label: int  # index into DataSet.classes
+    split: Split
+    digest: str  # SHA-256 of the file, hexadecimal
+    offset: int  # bytes, in images.pack
+    length: int  # bytes
+    width: int  # pixels, upright
+    height: int  # pixels, upright
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the archive was understood, to be told back to the person."""
+
+    archive: str  # name of the zip or folder
+    classes: int
+    wrapper: str | None  # folders that were looked through, such as "download/flowers"
+    given_splits: tuple[Split, ...]  # that were in the archive
+    made_splits: tuple[Split, ...]  # that were made here
+    seed: int  # of the splits that were made
+    junk: int  # hidden and system files that were ignored
+    unreadable: int  # images that were set aside
+    not_images: int  # other files that were set aside
+    duplicates: int  # further copies of images, whether kept or left out
+    formats: dict[str, int] = field(hash=False)  # usable images of each format
+    folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
+
+    def sentence(self) -> str:
+        """The reading in one sentence."""
+        return wording.sentence(self)
+
+    def tree(self) -> str:
+        """The folders of the archive, with the number of usable images in each."""
+        return wording.tree(self.archive, dict(self.folders))
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Images in classes, split into train, validation and test; its files lie under its id."""
+
+    id: str  # from the content and the seed, so equal content has an equal id
+    name: str
+    classes: tuple[str, ...]
+    records: tuple[ImageRecord, ...]  # in the order of their paths
+    problems: tuple[Problem, ...]
+    reading: Reading
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class indices, int64, shape (N,)."""
+        return np.fromiter((r.label for r in self.records), np.int64, len(self.records))
+
+    def indices(self, split: Split) -> np.ndarray:
+        """Positions of the images of a split within `records`, int64, ascending."""
+        return np.array([i for i, r in enumerate(self.records) if r.split == split], np.int64)
+
+    def counts(self, split: Split | None = None) -> tuple[int, ...]:
+        """Images of each class, in one split or altogether."""
+        found = Counter(r.label for r in self.records if split in (None, r.split))
+        return tuple(found[label] for label in range(len(self.classes)))
+
+    def pack(self, home: Path) -> Path:
+        """The file that holds the original bytes of all images, one after the other."""
+        return home / "data" / self.id / "images.pack"
+
+    def to_json(self) -> str:
+        """Everything but the images; records are stored column by column, which is half as long."""
+        columns = {
+            f.name: [getattr(record, f.name) for record in self.records]
+            for f in fields(ImageRecord)
+        }
+        values = {
+            "id": self.id,
+            "name": self.name,
+            "classes": self.classes,
+            "records": columns,
+            "problems": [asdict(problem) for problem in self.problems],
+            "reading": asdict(self.reading),
+        }
+        return json.dumps(values, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "DataSet":
+        """Undo `to_json`."""
+        values = json.loads(text)
+        columns = (values["records"][f.name] for f in fields(ImageRecord))
+        reading = values["reading"]
+        for key in ("given_splits", "made_splits"):
+            reading[key] = tuple(reading[key])
+        reading["folders"] = tuple(tuple(folder) for folder in reading["folders"])
+        return cls(
+            id=values["id"],
+            name=values["name"],
+            classes=tuple(values["classes"]),
+            records=tuple(ImageRecord(*row) for row in zip(*columns, strict=True)),
+            problems=tuple(Problem(**problem) for problem in values["problems"]),
+            reading=Reading(**reading),
+        )
