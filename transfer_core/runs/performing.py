@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core import __version__, dataset, images, networks
+from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.embedding import cache_folder, cached, embed
 from transfer_core.evaluation import Tested, logits, score

@@ -1,0 +1,131 @@
+"""The command line, as a person or a script would use it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from transfer_core.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def colours(tmp_path) -> Path:
+    """Three classes that a look at the colour tells apart."""
+    for label, colour in enumerate([(200, 30, 30), (30, 200, 30), (30, 30, 200)]):
+        for number in range(12):
+            folder = tmp_path / "colours" / ("red", "green", "blue")[label]
+            folder.mkdir(parents=True, exist_ok=True)
+            shade = tuple(min(255, c + 4 * number) for c in colour)
+            Image.new("RGB", (70, 64), shade).save(folder / f"{number}.png")
+    return tmp_path / "colours"
+
+
+def lines(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_inspect_tells_classes_images_splits_and_problems(colours, transfer_home, capsys):
+    (colours / "red" / "broken.jpg").write_bytes(b"not an image")
+    assert main(["inspect", str(colours), "--json"]) == 0
+    (told,) = lines(capsys)
+    assert told["classes"] == ["blue", "green", "red"]
+    assert told["images"] == 36
+    assert sum(told["splits"].values()) == 36
+    assert [problem["path"] for problem in told["problems"]] == ["red/broken.jpg"]
+
+
+def test_decide_names_size_similarity_case_and_strategy(colours, transfer_home, capsys):
+    assert main(["decide", str(colours), "--json"]) == 0
+    (told,) = lines(capsys)
+    assert told["size"]["answer"] == "small"
+    assert 0 <= told["similarity"]["probability"] <= 1
+    assert told["case"] in (1, 2)
+    assert told["strategy"]["frozen"]
+
+
+def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys):
+    arguments = ["--similarity", "different", "--small-below", "10", "--json"]
+    assert main(["decide", str(colours), *arguments]) == 0
+    assert lines(capsys)[0]["case"] == 4
+
+
+def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "1", "--epochs", "3", "--json"]) == 0
+    events = lines(capsys)
+    assert [e["event"] for e in events].count("epoch_ended") == 3
+    last = events[-1]
+    assert last["event"] == "finished"
+    assert {"run", "case", "validation_accuracy", "test_accuracy", "seconds"} <= set(last)
+    assert last["images_per_second"] > 0
+
+
+def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home, capsys, tmp_path):
+    main(["train", str(colours), "--case", "2", "--epochs", "30", "--json"])
+    run = lines(capsys)[-1]["run"]
+    assert main(["predict", run, str(colours / "red" / "3.png"), "--json"]) == 0
+    probabilities = lines(capsys)[0]["probabilities"]
+    assert max(probabilities, key=probabilities.get) == "red"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+    assert main(["runs", "--json"]) == 0
+    assert [(r["run"], r["state"]) for r in lines(capsys)] == [(run, "finished")]
+    assert main(["export", run, "--format", "weights", "--to", str(tmp_path / "out")]) == 0
+    card = json.loads((tmp_path / "out" / "card.json").read_text())
+    assert card["classes"] == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize("case", [["1"], ["4", "--initialise", "random"]], ids=["1", "4"])
+def test_the_exported_script_reaches_the_same_test_accuracy(
+    case, colours, transfer_home, capsys, tmp_path
+):
+    main(["train", str(colours), "--case", *case, "--epochs", "2", "--seed", "3", "--json"])
+    last = lines(capsys)[-1]
+    assert main(["export", last["run"], "--format", "script", "--to", str(tmp_path / "out")]) == 0
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "out" / "train.py"), str(colours)],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert f"test accuracy {last['test_accuracy']:.4f}" in done.stdout
+
+
+def test_an_onnx_file_gives_the_networks_answers(colours, transfer_home, capsys, tmp_path):
+    main(["train", str(colours), "--case", "1", "--epochs", "2", "--json"])
+    run = lines(capsys)[-1]["run"]
+    assert main(["export", run, "--format", "onnx", "--to", str(tmp_path / "out")]) == 0
+    check = json.loads((tmp_path / "out" / "card.json").read_text())["onnx_check"]
+    assert check["largest_difference"] < 1e-4
+
+
+def test_bad_input_exits_with_2_and_one_clear_paragraph(transfer_home, capsys, tmp_path):
+    (tmp_path / "text.zip").write_text("this is no archive")
+    assert main(["inspect", str(tmp_path / "text.zip")]) == 2
+    told = capsys.readouterr().err
+    assert "Found:" in told and "Traceback" not in told
+
+
+@pytest.mark.parametrize("run", ["../../etc/passwd", "nothing"])
+def test_an_unknown_run_is_not_found_whatever_its_id(run, transfer_home, capsys):
+    assert main(["predict", run, "image.png"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("epochs", ["0", "-3", "1000000000"])
+def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "1", "--epochs", epochs]) == 2
+    assert "epochs" in capsys.readouterr().err
+
+
+def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):
+    assert main(["networks", "--json"]) == 0
+    assert lines(capsys)[0]["weights"] == "bundled"
+    assert main(["samples", "--json"]) == 0
+    assert "digits" in [sample["name"] for sample in lines(capsys)]
+    assert main(["samples", "digits", "--to", str(tmp_path / "digits.zip")]) == 0
+    capsys.readouterr()
+    assert main(["inspect", "sample:digits", "--json"]) == 0
+    told = lines(capsys)[0]
+    assert (len(told["classes"]), told["images"]) == (10, 1797)

@@ -1,0 +1,68 @@
+"""The rooms' order, so that imports keep pointing backwards along the flow of the data."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "transfer_core"
+ROOMS = [  # a room may import only from rooms before it
+    "errors", "home", "parallel", "archive", "images", "dataset", "samples", "networks", "cases",
+    "surgery", "embedding", "augmentation", "distance", "probes", "similarity", "advice",
+    "training", "evaluation", "runs", "prediction", "export_script", "export", "figures",
+    "pretraining", "commands", "training_commands", "__main__",
+]  # fmt: skip
+MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(CORE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of imported modules, imports for type checkers left out."""
+    tree, names = ast.parse(path.read_text(encoding="utf-8")), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
+def test_a_room_imports_only_earlier_rooms_and_no_user_interface(path):
+    room = room_of(path)
+    assert room in ROOMS, f"{room} has no place in the flow yet"
+    for name in imported(path):
+        package, *rest = name.split(".")
+        assert package not in {"streamlit", "pages", "app"}
+        if package == "transfer_core" and rest and rest[0] in ROOMS:
+            assert ROOMS.index(rest[0]) <= ROOMS.index(room), f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
+def test_a_module_stays_within_its_budget(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+def test_the_core_imports_without_streamlit():
+    code = (
+        "import sys; sys.modules['streamlit'] = None\n"
+        "import transfer_core.__main__, transfer_core.runs.performing, transfer_core.export"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_no_unsafe_html_pickle_or_extraction_anywhere():
+    banned = ("unsafe_allow_html=True", "import pickle", "extractall(", "weights_only=False")
+    sources = [*CORE.rglob("*.py"), *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"]
+    for path in sources:
+        text = path.read_text(encoding="utf-8")
+        assert not [word for word in banned if word in text], path
