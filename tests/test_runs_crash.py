@@ -163,6 +163,34 @@ def test_engine_that_dies_while_another_lives_is_found_by_it(tmp_path):
         assert living.state(run_id) is RunState.interrupted
 
 
+def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
+    script = f"""
+        import sys, time
+        from pathlib import Path
+        sys.path[:0] = [{str(TESTS.parent)!r}]
+        from transfer_core.runs.store import RunStore
+        print("ready", flush=True)
+        start = float(sys.stdin.readline())
+        for number in range(30):
+            time.sleep(max(0, start + number * 0.05 - time.time()))
+            home = Path({str(tmp_path)!r}) / str(number)
+            home.mkdir(exist_ok=True)
+            RunStore(home).close()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    start = time.time() + 0.2
+    for process in processes:
+        process.stdin.write(f"{start}\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+
+
 @pytest.mark.slow
 def test_finished_runs_outlive_any_number_of_kills(tmp_path):
     finished = set()

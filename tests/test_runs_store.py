@@ -3,6 +3,7 @@
 import dataclasses
 import sqlite3
 import threading
+from contextlib import closing
 from statistics import median
 from time import perf_counter
 
@@ -158,6 +159,39 @@ def test_newer_database_is_refused_and_left_unchanged(tmp_path):
     with pytest.raises(RunError, match=f"newer version.*version {VERSION + 1}"):
         RunStore(tmp_path)
     assert (tmp_path / "runs.db").read_bytes() == before
+
+
+def test_database_opened_by_many_at_once_for_the_first_time_is_made_once(tmp_path):
+    together, made = threading.Barrier(8), []
+
+    def open_one():
+        together.wait()
+        store = RunStore(tmp_path)
+        made.append(store.create(config()).id)
+        store.close()
+
+    threads = [threading.Thread(target=open_one) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with closing(RunStore(tmp_path)) as store:
+        assert {run.id for run in store.list()} == set(made)
+    assert len(made) == 8
+
+
+def test_locked_database_is_waited_for(store, tmp_path):
+    run = store.create(config())
+    with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writer = threading.Thread(target=lambda: store.append(run.id, "stepped", {"step": 1}))
+        writer.start()
+        writer.join(timeout=1)
+        assert writer.is_alive()
+        assert store.get(run.id) == run  # readers do not wait
+        other.execute("COMMIT")
+        writer.join(timeout=10)
+    assert store.events(run.id)[-1].values == {"step": 1}
 
 
 def test_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path):

@@ -1,9 +1,11 @@
 """The run database: tables, version, and how SQLite is opened."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
+from filelock import FileLock
 
 from transfer_core.errors import RunError
 
@@ -57,26 +59,32 @@ def open_database(path: Path) -> sa.Engine:
         RunError: If a newer version of this program made it, or it is no database;
             it is left as it was.
     """
-    _check(path)
     database = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=56)
     sa.event.listen(database, "connect", _set_up)
     sa.event.listen(database, "begin", _begin)
-    with database.execution_options(writes=True).begin() as connection:
-        if connection.exec_driver_sql("PRAGMA user_version").scalar() == 0:
-            _METADATA.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    # SQLite does not wait when two processes switch a new file to WAL at once.
+    with FileLock(path.with_name(path.name + ".lock")):
+        if _checked_version(path) == 0:
+            _make(path, database)
     return database
 
 
-def _check(path: Path) -> None:
+def _make(path: Path, database: sa.Engine) -> None:
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+    with database.execution_options(writes=True).begin() as connection:
+        _METADATA.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def _checked_version(path: Path) -> int:
+    """The version of the database, which this program knows; 0 if it is yet to be made."""
     if not path.exists():
-        return
+        return 0
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
-        try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True, timeout=60)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-        finally:
-            connection.close()
     except sqlite3.DatabaseError as error:
         raise RunError(
             "The database of the runs cannot be read.",
@@ -89,13 +97,13 @@ def _check(path: Path) -> None:
             found=f"{path.name} of version {version}; this program knows version {VERSION}",
             remedy="Install the newer version, or set TRANSFER_HOME to another folder.",
         )
+    return version
 
 
 def _set_up(connection, _record) -> None:
     connection.isolation_level = None  # transactions begin where `_begin` says, not before
     for pragma in (
         "busy_timeout = 60000",  # milliseconds; a locked database is waited for
-        "journal_mode = WAL",  # readers never wait for the writer
         "synchronous = FULL",  # what was told as written survives a power cut
         "foreign_keys = ON",
     ):

@@ -133,8 +133,8 @@ class RunStore:
         )
         with self.reading() as connection:
             rows = connection.execute(newer).all()
-        if not rows:
-            self.get(run_id)  # no news of a run, or no such run?
+            if not rows:
+                _exists(connection, run_id)  # no news of a run, or no such run?
         return tuple(RunEvent(s, t, kind, json.loads(values)) for s, t, kind, values in rows)
 
     def append(
@@ -212,10 +212,15 @@ class RunStore:
                 failure = fields.get("error")
                 reports = [("failed", failure)] if failure else []
                 add_events(connection, run_id, [*reports, state_report(state, message)])
-        if not changed:
-            self.get(run_id)
+            else:
+                _exists(connection, run_id)
         return changed
 
     def close(self) -> None:
         """Close every connection."""
         self._database.dispose()
+
+
+def _exists(connection: sa.Connection, run_id: str) -> None:
+    if connection.execute(sa.select(RUNS.c.number).where(RUNS.c.id == run_id)).first() is None:
+        raise no_such_run(run_id)

@@ -54,8 +54,11 @@ class ThreadExecutor:
         job = self._jobs[run_id]
         job.status = Status.running
         try:
-            with closing(EventFile(job.directory.events)) as file:
-                for kind, values in self._reports(job):
+            with (
+                closing(EventFile(job.directory.events)) as file,
+                closing(self._reports(job)) as reports,
+            ):
+                for kind, values in reports:
                     file.append(kind, values)
                     yield kind, values
         except TransferError as error:
@@ -85,10 +88,10 @@ class ThreadExecutor:
         job.outcome = self._ended(job, result, job.stop.is_set() or job.directory.stop.exists())
 
     def _ended(self, job: _Job, result, stopped: bool) -> Outcome:
+        if result is None and self._closing.is_set():
+            return Outcome(RunState.interrupted)
         if stopped:
             return Outcome(RunState.stopped, result)
-        if self._closing.is_set():
-            return Outcome(RunState.interrupted)
         if result is None:
             raise RuntimeError(f"run {job.directory.id} ended without a result")
         return Outcome(RunState.finished, result)
