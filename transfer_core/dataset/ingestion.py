@@ -59,12 +59,11 @@ def ingest(
     with _disk_errors_told():
         data.mkdir(parents=True, exist_ok=True)
         _sweep(data)
+        note = _note_of(source, data, seed, stop)
+        if note and note.is_file() and store.exists(home, note.read_text()):
+            return store.load(home, note.read_text())
         limits = replace(Limits(), total_bytes=_most_bytes(data))
     with open_source(source, limits) as opened:
-        with _disk_errors_told():
-            known = _note_of(source, data, seed, stop)
-            if known and known.is_file() and store.exists(home, known.read_text()):
-                return store.load(home, known.read_text())
         layout = read_layout(opened)
         with _disk_errors_told(), _unfinished_folder(data) as folder:
             images, unreadable = _pack(opened, layout.images, folder, progress, stop)
@@ -72,9 +71,9 @@ def ingest(
             data_set = assemble(material, printable(name or _name_of(source)), seed)
             store.write(data_set, folder)
             new = _publish(folder, data / data_set.id)
-            if known:
-                known.parent.mkdir(exist_ok=True)
-                known.write_text(data_set.id)
+            if note:
+                note.parent.mkdir(exist_ok=True)
+                note.write_text(data_set.id)
     return data_set if new else store.load(home, data_set.id)
 
 
@@ -148,8 +147,8 @@ def _most_bytes(data: Path) -> int:
 
 
 def _note_of(source: Path, data: Path, seed: int, stop: StopRequested | None) -> Path | None:
-    """Where the id of a zip that was read before is noted; None for a folder."""
-    if source.is_dir():
+    """Where the id of a zip that was read before is noted; None for what is no such zip."""
+    if not source.is_file() or source.stat().st_size > Limits().archive_bytes:
         return None
     digest = hashlib.sha256()
     with source.open("rb") as file:

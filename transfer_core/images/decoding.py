@@ -67,7 +67,9 @@ def decode(data: bytes) -> Image.Image:
     Raises:
         ImageError: If the image cannot be used.
     """
-    return _decoded(data)[0]
+    image = _decoded(data)[0].copy()  # what Pillow read from the file stays with the original
+    image.info = {}  # no position, no thumbnail, no profile goes into anything we write
+    return image
 
 
 def _decoded(data: bytes) -> tuple[Image.Image, ImageFacts]:
@@ -82,7 +84,6 @@ def _decoded(data: bytes) -> tuple[Image.Image, ImageFacts]:
         raise
     except Exception as error:  # Pillow raises more than seven classes on hostile bytes
         raise _unusable(error) from error
-    result.info = {}  # no position, no thumbnail, no profile goes into anything we write
     return result, ImageFacts(kind, *result.size, frames)
 
 

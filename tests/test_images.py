@@ -1,0 +1,304 @@
+"""Decoding untrusted images, the transform and the pixel cache."""
+
+import io
+import random
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from zips import class_files, picture, write_zip
+
+from transfer_core import dataset, images
+from transfer_core.errors import ImageError
+from transfer_core.images import decoding
+from transfer_core.parallel import WorkStopped, in_order
+
+FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF"]
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    data = io.BytesIO()
+    image.save(data, kind, **options)
+    return data.getvalue()
+
+
+def colour(data: bytes, at=(0, 0)) -> tuple[int, int, int]:
+    return images.decode(data).getpixel(at)
+
+
+def reason(data: bytes) -> str:
+    with pytest.raises(ImageError) as caught:
+        images.decode(data)
+    with pytest.raises(ImageError):
+        images.check(data)
+    return caught.value.problem
+
+
+def png_of_size(width: int, height: int, rows: bytes = b"") -> bytes:
+    """A PNG whose header tells a size, whatever follows."""
+    chunks = [(b"IHDR", struct.pack(">2L5B", width, height, 8, 0, 0, 0, 0)),
+              (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(d)) + k + d + struct.pack(">L", zlib.crc32(k + d)) for k, d in chunks
+    )
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_promised_format_is_decoded_to_rgb(kind):
+    data = encoded(Image.new("RGB", (32, 16), (200, 30, 60)), kind)
+    image = images.decode(data)
+    assert (image.mode, image.size) == ("RGB", (32, 16))
+    assert np.allclose(image.getpixel((5, 5)), (200, 30, 60), atol=8)
+    assert images.check(data) == images.ImageFacts(kind, 32, 16, False)
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("P", "GIF"), ("CMYK", "JPEG"),
+                       ("CMYK", "TIFF"), ("YCbCr", "TIFF"), ("LA", "PNG"), ("RGBA", "WEBP")]
+)  # fmt: skip
+def test_39_every_colour_mode_keeps_its_colour(mode, kind):
+    white_and_black = Image.new("RGB", (32, 16), "white")
+    white_and_black.paste("black", (16, 0, 32, 16))
+    image = images.decode(encoded(white_and_black.convert(mode), kind))
+    assert min(image.getpixel((2, 8))) > 240 and max(image.getpixel((29, 8))) < 15
+
+
+def test_39_lab_is_converted():
+    lab = Image.merge("LAB", [Image.new("L", (16, 16), v) for v in (255, 128, 128)])
+    assert min(colour(encoded(lab, "TIFF"))) > 250
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_39_transparency_is_laid_on_white(mode):
+    black = Image.new("RGBA", (16, 16), (0, 0, 0, 0)).convert(mode)
+    black.putpixel((1, 1), (0, 0, 0, 255) if mode == "RGBA" else (0, 255))
+    assert colour(encoded(black)) == (255, 255, 255)
+    assert colour(encoded(black), (1, 1)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("alpha", [0, bytes([0, 255])])
+def test_39_a_transparent_palette_entry_is_laid_on_white(alpha):
+    palette = Image.new("P", (16, 16), 0)
+    palette.putpalette([0, 0, 0, 255, 0, 0])
+    palette.putpixel((1, 1), 1)
+    data = encoded(palette, transparency=alpha)
+    assert (colour(data), colour(data, (1, 1))) == ((255, 255, 255), (255, 0, 0))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_40_sixteen_bits_are_scaled_and_not_clipped(kind):
+    values = np.full((16, 16), 40_000, np.uint16)
+    values[0, 0], values[0, 1] = 65_535, 0
+    image = images.decode(encoded(Image.fromarray(values), kind))
+    assert [image.getpixel(at)[0] for at in ((5, 5), (0, 0), (1, 0))] == [156, 255, 0]
+
+
+def test_40_twelve_bits_in_sixteen_do_not_turn_black():
+    values = np.full((16, 16), 4095, np.uint16)
+    values[0, 0] = 0
+    assert colour(encoded(Image.fromarray(values), "TIFF"), (5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "middle"), [(0, 1, 0.5), (0, 255, 127.5), (-5, 900, 447.5)]
+)
+def test_40_floating_point_images_use_their_range(low, high, middle):
+    values = np.full((16, 16), middle, np.float32)
+    values[0, 0], values[0, 1] = low, high
+    image = images.decode(encoded(Image.fromarray(values), "TIFF"))
+    assert [image.getpixel(at)[0] for at in ((0, 0), (1, 0), (5, 5))] == [0, 255, 128]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_41_images_are_turned_upright(kind, orientation):
+    upright = Image.new("RGB", (48, 32), "white")
+    upright.paste("black", (0, 0, 16, 16))
+    undo = {2: [0], 3: [3], 4: [1], 5: [5], 6: [2], 7: [6], 8: [4]}.get(orientation, [])
+    stored = upright
+    for step in undo:
+        stored = stored.transpose(Image.Transpose(step))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(stored, kind, exif=exif)
+    image = images.decode(data)
+    assert image.size == (48, 32)
+    assert max(image.getpixel((3, 3))) < 60 and min(image.getpixel((44, 28))) > 200
+    assert (images.check(data).width, images.check(data).height) == (48, 32)
+
+
+def test_41_no_metadata_leaves_the_decoder():
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    image = images.decode(encoded(Image.new("RGB", (16, 16)), "JPEG", exif=exif, comment=b"secret"))
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF"):
+        assert b"secret" not in encoded(image, kind)
+    assert not image.getexif()
+
+
+def test_42_an_unknown_orientation_and_damaged_metadata_still_give_pixels():
+    exif = Image.Exif()
+    exif[0x0112] = 99
+    assert images.decode(encoded(Image.new("RGB", (16, 16)), "JPEG", exif=exif)).size == (16, 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        broken = encoded(Image.new("RGB", (16, 16)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+        assert images.decode(broken).size == (16, 16)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [
+        (50_000, 50_000, "too large"),
+        (13_000, 13_000, "too large"),
+        (9_400, 9_400, "too large"),
+        (20_001, 600, "too large"),
+        (1, 2**31 - 1, "too large"),
+        (1, 1, "too small"),
+        (7, 500, "too small"),
+        (18_000, 10, "too narrow"),
+    ],
+)
+def test_28_29_30_37_sizes_are_refused_from_the_header_alone(width, height, said):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert said in reason(png_of_size(width, height))
+
+
+def test_30_a_frame_that_outgrows_its_header_is_refused():
+    gif = bytearray(encoded(Image.new("P", (16, 16)), "GIF"))
+    at = gif.index(b"\x2c")
+    struct.pack_into("<2H", gif, at + 5, 60_000, 60_000)
+    reason(bytes(gif))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_31_a_truncated_image_is_refused(kind):
+    data = picture(size=(64, 64), kind=kind)
+    reason(data[: int(len(data) * 0.6)])
+
+
+def test_31_truncation_is_named():
+    data = picture(size=(64, 64), kind="JPEG")
+    assert "truncated" in reason(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", b"<html></html>", b"%PDF-1.7\n", b"8BPS\0\1" + bytes(40), b"SIMPLE  =   T",
+     b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"],
+)  # fmt: skip
+def test_32_33_34_other_content_is_no_image_whatever_its_name(data):
+    assert "not an image" in reason(data)
+
+
+def test_33_ghostscript_is_never_started(monkeypatch):
+    from PIL import EpsImagePlugin
+
+    def started(*arguments, **more):
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", started)
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n"
+    assert "not an image" in reason(eps)
+
+
+def test_36_a_polyglot_gives_pixels_only():
+    assert images.decode(picture(kind="JPEG") + b"PK\3\4" + b"x" * 99).size == (24, 16)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_38_the_first_of_several_frames_is_used_and_told(kind):
+    frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue", "green")]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert images.check(data).frames
+    assert np.allclose(colour(data), (255, 0, 0), atol=6)
+
+
+def test_42_a_text_bomb_ends_quickly():
+    bomb = zlib.compress(bytes(100 * 1024**2), 9)
+    chunk = b"zTXt" + b"k\0\0" + bomb
+    good = picture()
+    data = good[:33] + struct.pack(">L", len(chunk) - 4) + chunk
+    data += struct.pack(">L", zlib.crc32(chunk)) + good[33:]
+    reason(data)
+
+
+def test_mutated_images_give_pixels_or_an_image_error():
+    chance = random.Random(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for kind in FORMATS:
+            good = picture(size=(40, 40), kind=kind)
+            for _ in range(150):
+                data = bytearray(good)
+                for _ in range(chance.randint(1, 8)):
+                    data[chance.randrange(len(data))] = chance.randrange(256)
+                try:
+                    assert images.decode(bytes(data)).mode == "RGB"
+                except ImageError as error:
+                    assert error.problem and error.found and error.remedy
+
+
+@pytest.mark.parametrize("size", [(100, 40), (40, 100), (32, 32), (64, 64), (64, 90)])
+def test_the_transform_keeps_the_centre_square(size):
+    image = Image.new("RGB", size, "red")
+    side = min(size)
+    left, top = (size[0] - side) // 2, (size[1] - side) // 2
+    image.paste("blue", (left, top, left + side, top + side))
+    pixels = images.apply(image, images.Transform(64))
+    assert (pixels.shape, pixels.dtype) == ((64, 64, 3), np.uint8)
+    assert (pixels[4:60, 4:60] == (0, 0, 255)).all()
+
+
+def test_the_transform_is_antialiased():
+    stripes = np.zeros((640, 640, 3), np.uint8)
+    stripes[:, ::2] = 255
+    pixels = images.apply(Image.fromarray(stripes), images.Transform(64))
+    assert np.abs(pixels.astype(int) - 127).max() <= 5
+
+
+def test_the_transform_agrees_with_resize_then_crop_of_torchvision():
+    transforms = pytest.importorskip("torchvision.transforms")
+    image = Image.open(io.BytesIO(picture(size=(192, 128)))).convert("RGB")
+    theirs = transforms.Compose([transforms.Resize(64), transforms.CenterCrop(64)])(image)
+    ours = images.apply(image, images.Transform(64))
+    assert np.abs(ours.astype(int) - np.asarray(theirs)).max() <= 1
+
+
+@pytest.fixture
+def small_set(tmp_path, transfer_home):
+    path = write_zip(tmp_path / "set.zip", class_files({"a": 30, "b": 30}))
+    return dataset.ingest(path, home=transfer_home)
+
+
+def test_pixels_are_in_the_order_of_the_records_and_kept(small_set, transfer_home):
+    calls = []
+    transform = images.Transform(8)
+    pixels = images.pixels(transfer_home, small_set, transform, lambda *n: calls.append(n))
+    assert (pixels.shape, pixels.dtype) == ((60, 8, 8, 3), np.uint8)
+    assert calls[-1] == (60, 60) and calls == sorted(calls)
+    for index in (0, 31, 59):
+        image = dataset.image(transfer_home, small_set, index)
+        assert (pixels[index] == images.apply(image, transform)).all()
+    small_set.pack(transfer_home).unlink()  # the second time nothing is decoded
+    assert (images.pixels(transfer_home, small_set, transform) == pixels).all()
+
+
+def test_stopped_decoding_leaves_nothing_behind(small_set, transfer_home):
+    with pytest.raises(WorkStopped):
+        images.pixels(transfer_home, small_set, images.Transform(8), stop=lambda: True)
+    assert [p for p in (transfer_home / "pixels").rglob("*") if p.is_file()] == []
+
+
+def test_work_in_order_yields_in_order_and_raises_what_the_work_raises():
+    assert list(in_order(lambda n: n * n, range(100))) == [n * n for n in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        list(in_order(lambda n: 1 // (50 - n), range(100)))
+
+
+def test_the_limits_are_those_that_are_promised():
+    assert (decoding.MAX_PIXELS, decoding.MAX_SIDE, decoding.MIN_SIDE) == (50_000_000, 20_000, 8)
