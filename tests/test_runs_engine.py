@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from toy_runs import config, toy
 
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.engine import Engine
 from transfer_core.runs.records import RunState
 
@@ -122,6 +123,23 @@ def test_stop_file_stops_a_run_from_outside(tmp_path):
         run_id = engine.submit(config())
         wait_for(lambda: engine.state(run_id) is RunState.training)
         engine.directory(run_id).stop.touch()
+        assert engine.wait(run_id, WAIT).state is RunState.stopped
+
+
+def test_stop_file_that_cannot_be_written_does_not_keep_a_run_from_stopping(tmp_path, monkeypatch):
+    def full(directory):
+        raise OSError(28, "No space left on device")
+
+    with (
+        Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as engine,
+        Engine(tmp_path, toy()) as other,
+    ):
+        run_id = engine.submit(config())
+        wait_for(lambda: engine.state(run_id) is RunState.training)
+        monkeypatch.setattr(RunDirectory, "request_stop", full)
+        with pytest.raises(RunError, match="No space left"):
+            other.stop(run_id)
+        engine.stop(run_id)
         assert engine.wait(run_id, WAIT).state is RunState.stopped
 
 

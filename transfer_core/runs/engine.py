@@ -96,11 +96,20 @@ class Engine(RunReader):
             among={RunState.preparing, RunState.training},
         )  # fmt: skip
         if self.store.get(run_id).state is RunState.stopping:
-            is_here = self._executor.status(run_id) is not Status.unknown
-            self._executor.cancel(run_id)
-            # A full disk must not keep a run of this process from stopping.
-            with suppress(OSError if is_here else ()):
-                RunDirectory.of(self.home, run_id).request_stop()
+            self._signal_stop(run_id)
+
+    def _signal_stop(self, run_id: str) -> None:
+        is_here = self._executor.status(run_id) is not Status.unknown
+        self._executor.cancel(run_id)
+        try:
+            RunDirectory.of(self.home, run_id).request_stop()
+        except OSError as error:
+            if not is_here:  # a run of this process stops without the file, on a full disk too
+                raise RunError(
+                    "The stop could not be passed on to the program that runs this run.",
+                    found=error.strerror or type(error).__name__,
+                    remedy="Make space on the disk with the data folder and stop it again.",
+                ) from error
 
     def reconcile(self) -> None:
         """Give runs of engines that have died their state, and take over what waits."""
