@@ -72,7 +72,7 @@ def resolve(text: str, home: Path) -> Path:
         kept = home / "samples" / f"{name}.zip" if name in SAMPLES else None
         return kept if kept and kept.is_file() else sample_zip(name, kept or home)
     path = Path(text).expanduser()
-    if not path.exists():
+    if not text.strip() or not path.exists():
         raise ArchiveError(
             "There is no such file or folder.",
             found=printable(text),

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,8 +83,9 @@ def _pack(
     """Check every image and write the bytes of the good ones one after the other."""
     images, unreadable, done = [], [], 0
     tasks = batches(placed, lambda image: image[0].size)
-    with (folder / "images.pack").open("wb") as pack:
-        for batch in in_order(lambda task: [_checked(source, p) for p in task], tasks, stop):
+    checked = in_order(lambda task: [_checked(source, p) for p in task], tasks, stop)
+    with (folder / "images.pack").open("wb") as pack, closing(checked):
+        for batch in checked:
             for result in batch:
                 if isinstance(result, Problem):
                     unreadable.append(result)

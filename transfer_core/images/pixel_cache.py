@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,10 +69,11 @@ def _write(path: Path, home: Path, data_set: "DataSet", transform, progress, sto
 
     done = 0
     tasks = batches(range(count), lambda index: data_set.records[index].length)
-    for number in in_order(decode_batch, tasks, stop):
-        done += number
-        if progress:
-            progress(done, count)
+    with closing(in_order(decode_batch, tasks, stop)) as decoded:
+        for number in decoded:
+            done += number
+            if progress:
+                progress(done, count)
     array.flush()
 
 

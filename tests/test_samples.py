@@ -1,0 +1,59 @@
+"""The built-in samples, and the way from what a person types to a file."""
+
+import pytest
+from sklearn.datasets import load_digits
+
+from transfer_core import dataset, samples
+from transfer_core.errors import ArchiveError, DataSetError
+
+
+def test_the_digits_are_those_of_scikit_learn(tmp_path, transfer_home):
+    path = samples.sample_zip("digits", tmp_path / "digits.zip")
+    found = dataset.ingest(path, home=transfer_home)
+    digits = load_digits()
+    assert found.classes == tuple("0123456789") and found.problems == ()
+    assert len(found.records) == len(digits.target) == 1797
+    assert found.labels.tolist() == sorted(digits.target)
+    assert {(r.width, r.height) for r in found.records} == {(64, 64)}
+
+
+def test_a_digit_is_dark_ink_on_white_paper(tmp_path, transfer_home):
+    path = samples.sample_zip("digits", tmp_path / "digits.zip")
+    image = dataset.image(transfer_home, dataset.ingest(path, home=transfer_home), 0)
+    assert image.getpixel((0, 0)) == (255, 255, 255)  # paper
+    assert image.getpixel((32, 32))[0] > 150  # inside of a zero
+    assert min(image.convert("L").tobytes()) < 40  # ink
+
+
+def test_a_sample_has_the_same_bytes_every_time(tmp_path):
+    first = samples.sample_zip("digits", tmp_path / "1.zip").read_bytes()
+    assert samples.sample_zip("digits", tmp_path / "2.zip").read_bytes() == first
+
+
+def test_every_sample_says_what_it_is():
+    for name, sample in samples.SAMPLES.items():
+        assert name == sample.name and name.isidentifier()
+        assert sample.title and len(sample.story.split()) > 10
+
+
+def test_a_sample_is_resolved_once_and_kept(transfer_home):
+    path = samples.resolve("sample:digits", transfer_home)
+    made = path.stat().st_mtime_ns
+    assert samples.resolve("sample:digits", transfer_home) == path
+    assert path.stat().st_mtime_ns == made and path.is_relative_to(transfer_home)
+
+
+def test_a_path_is_resolved_to_itself(tmp_path, transfer_home):
+    assert samples.resolve(str(tmp_path), transfer_home) == tmp_path
+
+
+@pytest.mark.parametrize("text", ["sample:", "sample:none", "sample:../../etc/passwd"])
+def test_an_unknown_sample_is_refused_with_the_choice(transfer_home, text):
+    with pytest.raises(DataSetError, match="Choose one of: digits"):
+        samples.resolve(text, transfer_home)
+
+
+@pytest.mark.parametrize("text", ["/nowhere/a.zip", "", " ", "/nowhere/a\0b"])
+def test_a_path_that_does_not_exist_is_told(transfer_home, text):
+    with pytest.raises(ArchiveError, match="no such file"):
+        samples.resolve(text, transfer_home)
