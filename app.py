@@ -1,0 +1,21 @@
+"""Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
+
+import streamlit as st
+
+st.set_page_config(page_title="Transfer Lab", page_icon=":material/account_tree:", layout="wide")
+page = st.navigation(
+    {
+        "The journey": [
+            st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
+            st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
+            st.Page("pages/decide.py", title="Decide", icon=":material/alt_route:"),
+            st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            st.Page("pages/results.py", title="Results", icon=":material/fact_check:"),
+        ],
+        "Beside it": [
+            st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
+            st.Page("pages/runs.py", title="Runs", icon=":material/history:"),
+        ],
+    }
+)
+page.run()

@@ -1,0 +1,124 @@
+"""Data: bring images in, and be told what was read."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import explained, literal, progress_bar, shown_errors
+from transfer_core import dataset, samples
+from transfer_core.figures.classes import class_counts, describe_class_counts
+from transfer_core.home import home
+
+EXPECTED = """\
+my_photos.zip                 my_photos.zip
+├── ants                      ├── train
+│   ├── one.jpg               │   ├── ants ...
+│   └── two.png               │   └── bees ...
+└── bees                      ├── val    (may be missing)
+    └── ...                   └── test   (may be missing)"""
+EXAMPLES = 6  # classes of which images are shown
+
+
+def take_in(path: Path, name: str | None = None) -> None:
+    """Ingest an archive and make it this session's data set."""
+    report = progress_bar("Reading images")
+    st.button("Cancel", key="data_cancel")  # a click ends this run of the page
+    with shown_errors():
+        found = dataset.ingest(
+            path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
+        )
+    session.change(data_id=found.id, uploads=session.workspace().uploads + 1)
+    st.query_params.clear()
+    st.query_params["data"] = found.id
+    st.rerun()
+
+
+st.title("Data")
+sample = st.query_params.get("sample")
+given = None if sample else session.current("data")
+with st.expander("Bring images in", expanded=given is None):
+    ours, theirs, earlier = st.columns([2, 1, 1])
+    upload = ours.file_uploader(
+        "A zip with one folder per class", type="zip",
+        key=f"data_upload_{session.workspace().uploads}",
+        help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
+    )  # fmt: skip
+    ours.caption("Either layout is understood:")
+    ours.code(EXPECTED, language=None)
+    chosen = theirs.selectbox(
+        "A built-in sample", list(samples.SAMPLES), key="data_sample",
+        format_func=lambda name: samples.SAMPLES[name].title,
+    )  # fmt: skip
+    theirs.caption(samples.SAMPLES[chosen].story)
+    use_sample = theirs.button("Use this sample", key="data_use_sample")
+    known = {summary.id: summary for summary in dataset.list_data_sets(home())}
+    again = earlier.selectbox(
+        "An earlier data set", list(known), index=None, key="data_earlier",
+        format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
+        placeholder="Choose one" if known else "None yet", disabled=not known,
+    )  # fmt: skip
+    if earlier.button("Open it", key="data_open", disabled=again is None):
+        session.change(data_id=again)
+        st.query_params["data"] = again
+        st.rerun()
+if upload is not None:
+    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        file.write(upload.getbuffer())
+        file.flush()
+        take_in(Path(file.name), Path(upload.name).stem)
+if use_sample or sample:
+    with shown_errors():
+        path = samples.resolve(f"sample:{sample or chosen}", home())
+    take_in(path, samples.SAMPLES[sample or chosen].title)
+
+if given is None:
+    st.info("Upload a zip, or use a sample, to begin.", icon=":material/info:")
+    st.stop()
+with shown_errors():
+    data = caches.data_set(given)
+st.header(literal(data.name), anchor=False)
+reading = data.reading
+st.success(f"What I read: {literal(reading.sentence())}.", icon=":material/task_alt:")
+figures = st.columns(4)
+figures[0].metric("Images", f"{len(data.records):,}")
+for column, split in zip(figures[1:], dataset.SPLITS, strict=True):
+    column.metric(split.capitalize(), f"{len(data.indices(split)):,}")
+st.page_link(
+    "pages/decide.py", label="Go on: decide how to transfer", icon=":material/arrow_forward:",
+    query_params={"data": data.id},
+)  # fmt: skip
+for problem in data.problems:
+    if problem.kind in {"leak", "conflict", "unbalanced"}:
+        st.warning(
+            f"{literal(problem.path)}: {literal(problem.message)}", icon=":material/warning:"
+        )
+
+left, right = st.columns([3, 2])
+with left:
+    explained(class_counts(data), describe_class_counts(data), key="data_classes")
+with right:
+    st.markdown("**The tree as I read it**")
+    st.code(reading.tree(), language=None, height=300)
+st.subheader("A look at the images", anchor=False)
+for label, name in enumerate(data.classes[:EXAMPLES]):
+    members = [i for i, record in enumerate(data.records) if record.label == label][:8]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{literal(name)}**", width=140)
+        with shown_errors():
+            st.image([caches.thumbnail(data.id, index) for index in members], width=80)
+if len(data.classes) > EXAMPLES:
+    st.caption(f"The first {EXAMPLES} of {len(data.classes)} classes.")
+st.subheader("Everything set aside or noticed", anchor=False)
+if data.problems:
+    st.dataframe(
+        [{"kind": p.kind, "file": p.path, "what": p.message} for p in data.problems],
+        hide_index=True, width="stretch",
+    )  # fmt: skip
+    st.download_button(
+        "Download as CSV", dataset.problems_csv(data), file_name="problems.csv", mime="text/csv",
+        icon=":material/download:", key="data_csv",
+    )  # fmt: skip
+else:
+    st.caption("Nothing: every file was used.")

@@ -1,0 +1,138 @@
+"""Decide: both questions answered, the case advised, the choice the person's own."""
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import explained, literal, progress_bar, shown_errors, stop_unless
+from pages.shared.strategy import chosen_strategy
+from transfer_core import networks
+from transfer_core.cases import TransferCase, choose_case, judge_size
+from transfer_core.figures.decision import Position, decision_diagram, describe_decision
+from transfer_core.figures.network import describe_network, network_drawing
+from transfer_core.figures.similarity import (
+    describe_ladder,
+    describe_stage_accuracy,
+    ladder,
+    stage_accuracy,
+)
+
+LINES = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
+ANSWERS = {
+    "estimate": "Let the network estimate it",
+    "similar": "Similar: I know better",
+    "different": "Different: I know better",
+}
+
+st.title("Decide")
+data_id = session.current("data")
+stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+with shown_errors():
+    data = caches.data_set(data_id)
+source, work = networks.get("demonstration"), session.workspace()
+st.caption(f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes")
+
+with shown_errors():
+    found = caches.estimate(data_id, source.name, progress_bar("Asking the network"))
+left, right = st.columns(2)
+with left.container(border=True, height="stretch"):
+    st.subheader("1. Small or large?", anchor=False)
+    line = st.select_slider(
+        "The dividing line, in images", LINES, value=work.line or source.size_line,
+        format_func=lambda images: f"{images:,}", key="decide_line",
+        help="Below it a data set is small. The default belongs to the network: a small network "
+        "needs fewer images before training everything pays.",
+    )  # fmt: skip
+    size = judge_size(data.counts(), line)
+    st.markdown(f"### {size.answer.capitalize()}")
+    st.write(
+        f"{size.images:,} images, about {size.images_per_class:,.0f} per class; "
+        f"the line is at {size.line:,}."
+    )
+with right.container(border=True, height="stretch"):
+    st.subheader("2. Similar or different?", anchor=False)
+    answer = st.radio(
+        "Does your data look like what the network was trained on?", list(ANSWERS),
+        index=list(ANSWERS).index(work.answer), format_func=ANSWERS.get, key="decide_answer",
+        help="Similar means: the network's higher-level features carry over to your images.",
+    )  # fmt: skip
+    leaning = "similar" if found.probability >= 0.5 else "different"
+    similarity = leaning if answer == "estimate" else answer
+    told = found.answer if found.answer != "can't tell" else f"Can't tell, leaning to {leaning}"
+    st.markdown(
+        f"### {literal(told.capitalize() if answer == 'estimate' else answer.capitalize())}"
+    )
+    st.write(
+        f"The network's estimate: {literal(found.answer)}, probability of similar "
+        f"{found.probability:.0%} (80 % interval {found.low:.0%} to {found.high:.0%}), from "
+        f"{found.images:,} images outside the test split."
+    )
+    if answer not in ("estimate", found.answer):
+        st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
+for reason in found.reasons:
+    st.markdown(f"- {literal(reason)}")
+
+advised = choose_case(size.answer, similarity)
+choice = work.case or advised
+position = Position(found.probability, found.low, found.high)
+event = explained(
+    decision_diagram(size, position, advised, choice),
+    describe_decision(size, position, advised, choice),
+    key=f"decide_diagram_{choice.value}_{advised.value}_{size.line}",
+    on_select="rerun", selection_mode="points",
+)  # fmt: skip
+points = [p for p in event.selection.points if p.get("customdata")]
+if points:
+    clicked = points[0]["customdata"]
+    clicked = TransferCase(clicked[0] if isinstance(clicked, list) else clicked)
+    if clicked != choice:
+        session.change(case=clicked, line=line, answer=answer)
+        st.rerun()
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.segmented_control(
+        "Choose a case, here or in the diagram", list(TransferCase), default=choice, required=True,
+        format_func=lambda case: case.title + (" (advised)" if case == advised else ""),
+        key=f"decide_case_{choice.value}_{advised.value}",
+        on_change=lambda key: session.change(case=TransferCase(st.session_state[key])),
+        args=(f"decide_case_{choice.value}_{advised.value}",),
+    )  # fmt: skip
+    if choice != advised and st.button(
+        "Back to the advice", icon=":material/undo:", key="decide_back"
+    ):
+        session.change(case=None)
+        st.rerun()
+cut, initialise = work.cut, work.initialise
+if choice == TransferCase.SMALL_DIFFERENT:
+    kept = [stage for stage in source.stages[:-1]]
+    names = [stage.name for stage in kept]
+    cut = st.selectbox(
+        "Keep the layers through", names, index=names.index(work.cut or found.best_cut),
+        format_func=lambda name: kept[names.index(name)].title
+        + (" (measured best)" if name == found.best_cut else ""),
+        key="decide_cut",
+    )  # fmt: skip
+if choice == TransferCase.LARGE_DIFFERENT:
+    initialise = st.radio(
+        "Initial weights", ["random", "pretrained"], horizontal=True, key="decide_initialise",
+        index=["random", "pretrained"].index(work.initialise),
+        format_func={"random": "Random", "pretrained": "Pre-trained, as in case 3"}.get,
+    )  # fmt: skip
+session.change(
+    line=line, answer=answer, cut=cut, initialise=initialise,
+    case=None if choice == advised else choice,
+)  # fmt: skip
+strategy = chosen_strategy(choice, source, found, cut, initialise)
+parts = caches.layer_parts(source.name, strategy, len(data.classes))
+explained(network_drawing(parts), describe_network(parts), key="decide_network")
+st.page_link(
+    "pages/train.py", label=f"Go on: train {choice.title.lower()}", icon=":material/arrow_forward:",
+    query_params={"data": data_id},
+)  # fmt: skip
+st.header("What the estimate rests on", anchor=False)
+evidence = st.columns(2)
+with evidence[0]:
+    explained(
+        stage_accuracy(found, strategy.keep_through), describe_stage_accuracy(found),
+        key="decide_stages",
+    )  # fmt: skip
+with evidence[1]:
+    explained(ladder(found), describe_ladder(found), key="decide_ladder")

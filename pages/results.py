@@ -1,0 +1,82 @@
+"""Results: what the trained network is worth, on images that nothing has learned from."""
+
+from dataclasses import asdict
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import explained, literal, shown_errors, stop_unless
+from pages.shared.live_run import STATES, show_proof
+from transfer_core.figures.confusion import confusion_matrix, describe_confusion
+
+st.title("Results")
+run_id = session.current("run")
+stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
+with shown_errors():
+    record = caches.engine().get(run_id)
+st.subheader(literal(record.name), anchor=False)
+if record.result is None:
+    icon, words = STATES[record.state]
+    st.info(f"This run has no result: {words.lower()}.", icon=icon)
+    st.page_link("pages/train.py", label="Watch the run", query_params={"run": run_id})
+    st.stop()
+result = record.result
+figures = st.columns(4)
+figures[0].metric("Test accuracy", f"{result['accuracy']:.1%}")
+figures[1].metric(
+    "95 % interval", f"{result['low']:.0%} – {result['high']:.0%}",
+    help="Where the accuracy on very many images of this kind would lie, by Wilson's method.",
+)  # fmt: skip
+figures[2].metric(
+    "Always the largest class", f"{result['majority_accuracy']:.1%}",
+    help="What guessing the largest training class every time would reach.",
+)  # fmt: skip
+figures[3].metric("Macro F1", f"{result['macro_f1']:.2f}", help="Mean of the classes' F1 scores.")
+st.markdown(literal(result["sentence"]))
+validation = result["validation_accuracy"]
+if validation is not None:
+    st.caption(
+        f"Validation accuracy of the same weights: {validation:.1%}. Validation images chose the "
+        f"best epoch; the {result['images']:,} test images were used once, after training."
+    )
+classes = [score["name"] for score in result["per_class"]]
+left, right = st.columns([3, 2])
+with left:
+    explained(
+        confusion_matrix(result["confusion"], classes),
+        describe_confusion(result["confusion"], classes), key="results_confusion",
+    )  # fmt: skip
+with right:
+    st.markdown("**Each class**")
+    st.dataframe(
+        [
+            {
+                "class": score["name"],
+                "precision": score["precision"],
+                "recall": score["recall"],
+                "test images": score["support"],
+            }
+            for score in result["per_class"]
+        ],
+        hide_index=True, width="stretch",
+        column_config={
+            name: st.column_config.NumberColumn(format="percent") for name in ("precision", "recall")
+        },
+    )  # fmt: skip
+st.header("What moved, and what stayed frozen", anchor=False)
+ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
+show_proof(record, ended.values["changes"])
+st.header("What was done", anchor=False)
+strategy = record.config.strategy
+st.markdown(
+    f"{strategy.case.title}; kept through {strategy.keep_through}, initial weights "
+    f"{strategy.initialise}, frozen: {', '.join(strategy.frozen) or 'nothing'}; "
+    f"seed {record.config.seed}."
+)
+with st.expander("Every setting, enough to repeat the run"):
+    st.json(asdict(record.config))
+with st.container(horizontal=True):
+    st.page_link("pages/train.py", label="The curves", query_params={"run": run_id})
+    st.page_link(
+        "pages/decide.py", label="Try another case", query_params={"data": record.config.data_id}
+    )

@@ -1,0 +1,84 @@
+"""What sessions share: the engine, data sets, logs; the only module with st.cache_*."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from transfer_core import dataset, networks
+from transfer_core.home import home
+
+if TYPE_CHECKING:
+    from transfer_core.cases import Strategy
+    from transfer_core.runs.engine import Engine
+    from transfer_core.runs.log import RunLog
+    from transfer_core.similarity import SimilarityEstimate
+    from transfer_core.surgery import LayerPart
+
+THUMBNAIL = 160  # pixels
+
+
+@st.cache_resource(show_spinner="Starting the engine")
+def engine() -> Engine:
+    """The one engine of this server; training leaves a processor core to the pages."""
+    import torch
+
+    from transfer_core.runs.performing import new_engine
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    return new_engine(home())
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def data_set(data_id: str) -> dataset.DataSet:
+    """A data set of the store."""
+    return dataset.load(home(), data_id)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def run_log(run_id: str) -> RunLog:
+    """The log of a run, one copy for everyone who watches it."""
+    from transfer_core.runs.log import RunLog
+
+    return RunLog(engine(), run_id)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def layer_parts(network: str, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
+    """The operated network's layers."""
+    from transfer_core.surgery import describe
+
+    return describe(networks.get(network), strategy, classes)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def thumbnail(data_id: str, index: int) -> bytes:
+    """One image of a data set, re-encoded small: the person's own file is never served."""
+    picture = dataset.image(home(), data_set(data_id), index)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def estimate(data_id: str, network: str, _progress) -> SimilarityEstimate:
+    """The similarity estimate; computed once, with progress."""
+    from transfer_core.similarity import estimate as compute
+
+    return compute(data_set(data_id), networks.get(network), home(), progress=_progress)
+
+
+@st.cache_data(show_spinner=False)
+def first_filters() -> list:
+    """The demonstration network's first-layer filters as images, uint8 (K, H, W, 3)."""
+    from transfer_core.networks.weights_file import load
+
+    weights = load(networks.get("demonstration")).conv1.conv.weight.detach().numpy()
+    weights = weights.transpose(0, 2, 3, 1)
+    low = weights.min(axis=(1, 2, 3), keepdims=True)
+    high = weights.max(axis=(1, 2, 3), keepdims=True)
+    return list(((weights - low) / (high - low + 1e-9) * 255).astype("uint8"))

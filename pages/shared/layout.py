@@ -1,0 +1,80 @@
+"""What all pages have in common: errors shown as advice, missing steps, safe names."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from transfer_core.errors import TransferError
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Show a TransferError as what is wrong, what was found, and what to do; then stop."""
+    try:
+        yield
+    except TransferError as error:
+        show_problem(error.problem, error.found, error.remedy)
+        st.stop()
+
+
+def show_problem(problem: str, found: str, remedy: str) -> None:
+    """Three parts: what is wrong, what shows it, what to do."""
+    with st.container(border=True):
+        st.error(literal(problem), icon=":material/error:")
+        if "\n" in found:
+            st.code(found, language=None)
+        elif found:
+            st.markdown(f"**Found:** {literal(found)}")
+        st.markdown(f"**What to do:** {literal(remedy)}")
+
+
+def stop_unless(present: object, message: str, page: str, label: str) -> None:
+    """End a page that lacks its input, with a link to where it is made."""
+    if not present:
+        st.info(message, icon=":material/info:")
+        st.page_link(page, label=label, icon=":material/arrow_forward:")
+        st.stop()
+
+
+def literal(text: str) -> str:
+    """Text of a person's, so that markdown shows it as it is."""
+    text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
+    return text.replace("www.", "www\\.")
+
+
+def progress_bar(text: str) -> Callable[[str, int, int], None]:
+    """A progress bar as a callback; drawn ten times a second at most.
+
+    Drawing also lets a click elsewhere end the work, which is how it is cancelled.
+    """
+    bar, drawn = st.progress(0.0, text=text), 0.0
+
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal drawn
+        now = time.monotonic()
+        if now - drawn > 0.1:
+            drawn = now
+            share = min(1.0, done / max(total, 1))
+            bar.progress(share, text=f"{what}: {done:,} of {total:,}")
+        if done >= total > 0 and what == text:
+            bar.empty()
+
+    return report
+
+
+def explained(figure, description: str, *, key: str, **options):
+    """A Plotly figure with its text alternative under it."""
+    event = st.plotly_chart(figure, key=key, config={"displayModeBar": False}, **options)
+    st.caption(literal(description))
+    return event
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: "48 s", "3 min 20 s"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,38 @@
+"""Live charts that keep the person's zoom and legend choices while new points arrive.
+
+`st.plotly_chart` builds its chart anew with every change of data, so a zoom is lost
+within a second. This component hands new data to Plotly.react with a constant
+`uirevision`, which is what Plotly offers to keep such choices.
+"""
+
+from pathlib import Path
+
+import plotly
+import streamlit as st
+import streamlit.components.v1 as served
+
+# The library comes from the installed plotly package, served (and cached by the browser)
+# as a static file: a component declared with a folder does exactly that.
+_LIBRARY = served.declare_component(
+    "plotly_library", path=str(Path(plotly.__file__).parent / "package_data")
+)
+_SCRIPT = (Path(__file__).parent / "live_chart.js").read_text(encoding="utf-8")
+_STYLE = """
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 1rem; }
+.chart { height: 320px; min-width: 0; }
+"""
+_COMPONENT = st.components.v2.component(
+    "transfer_lab_live_chart", html='<div class="charts"></div>', css=_STYLE, js=_SCRIPT
+)
+
+
+def live_charts(charts: list[dict], description: str, *, key: str) -> None:
+    """Draw charts side by side, one above the other on a narrow screen.
+
+    Args:
+        charts: Each {"title", "x", "y", "traces"}: axis titles and Plotly traces.
+        description: Text alternative of all charts.
+        key: Constant while the charts are the same ones with more points.
+    """
+    library = f"component/{_LIBRARY.name}/plotly.min.js"
+    _COMPONENT(key=key, data={"charts": charts, "description": description, "library": library})

@@ -1,0 +1,144 @@
+"""A run as it happens: state, progress, live curves, and the proof of what was frozen."""
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import duration, explained, literal, show_problem, shown_errors
+from pages.shared.live_chart import live_charts
+from transfer_core import networks
+from transfer_core.figures.curves import curves_table, describe_curves, live_curves
+from transfer_core.figures.network import change_in_words, describe_network, network_drawing
+from transfer_core.runs.records import RunRecord
+
+REDRAW = 1.0  # seconds
+STATES = {
+    "queued": (":material/hourglass_empty:", "Waiting for its turn"),
+    "preparing": (":material/photo_library:", "Preparing the images"),
+    "training": (":material/model_training:", "Training"),
+    "stopping": (":material/pause_circle:", "Stopping; what was learned is kept"),
+    "stopped": (":material/stop_circle:", "Stopped; what was learned until then was kept"),
+    "finished": (":material/task_alt:", "Finished"),
+    "failed": (":material/error:", "Failed"),
+    "interrupted": (":material/power_off:", "Interrupted: the server ended meanwhile"),
+}
+
+
+def show_run(run_id: str) -> None:
+    """Everything about one run, redrawn each second while it is not over."""
+    with shown_errors():
+        record = caches.engine().get(run_id)
+    st.subheader(literal(record.name), anchor=False)
+    strategy = record.config.strategy
+    st.caption(
+        f"{strategy.case.title}, weights {strategy.initialise}, frozen: "
+        f"{', '.join(strategy.frozen) or 'nothing'}; this page's address shows the run to anyone."
+    )
+    if record.state.over:
+        _draw(record)
+        _draw_end(record)
+    else:
+        _watch(run_id)
+
+
+@st.fragment(run_every=REDRAW)
+def _watch(run_id: str) -> None:
+    with shown_errors():
+        record = caches.engine().get(run_id)
+    if record.state.over:
+        st.rerun()  # once: the page then draws the end, without a timer
+    if st.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
+        caches.engine().stop(run_id)
+    _draw(record)
+
+
+def _draw(record: RunRecord) -> None:
+    log = caches.run_log(record.id)
+    events = log.events()
+    _draw_progress(record, {event.kind: event.values for event in events})
+    charts, words = log.derived(live_curves), log.derived(describe_curves)
+    live_charts(
+        [
+            {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},
+            {"title": "Accuracy", "x": "epoch", "y": "accuracy (%)", "traces": charts["accuracy"]},
+        ],
+        words,
+        key=f"curves_{record.id}",
+    )  # fmt: skip
+    st.caption(words)
+    ended = [event.values for event in events if event.kind == "epoch_ended"]
+    if ended and not record.state.over:
+        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
+        with st.expander("How far each layer has moved since the start"):
+            st.markdown("\n".join(rows))
+
+
+def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
+    icon, words = STATES[record.state]
+    started, step = latest.get("started"), latest.get("stepped")
+    share = 0.0
+    if record.state == "queued":
+        place = caches.engine().queue_position(record.id)
+        words += f": number {place} in the queue" if place else ""
+    elif record.state == "preparing" and "preparing" in latest:
+        work = latest["preparing"]
+        share, words = (
+            work["done"] / work["total"],
+            f"{work['what']}: {work['done']:,} of {work['total']:,}",
+        )
+    elif started and step:
+        share = min(1.0, step["epoch"] / started["epochs"])
+    if record.state.over:
+        share = 1.0
+    st.progress(share, text=f"{icon} {words}")
+    figures = st.columns(4)
+    if not (started and step):
+        step = None
+    figures[0].metric("Epoch", f"{step['epoch']:.1f} of {started['epochs']}" if step else "–")
+    figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
+    figures[2].metric("Images per second", f"{step['images_per_second']:,.0f}" if step else "–")
+    left = duration(step["seconds_left"]) if step and not record.state.over else "–"
+    figures[3].metric(
+        "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
+    )
+
+
+def _draw_end(record: RunRecord) -> None:
+    events = caches.run_log(record.id).events()
+    if record.error:
+        show_problem(record.error["problem"], record.error["found"], record.error["remedy"])
+    ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
+    if ended:
+        st.write(
+            f"Ended by {ended['reason']} after {ended['epochs']} epochs and "
+            f"{duration(ended['seconds'])}; the weights are those of epoch {ended['best_epoch']}."
+        )
+    if record.result:
+        st.page_link(
+            "pages/results.py", label="Go on: the result", icon=":material/arrow_forward:",
+            query_params={"run": record.id},
+        )  # fmt: skip
+    if ended:
+        show_proof(record, ended["changes"])
+    if table := curves_table(events):
+        with st.expander("All epochs as a table"):
+            st.dataframe(table, hide_index=True, width="stretch")
+
+
+def show_proof(record: RunRecord, changes: list[dict]) -> None:
+    """The network with each layer's measured change."""
+    from transfer_core.training.events import LayerChange
+
+    source, strategy = networks.get(record.config.network), record.config.strategy
+    measured = tuple(LayerChange(**change) for change in changes)
+    classes = len(record.result["per_class"]) if record.result else 2
+    parts = caches.layer_parts(source.name, strategy, classes)
+    explained(
+        network_drawing(parts, measured), describe_network(parts, measured),
+        key=f"proof_{record.id}",
+    )  # fmt: skip
+
+
+def _proof(change: dict) -> str:
+    from transfer_core.training.events import LayerChange
+
+    return change_in_words(LayerChange(**change)) + (" (frozen)" if change["frozen"] else "")

@@ -1,0 +1,60 @@
+"""What one browser session has chosen so far; the only module that touches session_state."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from uuid import uuid4
+
+import streamlit as st
+
+from transfer_core.cases import Initialise, TransferCase
+
+KEY = "workspace"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The choices along the journey; each rests on those before it."""
+
+    data_id: str | None = None
+    answer: Literal["estimate", "similar", "different"] = "estimate"
+    line: int | None = None  # images; None is the network's own
+    case: TransferCase | None = None  # None follows the advice
+    cut: str | None = None  # of case 2; None follows the measurement
+    initialise: Initialise = "random"  # of case 4
+    run_id: str | None = None
+    uploads: int = 0  # counted, so that each upload gets an empty uploader after it
+    start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
+    owner: str = field(default_factory=lambda: uuid4().hex)  # shares the queue fairly
+
+
+def workspace() -> Workspace:
+    """This session's choices."""
+    return st.session_state.setdefault(KEY, Workspace())
+
+
+def change(**choices) -> None:
+    """Change choices; a new data set empties all that rested on the one before."""
+    before = workspace()
+    if choices.get("data_id", before.data_id) != before.data_id:
+        before = Workspace(uploads=before.uploads, owner=before.owner)
+    st.session_state[KEY] = replace(before, **choices)
+
+
+def current(name: Literal["data", "run"]) -> str | None:
+    """The id of the data set or run: from the address, else this session's own.
+
+    The address is brought up to date, so that a refresh, a second tab and a
+    shared link show the same.
+    """
+    own = workspace().data_id if name == "data" else workspace().run_id
+    found = st.query_params.get(name) or own
+    if found and found != own:
+        change(**{f"{name}_id": found})
+    if found and st.query_params.get(name) != found:
+        st.query_params[name] = found
+    return found
+
+
+def new_key() -> str:
+    """Marks one click, so that a double click starts one run."""
+    return uuid4().hex

@@ -1,0 +1,95 @@
+"""Train: every setting in sight, then the run as it happens."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import literal, progress_bar, shown_errors, stop_unless
+from pages.shared.live_run import show_run
+from pages.shared.strategy import chosen_strategy
+from transfer_core import networks
+from transfer_core.cases import OptimiserSettings, choose_case, judge_size
+
+st.title("Train")
+run_id = session.current("run")
+if run_id:
+    show_run(run_id)
+    if st.button("Set up another run", icon=":material/add:", key="train_another"):
+        session.change(run_id=None)
+        st.query_params.clear()
+        st.rerun()
+    st.stop()
+
+data_id = session.current("data")
+stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+with shown_errors():
+    data = caches.data_set(data_id)
+    source, work = networks.get("demonstration"), session.workspace()
+    found = caches.estimate(data_id, source.name, progress_bar("Asking the network"))
+size = judge_size(data.counts(), work.line or source.size_line)
+leaning = "similar" if found.probability >= 0.5 else "different"
+advised = choose_case(size.answer, leaning if work.answer == "estimate" else work.answer)
+case = work.case or advised
+strategy = chosen_strategy(case, source, found, work.cut, work.initialise)
+settings = strategy.optimiser
+st.markdown(
+    f"**{case.title}** on {literal(data.name)}, from the {source.title.lower()}. "
+    f"Frozen: {', '.join(strategy.frozen) or 'nothing'}. New: one fully connected layer."
+)
+st.page_link("pages/decide.py", label="Change the case", query_params={"data": data_id})
+with st.form("train_settings"):
+    st.markdown("These are all the settings; nothing else changes while training.")
+    first, second, third = st.columns(3)
+    key = f"train_{case.value}_{strategy.initialise}_"  # a case brings its own defaults
+    learning_rate = first.number_input(
+        "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
+        key=key + "rate", help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
+    )  # fmt: skip
+    weight_decay = first.number_input(
+        "Weight decay", 0.0, 10.0, settings.weight_decay, format="%.4f", step=0.01,
+        key=key + "decay", help="Pulls weights towards 0, against learning images by heart.",
+    )  # fmt: skip
+    epochs = second.number_input(
+        "Epochs, at most", 1, 1000, settings.epochs, key=key + "epochs",
+        help="An epoch is one pass over the training images.",
+    )  # fmt: skip
+    patience = second.number_input(
+        "Patience", 1, 1000, settings.patience, key=key + "patience",
+        help="Epochs without a lower validation loss before training stops early. The best "
+        "epoch's weights are kept.",
+    )  # fmt: skip
+    batch = third.number_input(
+        "Batch size", 2, 4096, settings.batch_size, key=key + "batch",
+        help="Training images per step.",
+    )  # fmt: skip
+    seed = third.number_input(
+        "Seed", 0, 2**31 - 1, 0, key=key + "seed",
+        help="The same seed repeats the same run on the same machine.",
+    )  # fmt: skip
+    whole = not strategy.frozen
+    augment = st.checkbox(
+        "Random crops, flips and colours of the training images", settings.augment and whole,
+        disabled=not whole, key=key + "augment",
+        help="Not with frozen layers: their output is computed once per image.",
+    )  # fmt: skip
+    weighted = st.checkbox(
+        "Weigh rare classes up where classes are unbalanced", strategy.class_weights,
+        key=key + "weighted",
+    )  # fmt: skip
+    started = st.form_submit_button(
+        "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
+    )
+if started:
+    optimiser = OptimiserSettings(learning_rate, weight_decay, batch, epochs, patience, augment)
+    with shown_errors():
+        from transfer_core.runs.performing import run_config
+
+        chosen = replace(strategy, optimiser=optimiser, class_weights=weighted)
+        run = caches.engine().submit(
+            run_config(data, source, chosen, seed), name=f"{data.name}, {case.title.lower()}",
+            owner=work.owner, key=work.start_key,
+        )  # fmt: skip
+    session.change(run_id=run, start_key=session.new_key())
+    st.query_params["run"] = run
+    st.rerun()

@@ -1,0 +1,1 @@
+"""Figures from plain data: Plotly figures and, beside each, its text alternative."""

@@ -1,0 +1,39 @@
+"""Images per class, stacked by split."""
+
+import plotly.graph_objects as go
+
+from transfer_core.dataset import SPLITS, DataSet
+from transfer_core.figures.theme import BLUE, GREEN, ORANGE, plain, styled
+
+MOST_CLASSES = 40  # bars that stay readable
+
+
+def class_counts(data_set: DataSet) -> go.Figure:
+    """A bar per class; the largest classes where there are many."""
+    totals = data_set.counts()
+    order = sorted(range(len(totals)), key=lambda c: -totals[c])[:MOST_CLASSES][::-1]
+    names = [plain(data_set.classes[c], 24) for c in order]
+    figure = go.Figure()
+    looks = zip(SPLITS, (BLUE, ORANGE, GREEN), ("", "/", "."), strict=True)
+    for split, colour, hatching in looks:
+        counts = data_set.counts(split)
+        figure.add_bar(
+            y=list(range(len(order))), x=[counts[c] for c in order], orientation="h", name=split,
+            marker={"color": colour, "pattern": {"shape": hatching}},
+            customdata=names, hovertemplate="%{customdata}: %{x} " + split + " images<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title="images")
+    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=names)
+    shown = f"the {MOST_CLASSES} largest classes" if len(totals) > MOST_CLASSES else "each class"
+    return styled(figure, f"Images of {shown}, by split", height=140 + 26 * len(order))
+
+
+def describe_class_counts(data_set: DataSet) -> str:
+    """The figure in words."""
+    counts = data_set.counts()
+    return (
+        f"{len(counts)} classes with {min(counts):,} to {max(counts):,} images; "
+        + ", ".join(f"{len(data_set.indices(split)):,} {split}" for split in SPLITS)
+        + " images."
+    )

@@ -1,0 +1,104 @@
+"""Loss and accuracy as a run reports them, decimated for a chart that is redrawn live."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from transfer_core.figures.theme import BLUE, GREEN, ORANGE
+from transfer_core.runs.records import RunEvent
+
+BUCKETS = 400  # at most two points of each are drawn
+
+
+def decimate(values: Sequence[float], buckets: int = BUCKETS) -> np.ndarray:
+    """Indices of at most 2 * buckets values that keep every bucket's least and greatest.
+
+    Args:
+        values: Any length N.
+        buckets: How many stretches of equal length the values are cut into.
+
+    Returns:
+        Sorted indices into the values; all of them where there are few.
+    """
+    y, count = np.asarray(values, dtype=float), len(values)
+    if count <= 2 * buckets:
+        return np.arange(count)
+    size = -(-count // buckets)
+    padded = np.pad(y, (0, -count % size), mode="edge").reshape(-1, size)
+    starts = np.arange(len(padded)) * size
+    both = np.concatenate([starts + padded.argmin(1), starts + padded.argmax(1)])
+    return np.unique(np.minimum(both, count - 1))
+
+
+def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
+    """Traces of the loss and the accuracy chart over epochs, plain JSON.
+
+    Returns:
+        {"loss": traces, "accuracy": traces}; each trace is a Plotly trace.
+    """
+    steps = [e.values for e in events if e.kind == "stepped"]
+    epochs = [e.values for e in events if e.kind == "epoch_ended"]
+    best = [row for row in epochs if row["best"]][-1:]
+    charts = {}
+    for name, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
+        validation = f"validation_{name}"
+        chosen = decimate([row["loss"] for row in steps])
+        charts[name] = [
+            _trace("training", [steps[i] for i in chosen], "epoch", name, factor, unit, _STEPS),
+            _trace("validation", epochs, "epoch", validation, factor, unit, _EPOCHS),
+            _trace("best epoch", best, "epoch", validation, factor, unit, _BEST),
+        ]
+    return charts
+
+
+_STEPS = {"mode": "lines", "line": {"color": BLUE, "width": 1.5}}
+_EPOCHS = {
+    "mode": "lines+markers",
+    "line": {"color": ORANGE, "dash": "dash"},
+    "marker": {"symbol": "square", "size": 6},
+}
+_BEST = {
+    "mode": "markers",
+    "marker": {"symbol": "star", "size": 15, "color": GREEN, "line": {"width": 1}},
+}
+
+
+def _trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "name": name,
+        "x": [round(row[x], 3) for row in rows],
+        "y": [round(row[y] * factor, 4) for row in rows],
+        "customdata": [row["step"] for row in rows],
+        "hovertemplate": f"epoch %{{x:.2f}}, step %{{customdata}}: %{{y:.4g}}{unit}",
+    } | look
+
+
+def curves_table(events: Sequence[RunEvent]) -> list[dict[str, float | int | str]]:
+    """A row per epoch, for a table."""
+    return [
+        {
+            "epoch": row["epoch"],
+            "training loss": round(row["train_loss"], 4),
+            "validation loss": round(row["validation_loss"], 4),
+            "training accuracy (%)": round(100 * row["train_accuracy"], 1),
+            "validation accuracy (%)": round(100 * row["validation_accuracy"], 1),
+            "best so far": "yes" if row["best"] else "",
+        }
+        for row in (e.values for e in events if e.kind == "epoch_ended")
+    ]
+
+
+def describe_curves(events: Sequence[RunEvent]) -> str:
+    """The newest epoch and the best one in words."""
+    epochs = [e.values for e in events if e.kind == "epoch_ended"]
+    if not epochs:
+        return "No epoch has ended yet."
+    last, best = epochs[-1], [row for row in epochs if row["best"]][-1]
+    return (
+        f"After epoch {last['epoch']}: training loss {last['train_loss']:.3f}, validation loss "
+        f"{last['validation_loss']:.3f}, validation accuracy {last['validation_accuracy']:.1%}. "
+        f"Best so far is epoch {best['epoch']} with validation loss "
+        f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
+    )

@@ -1,0 +1,145 @@
+"""The decision diagram: size against similarity, four cells, the data set as a point."""
+
+from dataclasses import dataclass
+from math import log10
+
+import plotly.graph_objects as go
+
+from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferCase
+from transfer_core.figures.theme import BLUE, FAINT, GREY, ORANGE, styled
+
+LOWEST, HIGHEST = 10, 10_000_000  # images, ends of the size axis
+WHAT = {  # kept, cut, new, frozen; and the same for a narrow screen
+    TransferCase.SMALL_SIMILAR: (
+        "keep all layers but the last<br>cut the last layer<br>new fully connected layer"
+        "<br>freeze all that is kept<br><b>train the new layer</b>",
+        "keep all but last<br>freeze it<br><b>train new layer</b>",
+    ),
+    TransferCase.SMALL_DIFFERENT: (
+        "keep layers near the beginning<br>cut all later layers<br>new fully connected layer"
+        "<br>freeze all that is kept<br><b>train the new layer</b>",
+        "keep first layers<br>freeze them<br><b>train new layer</b>",
+    ),
+    TransferCase.LARGE_SIMILAR: (
+        "keep all layers but the last<br>replace the last layer<br>freeze nothing"
+        "<br>start from pre-trained weights<br><b>train everything</b>",
+        "keep all weights<br>replace last layer<br><b>train everything</b>",
+    ),
+    TransferCase.LARGE_DIFFERENT: (
+        "replace the last layer<br>freeze nothing<br>start from random weights,"
+        "<br>or as in case 3<br><b>train everything</b>",
+        "random weights<br>(or as case 3)<br><b>train everything</b>",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a data set lies along the similarity axis."""
+
+    probability: float  # that higher-level features carry over, in [0, 1]
+    low: float  # of its interval
+    high: float
+
+
+def decision_diagram(
+    size: SizeJudgement,
+    position: Position | None,
+    advised: TransferCase | None,
+    chosen: TransferCase | None,
+    *,
+    compact: bool = False,
+) -> go.Figure:
+    """Two axes and four cells; small data sets at the bottom, similar ones at the right.
+
+    Args:
+        size: The answer to the size question, with the dividing line.
+        position: Of the data set's point; None draws no point.
+        advised: The cell outlined as advice.
+        chosen: The cell filled as choice.
+        compact: Shorter texts, for narrow screens.
+
+    Returns:
+        A figure in which each cell has one selectable point whose customdata is
+        the case's number.
+    """
+    figure = go.Figure()
+    line = min(max(log10(size.line), log10(LOWEST) + 0.5), log10(HIGHEST) - 0.5)
+    for case in TransferCase:
+        _add_cell(figure, case, line, case == advised, case == chosen, compact)
+    if position:
+        _add_point(figure, size, position)
+    ticks = [10, 100, SMALL_MARK, 20_000, LARGE_MARK, HIGHEST]
+    figure.update_xaxes(
+        title="probability that higher-level features carry over", range=[0, 1], tickformat=".0%",
+        tickvals=[0, 0.2, 0.5, 0.8, 1], showgrid=False, zeroline=False, fixedrange=True,
+    )  # fmt: skip
+    figure.update_yaxes(
+        title="images", range=[log10(LOWEST), log10(HIGHEST)], fixedrange=True, zeroline=False,
+        tickvals=[log10(t) for t in ticks], ticktext=[f"{t:,}" for t in ticks], showgrid=False,
+    )  # fmt: skip
+    for mark, word in ((SMALL_MARK, "small"), (LARGE_MARK, "large")):
+        figure.add_hline(y=log10(mark), line={"dash": "dot", "width": 1, "color": GREY})
+        figure.add_annotation(
+            x=0.005, y=log10(mark), text=f"{word}, as courses say", xanchor="left", showarrow=False,
+            yshift=7, font={"size": 10, "color": GREY},
+        )  # fmt: skip
+    return styled(figure, "Which case is it?", height=520)
+
+
+def describe_decision(
+    size: SizeJudgement,
+    position: Position | None,
+    advised: TransferCase | None,
+    chosen: TransferCase | None,
+) -> str:
+    """The diagram in words."""
+    place = f", similar with probability {position.probability:.0%}" if position else ""
+    told = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,}){place}."]
+    if advised:
+        told.append(f"Advised is {advised.title}.")
+    if chosen:
+        told.append(f"Chosen is {chosen.title}.")
+    return " ".join(told)
+
+
+def _add_cell(figure, case: TransferCase, line: float, advised: bool, chosen: bool, compact: bool):
+    left, right = (0.5, 1.0) if case.similarity == "similar" else (0.0, 0.5)
+    ends = (log10(LOWEST), line) if case.size == "small" else (line, log10(HIGHEST))
+    figure.add_shape(
+        type="rect", x0=left + 0.004, x1=right - 0.004, y0=ends[0] + 0.03, y1=ends[1] - 0.03,
+        fillcolor="rgba(209, 114, 10, 0.16)" if chosen else "rgba(0, 0, 0, 0)",
+        line={
+            "color": BLUE if advised else ORANGE if chosen else FAINT,
+            "width": 3 if advised or chosen else 1,
+            "dash": "solid" if chosen or not advised else "dash",
+        },
+        layer="below",
+    )  # fmt: skip
+    marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
+    heading = f"<b>{case.title}</b>" + (f" ({', '.join(marks)})" if marks else "")
+    if compact:
+        heading = f"<b>Case {case.value}</b>" + (f"<br>{' + '.join(marks)}" if marks else "")
+    figure.add_scatter(
+        x=[(left + right) / 2], y=[sum(ends) / 2], mode="markers+text",
+        text=[f"{heading}<br>{WHAT[case][compact]}"], textposition="middle center",
+        textfont={"size": 11 if compact else 12}, customdata=[case.value],
+        marker={"size": 90, "opacity": 0.01, "symbol": "square", "color": GREY},
+        selected={"marker": {"opacity": 0.01}}, unselected={"marker": {"opacity": 0.01}},
+        hovertemplate=f"{case.title}: choose it<extra></extra>", showlegend=False,
+    )  # fmt: skip
+
+
+def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> None:
+    figure.add_scatter(
+        x=[position.probability], y=[log10(min(max(size.images, LOWEST), HIGHEST))],
+        mode="markers", name="your data set, with its uncertainty",
+        marker={"symbol": "diamond", "size": 16, "color": ORANGE, "line": {"width": 2, "color": "white"}},
+        error_x={
+            "type": "data", "symmetric": False, "thickness": 3, "width": 8, "color": ORANGE,
+            "array": [position.high - position.probability],
+            "arrayminus": [position.probability - position.low],
+        },
+        hovertemplate=f"your data set: {size.images:,} images, %{{x:.0%}}<extra></extra>",
+        showlegend=True,
+    )  # fmt: skip
