@@ -201,6 +201,14 @@ def test_11_links_in_a_folder_are_left_out_and_told(tmp_path):
     assert problems(tmp_path / "set") == [("not-a-file", "c/1.png"), ("not-a-file", "c/2.png")]
 
 
+def test_16_folders_beyond_the_depth_are_left_out_and_told(tmp_path):
+    deep = tmp_path / "set" / "/".join("abcdefghijkl")
+    deep.mkdir(parents=True)
+    (deep / "1.png").write_bytes(A)
+    assert names(tmp_path / "set") == []
+    assert problems(tmp_path / "set") == [("too-deep", "a/b/c/d/e/f/g/h/i/j")]
+
+
 def test_12_setuid_bits_mean_nothing(tmp_path):
     path = RawZip().add("c/1.png", A, mode=stat.S_IFREG | 0o6777).write(tmp_path / "a.zip")
     assert read_all(path) == {"c/1.png": A}

@@ -5,6 +5,7 @@ import io
 import os
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -344,6 +345,21 @@ def test_a_zip_that_is_known_is_not_read_again(read, monkeypatch):
     first = read({"a": 5, "b": 5})
     monkeypatch.setattr(ingestion, "check", lambda data: pytest.fail("it was read again"))
     assert read({"a": 5, "b": 5}) == first
+
+
+def test_two_people_may_load_the_same_archive_at_once(tmp_path, transfer_home):
+    path = write_zip(tmp_path / "a.zip", class_files({"a": 100, "b": 100}))
+    with ThreadPoolExecutor(4) as people:
+        found = list(people.map(lambda _: dataset.ingest(path, home=transfer_home), range(4)))
+    assert found == [found[0]] * 4
+    assert len(list((transfer_home / "data").glob("*/images.pack"))) == 1
+
+
+def test_an_upload_is_told_under_its_own_name(tmp_path, transfer_home):
+    path = write_zip(tmp_path / "tmp83f.zip", class_files({"a": 3, "b": 3}))
+    found = dataset.ingest(path, home=transfer_home, name="My flowers.zip")
+    assert found.name == "My flowers.zip"
+    assert found.reading.tree().startswith("My flowers.zip\n")
 
 
 def test_a_loaded_data_set_equals_the_ingested_one(read, transfer_home):

@@ -63,14 +63,19 @@ class FolderSource:
             if not names.is_junk(parts) and names.has_hidden_characters(entry.name):
                 listing.set_aside("name", "/".join(parts), "Left out: its name cannot be shown.")
             elif entry.is_dir(follow_symlinks=False):
-                listing.add_folder(parts)
-                # One level beyond the limit is enough to tell what is left out.
-                if len(parts) <= self._limits.depth:
-                    self._walk(Path(entry.path), parts, listing)
+                self._add_folder(entry, parts, listing)
             else:
-                self._add(entry, parts, listing)
+                self._add_file(entry, parts, listing)
 
-    def _add(self, entry: os.DirEntry, parts: tuple[str, ...], listing: Listing) -> None:
+    def _add_folder(self, entry: os.DirEntry, parts: tuple[str, ...], listing: Listing) -> None:
+        listing.add_folder(parts)
+        if len(parts) < self._limits.depth:
+            self._walk(Path(entry.path), parts, listing)
+        elif not names.is_junk(parts):
+            message = f"Left out: it lies {self._limits.depth} folders deep or deeper."
+            listing.set_aside("too-deep", "/".join(parts), message)
+
+    def _add_file(self, entry: os.DirEntry, parts: tuple[str, ...], listing: Listing) -> None:
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(status.st_mode) or names.is_junk(parts):
             listing.add_file(parts, status.st_size)

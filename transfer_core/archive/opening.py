@@ -14,12 +14,16 @@ DEFAULT_LIMITS = Limits()
 
 
 @contextmanager
-def open_source(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Source]:
+def open_source(
+    path: Path, limits: Limits = DEFAULT_LIMITS, *, name: str | None = None
+) -> Iterator[Source]:
     """Open a zip or a folder and check its names; nothing is unpacked yet.
 
     Args:
         path: Of the zip or folder.
         limits: What it may cost.
+        name: What it is called for people, such as an upload that lies under a
+            temporary name; the name of the file if None.
 
     Raises:
         ArchiveError: If it cannot be read safely as a whole.
@@ -33,6 +37,8 @@ def open_source(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Source]
             found=f"{printable(str(path))} ({getattr(error, 'strerror', None) or error})",
             remedy="Check the name and that you may read it.",
         ) from error
+    if name is not None:
+        source.name = printable(name)
     try:
         yield source
     finally:

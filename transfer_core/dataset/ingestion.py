@@ -44,7 +44,8 @@ def ingest(
     Args:
         source: The zip or folder.
         home: The data folder.
-        name: For people; taken from the source if None. A known set keeps its first name.
+        name: For people, such as the name of the upload; taken from the source if
+            None. A known set keeps its first name.
         seed: Of the splits that have to be made.
         progress: Called with images done and images in all; may raise to end the work.
         stop: Asked at least five times a second.
@@ -63,7 +64,7 @@ def ingest(
         if note and note.is_file() and store.exists(home, note.read_text()):
             return store.load(home, note.read_text())
         limits = replace(Limits(), total_bytes=_most_bytes(data))
-    with open_source(source, limits) as opened:
+    with open_source(source, limits, name=name) as opened:
         layout = read_layout(opened)
         with _disk_errors_told(), _unfinished_folder(data) as folder:
             images, unreadable = _pack(opened, layout.images, folder, progress, stop)
