@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, progress_bar, shown_errors
+from pages.shared.layout import explained, literal, progress, shown_errors
 from transfer_core import dataset, samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.home import home
@@ -23,9 +23,8 @@ EXAMPLES = 6  # classes of which images are shown
 
 def take_in(path: Path, name: str | None = None) -> None:
     """Ingest an archive and make it this session's data set."""
-    report = progress_bar("Reading images")
     st.button("Cancel", key="data_cancel")  # a click ends this run of the page
-    with shown_errors():
+    with shown_errors(), progress() as report:
         found = dataset.ingest(
             path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
         )
@@ -103,11 +102,13 @@ with right:
     st.code(reading.tree(), language=None, height=300)
 st.subheader("A look at the images", anchor=False)
 for label, name in enumerate(data.classes[:EXAMPLES]):
-    members = [i for i, record in enumerate(data.records) if record.label == label][:8]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{literal(name)}**", width=140)
-        with shown_errors():
-            st.image([caches.thumbnail(data.id, index) for index in members], width=80)
+    with shown_errors():
+        st.image(
+            caches.contact_sheet(data.id, label),
+            caption=literal(f"{name}: {data.counts()[label]:,} images"),
+            alt=f"First images of the class {name}",
+            width="content",
+        )
 if len(data.classes) > EXAMPLES:
     st.caption(f"The first {EXAMPLES} of {len(data.classes)} classes.")
 st.subheader("Everything set aside or noticed", anchor=False)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, progress_bar, shown_errors, stop_unless
+from pages.shared.layout import explained, literal, progress, shown_errors, stop_unless
 from pages.shared.strategy import chosen_strategy
 from transfer_core import networks
 from transfer_core.cases import TransferCase, choose_case, judge_size
@@ -31,8 +31,8 @@ with shown_errors():
 source, work = networks.get("demonstration"), session.workspace()
 st.caption(f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes")
 
-with shown_errors():
-    found = caches.estimate(data_id, source.name, progress_bar("Asking the network"))
+with shown_errors(), progress() as report:
+    found = caches.estimate(data_id, source.name, report)
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
@@ -122,7 +122,7 @@ session.change(
 )  # fmt: skip
 strategy = chosen_strategy(choice, source, found, cut, initialise)
 parts = caches.layer_parts(source.name, strategy, len(data.classes))
-explained(network_drawing(parts), describe_network(parts), key="decide_network")
+explained(network_drawing(parts), describe_network(parts), key="decide_network", caption=False)
 st.page_link(
     "pages/train.py", label=f"Go on: train {choice.title.lower()}", icon=":material/arrow_forward:",
     query_params={"data": data_id},

@@ -30,7 +30,7 @@ case = st.segmented_control(
 
 with shown_errors():
     parts = caches.layer_parts(source.name, plan(case, source.stage_names), 10)
-explained(network_drawing(parts), describe_network(parts), key="learn_network")
+explained(network_drawing(parts), describe_network(parts), key="learn_network", caption=False)
 
 st.header("The demonstration network's card")
 card = source.card

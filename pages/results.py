@@ -40,7 +40,7 @@ if validation is not None:
         f"best epoch; the {result['images']:,} test images were used once, after training."
     )
 classes = [score["name"] for score in result["per_class"]]
-left, right = st.columns([3, 2])
+left, right = st.columns(2)
 with left:
     explained(
         confusion_matrix(result["confusion"], classes),
@@ -60,7 +60,8 @@ with right:
         ],
         hide_index=True, width="stretch",
         column_config={
-            name: st.column_config.NumberColumn(format="percent") for name in ("precision", "recall")
+            name: st.column_config.NumberColumn(format="percent")
+            for name in ("precision", "recall")
         },
     )  # fmt: skip
 st.header("What moved, and what stayed frozen", anchor=False)

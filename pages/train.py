@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import literal, progress_bar, shown_errors, stop_unless
+from pages.shared.layout import literal, progress, shown_errors, stop_unless
 from pages.shared.live_run import show_run
 from pages.shared.strategy import chosen_strategy
 from transfer_core import networks
@@ -26,7 +26,8 @@ stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
 with shown_errors():
     data = caches.data_set(data_id)
     source, work = networks.get("demonstration"), session.workspace()
-    found = caches.estimate(data_id, source.name, progress_bar("Asking the network"))
+    with progress() as report:
+        found = caches.estimate(data_id, source.name, report)
 size = judge_size(data.counts(), work.line or source.size_line)
 leaning = "similar" if found.probability >= 0.5 else "different"
 advised = choose_case(size.answer, leaning if work.answer == "estimate" else work.answer)

@@ -31,7 +31,7 @@ def augment(
         Random-resized crops after Szegedy et al. 2015, "Going Deeper with
         Convolutions", section 6, with a larger smallest area.
     """
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
     grid = functional.affine_grid(
         _crops(len(images), generator), (len(images), 3, size, size), align_corners=False
     )

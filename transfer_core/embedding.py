@@ -27,7 +27,8 @@ def normalise(pixels: np.ndarray, source: SourceNetwork) -> torch.Tensor:
     Returns:
         float32, shape (B, 3, H, W), channels last in memory.
     """
-    images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
+    # A copy, since the pixel cache is read-only and tensors are not.
+    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (source.mean, source.std))
     # One multiplication and one addition a pixel: (x / 255 - mean) / std.
     return images * (1 / 255 / std) - mean / std

@@ -6,10 +6,13 @@ import io
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
 from transfer_core import dataset, networks
 from transfer_core.home import home
+from transfer_core.images import Transform, apply
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from transfer_core.similarity import SimilarityEstimate
     from transfer_core.surgery import LayerPart
 
-THUMBNAIL = 160  # pixels
+THUMBNAIL = 96  # pixels
+EXAMPLES = 8  # images of a class
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -54,13 +58,15 @@ def layer_parts(network: str, strategy: Strategy, classes: int) -> tuple[LayerPa
     return describe(networks.get(network), strategy, classes)
 
 
-@st.cache_data(max_entries=512, show_spinner=False)
-def thumbnail(data_id: str, index: int) -> bytes:
-    """One image of a data set, re-encoded small: the person's own file is never served."""
-    picture = dataset.image(home(), data_set(data_id), index)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+@st.cache_data(max_entries=256, show_spinner=False)
+def contact_sheet(data_id: str, label: int) -> bytes:
+    """The first images of a class side by side, re-encoded: no person's own file is served."""
+    data = data_set(data_id)
+    members = [i for i, record in enumerate(data.records) if record.label == label][:EXAMPLES]
+    size = Transform(THUMBNAIL)
+    pixels = [apply(dataset.image(home(), data, index), size) for index in members]
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
+    Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
 
 

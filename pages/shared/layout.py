@@ -45,30 +45,31 @@ def literal(text: str) -> str:
     return text.replace("www.", "www\\.")
 
 
-def progress_bar(text: str) -> Callable[[str, int, int], None]:
-    """A progress bar as a callback; drawn ten times a second at most.
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar while something works, as a callback; drawn ten times a second at most.
 
     Drawing also lets a click elsewhere end the work, which is how it is cancelled.
     """
-    bar, drawn = st.progress(0.0, text=text), 0.0
+    bar, drawn = st.empty(), time.monotonic()
 
     def report(what: str, done: int, total: int) -> None:
         nonlocal drawn
-        now = time.monotonic()
-        if now - drawn > 0.1:
-            drawn = now
+        if time.monotonic() - drawn > 0.1:
+            drawn = time.monotonic()
             share = min(1.0, done / max(total, 1))
             bar.progress(share, text=f"{what}: {done:,} of {total:,}")
-        if done >= total > 0 and what == text:
-            bar.empty()
 
-    return report
+    yield report
+    bar.empty()
 
 
-def explained(figure, description: str, *, key: str, **options):
-    """A Plotly figure with its text alternative under it."""
-    event = st.plotly_chart(figure, key=key, config={"displayModeBar": False}, **options)
-    st.caption(literal(description))
+def explained(figure, description: str, *, key: str, caption: bool = True, **options):
+    """A Plotly figure with its text alternative, which is also shown unless it repeats labels."""
+    config = {"displayModeBar": False}
+    event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
+    if caption:
+        st.caption(literal(description))
     return event
 
 

@@ -34,7 +34,7 @@ function layout(chart, style) {
 }
 
 export default async function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".charts")
+  const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
   root.setAttribute("aria-label", data.description)
   const Plotly = await load(data.library)
@@ -43,7 +43,7 @@ export default async function ({ data, parentElement }) {
     let element = root.children[index]
     if (!element) {
       element = document.createElement("div")
-      element.className = "chart"
+      element.className = "live-chart"
       element.setAttribute("role", "img")
       root.appendChild(element)
     }

@@ -18,11 +18,16 @@ _LIBRARY = served.declare_component(
 )
 _SCRIPT = (Path(__file__).parent / "live_chart.js").read_text(encoding="utf-8")
 _STYLE = """
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 1rem; }
-.chart { height: 320px; min-width: 0; }
+.live-charts { display: grid; gap: 1rem; }
+.live-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
+.live-chart { height: 320px; min-width: 0; }
 """
 _COMPONENT = st.components.v2.component(
-    "transfer_lab_live_chart", html='<div class="charts"></div>', css=_STYLE, js=_SCRIPT
+    "transfer_lab_live_chart",
+    html='<div class="live-charts"></div>',
+    css=_STYLE,
+    js=_SCRIPT,
+    isolate_styles=False,  # Plotly's own styles lie in the page, not in a shadow tree
 )
 
 

@@ -135,6 +135,7 @@ def show_proof(record: RunRecord, changes: list[dict]) -> None:
     explained(
         network_drawing(parts, measured), describe_network(parts, measured),
         key=f"proof_{record.id}",
+        caption=False,
     )  # fmt: skip
 
 

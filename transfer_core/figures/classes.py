@@ -20,7 +20,8 @@ def class_counts(data_set: DataSet) -> go.Figure:
         figure.add_bar(
             y=list(range(len(order))), x=[counts[c] for c in order], orientation="h", name=split,
             marker={"color": colour, "pattern": {"shape": hatching}},
-            customdata=names, hovertemplate="%{customdata}: %{x} " + split + " images<extra></extra>",
+            customdata=names,
+            hovertemplate="%{customdata}: %{x} " + split + " images<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title="images")

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import plain, styled
 
 MOST_NUMBERS = 15  # classes up to which the cells carry their counts
-SCALE = [[0, "rgba(42, 120, 181, 0)"], [1, "rgba(42, 120, 181, 1)"]]
+SCALE = [[0, "#e3edf6"], [1, "#1d5a8c"]]  # opaque: its text then contrasts in both themes
 
 
 def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
@@ -17,11 +17,11 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str])
         confusion: Test images, C rows of the actual class, C columns of the predicted one.
         classes: The C class names.
     """
-    shares = [[n / max(sum(row), 1) for n in row] for row in confusion]
+    shares = [[n / sum(row) if n else None for n in row] for row in confusion]
     names, positions = [plain(name, 18) for name in classes], list(range(len(classes)))
     details = [
         [
-            f"{a} taken for {p}: {n} images, {s:.0%}"
+            f"{a} taken for {p}: {n} images, {s or 0:.0%}"
             for p, n, s in zip(names, row, share, strict=True)
         ]
         for a, row, share in zip(names, confusion, shares, strict=True)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferCase
 from transfer_core.figures.theme import BLUE, FAINT, GREY, ORANGE, styled
 
-LOWEST, HIGHEST = 10, 10_000_000  # images, ends of the size axis
+LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
 WHAT = {  # kept, cut, new, frozen; and the same for a narrow screen
     TransferCase.SMALL_SIMILAR: (
         "keep all layers but the last<br>cut the last layer<br>new fully connected layer"
@@ -69,7 +69,7 @@ def decision_diagram(
         _add_cell(figure, case, line, case == advised, case == chosen, compact)
     if position:
         _add_point(figure, size, position)
-    ticks = [10, 100, SMALL_MARK, 20_000, LARGE_MARK, HIGHEST]
+    ticks = [10, 100, SMALL_MARK, 20_000, LARGE_MARK]
     figure.update_xaxes(
         title="probability that higher-level features carry over", range=[0, 1], tickformat=".0%",
         tickvals=[0, 0.2, 0.5, 0.8, 1], showgrid=False, zeroline=False, fixedrange=True,
@@ -84,7 +84,7 @@ def decision_diagram(
             x=0.005, y=log10(mark), text=f"{word}, as courses say", xanchor="left", showarrow=False,
             yshift=7, font={"size": 10, "color": GREY},
         )  # fmt: skip
-    return styled(figure, "Which case is it?", height=520)
+    return styled(figure, "Which case is it?", height=600)
 
 
 def describe_decision(
@@ -121,12 +121,17 @@ def _add_cell(figure, case: TransferCase, line: float, advised: bool, chosen: bo
     if compact:
         heading = f"<b>Case {case.value}</b>" + (f"<br>{' + '.join(marks)}" if marks else "")
     figure.add_scatter(
-        x=[(left + right) / 2], y=[sum(ends) / 2], mode="markers+text",
-        text=[f"{heading}<br>{WHAT[case][compact]}"], textposition="middle center",
-        textfont={"size": 11 if compact else 12}, customdata=[case.value],
+        x=[(left + right) / 2], y=[sum(ends) / 2], mode="markers", customdata=[case.value],
         marker={"size": 90, "opacity": 0.01, "symbol": "square", "color": GREY},
         selected={"marker": {"opacity": 0.01}}, unselected={"marker": {"opacity": 0.01}},
         hovertemplate=f"{case.title}: choose it<extra></extra>", showlegend=False,
+    )  # fmt: skip
+    # Away from the dividing line, which is where a data set's point mostly lies.
+    outer = (ends[0], "bottom") if case.size == "small" else (sum(ends) / 2, "middle")
+    figure.add_annotation(
+        x=(left + right) / 2, y=outer[0], yanchor=outer[1], showarrow=False,
+        text=f"{heading}<br>{WHAT[case][compact]}", font={"size": 11 if compact else 13},
+        yshift=8 if case.size == "small" else 14,
     )  # fmt: skip
 
 
@@ -134,7 +139,10 @@ def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> No
     figure.add_scatter(
         x=[position.probability], y=[log10(min(max(size.images, LOWEST), HIGHEST))],
         mode="markers", name="your data set, with its uncertainty",
-        marker={"symbol": "diamond", "size": 16, "color": ORANGE, "line": {"width": 2, "color": "white"}},
+        marker={
+            "symbol": "diamond", "size": 16, "color": ORANGE,
+            "line": {"width": 2, "color": "white"},
+        },
         error_x={
             "type": "data", "symmetric": False, "thickness": 3, "width": 8, "color": ORANGE,
             "array": [position.high - position.probability],

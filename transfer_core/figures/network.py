@@ -32,14 +32,19 @@ def network_drawing(
             y=chosen, x=[_breadth(parts[row]) for row in chosen], orientation="h", name=state,
             marker={
                 "color": colour,
-                "pattern": {"shape": hatching, "fgcolor": "white", "fgopacity": 0.6, "size": 7},
+                "pattern": {
+                    "shape": hatching, "fillmode": "overlay", "fgcolor": "white", "size": 8,
+                },
                 "line": {"color": colour, "width": 2},
                 "opacity": 0.35 if state == "cut away" else 1,
             },
-            text=[_label(parts[row], moved.get(parts[row].stage)) for row in chosen],
-            textposition="outside", cliponaxis=False,
             customdata=[parts[row].note for row in chosen],
             hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+    for row, part in zip(rows, parts, strict=True):
+        figure.add_annotation(
+            x=_breadth(part) + 0.15, y=row, text=_label(part, moved.get(part.stage)),
+            showarrow=False, xanchor="left", align="left",
         )  # fmt: skip
     figure.update_layout(barmode="overlay", bargap=0.25)
     figure.update_xaxes(visible=False, range=[0, longest * 3.4], fixedrange=True)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def stage_accuracy(estimate: "SimilarityEstimate", cut: str | None = None) -> go.Figure:
     """Balanced accuracy of a linear probe on each stage, with 95 % intervals."""
     stages = estimate.evidence
-    titles = [stage.title for stage in stages]
+    titles = [_short(stage.title) for stage in stages]
     figure = go.Figure(
         go.Scatter(
             x=titles, y=[s.accuracy for s in stages], mode="lines+markers",
-            name="probe on this stage", line={"color": BLUE}, marker={"size": 10},
+            name="probe", line={"color": BLUE}, marker={"size": 10},
             error_y={
                 "type": "data", "symmetric": False,
                 "array": [s.high - s.accuracy for s in stages],
@@ -34,8 +34,10 @@ def stage_accuracy(estimate: "SimilarityEstimate", cut: str | None = None) -> go
     for stage in stages:
         if stage.stage == chosen:
             figure.add_scatter(
-                x=[stage.title], y=[stage.accuracy], mode="markers", name="cut of case 2",
-                marker={"symbol": "diamond-open", "size": 18, "color": ORANGE, "line": {"width": 3}},
+                x=[_short(stage.title)], y=[stage.accuracy], mode="markers", name="new layer here",
+                marker={
+                    "symbol": "diamond-open", "size": 18, "color": ORANGE, "line": {"width": 3},
+                },
                 hoverinfo="skip",
             )  # fmt: skip
     figure.update_yaxes(title="balanced accuracy", tickformat=".0%", range=[0, 1.05])
@@ -67,7 +69,11 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
             hovertemplate="%{y}: %{x:.3g} nats<extra></extra>", showlegend=False,
         )
     )  # fmt: skip
-    figure.update_xaxes(title="distance to the source photos (nats)", type="log")
+    figure.update_xaxes(
+        title="distance to the source photos (nats)",
+        type="log",
+        tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+    )
     figure.update_yaxes(automargin=True)
     return styled(figure, "How foreign your images look to the network", height=340)
 
@@ -79,3 +85,8 @@ def describe_ladder(estimate: "SimilarityEstimate") -> str:
     between = f"further than {nearer[-1]}" if nearer else "nearer than everything known"
     beyond = f" and nearer than {further[0]}" if further else ""
     return f"Your images are at distance {estimate.distance:.2g}: {between}{beyond}."
+
+
+def _short(title: str) -> str:
+    """A stage's title for an axis."""
+    return title.replace("Convolution", "Conv").replace("Fully connected", "FC")

@@ -19,12 +19,19 @@ STATES = {  # of a layer: colour and hatching, so that colour never carries mean
 def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
     """Title, transparent background and margins that all figures share."""
     return figure.update_layout(
-        title={"text": title, "font": {"size": 16}, "x": 0, "xanchor": "left"},
+        title={
+            "text": title,
+            "font": {"size": 16},
+            "x": 0,
+            "xanchor": "left",
+            "y": 0.98,
+            "yanchor": "top",
+        },
         height=height,
-        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+        margin={"l": 10, "r": 10, "t": 80, "b": 10},
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
-        legend={"orientation": "h", "y": -0.25, "x": 0},
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
         hoverlabel={"namelength": -1},
     )
 

@@ -55,7 +55,7 @@ def train_new_layer(
     layer = nn.Linear(target.in_features, target.out_features)
     layer.load_state_dict(target.state_dict())
     fold(layer, mean, deviation, into=target)
-    features = (torch.from_numpy(np.ascontiguousarray(embeddings)) - mean) / deviation
+    features = (torch.from_numpy(np.array(embeddings)) - mean) / deviation
     learner = Learner(
         model=layer,
         meter=ChangeMeter(network, strategy.frozen),
