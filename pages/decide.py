@@ -16,7 +16,7 @@ from transfer_core.figures.similarity import (
     stage_accuracy,
 )
 
-LINES = [50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
+LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 ANSWERS = {
     "estimate": "Let the network estimate it",
     "similar": "Similar: I know better",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
-    from transfer_core.similarity import SimilarityEstimate
+    from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
 
 THUMBNAIL = 96  # pixels
@@ -70,12 +70,11 @@ def contact_sheet(data_id: str, label: int) -> bytes:
     return buffer.getvalue()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def estimate(data_id: str, network: str, _progress) -> SimilarityEstimate:
-    """The similarity estimate; computed once, with progress."""
+def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstimate:
+    """The similarity estimate; the core keeps it on disk, and progress cannot be cached."""
     from transfer_core.similarity import estimate as compute
 
-    return compute(data_set(data_id), networks.get(network), home(), progress=_progress)
+    return compute(data_set(data_id), networks.get(network), home(), progress=progress)
 
 
 @st.cache_data(show_spinner=False)

@@ -1,0 +1,234 @@
+"""The journey in a real Chromium: upload, decide, train, refresh in the middle, result."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        if REQUIRED:
+            pytest.fail("browser tests are required, and no chromium is installed")
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+class Server:
+    """A fresh server with a data folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1).read()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError("the server did not start")
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("home"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    contexts = []
+
+    def opened(width=1280, scheme="light"):
+        view = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=view, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(90_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory) -> Path:
+    """Real photos where they are at hand, else noisy pictures in three colours."""
+    real = ROOT.parent / "shared" / "data" / "new_photos_10_small.zip"
+    if real.is_file():
+        return real
+    made = tmp_path_factory.mktemp("made") / "colours.zip"
+    noise = np.random.default_rng(0)
+    with zipfile.ZipFile(made, "w") as file:
+        for label, name in enumerate(("red", "green", "blue")):
+            for number in range(60):
+                pixels = noise.integers(0, 120, (64, 64, 3), dtype=np.uint8)
+                pixels[..., label] += 100
+                buffer = io.BytesIO()
+                Image.fromarray(pixels).save(buffer, "PNG")
+                file.writestr(f"{name}/{number}.png", buffer.getvalue())
+    return made
+
+
+def upload(page, server: Server, archive: Path) -> None:
+    page.goto(f"{server.url}/data")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
+    page.get_by_text("What I read").wait_for()
+
+
+def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> str:
+    """Walk from the upload to a run that trains; returns its id."""
+    upload(page, server, archive)
+    page.get_by_role("link", name="Go on: decide how to transfer").click()
+    page.get_by_role("radio", name=re.compile(f"^{case}")).click()
+    page.get_by_text(f"Chosen is {case}").wait_for()
+    page.get_by_role("link", name="Go on: train").click()
+    field = page.get_by_label("Epochs, at most")
+    field.fill(str(epochs))
+    field.press("Tab")
+    page.get_by_role("button", name="Start training").click()
+    page.wait_for_url(re.compile(r"run=[0-9a-z]+"))
+    page.get_by_text("Images per second").wait_for()
+    return re.search(r"run=([0-9a-z]+)", page.url).group(1)
+
+
+def points(page) -> int:
+    """How many points the loss chart holds."""
+    return page.evaluate(
+        "() => document.querySelector('.live-chart')?.data?.reduce((n, t) => n + t.x.length, 0) || 0"
+    )
+
+
+def wait_for_points(page, more_than: int) -> None:
+    page.wait_for_function(
+        "n => (document.querySelector('.live-chart')?.data || [])"
+        ".reduce((sum, trace) => sum + trace.x.length, 0) > n",
+        arg=more_than,
+    )
+
+
+@pytest.mark.slow
+def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
+    server, open_page, archive
+):
+    page = open_page()
+    run = started_run(page, server, archive, "Case 3", epochs=8)
+    wait_for_points(page, 0)
+    wait_for_points(page, points(page))  # the chart changes while it trains
+    before = points(page)
+    page.reload()
+    wait_for_points(page, before)
+    assert run in page.url
+    other = open_page()  # a second tab of somebody else
+    other.goto(f"{server.url}/train?run={run}")
+    wait_for_points(other, 0)
+    page.get_by_role("link", name="Go on: the result").click()
+    page.get_by_text("test images are right").wait_for()
+    page.get_by_text("Confusion matrix of the test images").wait_for()
+
+
+@pytest.mark.slow
+def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
+    page = open_page()
+    started_run(page, server, archive, "Case 4", epochs=30)
+    wait_for_points(page, 4)
+    page.evaluate(
+        """() => {
+          const chart = document.querySelector('.live-chart')
+          chart.dataset.marked = 'same node'
+        }"""
+    )
+    box = page.locator(".live-chart .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 140, steps=5)
+    page.mouse.up()
+    page.locator(".live-chart .legendtoggle").nth(1).click()
+    page.wait_for_timeout(700)  # Plotly tells a click from a double click
+    state = """() => {
+      const chart = document.querySelector('.live-chart')
+      return [chart.dataset.marked, ...chart._fullLayout.xaxis.range, chart._fullData[1].visible]
+    }"""
+    chosen = page.evaluate(state)
+    assert chosen[3] == "legendonly"
+    for _ in range(3):
+        wait_for_points(page, points(page))
+    assert page.evaluate(state) == chosen
+    page.get_by_role("button", name="Stop and keep what was learned").click()
+    page.get_by_text("what was learned until then was kept").wait_for()
+    page.get_by_role("link", name="Go on: the result").wait_for()
+
+
+@pytest.mark.parametrize("path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data"])
+def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_page, tmp_path):
+    fresh = Server(tmp_path)
+    try:
+        page = open_page()
+        page.goto(f"{fresh.url}/{path}")
+        page.locator("h1").first.wait_for()
+        assert page.get_by_text("Traceback").count() == 0
+        title = path.split("?")[0].capitalize()
+        assert page.locator("h1").first.inner_text().startswith(title)
+    finally:
+        fresh.close()
+
+
+@pytest.mark.parametrize("name", ["", "data", "learn", "runs"])
+def test_no_page_is_wider_than_a_phone(name, server, open_page):
+    page = open_page(width=390)
+    page.goto(f"{server.url}/{name}")
+    page.locator("h1").first.wait_for()
+    page.wait_for_timeout(1_000)
+    overflow = page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
+    assert overflow <= 1
+
+
+def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path):
+    (tmp_path / "notes.zip").write_text("this is no archive")
+    page = open_page()
+    page.goto(f"{server.url}/data")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "notes.zip")
+    page.get_by_text("What to do").wait_for()
+    assert page.get_by_text("Traceback").count() == 0

@@ -1,0 +1,213 @@
+"""Pages alone and in a row: empty, working, wrong; through Streamlit's own test driver."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import caches
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan
+from transfer_core.networks import get
+from transfer_core.runs.performing import run_config
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["start", "data", "decide", "train", "results", "learn", "runs"]
+
+
+@pytest.fixture(autouse=True)
+def own_engine(transfer_home):
+    """An engine in the test's own data folder, closed after it."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    caches.engine().close()
+    st.cache_resource.clear()
+
+
+def page(name: str, **query) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(f"pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app
+
+
+def colours(names=("red", "green", "blue"), images=10) -> bytes:
+    """A zip of one-coloured pictures, one class per colour."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for label, name in enumerate(names):
+            for number in range(images):
+                colour = [40 + 3 * number] * 3
+                colour[label % 3] = 200 + number
+                picture = io.BytesIO()
+                Image.new("RGB", (64, 64), tuple(colour)).save(picture, "PNG")
+                archive.writestr(f"{name}/{number}.png", picture.getvalue())
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def data(transfer_home, tmp_path):
+    (tmp_path / "colours.zip").write_bytes(colours())
+    return dataset.ingest(tmp_path / "colours.zip", home=transfer_home)
+
+
+@pytest.fixture
+def finished(data):
+    """A finished run of case 1."""
+    source = get("demonstration")
+    config = run_config(data, source, plan(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
+    run = caches.engine().submit(config, name="colours, case 1")
+    caches.engine().wait(run, timeout=60)
+    return run
+
+
+def texts(app: AppTest) -> str:
+    groups = (app.markdown, app.info, app.error, app.success, app.caption, app.warning)
+    return "\n".join(element.value for group in groups for element in group)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_in_a_fresh_session_without_an_exception(name):
+    app = page(name).run()
+    assert not app.exception
+    assert app.title[0].value
+
+
+@pytest.mark.parametrize(("name", "missing"), [("decide", "images"), ("train", "images")])
+def test_a_page_without_its_input_says_what_is_missing(name, missing):
+    app = page(name).run()
+    assert missing in app.info[0].value
+
+
+@pytest.mark.parametrize("name", ["train", "results"])
+@pytest.mark.parametrize("run", ["../../etc", "0123456789abcdef"])
+def test_an_unknown_run_in_the_address_is_told_plainly(name, run):
+    app = page(name, run=run).run()
+    assert not app.exception
+    assert app.error
+
+
+@pytest.mark.parametrize("name", ["data", "decide", "train"])
+def test_an_unknown_data_set_in_the_address_is_told_plainly(name):
+    app = page(name, data="../../etc/passwd").run()
+    assert not app.exception
+    assert app.error
+
+
+def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
+    app = page("data").run()
+    app.file_uploader[0].set_value(("my colours.zip", colours(), "application/zip")).run()
+    assert not app.exception
+    assert "three classes" in app.success[0].value
+    assert app.query_params["data"]
+    assert app.metric[0].value == "30"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no zip at all", "zip"),
+        (colours(names=("only",)), "class"),
+        (colours(images=1), "image"),
+    ],
+    ids=["text", "one class", "one image"],
+)
+def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
+    app = page("data").run()
+    app.file_uploader[0].set_value(("bad.zip", content, "application/zip")).run()
+    assert not app.exception
+    assert told in app.error[0].value
+    assert any("What to do" in element.value for element in app.markdown)
+
+
+def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
+    names = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\LaTeX$ `code`")
+    app = page("data").run()
+    app.file_uploader[0].set_value(("odd.zip", colours(names=names), "application/zip")).run()
+    assert not app.exception
+    shown = texts(app)
+    assert "<img" not in shown.replace("\\<img", "")
+    assert "[x](" not in shown
+
+
+def test_a_sample_is_one_click_away():
+    app = page("data").run()
+    next(b for b in app.button if b.label == "Use this sample").click().run(timeout=120)
+    assert not app.exception
+    assert "ten classes" in app.success[0].value
+
+
+def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
+    app = page("decide", data=data.id).run()
+    assert not app.exception
+    assert "probability of similar" in texts(app)
+    app.radio(key="decide_answer").set_value("different").run()
+    assert "Your answer is used" in texts(app) or "estimate: different" in texts(app)
+    assert "Advised is Case 2" in texts(app)
+
+
+def test_moving_the_line_changes_the_size_and_the_advice(data):
+    app = page("decide", data=data.id).run()
+    app.radio(key="decide_answer").set_value("similar").run()
+    assert "Advised is Case 1" in texts(app)
+    app.select_slider[0].set_value(20).run()  # the set has 30 images
+    assert "Advised is Case 3" in texts(app)
+
+
+def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
+    app = page("decide", data=data.id).run()
+    app.radio(key="decide_answer").set_value("similar").run()
+    app.segmented_control[0].set_value(TransferCase.LARGE_DIFFERENT).run()
+    assert "Chosen is Case 4" in texts(app) and "Advised is Case 1" in texts(app)
+    next(b for b in app.button if b.label == "Back to the advice").click().run()
+    assert "Chosen is Case 1" in texts(app)
+
+
+def test_training_from_the_form_ends_with_a_result(data):
+    app = page("train", data=data.id).run()
+    app.button[0].click().run()
+    assert not app.exception
+    run = app.query_params["run"]
+    run = run if isinstance(run, str) else run[0]
+    caches.engine().wait(run, timeout=60)
+    app.run()
+    assert "Ended by" in texts(app)
+    results = page("results", run=run).run()
+    assert not results.exception
+    assert results.metric[0].label == "Test accuracy"
+
+
+def test_the_same_click_twice_starts_one_run(data):
+    app = page("train", data=data.id).run()
+    before = app.session_state["workspace"]
+    app.button[0].click().run()
+    again = page("train", data=data.id).run()
+    again.session_state["workspace"] = before
+    again.button[0].click().run()
+    assert len(caches.engine().list_runs()) == 1
+
+
+def test_a_shared_link_shows_the_same_run_in_another_session(finished):
+    for name in ("train", "results"):
+        app = page(name, run=finished).run()
+        assert not app.exception
+        assert "colours, case 1" in app.subheader[0].value
+
+
+def test_results_show_interval_baseline_and_settings(finished):
+    app = page("results", run=finished).run()
+    assert [metric.label for metric in app.metric][:3] == [
+        "Test accuracy", "95 % interval", "Always the largest class",
+    ]  # fmt: skip
+    assert "test images are right" in texts(app)
+
+
+def test_runs_are_listed_newest_first(finished):
+    app = page("runs").run()
+    assert "colours, case 1" in texts(app)
