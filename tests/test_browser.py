@@ -122,7 +122,7 @@ def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> 
     page.get_by_role("radio", name=re.compile(f"^{case}")).click()
     page.get_by_text(f"Chosen is {case}").wait_for()
     page.get_by_role("link", name="Go on: train").click()
-    field = page.get_by_label("Epochs, at most")
+    field = page.get_by_role("spinbutton", name="Epochs, at most")
     field.fill(str(epochs))
     field.press("Tab")
     page.get_by_role("button", name="Start training").click()
@@ -134,7 +134,8 @@ def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> 
 def points(page) -> int:
     """How many points the loss chart holds."""
     return page.evaluate(
-        "() => document.querySelector('.live-chart')?.data?.reduce((n, t) => n + t.x.length, 0) || 0"
+        "() => (document.querySelector('.live-chart')?.data || [])"
+        ".reduce((sum, trace) => sum + trace.x.length, 0)"
     )
 
 
