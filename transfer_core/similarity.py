@@ -24,6 +24,7 @@ from transfer_core.probes import Probe, grouped_folds, probe
 SAMPLE = 2_000  # images at most
 DRAWS = 200  # bootstrap
 FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
+UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
 SURE = 0.8  # probability from which an answer is given; below 1 - SURE the other one
 # Probability = logistic(a + b gap + c ln distance), gap in points. First values from a
 # pilot with a small convolutional network; they wait for a calibration on this one.
@@ -218,12 +219,18 @@ def _doubts(data_set: DataSet, evidence, chance: float) -> tuple[str, ...]:
 
 def _reasons(gap, distance, ladder, evidence, early) -> tuple[str, ...]:
     best, top = max(evidence[:early], key=lambda e: e.accuracy), evidence[-1]
-    relation = "better than" if gap > 0 else "no better than"
+    accuracies = f"balanced accuracy {best.accuracy:.0%} against {top.accuracy:.0%}"
+    if abs(gap) < UNNOTICEABLE:
+        told = f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
+    elif gap > 0:
+        told = f"{best.title} tells the classes apart better than {top.title}, the top"
+    else:
+        told = f"{top.title}, the top, tells the classes apart better than any early stage"
+        accuracies = f"balanced accuracy {top.accuracy:.0%} against {best.accuracy:.0%}"
     nearest = min(ladder, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
     return (
-        f"Features of {best.title} tell the classes apart {relation} those of {top.title}, "
-        f"the top: balanced accuracy {best.accuracy:.0%} against {top.accuracy:.0%}.",
-        f"To the network the images look about as foreign as this: {nearest[0]} "
+        f"{told}: {accuracies}.",
+        f"To the network your images look about as foreign as this: {nearest[0]} "
         f"(distance {distance:.2g}, there {nearest[1]:.2g}).",
     )
 

@@ -9,28 +9,24 @@ from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferC
 from transfer_core.figures.theme import BLUE, FAINT, GREY, ORANGE, styled
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
-WHAT = {  # kept, cut, new, frozen; and the same for a narrow screen
+WHAT = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
-        "keep all layers but the last<br>cut the last layer<br>new fully connected layer"
-        "<br>freeze all that is kept<br><b>train the new layer</b>",
-        "keep all but last<br>freeze it<br><b>train new layer</b>",
+        "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: all kept",
+        "train: the new layer",
     ),
     TransferCase.SMALL_DIFFERENT: (
-        "keep layers near the beginning<br>cut all later layers<br>new fully connected layer"
-        "<br>freeze all that is kept<br><b>train the new layer</b>",
-        "keep first layers<br>freeze them<br><b>train new layer</b>",
+        "keep: the first layers", "cut: all later ones", "new: one layer", "frozen: all kept",
+        "train: the new layer",
     ),
     TransferCase.LARGE_SIMILAR: (
-        "keep all layers but the last<br>replace the last layer<br>freeze nothing"
-        "<br>start from pre-trained weights<br><b>train everything</b>",
-        "keep all weights<br>replace last layer<br><b>train everything</b>",
+        "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: nothing",
+        "train: everything",
     ),
     TransferCase.LARGE_DIFFERENT: (
-        "replace the last layer<br>freeze nothing<br>start from random weights,"
-        "<br>or as in case 3<br><b>train everything</b>",
-        "random weights<br>(or as case 3)<br><b>train everything</b>",
+        "start: random, or as 3", "cut: the last layer", "new: one layer", "frozen: nothing",
+        "train: everything",
     ),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,6 @@ def decision_diagram(
     position: Position | None,
     advised: TransferCase | None,
     chosen: TransferCase | None,
-    *,
-    compact: bool = False,
 ) -> go.Figure:
     """Two axes and four cells; small data sets at the bottom, similar ones at the right.
 
@@ -57,7 +51,6 @@ def decision_diagram(
         position: Of the data set's point; None draws no point.
         advised: The cell outlined as advice.
         chosen: The cell filled as choice.
-        compact: Shorter texts, for narrow screens.
 
     Returns:
         A figure in which each cell has one selectable point whose customdata is
@@ -66,7 +59,7 @@ def decision_diagram(
     figure = go.Figure()
     line = min(max(log10(size.line), log10(LOWEST) + 0.5), log10(HIGHEST) - 0.5)
     for case in TransferCase:
-        _add_cell(figure, case, line, case == advised, case == chosen, compact)
+        _add_cell(figure, case, line, case == advised, case == chosen)
     if position:
         _add_point(figure, size, position)
     ticks = [10, 100, SMALL_MARK, 20_000, LARGE_MARK]
@@ -103,7 +96,7 @@ def describe_decision(
     return " ".join(told)
 
 
-def _add_cell(figure, case: TransferCase, line: float, advised: bool, chosen: bool, compact: bool):
+def _add_cell(figure: go.Figure, case: TransferCase, line: float, advised: bool, chosen: bool):
     left, right = (0.5, 1.0) if case.similarity == "similar" else (0.0, 0.5)
     ends = (log10(LOWEST), line) if case.size == "small" else (line, log10(HIGHEST))
     figure.add_shape(
@@ -117,9 +110,8 @@ def _add_cell(figure, case: TransferCase, line: float, advised: bool, chosen: bo
         layer="below",
     )  # fmt: skip
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
-    heading = f"<b>{case.title}</b>" + (f" ({', '.join(marks)})" if marks else "")
-    if compact:
-        heading = f"<b>Case {case.value}</b>" + (f"<br>{' + '.join(marks)}" if marks else "")
+    title = f"<b>Case {case.value}</b>: {case.size}, {case.similarity}"
+    lines = [title, *([f"<b>({', '.join(marks)})</b>"] if marks else []), *WHAT[case]]
     figure.add_scatter(
         x=[(left + right) / 2], y=[sum(ends) / 2], mode="markers", customdata=[case.value],
         marker={"size": 90, "opacity": 0.01, "symbol": "square", "color": GREY},
@@ -130,7 +122,7 @@ def _add_cell(figure, case: TransferCase, line: float, advised: bool, chosen: bo
     outer = (ends[0], "bottom") if case.size == "small" else (sum(ends) / 2, "middle")
     figure.add_annotation(
         x=(left + right) / 2, y=outer[0], yanchor=outer[1], showarrow=False,
-        text=f"{heading}<br>{WHAT[case][compact]}", font={"size": 11 if compact else 13},
+        text="<br>".join(lines), font={"size": 12},
         yshift=8 if case.size == "small" else 14,
     )  # fmt: skip
 
