@@ -4,9 +4,10 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import explained, literal, progress, shown_errors, stop_unless
-from pages.shared.strategy import chosen_strategy
+from pages.shared.strategy import current_choice
 from transfer_core import networks
-from transfer_core.cases import TransferCase, choose_case, judge_size
+from transfer_core.advice import leaning
+from transfer_core.cases import TransferCase
 from transfer_core.figures.decision import Position, decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.similarity import (
@@ -22,6 +23,7 @@ ANSWERS = {
     "similar": "Similar: I know better",
     "different": "Different: I know better",
 }
+WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
 st.title("Decide")
 data_id = session.current("data")
@@ -30,9 +32,9 @@ with shown_errors():
     data = caches.data_set(data_id)
 source, work = networks.get("demonstration"), session.workspace()
 st.caption(f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes")
-
 with shown_errors(), progress() as report:
     found = caches.estimate(data_id, source.name, report)
+
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
@@ -42,7 +44,8 @@ with left.container(border=True, height="stretch"):
         help="Below it a data set is small. The default belongs to the network: a small network "
         "needs fewer images before training everything pays.",
     )  # fmt: skip
-    size = judge_size(data.counts(), line)
+    session.change(line=line)
+    size = current_choice(data, source, found).size
     st.markdown(f"### {size.answer.capitalize()}")
     st.write(
         f"{size.images:,} images, about {size.images_per_class:,.0f} per class; "
@@ -55,12 +58,10 @@ with right.container(border=True, height="stretch"):
         index=list(ANSWERS).index(work.answer), format_func=ANSWERS.get, key="decide_answer",
         help="Similar means: the network's higher-level features carry over to your images.",
     )  # fmt: skip
-    leaning = "similar" if found.probability >= 0.5 else "different"
-    similarity = leaning if answer == "estimate" else answer
-    told = found.answer if found.answer != "can't tell" else f"Can't tell, leaning to {leaning}"
-    st.markdown(
-        f"### {literal(told.capitalize() if answer == 'estimate' else answer.capitalize())}"
-    )
+    session.change(answer=answer)
+    told = found.answer if answer == "estimate" else answer
+    unsure = f", leaning to {leaning(found)}" if told == "can't tell" else ""
+    st.markdown(f"### {literal(told.capitalize() + unsure)}")
     st.write(
         f"The network's estimate: {literal(found.answer)}, probability of similar "
         f"{found.probability:.0%} (80 % interval {found.low:.0%} to {found.high:.0%}), from "
@@ -71,61 +72,54 @@ with right.container(border=True, height="stretch"):
 for reason in found.reasons:
     st.markdown(f"- {literal(reason)}")
 
-advised = choose_case(size.answer, similarity)
-choice = work.case or advised
-position = Position(found.probability, found.low, found.high)
+choice = current_choice(data, source, found)
+advised, case = choice.advised, choice.case
+position, shown = Position(found.probability, found.low, found.high), f"{case}_{advised}_{line}"
 event = explained(
-    decision_diagram(size, position, advised, choice),
-    describe_decision(size, position, advised, choice),
-    key=f"decide_diagram_{choice.value}_{advised.value}_{size.line}",
-    on_select="rerun", selection_mode="points",
+    decision_diagram(size, position, advised, case),
+    describe_decision(size, position, advised, case),
+    key=f"decide_diagram_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
-points = [p for p in event.selection.points if p.get("customdata")]
+points = [point for point in event.selection.points if point.get("customdata")]
 if points:
     clicked = points[0]["customdata"]
-    clicked = TransferCase(clicked[0] if isinstance(clicked, list) else clicked)
-    if clicked != choice:
-        session.change(case=clicked, line=line, answer=answer)
-        st.rerun()
+    session.change(case=TransferCase(clicked[0] if isinstance(clicked, list) else clicked))
+    st.rerun()
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    st.segmented_control(
-        "Choose a case, here or in the diagram", list(TransferCase), default=choice, required=True,
-        format_func=lambda case: case.title + (" (advised)" if case == advised else ""),
-        key=f"decide_case_{choice.value}_{advised.value}",
-        on_change=lambda key: session.change(case=TransferCase(st.session_state[key])),
-        args=(f"decide_case_{choice.value}_{advised.value}",),
+    taken = st.segmented_control(
+        "Choose a case, here or in the diagram", list(TransferCase), default=case, required=True,
+        format_func=lambda each: each.title + (" (advised)" if each == advised else ""),
+        key=f"decide_case_{shown}",
     )  # fmt: skip
-    if choice != advised and st.button(
+    if case != advised and st.button(
         "Back to the advice", icon=":material/undo:", key="decide_back"
     ):
         session.change(case=None)
         st.rerun()
-cut, initialise = work.cut, work.initialise
-if choice == TransferCase.SMALL_DIFFERENT:
-    kept = [stage for stage in source.stages[:-1]]
-    names = [stage.name for stage in kept]
+if taken != case:
+    session.change(case=None if taken == advised else taken)
+    st.rerun()
+if case == TransferCase.SMALL_DIFFERENT:
+    titles = {stage.name: stage.title for stage in source.stages[:-1]}
     cut = st.selectbox(
-        "Keep the layers through", names, index=names.index(work.cut or found.best_cut),
-        format_func=lambda name: kept[names.index(name)].title
+        "Keep the layers through", list(titles),
+        index=list(titles).index(work.cut or found.best_cut), key="decide_cut",
+        format_func=lambda name: titles[name]
         + (" (measured best)" if name == found.best_cut else ""),
-        key="decide_cut",
     )  # fmt: skip
-if choice == TransferCase.LARGE_DIFFERENT:
+    session.change(cut=cut)
+if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
-        "Initial weights", ["random", "pretrained"], horizontal=True, key="decide_initialise",
-        index=["random", "pretrained"].index(work.initialise),
-        format_func={"random": "Random", "pretrained": "Pre-trained, as in case 3"}.get,
+        "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
+        format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",
     )  # fmt: skip
-session.change(
-    line=line, answer=answer, cut=cut, initialise=initialise,
-    case=None if choice == advised else choice,
-)  # fmt: skip
-strategy = chosen_strategy(choice, source, found, cut, initialise)
+    session.change(initialise=initialise)
+strategy = current_choice(data, source, found).strategy
 parts = caches.layer_parts(source.name, strategy, len(data.classes))
 explained(network_drawing(parts), describe_network(parts), key="decide_network", caption=False)
 st.page_link(
-    "pages/train.py", label=f"Go on: train {choice.title.lower()}", icon=":material/arrow_forward:",
-    query_params={"data": data_id},
+    "pages/train.py", label=f"Go on: train {case.title.lower()}", icon=":material/arrow_forward:",
+    query_params={"data": data_id, "new": "run"},
 )  # fmt: skip
 st.header("What the estimate rests on", anchor=False)
 evidence = st.columns(2)

@@ -7,11 +7,14 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.layout import literal, progress, shown_errors, stop_unless
 from pages.shared.live_run import show_run
-from pages.shared.strategy import chosen_strategy
+from pages.shared.strategy import current_choice
 from transfer_core import networks
-from transfer_core.cases import OptimiserSettings, choose_case, judge_size
+from transfer_core.cases import OptimiserSettings
 
 st.title("Train")
+if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
+    session.change(run_id=None)
+    del st.query_params["new"]
 run_id = session.current("run")
 if run_id:
     show_run(run_id)
@@ -28,11 +31,8 @@ with shown_errors():
     source, work = networks.get("demonstration"), session.workspace()
     with progress() as report:
         found = caches.estimate(data_id, source.name, report)
-size = judge_size(data.counts(), work.line or source.size_line)
-leaning = "similar" if found.probability >= 0.5 else "different"
-advised = choose_case(size.answer, leaning if work.answer == "estimate" else work.answer)
-case = work.case or advised
-strategy = chosen_strategy(case, source, found, work.cut, work.initialise)
+choice = current_choice(data, source, found)
+case, strategy = choice.case, choice.strategy
 settings = strategy.optimiser
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from the {source.title.lower()}. "

@@ -211,3 +211,12 @@ def test_results_show_interval_baseline_and_settings(finished):
 def test_runs_are_listed_newest_first(finished):
     app = page("runs").run()
     assert "colours, case 1" in texts(app)
+
+
+def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, finished):
+    app = page("train", run=finished).run()
+    workspace = app.session_state["workspace"]
+    again = page("train", data=data.id, new="run")
+    again.session_state["workspace"] = workspace
+    again.run()
+    assert [button.label for button in again.button] == ["Start training"]
