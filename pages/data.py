@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, progress, shown_errors
+from pages.shared.layout import explained, go_on, literal, progress, shown_errors
 from transfer_core import dataset, samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.home import home
@@ -84,10 +84,7 @@ figures = st.columns(4)
 figures[0].metric("Images", f"{len(data.records):,}")
 for column, split in zip(figures[1:], dataset.SPLITS, strict=True):
     column.metric(split.capitalize(), f"{len(data.indices(split)):,}")
-st.page_link(
-    "pages/decide.py", label="Go on: decide how to transfer", icon=":material/arrow_forward:",
-    query_params={"data": data.id},
-)  # fmt: skip
+go_on("Go on: decide how to transfer", "pages/decide.py", data=data.id)
 for problem in data.problems:
     if problem.kind in {"leak", "conflict", "unbalanced"}:
         st.warning(

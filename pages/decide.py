@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, progress, shown_errors, stop_unless
+from pages.shared.layout import explained, go_on, literal, progress, shown_errors, stop_unless
 from pages.shared.strategy import current_choice
 from transfer_core import networks
 from transfer_core.advice import leaning
@@ -117,10 +117,7 @@ if case == TransferCase.LARGE_DIFFERENT:
 strategy = current_choice(data, source, found).strategy
 parts = caches.layer_parts(source.name, strategy, len(data.classes))
 explained(network_drawing(parts), describe_network(parts), key="decide_network", caption=False)
-st.page_link(
-    "pages/train.py", label=f"Go on: train {case.title.lower()}", icon=":material/arrow_forward:",
-    query_params={"data": data_id, "new": "run"},
-)  # fmt: skip
+go_on(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new="run")
 st.header("What the estimate rests on", anchor=False)
 evidence = st.columns(2)
 with evidence[0]:

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.layout import explained, literal, shown_errors, stop_unless
 from pages.shared.live_run import STATES, show_proof
+from transfer_core import networks
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 
 st.title("Results")
@@ -68,10 +69,10 @@ st.header("What moved, and what stayed frozen", anchor=False)
 ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
 show_proof(record, ended.values["changes"])
 st.header("What was done", anchor=False)
-strategy = record.config.strategy
+strategy, source = record.config.strategy, networks.get(record.config.network)
 st.markdown(
-    f"{strategy.case.title}; kept through {strategy.keep_through}, initial weights "
-    f"{strategy.initialise}, frozen: {', '.join(strategy.frozen) or 'nothing'}; "
+    f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
+    f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
     f"seed {record.config.seed}."
 )
 with st.expander("Every setting, enough to repeat the run"):

@@ -36,7 +36,7 @@ case, strategy = choice.case, choice.strategy
 settings = strategy.optimiser
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from the {source.title.lower()}. "
-    f"Frozen: {', '.join(strategy.frozen) or 'nothing'}. New: one fully connected layer."
+    f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
 )
 st.page_link("pages/decide.py", label="Change the case", query_params={"data": data_id})
 with st.form("train_settings"):

@@ -118,10 +118,10 @@ def upload(page, server: Server, archive: Path) -> None:
 def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> str:
     """Walk from the upload to a run that trains; returns its id."""
     upload(page, server, archive)
-    page.get_by_role("link", name="Go on: decide how to transfer").click()
+    page.get_by_role("button", name="Go on: decide how to transfer").click()
     page.get_by_role("radio", name=re.compile(f"^{case}")).click()
     page.get_by_text(f"Chosen is {case}").wait_for()
-    page.get_by_role("link", name="Go on: train").click()
+    page.get_by_role("button", name="Go on: train").click()
     field = page.get_by_role("spinbutton", name="Epochs, at most")
     field.fill(str(epochs))
     field.press("Tab")
@@ -162,7 +162,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     other = open_page()  # a second tab of somebody else
     other.goto(f"{server.url}/train?run={run}")
     wait_for_points(other, 0)
-    page.get_by_role("link", name="Go on: the result").click()
+    page.get_by_role("button", name="Go on: the result").click()
     page.get_by_text("test images are right").wait_for()
     page.get_by_text("Confusion matrix of the test images").wait_for()
 
@@ -196,7 +196,7 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     assert page.evaluate(state) == chosen
     page.get_by_role("button", name="Stop and keep what was learned").click()
     page.get_by_text("what was learned until then was kept").wait_for()
-    page.get_by_role("link", name="Go on: the result").wait_for()
+    page.get_by_role("button", name="Go on: the result").wait_for()
 
 
 @pytest.mark.parametrize("path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data"])
@@ -233,3 +233,16 @@ def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path)
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "notes.zip")
     page.get_by_text("What to do").wait_for()
     assert page.get_by_text("Traceback").count() == 0
+
+
+def test_clicking_a_cell_of_the_diagram_chooses_its_case(server, open_page, archive):
+    page = open_page()
+    upload(page, server, archive)
+    page.get_by_role("button", name="Go on: decide how to transfer").click()
+    page.get_by_text("Chosen is Case").wait_for()
+    page.locator(".js-plotly-plot .nsewdrag").first.scroll_into_view_if_needed()
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.32 * box["height"])
+    page.get_by_text("Chosen is Case 4").wait_for()
+    page.get_by_role("button", name="Back to the advice").click()
+    page.get_by_text("Chosen is Case 4").wait_for(state="detached")

@@ -219,4 +219,4 @@ def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, fin
     again = page("train", data=data.id, new="run")
     again.session_state["workspace"] = workspace
     again.run()
-    assert [button.label for button in again.button] == ["Start training"]
+    assert "Start training" in [button.label for button in again.button]

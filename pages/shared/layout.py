@@ -39,6 +39,13 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
         st.stop()
 
 
+def go_on(label: str, page: str, **query: str) -> None:
+    """The way to the next page of the journey."""
+    icon = ":material/arrow_forward:"
+    if st.button(label, type="primary", icon=icon, key=f"go_on_{page}"):
+        st.switch_page(page, query_params=query)
+
+
 def literal(text: str) -> str:
     """Text of a person's, so that markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))

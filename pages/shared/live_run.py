@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import duration, explained, literal, show_problem, shown_errors
+from pages.shared.layout import duration, explained, go_on, literal, show_problem, shown_errors
 from pages.shared.live_chart import live_charts
 from transfer_core import networks
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
@@ -28,10 +28,10 @@ def show_run(run_id: str) -> None:
     with shown_errors():
         record = caches.engine().get(run_id)
     st.subheader(literal(record.name), anchor=False)
-    strategy = record.config.strategy
+    strategy, source = record.config.strategy, networks.get(record.config.network)
     st.caption(
-        f"{strategy.case.title}, weights {strategy.initialise}, frozen: "
-        f"{', '.join(strategy.frozen) or 'nothing'}; this page's address shows the run to anyone."
+        f"{strategy.case.title}, {strategy.initialise} weights, frozen: "
+        f"{source.titles(strategy.frozen)}. This page's address shows the run to anyone."
     )
     if record.state.over:
         _draw(record)
@@ -113,10 +113,7 @@ def _draw_end(record: RunRecord) -> None:
             f"{duration(ended['seconds'])}; the weights are those of epoch {ended['best_epoch']}."
         )
     if record.result:
-        st.page_link(
-            "pages/results.py", label="Go on: the result", icon=":material/arrow_forward:",
-            query_params={"run": record.id},
-        )  # fmt: skip
+        go_on("Go on: the result", "pages/results.py", run=record.id)
     if ended:
         show_proof(record, ended["changes"])
     if table := curves_table(events):

@@ -40,6 +40,10 @@ class SourceNetwork:
         """The stages' names, input to output."""
         return tuple(stage.name for stage in self.stages)
 
+    def titles(self, names: tuple[str, ...]) -> str:
+        """Stages by their titles, for people; "nothing" for none."""
+        return ", ".join(s.title for s in self.stages if s.name in names) or "nothing"
+
     @property
     def weights_hash(self) -> str:
         """SHA-256 of the weights file; part of every cache key and run."""
