@@ -19,6 +19,7 @@ from torch.nn import functional
 from transfer_core import dataset, images
 from transfer_core.augmentation import augment
 from transfer_core.distance import distance_ladder
+from transfer_core.embedding import normalise
 from transfer_core.evaluation import logits
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, demonstration, get
@@ -32,6 +33,7 @@ PEAK_LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
+STATISTICS_IMAGES = 20_480  # training photos that the normalisation statistics come from
 LADDER_IMAGES = 1_000  # validation images that the distance ladder is measured on
 
 ABOUT = {
@@ -43,7 +45,8 @@ ABOUT = {
     "made_by": "python -m transfer_core.pretraining source_photos_160.zip",
     "how": (
         "SGD with momentum on a one-cycle schedule, random crops, flips and colour changes, "
-        "label smoothing 0.1; most epochs on 48 pixel images, the last ones on 64 pixels"
+        "label smoothing 0.1; most epochs on 48 pixel images, the last ones on 64 pixels; at the "
+        "end the normalisation statistics are taken anew from plain training photos"
     ),
 }
 
@@ -146,6 +149,31 @@ def _epoch(network, photos, source, size, optimiser, schedule, generator) -> flo
     return float(np.mean(losses))
 
 
+@torch.no_grad()
+def recalibrate(network: nn.Module, photos: Photos, source: SourceNetwork) -> None:
+    """Take the normalisation statistics anew, from training photos as they are, in place.
+
+    Training saw augmented photos and dropout; what the statistics are compared
+    with later, and what the network is used on, are plain photos.
+
+    Source:
+        "Precise" batch-norm statistics: Wu and Johnson 2021, "Rethinking Batch in
+        BatchNorm", section 3.
+    """
+    layers = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    network.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean over all batches
+        layer.train()
+    sample = np.random.default_rng(0).permutation(photos.train)[:STATISTICS_IMAGES]
+    for start in range(0, len(sample) - BATCH + 1, BATCH):
+        network(normalise(photos.pixels[np.sort(sample[start : start + BATCH])], source))
+    for layer in layers:
+        layer.momentum = 0.1
+    network.eval()
+
+
 def judge(network: nn.Module, photos: Photos, source: SourceNetwork) -> dict[str, float]:
     """Top-1 and top-5 accuracy and loss on the validation photos."""
     outputs = logits(network, photos.pixels[photos.validation], source)
@@ -195,6 +223,7 @@ def main() -> None:
     network, history = pretrain(
         photos, source, options.small_epochs, options.full_epochs, options.checkpoint
     )
+    recalibrate(network, photos, source)
     write(network, photos, source, history, options.to)
 
 
