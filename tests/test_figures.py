@@ -1,16 +1,40 @@
 """Figures say what they show, take any name, and never grow without bound."""
 
+from dataclasses import replace
+
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from transfer_core.cases import TransferCase, judge_size, plan
+from transfer_core.dataset import SPLITS
+from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
 from transfer_core.figures.decision import Position, decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
-from transfer_core.figures.theme import STATES, plain
+from transfer_core.figures.similarity import (
+    describe_ladder,
+    describe_stage_accuracy,
+    ladder,
+    stage_accuracy,
+)
+from transfer_core.figures.theme import (
+    BLUE,
+    CLEAR,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    STATES,
+    TEXT_ON_DARK,
+    TEXT_ON_LIGHT,
+    plain,
+    themed,
+)
 from transfer_core.networks import get
 from transfer_core.runs.records import RunEvent
+from transfer_core.similarity import SimilarityEstimate, StageEvidence
 from transfer_core.surgery import describe
 from transfer_core.training.events import LayerChange
 
@@ -30,10 +54,26 @@ def log(epochs=3, steps=10):
     return tuple(RunEvent(n, 0.0, kind, values) for n, (kind, values) in enumerate(events, 1))
 
 
-def test_each_cell_can_be_clicked_and_carries_its_case():
+def cells_of(figure):
+    return {int(trace.customdata[0]): trace for trace in figure.data if trace.type == "bar"}
+
+
+def test_each_cell_can_be_clicked_all_over_and_carries_its_case():
+    cells = cells_of(decision_diagram(SIZE, None, TransferCase(1), TransferCase(4)))
+    assert sorted(cells) == [1, 2, 3, 4]
+    area = sum(float(cell.width) * cell.y[0] for cell in cells.values())
+    assert area > 0.95  # of the whole diagram
+
+
+def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
     figure = decision_diagram(SIZE, None, TransferCase(1), TransferCase(4))
-    cells = [trace for trace in figure.data if trace.customdata is not None]
-    assert sorted(int(trace.customdata[0]) for trace in cells) == [1, 2, 3, 4]
+    filled = [case for case, cell in cells_of(figure).items() if cell.marker.color != CLEAR]
+    assert filled == [4]
+    (outline,) = (shape for shape in figure.layout.shapes if shape.type == "rect")
+    assert outline.x0 > 0.5 and outline.y0 < 0.5  # small and similar
+    texts = " ".join(note.text for note in figure.layout.annotations)
+    assert "<b>Case 1</b><br><b>advised</b>" in texts
+    assert "<b>Case 4</b><br><b>chosen</b>" in texts
 
 
 @pytest.mark.parametrize("line", [1, 50, 1_000, 10**9])
@@ -44,8 +84,26 @@ def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
     low, high = figure.layout.yaxis.range
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
     assert low <= point.y[0] <= high
-    cells = [shape for shape in figure.layout.shapes if shape.type == "rect"]
-    assert all(shape.y1 - shape.y0 > 0.3 for shape in cells)
+    assert all(cell.y[0] > 0.35 for cell in cells_of(figure).values())
+
+
+@pytest.mark.parametrize("line", [20, 1_000, 20_000, 1_000_000])
+@pytest.mark.parametrize("images", [11, 600, 999, 1_000, 50_000, 2_000_000])
+def test_the_point_lies_in_the_row_of_its_answer(line, images):
+    size = judge_size((images,), line)
+    figure = decision_diagram(size, Position(0.5, 0.4, 0.6), None, None)
+    point = next(t for t in figure.data if t.name and "your data set" in t.name)
+    small = cells_of(figure)[1]
+    top = small.base[0] + small.y[0] + small.base[0]  # the gap is the same below and above
+    assert (point.y[0] < top) == (size.answer == "small")
+
+
+def test_the_size_marks_of_the_courses_and_the_line_are_named():
+    figure = decision_diagram(SIZE, None, None, None)
+    ticks = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
+    assert {"<b>2,000</b><br>small", "<b>1,000,000</b><br>large"} <= set(ticks)
+    assert list(ticks.values()) == sorted(ticks.values())
+    assert any(note.text == "the line: 1,000 images" for note in figure.layout.annotations)
 
 
 def test_the_diagrams_words_name_advice_and_choice():
@@ -55,8 +113,7 @@ def test_the_diagrams_words_name_advice_and_choice():
 
 
 def test_states_differ_by_more_than_colour():
-    looks = [hatching for _, hatching in STATES.values()]
-    assert len(set(looks)) >= 4
+    assert len({hatching for _, hatching in STATES.values()}) == len(STATES)
     parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names), 5)
     texts = [note.text for note in network_drawing(parts).layout.annotations]
     assert all(part.state in text for part, text in zip(parts, texts, strict=True))
@@ -66,8 +123,17 @@ def test_a_frozen_layer_is_called_bit_identical_and_a_moved_one_is_measured():
     parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5)
     changes = (LayerChange("conv1", True, 0.0, False), LayerChange("new", False, 0.25, False))
     told = describe_network(parts, changes)
-    assert "Convolution 1 (64 x 16 x 16, 9,536 weights): frozen, weights bit-identical" in told
+    still = "frozen, weights bit-identical, statistics fixed"
+    assert f"Convolution 1 (64 x 16 x 16, 9,536 weights): {still}" in told
     assert "weights changed by 25.00%" in told
+
+
+def test_a_drawing_of_many_stages_gives_each_its_row():
+    parts = describe(SOURCE, plan(TransferCase(3), SOURCE.stage_names), 5)
+    many = [replace(part, title=f"Stage {n}") for n, part in enumerate([*parts, *parts, *parts])]
+    figure = network_drawing(many)
+    assert len(figure.layout.annotations) == len(many) == len(figure.layout.yaxis.ticktext)
+    assert figure.layout.height >= 50 * len(many)
 
 
 def test_decimation_keeps_spikes_and_ends_within_its_bound():
@@ -105,6 +171,111 @@ def test_a_class_name_is_never_markup():
     assert "<b>" not in texts[0] and len(texts[1]) < 50
 
 
+@pytest.mark.parametrize("count", [2, 12, 13, 50])
+def test_every_class_of_a_confusion_matrix_is_named_beside_its_row(count):
+    counts = np.eye(count, dtype=int).tolist()
+    figure = confusion_matrix(counts, [f"class {n}" for n in range(count)])
+    rows = figure.layout.yaxis.ticktext
+    assert [row.startswith(f"class {n}") for n, row in enumerate(rows)] == [True] * count
+    assert len(figure.layout.xaxis.ticktext) == len(figure.layout.xaxis.tickvals) <= 24
+    assert "class 0 taken for class 0: 1 of 1 images, 100%" in figure.data[0].customdata[0][0]
+
+
+def test_a_class_without_test_images_has_an_empty_row():
+    figure = confusion_matrix([[0, 0], [1, 3]], ["none", "some"])
+    assert figure.to_plotly_json()["data"][0]["z"][0] == [None, None]
+
+
 def test_the_commonest_confusion_is_named_first():
     told = describe_confusion([[3, 1, 0], [0, 1, 6], [0, 0, 2]], ["cat", "dog", "fox"])
     assert told.startswith("The commonest confusions: dog for fox (6 images)")
+
+
+EVIDENCE = tuple(
+    StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.04, 0.1)
+    for name, accuracy in (("conv1", 0.4), ("conv2", 0.6), ("fc1", 0.5))
+)
+ESTIMATE = SimilarityEstimate(
+    "similar", 0.9, 0.8, 0.95, EVIDENCE, (), 0.2, (("photos", 0.03), ("noise", 0.65)), "conv2",
+    480, 0.1,
+)  # fmt: skip
+
+
+def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
+    figure = stage_accuracy(ESTIMATE, cut="conv1")
+    probe, guessing, cut = figure.data
+    assert [round(v, 3) for v in probe.error_y.array] == [0.04] * 3
+    assert [round(v, 3) for v in probe.error_y.arrayminus] == [0.05] * 3
+    assert set(guessing.y) == {0.1}
+    assert (cut.x, cut.y) == (("Conv1",), (0.4,))
+    assert "Conv2 60%" in describe_stage_accuracy(ESTIMATE)
+
+
+def test_the_ladder_places_the_data_set_between_its_neighbours_on_a_logarithmic_axis():
+    figure = ladder(ESTIMATE)
+    assert figure.layout.xaxis.type == "log"
+    assert list(figure.data[0].y) == ["noise", "your images", "photos"]
+    assert "further than photos and nearer than noise" in describe_ladder(ESTIMATE)
+
+
+class ManyClasses:
+    classes = tuple(f"class {n}" for n in range(60))
+
+    def counts(self, split=None):
+        return tuple(range(3, 63)) if split is None else tuple(range(1, 61))
+
+    def indices(self, split):
+        return range(sum(self.counts(split)))
+
+
+def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
+    figure = class_counts(ManyClasses())
+    assert [trace.name for trace in figure.data] == list(SPLITS)
+    assert figure.layout.yaxis.ticktext[-1] == "class 59"
+    assert len(figure.layout.yaxis.ticktext) == 40
+    told = describe_class_counts(ManyClasses())
+    assert "The 20 smallest, 250 images, are not drawn." in told
+
+
+def figures():
+    parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names), 5)
+    return {
+        "decision": decision_diagram(SIZE, Position(0.9, 0.8, 1.0), TransferCase(1), None),
+        "stages": stage_accuracy(ESTIMATE),
+        "ladder": ladder(ESTIMATE),
+        "confusion": confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
+        "classes": class_counts(ManyClasses()),
+        "network": network_drawing(parts),
+    }
+
+
+@pytest.mark.parametrize("name", figures())
+def test_every_figure_has_a_title_and_labelled_axes(name):
+    layout = figures()[name].layout
+    assert layout.title.text and len(layout.title.text) <= 45  # fits a phone
+    if name not in {"network", "ladder"}:  # there each row carries its own name
+        assert layout.yaxis.title.text
+    if name != "network":
+        assert layout.xaxis.title.text
+
+
+def contrast(first, second):
+    def luminance(colour):
+        values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#f3f5f8", "#10151d", "#1b222d"])
+def test_colours_contrast_three_to_one_with_the_backgrounds_of_both_themes(background):
+    assert min(contrast(c, background) for c in (BLUE, ORANGE, GREEN, PURPLE, GREY)) >= 3
+
+
+def test_themed_text_contrasts_strongly():
+    assert contrast(TEXT_ON_LIGHT, "#f3f5f8") > 7 and contrast(TEXT_ON_DARK, "#1b222d") > 7
+    figure = themed(go.Figure(layout={"title": "title"}), dark=True)
+    assert figure.layout.font.color == figure.layout.title.font.color == TEXT_ON_DARK
+    assert figure.layout.title.text == "title"

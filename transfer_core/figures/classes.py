@@ -25,16 +25,20 @@ def class_counts(data_set: DataSet) -> go.Figure:
         )  # fmt: skip
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title="images")
-    figure.update_yaxes(tickvals=list(range(len(order))), ticktext=names)
-    shown = f"the {MOST_CLASSES} largest classes" if len(totals) > MOST_CLASSES else "each class"
-    return styled(figure, f"Images of {shown}, by split", height=140 + 26 * len(order))
+    figure.update_yaxes(title="class", tickvals=list(range(len(order))), ticktext=names)
+    title = "Images of each class, by split"
+    if len(totals) > MOST_CLASSES:
+        title = f"Images of the {MOST_CLASSES} largest classes"
+    return styled(figure, title, height=140 + 26 * len(order))
 
 
 def describe_class_counts(data_set: DataSet) -> str:
     """The figure in words."""
     counts = data_set.counts()
+    rest = sorted(counts, reverse=True)[MOST_CLASSES:]
+    hidden = f" The {len(rest)} smallest, {sum(rest):,} images, are not drawn." if rest else ""
     return (
         f"{len(counts)} classes with {min(counts):,} to {max(counts):,} images; "
         + ", ".join(f"{len(data_set.indices(split)):,} {split}" for split in SPLITS)
-        + " images."
+        + f" images.{hidden}"
     )

@@ -6,9 +6,14 @@ from math import log10
 import plotly.graph_objects as go
 
 from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferCase
-from transfer_core.figures.theme import BLUE, FAINT, GREY, ORANGE, styled
+from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
+LEAST_SHARE = 0.38  # of the height, which a row of cells needs for its words
+TICKS = {
+    10: "10", 100: "100", SMALL_MARK: "<b>2,000</b><br>small", 20_000: "20,000",
+    LARGE_MARK: "<b>1,000,000</b><br>large",
+}  # fmt: skip
 WHAT = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
         "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: all kept",
@@ -46,6 +51,9 @@ def decision_diagram(
 ) -> go.Figure:
     """Two axes and four cells; small data sets at the bottom, similar ones at the right.
 
+    The size axis is logarithmic on either side of the dividing line. The line's height
+    follows its value as far as both rows of cells keep room for their words.
+
     Args:
         size: The answer to the size question, with the dividing line.
         position: Of the data set's point; None draws no point.
@@ -53,30 +61,30 @@ def decision_diagram(
         chosen: The cell filled as choice.
 
     Returns:
-        A figure in which each cell has one selectable point whose customdata is
-        the case's number.
+        A figure in which each cell is one selectable bar whose customdata is the
+        case's number.
     """
-    figure = go.Figure()
-    line = min(max(log10(size.line), log10(LOWEST) + 0.5), log10(HIGHEST) - 0.5)
+    figure, split = go.Figure(), _split(size.line)
     for case in TransferCase:
-        _add_cell(figure, case, line, case == advised, case == chosen)
+        _add_cell(figure, case, split, case == advised, case == chosen)
+    figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
+    figure.add_annotation(
+        x=0, y=split, text=f"the line: {size.line:,} images", xanchor="left", yanchor="bottom",
+        showarrow=False, xshift=4,
+    )  # fmt: skip
     if position:
         _add_point(figure, size, position)
-    ticks = [10, 100, SMALL_MARK, 20_000, LARGE_MARK]
     figure.update_xaxes(
-        title="probability that higher-level features carry over", range=[0, 1], tickformat=".0%",
-        tickvals=[0, 0.2, 0.5, 0.8, 1], showgrid=False, zeroline=False, fixedrange=True,
+        title="probability that higher-level<br>features carry over", range=[-0.005, 1.005],
+        tickvals=[0, 0.2, 0.5, 0.8, 1], ticktext=["0 %", "20 %", "50 %", "80 %", "100 %"],
+        showgrid=False, zeroline=False, fixedrange=True, ticklabeloverflow="allow",
     )  # fmt: skip
     figure.update_yaxes(
-        title="images", range=[log10(LOWEST), log10(HIGHEST)], fixedrange=True, zeroline=False,
-        tickvals=[log10(t) for t in ticks], ticktext=[f"{t:,}" for t in ticks], showgrid=False,
+        title="images", range=[-0.005, 1.005], fixedrange=True, zeroline=False, showgrid=False,
+        tickvals=[_height(mark, size.line) for mark in TICKS], ticktext=list(TICKS.values()),
+        ticks="outside",
     )  # fmt: skip
-    for mark, word in ((SMALL_MARK, "small"), (LARGE_MARK, "large")):
-        figure.add_hline(y=log10(mark), line={"dash": "dot", "width": 1, "color": GREY})
-        figure.add_annotation(
-            x=0.005, y=log10(mark), text=f"{word}, as courses say", xanchor="left", showarrow=False,
-            yshift=7, font={"size": 10, "color": GREY},
-        )  # fmt: skip
+    figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
     return styled(figure, "Which case is it?", height=600)
 
 
@@ -96,40 +104,53 @@ def describe_decision(
     return " ".join(told)
 
 
-def _add_cell(figure: go.Figure, case: TransferCase, line: float, advised: bool, chosen: bool):
-    left, right = (0.5, 1.0) if case.similarity == "similar" else (0.0, 0.5)
-    ends = (log10(LOWEST), line) if case.size == "small" else (line, log10(HIGHEST))
-    figure.add_shape(
-        type="rect", x0=left + 0.004, x1=right - 0.004, y0=ends[0] + 0.03, y1=ends[1] - 0.03,
-        fillcolor="rgba(209, 114, 10, 0.16)" if chosen else "rgba(0, 0, 0, 0)",
-        line={
-            "color": BLUE if advised else ORANGE if chosen else FAINT,
-            "width": 3 if advised or chosen else 1,
-            "dash": "solid" if chosen or not advised else "dash",
+def _split(line: int) -> float:
+    """Height of the dividing line, as a share of the diagram's."""
+    share = log10(line / LOWEST) / log10(HIGHEST / LOWEST)
+    return min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
+
+
+def _height(images: int, line: int) -> float:
+    """Height of a number of images, in [0, 1]; logarithmic on either side of the line."""
+    split, line = _split(line), min(max(line, LOWEST + 1), HIGHEST - 1)
+    images = min(max(images, LOWEST), HIGHEST)
+    if images < line:
+        return split * log10(images / LOWEST) / log10(line / LOWEST)
+    return split + (1 - split) * log10(images / line) / log10(HIGHEST / line)
+
+
+def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool, chosen: bool):
+    left = 0.5 if case.similarity == "similar" else 0.0
+    low, high = (0.0, split) if case.size == "small" else (split, 1.0)
+    steady = {"marker": {"opacity": 1}}  # a click must not fade the other cells
+    figure.add_bar(
+        x=[left + 0.25], width=0.492, base=[low + 0.006], y=[high - low - 0.012],
+        customdata=[case.value], selected=steady, unselected=steady, showlegend=False,
+        marker={
+            "color": "rgba(209, 114, 10, 0.18)" if chosen else CLEAR,
+            "line": {"color": ORANGE if chosen else GREY, "width": 1},
         },
-        layer="below",
+        hovertemplate=f"{case.title}: choose it<extra></extra>",
     )  # fmt: skip
+    if advised:
+        figure.add_shape(
+            type="rect", x0=left + 0.004, x1=left + 0.496, y0=low + 0.006, y1=high - 0.006,
+            line={"color": BLUE, "width": 4},
+        )  # fmt: skip
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
-    title = f"<b>Case {case.value}</b>: {case.size}, {case.similarity}"
-    lines = [title, *([f"<b>({', '.join(marks)})</b>"] if marks else []), *WHAT[case]]
-    figure.add_scatter(
-        x=[(left + right) / 2], y=[sum(ends) / 2], mode="markers", customdata=[case.value],
-        marker={"size": 90, "opacity": 0.01, "symbol": "square", "color": GREY},
-        selected={"marker": {"opacity": 0.01}}, unselected={"marker": {"opacity": 0.01}},
-        hovertemplate=f"{case.title}: choose it<extra></extra>", showlegend=False,
-    )  # fmt: skip
-    # Away from the dividing line, which is where a data set's point mostly lies.
-    outer = (ends[0], "bottom") if case.size == "small" else (sum(ends) / 2, "middle")
+    title = [f"<b>Case {case.value}</b>", *([f"<b>{', '.join(marks)}</b>"] if marks else [])]
+    lines = [*title, f"{case.size}, {case.similarity}", *WHAT[case]]
+    # At the outer edge, away from the dividing line, near which a data set's point mostly lies.
+    small = case.size == "small"
     figure.add_annotation(
-        x=(left + right) / 2, y=outer[0], yanchor=outer[1], showarrow=False,
-        text="<br>".join(lines), font={"size": 12},
-        yshift=8 if case.size == "small" else 14,
+        x=left + 0.25, y=low if small else high, yanchor="bottom" if small else "top",
+        yshift=10 if small else -10, text="<br>".join(lines), font={"size": 12}, showarrow=False,
     )  # fmt: skip
 
 
 def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> None:
     figure.add_scatter(
-        x=[position.probability], y=[log10(min(max(size.images, LOWEST), HIGHEST))],
+        x=[position.probability], y=[_height(size.images, size.line)],
         mode="markers", name="your data set, with its uncertainty",
         marker={
             "symbol": "diamond", "size": 16, "color": ORANGE,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import STATES, styled
+from transfer_core.figures.theme import CLEAR, STATES, styled
 from transfer_core.training.events import LayerChange
 
 if TYPE_CHECKING:
@@ -22,38 +22,25 @@ def network_drawing(
         changes: Measured by a run; None where nothing was trained yet.
     """
     moved = {change.stage: change for change in changes or ()}
-    rows, longest = list(range(len(parts))), max(_breadth(part) for part in parts)
     figure = go.Figure()
-    for state, (colour, hatching) in STATES.items():
-        chosen = [row for row, part in zip(rows, parts, strict=True) if part.state == state]
-        if not chosen:
-            continue
-        figure.add_bar(
-            y=chosen, x=[_breadth(parts[row]) for row in chosen], orientation="h", name=state,
-            marker={
-                "color": colour,
-                "pattern": {
-                    "shape": hatching, "fillmode": "overlay", "fgcolor": "white", "size": 8,
-                },
-                "line": {"color": colour, "width": 2},
-                "opacity": 0.35 if state == "cut away" else 1,
-            },
-            customdata=[parts[row].note for row in chosen],
-            hovertemplate="%{customdata}<extra></extra>",
-        )  # fmt: skip
-    for row, part in zip(rows, parts, strict=True):
+    for state in STATES:
+        rows = [row for row, part in enumerate(parts) if part.state == state]
+        if rows:
+            _add_blocks(figure, state, rows, [parts[row] for row in rows])
+    for row, part in enumerate(parts):
         figure.add_annotation(
             x=_breadth(part) + 0.15, y=row, text=_label(part, moved.get(part.stage)),
             showarrow=False, xanchor="left", align="left",
         )  # fmt: skip
-    figure.update_layout(barmode="overlay", bargap=0.25)
+    longest = max(_breadth(part) for part in parts)
+    figure.update_layout(barmode="overlay", bargap=0.25, legend={"itemclick": False})
     figure.update_xaxes(visible=False, range=[0, longest * 3.4], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[part.title for part in parts], autorange="reversed",
-        showgrid=False, zeroline=False, fixedrange=True, automargin=True,
+        tickvals=list(range(len(parts))), ticktext=[part.title for part in parts],
+        autorange="reversed", showgrid=False, zeroline=False, fixedrange=True, automargin=True,
     )  # fmt: skip
-    title = "The network, input at the top" + (", with measured changes" if changes else "")
-    return styled(figure, title, height=130 + 52 * len(parts))
+    title = "The network, with measured changes" if changes else "The network, input at the top"
+    return styled(figure, title, height=110 + (66 if changes else 52) * len(parts))
 
 
 def describe_network(
@@ -64,7 +51,7 @@ def describe_network(
     told = []
     for part in parts:
         change = moved.get(part.stage)
-        after = f", {change_in_words(change)}" if change else ""
+        after = f", {', '.join(_measured(part, change))}" if change else ""
         told.append(f"{part.title} ({_shape(part)}, {part.weights:,} weights): {part.state}{after}")
     return "; ".join(told) + "."
 
@@ -78,15 +65,38 @@ def change_in_words(change: LayerChange) -> str:
     return weights + (", statistics moved" if change.statistics_moved else "")
 
 
+def _add_blocks(figure, state: str, rows: list[int], parts: list["LayerPart"]) -> None:
+    """All blocks of one state; one cut away is an outline, the others are filled."""
+    colour, hatching = STATES[state]
+    cut = state == "cut away"
+    figure.add_bar(
+        y=rows, x=[_breadth(part) for part in parts], orientation="h", name=state,
+        marker={
+            "color": CLEAR if cut else colour, "line": {"color": colour, "width": 2},
+            "pattern": {
+                "shape": hatching, "fillmode": "overlay", "size": 8, "solidity": 0.2,
+                "fgcolor": colour if cut else "white",
+            },
+        },
+        customdata=[part.note for part in parts],
+        hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
 def _breadth(part: "LayerPart") -> float:
     """Length of a block: wider for layers with more channels or features."""
     return 3.0 + min(part.shape[0], 512) / 128
 
 
 def _label(part: "LayerPart", change: LayerChange | None) -> str:
-    first = f"<b>{part.state}</b>  {_shape(part)}"
-    second = change_in_words(change) if change else f"{part.weights:,} weights"
-    return f"{first}<br>{second}"
+    lines = [f"<b>{part.state}</b>  {_shape(part)}", f"{part.weights:,} weights"]
+    return "<br>".join(lines + (_measured(part, change) if change else []))
+
+
+def _measured(part: "LayerPart", change: LayerChange) -> list[str]:
+    """The change in words, and that statistics stayed where the layer has any."""
+    told = change_in_words(change).split(", ")
+    return told + (["statistics fixed"] if part.statistics and len(told) == 1 else [])
 
 
 def _shape(part: "LayerPart") -> str:

@@ -34,13 +34,16 @@ def stage_accuracy(estimate: "SimilarityEstimate", cut: str | None = None) -> go
     for stage in stages:
         if stage.stage == chosen:
             figure.add_scatter(
-                x=[_short(stage.title)], y=[stage.accuracy], mode="markers", name="new layer here",
+                x=[_short(stage.title)], y=[stage.accuracy], mode="markers", name="new layer",
                 marker={
                     "symbol": "diamond-open", "size": 18, "color": ORANGE, "line": {"width": 3},
                 },
                 hoverinfo="skip",
             )  # fmt: skip
-    figure.update_yaxes(title="balanced accuracy", tickformat=".0%", range=[0, 1.05])
+    figure.update_xaxes(title="stage, input to output")
+    figure.update_yaxes(
+        title="balanced accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.05]
+    )
     return styled(figure, "How well each stage tells your classes apart")
 
 
@@ -62,7 +65,7 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
             mode="markers+text", text=[f"{distance:.2g}" for _, distance in rungs],
             textposition="middle right", cliponaxis=False,
             marker={
-                "size": [16 if own else 10 for own in yours],
+                "opacity": 1, "size": [16 if own else 10 for own in yours],
                 "symbol": ["diamond" if own else "circle" for own in yours],
                 "color": [ORANGE if own else BLUE for own in yours],
             },
@@ -70,11 +73,11 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
         )
     )  # fmt: skip
     figure.update_xaxes(
-        title="distance to the source photos (nats)",
+        title="distance to the<br>source photos (nats)",
         type="log",
         tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10],
     )
-    figure.update_yaxes(automargin=True)
+    figure.update_yaxes(automargin=True, showgrid=False)
     return styled(figure, "How foreign your images look to the network", height=340)
 
 

@@ -2,16 +2,20 @@
 
 import plotly.graph_objects as go
 
-# Okabe and Ito 2008, "Color universal design"; each keeps 3:1 against white and near-black
-# when drawn with the outline that figures give it.
+# After Okabe and Ito 2008, "Color universal design", darkened until each keeps a contrast
+# of 3:1 against the backgrounds of both themes.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2a78b5", "#d1720a", "#12876a", "#a8558a", "#7a7f87"
-FAINT = "rgba(128, 132, 140, 0.25)"
+CLEAR = "rgba(0, 0, 0, 0)"
+TEXT_ON_LIGHT, TEXT_ON_DARK = "#2b303b", "#e6e9ef"
+# Opaque, so that the numbers in the cells contrast whatever the theme.
+SHARES_ON_LIGHT = [[0, "#e3edf6"], [1, "#1d5a8c"]]
+SHARES_ON_DARK = [[0, "#1c3348"], [1, "#8fc6f2"]]
 
 STATES = {  # of a layer: colour and hatching, so that colour never carries meaning alone
     "kept": (GREEN, ""),
     "frozen": (BLUE, "/"),
     "cut away": (GREY, "x"),
-    "new": (ORANGE, ""),
+    "new": (ORANGE, "-"),
     "randomised": (PURPLE, "."),
 }
 
@@ -20,20 +24,31 @@ def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
     """Title, transparent background and margins that all figures share."""
     return figure.update_layout(
         title={
-            "text": title,
-            "font": {"size": 16},
-            "x": 0,
-            "xanchor": "left",
-            "y": 0.98,
-            "yanchor": "top",
+            "text": title, "font": {"size": 16}, "x": 0, "xanchor": "left", "y": 1,
+            "yref": "container", "yanchor": "top", "pad": {"t": 8},
         },
         height=height,
-        margin={"l": 10, "r": 10, "t": 80, "b": 10},
-        paper_bgcolor="rgba(0, 0, 0, 0)",
-        plot_bgcolor="rgba(0, 0, 0, 0)",
-        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0},
+        margin={"l": 10, "r": 10, "t": 88, "b": 10},  # room for a legend of two rows
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         hoverlabel={"namelength": -1},
-    )
+    )  # fmt: skip
+
+
+def themed(figure: go.Figure, *, dark: bool) -> go.Figure:
+    """Give all text of a figure the full contrast of the page's theme.
+
+    Figures leave their text's colour open; this sets it where the theme is known, and lets
+    the largest share of a confusion matrix stand out on either background.
+    """
+    colour = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
+    axis = {"tickfont": {"color": colour}, "title": {"font": {"color": colour}}}
+    figure.update_layout(font={"color": colour}, title={"font": {"color": colour}})
+    figure.update_layout(legend={"font": {"color": colour}})
+    shares = SHARES_ON_DARK if dark else SHARES_ON_LIGHT
+    figure.update_traces(colorscale=shares, selector={"type": "heatmap"})
+    return figure.update_xaxes(axis).update_yaxes(axis)
 
 
 def plain(text: str, length: int = 40) -> str:
