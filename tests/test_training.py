@@ -194,3 +194,18 @@ def test_the_meter_tells_a_change_of_one_bit():
     assert changes["conv1"].relative_change > 0
     assert changes["conv2"].statistics_moved and changes["conv2"].relative_change == 0
     assert not changes["fc1"].statistics_moved and changes["fc1"].relative_change == 0
+
+
+def test_a_feature_that_is_nearly_always_zero_cannot_outweigh_the_others():
+    """Found on brain scans: rare activations blew the validation loss up from the first epoch."""
+    features, labels = blobs()
+    features[:, :100] = 0
+    features[3, :100] = 1e-3  # active on one training image, hardly
+    features[45:, :100] = 3  # and on validation images
+    strategy = small(plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    events = train_new_layer(
+        operate(SOURCE, strategy, 3, 0), features, labels, np.arange(40), np.arange(40, 60),
+        strategy, seed=0, class_weights=None, stop_requested=lambda: False,
+    )  # fmt: skip
+    first = next(event for event in events if isinstance(event, EpochEnded))
+    assert first.validation_loss < 5

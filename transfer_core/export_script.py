@@ -67,6 +67,7 @@ def script_text(trained: TrainedNetwork) -> str:
         .replace("# {normalise}", _functions(embedding.normalise, surgery.pooled))
         .replace("# {augmentation}", _module(augmentation))
         .replace("# {batches}", _functions(feeds.shuffled, feeds.batches))
+        .replace("# {standardisation}", _functions(embedding.standardisation))
         .replace("# {fold}", _functions(new_layer.fold))
     )
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
+from transfer_core.embedding import standardisation
+
 FOLDS = 5
 LARGEST_DIMENSIONS = 64  # of the descriptors that probes see, equal for all stages
 RIDGE = 0.01  # regularisation, relative to the features' mean variance
@@ -77,8 +79,8 @@ def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarra
 
 def _reduced(features: np.ndarray) -> np.ndarray:
     """Standardised features on their leading principal components; uses no label."""
-    deviation = features.std(0)
-    standard = (features - features.mean(0)) / np.where(deviation > 1e-6, deviation, 1)
+    mean, deviation = standardisation(features)
+    standard = (features - mean) / deviation
     dimensions = max(2, min(LARGEST_DIMENSIONS, len(features) // 4, features.shape[1]))
     return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(standard)
 

@@ -56,7 +56,7 @@ _STEPS = {"mode": "lines", "line": {"color": BLUE, "width": 1.5}}
 _EPOCHS = {
     "mode": "lines+markers",
     "line": {"color": ORANGE, "dash": "dash"},
-    "marker": {"symbol": "square", "size": 6},
+    "marker": {"symbol": "square", "size": 6, "maxdisplayed": 40},
 }
 _BEST = {
     "mode": "markers",

@@ -33,6 +33,7 @@ def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
         plot_bgcolor=CLEAR,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         hoverlabel={"namelength": -1},
+        dragmode=False,  # a swipe over it on a phone scrolls the page
     )  # fmt: skip
 
 

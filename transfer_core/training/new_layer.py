@@ -7,13 +7,12 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
+from transfer_core.embedding import standardisation
 from transfer_core.surgery import NEW
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Event
 from transfer_core.training.feeds import EmbeddingFeed
 from transfer_core.training.loop import Learner, Training
-
-SMALLEST_DEVIATION = 1e-4  # of an embedding; features flatter than this are left as they are
 
 
 def train_new_layer(
@@ -48,9 +47,7 @@ def train_new_layer(
     Yields:
         The events of `loop.Training`.
     """
-    mean, deviation = embeddings[train].mean(0), embeddings[train].std(0)
-    deviation = np.where(deviation < SMALLEST_DEVIATION, 1, deviation)
-    mean, deviation = torch.from_numpy(mean), torch.from_numpy(deviation.astype(np.float32))
+    mean, deviation = map(torch.from_numpy, standardisation(embeddings[train]))
     target = network.get_submodule(NEW).linear
     layer = nn.Linear(target.in_features, target.out_features)
     layer.load_state_dict(target.state_dict())
