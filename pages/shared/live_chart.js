@@ -1,54 +1,124 @@
+// Charts that are given new points once a second and keep what the person did to them.
 let library = null
 
-function load(path) {
-  // Loaded once for the whole page, however many charts and updates there are.
+function load(address) {
+  // Once for the page, however many charts and updates there are, and out of the browser's
+  // cache after the first visit: the address names the version, so what is cached is right.
   if (window.Plotly) return Promise.resolve(window.Plotly)
-  library ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script")
-    const base = window.location.pathname.replace(/[^/]*\/?$/, "")
-    script.src = new URL(base + path, window.location.origin)
-    script.onload = () => resolve(window.Plotly)
-    script.onerror = reject
-    document.head.appendChild(script)
-  })
+  library ??= fetch(new URL(address, window.location.origin), { cache: "force-cache" })
+    .then((answer) => (answer.ok ? answer.blob() : Promise.reject(new Error(answer.status))))
+    .then(run)
+    .then(() => window.Plotly)
+    .catch((error) => {
+      library = null // the next update tries again
+      throw error
+    })
   return library
 }
 
-function layout(chart, style) {
+function run(code) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script")
+    script.src = URL.createObjectURL(new Blob([code], { type: "text/javascript" }))
+    script.onload = resolve
+    script.onerror = reject
+    document.head.appendChild(script)
+  })
+}
+
+function stepsPerEpoch(traces) {
+  for (const { x, customdata } of traces) {
+    const last = x.length - 1
+    if (last >= 0 && x[last] > 0) return customdata[last] / x[last]
+  }
+  return 0
+}
+
+function layout(chart, style, perEpoch, shown) {
   const colour = style.getPropertyValue("--st-text-color") || style.color
+  const background = style.getPropertyValue("--st-background-color") || "#fff"
   const grid = "rgba(128, 132, 140, 0.25)"
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true }
+  const steps = {
+    overlaying: "x", side: "top", fixedrange: true, showgrid: false, zeroline: false,
+    title: { text: "optimiser step", standoff: 4 }, nticks: 6, uirevision: false,
+    range: shown.map((epoch) => epoch * perEpoch),
+  }
   return {
-    title: { text: chart.title, x: 0, xanchor: "left", font: { size: 15 } },
-    xaxis: { ...axis, title: { text: chart.x } },
+    title: { text: chart.title, x: 0, xanchor: "left", y: 1, yanchor: "top", pad: { t: 4 }, font: { size: 15 } },
+    xaxis: { ...axis, title: { text: chart.x }, rangemode: "tozero" },
     yaxis: { ...axis, title: { text: chart.y }, rangemode: "tozero" },
+    ...(perEpoch ? { xaxis2: { ...axis, ...steps } } : {}),
     font: { color: colour, family: style.fontFamily },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 10, r: 10, t: 36, b: 10 },
-    legend: { orientation: "h", y: -0.28 },
+    margin: { l: 10, r: 14, t: 64, b: 70 },
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
     hovermode: "x unified",
-    hoverlabel: { font: { color: "#111", size: 12 }, bgcolor: "#fff" },
-    uirevision: "constant",
+    hoverlabel: { font: { color: colour, size: 12 }, bgcolor: background },
+    uirevision: "constant", // zoom and hidden traces outlive new data
   }
+}
+
+function alignSteps(element) {
+  // The upper axis counts in steps what the lower one shows in epochs, zoomed or not.
+  const { xaxis, xaxis2 } = element._fullLayout
+  if (!xaxis2) return
+  const range = xaxis.range.map((epoch) => epoch * element.perEpoch)
+  const near = (a, b) => Math.abs(a - b) < 1e-6 * Math.abs(range[1] - range[0])
+  if (!range.every((end, index) => near(end, xaxis2.range[index])))
+    window.Plotly.relayout(element, { "xaxis2.range": range })
+}
+
+function draw(Plotly, element, chart, style) {
+  const perEpoch = stepsPerEpoch(chart.traces)
+  const shown = element._fullLayout?.xaxis.range ?? [0, 1]
+  const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
+  const traces = perEpoch ? [...chart.traces, anchor] : chart.traces
+  const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] }
+  element.perEpoch = perEpoch
+  Plotly.react(element, traces, layout(chart, style, perEpoch, shown), options)
+  alignSteps(element)
+}
+
+function chartElement(root, index) {
+  if (root.children[index]) return root.children[index]
+  const element = document.createElement("div")
+  element.className = "live-chart"
+  element.setAttribute("role", "img")
+  root.appendChild(element)
+  return element
 }
 
 export default async function ({ data, parentElement }) {
   const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
-  root.setAttribute("aria-label", data.description)
-  const Plotly = await load(data.library)
+  root.setAttribute("aria-label", "Live charts")
+  const elements = data.charts.map((chart, index) => {
+    const element = chartElement(root, index)
+    element.setAttribute("aria-label", chart.title + ". " + data.description)
+    return element
+  })
+  let Plotly
+  try {
+    Plotly = await load(data.library)
+  } catch {
+    elements.forEach((element) => {
+      element.textContent = "This chart could not be loaded. " + data.description
+    })
+    return
+  }
   const style = getComputedStyle(root)
   data.charts.forEach((chart, index) => {
-    let element = root.children[index]
-    if (!element) {
-      element = document.createElement("div")
-      element.className = "live-chart"
-      element.setAttribute("role", "img")
-      root.appendChild(element)
-    }
-    element.setAttribute("aria-label", chart.title + ". " + data.description)
-    const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] }
-    Plotly.react(element, chart.traces, layout(chart, style), options)
+    const element = elements[index]
+    if (!element._fullLayout) {
+      element.textContent = ""
+      draw(Plotly, element, chart, style)
+      element.on("plotly_afterplot", () => alignSteps(element))
+    } else draw(Plotly, element, chart, style)
   })
+  return () => {
+    // Also called when an update overtook this one: then the charts are still in use.
+    if (!root.isConnected) elements.forEach((element) => Plotly.purge(element))
+  }
 }

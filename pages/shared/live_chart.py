@@ -20,7 +20,8 @@ _SCRIPT = (Path(__file__).parent / "live_chart.js").read_text(encoding="utf-8")
 _STYLE = """
 .live-charts { display: grid; gap: 1rem; }
 .live-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
-.live-chart { height: 320px; min-width: 0; }
+.live-chart { height: 360px; min-width: 0; }
+@media (prefers-reduced-motion: reduce) { .live-chart * { transition: none !important; } }
 """
 _COMPONENT = st.components.v2.component(
     "transfer_lab_live_chart",
@@ -35,9 +36,17 @@ def live_charts(charts: list[dict], description: str, *, key: str) -> None:
     """Draw charts side by side, one above the other on a narrow screen.
 
     Args:
-        charts: Each {"title", "x", "y", "traces"}: axis titles and Plotly traces.
+        charts: Each {"title", "x", "y", "traces"}: axis titles and Plotly traces whose x
+            is in epochs and whose customdata is the optimiser step of each point.
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with more points.
     """
-    library = f"component/{_LIBRARY.name}/plotly.min.js"
-    _COMPONENT(key=key, data={"charts": charts, "description": description, "library": library})
+    given = {"charts": charts, "description": description, "library": library_address()}
+    _COMPONENT(key=key, data=given)
+
+
+def library_address() -> str:
+    """Path of plotly.min.js on this server; the version keeps a cached old one from use."""
+    base = st.get_option("server.baseUrlPath").strip("/")
+    path = f"component/{_LIBRARY.name}/plotly.min.js?version={plotly.__version__}"
+    return f"/{base}/{path}" if base else f"/{path}"
