@@ -10,6 +10,7 @@ page's fragment does. Latency is from asking to `script_finished`. The client sh
 import argparse
 import asyncio
 import os
+import random
 import socket
 import statistics
 import subprocess
@@ -63,7 +64,8 @@ def serve(home: Path) -> tuple[subprocess.Popen, str]:
 
 
 async def watch(address: str, run: str, seconds: float, latencies: list[float], sent: list[int]):
-    """One session: the page once, then its fragment once a second."""
+    """One session: the page once, then its fragment once a second, in no step with others."""
+    await asyncio.sleep(random.random())
     async with connect(address, max_size=None, subprotocols=["streamlit"]) as socket_:
         fragment, size = await _script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
@@ -94,41 +96,52 @@ async def _script(socket_, query: str, fragment: str | None) -> tuple[str | None
             return fragment, size
 
 
-def processor_seconds(process: int) -> dict[str, float]:
-    """Processor seconds of each thread of a process so far."""
-    seconds = {}
-    for task in Path(f"/proc/{process}/task").iterdir():
-        fields = (task / "stat").read_text().rpartition(")")[2].split()
-        seconds[task.name] = (int(fields[11]) + int(fields[12])) / TICKS
-    return seconds
+def processor_seconds(stat: Path) -> float:
+    """Processor seconds so far, from a stat file of a process or of one of its threads."""
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """Processor seconds of each thread between two readings."""
-    return {thread: after[thread] - before.get(thread, 0) for thread in after}
+def thread_seconds(process: int) -> dict[str, float]:
+    """Processor seconds of each living thread of a process."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return {task.name: processor_seconds(task / "stat") for task in tasks}
+
+
+async def training_threads(process: int) -> set[str]:
+    """The threads that work while nobody watches."""
+    before = thread_seconds(process)
+    await asyncio.sleep(5)
+    after = thread_seconds(process)
+    return {thread for thread in after if after[thread] - before.get(thread, 0) > 0.25}
+
+
+def spent(process: int, training: set[str]) -> tuple[float, float]:
+    """Processor seconds of training and of all else, ended threads included."""
+    threads = thread_seconds(process)
+    trained = sum(threads[thread] for thread in training)
+    return trained, processor_seconds(Path(f"/proc/{process}/stat")) - trained
 
 
 async def measure(address: str, run: str, server: int, watchers: int, seconds: float) -> None:
     """Watch alone until it trains, then all together, and print the figures."""
     latencies, sent = [], []
     await watch(address, run, 15, [], [])  # the engine starts with the first page
-    before = processor_seconds(server)
-    await asyncio.sleep(5)
-    alone = spent(before, processor_seconds(server))
-    training = max(alone, key=alone.get)  # the thread that trains
-    before = processor_seconds(server)
+    training = await training_threads(server)
+    if not training:
+        raise SystemExit("the run does not train; nothing was measured")
+    before = spent(server, training)
     began = time.monotonic()
     await asyncio.gather(*(watch(address, run, seconds, latencies, sent) for _ in range(watchers)))
     elapsed = time.monotonic() - began
-    cost = spent(before, processor_seconds(server))
-    trained = cost.pop(training)
+    trained, other = (now - then for now, then in zip(spent(server, training), before, strict=True))
     ordered = sorted(1000 * latency for latency in latencies)
     p95 = ordered[int(0.95 * len(ordered))]
     print(f"{watchers} watchers, {len(ordered)} redraws in {elapsed:.0f} s")
     print(f"redraw: median {statistics.median(ordered):.0f} ms, 95th percentile {p95:.0f} ms")
     print(f"bytes per redraw: median {statistics.median(sent):,.0f}")
-    print(f"server beside the training: {sum(cost.values()) / elapsed:.2f} cores")
-    print(f"training thread: {trained / elapsed:.2f} cores")
+    print(f"server beside the training: {other / elapsed:.2f} cores")
+    print(f"training: {trained / elapsed:.2f} cores")
 
 
 def main() -> None:
