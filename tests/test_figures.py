@@ -159,6 +159,12 @@ def test_curves_hold_training_validation_and_the_best_epoch():
     assert "Best so far is epoch 2" in describe_curves(log())
 
 
+def test_a_long_run_sends_at_most_a_thousand_points_a_series():
+    charts = live_curves(log(epochs=30, steps=200))
+    longest = max(len(trace["x"]) for traces in charts.values() for trace in traces)
+    assert 500 < longest <= 1_000
+
+
 def test_curves_of_a_run_without_events_are_empty():
     assert all(trace["x"] == [] for trace in live_curves(())["loss"])
     assert describe_curves(()) == "No epoch has ended yet."

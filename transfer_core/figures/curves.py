@@ -40,12 +40,12 @@ def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
     steps = [e.values for e in events if e.kind == "stepped"]
     epochs = [e.values for e in events if e.kind == "epoch_ended"]
     best = [row for row in epochs if row["best"]][-1:]
+    drawn = [steps[i] for i in decimate([row["loss"] for row in steps])]
     charts = {}
     for name, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{name}"
-        chosen = decimate([row["loss"] for row in steps])
         charts[name] = [
-            _trace("training", [steps[i] for i in chosen], "epoch", name, factor, unit, _STEPS),
+            _trace("training", drawn, "epoch", name, factor, unit, _STEPS),
             _trace("validation", epochs, "epoch", validation, factor, unit, _EPOCHS),
             _trace("best epoch", best, "epoch", validation, factor, unit, _BEST),
         ]
