@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from transfer_core.errors import TransferError
+from transfer_core.figures.theme import themed
 
 
 @contextmanager
@@ -74,6 +75,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 def explained(figure, description: str, *, key: str, caption: bool = True, **options):
     """A Plotly figure with its text alternative, which is also shown unless it repeats labels."""
     config = {"displayModeBar": False}
+    figure = themed(figure, dark=st.context.theme.type == "dark")
     event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
     if caption:
         st.caption(literal(description))

@@ -55,7 +55,7 @@ def _draw(record: RunRecord) -> None:
     log = caches.run_log(record.id)
     events = log.events()
     _draw_progress(record, {event.kind: event.values for event in events})
-    charts, words = log.derived(live_curves), log.derived(describe_curves)
+    charts, words = log.derived(live_curves, events), log.derived(describe_curves, events)
     live_charts(
         [
             {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},

@@ -28,9 +28,10 @@ class RunLog:
             self._events += self._reader.events(self._run_id, after)
             return self._events
 
-    def derived(self, function: Callable[[tuple[RunEvent, ...]], Any]) -> Any:
-        """What a pure function makes of all events, computed once however many ask."""
-        events = self.events()
+    def derived(
+        self, function: Callable[[tuple[RunEvent, ...]], Any], events: tuple[RunEvent, ...]
+    ) -> Any:
+        """What a pure function makes of what `events` told, computed once however many ask."""
         with self._lock:
             count, value = self._derived.get(function, (-1, None))
             if count != len(events):
