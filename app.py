@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-st.set_page_config(page_title="Transfer Lab", page_icon=":material/account_tree:", layout="wide")
+from pages.shared import session
+
+st.set_page_config(page_title="Transfer Lab", page_icon="🔀", layout="wide")
 page = st.navigation(
     {
         "The journey": [
@@ -18,4 +20,5 @@ page = st.navigation(
         ],
     }
 )
+session.arranged()
 page.run()

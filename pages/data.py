@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, go_on, literal, progress, shown_errors
+from pages.shared.layout import explained, go_on, literal, page_title, progress, shown_errors
 from transfer_core import dataset, samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.home import home
@@ -34,7 +34,7 @@ def take_in(path: Path, name: str | None = None) -> None:
     st.rerun()
 
 
-st.title("Data")
+page_title("Data", "pages/data.py")
 sample = st.query_params.get("sample")
 given = None if sample else session.current("data")
 with st.expander("Bring images in", expanded=given is None):

@@ -3,7 +3,15 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, go_on, literal, progress, shown_errors, stop_unless
+from pages.shared.layout import (
+    explained,
+    go_on,
+    literal,
+    page_title,
+    progress,
+    shown_errors,
+    stop_unless,
+)
 from pages.shared.strategy import current_choice
 from transfer_core import networks
 from transfer_core.advice import leaning
@@ -23,9 +31,14 @@ ANSWERS = {
     "similar": "Similar: I know better",
     "different": "Different: I know better",
 }
+DIAGRAM = "decide_diagram"  # how its keys begin
+# Plotly takes a tap for a click on what was tapped before it; where one taps, buttons choose.
+NO_TAPS = f"""<style>
+@media (hover: none) {{ [class*="st-key-{DIAGRAM}"] * {{ pointer-events: none !important; }} }}
+</style>"""
 WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
-st.title("Decide")
+page_title("Decide", "pages/decide.py")
 data_id = session.current("data")
 stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
 with shown_errors():
@@ -46,7 +59,7 @@ with left.container(border=True, height="stretch"):
     )  # fmt: skip
     session.change(line=line)
     size = current_choice(data, source, found).size
-    st.markdown(f"### {size.answer.capitalize()}")
+    st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
         f"{size.images:,} images, about {size.images_per_class:,.0f} per class; "
         f"the line is at {size.line:,}."
@@ -61,7 +74,7 @@ with right.container(border=True, height="stretch"):
     session.change(answer=answer)
     told = found.answer if answer == "estimate" else answer
     unsure = f", leaning to {leaning(found)}" if told == "can't tell" else ""
-    st.markdown(f"### {literal(told.capitalize() + unsure)}")
+    st.subheader(literal(told.capitalize() + unsure), anchor=False)
     st.write(
         f"The network's estimate: {literal(found.answer)}, probability of similar "
         f"{found.probability:.0%} (80 % interval {found.low:.0%} to {found.high:.0%}), from "
@@ -78,24 +91,22 @@ position, shown = Position(found.probability, found.low, found.high), f"{case}_{
 event = explained(
     decision_diagram(size, position, advised, case),
     describe_decision(size, position, advised, case),
-    key=f"decide_diagram_{shown}", on_select="rerun", selection_mode="points",
+    key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
+st.html(NO_TAPS)
 points = [point for point in event.selection.points if point.get("customdata")]
 if points:
     clicked = points[0]["customdata"]
     session.change(case=TransferCase(clicked[0] if isinstance(clicked, list) else clicked))
     st.rerun()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    taken = st.segmented_control(
-        "Choose a case, here or in the diagram", list(TransferCase), default=case, required=True,
-        format_func=lambda each: each.title + (" (advised)" if each == advised else ""),
-        key=f"decide_case_{shown}",
-    )  # fmt: skip
-    if case != advised and st.button(
-        "Back to the advice", icon=":material/undo:", key="decide_back"
-    ):
-        session.change(case=None)
-        st.rerun()
+taken = st.segmented_control(
+    "Choose a case, here or in the diagram", list(TransferCase), default=case, required=True,
+    format_func=lambda each: each.title + (" (advised)" if each == advised else ""),
+    key=f"decide_case_{shown}",
+)  # fmt: skip
+if case != advised and st.button("Back to the advice", icon=":material/undo:", key="decide_back"):
+    session.change(case=None)
+    st.rerun()
 if taken != case:
     session.change(case=None if taken == advised else taken)
     st.rerun()

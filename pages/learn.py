@@ -5,23 +5,23 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import explained, shown_errors
+from pages.shared.layout import explained, page_title, shown_errors
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.network import describe_network, network_drawing
 
 LESSONS = Path(__file__).parent / "lessons"
 
-st.title("Learn")
+page_title("Learn", "pages/learn.py")
 source = networks.get("demonstration")
-st.header("What the layers see")
+st.header("What the layers see", anchor=False)
 st.markdown((LESSONS / "layers.md").read_text(encoding="utf-8"))
 with shown_errors():
     filters = caches.first_filters()
 st.image(filters, width=44)
 st.caption(f"The {len(filters)} filters of Convolution 1 after pre-training, in their own colours.")
 
-st.header("The four cases")
+st.header("The four cases", anchor=False)
 st.markdown((LESSONS / "four_cases.md").read_text(encoding="utf-8"))
 case = st.segmented_control(
     "Draw the network for", list(TransferCase), default=TransferCase.SMALL_SIMILAR, required=True,
@@ -32,7 +32,7 @@ with shown_errors():
     parts = caches.layer_parts(source.name, plan(case, source.stage_names), 10)
 explained(network_drawing(parts), describe_network(parts), key="learn_network", caption=False)
 
-st.header("The demonstration network's card")
+st.header("The demonstration network's card", anchor=False)
 card = source.card
 st.markdown(
     f"Trained on: {card.get('data', '')}. Top-1 accuracy {card.get('validation_accuracy', 0):.1%} "

@@ -5,12 +5,12 @@ from dataclasses import asdict
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, shown_errors, stop_unless
+from pages.shared.layout import explained, literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES, show_proof
 from transfer_core import networks
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 
-st.title("Results")
+page_title("Results", "pages/results.py")
 run_id = session.current("run")
 stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
 with shown_errors():
@@ -19,7 +19,12 @@ st.subheader(literal(record.name), anchor=False)
 if record.result is None:
     icon, words = STATES[record.state]
     st.info(f"This run has no result: {words.lower()}.", icon=icon)
-    st.page_link("pages/train.py", label="Watch the run", query_params={"run": run_id})
+    st.page_link(
+        "pages/train.py",
+        label="Watch the run",
+        icon=":material/show_chart:",
+        query_params={"run": run_id},
+    )
     st.stop()
 result = record.result
 figures = st.columns(4)
@@ -53,16 +58,16 @@ with right:
         [
             {
                 "class": score["name"],
-                "precision": score["precision"],
-                "recall": score["recall"],
+                "precision (%)": 100 * score["precision"],
+                "recall (%)": 100 * score["recall"],
                 "test images": score["support"],
             }
             for score in result["per_class"]
         ],
         hide_index=True, width="stretch",
         column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in ("precision", "recall")
+            name: st.column_config.NumberColumn(format="%.1f")
+            for name in ("precision (%)", "recall (%)")
         },
     )  # fmt: skip
 st.header("What moved, and what stayed frozen", anchor=False)
@@ -78,7 +83,15 @@ st.markdown(
 with st.expander("Every setting, enough to repeat the run"):
     st.json(asdict(record.config))
 with st.container(horizontal=True):
-    st.page_link("pages/train.py", label="The curves", query_params={"run": run_id})
     st.page_link(
-        "pages/decide.py", label="Try another case", query_params={"data": record.config.data_id}
+        "pages/train.py",
+        label="The curves",
+        icon=":material/show_chart:",
+        query_params={"run": run_id},
+    )
+    st.page_link(
+        "pages/decide.py",
+        label="Try another case",
+        icon=":material/alt_route:",
+        query_params={"data": record.config.data_id},
     )

@@ -5,12 +5,12 @@ from datetime import datetime
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import literal, shown_errors, stop_unless
+from pages.shared.layout import literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES
 
 SHOWN = 50  # runs
 
-st.title("Runs")
+page_title("Runs", "pages/runs.py")
 with shown_errors():
     records = caches.engine().list_runs()
 stop_unless(records, "Nothing was trained here yet.", "pages/start.py", "Start")
@@ -20,8 +20,18 @@ for record in records[:SHOWN]:
         when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M")
         told = f"test accuracy **{record.result['accuracy']:.1%}**" if record.result else words
         st.markdown(f"{icon} **{literal(record.name)}**  \n{when}, {told}", width="stretch")
-        st.page_link("pages/train.py", label="Curves", query_params={"run": record.id})
+        st.page_link(
+            "pages/train.py",
+            label="Curves",
+            icon=":material/show_chart:",
+            query_params={"run": record.id},
+        )
         if record.result:
-            st.page_link("pages/results.py", label="Result", query_params={"run": record.id})
+            st.page_link(
+                "pages/results.py",
+                label="Result",
+                icon=":material/fact_check:",
+                query_params={"run": record.id},
+            )
 if len(records) > SHOWN:
     st.caption(f"The newest {SHOWN} of {len(records):,} runs.")

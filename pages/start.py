@@ -4,29 +4,31 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.layout import page_title
+
 LESSONS = Path(__file__).parent / "lessons"
 
-st.title("Transfer Lab")
+page_title("Transfer Lab", "pages/start.py")
 st.markdown(
     "**Take your images and a pre-trained network, decide how to transfer, train it live, and see "
     "why it works.** No code; nothing leaves this computer."
 )
 ways = st.columns(3)
 with ways[0].container(border=True, height="stretch"):
-    st.subheader("Your own images")
+    st.subheader("Your own images", anchor=False)
     st.write("A zip with one folder per class.")
     st.page_link("pages/data.py", label="Upload a zip", icon=":material/upload:")
 with ways[1].container(border=True, height="stretch"):
-    st.subheader("A sample")
+    st.subheader("A sample", anchor=False)
     st.write("Real handwritten digits, built in.")
     st.page_link(
         "pages/data.py", label="Use a sample", icon=":material/pin:",
         query_params={"sample": "digits"},
     )  # fmt: skip
 with ways[2].container(border=True, height="stretch"):
-    st.subheader("Earlier runs")
+    st.subheader("Earlier runs", anchor=False)
     st.write("Everything that was trained here.")
     st.page_link("pages/runs.py", label="See runs", icon=":material/history:")
-st.header("The lesson in one minute")
+st.header("The lesson in one minute", anchor=False)
 st.markdown((LESSONS / "four_cases.md").read_text(encoding="utf-8"))
 st.page_link("pages/learn.py", label="More about the layers", icon=":material/school:")

@@ -5,13 +5,13 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import literal, progress, shown_errors, stop_unless
+from pages.shared.layout import literal, page_title, progress, shown_errors, stop_unless
 from pages.shared.live_run import show_run
 from pages.shared.strategy import current_choice
 from transfer_core import networks
 from transfer_core.cases import OptimiserSettings
 
-st.title("Train")
+page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
     session.change(run_id=None)
     del st.query_params["new"]
@@ -38,7 +38,12 @@ st.markdown(
     f"**{case.title}** on {literal(data.name)}, from the {source.title.lower()}. "
     f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
 )
-st.page_link("pages/decide.py", label="Change the case", query_params={"data": data_id})
+st.page_link(
+    "pages/decide.py",
+    label="Change the case",
+    icon=":material/alt_route:",
+    query_params={"data": data_id},
+)
 with st.form("train_settings"):
     st.markdown("These are all the settings; nothing else changes while training.")
     first, second, third = st.columns(3)

@@ -76,11 +76,16 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser):
-    contexts = []
+    contexts, elsewhere = [], []
 
-    def opened(width=1280, scheme="light"):
+    def requested(request):
+        if not re.match(r"(ws|http)://127\.0\.0\.1[:/]|data:|blob:", request.url):
+            elsewhere.append(request.url)
+
+    def opened(width=1280, scheme="light", **options):
         view = {"width": width, "height": 900}
-        contexts.append(browser.new_context(viewport=view, color_scheme=scheme))
+        contexts.append(browser.new_context(viewport=view, color_scheme=scheme, **options))
+        contexts[-1].on("request", requested)
         page = contexts[-1].new_page()
         page.set_default_timeout(90_000)
         return page
@@ -88,6 +93,7 @@ def open_page(browser):
     yield opened
     for context in contexts:
         context.close()
+    assert elsewhere == []  # everything works offline
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +211,8 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
     try:
         page = open_page()
         page.goto(f"{fresh.url}/{path}")
+        page.get_by_text("The journey").wait_for()  # the menu, not a list of files
+        page.wait_for_url(f"{fresh.url}/{path}")
         page.locator("h1").first.wait_for()
         assert page.get_by_text("Traceback").count() == 0
         title = path.split("?")[0].capitalize()
@@ -246,3 +254,20 @@ def test_clicking_a_cell_of_the_diagram_chooses_its_case(server, open_page, arch
     page.get_by_text("Chosen is Case 4").wait_for()
     page.get_by_role("button", name="Back to the advice").click()
     page.get_by_text("Chosen is Case 4").wait_for(state="detached")
+
+
+def test_a_tap_on_the_diagram_chooses_nothing_and_the_buttons_do(server, open_page, archive):
+    page = open_page(width=390, is_mobile=True, has_touch=True)
+    upload(page, server, archive)
+    page.get_by_role("button", name="Go on: decide how to transfer").tap()
+    page.get_by_text("Chosen is Case").wait_for()
+    shown = page.get_by_text("Chosen is Case").first.inner_text()
+    layer = page.locator(".js-plotly-plot .nsewdrag").first
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    for x, y in ((0.75, 0.1), (0.25, 0.1)):
+        page.touchscreen.tap(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(1_500)
+        assert page.get_by_text("Chosen is Case").first.inner_text() == shown
+    page.get_by_role("radio", name=re.compile("^Case 4")).tap()
+    page.get_by_text("Chosen is Case 4").wait_for()

@@ -7,8 +7,15 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.shared import session
 from transfer_core.errors import TransferError
 from transfer_core.figures.theme import themed
+
+
+def page_title(title: str, page: str) -> None:
+    """The head of a page; the page is named by its path from the app's folder."""
+    session.through_app(page)
+    st.title(title, anchor=False)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import streamlit as st
 from transfer_core.cases import Initialise, TransferCase
 
 KEY = "workspace"
+ARRANGED = "pages_arranged"
+WANTED = "page_wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,24 @@ def current(name: Literal["data", "run"]) -> str | None:
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
+
+
+def through_app(page: str) -> None:
+    """Arrange the pages first, where a fresh server's first address names this page.
+
+    Streamlit runs such a page without `app.py`, and lists files in place of pages.
+    """
+    if ARRANGED not in st.session_state:
+        st.session_state[WANTED] = page, st.query_params.to_dict()
+        st.switch_page("app.py")
+
+
+def arranged() -> None:
+    """The pages are arranged; on to the one that was asked for, if any."""
+    st.session_state[ARRANGED] = True
+    if WANTED in st.session_state:
+        page, query = st.session_state.pop(WANTED)
+        st.switch_page(page, query_params=query)
 
 
 def new_key() -> str:

@@ -9,7 +9,7 @@ from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferC
 from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
-LEAST_SHARE = 0.38  # of the height, which a row of cells needs for its words
+LEAST_SHARE = 0.42  # of the height, which a row of cells needs for its words
 TICKS = {
     10: "10", 100: "100", SMALL_MARK: "<b>2,000</b><br>small", 20_000: "20,000",
     LARGE_MARK: "<b>1,000,000</b><br>large",
@@ -17,19 +17,15 @@ TICKS = {
 WHAT = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
         "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: all kept",
-        "train: the new layer",
     ),
     TransferCase.SMALL_DIFFERENT: (
         "keep: the first layers", "cut: all later ones", "new: one layer", "frozen: all kept",
-        "train: the new layer",
     ),
     TransferCase.LARGE_SIMILAR: (
         "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: nothing",
-        "train: everything",
     ),
     TransferCase.LARGE_DIFFERENT: (
         "start: random, or as 3", "cut: the last layer", "new: one layer", "frozen: nothing",
-        "train: everything",
     ),
 }  # fmt: skip
 
@@ -67,6 +63,8 @@ def decision_diagram(
     figure, split = go.Figure(), _split(size.line)
     for case in TransferCase:
         _add_cell(figure, case, split, case == advised, case == chosen)
+        point = _height(size.images, size.line) if position and case.size == size.answer else None
+        _add_words(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.add_annotation(
         x=0, y=split, text=f"the line: {size.line:,} images", xanchor="left", yanchor="bottom",
@@ -85,7 +83,7 @@ def decision_diagram(
         ticks="outside",
     )  # fmt: skip
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return styled(figure, "Which case is it?", height=600)
+    return styled(figure, "Which case is it?", height=660)
 
 
 def describe_decision(
@@ -137,15 +135,27 @@ def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool
             type="rect", x0=left + 0.004, x1=left + 0.496, y0=low + 0.006, y1=high - 0.006,
             line={"color": BLUE, "width": 4},
         )  # fmt: skip
+
+
+def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: float | None):
+    """Name the cell and what it does, clear of the data set's point at that height."""
+    low, high = (0.0, split) if case.size == "small" else (split, 1.0)
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
     title = [f"<b>Case {case.value}</b>", *([f"<b>{', '.join(marks)}</b>"] if marks else [])]
-    lines = [*title, f"{case.size}, {case.similarity}", *WHAT[case]]
-    # At the outer edge, away from the dividing line, near which a data set's point mostly lies.
-    small = case.size == "small"
-    figure.add_annotation(
-        x=left + 0.25, y=low if small else high, yanchor="bottom" if small else "top",
-        yshift=10 if small else -10, text="<br>".join(lines), font={"size": 12}, showarrow=False,
-    )  # fmt: skip
+    title, details = [*title, f"{case.size}, {case.similarity}"], WHAT[case]
+    share = None if point is None else (point - low) / (high - low)
+    if share is None or share < 0.38:
+        blocks = [("top", [*title, *details])]
+    elif share > 0.66:
+        blocks = [("bottom", [*title, *details])]
+    else:
+        blocks = [("top", title), ("bottom", details)]
+    for edge, lines in blocks:
+        figure.add_annotation(
+            x=0.75 if case.similarity == "similar" else 0.25, y=high if edge == "top" else low,
+            yanchor=edge, yshift=-8 if edge == "top" else 8, text="<br>".join(lines),
+            font={"size": 12}, showarrow=False,
+        )  # fmt: skip
 
 
 def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> None:

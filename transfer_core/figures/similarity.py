@@ -75,7 +75,7 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
     figure.update_xaxes(
         title="distance to the<br>source photos (nats)",
         type="log",
-        tickvals=[0.01, 0.03, 0.1, 0.3, 1, 3, 10],
+        tickvals=[0.001, 0.01, 0.1, 1, 10],
     )
     figure.update_yaxes(automargin=True, showgrid=False)
     return styled(figure, "How foreign your images look to the network", height=340)
