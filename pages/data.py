@@ -6,25 +6,41 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, go_on, literal, page_title, progress, shown_errors
+from pages.shared.layout import (
+    explained,
+    go_on,
+    literal,
+    page_title,
+    progress,
+    shown_errors,
+    vanishing,
+)
 from transfer_core import dataset, samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.home import home
 
-EXPECTED = """\
-my_photos.zip                 my_photos.zip
-├── ants                      ├── train
-│   ├── one.jpg               │   ├── ants ...
-│   └── two.png               │   └── bees ...
-└── bees                      ├── val    (may be missing)
-    └── ...                   └── test   (may be missing)"""
+PLAIN = """\
+my_photos.zip
+├── ants
+│   ├── one.jpg
+│   └── two.png
+└── bees
+    └── ..."""
+SPLIT = """\
+my_photos.zip
+├── train
+│   ├── ants ...
+│   └── bees ...
+├── val   ...
+└── test  ..."""
 EXAMPLES = 6  # classes of which images are shown
 
 
 def take_in(path: Path, name: str | None = None) -> None:
     """Ingest an archive and make it this session's data set."""
-    st.button("Cancel", key="data_cancel")  # a click ends this run of the page
-    with shown_errors(), progress() as report:
+    cancel = st.empty()
+    cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
+    with shown_errors(), progress() as report, vanishing(cancel):
         found = dataset.ingest(
             path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
         )
@@ -44,8 +60,10 @@ with st.expander("Bring images in", expanded=given is None):
         key=f"data_upload_{session.workspace().uploads}",
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
     )  # fmt: skip
-    ours.caption("Either layout is understood:")
-    ours.code(EXPECTED, language=None)
+    ours.caption("Either layout is understood; in the second, val and test may be missing:")
+    plain, split = ours.columns(2)
+    plain.code(PLAIN, language=None)
+    split.code(SPLIT, language=None)
     chosen = theirs.selectbox(
         "A built-in sample", list(samples.SAMPLES), key="data_sample",
         format_func=lambda name: samples.SAMPLES[name].title,

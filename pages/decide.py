@@ -1,5 +1,7 @@
 """Decide: both questions answered, the case advised, the choice the person's own."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.shared import caches, session
@@ -16,6 +18,7 @@ from pages.shared.strategy import current_choice
 from transfer_core import networks
 from transfer_core.advice import leaning
 from transfer_core.cases import TransferCase
+from transfer_core.figures.classes import in_each
 from transfer_core.figures.decision import Position, decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.similarity import (
@@ -25,7 +28,7 @@ from transfer_core.figures.similarity import (
     stage_accuracy,
 )
 
-LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
+LESSONS = Path(__file__).parent / "lessons"
 ANSWERS = {
     "estimate": "Let the network estimate it",
     "similar": "Similar: I know better",
@@ -52,16 +55,16 @@ left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
-        "The dividing line, in images", LINES, value=work.line or source.size_line,
+        "The dividing line, in images", session.LINES, value=work.line or source.size_line,
         format_func=lambda images: f"{images:,}", key="decide_line",
         help="Below it a data set is small. The default belongs to the network: a small network "
         "needs fewer images before training everything pays.",
     )  # fmt: skip
-    session.change(line=line)
+    session.change(line=None if line == source.size_line else line)
     size = current_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
-        f"{size.images:,} images, about {size.images_per_class:,.0f} per class; "
+        f"{size.images:,} images, {in_each(data.counts())} in each class; "
         f"the line is at {size.line:,}."
     )
 with right.container(border=True, height="stretch"):
@@ -86,11 +89,12 @@ for reason in found.reasons:
     st.markdown(f"- {literal(reason)}")
 
 choice = current_choice(data, source, found)
+own = None if answer == "estimate" else answer
 advised, case = choice.advised, choice.case
 position, shown = Position(found.probability, found.low, found.high), f"{case}_{advised}_{line}"
 event = explained(
     decision_diagram(size, position, advised, case),
-    describe_decision(size, position, advised, case),
+    describe_decision(size, position, advised, case, own),
     key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
 st.html(NO_TAPS)
@@ -116,20 +120,23 @@ if case == TransferCase.SMALL_DIFFERENT:
         "Keep the layers through", list(titles),
         index=list(titles).index(work.cut or found.best_cut), key="decide_cut",
         format_func=lambda name: titles[name]
-        + (" (measured best)" if name == found.best_cut else ""),
+        + (" (best of the early layers)" if name == found.best_cut else ""),
     )  # fmt: skip
-    session.change(cut=cut)
+    session.change(cut=None if cut == found.best_cut else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
         format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",
     )  # fmt: skip
     session.change(initialise=initialise)
+session.remember()
 strategy = current_choice(data, source, found).strategy
 parts = caches.layer_parts(source.name, strategy, len(data.classes))
 explained(network_drawing(parts), describe_network(parts), key="decide_network", caption=False)
 go_on(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new="run")
 st.header("What the estimate rests on", anchor=False)
+with st.expander("What these words mean", icon=":material/help:"):
+    st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
 evidence = st.columns(2)
 with evidence[0]:
     explained(

@@ -10,6 +10,11 @@ from pages.shared.live_run import STATES, show_proof
 from transfer_core import networks
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 
+MEANINGS = {
+    "precision (%)": "Of the images that were taken for this class, how many are of it.",
+    "recall (%)": "Of the images of this class, how many were found.",
+}
+
 page_title("Results", "pages/results.py")
 run_id = session.current("run")
 stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
@@ -37,7 +42,12 @@ figures[2].metric(
     "Always the largest class", f"{result['majority_accuracy']:.1%}",
     help="What guessing the largest training class every time would reach.",
 )  # fmt: skip
-figures[3].metric("Macro F1", f"{result['macro_f1']:.2f}", help="Mean of the classes' F1 scores.")
+figures[3].metric(
+    "Macro F1",
+    f"{result['macro_f1']:.2f}",
+    help="Between 0 and 1. A class has a high F1 if most of its images are found and few others "
+    "are taken for it; this is the mean over the classes.",
+)
 st.markdown(literal(result["sentence"]))
 validation = result["validation_accuracy"]
 if validation is not None:
@@ -66,8 +76,8 @@ with right:
         ],
         hide_index=True, width="stretch",
         column_config={
-            name: st.column_config.NumberColumn(format="%.1f")
-            for name in ("precision (%)", "recall (%)")
+            name: st.column_config.NumberColumn(format="%.1f", help=meaning)
+            for name, meaning in MEANINGS.items()
         },
     )  # fmt: skip
 st.header("What moved, and what stayed frozen", anchor=False)

@@ -17,9 +17,9 @@ if "new" in st.query_params:  # from Decide: the run shown last is not what is w
     del st.query_params["new"]
 run_id = session.current("run")
 if run_id:
-    show_run(run_id)
+    record = show_run(run_id)
     if st.button("Set up another run", icon=":material/add:", key="train_another"):
-        session.change(run_id=None)
+        session.change(run_id=None, data_id=record.config.data_id)
         st.query_params.clear()
         st.rerun()
     st.stop()
@@ -31,6 +31,7 @@ with shown_errors():
     source, work = networks.get("demonstration"), session.workspace()
     with progress() as report:
         found = caches.estimate(data_id, source.name, report)
+session.remember()
 choice = current_choice(data, source, found)
 case, strategy = choice.case, choice.strategy
 settings = strategy.optimiser
@@ -45,7 +46,10 @@ st.page_link(
     query_params={"data": data_id},
 )
 with st.form("train_settings"):
-    st.markdown("These are all the settings; nothing else changes while training.")
+    st.markdown(
+        "These are all the settings; nothing else changes while training. If in doubt, leave them "
+        "as they are: they belong to the case."
+    )
     first, second, third = st.columns(3)
     key = f"train_{case.value}_{strategy.initialise}_"  # a case brings its own defaults
     learning_rate = first.number_input(

@@ -101,15 +101,21 @@ def test_the_point_lies_in_the_row_of_its_answer(line, images):
 def test_the_size_marks_of_the_courses_and_the_line_are_named():
     figure = decision_diagram(SIZE, None, None, None)
     ticks = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
-    assert {"<b>2,000</b><br>small", "<b>1,000,000</b><br>large"} <= set(ticks)
+    assert {"2,000<br>small in<br>textbooks", "1,000,000<br>large in<br>textbooks"} <= set(ticks)
     assert list(ticks.values()) == sorted(ticks.values())
-    assert any(note.text == "the line: 1,000 images" for note in figure.layout.annotations)
+    assert any(note.text == "line: 1,000" for note in figure.layout.annotations)
 
 
 def test_the_diagrams_words_name_advice_and_choice():
     told = describe_decision(SIZE, Position(0.9, 0.8, 1.0), TransferCase(1), TransferCase(2))
     assert "Advised is Case 1: small, similar." in told
     assert "Chosen is Case 2: small, different." in told
+
+
+def test_a_persons_own_answer_is_told_beside_the_estimate():
+    position = Position(0.9, 0.8, 1.0)
+    told = describe_decision(SIZE, position, TransferCase(2), TransferCase(2), "different")
+    assert "Similar with probability 90%, says the network. You say: different" in told
 
 
 def test_states_differ_by_more_than_colour():
@@ -119,13 +125,13 @@ def test_states_differ_by_more_than_colour():
     assert all(part.state in text for part, text in zip(parts, texts, strict=True))
 
 
-def test_a_frozen_layer_is_called_bit_identical_and_a_moved_one_is_measured():
+def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
     parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5)
     changes = (LayerChange("conv1", True, 0.0, False), LayerChange("new", False, 0.25, False))
     told = describe_network(parts, changes)
-    still = "frozen, weights bit-identical, statistics fixed"
+    still = "frozen, weights unchanged to the bit, normalisation unchanged"
     assert f"Convolution 1 (64 x 16 x 16, 9,536 weights): {still}" in told
-    assert "weights changed by 25.00%" in told
+    assert "weights moved by 25.0% of their size" in told
 
 
 def test_a_drawing_of_many_stages_gives_each_its_row():
@@ -156,7 +162,7 @@ def test_curves_hold_training_validation_and_the_best_epoch():
     assert charts["loss"][2]["x"] == [2]
     assert charts["accuracy"][1]["y"] == [70.0, 70.0, 70.0]
     assert len(curves_table(log())) == 3
-    assert "Best so far is epoch 2" in describe_curves(log())
+    assert "Best is epoch 2" in describe_curves(log())
 
 
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():
@@ -194,7 +200,7 @@ def test_a_class_without_test_images_has_an_empty_row():
 
 def test_the_commonest_confusion_is_named_first():
     told = describe_confusion([[3, 1, 0], [0, 1, 6], [0, 0, 2]], ["cat", "dog", "fox"])
-    assert told.startswith("The commonest confusions: dog for fox (6 images)")
+    assert told.startswith("The commonest confusions: dog taken for fox (6 images)")
 
 
 EVIDENCE = tuple(

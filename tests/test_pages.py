@@ -67,6 +67,12 @@ def finished(data):
     return run
 
 
+def asked(app: AppTest, name: str) -> str:
+    """A value of the address, which the driver gives alone or in a list."""
+    value = app.query_params[name]
+    return value if isinstance(value, str) else value[0]
+
+
 def texts(app: AppTest) -> str:
     groups = (app.markdown, app.info, app.error, app.success, app.caption, app.warning)
     return "\n".join(element.value for group in groups for element in group)
@@ -173,11 +179,10 @@ def test_training_from_the_form_ends_with_a_result(data):
     app = page("train", data=data.id).run()
     app.button[0].click().run()
     assert not app.exception
-    run = app.query_params["run"]
-    run = run if isinstance(run, str) else run[0]
+    run = asked(app, "run")
     caches.engine().wait(run, timeout=60)
     app.run()
-    assert "Ended by" in texts(app)
+    assert "the weights are those of epoch" in texts(app)
     results = page("results", run=run).run()
     assert not results.exception
     assert results.metric[0].label == "Test accuracy"
@@ -220,3 +225,44 @@ def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, fin
     again.session_state["workspace"] = workspace
     again.run()
     assert "Start training" in [button.label for button in again.button]
+
+
+def test_choices_outlive_a_refresh_through_the_address(data):
+    app = page("decide", data=data.id).run()
+    app.radio(key="decide_answer").set_value("different").run()
+    app.select_slider(key="decide_line").set_value(20).run()
+    kept = {name: asked(app, name) for name in app.query_params}
+    assert kept == {"data": data.id, "answer": "different", "line": "20"}
+    again = page("decide", **kept).run()
+    assert again.radio(key="decide_answer").value == "different"
+    assert again.select_slider(key="decide_line").value == 20
+    assert "Case 4" in page("train", **kept).run().markdown[0].value
+
+
+@pytest.mark.parametrize("choice", ["answer", "line", "case", "cut", "initialise"])
+def test_a_choice_in_the_address_that_does_not_exist_is_left_out(data, choice):
+    app = page("decide", data=data.id, **{choice: "../../nothing"}).run()
+    assert not app.exception and not app.error
+    assert choice not in app.query_params
+
+
+def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
+    app = page("train", run=finished).run()
+    app.button(key="train_another").click().run()
+    assert not app.exception and not app.info
+    assert asked(app, "data") == data.id
+    assert app.button[0].label == "Start training"
+
+
+def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
+    source, engine = get("demonstration"), caches.engine()
+    strategy = plan(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    first, second = (
+        engine.submit(run_config(data, source, strategy, seed), name="queued") for seed in (0, 1)
+    )
+    engine.stop(second)
+    engine.stop(first)
+    engine.wait(second, timeout=60)
+    app = page("train", run=second).run()
+    assert not app.exception
+    assert "Stopped before it began" in app.get("progress")[0].proto.text

@@ -122,10 +122,10 @@ def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
     noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
     return {
         "source photos, not trained on": photos,
-        "the same photos in grey": grey,
-        "blurred": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
-        "in false colours (inverted)": 255 - photos,
-        "outlines only": _filtered(photos, ImageFilter.FIND_EDGES),
+        "source photos in grey": grey,
+        "source photos, blurred": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
+        "source photos, inverted": 255 - photos,
+        "outlines of source photos": _filtered(photos, ImageFilter.FIND_EDGES),
         "pure noise": noise,
     }
 

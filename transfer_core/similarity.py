@@ -231,7 +231,7 @@ def _reasons(gap, distance, ladder, evidence, early) -> tuple[str, ...]:
     return (
         f"{told}: {accuracies}.",
         f"To the network your images look about as foreign as this: {nearest[0]} "
-        f"(distance {distance:.2g}, there {nearest[1]:.2g}).",
+        f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
     )
 
 

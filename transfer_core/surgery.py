@@ -96,7 +96,7 @@ def set_training(network: nn.Sequential, frozen: tuple[str, ...]) -> None:
 
 
 def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
-    """Every layer of the operated network and of what was cut away, input to output."""
+    """Every layer of the source network, input to output, and last the new one."""
     kept = kept_stages(source, strategy)
     shapes = output_shapes(source)
     with torch.device("meta"):
@@ -110,7 +110,7 @@ def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[L
         NEW, "New layer", "fully connected", (classes,), _weights(new_layer), "new",
         f"One output per class ({classes}), random weights, trained", False,
     )  # fmt: skip
-    return (*parts[: len(kept)], new, *parts[len(kept) :])
+    return (*parts, new)
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ def shown_errors() -> Iterator[None]:
 
 def show_problem(problem: str, found: str, remedy: str) -> None:
     """Three parts: what is wrong, what shows it, what to do."""
+    remedy, _, drawing = remedy.partition("\n")
     with st.container(border=True):
         st.error(literal(problem), icon=":material/error:")
         if "\n" in found:
@@ -37,6 +38,8 @@ def show_problem(problem: str, found: str, remedy: str) -> None:
         elif found:
             st.markdown(f"**Found:** {literal(found)}")
         st.markdown(f"**What to do:** {literal(remedy)}")
+        if drawing:
+            st.code(drawing, language=None)
 
 
 def stop_unless(present: object, message: str, page: str, label: str) -> None:
@@ -75,8 +78,17 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             share = min(1.0, done / max(total, 1))
             bar.progress(share, text=f"{what}: {done:,} of {total:,}")
 
-    yield report
-    bar.empty()
+    with vanishing(bar):
+        yield report
+
+
+@contextmanager
+def vanishing(place) -> Iterator[None]:
+    """Empty a place of the page when the work that it belongs to has ended, well or not."""
+    try:
+        yield
+    finally:
+        place.empty()
 
 
 def explained(figure, description: str, *, key: str, caption: bool = True, **options):

@@ -56,6 +56,7 @@ function layout(chart, style, perEpoch, shown) {
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
     hovermode: "x unified",
     hoverlabel: { font: { color: colour, size: 12 }, bgcolor: background },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: "rgba(128, 132, 140, 0.7)", activecolor: colour },
     uirevision: "constant", // zoom and hidden traces outlive new data
   }
 }
@@ -75,7 +76,7 @@ function draw(Plotly, element, chart, style) {
   const shown = element._fullLayout?.xaxis.range ?? [0, 1]
   const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
   const traces = perEpoch ? [...chart.traces, anchor] : chart.traces
-  const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] }
+  const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] }
   element.perEpoch = perEpoch
   Plotly.react(element, traces, layout(chart, style, perEpoch, shown), options)
   alignSteps(element)

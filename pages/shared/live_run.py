@@ -16,14 +16,20 @@ STATES = {
     "preparing": (":material/photo_library:", "Preparing the images"),
     "training": (":material/model_training:", "Training"),
     "stopping": (":material/pause_circle:", "Stopping; what was learned is kept"),
-    "stopped": (":material/stop_circle:", "Stopped; what was learned until then was kept"),
+    "stopped": (":material/stop_circle:", "Stopped"),
     "finished": (":material/task_alt:", "Finished"),
     "failed": (":material/error:", "Failed"),
     "interrupted": (":material/power_off:", "Interrupted: the server ended meanwhile"),
 }
+REASONS = {
+    "all epochs": "Trained to the end",
+    "early stopping": "Ended early, as the validation loss no longer fell,",
+    "stopped": "Stopped by hand",
+    "diverged": "Ended because the loss grew beyond all numbers,",
+}
 
 
-def show_run(run_id: str) -> None:
+def show_run(run_id: str) -> RunRecord:
     """Everything about one run, redrawn each second while it is not over."""
     with shown_errors():
         record = caches.engine().get(run_id)
@@ -31,13 +37,15 @@ def show_run(run_id: str) -> None:
     strategy, source = record.config.strategy, networks.get(record.config.network)
     st.caption(
         f"{strategy.case.title}, {strategy.initialise} weights, frozen: "
-        f"{source.titles(strategy.frozen)}. This page's address shows the run to anyone."
+        f"{source.titles(strategy.frozen)}. "
+        "Whoever reaches this server can watch the run at this address."
     )
     if record.state.over:
         _draw(record)
         _draw_end(record)
     else:
         _watch(run_id)
+    return record
 
 
 @st.fragment(run_every=REDRAW)
@@ -87,13 +95,16 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
         )
     elif started and step:
         share = min(1.0, step["epoch"] / started["epochs"])
-    if record.state.over:
+    if record.state == "finished":
         share = 1.0
+    if record.state == "stopped":
+        words += "; what was learned until then was kept" if record.result else " before it began"
     st.progress(share, text=f"{icon} {words}")
     figures = st.columns(4)
     if not (started and step):
         step = None
-    figures[0].metric("Epoch", f"{step['epoch']:.1f} of {started['epochs']}" if step else "–")
+    limit = f", at most {started['epochs']}" if started else ""
+    figures[0].metric(f"Epoch{limit}", f"{step['epoch']:.1f}" if step else "–")
     figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
     figures[2].metric("Images per second", f"{step['images_per_second']:,.0f}" if step else "–")
     left = duration(step["seconds_left"]) if step and not record.state.over else "–"
@@ -109,7 +120,7 @@ def _draw_end(record: RunRecord) -> None:
     ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
     if ended:
         st.write(
-            f"Ended by {ended['reason']} after {ended['epochs']} epochs and "
+            f"{REASONS[ended['reason']]} after {ended['epochs']} epochs and "
             f"{duration(ended['seconds'])}; the weights are those of epoch {ended['best_epoch']}."
         )
     if record.result:

@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import streamlit as st
 
+from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
 
+LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 KEY = "workspace"
 ARRANGED = "pages_arranged"
 WANTED = "page_wanted"
@@ -52,6 +54,8 @@ def current(name: Literal["data", "run"]) -> str | None:
     found = st.query_params.get(name) or own
     if found and found != own:
         change(**{f"{name}_id": found})
+        if name == "data":
+            change(**_chosen())
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
@@ -73,6 +77,38 @@ def arranged() -> None:
     if WANTED in st.session_state:
         page, query = st.session_state.pop(WANTED)
         st.switch_page(page, query_params=query)
+
+
+def remember() -> None:
+    """Write the choices into the address, so that a refresh and a shared link keep them."""
+    work, untouched = workspace(), Workspace()
+    for name, values in _choosable().items():
+        value = getattr(work, name)
+        text = next((text for text, each in values.items() if each == value), None)
+        if value == getattr(untouched, name) or text is None:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != text:
+            st.query_params[name] = text
+
+
+def _chosen() -> dict[str, object]:
+    """The choices that the address names; what it names wrongly is left out."""
+    return {
+        name: values[st.query_params[name]]
+        for name, values in _choosable().items()
+        if st.query_params.get(name) in values
+    }
+
+
+def _choosable() -> dict[str, dict[str, object]]:
+    """What each choice may be, by the text that stands for it in the address."""
+    return {
+        "answer": {text: text for text in ("estimate", "similar", "different")},
+        "line": {str(line): line for line in LINES},
+        "case": {str(case.value): case for case in TransferCase},
+        "cut": {name: name for name in networks.get("demonstration").stage_names[:-1]},
+        "initialise": {text: text for text in ("random", "pretrained")},
+    }
 
 
 def new_key() -> str:

@@ -1,5 +1,7 @@
 """Images per class, stacked by split."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from transfer_core.dataset import SPLITS, DataSet
@@ -32,13 +34,19 @@ def class_counts(data_set: DataSet) -> go.Figure:
     return styled(figure, title, height=140 + 26 * len(order))
 
 
+def in_each(counts: Sequence[int]) -> str:
+    """Images of the smallest to the largest class: "98 to 155", or "60" where all are alike."""
+    least, most = min(counts), max(counts)
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
 def describe_class_counts(data_set: DataSet) -> str:
     """The figure in words."""
     counts = data_set.counts()
     rest = sorted(counts, reverse=True)[MOST_CLASSES:]
     hidden = f" The {len(rest)} smallest, {sum(rest):,} images, are not drawn." if rest else ""
     return (
-        f"{len(counts)} classes with {min(counts):,} to {max(counts):,} images; "
+        f"{len(counts)} classes with {in_each(counts)} images each; "
         + ", ".join(f"{len(data_set.indices(split)):,} {split}" for split in SPLITS)
         + f" images.{hidden}"
     )

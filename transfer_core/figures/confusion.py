@@ -74,5 +74,7 @@ def describe_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str
     )[:3]
     if not pairs:
         return "No test image was taken for another class."
-    told = "; ".join(f"{actual} for {predicted} ({n} images)" for n, actual, predicted in pairs)
+    told = "; ".join(
+        f"{actual} taken for {predicted} ({n} images)" for n, actual, predicted in pairs
+    )
     return f"The commonest confusions: {told}."

@@ -99,6 +99,6 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     return (
         f"After epoch {last['epoch']}: training loss {last['train_loss']:.3f}, validation loss "
         f"{last['validation_loss']:.3f}, validation accuracy {last['validation_accuracy']:.1%}. "
-        f"Best so far is epoch {best['epoch']} with validation loss "
+        f"Best is epoch {best['epoch']} with validation loss "
         f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
     )

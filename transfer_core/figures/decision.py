@@ -5,27 +5,27 @@ from math import log10
 
 import plotly.graph_objects as go
 
-from transfer_core.cases import LARGE_MARK, SMALL_MARK, SizeJudgement, TransferCase
+from transfer_core.cases import LARGE_MARK, SMALL_MARK, Similarity, SizeJudgement, TransferCase
 from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
 LEAST_SHARE = 0.42  # of the height, which a row of cells needs for its words
 TICKS = {
-    10: "10", 100: "100", SMALL_MARK: "<b>2,000</b><br>small", 20_000: "20,000",
-    LARGE_MARK: "<b>1,000,000</b><br>large",
+    10: "10", 100: "100", SMALL_MARK: "2,000<br>small in<br>textbooks", 20_000: "20,000",
+    LARGE_MARK: "1,000,000<br>large in<br>textbooks",
 }  # fmt: skip
 WHAT = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
-        "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: all kept",
+        "keep: all but last", "cut: last layer", "new: one layer", "frozen: all kept",
     ),
     TransferCase.SMALL_DIFFERENT: (
-        "keep: the first layers", "cut: all later ones", "new: one layer", "frozen: all kept",
+        "keep: first layers", "cut: later layers", "new: one layer", "frozen: all kept",
     ),
     TransferCase.LARGE_SIMILAR: (
-        "keep: all but the last", "cut: the last layer", "new: one layer", "frozen: nothing",
+        "keep: all but last", "cut: last layer", "new: one layer", "frozen: nothing",
     ),
     TransferCase.LARGE_DIFFERENT: (
-        "start: random, or as 3", "cut: the last layer", "new: one layer", "frozen: nothing",
+        "start: random,", "or as in case 3", "cut: last layer", "new: one layer", "frozen: nothing",
     ),
 }  # fmt: skip
 
@@ -67,7 +67,7 @@ def decision_diagram(
         _add_words(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.add_annotation(
-        x=0, y=split, text=f"the line: {size.line:,} images", xanchor="left", yanchor="bottom",
+        x=0, y=split, text=f"line: {size.line:,}", xanchor="left", yanchor="bottom",
         showarrow=False, xshift=4,
     )  # fmt: skip
     if position:
@@ -91,10 +91,14 @@ def describe_decision(
     position: Position | None,
     advised: TransferCase | None,
     chosen: TransferCase | None,
+    own_answer: Similarity | None = None,
 ) -> str:
-    """The diagram in words."""
-    place = f", similar with probability {position.probability:.0%}" if position else ""
-    told = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,}){place}."]
+    """The diagram in words; the person's own answer is told beside the estimate."""
+    told = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,})."]
+    if position:
+        told.append(f"Similar with probability {position.probability:.0%}, says the network.")
+    if own_answer:
+        told.append(f"You say: {own_answer}; the advice follows you.")
     if advised:
         told.append(f"Advised is {advised.title}.")
     if chosen:

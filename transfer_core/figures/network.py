@@ -52,17 +52,21 @@ def describe_network(
     for part in parts:
         change = moved.get(part.stage)
         after = f", {', '.join(_measured(part, change))}" if change else ""
-        told.append(f"{part.title} ({_shape(part)}, {part.weights:,} weights): {part.state}{after}")
+        told.append(
+            f"{part.title} ({_shape(part)}, {part.weights:,} weights): {_fate(part)}{after}"
+        )
     return "; ".join(told) + "."
 
 
 def change_in_words(change: LayerChange) -> str:
     """How far a stage has moved."""
     if change.relative_change == 0:
-        weights = "weights bit-identical"
+        weights = "weights unchanged to the bit"
     else:
-        weights = f"weights changed by {change.relative_change:.2%}"
-    return weights + (", statistics moved" if change.statistics_moved else "")
+        share = max(change.relative_change, 0.001)
+        least = "less than " if change.relative_change < share else ""
+        weights = f"weights moved by {least}{share:.1%} of their size"
+    return weights + (", normalisation moved" if change.statistics_moved else "")
 
 
 def _add_blocks(figure, state: str, rows: list[int], parts: list["LayerPart"]) -> None:
@@ -89,14 +93,19 @@ def _breadth(part: "LayerPart") -> float:
 
 
 def _label(part: "LayerPart", change: LayerChange | None) -> str:
-    lines = [f"<b>{part.state}</b>  {_shape(part)}", f"{part.weights:,} weights"]
+    lines = [f"<b>{_fate(part)}</b>  {_shape(part)}", f"{part.weights:,} weights"]
     return "<br>".join(lines + (_measured(part, change) if change else []))
 
 
 def _measured(part: "LayerPart", change: LayerChange) -> list[str]:
     """The change in words, and that statistics stayed where the layer has any."""
     told = change_in_words(change).split(", ")
-    return told + (["statistics fixed"] if part.statistics and len(told) == 1 else [])
+    return told + (["normalisation unchanged"] if part.statistics and len(told) == 1 else [])
+
+
+def _fate(part: "LayerPart") -> str:
+    """The state, with what happens to it where that does not go without saying."""
+    return f"{part.state}, then trained" if part.state in {"kept", "randomised"} else part.state
 
 
 def _shape(part: "LayerPart") -> str:

@@ -9,7 +9,7 @@ CLEAR = "rgba(0, 0, 0, 0)"
 TEXT_ON_LIGHT, TEXT_ON_DARK = "#2b303b", "#e6e9ef"
 # Opaque, so that the numbers in the cells contrast whatever the theme.
 SHARES_ON_LIGHT = [[0, "#e3edf6"], [1, "#1d5a8c"]]
-SHARES_ON_DARK = [[0, "#1c3348"], [1, "#8fc6f2"]]
+SHARES_ON_DARK = [[0, "#1c3348"], [1, "#bfe0f8"]]
 
 STATES = {  # of a layer: colour and hatching, so that colour never carries meaning alone
     "kept": (GREEN, ""),
