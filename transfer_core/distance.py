@@ -122,9 +122,9 @@ def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
     noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
     return {
         "source photos, not trained on": photos,
-        "source photos in grey": grey,
-        "source photos, blurred": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
-        "source photos, inverted": 255 - photos,
+        "grey source photos": grey,
+        "blurred source photos": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
+        "inverted source photos": 255 - photos,
         "outlines of source photos": _filtered(photos, ImageFilter.FIND_EDGES),
         "pure noise": noise,
     }

@@ -78,7 +78,8 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
         tickvals=[0.001, 0.01, 0.1, 1, 10],
     )
     figure.update_yaxes(automargin=True, showgrid=False)
-    return styled(figure, "How foreign your images look to the network", height=340)
+    figure = styled(figure, "How foreign your images look to the network", height=340)
+    return figure.update_layout(margin={"r": 40})  # the furthest point's number
 
 
 def describe_ladder(estimate: "SimilarityEstimate") -> str:
