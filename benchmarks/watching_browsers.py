@@ -92,7 +92,11 @@ async def _script(socket_, query: str, fragment: str | None) -> tuple[str | None
         kind = answer.WhichOneof("type")
         if kind == "auto_rerun":
             fragment = answer.auto_rerun.fragment_id
-        if kind == "script_finished":
+        # A page that hands over to another ends early, and the other one follows.
+        if (
+            kind == "script_finished"
+            and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        ):
             return fragment, size
 
 
