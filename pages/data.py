@@ -86,8 +86,11 @@ if upload is not None:
         file.flush()
         take_in(Path(file.name), Path(upload.name).stem)
 if use_sample or sample:
-    with shown_errors():
-        path = samples.resolve(f"sample:{sample or chosen}", home())
+    with shown_errors(), progress() as report:
+        path = samples.resolve(
+            f"sample:{sample or chosen}", home(),
+            progress=lambda *n: report("Making the sample", *n),
+        )  # fmt: skip
     take_in(path, samples.SAMPLES[sample or chosen].title)
 
 if given is None:

@@ -1,10 +1,12 @@
 """The built-in samples, and the way from what a person types to a file."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from transfer_core import dataset, samples
 from transfer_core.errors import ArchiveError, DataSetError
+from transfer_core.samples import calls, plankton
 
 
 def test_the_digits_are_those_of_scikit_learn(tmp_path, transfer_home):
@@ -57,3 +59,54 @@ def test_an_unknown_sample_is_refused_with_the_choice(transfer_home, text):
 def test_a_path_that_does_not_exist_is_told(transfer_home, text):
     with pytest.raises(ArchiveError, match="no such file"):
         samples.resolve(text, transfer_home)
+
+
+@pytest.mark.parametrize(
+    ("kind", "images"),
+    [(plankton.species, plankton.individuals), (calls.bird, calls.spectrograms)],
+    ids=["plankton", "calls"],
+)
+def test_a_made_world_repeats_from_its_seeds_and_varies_with_them(kind, images):
+    def made(number: int, seed: int) -> np.ndarray:
+        return images(kind(number), 6, np.random.default_rng(seed))
+
+    first = made(3, seed=0)
+    assert first.shape == (6, 64, 64, 3) and first.dtype == np.uint8
+    assert np.array_equal(first, made(3, seed=0))
+    assert len(np.unique(first.reshape(6, -1), axis=0)) == 6  # nobody is like another
+    assert not np.array_equal(first, made(3, seed=1))
+    assert not np.array_equal(first, made(4, seed=0))
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_every_kind_can_be_drawn_and_shows_something(number):
+    draw = np.random.default_rng(0)
+    for images in (
+        plankton.individuals(plankton.species(number), 2, draw),
+        calls.spectrograms(calls.bird(number), 2, draw),
+    ):
+        assert images.std((1, 2, 3)).min() > 5
+
+
+def test_a_call_lies_at_its_pitch():
+    steady = calls.Bird(
+        melody=np.full(5, 2_000.0), syllables=1, pause=0.1, trill=0, trill_depth=0.1, flutter=0,
+        overtones=np.array([1.0, 0, 0]),
+    )  # fmt: skip
+    image = calls.spectrograms(steady, 8, np.random.default_rng(0))[..., 0]
+    darkest = image[:, :-4, 16:40].argmin(1)  # without the rumble at the bottom
+    assert abs(np.median(darkest) - 32) <= 4  # 2,000 of 4,000 hertz is half way up
+
+
+def test_making_a_sample_tells_its_progress_and_can_be_ended(tmp_path):
+    class Enough(Exception):
+        pass
+
+    def progress(done: int, total: int) -> None:
+        assert total == 1797
+        if done == 5:
+            raise Enough
+
+    with pytest.raises(Enough):
+        samples.sample_zip("digits", tmp_path / "digits.zip", progress=progress)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Pre-train the demonstration network: `python -m transfer_core.pretraining SOURCE.zip ...`.
+"""Pre-train the demonstration network: `python -m transfer_core.pretraining SOURCE ...`.
 
 Makes the two files in `transfer_core/networks/weights`: the weights, and the card
 that says what they were trained on, how, and how well they do. Further archives add
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
-from transfer_core import dataset, images
+from transfer_core import dataset, images, samples
 from transfer_core.augmentation import augment
 from transfer_core.distance import distance_ladder
 from transfer_core.embedding import normalise
@@ -212,14 +212,15 @@ def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: li
 def main() -> None:
     """Read the arguments, pre-train, write weights and card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("archives", nargs="+", type=Path, help="zip files with train/ and val/")
+    parser.add_argument("archives", nargs="+", help="zips with train/ and val/, or sample:NAME")
     parser.add_argument("--small-epochs", type=int, default=10, help="epochs at 48 pixels")
     parser.add_argument("--full-epochs", type=int, default=5, help="epochs at full size")
     parser.add_argument("--checkpoint", type=Path, default=Path("pretraining.pt"))
     parser.add_argument("--to", type=Path, default=WEIGHTS)
     options = parser.parse_args()
     source = get("demonstration")
-    photos = read(options.archives, source.input_size)
+    archives = [samples.resolve(archive, home()) for archive in options.archives]
+    photos = read(archives, source.input_size)
     network, history = pretrain(
         photos, source, options.small_epochs, options.full_epochs, options.checkpoint
     )

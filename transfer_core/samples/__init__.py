@@ -4,7 +4,7 @@ import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,16 @@ from PIL import Image
 
 from transfer_core.archive.names import printable
 from transfer_core.errors import ArchiveError, DataSetError
+from transfer_core.samples import plankton
 
 PREFIX = "sample:"
 _DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
+JPEG_QUALITY = 92
+SOURCE_WORLD = "plankton_source"  # to pre-train on, so it is not offered as a new data set
+SOURCE_SPECIES, SOURCE_INDIVIDUALS, SOURCE_TRAIN = 64, 280, 250
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
+
+Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +32,21 @@ class Sample:
     name: str
     title: str
     story: str  # what it is, where it is from, and why it is worth trying
-    make: Callable[[Path], None]  # writes a zip
+    make: Callable[[Path, Progress], None]  # writes a zip
 
 
-def sample_zip(name: str, to: Path) -> Path:
+def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
-        name: One of SAMPLES.
+        name: One of SAMPLES, or SOURCE_WORLD.
         to: The file to write.
+        progress: Called with images done and images in all; may raise to end the work.
 
     Raises:
         DataSetError: If there is no such sample.
     """
-    if name not in SAMPLES:
+    if name not in _MAKERS:
         raise DataSetError(
             "There is no such sample.",
             found=printable(name),
@@ -49,19 +56,20 @@ def sample_zip(name: str, to: Path) -> Path:
     handle, unfinished = tempfile.mkstemp(suffix=".part", dir=to.parent)
     os.close(handle)
     try:
-        SAMPLES[name].make(Path(unfinished))
+        _MAKERS[name](Path(unfinished), progress or (lambda done, total: None))
         os.replace(unfinished, to)
     finally:
         Path(unfinished).unlink(missing_ok=True)
     return to
 
 
-def resolve(text: str, home: Path) -> Path:
+def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
     """Turn what a person gives for a data set into a file or folder that exists.
 
     Args:
         text: A path, or "sample:" and the name of a sample.
         home: The data folder; samples are kept there.
+        progress: Called while a sample is made, with images done and images in all.
 
     Raises:
         DataSetError: If there is no such sample.
@@ -69,8 +77,10 @@ def resolve(text: str, home: Path) -> Path:
     """
     if text.startswith(PREFIX):
         name = text.removeprefix(PREFIX)
-        kept = home / "samples" / f"{name}.zip" if name in SAMPLES else None
-        return kept if kept and kept.is_file() else sample_zip(name, kept or home)
+        kept = home / "samples" / f"{name}.zip" if name in _MAKERS else None
+        if kept and kept.is_file():
+            return kept
+        return sample_zip(name, kept or home, progress=progress)
     path = Path(text).expanduser()
     if not text.strip() or not path.exists():
         raise ArchiveError(
@@ -81,17 +91,15 @@ def resolve(text: str, home: Path) -> Path:
     return path
 
 
-def _digits(to: Path) -> None:
+def _digits(to: Path, progress: Progress) -> None:
     from sklearn.datasets import load_digits  # takes a second to import
 
     digits = load_digits()
-    _write_zip(
-        to,
-        (
-            (f"{label}/{number:04}.png", _digit(ink))
-            for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True))
-        ),
+    images = (
+        (f"{label}/{number:04}.png", _digit(ink))
+        for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True))
     )
+    _write_zip(to, images, len(digits.images), progress)
 
 
 def _digit(ink: np.ndarray) -> Image.Image:
@@ -105,12 +113,30 @@ def _digit(ink: np.ndarray) -> Image.Image:
     return paper.resize((_DIGIT_SIZE, _DIGIT_SIZE), Image.Resampling.BICUBIC)
 
 
-def _write_zip(to: Path, images: Iterable[tuple[str, Image.Image]]) -> None:
+def _source_world(to: Path, progress: Progress) -> None:
+    """Species to pre-train a network on, with their split."""
+
+    def images() -> Iterator[tuple[str, Image.Image]]:
+        for number in range(SOURCE_SPECIES):
+            drawn = plankton.individuals(
+                plankton.species(number), SOURCE_INDIVIDUALS, np.random.default_rng([11, number])
+            )
+            for index, pixels in enumerate(drawn):
+                split = "val" if index >= SOURCE_TRAIN else "train"
+                yield f"{split}/plankton_{number:02}/{index:03}.jpg", Image.fromarray(pixels)
+
+    _write_zip(to, images(), SOURCE_SPECIES * SOURCE_INDIVIDUALS, progress)
+
+
+def _write_zip(
+    to: Path, images: Iterable[tuple[str, Image.Image]], count: int, progress: Progress
+) -> None:
     with zipfile.ZipFile(to, "w") as archive:
-        for name, image in images:
+        for done, (name, image) in enumerate(images, start=1):
             data = io.BytesIO()
-            image.save(data, "PNG")
+            image.save(data, "PNG" if name.endswith(".png") else "JPEG", quality=JPEG_QUALITY)
             archive.writestr(zipfile.ZipInfo(name, _DATE), data.getvalue())
+            progress(done, count)
 
 
 SAMPLES: dict[str, Sample] = {
@@ -125,3 +151,4 @@ SAMPLES: dict[str, Sample] = {
         make=_digits,
     ),
 }
+_MAKERS = {name: sample.make for name, sample in SAMPLES.items()} | {SOURCE_WORLD: _source_world}

@@ -1,0 +1,146 @@
+"""The panel's image sets: real ones, real ones changed, and worlds made by code."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from benchmarks.panel.worlds import WORLDS
+from transfer_core import dataset, images, samples
+
+SIZE = 64  # pixels a side
+MADE = 4_500  # images of a world
+PHOTOS, OBJECTS = "new_photos_20_large.zip", "cifar10_5k.zip"
+TINTS = np.array([(60, 0, 0), (0, 60, 0), (0, 0, 60), (60, 60, 0), (60, 0, 60), (0, 60, 60)])
+ANIMALS = {"bird", "cat", "deer", "dog", "frog", "horse"}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Images of one kind to draw data sets from."""
+
+    name: str
+    family: str  # kept or left out as a whole when a model is fitted
+    pixels: np.ndarray  # uint8, shape (N, 64, 64, 3)
+    labels: np.ndarray  # int64, shape (N,)
+
+
+class Pools:
+    """Makes the pools by name.
+
+    Args:
+        data: The folder with the real image sets; without it only made ones are offered.
+        home: Where the store of data sets lies.
+    """
+
+    def __init__(self, data: Path, home: Path) -> None:
+        self._data, self._home = data, home
+        self._make: dict[str, tuple[str, Callable[[], tuple[np.ndarray, np.ndarray]]]] = {
+            name: (name, lambda name=name: WORLDS[name](MADE, _draw(name))) for name in WORLDS
+        }
+        self._make["digits"] = "digits", lambda: self._read(samples.resolve("sample:digits", home))
+        for name, (family, make) in self._real().items():
+            if (data / family).exists():
+                self._make[name] = family.removesuffix(".zip"), make
+        for name, task in (("tint", _tint), ("rotation", _rotation), ("sharpness", _sharpness)):
+            if (data / PHOTOS).exists():  # a new kind of label makes a family of its own
+                self._make[name] = name, lambda task=task: task(self._zip(PHOTOS)[0])
+        self._zip = cache(self._zip)
+
+    def names(self) -> list[str]:
+        """All pools that can be made here."""
+        return list(self._make)
+
+    def pool(self, name: str) -> Pool:
+        """The images of a pool."""
+        family, make = self._make[name]
+        return Pool(name, family, *make())
+
+    def _real(self):
+        changes = {
+            "photos": lambda photos: photos, "grey photos": _grey,
+            "inverted photos": lambda photos: 255 - photos,
+            "blurred photos": _filtered(ImageFilter.GaussianBlur(3)),
+            "outlines of photos": _filtered(ImageFilter.FIND_EDGES),
+            "photos in swapped colours": lambda photos: photos[..., [1, 2, 0]],
+            "middles of photos": _middle,
+        }  # fmt: skip
+        changed = {
+            name: (PHOTOS, lambda change=change: self._changed(change))
+            for name, change in changes.items()
+        }
+        return changed | {
+            "objects": (OBJECTS, lambda: self._zip(OBJECTS)),
+            "animals or vehicles": (OBJECTS, self._coarse),
+            "brain scans": ("brain_mri_253.zip", lambda: self._zip("brain_mri_253.zip")),
+            "ants and bees": ("ants_bees.zip", lambda: self._zip("ants_bees.zip")),
+        }
+
+    def _zip(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        return self._read(self._data / name)
+
+    def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        data = dataset.ingest(path, home=self._home)
+        pixels = np.asarray(images.pixels(self._home, data, images.Transform(SIZE)))
+        first = {}  # copies of an image would stand on both sides of a split
+        for index, record in enumerate(data.records):
+            first.setdefault(record.digest, index)
+        kept = np.array(sorted(first.values()))
+        return pixels[kept], data.labels[kept]
+
+    def _changed(self, change) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = self._zip(PHOTOS)
+        return change(pixels), labels
+
+    def _coarse(self) -> tuple[np.ndarray, np.ndarray]:
+        data = dataset.ingest(self._data / OBJECTS, home=self._home)
+        animal = np.array([any(word in name for word in ANIMALS) for name in data.classes])
+        pixels, labels = self._zip(OBJECTS)
+        return pixels, animal[labels].astype(np.int64)
+
+
+def _draw(name: str) -> np.random.Generator:
+    return np.random.default_rng(list(name.encode()))
+
+
+def _grey(photos: np.ndarray) -> np.ndarray:
+    return photos.mean(3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
+
+
+def _filtered(kernel: ImageFilter.Filter):
+    return lambda photos: np.stack([np.asarray(Image.fromarray(p).filter(kernel)) for p in photos])
+
+
+def _middle(photos: np.ndarray) -> np.ndarray:
+    quarter = SIZE // 4
+    inner = photos[:, quarter:-quarter, quarter:-quarter]
+    return inner.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def _tint(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of six tints was laid over a photo, whatever it shows."""
+    labels = np.arange(len(photos)) % len(TINTS)
+    tinted = photos * 0.75 + TINTS[labels][:, None, None] * _draw("tint").uniform(
+        0.5, 1, (len(photos), 1, 1, 1)
+    )
+    return np.clip(tinted, 0, 255).astype(np.uint8), labels
+
+
+def _rotation(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """By how many quarter turns a photo was rotated."""
+    labels = np.arange(len(photos)) % 4
+    return np.stack([np.rot90(p, k) for p, k in zip(photos, labels, strict=True)]), labels
+
+
+def _sharpness(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much a photo was blurred, in four steps."""
+    labels = np.arange(len(photos)) % 4
+    kernels = [ImageFilter.GaussianBlur(radius) for radius in (0, 0.6, 1.2, 2.4)]
+    blurred = [
+        np.asarray(Image.fromarray(p).filter(kernels[k]))
+        for p, k in zip(photos, labels, strict=True)
+    ]
+    return np.stack(blurred), labels

@@ -1,0 +1,148 @@
+"""What can be known without training: every reading that might tell which case is best."""
+
+import time
+
+import numpy as np
+import torch
+from scipy.special import logsumexp
+
+from benchmarks.panel.pools import Pool
+from benchmarks.panel.truth import draw
+from transfer_core.distance import statistics_distance
+from transfer_core.embedding import embed, standardisation
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_file import build, load
+from transfer_core.probes import grouped_folds, probe
+
+NEIGHBOURS = 5
+
+
+def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
+    """All readings of one data set's training and validation images.
+
+    Returns:
+        Per stage: "probe" and "random_probe" (balanced accuracy, cross-validated, of the
+        pre-trained network and of one with random weights), "gap" with its deviation,
+        "neighbours", "logme", "h_score", "distance"; of the whole: "pixels" (a probe on
+        them), "leep_share", "entropy", "energy". None if the pool has too few images.
+    """
+    split = draw(pool, images, seed)
+    if split is None:
+        return None
+    began = time.perf_counter()
+    chosen = np.concatenate([split["train"], split["validation"]])
+    pixels = pool.pixels[chosen]
+    labels = np.unique(pool.labels[chosen], return_inverse=True)[1]
+    folds = grouped_folds(labels, [str(i) for i in chosen], seed=0)
+    network, stages = load(source), source.stage_names
+    embeddings = embed(network, pixels, source, stages)
+    kept = stages[:-1]
+    probes = {name: probe(embeddings[name], labels, folds) for name in kept}
+    untrained = embed(build(source, classes=10, seed=0), pixels, source, kept)
+    small = pixels[:, ::4, ::4].reshape(len(pixels), -1).astype(np.float32)
+    scores = embeddings[stages[-1]]
+    return {
+        "probe": {name: p.balanced_accuracy() for name, p in probes.items()},
+        "right": {name: p.right.astype(int).tolist() for name, p in probes.items()},
+        "labels": labels.tolist(),
+        "folds": folds.tolist(),
+        "random_probe": {
+            name: probe(untrained[name], labels, folds).balanced_accuracy() for name in kept
+        },
+        "neighbours": {name: _neighbours(embeddings[name], labels, folds) for name in kept},
+        "logme": {name: logme(embeddings[name], labels) for name in kept},
+        "h_score": {name: h_score(embeddings[name], labels) for name in kept},
+        "pixels": probe(small, labels, folds).balanced_accuracy(),
+        "distance": statistics_distance(network, pixels, source),
+        "leep_share": leep_share(scores, labels, folds),
+        "entropy": _entropy(scores),
+        "energy": float(logsumexp(scores, axis=1).mean()),
+        "seconds": time.perf_counter() - began,
+    }
+
+
+def _neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
+    """Balanced accuracy of the five nearest neighbours by cosine, cross-validated."""
+    mean, deviation = standardisation(features)
+    standard = (features - mean) / deviation
+    standard /= np.linalg.norm(standard, axis=1, keepdims=True) + 1e-9
+    alike = standard @ standard.T
+    alike[folds[:, None] == folds[None]] = -np.inf
+    nearest = np.argsort(-alike, axis=1)[:, :NEIGHBOURS]
+    votes = np.zeros((len(labels), labels.max() + 1))
+    for column in nearest.T:
+        votes[np.arange(len(labels)), labels[column]] += 1
+    right = votes.argmax(1) == labels
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def h_score(features: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the features' variance, whitened with shrinkage, that lies between classes.
+
+    Source:
+        Bao et al. 2019, "An information-theoretic approach to transferability"; with the
+        shrinkage of Ibrahim et al. 2022, divided by its largest value, C - 1.
+    """
+    centred = features - features.mean(0)
+    means = np.stack([centred[labels == label].mean(0) for label in np.unique(labels)])
+    counts = np.bincount(labels)
+    _, scale, directions = np.linalg.svd(centred / np.sqrt(len(centred)), full_matrices=False)
+    variance = scale**2
+    shrinkage = 0.1 * variance.sum() / centred.shape[1]
+    along = means @ directions.T
+    between = (counts[:, None] / counts.sum() * along**2).sum(0)
+    return float((between / (variance + shrinkage)).sum() / max(1, len(counts) - 1))
+
+
+def logme(features: np.ndarray, labels: np.ndarray) -> float:
+    """Logarithm of the maximum evidence per image, the mean over the classes.
+
+    Source:
+        You et al. 2021, "LogME: practical assessment of pre-trained models".
+    """
+    mean, deviation = standardisation(features)
+    inputs = ((features - mean) / deviation).astype(np.float64)
+    u, s, _ = np.linalg.svd(inputs, full_matrices=False)
+    eigen, count, found = s**2, len(inputs), []
+    for label in np.unique(labels):
+        target = (labels == label).astype(np.float64)
+        along = (u.T @ target) ** 2
+        rest = max(target @ target - along.sum(), 0)
+        alpha = beta = 1.0
+        for _ in range(30):
+            gamma = (beta * eigen / (alpha + beta * eigen)).sum()
+            weights = (beta**2 * eigen * along / (alpha + beta * eigen) ** 2).sum()
+            error = rest + (along * alpha**2 / (alpha + beta * eigen) ** 2).sum()
+            alpha, beta = gamma / (weights + 1e-9), (count - gamma) / (error + 1e-9)
+        evidence = (
+            inputs.shape[1] / 2 * np.log(alpha) + count / 2 * np.log(beta)
+            - beta / 2 * error - alpha / 2 * weights - count / 2 * np.log(2 * np.pi)
+            - 0.5 * np.log(alpha + beta * eigen).sum()
+            - 0.5 * max(0, inputs.shape[1] - len(eigen)) * np.log(alpha)
+        )  # fmt: skip
+        found.append(evidence / count)
+    return float(np.mean(found))
+
+
+def leep_share(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
+    """Share of the labels' information that the source classes carry, cross-fitted.
+
+    Source:
+        Nguyen et al. 2020, "LEEP: a new measure to evaluate transferability", on the scale
+        1 + LEEP / H(Y), with the table of classes fitted on other folds.
+    """
+    chances = torch.softmax(torch.from_numpy(scores), 1).numpy()
+    share = np.bincount(labels) / len(labels)
+    logs = np.zeros(len(labels))
+    for fold in np.unique(folds):
+        held = folds == fold
+        given = np.eye(len(share))[labels[~held]]
+        joint = given.T @ chances[~held] + 0.5 * share[:, None]
+        table = joint / joint.sum(0)
+        logs[held] = np.log((chances[held] * table[labels[held]]).sum(1))
+    return float(1 + logs.mean() / -(share * np.log(share)).sum())
+
+
+def _entropy(scores: np.ndarray) -> float:
+    logs = scores - logsumexp(scores, axis=1, keepdims=True)
+    return float(-(np.exp(logs) * logs).sum(1).mean())

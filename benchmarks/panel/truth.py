@@ -1,0 +1,100 @@
+"""What really is best: every case trained on one data set, on the same images."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from benchmarks.panel.pools import Pool
+from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.embedding import embed
+from transfer_core.evaluation import logits
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_file import load
+from transfer_core.surgery import NEW, operate
+from transfer_core.training.new_layer import train_new_layer
+from transfer_core.training.whole_network import train_whole_network
+
+TEST = 1_000  # images at most
+VALIDATION = 0.25  # of the images that are not for testing
+
+
+def draw(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
+    """Split a pool into training, validation and test images; None if it has too few.
+
+    Args:
+        pool: To draw from.
+        images: For training and validation together.
+        seed: Draws them, equally from every class as far as there are enough.
+    """
+    order = np.random.default_rng(seed).permutation(len(pool.labels))
+    rank = np.empty(len(order))
+    for label in np.unique(pool.labels):
+        members = np.flatnonzero(pool.labels[order] == label)
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    order = order[np.argsort(rank, kind="stable")]
+    test = min(TEST, len(order) - images)
+    if test < 50:
+        return None
+    validation = round(VALIDATION * images)
+    parts = np.split(order[: images + test], [validation, images])
+    return dict(zip(("validation", "train", "test"), map(np.sort, parts), strict=True))
+
+
+def measure(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
+    """Test accuracy of every case.
+
+    Returns:
+        {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3;
+        "random": case 4; "seconds": of each}, or None if the pool has too few images.
+    """
+    split = draw(pool, images, seed)
+    if split is None:
+        return None
+    chosen = np.concatenate(list(split.values()))
+    where = {index: place for place, index in enumerate(chosen)}
+    parts = {name: np.array([where[i] for i in part]) for name, part in split.items()}
+    pixels, labels = pool.pixels[chosen], pool.labels[chosen]
+    classes, began = int(pool.labels.max()) + 1, time.perf_counter()
+    embeddings = embed(load(source), pixels, source, source.stage_names[:-1])
+    cuts = {}
+    for stage in source.stage_names[:-1]:
+        case = TransferCase.SMALL_DIFFERENT
+        strategy = replace(plan(case, source.stage_names, cut=stage))
+        network = operate(source, strategy, classes, seed)
+        _exhaust(
+            train_new_layer(network, embeddings[stage], **_common(labels, parts, strategy, seed))
+        )
+        with torch.inference_mode():
+            features = torch.from_numpy(embeddings[stage][parts["test"]])
+            outputs = network.get_submodule(NEW).linear(features)
+        cuts[stage] = _accuracy(outputs, labels[parts["test"]])
+    found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
+    for name, case in (("tuned", 3), ("random", 4)):
+        began = time.perf_counter()
+        strategy = plan(TransferCase(case), source.stage_names)
+        network = operate(source, strategy, classes, seed)
+        common = _common(labels, parts, strategy, seed)
+        _exhaust(train_whole_network(network, pixels, source=source, **common))
+        outputs = logits(network, pixels[parts["test"]], source)
+        found[name] = _accuracy(outputs, labels[parts["test"]])
+        found[f"{name}_seconds"] = time.perf_counter() - began
+    return found | {"classes": classes, "test_images": len(parts["test"])}
+
+
+def _common(labels: np.ndarray, parts: dict[str, np.ndarray], strategy: Strategy, seed: int):
+    return {
+        "labels": labels, "train": parts["train"], "validation": parts["validation"],
+        "strategy": strategy, "seed": seed, "class_weights": None,
+        "stop_requested": lambda: False,
+    }  # fmt: skip
+
+
+def _exhaust(events) -> None:
+    for _ in events:
+        pass
+
+
+def _accuracy(outputs: torch.Tensor, labels: np.ndarray) -> float:
+    return (outputs.argmax(1).numpy() == labels).mean().item()

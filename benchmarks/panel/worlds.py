@@ -1,0 +1,259 @@
+"""Image sets made by code, for the panel: each a kind of picture of its own.
+
+Every function takes how many images are wanted and a generator that all randomness
+comes from, and returns pixels, uint8 (N, 64, 64, 3), and labels, int64 (N,).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from transfer_core.samples.calls import bird, spectrograms
+from transfer_core.samples.plankton import individuals, species
+
+SIZE = 64  # pixels a side
+LARGER = 2  # drawings are made so many times larger and then reduced, against jagged edges
+
+Set = tuple[np.ndarray, np.ndarray]
+_AXIS = ((np.arange(SIZE) + 0.5) / SIZE * 2 - 1).astype(np.float32)
+_X, _Y = np.meshgrid(_AXIS, _AXIS)
+
+
+def plankton(count: int, draw: np.random.Generator) -> Set:
+    """Ten species that the network was not pre-trained on."""
+    return _by_kind(count, 10, lambda k, n: individuals(species(500 + k), n, draw), draw)
+
+
+def calls(count: int, draw: np.random.Generator) -> Set:
+    """Spectrograms of ten birds."""
+    return _by_kind(count, 10, lambda k, n: spectrograms(bird(500 + k), n, draw), draw)
+
+
+def gratings(count: int, draw: np.random.Generator) -> Set:
+    """Stripes of four directions and two widths, in any colours."""
+
+    def kind(label: int, number: int) -> np.ndarray:
+        turn = np.pi * (label % 4) / 4 + draw.normal(0, 0.09, (number, 1, 1))
+        frequency = (5, 8)[label // 4] * np.exp(draw.normal(0, 0.1, (number, 1, 1)))
+        along = _X * np.cos(turn) + _Y * np.sin(turn)
+        wave = 0.5 + 0.5 * np.sin(frequency * np.pi * along + draw.uniform(0, 6.3, (number, 1, 1)))
+        return _two_colours(wave, draw, noise=0.12)
+
+    return _by_kind(count, 8, kind, draw)
+
+
+def clouds(count: int, draw: np.random.Generator) -> Set:
+    """Noise of six roughnesses."""
+    frequency = np.hypot(np.fft.fftfreq(SIZE)[:, None], np.fft.rfftfreq(SIZE)[None])
+    frequency[0, 0] = 1
+
+    def kind(label: int, number: int) -> np.ndarray:
+        exponent = 0.6 + 0.45 * label + draw.normal(0, 0.08, (number, 1, 1))
+        spectrum = np.fft.rfft2(draw.normal(0, 1, (number, SIZE, SIZE))) / frequency**exponent
+        spectrum[:, 0, 0] = 0
+        waves = np.fft.irfft2(spectrum, (SIZE, SIZE))
+        waves = 0.5 + 0.22 * waves / waves.std((1, 2), keepdims=True)
+        return _two_colours(np.clip(waves, 0, 1), draw)
+
+    return _by_kind(count, 6, kind, draw)
+
+
+def cells(count: int, draw: np.random.Generator) -> Set:
+    """Stained cells: few or many, small or large, with or without a nucleus."""
+
+    def picture(label: int) -> Image.Image:
+        many, large, nucleus = label % 2, label // 2 % 2, label // 4
+        image, pen = _canvas(_jitter(draw, (236, 214, 226), 14))
+        body, core = _jitter(draw, (205, 130, 175), 25), _jitter(draw, (95, 50, 130), 20)
+        for _ in range(int(draw.integers(*((5, 9), (14, 22))[many]))):
+            radius = draw.uniform(*((5, 8), (10, 14))[large])
+            x, y = draw.uniform(0, SIZE * LARGER, 2)
+            pen.ellipse(_around(x, y, radius * draw.uniform(0.8, 1.2), radius), fill=body)
+            if nucleus:
+                x, y = x + draw.uniform(-2, 2), y + draw.uniform(-2, 2)
+                pen.ellipse(_around(x, y, radius * 0.4, radius * 0.4), fill=core)
+        return image.filter(ImageFilter.GaussianBlur(draw.uniform(0.4, 1.4)))
+
+    return _drawn(count, 8, picture, draw)
+
+
+def dots(count: int, draw: np.random.Generator) -> Set:
+    """How many dots there are, one to eight."""
+
+    def picture(label: int) -> Image.Image:
+        image, pen = _canvas(_any_colour(draw))
+        colour, placed = _any_colour(draw), []
+        while len(placed) < label + 1:
+            x, y = draw.uniform(14, SIZE * LARGER - 14, 2)
+            if all(np.hypot(x - a, y - b) > 24 for a, b in placed):
+                placed.append((x, y))
+                pen.ellipse(_around(x, y, *[draw.uniform(6, 10)] * 2), fill=colour)
+        return image
+
+    return _drawn(count, 8, picture, draw)
+
+
+def polygons(count: int, draw: np.random.Generator) -> Set:
+    """Triangles to heptagons and three stars, in any colours."""
+
+    def picture(label: int) -> Image.Image:
+        image, pen = _canvas(_any_colour(draw))
+        corners, star = (label + 3, False) if label < 5 else (label, True)
+        radius, turn = draw.uniform(25, 52), draw.uniform(0, 2 * np.pi)
+        x, y = draw.uniform(54, 74, 2)
+        points = corners * (2 if star else 1)
+        radii = [radius * (0.5 if star and i % 2 else 1) for i in range(points)]
+        angles = [turn + 2 * np.pi * i / points for i in range(points)]
+        where = [(x + r * np.cos(a), y + r * np.sin(a)) for r, a in zip(radii, angles, strict=True)]
+        pen.polygon(where, fill=_any_colour(draw), outline=_any_colour(draw), width=3)
+        return image
+
+    return _drawn(count, 8, picture, draw)
+
+
+def glyphs(count: int, draw: np.random.Generator) -> Set:
+    """Twelve letters of an invented script, written with a pen."""
+    script = np.random.default_rng(17)
+    letters = [script.uniform(0.15, 0.85, (int(script.integers(2, 4)), 4, 2)) for _ in range(12)]
+
+    def picture(label: int) -> Image.Image:
+        image, pen = _canvas(_jitter(draw, (240, 236, 224), 12))
+        ink, width = _jitter(draw, (40, 40, 60), 25), int(draw.integers(4, 9))
+        size, turn = SIZE * LARGER * draw.uniform(0.75, 1.0), draw.normal(0, 0.12)
+        rotate = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        shift = draw.uniform(-6, 6, 2) + SIZE * LARGER / 2
+        for stroke in letters[label]:
+            bent = stroke - 0.5 + draw.normal(0, 0.03, stroke.shape)
+            t = np.linspace(0, 1, 20)[:, None]
+            curve = (
+                (1 - t) ** 3 * bent[0] + 3 * (1 - t) ** 2 * t * bent[1]
+                + 3 * (1 - t) * t**2 * bent[2] + t**3 * bent[3]
+            )  # fmt: skip
+            points = curve @ rotate.T * size + shift
+            pen.line([tuple(point) for point in points], fill=ink, width=width, joint="curve")
+        return image
+
+    return _drawn(count, 12, picture, draw)
+
+
+def charts(count: int, draw: np.random.Generator) -> Set:
+    """Bars, lines, pies, points and boxes, as in a report."""
+
+    def picture(label: int) -> Image.Image:
+        image, pen = _canvas(_jitter(draw, (245, 245, 245), 10))
+        side, colours = SIZE * LARGER, [_any_colour(draw) for _ in range(3)]
+        number = int(draw.integers(3, 7))
+        heights = draw.uniform(0.15, 0.9, number) * side * 0.8
+        places = np.linspace(20, side - 20, number)
+        if label != 2:
+            pen.line([(12, 8), (12, side - 12), (side - 6, side - 12)], fill=(60, 60, 60), width=2)
+        for index, (x, height) in enumerate(zip(places, heights, strict=True)):
+            base, colour = side - 12, colours[index % 3]
+            if label == 0:
+                pen.rectangle([x - 6, base - height, x + 6, base], fill=colour)
+            elif label == 3:
+                for _ in range(5):
+                    y = base - height + draw.normal(0, 12)
+                    pen.ellipse(_around(x + draw.normal(0, 6), y, 3, 3), fill=colour)
+            elif label == 4:
+                top = base - height
+                pen.line([(x, top - 14), (x, top + 28)], fill=(60, 60, 60), width=2)
+                pen.rectangle([x - 6, top - 5, x + 6, top + 14], fill=colour, outline=(60, 60, 60))
+        if label == 1:
+            where = list(zip(places, side - 12 - heights, strict=True))
+            pen.line(where, fill=colours[0], width=4)
+        elif label == 2:
+            ends = np.cumsum(draw.dirichlet(np.full(number, 3))) * 360
+            box = _around(side / 2, side / 2, *[draw.uniform(38, 54)] * 2)
+            for index, end in enumerate(ends):
+                start = ends[index - 1] if index else 0
+                pen.pieslice(box, start, end, fill=_any_colour(draw), outline="white")
+        return image
+
+    return _drawn(count, 5, picture, draw)
+
+
+def faces(count: int, draw: np.random.Generator) -> Set:
+    """Cartoon faces with six expressions: mouths and brows tell, all else differs freely."""
+
+    def picture(label: int) -> Image.Image:
+        image, pen = _canvas(_any_colour(draw))
+        x, y = draw.uniform(54, 74, 2)
+        wide, high = draw.uniform(34, 46), draw.uniform(40, 52)
+        pen.ellipse(_around(x, y, wide, high), fill=_any_colour(draw, 0.55))
+        dark = (30, 25, 25)
+        mouth, brow = label % 3, label // 3  # smile, sad, round; flat or angry brows
+        for side in (-1, 1):
+            eye = x + side * wide * 0.42
+            pen.ellipse(_around(eye, y - high * 0.2, 5, draw.uniform(4, 7)), fill=dark)
+            slope = (7 if brow else 0) * side
+            pen.line(
+                [(eye - 9, y - high * 0.48 + slope * -1), (eye + 9, y - high * 0.48 + slope)][::-1]
+                if brow
+                else [(eye - 9, y - high * 0.46), (eye + 9, y - high * 0.46)],
+                fill=dark, width=4,
+            )  # fmt: skip
+        box = _around(x, y + high * 0.42, wide * 0.42, high * 0.2)
+        if mouth == 2:
+            pen.ellipse(_around(x, y + high * 0.45, 8, 9), fill=(120, 30, 40))
+        else:
+            start, end = ((10, 170), (190, 350))[mouth]
+            pen.arc(box, start, end, fill=(120, 30, 40), width=5)
+        return image
+
+    return _drawn(count, 6, picture, draw)
+
+
+WORLDS: dict[str, Callable[[int, np.random.Generator], Set]] = {
+    world.__name__: world
+    for world in (
+        plankton, calls, gratings, clouds, cells, dots, polygons, glyphs, charts, faces,
+    )
+}  # fmt: skip
+
+
+def _by_kind(count: int, kinds: int, make: Callable[[int, int], np.ndarray], draw) -> Set:
+    """Equally many of each kind, shuffled."""
+    labels = np.arange(count) % kinds
+    pixels = np.empty((count, SIZE, SIZE, 3), np.uint8)
+    for kind in range(kinds):
+        members = np.flatnonzero(labels == kind)
+        for part in np.array_split(members, -(-len(members) // 200)):
+            pixels[part] = make(kind, len(part))
+    order = draw.permutation(count)
+    return pixels[order], labels[order]
+
+
+def _drawn(count: int, kinds: int, picture: Callable[[int], Image.Image], draw) -> Set:
+    def make(kind: int, number: int) -> np.ndarray:
+        return np.stack(
+            [np.asarray(picture(kind).resize((SIZE, SIZE), Image.BOX)) for _ in range(number)]
+        )
+
+    return _by_kind(count, kinds, make, draw)
+
+
+def _two_colours(share: np.ndarray, draw, noise: float = 0.0) -> np.ndarray:
+    """Blend two random colours per image by shares in [0, 1], (N, 64, 64)."""
+    first, second = draw.uniform(0, 255, (2, len(share), 1, 1, 3))
+    image = first + (second - first) * share[..., None]
+    image += 255 * noise * draw.normal(0, 1, image.shape)
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def _canvas(colour) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.new("RGB", (SIZE * LARGER, SIZE * LARGER), colour)
+    return image, ImageDraw.Draw(image)
+
+
+def _any_colour(draw, least: float = 0.0) -> tuple[int, int, int]:
+    return tuple(int(value) for value in draw.uniform(255 * least, 255, 3))
+
+
+def _jitter(draw, colour: tuple[int, int, int], spread: float) -> tuple[int, int, int]:
+    return tuple(int(v) for v in np.clip(np.array(colour) + draw.normal(0, spread, 3), 0, 255))
+
+
+def _around(x: float, y: float, wide: float, high: float) -> list[float]:
+    return [x - wide, y - high, x + wide, y + high]
