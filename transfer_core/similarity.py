@@ -100,18 +100,46 @@ def estimate(
             progress=lambda *n: report("Embedding images", *n),
         ),  # fmt: skip
     )
-    distances = statistics_distance(network, pixels, source)
-    labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
-    groups = [data_set.records[i].digest for i in indices]
-    folds = grouped_folds(labels, groups, seed=0)
-    probes = []
-    for number, stage in enumerate(stages):
-        report("Probing stages", number, len(stages))
-        probes.append(probe(embeddings[stage], labels, folds))
-    result = _combine(data_set, source, probes, folds, distances)
+    result = judge(
+        source, embeddings, statistics_distance(network, pixels, source),
+        data_set.labels[indices], [data_set.records[i].digest for i in indices],
+        len(data_set.classes), progress=lambda *n: report("Probing stages", *n),
+    )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(asdict(result)), encoding="utf-8")
     return result
+
+
+def judge(
+    source: SourceNetwork,
+    embeddings: dict[str, np.ndarray],
+    distances: dict[str, float],
+    labels: np.ndarray,
+    groups: list[str],
+    classes: int,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> SimilarityEstimate:
+    """The estimate from what a network makes of a sample.
+
+    Args:
+        source: The network.
+        embeddings: Of the sample's images, float32 (N, D) for each kept stage.
+        distances: From `statistics_distance`.
+        labels: Class indices, int64 (N,).
+        groups: Of each image; copies of one image share theirs.
+        classes: Of the data set; the sample may lack some.
+        progress: Called with stages done and stages in all.
+    """
+    present = np.unique(labels, return_inverse=True)[1]
+    folds = grouped_folds(present, groups, seed=0)
+    probes = []
+    for number, stage in enumerate(source.stage_names[:-1]):
+        if progress:
+            progress(number, len(source.stages) - 1)
+        probes.append(probe(embeddings[stage], present, folds))
+    fewest = int(np.bincount(labels, minlength=classes).min())
+    return _combine(source, probes, folds, distances, fewest)
 
 
 def _sample(data_set: DataSet) -> np.ndarray:
@@ -128,7 +156,7 @@ def _sample(data_set: DataSet) -> np.ndarray:
     return np.sort(usable)
 
 
-def _combine(data_set, source, probes: list[Probe], folds, distances) -> SimilarityEstimate:
+def _combine(source, probes: list[Probe], folds, distances, fewest: int) -> SimilarityEstimate:
     convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
     distance = depth_distance(distances, convolutional)
     draws = _draws(probes[0].labels)
@@ -149,7 +177,7 @@ def _combine(data_set, source, probes: list[Probe], folds, distances) -> Similar
         for stage, accuracy, s in zip(source.stages, centre, spread, strict=False)
     )  # fmt: skip
     gap, classes = float(gaps.mean()), int(probes[0].labels.max()) + 1
-    doubts = _doubts(data_set, evidence, 1 / classes)
+    doubts = _doubts(fewest, evidence, 1 / classes)
     ladder = tuple((rung["name"], rung["distance"]) for rung in source.card["ladder"])
     return SimilarityEstimate(
         answer="can't tell" if doubts else _answer(probability), probability=probability,
@@ -201,9 +229,8 @@ def _best_cut(evidence: tuple[StageEvidence, ...], accuracies: np.ndarray) -> st
     return evidence[best].stage
 
 
-def _doubts(data_set: DataSet, evidence, chance: float) -> tuple[str, ...]:
+def _doubts(fewest: int, evidence, chance: float) -> tuple[str, ...]:
     doubts = []
-    fewest = min(np.bincount(data_set.labels[_sample(data_set)], minlength=len(data_set.classes)))
     if fewest < FEWEST_PER_CLASS:
         doubts.append(
             f"The smallest class has only {fewest} images outside the test split: "

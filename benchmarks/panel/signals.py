@@ -13,6 +13,7 @@ from transfer_core.embedding import embed, standardisation
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import build, load
 from transfer_core.probes import grouped_folds, probe
+from transfer_core.similarity import judge
 
 NEIGHBOURS = 5
 
@@ -21,10 +22,11 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
     """All readings of one data set's training and validation images.
 
     Returns:
-        Per stage: "probe" and "random_probe" (balanced accuracy, cross-validated, of the
-        pre-trained network and of one with random weights), "gap" with its deviation,
-        "neighbours", "logme", "h_score", "distance"; of the whole: "pixels" (a probe on
-        them), "leep_share", "entropy", "energy". None if the pool has too few images.
+        "estimate": what the app would say. Per stage: "probe" and "random_probe" (balanced
+        accuracy, cross-validated, on the pre-trained network and on one with random weights),
+        "neighbours", "logme", "h_score", "distance". Of the whole: "pixels" (a probe on them),
+        "leep_share", "entropy", "energy". Of each image: "right" by stage, "labels", "folds",
+        so that intervals can be drawn later. None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
@@ -40,8 +42,13 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
     probes = {name: probe(embeddings[name], labels, folds) for name in kept}
     untrained = embed(build(source, classes=10, seed=0), pixels, source, kept)
     small = pixels[:, ::4, ::4].reshape(len(pixels), -1).astype(np.float32)
-    scores = embeddings[stages[-1]]
+    scores, distances = embeddings[stages[-1]], statistics_distance(network, pixels, source)
+    found = judge(source, embeddings, distances, labels, [str(i) for i in chosen], labels.max() + 1)
     return {
+        "estimate": {
+            name: getattr(found, name)
+            for name in ("answer", "probability", "low", "high", "best_cut", "distance")
+        },
         "probe": {name: p.balanced_accuracy() for name, p in probes.items()},
         "right": {name: p.right.astype(int).tolist() for name, p in probes.items()},
         "labels": labels.tolist(),
@@ -53,7 +60,7 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
         "logme": {name: logme(embeddings[name], labels) for name in kept},
         "h_score": {name: h_score(embeddings[name], labels) for name in kept},
         "pixels": probe(small, labels, folds).balanced_accuracy(),
-        "distance": statistics_distance(network, pixels, source),
+        "distance": distances,
         "leep_share": leep_share(scores, labels, folds),
         "entropy": _entropy(scores),
         "energy": float(logsumexp(scores, axis=1).mean()),
