@@ -11,7 +11,7 @@ LESSONS = Path(__file__).parent / "lessons"
 page_title("Transfer Lab", "pages/start.py")
 st.markdown(
     "**Take your images and a pre-trained network, decide how to transfer, train it live, and see "
-    "why it works.** No code; nothing leaves this computer."
+    "why it works.** No code; nothing leaves the computer that runs it."
 )
 ways = st.columns(3)
 with ways[0].container(border=True, height="stretch"):
