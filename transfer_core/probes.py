@@ -77,6 +77,20 @@ def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarra
     return np.array([fold_of[group] for group in groups])
 
 
+def stratified(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The same indices in an order of which any first part holds the same share of each class.
+
+    Args:
+        order: Indices of images, int64 (N,), those of a class in the order to keep.
+        labels: Class indices of all images, int64.
+    """
+    rank = np.empty(len(order))  # of each image within its class, as a share of it
+    for label in np.unique(labels[order]):
+        members = np.flatnonzero(labels[order] == label)
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return order[np.argsort(rank, kind="stable")]
+
+
 def _reduced(features: np.ndarray) -> np.ndarray:
     """Standardised features on their leading principal components; uses no label."""
     mean, deviation = standardisation(features)

@@ -19,7 +19,7 @@ from transfer_core.distance import depth_distance, log_distance, statistics_dist
 from transfer_core.embedding import cache_folder, cached, embed
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import load
-from transfer_core.probes import Probe, grouped_folds, probe
+from transfer_core.probes import Probe, grouped_folds, probe, stratified
 
 SAMPLE = 2_000  # images at most
 DRAWS = 200  # bootstrap
@@ -100,46 +100,19 @@ def estimate(
             progress=lambda *n: report("Embedding images", *n),
         ),  # fmt: skip
     )
-    result = judge(
-        source, embeddings, statistics_distance(network, pixels, source),
-        data_set.labels[indices], [data_set.records[i].digest for i in indices],
-        len(data_set.classes), progress=lambda *n: report("Probing stages", *n),
-    )  # fmt: skip
+    labels = data_set.labels[indices]
+    present = np.unique(labels, return_inverse=True)[1]  # the sample may lack a class
+    folds = grouped_folds(present, [data_set.records[i].digest for i in indices], seed=0)
+    probes = []
+    for number, stage in enumerate(stages):
+        report("Probing stages", number, len(stages))
+        probes.append(probe(embeddings[stage], present, folds))
+    fewest = int(np.bincount(labels, minlength=len(data_set.classes)).min())
+    distances = statistics_distance(network, pixels, source)
+    result = combine(source, probes, folds, distances, fewest)
     folder.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(asdict(result)), encoding="utf-8")
     return result
-
-
-def judge(
-    source: SourceNetwork,
-    embeddings: dict[str, np.ndarray],
-    distances: dict[str, float],
-    labels: np.ndarray,
-    groups: list[str],
-    classes: int,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> SimilarityEstimate:
-    """The estimate from what a network makes of a sample.
-
-    Args:
-        source: The network.
-        embeddings: Of the sample's images, float32 (N, D) for each kept stage.
-        distances: From `statistics_distance`.
-        labels: Class indices, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
-        classes: Of the data set; the sample may lack some.
-        progress: Called with stages done and stages in all.
-    """
-    present = np.unique(labels, return_inverse=True)[1]
-    folds = grouped_folds(present, groups, seed=0)
-    probes = []
-    for number, stage in enumerate(source.stage_names[:-1]):
-        if progress:
-            progress(number, len(source.stages) - 1)
-        probes.append(probe(embeddings[stage], present, folds))
-    fewest = int(np.bincount(labels, minlength=classes).min())
-    return _combine(source, probes, folds, distances, fewest)
 
 
 def _sample(data_set: DataSet) -> np.ndarray:
@@ -147,16 +120,26 @@ def _sample(data_set: DataSet) -> np.ndarray:
     usable = np.concatenate([data_set.indices("train"), data_set.indices("validation")])
     if len(usable) > SAMPLE:
         order = np.random.default_rng(0).permutation(usable)
-        labels = data_set.labels[order]
-        rank = np.empty(len(order))  # of each image within its class, as a share of it
-        for label in np.unique(labels):
-            members = np.flatnonzero(labels == label)
-            rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-        usable = order[np.argsort(rank, kind="stable")[:SAMPLE]]
+        usable = stratified(order, data_set.labels)[:SAMPLE]
     return np.sort(usable)
 
 
-def _combine(source, probes: list[Probe], folds, distances, fewest: int) -> SimilarityEstimate:
+def combine(
+    source: SourceNetwork,
+    probes: list[Probe],
+    folds: np.ndarray,
+    distances: dict[str, float],
+    fewest: int,
+) -> SimilarityEstimate:
+    """Both readings of a sample put together.
+
+    Args:
+        source: The network.
+        probes: Of each kept stage, input to output.
+        folds: Fold of each image, int64 (N,).
+        distances: From `statistics_distance`.
+        fewest: Images of the sample's smallest class.
+    """
     convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
     distance = depth_distance(distances, convolutional)
     draws = _draws(probes[0].labels)

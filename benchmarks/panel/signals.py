@@ -13,7 +13,7 @@ from transfer_core.embedding import embed, standardisation
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import build, load
 from transfer_core.probes import grouped_folds, probe
-from transfer_core.similarity import judge
+from transfer_core.similarity import combine
 
 NEIGHBOURS = 5
 
@@ -43,7 +43,8 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
     untrained = embed(build(source, classes=10, seed=0), pixels, source, kept)
     small = pixels[:, ::4, ::4].reshape(len(pixels), -1).astype(np.float32)
     scores, distances = embeddings[stages[-1]], statistics_distance(network, pixels, source)
-    found = judge(source, embeddings, distances, labels, [str(i) for i in chosen], labels.max() + 1)
+    fewest = int(np.bincount(labels).min())
+    found = combine(source, list(probes.values()), folds, distances, fewest)
     return {
         "estimate": {
             name: getattr(found, name)

@@ -1,7 +1,6 @@
 """What really is best: every case trained on one data set, on the same images."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from transfer_core.embedding import embed
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
+from transfer_core.probes import stratified
 from transfer_core.surgery import NEW, operate
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
@@ -28,12 +28,8 @@ def draw(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
         images: For training and validation together.
         seed: Draws them, equally from every class as far as there are enough.
     """
-    order = np.random.default_rng(seed).permutation(len(pool.labels))
-    rank = np.empty(len(order))
-    for label in np.unique(pool.labels):
-        members = np.flatnonzero(pool.labels[order] == label)
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-    order = order[np.argsort(rank, kind="stable")]
+    shuffled = np.random.default_rng(seed).permutation(len(pool.labels))
+    order = stratified(shuffled, pool.labels)
     test = min(TEST, len(order) - images)
     if test < 50:
         return None
@@ -61,7 +57,7 @@ def measure(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict |
     cuts = {}
     for stage in source.stage_names[:-1]:
         case = TransferCase.SMALL_DIFFERENT
-        strategy = replace(plan(case, source.stage_names, cut=stage))
+        strategy = plan(case, source.stage_names, cut=stage)
         network = operate(source, strategy, classes, seed)
         _exhaust(
             train_new_layer(network, embeddings[stage], **_common(labels, parts, strategy, seed))

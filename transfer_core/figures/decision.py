@@ -121,9 +121,14 @@ def _height(images: int, line: int) -> float:
     return split + (1 - split) * log10(images / line) / log10(HIGHEST / line)
 
 
-def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool, chosen: bool):
+def _edges(case: TransferCase, split: float) -> tuple[float, float, float]:
+    """Left, lower and upper edge of a case's cell; all are half as wide as the diagram."""
     left = 0.5 if case.similarity == "similar" else 0.0
-    low, high = (0.0, split) if case.size == "small" else (split, 1.0)
+    return (left, 0.0, split) if case.size == "small" else (left, split, 1.0)
+
+
+def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool, chosen: bool):
+    left, low, high = _edges(case, split)
     steady = {"marker": {"opacity": 1}}  # a click must not fade the other cells
     figure.add_bar(
         x=[left + 0.25], width=0.492, base=[low + 0.006], y=[high - low - 0.012],
@@ -143,7 +148,7 @@ def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool
 
 def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: float | None):
     """Name the cell and what it does, clear of the data set's point at that height."""
-    low, high = (0.0, split) if case.size == "small" else (split, 1.0)
+    left, low, high = _edges(case, split)
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
     title = [f"<b>Case {case.value}</b>", *([f"<b>{', '.join(marks)}</b>"] if marks else [])]
     title, details = [*title, f"{case.size}, {case.similarity}"], WHAT[case]
@@ -156,7 +161,7 @@ def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: f
         blocks = [("top", title), ("bottom", details)]
     for edge, lines in blocks:
         figure.add_annotation(
-            x=0.75 if case.similarity == "similar" else 0.25, y=high if edge == "top" else low,
+            x=left + 0.25, y=high if edge == "top" else low,
             yanchor=edge, yshift=-8 if edge == "top" else 8, text="<br>".join(lines),
             font={"size": 12}, showarrow=False,
         )  # fmt: skip

@@ -69,7 +69,7 @@ class EpochEnded:
 class Ended:
     """The loop is done; the best weights are restored."""
 
-    reason: str  # "all epochs", "early stopping" or "stopped"
+    reason: str  # "all epochs", "early stopping", "stopped" or "diverged"
     epochs: int  # epochs trained
     best_epoch: int
     seconds: float  # of training, without preparing
