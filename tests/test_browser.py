@@ -42,15 +42,15 @@ def browser():
 class Server:
     """A fresh server with a data folder of its own."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, app: Path = ROOT / "app.py") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-            cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)},
+            [sys.executable, "-m", "streamlit", "run", str(app), *options],
+            cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         end = time.monotonic() + 60
@@ -145,6 +145,16 @@ def points(page) -> int:
     )
 
 
+def zoom_and_hide(page) -> None:
+    """Zoom into the first live chart and hide its second series."""
+    box = page.locator(".live-chart .nsewdrag").first.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 140, steps=5)
+    page.mouse.up()
+    page.locator(".live-chart .legendtoggle").nth(1).click()
+
+
 def wait_for_points(page, more_than: int) -> None:
     page.wait_for_function(
         "n => (document.querySelector('.live-chart')?.data || [])"
@@ -185,12 +195,7 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
           chart.dataset.marked = 'same node'
         }"""
     )
-    box = page.locator(".live-chart .nsewdrag").first.bounding_box()
-    page.mouse.move(box["x"] + 60, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 140, steps=5)
-    page.mouse.up()
-    page.locator(".live-chart .legendtoggle").nth(1).click()
+    zoom_and_hide(page)
     state = """() => {
       const chart = document.querySelector('.live-chart')
       return [chart.dataset.marked, ...chart._fullLayout.xaxis.range, chart._fullData[1].visible]

@@ -1,18 +1,12 @@
 """The live chart in a real Chromium: what a person did to it outlives every update."""
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import plotly
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
-from test_browser import ROOT, browser, open_page  # noqa: F401  (both are fixtures)
+from test_browser import Server, browser, open_page, zoom_and_hide  # noqa: F401  (fixtures)
 
 from pages.shared.live_chart import library_address
 
@@ -56,25 +50,9 @@ def chart_address(tmp_path_factory):
     """A server whose only page is a growing chart."""
     app = tmp_path_factory.mktemp("chart") / "chart.py"
     app.write_text(APP)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", app, "--server.port", str(port),
-         "--server.address", "127.0.0.1"],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).read()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    server.terminate()
-    server.wait(timeout=30)
+    server = Server(app.parent, app)
+    yield server.url
+    server.close()
 
 
 def wait_for_update(page):
@@ -94,12 +72,7 @@ def test_zoom_and_hidden_series_outlive_three_updates_of_the_same_node(
 ):
     page = opened_chart(open_page(), chart_address)
     page.evaluate("() => { document.querySelector('.live-chart').marked = 'same node' }")
-    box = page.locator(".live-chart .nsewdrag").first.bounding_box()
-    page.mouse.move(box["x"] + 60, box["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 140, steps=5)
-    page.mouse.up()
-    page.locator(".live-chart .legendtoggle").nth(1).click()
+    zoom_and_hide(page)
     page.wait_for_function(f"() => ({STATE})()[3] === 'legendonly'")
     chosen = page.evaluate(STATE)
     for _ in range(3):
