@@ -14,19 +14,24 @@ from pages.shared.layout import (
     shown_errors,
     stop_unless,
 )
+from pages.shared.measuring import measuring
 from pages.shared.strategy import current_choice
 from transfer_core import networks
-from transfer_core.advice import leaning
+from transfer_core.advice import in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase
 from transfer_core.figures.classes import in_each
-from transfer_core.figures.decision import Position, decision_diagram, describe_decision
+from transfer_core.figures.decision import decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
+from transfer_core.figures.reliability import describe_reliability, reliability_diagram
 from transfer_core.figures.similarity import (
     describe_ladder,
+    describe_learning_curve,
     describe_stage_accuracy,
     ladder,
+    learning_curve_figure,
     stage_accuracy,
 )
+from transfer_core.similarity import SURE
 
 LESSONS = Path(__file__).parent / "lessons"
 ANSWERS = {
@@ -39,6 +44,15 @@ DIAGRAM = "decide_diagram"  # how its keys begin
 NO_TAPS = f"""<style>
 @media (hover: none) {{ [class*="st-key-{DIAGRAM}"] * {{ pointer-events: none !important; }} }}
 </style>"""
+LINE_HELP = (
+    "Below it a data set is small. For images like yours, training everything began to win at "
+    "about {:,} images: that is the default, measured with this network on {} image sets. "
+    "Textbooks draw the line for large networks, at 2,000 to 1,000,000 images."
+)
+MEANING = {
+    "small": "Here similar means: a new layer on the top does as well as one further down.",
+    "large": "Here similar means: pre-trained weights are a better start than random ones.",
+}
 WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
 page_title("Decide", "pages/decide.py")
@@ -55,18 +69,18 @@ left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
-        "The dividing line, in images", session.LINES, value=work.line or source.size_line,
-        format_func=lambda images: f"{images:,}", key="decide_line",
-        help="Below it a data set is small. The default belongs to the network: a small network "
-        "needs fewer images before training everything pays.",
+        "The dividing line, in images", sorted({*session.LINES, found.line}),
+        value=work.line or found.line, format_func=lambda images: f"{images:,}",
+        key="decide_line", help=LINE_HELP.format(found.line, source.calibration.image_sets),
     )  # fmt: skip
-    session.change(line=None if line == source.size_line else line)
+    session.change(line=None if line == found.line else line)
     size = current_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
-        f"{size.images:,} images, {in_each(data.counts())} in each class; "
-        f"the line is at {size.line:,}."
+        f"{size.images:,} images, {in_each(data.counts())} in each class; the line is at "
+        f"{size.line:,}" + (", as measured for data like yours." if line == found.line else ".")
     )
+told = found.verdict(size.answer)
 with right.container(border=True, height="stretch"):
     st.subheader("2. Similar or different?", anchor=False)
     answer = st.radio(
@@ -75,26 +89,39 @@ with right.container(border=True, height="stretch"):
         help="Similar means: the network's higher-level features carry over to your images.",
     )  # fmt: skip
     session.change(answer=answer)
-    told = found.answer if answer == "estimate" else answer
-    unsure = f", leaning to {leaning(found)}" if told == "can't tell" else ""
-    st.subheader(literal(told.capitalize() + unsure), anchor=False)
+    heading = told.answer if answer == "estimate" else answer
+    unsure = f", leaning to {leaning(found, size)}" if heading == "can't tell" else ""
+    st.subheader(literal(heading.capitalize() + unsure), anchor=False)
     st.write(
-        f"The network's estimate: {literal(found.answer)}, probability of similar "
-        f"{found.probability:.0%} (80 % interval {found.low:.0%} to {found.high:.0%}), from "
-        f"{found.images:,} images outside the test split."
+        f"The network's estimate: {in_words(told.probability)}. Probability of similar "
+        f"{told.probability:.0%} (80 % "
+        f"interval {told.low:.0%} to {told.high:.0%}), from {found.readings.images:,} images "
+        f"outside the test split. {MEANING[size.answer]}"
     )
-    if answer not in ("estimate", found.answer):
+    right, stated = source.calibration.record(SURE)
+    st.caption(
+        f"How good is it? On {source.calibration.image_sets} image sets, judged each without "
+        f"having seen its kind, an estimate at least {SURE:.0%} sure was right {right} of "
+        f"{stated} times."
+    )
+    if answer not in ("estimate", told.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
+for warning in found.warnings:
+    st.warning(literal(warning), icon=":material/warning:")
 for reason in found.reasons:
     st.markdown(f"- {literal(reason)}")
+with st.expander("What would change this advice", icon=":material/swap_horiz:"):
+    for change in what_would_change(found, size, source):
+        st.markdown(f"- {literal(change)}")
+measuring(data, source, found, size)
 
 choice = current_choice(data, source, found)
 own = None if answer == "estimate" else answer
 advised, case = choice.advised, choice.case
-position, shown = Position(found.probability, found.low, found.high), f"{case}_{advised}_{line}"
+shown = f"{case}_{advised}_{line}"
 event = explained(
-    decision_diagram(size, position, advised, case),
-    describe_decision(size, position, advised, case, own),
+    decision_diagram(size, told, advised, case),
+    describe_decision(size, told, advised, case, own),
     key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
 st.html(NO_TAPS)
@@ -118,11 +145,11 @@ if case == TransferCase.SMALL_DIFFERENT:
     titles = {stage.name: stage.title for stage in source.stages[:-1]}
     cut = st.selectbox(
         "Keep the layers through", list(titles),
-        index=list(titles).index(work.cut or found.best_cut), key="decide_cut",
+        index=list(titles).index(work.cut or found.readings.best_cut), key="decide_cut",
         format_func=lambda name: titles[name]
-        + (" (best of the early layers)" if name == found.best_cut else ""),
+        + (" (best of the early layers)" if name == found.readings.best_cut else ""),
     )  # fmt: skip
-    session.change(cut=None if cut == found.best_cut else cut)
+    session.change(cut=None if cut == found.readings.best_cut else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
@@ -140,8 +167,16 @@ with st.expander("What these words mean", icon=":material/help:"):
 evidence = st.columns(2)
 with evidence[0]:
     explained(
-        stage_accuracy(found, strategy.keep_through), describe_stage_accuracy(found),
-        key="decide_stages",
+        stage_accuracy(found.readings, strategy.keep_through),
+        describe_stage_accuracy(found.readings), key="decide_stages",
     )  # fmt: skip
 with evidence[1]:
     explained(ladder(found), describe_ladder(found), key="decide_ladder")
+more = st.columns(2)
+with more[0]:
+    bins = source.calibration.reliability
+    explained(reliability_diagram(bins), describe_reliability(bins), key="decide_reliability")
+if found.readings.curve:
+    curve = found.readings.curve
+    with more[1]:
+        explained(learning_curve_figure(curve), describe_learning_curve(curve), key="decide_curve")

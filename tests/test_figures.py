@@ -11,12 +11,14 @@ from transfer_core.dataset import SPLITS
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
-from transfer_core.figures.decision import Position, decision_diagram, describe_decision
+from transfer_core.figures.decision import decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.similarity import (
     describe_ladder,
+    describe_learning_curve,
     describe_stage_accuracy,
     ladder,
+    learning_curve_figure,
     stage_accuracy,
 )
 from transfer_core.figures.theme import (
@@ -32,14 +34,17 @@ from transfer_core.figures.theme import (
     plain,
     themed,
 )
+from transfer_core.learning_curve import LearningCurve
 from transfer_core.networks import get
+from transfer_core.readings import Readings, StageEvidence
 from transfer_core.runs.records import RunEvent
-from transfer_core.similarity import SimilarityEstimate, StageEvidence
+from transfer_core.similarity import SimilarityEstimate, Verdict
 from transfer_core.surgery import describe
 from transfer_core.training.events import LayerChange
 
 SOURCE = get("demonstration")
 SIZE = judge_size((300, 300), line=1_000)
+LIKELY = Verdict("similar", 0.9, 0.8, 0.95)
 
 
 def log(epochs=3, steps=10):
@@ -79,7 +84,7 @@ def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
 @pytest.mark.parametrize("line", [1, 50, 1_000, 10**9])
 @pytest.mark.parametrize("images", [(1, 1), (10**7, 10**7)])
 def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
-    position = Position(0.9, 0.7, 0.95)
+    position = Verdict("similar", 0.9, 0.7, 0.95)
     figure = decision_diagram(judge_size(images, line), position, TransferCase(3), TransferCase(3))
     low, high = figure.layout.yaxis.range
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
@@ -91,7 +96,7 @@ def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
 @pytest.mark.parametrize("images", [11, 600, 999, 1_000, 50_000, 2_000_000])
 def test_the_point_lies_in_the_row_of_its_answer(line, images):
     size = judge_size((images,), line)
-    figure = decision_diagram(size, Position(0.5, 0.4, 0.6), None, None)
+    figure = decision_diagram(size, Verdict("similar", 0.5, 0.4, 0.6), None, None)
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
     small = cells_of(figure)[1]
     top = small.base[0] + small.y[0] + small.base[0]  # the gap is the same below and above
@@ -107,14 +112,13 @@ def test_the_size_marks_of_the_courses_and_the_line_are_named():
 
 
 def test_the_diagrams_words_name_advice_and_choice():
-    told = describe_decision(SIZE, Position(0.9, 0.8, 1.0), TransferCase(1), TransferCase(2))
+    told = describe_decision(SIZE, LIKELY, TransferCase(1), TransferCase(2))
     assert "Advised is Case 1: small, similar." in told
     assert "Chosen is Case 2: small, different." in told
 
 
 def test_a_persons_own_answer_is_told_beside_the_estimate():
-    position = Position(0.9, 0.8, 1.0)
-    told = describe_decision(SIZE, position, TransferCase(2), TransferCase(2), "different")
+    told = describe_decision(SIZE, LIKELY, TransferCase(2), TransferCase(2), "different")
     assert "Similar with probability 90%, says the network. You say: different" in told
 
 
@@ -204,23 +208,28 @@ def test_the_commonest_confusion_is_named_first():
 
 
 EVIDENCE = tuple(
-    StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.04, 0.1)
+    StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.04, 0.3, 0.1)
     for name, accuracy in (("conv1", 0.4), ("conv2", 0.6), ("fc1", 0.5))
 )
+CURVE = LearningCurve("conv2", (5, 10), (0.5, 0.6), (0.1, 0.02), (12, 24, 48), (0.62, 0.7, 0.75))
+READINGS = Readings(
+    images=480, classes=10, fewest=48, stages=EVIDENCE, early=2, gap=0.1, gap_spread=0.03,
+    distance=0.2, share=0.1, pixels=0.3, best_cut="conv2", curve=CURVE,
+)  # fmt: skip
 ESTIMATE = SimilarityEstimate(
-    "similar", 0.9, 0.8, 0.95, EVIDENCE, (), 0.2, (("photos", 0.03), ("noise", 0.65)), "conv2",
-    480, 0.1,
+    Verdict("different", 0.1, 0.05, 0.2), Verdict("similar", 0.9, 0.8, 0.95), 200, READINGS,
+    ("reason",), (), (("photos", 0.03), ("noise", 0.65)),
 )  # fmt: skip
 
 
 def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
-    figure = stage_accuracy(ESTIMATE, cut="conv1")
-    probe, guessing, cut = figure.data
+    figure = stage_accuracy(READINGS, cut="conv1")
+    probe, untrained, guessing, cut = figure.data
     assert [round(v, 3) for v in probe.error_y.array] == [0.04] * 3
     assert [round(v, 3) for v in probe.error_y.arrayminus] == [0.05] * 3
     assert set(guessing.y) == {0.1}
     assert (cut.x, cut.y) == (("Conv1",), (0.4,))
-    assert "Conv2 60%" in describe_stage_accuracy(ESTIMATE)
+    assert "Conv2 60% (random weights 30%)" in describe_stage_accuracy(READINGS)
 
 
 def test_the_ladder_places_the_data_set_between_its_neighbours_on_a_logarithmic_axis():
@@ -240,6 +249,14 @@ class ManyClasses:
         return range(sum(self.counts(split)))
 
 
+def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
+    measured, expected = learning_curve_figure(CURVE).data
+    assert list(measured.y) == [0.5, 0.6] and list(expected.y) == [0.6, 0.62, 0.7, 0.75]
+    assert "10 images per class 60%. If it goes on so: 12 about 62%" in describe_learning_curve(
+        CURVE
+    )
+
+
 def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
     figure = class_counts(ManyClasses())
     assert [trace.name for trace in figure.data] == list(SPLITS)
@@ -252,8 +269,9 @@ def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
 def figures():
     parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names), 5)
     return {
-        "decision": decision_diagram(SIZE, Position(0.9, 0.8, 1.0), TransferCase(1), None),
-        "stages": stage_accuracy(ESTIMATE),
+        "decision": decision_diagram(SIZE, LIKELY, TransferCase(1), None),
+        "stages": stage_accuracy(READINGS),
+        "curve": learning_curve_figure(CURVE),
         "ladder": ladder(ESTIMATE),
         "confusion": confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
         "classes": class_counts(ManyClasses()),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.panel.pools import Pool
-from benchmarks.panel.signals import h_score, leep_share, logme
+from benchmarks.panel.signals import h_score, logme
 from benchmarks.panel.truth import draw
 from benchmarks.panel.worlds import WORLDS
 
@@ -44,9 +44,3 @@ def test_a_score_prefers_features_that_tell_the_classes_apart(score):
     features = np.hstack([TELLING, MUTE]).astype(np.float32)
     mute = np.hstack([MUTE, NOISE.normal(size=(300, 3))]).astype(np.float32)
     assert score(features, LABELS) > score(mute, LABELS)
-
-
-def test_the_share_of_known_labels_is_one_for_known_classes_and_none_for_shuffled_labels():
-    folds, scores = np.arange(300) // 3 % 5, 12 * np.eye(3)[LABELS]
-    assert leep_share(scores, LABELS, folds) > 0.95
-    assert abs(leep_share(scores, NOISE.permutation(LABELS), folds)) < 0.1

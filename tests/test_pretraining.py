@@ -44,7 +44,8 @@ def test_the_script_trains_continues_and_writes_weights_with_their_card(
     assert told == [1, 2, 3]
     card = json.loads((tmp_path / "out" / "demonstration.json").read_text())
     assert card["classes"] == [f"{name}{i}" for name in ("first", "second") for i in range(3)]
-    assert (card["train_images"], card["validation_images"]) == (180, 36)
+    assert (card["train_images"], card["validation_images"]) == (180, 18)  # of the first
+    assert card["further_archives"]["validation_images"] == 18
     weights = load_file(tmp_path / "out" / "demonstration.safetensors")
     assert weights["conv1.conv.weight"].dtype == torch.float16
     assert card["weights_sha256"] == file_hash(tmp_path / "out" / "demonstration.safetensors")
@@ -53,7 +54,7 @@ def test_the_script_trains_continues_and_writes_weights_with_their_card(
 def test_the_bundled_weights_are_the_ones_that_the_card_describes():
     source = get("demonstration")
     assert source.weights_file.stat().st_size <= 8_000_000
-    assert load(source).fc3.out_features == len(source.card["classes"]) == 160
+    assert load(source).fc3.out_features == len(source.card["classes"]) == 160 + 64
     assert source.card["validation_accuracy"] >= 0.38
     assert not (WEIGHTS / "demonstration.pt").exists()
 

@@ -1,8 +1,6 @@
 """Both questions answered together: size and similarity, the case, its strategy."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from transfer_core.cases import (
     Similarity,
@@ -15,7 +13,9 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.similarity import Progress, SimilarityEstimate, estimate
+from transfer_core.similarity import SimilarityEstimate
+
+FEW_POINTS = 7  # percentage points by which continued learning curves are off
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,6 @@ class Advice:
 
     size: SizeJudgement
     similarity: Similarity  # the answer that the case rests on
-    estimate: SimilarityEstimate | None  # None where the person answered
     case: TransferCase
     strategy: Strategy
 
@@ -32,37 +31,78 @@ class Advice:
 def advise(
     data_set: DataSet,
     source: SourceNetwork,
-    home: Path,
+    found: SimilarityEstimate,
     *,
-    answer: Literal["auto", "similar", "different"] = "auto",
+    answer: Similarity | None = None,
     line: int | None = None,
-    progress: Progress | None = None,
 ) -> Advice:
     """Answer both questions and choose the case.
 
     Args:
         data_set: The new images.
         source: The network to transfer from.
-        home: Where caches lie.
-        answer: The person's answer to the similarity question, or "auto".
-        line: Dividing line in images; None takes the network's.
-        progress: Called with what is done, done and total.
+        found: The estimate for these two.
+        answer: The person's answer to the similarity question; None takes the estimate's.
+        line: Dividing line in images; None takes the one measured for data like this.
     """
-    size = judge_size(data_set.counts(), line or source.size_line)
-    found = estimate(data_set, source, home, progress=progress) if answer == "auto" else None
-    similarity = leaning(found) if found else answer
+    size = judge_size(data_set.counts(), line or found.line)
+    similarity = answer or leaning(found, size)
     case = choose_case(size.answer, similarity)
-    return Advice(size, similarity, found, case, advised_strategy(case, source, found))
+    cut = found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
+    return Advice(size, similarity, case, plan(case, source.stage_names, cut=cut))
 
 
-def leaning(found: SimilarityEstimate) -> Similarity:
+def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:
     """The likelier answer, also where the estimate cannot tell."""
-    return "similar" if found.probability >= 0.5 else "different"
+    return "similar" if found.verdict(size.answer).probability >= 0.5 else "different"
 
 
-def advised_strategy(
-    case: TransferCase, source: SourceNetwork, found: SimilarityEstimate | None
-) -> Strategy:
-    """The strategy of a case, with the measured cut where there is one."""
-    cut = found.best_cut if found and case == TransferCase.SMALL_DIFFERENT else None
-    return plan(case, source.stage_names, cut=cut)
+def in_words(probability: float) -> str:
+    """A probability of "similar" as people say it."""
+    answer = "similar" if probability >= 0.5 else "different"
+    sureness = max(probability, 1 - probability)
+    if sureness < 0.6:
+        return "as likely similar as not"
+    how = "very likely" if sureness >= 0.9 else "likely" if sureness >= 0.8 else "more likely"
+    return f"{how} {answer}"
+
+
+def contested(found: SimilarityEstimate, size: SizeJudgement) -> tuple[TransferCase, TransferCase]:
+    """The two cases between which only training can decide, the likelier one first."""
+    likelier = leaning(found, size)
+    other = "different" if likelier == "similar" else "similar"
+    return choose_case(size.answer, likelier), choose_case(size.answer, other)
+
+
+def what_would_change(
+    found: SimilarityEstimate, size: SizeJudgement, source: SourceNetwork
+) -> tuple[str, ...]:
+    """What would change the advice, and what more images would bring, for people."""
+    told, readings = [], found.readings
+    if size.answer == "small":
+        missing = size.line - size.images
+        told.append(
+            f"More images: {missing:,} more would reach the line, and training everything "
+            "would be advised."
+        )
+    else:
+        told.append(
+            f"Fewer images: below the line of {size.line:,}, one new layer would be advised."
+        )
+    if size.answer == "small":
+        calibration = source.calibration
+        gap = calibration.top.balance("gap", calibration.within(readings.named()))
+        lead = 100 * readings.gap
+        if gap is not None and abs(gap - lead) <= 30:
+            told.append(
+                f"Features: your best early stage leads the top by {lead:+.1f} points; at "
+                f"{gap:+.1f} points the answer would tip."
+            )
+    if readings.curve:
+        now, twice, most = readings.curve.expected
+        told.append(
+            f"A probe reaches about {now:.0%} with your images. If its learning curve goes on as "
+            f"it began, twice as many give {twice:.0%} and four times {most:.0%}; such "
+            f"continuations are off by up to {FEW_POINTS} points."
+        )
+    return tuple(told)

@@ -13,7 +13,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.home import home
 from transfer_core.networks import catalog, get
-from transfer_core.similarity import SimilarityEstimate
+from transfer_core.similarity import SimilarityEstimate, Verdict, estimate
 
 
 def inspect(options: Namespace) -> int:
@@ -38,23 +38,23 @@ def inspect(options: Namespace) -> int:
 def decide(options: Namespace) -> int:
     """Answer both questions and name the case."""
     data_set, source = ingest(options.data), get(options.network)
-    advice = advise(
-        data_set, source, home(), answer=options.similarity, line=options.small_below,
-        progress=show_progress,
-    )  # fmt: skip
+    own = None if options.similarity == "auto" else options.similarity
+    found = estimate(data_set, source, home(), progress=show_progress)
+    advice = advise(data_set, source, found, answer=own, line=options.small_below)
+    told = found.verdict(advice.size.answer)
     if options.json:
         print_json(
-            size=asdict(advice.size), similarity=_similarity(advice.similarity, advice.estimate),
+            size=asdict(advice.size), similarity=_similarity(own, told, found),
             case=advice.case.value, strategy=asdict(advice.strategy),
         )  # fmt: skip
         return 0
-    size, found = advice.size, advice.estimate
+    size = advice.size
     print(f"Size: {size.answer} ({size.images:,} images, the line is at {size.line:,})")
-    if found:
-        print(f"Similarity: {found.answer} (probability {found.probability:.0%})")
-        print("".join(f"  {reason}\n" for reason in found.reasons), end="")
-    else:
-        print(f"Similarity: {advice.similarity} (your answer)")
+    print(f"Similarity, estimated: {told.answer} (probability of similar {told.probability:.0%})")
+    if own:
+        print(f"Similarity, your answer: {own}")
+    print("".join(f"  {reason}\n" for reason in found.reasons), end="")
+    print("".join(f"  Beware: {warning}\n" for warning in found.warnings), end="")
     print(f"{advice.case.title}: {_in_words(advice.strategy)}")
     return 0
 
@@ -141,10 +141,13 @@ def _in_words(strategy: Strategy) -> str:
     return f"replace the last layer, start from {strategy.initialise} weights, train everything"
 
 
-def _similarity(answer: str, found: SimilarityEstimate | None) -> dict:
-    if found is None:
-        return {"answer": answer, "probability": None, "evidence": []}
-    return asdict(found)
+def _similarity(own: str | None, told: Verdict, found: SimilarityEstimate) -> dict:
+    estimated = asdict(told) | asdict(found.readings)
+    return estimated | {
+        "answer": own or told.answer, "estimated_answer": told.answer,
+        "top": asdict(found.top), "start": asdict(found.start),
+        "evidence": found.reasons, "warnings": found.warnings, "ladder": found.ladder,
+    }  # fmt: skip
 
 
 def print_json(**values) -> None:

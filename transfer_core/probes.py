@@ -20,7 +20,7 @@ class Probe:
     labels: np.ndarray  # int64, shape (N,)
 
     def balanced_accuracy(self, weights: np.ndarray | None = None) -> float:
-        """Mean over the classes of the share of images that are right, in [0, 1].
+        """Mean over the classes of the share of images that are right; 0 of no images.
 
         Args:
             weights: How often each image counts, shape (N,); once each if None.
@@ -28,7 +28,8 @@ class Probe:
         weights = np.ones(len(self.labels)) if weights is None else weights
         images = np.bincount(self.labels, weights)
         right = np.bincount(self.labels, weights * self.right)
-        return float((right[images > 0] / images[images > 0]).mean())
+        present = images > 0
+        return float((right[present] / images[present]).mean()) if present.any() else 0.0
 
 
 def probe(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> Probe:
@@ -47,13 +48,26 @@ def probe(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> Probe:
         Linear probes: Alain and Bengio 2016, "Understanding intermediate layers
         using linear classifier probes".
     """
-    reduced = _reduced(features)
+    inputs = reduced(features)
     right = np.zeros(len(labels), dtype=bool)
     for fold in np.unique(folds):
         held = folds == fold
-        weights = _ridge(reduced[~held], labels[~held], labels.max() + 1)
-        right[held] = (_with_bias(reduced[held]) @ weights).argmax(1) == labels[held]
+        right[held] = fitted(inputs, labels, ~held, held).right
     return Probe(right, labels)
+
+
+def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.ndarray) -> Probe:
+    """Fit the linear classifier on some images and predict others.
+
+    Args:
+        inputs: Descriptors of all images from `reduced`.
+        labels: Class indices, int64 (N,).
+        train: Which images to fit on, a mask or indices.
+        held: Which to predict.
+    """
+    weights = _ridge(inputs[train], labels[train], labels.max() + 1)
+    right = (_with_bias(inputs[held]) @ weights).argmax(1) == labels[held]
+    return Probe(right, labels[held])
 
 
 def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarray:
@@ -91,11 +105,20 @@ def stratified(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return order[np.argsort(rank, kind="stable")]
 
 
-def _reduced(features: np.ndarray) -> np.ndarray:
-    """Standardised features on their leading principal components; uses no label."""
+def reduced(features: np.ndarray) -> np.ndarray:
+    """Standardised features on their leading principal components; uses no label.
+
+    Args:
+        features: float32 (N, D).
+
+    Returns:
+        Shape (N, d), d at most 64 and at most N / 4.
+    """
     mean, deviation = standardisation(features)
     standard = (features - mean) / deviation
     dimensions = max(2, min(LARGEST_DIMENSIONS, len(features) // 4, features.shape[1]))
+    if not standard.any():  # images all alike
+        return standard[:, :dimensions]
     return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(standard)
 
 
@@ -104,7 +127,9 @@ def _ridge(features: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray
     counts = np.bincount(labels, minlength=classes)
     importance = (len(labels) / (np.maximum(counts, 1) * (counts > 0).sum()))[labels]
     weighted = inputs * importance[:, None]
-    penalty = RIDGE * len(labels) * features.var(0).mean() * np.eye(inputs.shape[1])
+    strength = RIDGE * len(labels) * features.var(0).mean() if len(labels) else 0.0
+    # At least a little, so that images all alike, or none, have a solution too.
+    penalty = max(strength, 1e-9) * np.eye(inputs.shape[1])
     penalty[-1, -1] = 1e-9  # the bias is not shrunk
     return np.linalg.solve(weighted.T @ inputs + penalty, weighted.T @ np.eye(classes)[labels])
 

@@ -1,76 +1,74 @@
-"""Is the new data similar to the source data? Ask the network itself, stage by stage.
+"""Is the new data similar to the source data? The readings, judged.
 
-Similar is two questions. Do the images look alike to the network: the shift of its
-normalisation statistics. Do its top features tell these classes apart: a linear probe
-on every stage. Both readings make one probability that higher-level features carry over.
+Similar is two questions. Do the top features tell these classes apart as well as earlier
+ones: that decides a small data set. Do the pre-trained weights beat random ones as a start:
+that decides a large one. Both rest on the readings of a sample and on what was measured of
+the network on many other image sets.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
 
 from transfer_core import images
+from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
-from transfer_core.distance import depth_distance, log_distance, statistics_distance
-from transfer_core.embedding import cache_folder, cached, embed
+from transfer_core.distance import log_distance
+from transfer_core.embedding import cache_folder
+from transfer_core.networks.calibration import Calibration, Logistic
 from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.networks.weights_file import load
-from transfer_core.probes import Probe, grouped_folds, probe, stratified
+from transfer_core.probes import stratified
+from transfer_core.readings import Progress, Readings, from_json, read
 
 SAMPLE = 2_000  # images at most
-DRAWS = 200  # bootstrap
 FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
+FEWEST = 40  # images in all, below which nothing is claimed
 UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
 SURE = 0.8  # probability from which an answer is given; below 1 - SURE the other one
-# Probability = logistic(a + b gap + c ln distance), gap in points. First values from a
-# pilot with a small convolutional network; they wait for a calibration on this one.
-INTERCEPT, PER_POINT, PER_LOG_DISTANCE = 0.12, -0.29, -0.43
 BOUNDS = (0.05, 0.95)  # no estimate claims more certainty than this
+KNOWN = 0.7  # share of the labels that the source classes explain, from which they are known
 
 Answer = Literal["similar", "different", "can't tell"]
-Progress = Callable[[str, int, int], None]  # what is done, done, total
 
 
 @dataclass(frozen=True, slots=True)
-class StageEvidence:
-    """What one stage says."""
+class Verdict:
+    """The answer to one of the two questions."""
 
-    stage: str
-    title: str
-    accuracy: float  # balanced accuracy of the probe, in [0, 1]
-    low: float  # of its 95 % interval
+    answer: Answer
+    probability: float  # of "similar", in [0.05, 0.95]
+    low: float  # of its 80 % interval over the readings' uncertainty
     high: float
-    distance: float  # of the stage's normalisation statistics from the source's, nats
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityEstimate:
     """The estimated answer to "is the data set similar?" and what it rests on."""
 
-    answer: Answer
-    probability: float  # that the higher-level features carry over, in [0.05, 0.95]
-    low: float  # of its 80 % interval over bootstrap draws
-    high: float
-    evidence: tuple[StageEvidence, ...]  # one per kept stage, input to output
+    top: Verdict  # for a small data set: the top features are enough
+    start: Verdict  # for a large one: pre-trained weights are the better start
+    line: int  # images; for data like this, where training everything begins to win
+    readings: Readings
     reasons: tuple[str, ...]  # for people
-    distance: float  # at the end of the convolutional stages, nats
+    warnings: tuple[str, ...]  # for people; empty where nothing stands against it
     ladder: tuple[tuple[str, float], ...]  # known image sets and their distances
-    best_cut: str  # the stage after which case 2 should cut
-    images: int  # that were looked at; none of them a test image
-    chance: float  # balanced accuracy of guessing
+
+    def verdict(self, size: Size) -> Verdict:
+        """The one that decides a data set of this size."""
+        return self.top if size == "small" else self.start
 
 
 def estimate(
     data_set: DataSet, source: SourceNetwork, home: Path, *, progress: Progress | None = None
 ) -> SimilarityEstimate:
-    """Estimate whether a network's higher-level features carry over to a data set.
+    """Estimate whether what a network has learned carries over to a data set.
 
     Only training and validation images are looked at, at most 2,000 of them.
-    The result is kept on disk, so asking again costs nothing.
+    The readings are kept on disk, so asking again costs nothing.
 
     Args:
         data_set: The new images.
@@ -81,38 +79,22 @@ def estimate(
     indices = _sample(data_set)
     transform = images.Transform(source.input_size)
     folder = cache_folder(home, data_set.id, source, transform.key, indices)
-    kept = folder / "similarity.json"
+    kept = folder / "readings.json"
     if kept.is_file():
-        return _from_json(json.loads(kept.read_text(encoding="utf-8")))
+        return judge(from_json(json.loads(kept.read_text(encoding="utf-8"))), source)
     report = progress or (lambda what, done, total: None)
     pixels = images.pixels(
         home, data_set, transform, progress=lambda *n: report("Decoding images", *n)
     )[indices]
-    network, stages = load(source), source.stage_names[:-1]
-    embeddings = cached(
-        folder,
-        stages,
-        lambda missing: embed(
-            network,
-            pixels,
-            source,
-            missing,
-            progress=lambda *n: report("Embedding images", *n),
-        ),  # fmt: skip
-    )
-    labels = data_set.labels[indices]
-    present = np.unique(labels, return_inverse=True)[1]  # the sample may lack a class
-    folds = grouped_folds(present, [data_set.records[i].digest for i in indices], seed=0)
-    probes = []
-    for number, stage in enumerate(stages):
-        report("Probing stages", number, len(stages))
-        probes.append(probe(embeddings[stage], present, folds))
-    fewest = int(np.bincount(labels, minlength=len(data_set.classes)).min())
-    distances = statistics_distance(network, pixels, source)
-    result = combine(source, probes, folds, distances, fewest)
+    # The sample may lack a class.
+    labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
+    groups = [data_set.records[i].digest for i in indices]
+    readings = read(pixels, labels, groups, source, progress=progress)
+    fewest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
+    readings = replace(readings, fewest=int(fewest))
     folder.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    return result
+    kept.write_text(json.dumps(asdict(readings)), encoding="utf-8")
+    return judge(readings, source)
 
 
 def _sample(data_set: DataSet) -> np.ndarray:
@@ -124,102 +106,61 @@ def _sample(data_set: DataSet) -> np.ndarray:
     return np.sort(usable)
 
 
-def combine(
-    source: SourceNetwork,
-    probes: list[Probe],
-    folds: np.ndarray,
-    distances: dict[str, float],
-    fewest: int,
+def judge(
+    readings: Readings, source: SourceNetwork, calibration: Calibration | None = None
 ) -> SimilarityEstimate:
-    """Both readings of a sample put together.
+    """What readings mean for a network.
 
     Args:
-        source: The network.
-        probes: Of each kept stage, input to output.
-        folds: Fold of each image, int64 (N,).
-        distances: From `statistics_distance`.
-        fewest: Images of the sample's smallest class.
+        readings: Of a sample of the new images.
+        source: The network that they were taken with.
+        calibration: In place of the network's own.
     """
-    convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
-    distance = depth_distance(distances, convolutional)
-    draws = _draws(probes[0].labels)
-    accuracies = np.array([[p.balanced_accuracy(w) for p in probes] for w in draws])
-    early = len(convolutional)
-    gaps = np.array([_gap(probes, early, folds, w) for w in draws])
-    # Folds share training images, so the draws vary too little: widened by sqrt(2).
-    gaps = gaps.mean() + (gaps - gaps.mean()) * np.sqrt(2)
-    chances = np.clip(_probability(100 * gaps, distance), *BOUNDS)
-    probability = float(chances.mean())
-    centre = [p.balanced_accuracy() for p in probes]
-    spread = 1.96 * np.sqrt(2) * accuracies.std(0)
-    evidence = tuple(
-        StageEvidence(
-            stage.name, stage.title, accuracy, max(0.0, accuracy - s), min(1.0, accuracy + s),
-            distances.get(stage.name, float("nan")),
-        )
-        for stage, accuracy, s in zip(source.stages, centre, spread, strict=False)
-    )  # fmt: skip
-    gap, classes = float(gaps.mean()), int(probes[0].labels.max()) + 1
-    doubts = _doubts(fewest, evidence, 1 / classes)
+    calibration = calibration or source.calibration
+    doubts = _doubts(readings)
+    verdicts = [
+        verdict(model, readings, calibration, bool(doubts))
+        for model in (calibration.top, calibration.start)
+    ]
     ladder = tuple((rung["name"], rung["distance"]) for rung in source.card["ladder"])
     return SimilarityEstimate(
-        answer="can't tell" if doubts else _answer(probability), probability=probability,
-        low=float(np.quantile(chances, 0.1)), high=float(np.quantile(chances, 0.9)),
-        evidence=evidence, reasons=(*_reasons(gap, distance, ladder, evidence, early), *doubts),
-        distance=distance, ladder=ladder, images=len(probes[0].labels), chance=1 / classes,
-        best_cut=_best_cut(evidence[:early], accuracies[:, :early]),
+        *verdicts, line=calibration.line(readings.named()),
+        readings=readings, reasons=_reasons(readings, ladder),
+        warnings=(*doubts, *_alarms(readings, calibration)), ladder=ladder,
     )  # fmt: skip
 
 
-def _draws(labels: np.ndarray) -> list[np.ndarray]:
-    """Bootstrap: how often each image counts, drawn within each class."""
-    generator, draws = np.random.default_rng(0), []
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    for _ in range(DRAWS):
-        chosen = np.concatenate([generator.choice(m, len(m)) for m in members])
-        draws.append(np.bincount(chosen, minlength=len(labels)).astype(float))
-    return draws
+def verdict(
+    model: Logistic, readings: Readings, calibration: Calibration, doubted: bool
+) -> Verdict:
+    """The mean probability over the uncertainty of the gap, and the answer it gives."""
+    quantiles = ndtri((np.arange(200) + 0.5) / 200)
+    named = readings.named(readings.gap + readings.gap_spread * quantiles)
+    chances = np.clip(model.probability(calibration.within(named)), *BOUNDS)
+    chances = np.broadcast_to(chances, quantiles.shape)
+    probability = round(float(chances.mean()), 4)
+    answer = "can't tell"
+    if not doubted and probability >= SURE:
+        answer = "similar"
+    elif not doubted and probability <= 1 - SURE:
+        answer = "different"
+    low, high = (round(float(edge), 4) for edge in np.quantile(chances, (0.1, 0.9)))
+    return Verdict(answer, probability, low, high)
 
 
-def _gap(probes: list[Probe], early: int, folds: np.ndarray, weights: np.ndarray) -> float:
-    """By how much the best early stage beats the top; chosen and scored on different folds."""
-    gaps = []
-    for parity in (0, 1):
-        choose, judge = weights * (folds % 2 == parity), weights * (folds % 2 != parity)
-        best = max(probes[:early], key=lambda p: p.balanced_accuracy(choose))
-        gaps.append(best.balanced_accuracy(judge) - probes[-1].balanced_accuracy(judge))
-    return float(np.mean(gaps))
-
-
-def _probability(gap_points, distance: float):
-    score = INTERCEPT + PER_POINT * gap_points + PER_LOG_DISTANCE * log_distance(distance)
-    return 1 / (1 + np.exp(-score))
-
-
-def _answer(probability: float) -> Answer:
-    if probability >= SURE:
-        return "similar"
-    return "different" if probability <= 1 - SURE else "can't tell"
-
-
-def _best_cut(evidence: tuple[StageEvidence, ...], accuracies: np.ndarray) -> str:
-    """The deepest early stage within one standard error of the best one."""
-    best = max(range(len(evidence)), key=lambda i: evidence[i].accuracy)
-    for index in reversed(range(len(evidence))):
-        error = (accuracies[:, best] - accuracies[:, index]).std()
-        if evidence[best].accuracy - evidence[index].accuracy <= error:
-            return evidence[index].stage
-    return evidence[best].stage
-
-
-def _doubts(fewest: int, evidence, chance: float) -> tuple[str, ...]:
-    doubts = []
-    if fewest < FEWEST_PER_CLASS:
+def _doubts(readings: Readings) -> tuple[str, ...]:
+    """What forbids an answer."""
+    doubts, chance = [], 1 / readings.classes
+    if readings.fewest < FEWEST_PER_CLASS:
         doubts.append(
-            f"The smallest class has only {fewest} images outside the test split: "
+            f"The smallest class has only {readings.fewest} images outside the test split: "
             "too few to say anything."
         )
-    if all(stage.low <= chance for stage in evidence):
+    elif readings.images < FEWEST:
+        doubts.append(
+            f"Only {readings.images} images outside the test split: too few to say anything."
+        )
+    if all(stage.low <= chance for stage in readings.stages):
         doubts.append(
             "No stage tells these classes apart better than guessing: the labels may be "
             "wrong, or the images may not show the difference."
@@ -227,25 +168,56 @@ def _doubts(fewest: int, evidence, chance: float) -> tuple[str, ...]:
     return tuple(doubts)
 
 
-def _reasons(gap, distance, ladder, evidence, early) -> tuple[str, ...]:
-    best, top = max(evidence[:early], key=lambda e: e.accuracy), evidence[-1]
+def _alarms(readings: Readings, calibration: Calibration) -> tuple[str, ...]:
+    """What a person should know beside the answer."""
+    alarms = []
+    if readings.gain < -UNNOTICEABLE:
+        alarms.append(
+            "Pre-training does not help to tell these classes apart: a probe does better by "
+            f"{-100 * readings.gain:.0f} points without it. Training from random weights "
+            "(case 4) deserves a try."
+        )
+    if readings.share >= KNOWN:
+        alarms.append(
+            f"The network's old classes already tell {readings.share:.0%} of what your labels "
+            "say: your images may be of kinds that it was trained on."
+        )
+    if readings.distance > calibration.furthest:
+        alarms.append(
+            "Your images look more foreign to the network than every image set that this "
+            "estimate was checked on, so its percentages are a guess."
+        )
+    return tuple(alarms)
+
+
+def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    best, top, distance = readings.best_early, readings.top, readings.distance
     accuracies = f"balanced accuracy {best.accuracy:.0%} against {top.accuracy:.0%}"
-    if abs(gap) < UNNOTICEABLE:
+    if abs(readings.gap) < UNNOTICEABLE:
         told = f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
-    elif gap > 0:
+    elif readings.gap > 0:
         told = f"{best.title} tells the classes apart better than {top.title}, the top"
     else:
         told = f"{top.title}, the top, tells the classes apart better than any early stage"
         accuracies = f"balanced accuracy {top.accuracy:.0%} against {best.accuracy:.0%}"
     nearest = min(ladder, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
-    return (
+    reached = max(stage.accuracy for stage in readings.stages)
+    reasons = [
         f"{told}: {accuracies}.",
         f"To the network your images look about as foreign as this: {nearest[0]} "
         f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
-    )
-
-
-def _from_json(values: dict) -> SimilarityEstimate:
-    values["evidence"] = tuple(StageEvidence(**stage) for stage in values["evidence"])
-    values["ladder"] = tuple((name, distance) for name, distance in values["ladder"])
-    return SimilarityEstimate(**values | {"reasons": tuple(values["reasons"])})
+        f"What pre-training buys a probe: {100 * readings.gain:+.0f} points (best stage "
+        f"{reached:.0%}, without pre-training {reached - readings.gain:.0%}).",
+    ]
+    rungs = sorted(rung for _, rung in ladder)
+    if distance < rungs[len(rungs) // 3] and readings.gap > UNNOTICEABLE:
+        reasons.append(
+            "The readings disagree: your images look familiar to the network, but what tells "
+            "your classes apart is lost towards the top. So it is with a new kind of label."
+        )
+    elif distance > rungs[len(rungs) // 2] and readings.gap < -UNNOTICEABLE:
+        reasons.append(
+            "The readings disagree: your images look foreign to the network, but its top "
+            "features tell your classes apart best all the same."
+        )
+    return tuple(reasons)

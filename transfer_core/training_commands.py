@@ -14,13 +14,15 @@ from transfer_core.errors import RunError
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, get
 from transfer_core.runs.performing import new_engine, run_config
+from transfer_core.similarity import estimate
 
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
     data_set, source = ingest(options.data, options.seed), get(options.network)
     if options.case == "auto":
-        advice = advise(data_set, source, home(), progress=show_progress)
+        found = estimate(data_set, source, home(), progress=show_progress)
+        advice = advise(data_set, source, found)
         strategy = advice.strategy
         if options.initialise:
             strategy = plan(advice.case, source.stage_names, initialise=options.initialise)
@@ -65,8 +67,8 @@ def compare(options: Namespace) -> int:
 
 def _measured_cut(data_set: DataSet, source: SourceNetwork) -> Strategy:
     """Case 2 with its cut where the probes put it."""
-    found = advise(data_set, source, home(), progress=show_progress).estimate
-    return plan(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=found.best_cut)
+    readings = estimate(data_set, source, home(), progress=show_progress).readings
+    return plan(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=readings.best_cut)
 
 
 def _limited(strategy: Strategy, epochs: int | None) -> Strategy:

@@ -1,47 +1,71 @@
-"""Fill the panel: `python -m benchmarks.panel truth DATA --to truth.jsonl`, then `signals`.
+"""Check the advice against measurement: `python -m benchmarks.panel truth DATA`, then
+`signals DATA`, then `calibrate`.
 
-One line a data set is added to the file; what is in it already, for the same weights, is
-not done again, so the panel can be stopped at any time and extended later.
+The first two add one line a data set to a file; what is in it already, for the same weights,
+is not done again, so the panel can be stopped at any time and extended later. The third fits
+the network's calibration to all lines, prints the bars with every family held out once, and
+draws the reliability diagram.
 """
 
 import argparse
 import json
 import time
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 import torch
 
+from benchmarks.panel.bars import judged, table
+from benchmarks.panel.controls import control_bars
+from benchmarks.panel.fitting import calibrate, statements
+from benchmarks.panel.outcomes import KEY, load
 from benchmarks.panel.pools import Pools
 from benchmarks.panel.signals import read
 from benchmarks.panel.truth import measure
+from transfer_core.figures.reliability import reliability_diagram
 from transfer_core.home import home
 from transfer_core.networks import get
+from transfer_core.networks.calibration import calibration_file
 
+RESULTS = Path(__file__).parent / "results"
 FILLS = {"truth": measure, "signals": read}
 
 
 def main() -> None:
-    """Do what is missing."""
+    """Fill the panel, or fit to it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=FILLS, help="train every case, or read every signal")
-    parser.add_argument("data", type=Path, help="folder with the real image sets")
-    parser.add_argument("--to", type=Path, required=True, help="file of the results")
+    parser.add_argument("what", choices=[*FILLS, "calibrate"])
+    parser.add_argument("data", type=Path, nargs="?", help="folder with the real image sets")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the lines")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000], help="images")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--only", nargs="+", help="names of pools")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.what == "calibrate":
+        report(options.results)
+    else:
+        fill(options)
+
+
+def fill(options: argparse.Namespace) -> None:
+    """Do what is missing."""
     source, pools = get("demonstration"), Pools(options.data, home())
-    options.to.touch()
+    to = options.results / f"{options.what}.jsonl"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.touch()
     done = {
-        (row["weights"], row["pool"], row["images"], row["seed"])
-        for row in map(json.loads, options.to.read_text(encoding="utf-8").splitlines())
+        tuple(row[name] for name in KEY)
+        for row in map(json.loads, to.read_text(encoding="utf-8").splitlines())
     }
-    for images, name in product(options.sizes, options.only or pools.names()):
+    names = options.only or pools.names() + (pools.controls() if options.what == "signals" else [])
+    for images, name in product(options.sizes, names):
         key = source.weights_hash, name, images
-        seeds = [seed for seed in range(options.seeds) if (*key, seed) not in done]
+        wanted = range(options.first_seed, options.seeds)
+        seeds = [seed for seed in wanted if (*key, seed) not in done]
         pool = pools.pool(name) if seeds else None
         for seed in seeds:
             began = time.perf_counter()
@@ -49,13 +73,30 @@ def main() -> None:
             if found is None:
                 print(f"{name}: fewer than {images} images beside the test")
                 break
-            row = {
-                "weights": source.weights_hash, "pool": name, "family": pool.family,
-                "images": images, "seed": seed,
-            }  # fmt: skip
-            with options.to.open("a", encoding="utf-8") as file:
+            row = dict(zip(KEY, (*key, seed), strict=True)) | {"family": pool.family}
+            with to.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row | found) + "\n")
             print(f"{name}, {images} images, seed {seed}: {time.perf_counter() - began:.0f} s")
+
+
+def report(results: Path) -> None:
+    """Fit, judge with every family held out, write the calibration, print the bars."""
+    source = get("demonstration")
+    outcomes = load(results, source.weights_hash)
+    told = statements(outcomes, source)
+    calibration = calibrate(outcomes, told["top"] + told["start"])
+    calibration_file(source.name).write_text(
+        json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
+    )
+    sets = {(outcome.pool, outcome.images) for outcome in outcomes}
+    print(
+        f"{len(outcomes)} data sets: {len(sets)} pools and sizes, {calibration.families} families"
+    )
+    print("\n| bar | row | measured |\n|---|---|---|")
+    for bar in table(judged(outcomes, source)) + control_bars(results, source, calibration):
+        print("| " + " | ".join(bar) + " |")
+    figure = reliability_diagram(calibration.reliability)
+    figure.write_html(results / "reliability.html", include_plotlyjs="cdn")
 
 
 if __name__ == "__main__":

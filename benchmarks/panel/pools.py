@@ -12,7 +12,10 @@ from benchmarks.panel.worlds import WORLDS
 from transfer_core import dataset, images, samples
 
 SIZE = 64  # pixels a side
+SOURCE_CLASSES = 20  # of the source photos, for the control
 MADE = 4_500  # images of a world
+SOURCE = "source_photos_160.zip"
+CONTROLS = {"source photos", "shuffled labels", "noise"}
 PHOTOS, OBJECTS = "new_photos_20_large.zip", "cifar10_5k.zip"
 TINTS = np.array([(60, 0, 0), (0, 60, 0), (0, 0, 60), (60, 60, 0), (60, 0, 60), (0, 60, 60)])
 ANIMALS = {"bird", "cat", "deer", "dog", "frog", "horse"}
@@ -50,9 +53,19 @@ class Pools:
                 self._make[name] = name, lambda task=task: task(self._zip(PHOTOS)[0])
         self._zip = cache(self._zip)
 
+        self._make["noise"] = "noise", _noise
+        if (data / PHOTOS).exists():
+            self._make["shuffled labels"] = "shuffled labels", self._shuffled
+        if (data / SOURCE).exists():
+            self._make["source photos"] = "source photos", self._source
+
     def names(self) -> list[str]:
-        """All pools that can be made here."""
-        return list(self._make)
+        """All pools that can be made here and have something to learn that is new."""
+        return [name for name in self._make if name not in CONTROLS]
+
+    def controls(self) -> list[str]:
+        """Pools of which it is known beforehand what the readings must say."""
+        return [name for name in self._make if name in CONTROLS]
 
     def pool(self, name: str) -> Pool:
         """The images of a pool."""
@@ -100,6 +113,23 @@ class Pools:
         animal = np.array([any(word in name for word in ANIMALS) for name in data.classes])
         pixels, labels = self._zip(OBJECTS)
         return pixels, animal[labels].astype(np.int64)
+
+    def _shuffled(self) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = self._zip(PHOTOS)
+        return pixels, _draw("shuffled labels").permutation(labels)
+
+    def _source(self) -> tuple[np.ndarray, np.ndarray]:
+        """Classes that the network was trained on, images that it was not."""
+        data = dataset.ingest(self._data / SOURCE, home=self._home)
+        held = data.indices("validation")
+        held = held[data.labels[held] < SOURCE_CLASSES]
+        pixels = images.pixels(self._home, data, images.Transform(SIZE))
+        return np.asarray(pixels[held]), data.labels[held]
+
+
+def _noise() -> tuple[np.ndarray, np.ndarray]:
+    shape = 1_500, SIZE, SIZE, 3
+    return _draw("noise").integers(0, 256, shape, dtype=np.uint8), np.arange(1_500) % 5
 
 
 def _draw(name: str) -> np.random.Generator:

@@ -1,19 +1,18 @@
 """What can be known without training: every reading that might tell which case is best."""
 
 import time
+from dataclasses import asdict
 
 import numpy as np
-import torch
 from scipy.special import logsumexp
 
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.truth import draw
-from transfer_core.distance import statistics_distance
 from transfer_core.embedding import embed, standardisation
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_file import build, load
-from transfer_core.probes import grouped_folds, probe
-from transfer_core.similarity import combine
+from transfer_core.networks.weights_file import load
+from transfer_core.probes import grouped_folds
+from transfer_core.readings import read as readings_of
 
 NEIGHBOURS = 5
 
@@ -22,50 +21,29 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
     """All readings of one data set's training and validation images.
 
     Returns:
-        "estimate": what the app would say. Per stage: "probe" and "random_probe" (balanced
-        accuracy, cross-validated, on the pre-trained network and on one with random weights),
-        "neighbours", "logme", "h_score", "distance". Of the whole: "pixels" (a probe on them),
-        "leep_share", "entropy", "energy". Of each image: "right" by stage, "labels", "folds",
-        so that intervals can be drawn later. None if the pool has too few images.
+        "readings": those of the app. Beside them what it does without, to see what it would
+        be worth: per stage "neighbours", "logme" and "h_score"; of the whole "entropy" and
+        "energy". None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
         return None
     began = time.perf_counter()
     chosen = np.concatenate([split["train"], split["validation"]])
-    pixels = pool.pixels[chosen]
+    pixels, groups = pool.pixels[chosen], [str(index) for index in chosen]
     labels = np.unique(pool.labels[chosen], return_inverse=True)[1]
-    folds = grouped_folds(labels, [str(i) for i in chosen], seed=0)
-    network, stages = load(source), source.stage_names
-    embeddings = embed(network, pixels, source, stages)
-    kept = stages[:-1]
-    probes = {name: probe(embeddings[name], labels, folds) for name in kept}
-    untrained = embed(build(source, classes=10, seed=0), pixels, source, kept)
-    small = pixels[:, ::4, ::4].reshape(len(pixels), -1).astype(np.float32)
-    scores, distances = embeddings[stages[-1]], statistics_distance(network, pixels, source)
-    fewest = int(np.bincount(labels).min())
-    found = combine(source, list(probes.values()), folds, distances, fewest)
+    readings = readings_of(pixels, labels, groups, source)
+    seconds, folds = time.perf_counter() - began, grouped_folds(labels, groups, seed=0)
+    embeddings = embed(load(source), pixels, source, source.stage_names)
+    scores, kept = embeddings[source.stage_names[-1]], source.stage_names[:-1]
     return {
-        "estimate": {
-            name: getattr(found, name)
-            for name in ("answer", "probability", "low", "high", "best_cut", "distance")
-        },
-        "probe": {name: p.balanced_accuracy() for name, p in probes.items()},
-        "right": {name: p.right.astype(int).tolist() for name, p in probes.items()},
-        "labels": labels.tolist(),
-        "folds": folds.tolist(),
-        "random_probe": {
-            name: probe(untrained[name], labels, folds).balanced_accuracy() for name in kept
-        },
+        "readings": asdict(readings),
         "neighbours": {name: _neighbours(embeddings[name], labels, folds) for name in kept},
         "logme": {name: logme(embeddings[name], labels) for name in kept},
         "h_score": {name: h_score(embeddings[name], labels) for name in kept},
-        "pixels": probe(small, labels, folds).balanced_accuracy(),
-        "distance": distances,
-        "leep_share": leep_share(scores, labels, folds),
         "entropy": _entropy(scores),
         "energy": float(logsumexp(scores, axis=1).mean()),
-        "seconds": time.perf_counter() - began,
+        "seconds": seconds,
     }
 
 
@@ -130,25 +108,6 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
         )  # fmt: skip
         found.append(evidence / count)
     return float(np.mean(found))
-
-
-def leep_share(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
-    """Share of the labels' information that the source classes carry, cross-fitted.
-
-    Source:
-        Nguyen et al. 2020, "LEEP: a new measure to evaluate transferability", on the scale
-        1 + LEEP / H(Y), with the table of classes fitted on other folds.
-    """
-    chances = torch.softmax(torch.from_numpy(scores), 1).numpy()
-    share = np.bincount(labels) / len(labels)
-    logs = np.zeros(len(labels))
-    for fold in np.unique(folds):
-        held = folds == fold
-        given = np.eye(len(share))[labels[~held]]
-        joint = given.T @ chances[~held] + 0.5 * share[:, None]
-        table = joint / joint.sum(0)
-        logs[held] = np.log((chances[held] * table[labels[held]]).sum(1))
-    return float(1 + logs.mean() / -(share * np.log(share)).sum())
 
 
 def _entropy(scores: np.ndarray) -> float:

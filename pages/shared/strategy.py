@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared.session import workspace
-from transfer_core.cases import (
-    SizeJudgement,
-    Strategy,
-    TransferCase,
-    choose_case,
-    judge_size,
-    plan,
-)
+from transfer_core.cases import SizeJudgement, Strategy, TransferCase, plan
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
@@ -33,17 +26,13 @@ class Choice:
 
 def current_choice(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.advice import leaning
+    from transfer_core.advice import advise
 
     work = workspace()
-    size = judge_size(data.counts(), work.line or source.size_line)
-    similarity = leaning(found) if work.answer == "estimate" else work.answer
-    advised = choose_case(size.answer, similarity)
-    case = work.case or advised
-    if case == TransferCase.SMALL_DIFFERENT:
-        strategy = plan(case, source.stage_names, cut=work.cut or found.best_cut)
-    elif case == TransferCase.LARGE_DIFFERENT:
-        strategy = plan(case, source.stage_names, initialise=work.initialise)
-    else:
-        strategy = plan(case, source.stage_names)
-    return Choice(size, advised, case, strategy)
+    own = None if work.answer == "estimate" else work.answer
+    advice = advise(data, source, found, answer=own, line=work.line)
+    case = work.case or advice.case
+    cut = work.cut or found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
+    initialise = work.initialise if case == TransferCase.LARGE_DIFFERENT else None
+    strategy = plan(case, source.stage_names, cut=cut, initialise=initialise)
+    return Choice(advice.size, advice.case, case, strategy)

@@ -1,12 +1,15 @@
 """The decision diagram: size against similarity, four cells, the data set as a point."""
 
-from dataclasses import dataclass
 from math import log10
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from transfer_core.cases import LARGE_MARK, SMALL_MARK, Similarity, SizeJudgement, TransferCase
 from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
+
+if TYPE_CHECKING:
+    from transfer_core.similarity import Verdict
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
 LEAST_SHARE = 0.42  # of the height, which a row of cells needs for its words
@@ -30,18 +33,9 @@ WHAT = {  # short enough for a phone
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a data set lies along the similarity axis."""
-
-    probability: float  # that higher-level features carry over, in [0, 1]
-    low: float  # of its interval
-    high: float
-
-
 def decision_diagram(
     size: SizeJudgement,
-    position: Position | None,
+    verdict: "Verdict | None",
     advised: TransferCase | None,
     chosen: TransferCase | None,
 ) -> go.Figure:
@@ -52,7 +46,7 @@ def decision_diagram(
 
     Args:
         size: The answer to the size question, with the dividing line.
-        position: Of the data set's point; None draws no point.
+        verdict: Where the data set's point lies; None draws no point.
         advised: The cell outlined as advice.
         chosen: The cell filled as choice.
 
@@ -63,17 +57,17 @@ def decision_diagram(
     figure, split = go.Figure(), _split(size.line)
     for case in TransferCase:
         _add_cell(figure, case, split, case == advised, case == chosen)
-        point = _height(size.images, size.line) if position and case.size == size.answer else None
+        point = _height(size.images, size.line) if verdict and case.size == size.answer else None
         _add_words(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.add_annotation(
         x=0, y=split, text=f"line: {size.line:,}", xanchor="left", yanchor="bottom",
         showarrow=False, xshift=4,
     )  # fmt: skip
-    if position:
-        _add_point(figure, size, position)
+    if verdict:
+        _add_point(figure, size, verdict)
     figure.update_xaxes(
-        title="probability that higher-level<br>features carry over", range=[-0.005, 1.005],
+        title="probability of similar", range=[-0.005, 1.005],
         tickvals=[0, 0.2, 0.5, 0.8, 1], ticktext=["0 %", "20 %", "50 %", "80 %", "100 %"],
         showgrid=False, zeroline=False, fixedrange=True, ticklabeloverflow="allow",
     )  # fmt: skip
@@ -88,15 +82,15 @@ def decision_diagram(
 
 def describe_decision(
     size: SizeJudgement,
-    position: Position | None,
+    verdict: "Verdict | None",
     advised: TransferCase | None,
     chosen: TransferCase | None,
     own_answer: Similarity | None = None,
 ) -> str:
     """The diagram in words; the person's own answer is told beside the estimate."""
     told = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,})."]
-    if position:
-        told.append(f"Similar with probability {position.probability:.0%}, says the network.")
+    if verdict:
+        told.append(f"Similar with probability {verdict.probability:.0%}, says the network.")
     if own_answer:
         told.append(f"You say: {own_answer}; the advice follows you.")
     if advised:
@@ -167,9 +161,9 @@ def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: f
         )  # fmt: skip
 
 
-def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> None:
+def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> None:
     figure.add_scatter(
-        x=[position.probability], y=[_height(size.images, size.line)],
+        x=[verdict.probability], y=[_height(size.images, size.line)],
         mode="markers", name="your data set, with its uncertainty",
         marker={
             "symbol": "diamond", "size": 16, "color": ORANGE,
@@ -177,8 +171,8 @@ def _add_point(figure: go.Figure, size: SizeJudgement, position: Position) -> No
         },
         error_x={
             "type": "data", "symmetric": False, "thickness": 3, "width": 8, "color": ORANGE,
-            "array": [position.high - position.probability],
-            "arrayminus": [position.probability - position.low],
+            "array": [verdict.high - verdict.probability],
+            "arrayminus": [verdict.probability - verdict.low],
         },
         hovertemplate=f"your data set: {size.images:,} images, %{{x:.0%}}<extra></extra>",
         showlegend=True,

@@ -1,4 +1,4 @@
-"""What the similarity estimate rests on: accuracy along the depth, and distance."""
+"""What the estimate rests on: accuracy along the depth, distance, and a learning curve."""
 
 from typing import TYPE_CHECKING
 
@@ -7,30 +7,42 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
+    from transfer_core.learning_curve import LearningCurve
+    from transfer_core.readings import Readings
     from transfer_core.similarity import SimilarityEstimate
 
 
-def stage_accuracy(estimate: "SimilarityEstimate", cut: str | None = None) -> go.Figure:
-    """Balanced accuracy of a linear probe on each stage, with 95 % intervals."""
-    stages = estimate.evidence
+def stage_accuracy(readings: "Readings", cut: str | None = None) -> go.Figure:
+    """Balanced accuracy of a linear probe on each stage, with 95 % intervals.
+
+    Args:
+        readings: Of the new images.
+        cut: The stage that the new layer follows; None marks the best cut.
+    """
+    stages = readings.stages
     titles = [_short(stage.title) for stage in stages]
     figure = go.Figure(
         go.Scatter(
             x=titles, y=[s.accuracy for s in stages], mode="lines+markers",
-            name="probe", line={"color": BLUE}, marker={"size": 10},
+            name="pre-trained", line={"color": BLUE}, marker={"size": 10},
             error_y={
                 "type": "data", "symmetric": False,
                 "array": [s.high - s.accuracy for s in stages],
                 "arrayminus": [s.accuracy - s.low for s in stages],
             },
-            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
+            hovertemplate="%{x}: %{y:.1%}<extra>pre-trained</extra>",
         )
     )  # fmt: skip
     figure.add_scatter(
-        x=titles, y=[estimate.chance] * len(titles), mode="lines", name="guessing",
+        x=titles, y=[s.untrained for s in stages], mode="lines+markers", name="random weights",
+        line={"color": GREY, "width": 1.5}, marker={"size": 6, "symbol": "square"},
+        hovertemplate="%{x}: %{y:.1%}<extra>random weights</extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=titles, y=[1 / readings.classes] * len(titles), mode="lines", name="guessing",
         line={"dash": "dash", "color": GREY}, hoverinfo="skip",
     )  # fmt: skip
-    chosen = cut or estimate.best_cut
+    chosen = cut or readings.best_cut
     for stage in stages:
         if stage.stage == chosen:
             figure.add_scatter(
@@ -47,16 +59,54 @@ def stage_accuracy(estimate: "SimilarityEstimate", cut: str | None = None) -> go
     return styled(figure, "How well each stage tells your classes apart")
 
 
-def describe_stage_accuracy(estimate: "SimilarityEstimate") -> str:
+def describe_stage_accuracy(readings: "Readings") -> str:
     """The figure in words."""
-    told = ", ".join(f"{s.title} {s.accuracy:.0%}" for s in estimate.evidence)
-    return f"Balanced accuracy of a probe on each stage: {told}; guessing {estimate.chance:.0%}."
+    told = ", ".join(
+        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained:.0%})" for s in readings.stages
+    )
+    return (
+        f"Balanced accuracy of a probe on each stage: {told}; guessing {1 / readings.classes:.0%}."
+    )
+
+
+def learning_curve_figure(curve: "LearningCurve") -> go.Figure:
+    """Accuracy of a probe against images per class, measured and continued."""
+    figure = go.Figure(
+        go.Scatter(
+            x=curve.images, y=curve.accuracy, mode="lines+markers", name="measured",
+            line={"color": BLUE}, marker={"size": 9},
+            error_y={"type": "data", "array": curve.spread},
+            hovertemplate="%{x:,.0f} images per class: %{y:.1%}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[curve.images[-1], *curve.further], y=[curve.accuracy[-1], *curve.expected],
+        mode="lines+markers", name="if it goes on so", line={"color": ORANGE, "dash": "dot"},
+        marker={"size": 7, "symbol": "circle-open"},
+        hovertemplate="%{x:,.0f} images per class: about %{y:.0%}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(title="images per class to learn from", type="log", dtick="D2")
+    figure.update_yaxes(title="balanced accuracy", tickformat=".0%", range=[0, 1.05])
+    return styled(figure, "What more images would bring")
+
+
+def describe_learning_curve(curve: "LearningCurve") -> str:
+    """The figure in words."""
+    measured = ", ".join(
+        f"{images:.0f} images per class {accuracy:.0%}"
+        for images, accuracy in zip(curve.images, curve.accuracy, strict=True)
+    )
+    further = ", ".join(
+        f"{images:.0f} about {accuracy:.0%}"
+        for images, accuracy in zip(curve.further, curve.expected, strict=True)
+    )
+    return f"A probe's balanced accuracy: {measured}. If it goes on so: {further}."
 
 
 def ladder(estimate: "SimilarityEstimate") -> go.Figure:
     """The data set's distance among those of known image sets, on a logarithmic axis."""
     rungs = sorted(
-        [*estimate.ladder, ("your images", estimate.distance)], key=lambda rung: -rung[1]
+        [*estimate.ladder, ("your images", estimate.readings.distance)], key=lambda rung: -rung[1]
     )
     yours = [name == "your images" for name, _ in rungs]
     figure = go.Figure(
@@ -84,11 +134,12 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
 
 def describe_ladder(estimate: "SimilarityEstimate") -> str:
     """The figure in words."""
-    nearer = [name for name, distance in estimate.ladder if distance <= estimate.distance]
-    further = [name for name, distance in estimate.ladder if distance > estimate.distance]
+    own = estimate.readings.distance
+    nearer = [name for name, distance in estimate.ladder if distance <= own]
+    further = [name for name, distance in estimate.ladder if distance > own]
     between = f"further than {nearer[-1]}" if nearer else "nearer than everything known"
     beyond = f" and nearer than {further[0]}" if further else ""
-    return f"Your images are at distance {estimate.distance:.2g}: {between}{beyond}."
+    return f"Your images are at distance {own:.2g}: {between}{beyond}."
 
 
 def _short(title: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from transfer_core.errors import NetworkError
+from transfer_core.networks.calibration import Calibration, read_calibration
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -31,7 +32,7 @@ class SourceNetwork:
     input_size: int  # pixels, side of the square input
     mean: tuple[float, float, float]  # of red, green, blue in [0, 1], subtracted from the input
     std: tuple[float, float, float]  # the input is divided by it
-    size_line: int  # images; the default dividing line between small and large
+    calibration: Calibration  # what was measured of it on many image sets
     weights: Literal["bundled", "cached", "download"]
     card: dict  # data, accuracy, licence and how the weights were made
 
@@ -76,7 +77,7 @@ def catalog() -> tuple[SourceNetwork, ...]:
             input_size=64,
             mean=(0.485, 0.456, 0.406),
             std=(0.229, 0.224, 0.225),
-            size_line=1_000,
+            calibration=read_calibration("demonstration"),
             weights="bundled",
             card=_card("demonstration"),
         ),

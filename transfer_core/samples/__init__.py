@@ -4,8 +4,10 @@ import io
 import os
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 
 from transfer_core.archive.names import printable
 from transfer_core.errors import ArchiveError, DataSetError
-from transfer_core.samples import plankton
+from transfer_core.samples import calls, plankton
 
 PREFIX = "sample:"
 _DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
@@ -91,15 +93,20 @@ def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
     return path
 
 
-def _digits(to: Path, progress: Progress) -> None:
+def _digits(each: int | None, to: Path, progress: Progress) -> None:
+    """Scans of digits, so many of each; None takes all there are."""
     from sklearn.datasets import load_digits  # takes a second to import
 
-    digits = load_digits()
+    digits, seen = load_digits(), Counter()
+    chosen = []
+    for number, label in enumerate(digits.target):
+        seen[label] += 1
+        if each is None or seen[label] <= each:
+            chosen.append((number, label))
     images = (
-        (f"{label}/{number:04}.png", _digit(ink))
-        for number, (ink, label) in enumerate(zip(digits.images, digits.target, strict=True))
+        (f"{label}/{number:04}.png", _digit(digits.images[number])) for number, label in chosen
     )
-    _write_zip(to, images, len(digits.images), progress)
+    _write_zip(to, images, len(chosen), progress)
 
 
 def _digit(ink: np.ndarray) -> Image.Image:
@@ -128,6 +135,32 @@ def _source_world(to: Path, progress: Progress) -> None:
     _write_zip(to, images(), SOURCE_SPECIES * SOURCE_INDIVIDUALS, progress)
 
 
+def _plankton(numbers: range, each: int, to: Path, progress: Progress) -> None:
+    """Other species than those of the source world."""
+    _made(
+        [(f"species {n}", plankton.individuals, plankton.species(n), n) for n in numbers],
+        each, to, progress,
+    )  # fmt: skip
+
+
+def _calls(numbers: range, each: int, to: Path, progress: Progress) -> None:
+    _made(
+        [(f"bird {n - numbers[0] + 1}", calls.spectrograms, calls.bird(n), n) for n in numbers],
+        each, to, progress,
+    )  # fmt: skip
+
+
+def _made(kinds: list[tuple], each: int, to: Path, progress: Progress) -> None:
+    """Images of each kind: its class's name, what draws it, of what, from which seed."""
+
+    def images() -> Iterator[tuple[str, Image.Image]]:
+        for name, draws, kind, seed in kinds:
+            for index, pixels in enumerate(draws(kind, each, np.random.default_rng([12, seed]))):
+                yield f"{name}/{index:03}.jpg", Image.fromarray(pixels)
+
+    _write_zip(to, images(), len(kinds) * each, progress)
+
+
 def _write_zip(
     to: Path, images: Iterable[tuple[str, Image.Image]], count: int, progress: Progress
 ) -> None:
@@ -148,7 +181,7 @@ SAMPLES: dict[str, Sample] = {
             "through scikit-learn. They look nothing like photos, so they show what is left of "
             "a network that learned from photos when the images are small and different."
         ),
-        make=_digits,
+        make=partial(_digits, None),
     ),
 }
 _MAKERS = {name: sample.make for name, sample in SAMPLES.items()} | {SOURCE_WORLD: _source_world}

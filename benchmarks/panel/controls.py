@@ -1,0 +1,43 @@
+"""Image sets of which it is known beforehand what the estimate must say."""
+
+from pathlib import Path
+
+from benchmarks.panel.outcomes import rows
+from benchmarks.panel.pools import CONTROLS
+from transfer_core.distance import log_distance
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.calibration import Calibration
+from transfer_core.readings import from_json
+from transfer_core.similarity import judge
+
+
+def control_bars(
+    results: Path, source: SourceNetwork, calibration: Calibration
+) -> list[tuple[str, str, str]]:
+    """The seventh bar: near, no claim, far."""
+    found = {name: [] for name in CONTROLS}
+    for key, row in rows(results / "signals.jsonl").items():
+        if row["pool"] in CONTROLS and key[0] == source.weights_hash:
+            readings = from_json(row["readings"])
+            found[row["pool"]].append(judge(readings, source, calibration))
+    rungs = dict(found["noise"][0].ladder) if found["noise"] else {}
+    right = {
+        "source photos": [
+            log_distance(e.readings.distance) < log_distance(rungs["grey source photos"])
+            and e.top.probability >= 0.5
+            for e in found["source photos"]
+        ],
+        "shuffled labels": [
+            e.top.answer == "can't tell" and bool(e.warnings) for e in found["shuffled labels"]
+        ],
+        "noise": [
+            e.readings.distance > rungs["blurred source photos"] and e.top.answer == "can't tell"
+            for e in found["noise"]
+        ],
+    }
+    asked = {
+        "source photos": "7. held-out source photos are near and lean to similar, at least 95 %",
+        "shuffled labels": "7. shuffled labels: no answer and a warning, at least 95 %",
+        "noise": "7. noise images are far and get no answer, all",
+    }
+    return [(asked[name], "", f"{sum(each)} of {len(each)}") for name, each in right.items()]

@@ -1,0 +1,83 @@
+"""Truth and readings of the panel side by side, one outcome a data set."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from transfer_core.readings import Readings, from_json
+
+TEST_SHARE = 0.2  # of a data set in the app; the panel's images are the rest
+POINT = 0.01  # of accuracy: what the bars call a difference
+KEY = ("weights", "pool", "images", "seed")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was read of one data set and what each case then reached on its test images."""
+
+    pool: str
+    family: str
+    images: int  # for training and validation
+    seed: int
+    readings: Readings
+    cuts: dict[str, float]  # case 2 by its last kept stage; the last of them is case 1
+    tuned: float  # case 3, and case 4 from pre-trained weights
+    random: float  # case 4 from random weights
+    seconds: float  # that the readings took
+
+    @property
+    def top(self) -> float:
+        """Case 1."""
+        return list(self.cuts.values())[-1]
+
+    @property
+    def cut(self) -> float:
+        """Case 2, cut where the probes say."""
+        return self.cuts[self.readings.best_cut]
+
+    @property
+    def best(self) -> float:
+        """Of all four cases."""
+        return max(self.top, self.cut, self.tuned, self.random)
+
+    @property
+    def lead(self) -> float:
+        """By how much training everything beats a new layer, whichever is better of each."""
+        return max(self.tuned, self.random) - max(self.top, self.cut)
+
+    @property
+    def top_is_enough(self) -> bool:
+        """The cut is better by at most one point."""
+        return self.cut - self.top <= POINT
+
+    @property
+    def start_pays(self) -> bool:
+        """Pre-trained weights are better by more than one point."""
+        return self.tuned - self.random > POINT
+
+    def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
+        """The readings by name, with the size that the whole data set would have."""
+        whole = self.images / (1 - TEST_SHARE)
+        return self.readings.named(gap) | {"log_images": np.log(whole)}
+
+
+def load(folder: Path, weights: str) -> list[Outcome]:
+    """All data sets of which truth and readings are known, for one network's weights."""
+    truths, signals = (rows(folder / f"{name}.jsonl") for name in ("truth", "signals"))
+    return [
+        Outcome(
+            pool=row["pool"], family=row["family"], images=row["images"], seed=row["seed"],
+            readings=from_json(signals[key]["readings"]), cuts=row["cuts"], tuned=row["tuned"],
+            random=row["random"], seconds=signals[key]["seconds"],
+        )
+        for key, row in truths.items()
+        if key in signals and row["weights"] == weights
+    ]  # fmt: skip
+
+
+def rows(file: Path) -> dict[tuple, dict]:
+    """The lines of a file by what they are of."""
+    lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return {tuple(row[name] for name in KEY): row for row in lines}

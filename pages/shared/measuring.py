@@ -1,0 +1,73 @@
+"""Measure instead of guessing: train both contested cases, and show what was measured."""
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import shown_errors
+from transfer_core.advice import contested
+from transfer_core.cases import SizeJudgement, TransferCase, plan
+from transfer_core.dataset import DataSet
+from transfer_core.networks import SourceNetwork
+from transfer_core.similarity import SimilarityEstimate
+
+
+def measuring(
+    data: DataSet, source: SourceNetwork, found: SimilarityEstimate, size: SizeJudgement
+) -> None:
+    """A button that trains the two cases in doubt, and the accuracies of all trained so far."""
+    cases, unsure = contested(found, size), found.verdict(size.answer).answer == "can't tell"
+    title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
+    with st.expander(title, icon=":material/science:", expanded=unsure):
+        rows = _measured(data, source)
+        if rows:
+            st.dataframe(rows, hide_index=True)
+            st.caption(
+                "What was measured outranks the estimate. Choose by the validation accuracy; the "
+                "test accuracy is for judging the choice afterwards."
+            )
+        names = " and ".join(case.title.lower() for case in cases)
+        st.write(f"Train {names} on your data with their usual settings, and compare.")
+        if st.button("Train both", icon=":material/science:", key="decide_measure"):
+            with shown_errors():
+                _train(data, source, found, cases)
+            session.change(start_key=session.new_key())
+            st.switch_page("pages/runs.py")
+
+
+def _measured(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
+    """The finished runs on this data set, best on the validation images first."""
+    with shown_errors():
+        records = caches.engine().list_runs()
+    done = [
+        record
+        for record in records
+        if record.result
+        and (record.config.data_id, record.config.network) == (data.id, source.name)
+    ]
+    done.sort(key=lambda record: -record.result["validation_accuracy"])
+    return [
+        {
+            "run": record.name,
+            "validation accuracy": f"{record.result['validation_accuracy']:.1%}",
+            "test accuracy": f"{record.result['accuracy']:.1%}",
+        }
+        for record in done
+    ]
+
+
+def _train(
+    data: DataSet,
+    source: SourceNetwork,
+    found: SimilarityEstimate,
+    cases: tuple[TransferCase, ...],
+) -> None:
+    from transfer_core.runs.performing import run_config
+
+    work = session.workspace()
+    for case in cases:
+        cut = found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
+        strategy = plan(case, source.stage_names, cut=cut)
+        caches.engine().submit(
+            run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
+            owner=work.owner, key=f"{work.start_key} {case.value}",
+        )  # fmt: skip

@@ -1,0 +1,205 @@
+"""The similarity estimate: what it claims, what it refuses to claim, and what it says."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from transfer_core.advice import advise, contested, in_words, leaning, what_would_change
+from transfer_core.cases import TransferCase, judge_size
+from transfer_core.learning_curve import learning_curve
+from transfer_core.networks import get
+from transfer_core.networks.calibration import Calibration, Logistic, Reliability
+from transfer_core.readings import Readings, StageEvidence, from_json, read
+from transfer_core.similarity import judge
+from transfer_core.source_classes import share_explained
+
+SOURCE = get("demonstration")
+CALIBRATION = Calibration(
+    top=Logistic(0.5, {"gap": -0.3, "log_distance": -0.4}),
+    start=Logistic(-1.0, {"gap": -0.2, "log_distance": -1.0}),
+    everything=Logistic(-6.0, {"log_images": 1.0, "gap": 0.1}),
+    nearest=0.01, furthest=2.0, image_sets=20, families=10,
+    reliability=(Reliability(0, 0.2, 0.1, 1, 9), Reliability(0.2, 0.8, 0.5, 6, 10),
+    Reliability(0.8, 1, 0.9, 7, 8)),
+)  # fmt: skip
+
+
+def readings(early=0.6, top=0.8, spread=0.02, distance=0.05, **others) -> Readings:
+    stages = tuple(
+        StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.05, 0.3, 0.1)
+        for name, accuracy in (("conv1", early - 0.1), ("conv2", early), ("fc1", top))
+    )
+    values = {
+        "images": 400, "classes": 4, "fewest": 100, "stages": stages, "early": 2,
+        "gap": early - top, "gap_spread": spread, "distance": distance, "share": 0.2,
+        "pixels": 0.3, "best_cut": "conv2", "curve": None,
+    }  # fmt: skip
+    return Readings(**values | others)
+
+
+def judged(*arguments, **values):
+    return judge(readings(*arguments, **values), SOURCE, CALIBRATION)
+
+
+def test_top_features_that_tell_classes_apart_best_are_enough():
+    found = judged(early=0.6, top=0.8)
+    assert found.top.answer == found.start.answer == "similar"
+    assert found.top.low <= found.top.probability <= found.top.high
+    assert "tells the classes apart better than any early stage" in found.reasons[0]
+
+
+def test_early_features_that_lead_clearly_mean_different():
+    found = judged(early=0.8, top=0.5, distance=1.0)
+    assert found.top.answer == found.start.answer == "different"
+
+
+def test_an_uncertain_gap_gives_no_answer():
+    sure, unsure = judged(early=0.7, top=0.78), judged(early=0.7, top=0.78, spread=0.3)
+    assert sure.top.answer == "similar" and unsure.top.answer == "can't tell"
+    assert unsure.top.high - unsure.top.low > sure.top.high - sure.top.low
+
+
+@given(some.floats(-1, 1), some.floats(0, 0.5), some.floats(0, 1e6))
+def test_no_estimate_claims_certainty(gap, spread, distance):
+    found = judge(readings(distance=distance, gap=gap, gap_spread=spread), SOURCE, CALIBRATION)
+    for verdict in (found.top, found.start):
+        assert 0.05 <= verdict.low <= verdict.high <= 0.95
+        assert 0.05 <= verdict.probability <= 0.95
+    assert 50 <= found.line <= 50_000
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"fewest": 1}, "smallest class has only 1 images"),
+        ({"images": 30, "fewest": 15}, "Only 30 images"),
+    ],
+)
+def test_too_few_images_give_no_answer_and_say_why(values, why):
+    found = judged(**values)
+    assert found.top.answer == found.start.answer == "can't tell"
+    assert why in found.warnings[0]
+
+
+def test_labels_that_no_stage_can_tell_give_no_answer_and_a_warning():
+    found = judged(early=0.28, top=0.27)
+    assert found.top.answer == "can't tell" and "better than guessing" in found.warnings[0]
+
+
+def test_pre_training_that_does_harm_raises_an_alarm():
+    assert judged(pixels=0.95).warnings[0].startswith("Pre-training does not help")
+    assert not judged().warnings
+
+
+def test_source_classes_that_know_the_labels_raise_an_alarm():
+    assert "of kinds that it was trained on" in judged(share=0.9).warnings[0]
+
+
+def test_images_beyond_all_that_was_measured_are_read_as_the_furthest_and_said_so():
+    far, further = judged(distance=2.0), judged(distance=50.0)
+    assert far.top == further.top
+    assert "more foreign" in further.warnings[0] and not far.warnings
+
+
+def test_readings_that_disagree_are_said_to():
+    assert "The readings disagree" in judged(early=0.9, top=0.6, distance=1e-3).reasons[-1]
+    assert "The readings disagree" in judged(early=0.6, top=0.9, distance=1.9).reasons[-1]
+    assert "disagree" not in " ".join(judged(distance=1e-3).reasons)
+
+
+def test_the_record_counts_only_judgements_that_were_sure():
+    assert CALIBRATION.record(0.8) == (8 + 7, 9 + 8)
+
+
+def test_more_foreign_data_has_a_lower_line():
+    assert judged(early=0.8, top=0.6).line < judged(early=0.6, top=0.8).line
+
+
+def test_readings_survive_their_file():
+    curve = learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    kept = readings(curve=curve)
+    assert from_json(json.loads(json.dumps(asdict(kept)))) == kept
+
+
+class Data:
+    """As much of a data set as advice needs."""
+
+    def __init__(self, *counts):
+        self._counts = counts
+
+    def counts(self):
+        return self._counts
+
+
+def test_advice_follows_estimate_line_and_the_persons_answer():
+    found = judged(early=0.6, top=0.8)
+    small, large = Data(50, 50), Data(5_000, 5_000)
+    assert advise(small, SOURCE, found).case == 1 and advise(large, SOURCE, found).case == 3
+    assert advise(small, SOURCE, found, answer="different").strategy.keep_through == "conv2"
+    assert advise(small, SOURCE, found, line=20).case == 3
+
+
+def test_the_contested_cases_are_the_row_of_the_size():
+    found = judged(early=0.6, top=0.8)
+    small = judge_size((50, 50), found.line)
+    assert contested(found, small) == (TransferCase(1), TransferCase(2))
+    assert leaning(found, small) == "similar"
+
+
+def test_a_probability_is_said_in_words():
+    assert in_words(0.95) == "very likely similar" and in_words(0.15) == "likely different"
+    assert in_words(0.5) == in_words(0.45) == "as likely similar as not"
+
+
+def test_what_would_change_names_images_lead_and_learning_curve():
+    found = judge(readings(curve=learning_curve("fc1", FEATURES, LABELS, GROUPS)), SOURCE)
+    told = what_would_change(found, judge_size((20, 20), found.line), SOURCE)
+    assert f"{found.line - 40:,} more would reach the line" in told[0]
+    assert any("the answer would tip" in line for line in told)
+    assert "off by up to 7 points" in told[-1]
+
+
+NOISE = np.random.default_rng(0)
+LABELS = np.arange(300) % 3
+GROUPS = [str(index) for index in range(300)]
+FEATURES = (np.eye(3)[LABELS].repeat(4, 1) + NOISE.normal(size=(300, 12))).astype(np.float32)
+
+
+def test_the_share_of_known_labels_is_one_for_known_classes_and_none_for_shuffled_labels():
+    folds, scores = np.arange(300) // 3 % 5, 12 * np.eye(3)[LABELS]
+    assert share_explained(scores, LABELS, folds) > 0.95
+    assert abs(share_explained(scores, NOISE.permutation(LABELS), folds)) < 0.1
+
+
+def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():
+    curve = learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    assert curve.accuracy[-1] > curve.accuracy[0] + 0.05
+    assert curve.images == tuple(sorted(curve.images)) and curve.further[-1] == 400
+    assert list(curve.expected) == sorted(curve.expected) and max(curve.expected) <= 1
+
+
+@pytest.mark.parametrize("kind", ["noise", "grey", "copies"])
+def test_images_without_information_give_no_answer(kind):
+    pixels = NOISE.integers(0, 256, (90, 64, 64, 3), dtype=np.uint8)
+    labels = NOISE.permutation(np.arange(90) % 3)
+    groups = GROUPS[:90]
+    if kind == "grey":
+        pixels[:] = 128
+    if kind == "copies":  # each image nine times, under any label
+        pixels, groups = pixels[np.arange(90) // 9], [str(index // 9) for index in range(90)]
+    found = judge(read(pixels, labels, groups, SOURCE), SOURCE)
+    assert found.top.answer == found.start.answer == "can't tell"
+    assert any("better than guessing" in warning for warning in found.warnings)
+    json.dumps(asdict(found.readings), allow_nan=False)
+
+
+@pytest.mark.parametrize("images", [2, 3, 11, 30])
+def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
+    pixels = NOISE.integers(0, 256, (images, 64, 64, 3), dtype=np.uint8)
+    found = judge(read(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE)
+    assert found.top.answer == "can't tell" and "too few" in found.warnings[0]
+    json.dumps(asdict(found.readings), allow_nan=False)
