@@ -152,7 +152,7 @@ def test_a_sample_is_one_click_away():
 def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
     app = page("decide", data=data.id).run()
     assert not app.exception
-    assert "probability of similar" in texts(app)
+    assert "Probability of similar" in texts(app)
     app.radio(key="decide_answer").set_value("different").run()
     assert "Your answer is used" in texts(app) or "estimate: different" in texts(app)
     assert "Advised is Case 2" in texts(app)
