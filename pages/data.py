@@ -15,6 +15,7 @@ from pages.shared.layout import (
     shown_errors,
     vanishing,
 )
+from pages.shared.sample_cards import sample_cards
 from transfer_core import dataset, samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.home import home
@@ -54,7 +55,7 @@ page_title("Data", "pages/data.py")
 sample = st.query_params.get("sample")
 given = None if sample else session.current("data")
 with st.expander("Bring images in", expanded=given is None):
-    ours, theirs, earlier = st.columns([2, 1, 1])
+    ours, earlier = st.columns([3, 1])
     upload = ours.file_uploader(
         "A zip with one folder per class", type="zip",
         key=f"data_upload_{session.workspace().uploads}",
@@ -64,12 +65,6 @@ with st.expander("Bring images in", expanded=given is None):
     plain, split = ours.columns(2)
     plain.code(PLAIN, language=None)
     split.code(SPLIT, language=None)
-    chosen = theirs.selectbox(
-        "A built-in sample", list(samples.SAMPLES), key="data_sample",
-        format_func=lambda name: samples.SAMPLES[name].title,
-    )  # fmt: skip
-    theirs.caption(samples.SAMPLES[chosen].story)
-    use_sample = theirs.button("Use this sample", key="data_use_sample")
     known = {summary.id: summary for summary in dataset.list_data_sets(home())}
     again = earlier.selectbox(
         "An earlier data set", list(known), index=None, key="data_earlier",
@@ -80,18 +75,18 @@ with st.expander("Bring images in", expanded=given is None):
         session.change(data_id=again)
         st.query_params["data"] = again
         st.rerun()
+    sample = sample_cards() or sample
 if upload is not None:
     with tempfile.NamedTemporaryFile(suffix=".zip") as file:
         file.write(upload.getbuffer())
         file.flush()
         take_in(Path(file.name), Path(upload.name).stem)
-if use_sample or sample:
+if sample:
     with shown_errors(), progress() as report:
         path = samples.resolve(
-            f"sample:{sample or chosen}", home(),
-            progress=lambda *n: report("Making the sample", *n),
-        )  # fmt: skip
-    take_in(path, samples.SAMPLES[sample or chosen].title)
+            f"sample:{sample}", home(), progress=lambda *n: report("Making the sample", *n)
+        )
+    take_in(path, samples.SAMPLES[sample].title)
 
 if given is None:
     st.info("Upload a zip, or use a sample, to begin.", icon=":material/info:")

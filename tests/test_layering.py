@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
     "errors", "home", "parallel", "archive", "images", "dataset", "samples", "networks", "cases",
-    "surgery", "embedding", "augmentation", "distance", "probes", "source_classes",
+    "surgery", "embedding", "augmentation", "distance", "probes", "source_classes", "near_copies",
     "learning_curve", "readings", "similarity", "advice",
     "training", "evaluation", "runs", "prediction", "export_script", "export", "figures",
     "pretraining", "commands", "training_commands", "__main__",

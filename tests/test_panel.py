@@ -1,12 +1,20 @@
 """The panel that the advice is checked against: its image sets, splits and readings."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
+from toy_readings import readings
 
+from benchmarks.panel.bars import judged, table
+from benchmarks.panel.fitting import calibrate, fit, held_out, reliability, statements
+from benchmarks.panel.outcomes import Outcome, load
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.signals import h_score, logme
 from benchmarks.panel.truth import draw
 from benchmarks.panel.worlds import WORLDS
+from transfer_core.networks import get
 
 NOISE = np.random.default_rng(0)
 LABELS = np.arange(300) % 3
@@ -44,3 +52,70 @@ def test_a_score_prefers_features_that_tell_the_classes_apart(score):
     features = np.hstack([TELLING, MUTE]).astype(np.float32)
     mute = np.hstack([MUTE, NOISE.normal(size=(300, 3))]).astype(np.float32)
     assert score(features, LABELS) > score(mute, LABELS)
+
+
+def outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
+    """Of a data set whose early stages lead the top by so much, in readings and in truth."""
+    return Outcome(
+        pool=family, family=family, images=images, seed=seed,
+        readings=readings(early=0.6 + lead, top=0.6, distance=0.1 + max(0, lead)),
+        cuts={"conv1": 0.5, "conv2": 0.6 + lead + noise, "fc1": 0.6},
+        tuned=0.6 + 0.0005 * (images - 300), random=0.55 + 2 * lead, seconds=1.0,
+    )  # fmt: skip
+
+
+OUTCOMES = [
+    outcome(lead, images, seed, f"family {number % 6}")
+    for number, lead in enumerate(np.linspace(-0.2, 0.2, 18))
+    for images in (100, 300, 1_000)
+    for seed in (0, 1)
+]
+
+
+def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
+    model = fit(OUTCOMES, "top")
+    assert model.weights["gap"] < 0 and model.weights["log_distance"] < 0
+    chances = [model.probability(o.named()) for o in OUTCOMES]
+    right = [
+        (chance >= 0.5) == o.top_is_enough for chance, o in zip(chances, OUTCOMES, strict=True)
+    ]
+    assert np.mean(right) > 0.9
+
+
+def test_a_line_falls_where_training_everything_begins_to_win():
+    line = calibrate([outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(outcome(-0.05).named())
+    assert 300 / 0.8 * 0.6 < line < 300 / 0.8 * 1.7
+
+
+def test_a_family_is_judged_by_a_model_that_has_not_seen_it():
+    for judged_outcome, calibration in held_out(OUTCOMES):
+        others = [o for o in OUTCOMES if o.family != judged_outcome.family]
+        assert calibration == calibrate(others)
+
+
+def test_statements_are_counted_in_bins():
+    bins = reliability([(0.1, False), (0.15, True), (0.9, True), (1.0, True)])
+    assert [(b.low, b.similar, b.count) for b in bins] == [(0.0, 1, 2), (0.8, 2, 2)]
+
+
+def test_the_bars_tell_regret_statements_and_the_advised_case():
+    source = get("demonstration")
+    bars = {(name, row): told for name, row, told in table(judged(OUTCOMES, source))}
+    regret = bars["1. mean regret at most 1.5 points, 90th percentile at most 5", "top"]
+    assert float(regret.split(",")[0]) < 1.5 and "(72 data sets)" in regret
+    assert any("always random" in name for name, _ in bars)
+    advised = next(told for (name, _), told in bars.items() if name.endswith("all sizes"))
+    assert "of 108" in advised
+    assert len(statements(OUTCOMES, source)["top"]) == 108
+
+
+def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
+    key = {"weights": "w", "pool": "a", "images": 100, "seed": 0}
+    truth = key | {"family": "f", "cuts": {"conv2": 0.5, "fc1": 0.6}, "tuned": 0.7, "random": 0.4}
+    signals = key | {"family": "f", "readings": asdict(readings()), "seconds": 1.0}
+    other = signals | {"seed": 1}  # its truth is not known yet
+    (tmp_path / "truth.jsonl").write_text(json.dumps(truth) + "\n")
+    (tmp_path / "signals.jsonl").write_text(json.dumps(signals) + "\n" + json.dumps(other) + "\n")
+    (found,) = load(tmp_path, "w")
+    assert (found.top, found.cut, found.best) == (0.6, 0.5, 0.7)
+    assert load(tmp_path, "other weights") == []

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from toy_readings import readings
 
 from transfer_core.advice import advise, contested, in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase, judge_size
 from transfer_core.learning_curve import learning_curve
+from transfer_core.near_copies import near_copies
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Calibration, Logistic, Reliability
-from transfer_core.readings import Readings, StageEvidence, from_json, read
+from transfer_core.readings import from_json, read
 from transfer_core.similarity import judge
 from transfer_core.source_classes import share_explained
 
@@ -26,19 +28,6 @@ CALIBRATION = Calibration(
     reliability=(Reliability(0, 0.2, 0.1, 1, 9), Reliability(0.2, 0.8, 0.5, 6, 10),
     Reliability(0.8, 1, 0.9, 7, 8)),
 )  # fmt: skip
-
-
-def readings(early=0.6, top=0.8, spread=0.02, distance=0.05, **others) -> Readings:
-    stages = tuple(
-        StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.05, 0.3, 0.1)
-        for name, accuracy in (("conv1", early - 0.1), ("conv2", early), ("fc1", top))
-    )
-    values = {
-        "images": 400, "classes": 4, "fewest": 100, "stages": stages, "early": 2,
-        "gap": early - top, "gap_spread": spread, "distance": distance, "share": 0.2,
-        "pixels": 0.3, "best_cut": "conv2", "curve": None,
-    }  # fmt: skip
-    return Readings(**values | others)
 
 
 def judged(*arguments, **values):
@@ -167,6 +156,19 @@ NOISE = np.random.default_rng(0)
 LABELS = np.arange(300) % 3
 GROUPS = [str(index) for index in range(300)]
 FEATURES = (np.eye(3)[LABELS].repeat(4, 1) + NOISE.normal(size=(300, 12))).astype(np.float32)
+
+
+def test_near_copies_are_found_and_others_are_not():
+    pixels = NOISE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    pixels[1] = np.clip(pixels[0] * 0.9 + NOISE.normal(0, 5, pixels[0].shape), 0, 255)
+    pixels[4:] = 128  # flat ones are only copies if they are the same
+    groups = near_copies(pixels, ["a", "b", "c", "c", "d", "e"])
+    assert groups[0] == groups[1] and groups[2] == groups[3]
+    assert len(set(groups)) == 4
+
+
+def test_many_near_copies_raise_an_alarm():
+    assert "near-copies" in judged(copies=60).warnings[0]
 
 
 def test_the_share_of_known_labels_is_one_for_known_classes_and_none_for_shuffled_labels():

@@ -1,5 +1,6 @@
 """What would more images bring? A probe's accuracy against images, and its continuation."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ class LearningCurve:
 
 
 def learning_curve(
-    stage: str, features: np.ndarray, labels: np.ndarray, groups: list[str]
+    stage: str, features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> LearningCurve:
     """Measure a probe on growing parts of the images and continue the curve.
 

@@ -1,5 +1,6 @@
 """Do a stage's features tell these classes apart? A linear probe, cross-validated."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.n
     return Probe(right, labels[held])
 
 
-def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarray:
+def grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
     """Stratified folds that never part the images of one group.
 
     Args:
@@ -82,7 +83,7 @@ def grouped_folds(labels: np.ndarray, groups: list[str], seed: int) -> np.ndarra
         Fold of each image in [0, 5), int64 (N,).
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    fold_of: dict[str, int] = {}
+    fold_of: dict[Hashable, int] = {}
     next_fold = np.random.default_rng(seed).integers(0, FOLDS, labels.max() + 1)
     for index in order:
         if groups[index] not in fold_of:

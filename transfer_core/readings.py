@@ -8,6 +8,7 @@ import numpy as np
 from transfer_core.distance import depth_distance, log_distance, statistics_distance
 from transfer_core.embedding import embed
 from transfer_core.learning_curve import LearningCurve, learning_curve
+from transfer_core.near_copies import near_copies
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import build, load
 from transfer_core.probes import Probe, grouped_folds, probe
@@ -38,6 +39,7 @@ class Readings:
     """What a network and a sample of labelled images say together."""
 
     images: int  # in the sample; none of them a test image
+    copies: int  # of them are near-copies of others
     classes: int
     fewest: int  # images of the smallest class
     stages: tuple[StageEvidence, ...]  # one per kept stage, input to output
@@ -85,7 +87,7 @@ class Readings:
 def read(
     pixels: np.ndarray,
     labels: np.ndarray,
-    groups: list[str],
+    digests: list[str],
     source: SourceNetwork,
     *,
     progress: Progress | None = None,
@@ -95,12 +97,13 @@ def read(
     Args:
         pixels: uint8, shape (N, H, W, 3).
         labels: Class indices from 0, every class present, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
+        digests: Of each image's content.
         source: The network, with pre-trained weights.
         progress: Called with what is done, done and total; may raise to end the work.
     """
     report = progress or (lambda what, done, total: None)
-    folds, network = grouped_folds(labels, groups, seed=0), load(source)
+    groups, network = near_copies(pixels, digests), load(source)
+    folds = grouped_folds(labels, groups, seed=0)
     kept = source.stage_names[:-1]
     embeddings = embed(
         network, pixels, source, source.stage_names,
@@ -127,7 +130,8 @@ def read(
     best = max(stages, key=lambda stage: stage.accuracy).stage
     learns = len(labels) >= ENOUGH_TO_LEARN and fewest >= 2
     return Readings(
-        images=len(labels), classes=classes, fewest=fewest, stages=stages, early=early,
+        images=len(labels), copies=len(labels) - len(np.unique(groups)), classes=classes,
+        fewest=fewest, stages=stages, early=early,
         gap=float(gaps.mean()),
         # Folds share training images, so the draws vary too little: widened by sqrt(2).
         gap_spread=float(gaps.std() * np.sqrt(2)),

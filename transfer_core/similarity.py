@@ -30,6 +30,7 @@ FEWEST = 40  # images in all, below which nothing is claimed
 UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
 SURE = 0.8  # probability from which an answer is given; below 1 - SURE the other one
 BOUNDS = (0.05, 0.95)  # no estimate claims more certainty than this
+MANY_COPIES = 0.05  # share of near-copies worth a word
 KNOWN = 0.7  # share of the labels that the source classes explain, from which they are known
 
 Answer = Literal["similar", "different", "can't tell"]
@@ -88,8 +89,8 @@ def estimate(
     )[indices]
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
-    groups = [data_set.records[i].digest for i in indices]
-    readings = read(pixels, labels, groups, source, progress=progress)
+    digests = [data_set.records[i].digest for i in indices]
+    readings = read(pixels, labels, digests, source, progress=progress)
     fewest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     readings = replace(readings, fewest=int(fewest))
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,6 +182,12 @@ def _alarms(readings: Readings, calibration: Calibration) -> tuple[str, ...]:
         alarms.append(
             f"The network's old classes already tell {readings.share:.0%} of what your labels "
             "say: your images may be of kinds that it was trained on."
+        )
+    if readings.copies > MANY_COPIES * readings.images:
+        alarms.append(
+            f"{readings.copies:,} of the {readings.images:,} images looked at are near-copies of "
+            "others. The estimate keeps them together; the split may have one in training and "
+            "the other in the test, which flatters the test accuracy."
         )
     if readings.distance > calibration.furthest:
         alarms.append(

@@ -13,6 +13,7 @@ from PIL import Image
 from transfer_core import dataset, networks
 from transfer_core.home import home
 from transfer_core.images import Transform, apply
+from transfer_core.samples import SAMPLES
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 THUMBNAIL = 96  # pixels
 EXAMPLES = 8  # images of a class
+PREVIEWED = 5  # classes of a sample
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -67,6 +69,15 @@ def contact_sheet(data_id: str, label: int) -> bytes:
     pixels = [apply(dataset.image(home(), data, index), size) for index in members]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+@st.cache_data(show_spinner=False)
+def sample_preview(name: str) -> bytes:
+    """One image each of a sample's first classes, side by side."""
+    pixels = [np.asarray(image.convert("RGB")) for image in SAMPLES[name].examples()[:PREVIEWED]]
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from transfer_core.archive.names import printable
 from transfer_core.errors import ArchiveError, DataSetError
 from transfer_core.samples import makers
@@ -31,7 +33,12 @@ class Sample:
     case: int  # that the demonstration network's measurements advise
     classes: int
     count: int  # images
-    images: Callable[[], makers.Images]  # makes them; the same ones every time
+    each: int  # images of a class, at most
+    images: Callable[[int], makers.Images]  # makes so many of each class, the same every time
+
+    def examples(self) -> list[Image.Image]:
+        """One image of each class."""
+        return [image for _, image in self.images(1)]
 
 
 def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
@@ -95,7 +102,10 @@ def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
 def _known() -> dict[str, tuple[int, Callable[[], makers.Images]]]:
     """How many images each sample and the source world have, and what makes them."""
     source = makers.SOURCE_SPECIES * makers.SOURCE_INDIVIDUALS, makers.source_world
-    made = {name: (sample.count, sample.images) for name, sample in SAMPLES.items()}
+    made = {
+        name: (sample.count, partial(sample.images, sample.each))
+        for name, sample in SAMPLES.items()
+    }
     return made | {SOURCE_WORLD: source}
 
 
@@ -122,7 +132,8 @@ SAMPLES: dict[str, Sample] = {
             case=4,
             classes=10,
             count=1_797,
-            images=partial(makers.digits, 200),
+            each=200,
+            images=makers.digits,
         ),
     )
 }

@@ -1,0 +1,25 @@
+"""The built-in samples as cards, one for each case."""
+
+import streamlit as st
+
+from pages.shared import caches
+from transfer_core.cases import TransferCase
+from transfer_core.samples import SAMPLES
+
+
+def sample_cards() -> str | None:
+    """Draw a card for each sample; returns the name of the one asked for."""
+    st.markdown("**Or take a built-in sample, one for each case:**")
+    asked = None
+    for column, sample in zip(st.columns(len(SAMPLES)), SAMPLES.values(), strict=True):
+        with column.container(border=True, height="stretch"):
+            st.image(
+                caches.sample_preview(sample.name),
+                alt=f"One image of some classes of {sample.title.lower()}",
+                width="stretch",
+            )
+            st.markdown(f"**{sample.title}**  \n:small[{TransferCase(sample.case).title}]")
+            st.caption(f"{sample.count:,} images, {sample.classes} classes. {sample.story}")
+            if st.button("Use this sample", key=f"data_use_{sample.name}"):
+                asked = sample.name
+    return asked
