@@ -20,10 +20,10 @@ with ways[0].container(border=True, height="stretch"):
     st.page_link("pages/data.py", label="Upload a zip", icon=":material/upload:")
 with ways[1].container(border=True, height="stretch"):
     st.subheader("A sample", anchor=False)
-    st.write("Real handwritten digits, built in.")
+    st.write("Four, built in: plankton and handwritten digits, a few or many.")
     st.page_link(
-        "pages/data.py", label="Use a sample", icon=":material/pin:",
-        query_params={"sample": "digits"},
+        "pages/data.py", label="Start with plankton", icon=":material/pin:",
+        query_params={"sample": "plankton"},
     )  # fmt: skip
 with ways[2].container(border=True, height="stretch"):
     st.subheader("Earlier runs", anchor=False)

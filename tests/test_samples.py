@@ -1,12 +1,16 @@
 """The built-in samples, and the way from what a person types to a file."""
 
+import zipfile
+from collections import Counter
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from benchmarks.panel import calls
 from transfer_core import dataset, samples
 from transfer_core.errors import ArchiveError, DataSetError
-from transfer_core.samples import calls, plankton
+from transfer_core.samples import makers, plankton
 
 
 def test_the_digits_are_those_of_scikit_learn(tmp_path, transfer_home):
@@ -36,6 +40,21 @@ def test_every_sample_says_what_it_is():
     for name, sample in samples.SAMPLES.items():
         assert name == sample.name and name.isidentifier()
         assert sample.title and len(sample.story.split()) > 10
+    assert sorted(sample.case for sample in samples.SAMPLES.values()) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["plankton", "digits_few"])
+def test_a_sample_holds_what_it_says_and_shows_one_image_of_each_class(name, tmp_path):
+    sample = samples.SAMPLES[name]
+    with zipfile.ZipFile(samples.sample_zip(name, tmp_path / "sample.zip")) as archive:
+        classes = Counter(member.split("/")[0] for member in archive.namelist())
+    assert len(classes) == sample.classes == len(sample.examples())
+    assert set(classes.values()) == {sample.each} and sum(classes.values()) == sample.count
+
+
+def test_new_species_are_not_those_of_the_source_world():
+    numbers = {n for s in samples.SAMPLES.values() for n in getattr(s.images, "args", [()])[0]}
+    assert numbers and min(numbers) >= makers.SOURCE_SPECIES
 
 
 def test_a_sample_is_resolved_once_and_kept(transfer_home):
@@ -51,7 +70,7 @@ def test_a_path_is_resolved_to_itself(tmp_path, transfer_home):
 
 @pytest.mark.parametrize("text", ["sample:", "sample:none", "sample:../../etc/passwd"])
 def test_an_unknown_sample_is_refused_with_the_choice(transfer_home, text):
-    with pytest.raises(DataSetError, match="Choose one of: digits"):
+    with pytest.raises(DataSetError, match="Choose one of: plankton"):
         samples.resolve(text, transfer_home)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from transfer_core.samples.calls import bird, spectrograms
+from benchmarks.panel.calls import bird, spectrograms
 from transfer_core.samples.plankton import individuals, species
 
 SIZE = 64  # pixels a side

@@ -122,12 +122,53 @@ SAMPLES: dict[str, Sample] = {
     sample.name: sample
     for sample in (
         Sample(
+            name="plankton",
+            title="Plankton, a few",
+            story=(
+                "An expedition brought home 40 pictures each of ten new species. The network has "
+                "seen other species, so its features fit, and a new layer will do. The species "
+                "do not exist; code draws them."
+            ),
+            case=1,
+            classes=10,
+            count=400,
+            each=40,
+            images=partial(makers.species, range(1_000, 1_010)),
+        ),
+        Sample(
+            name="digits_few",
+            title="Handwritten digits, a few",
+            story=(
+                "A class has written the digits 0 to 9 and scanned 20 of each. The network knows "
+                "photos, not handwriting; its edges and strokes help, its higher-level features "
+                "do not. Real scans of the UCI repository, through scikit-learn."
+            ),
+            case=2,
+            classes=10,
+            count=200,
+            each=20,
+            images=makers.digits,
+        ),
+        Sample(
+            name="plankton_many",
+            title="Plankton, many",
+            story=(
+                "The same ten species after a year at sea: 200 pictures of each. Enough to train "
+                "every layer, and still a good start to begin where the network is."
+            ),
+            case=3,
+            classes=10,
+            count=2_000,
+            each=200,
+            images=partial(makers.species, range(1_000, 1_010)),
+        ),
+        Sample(
             name="digits",
-            title="Handwritten digits",
+            title="Handwritten digits, many",
             story=(
                 "1,797 scans of the digits 0 to 9, written by 13 people, from the UCI repository "
-                "through scikit-learn. They look nothing like photos, so they show what is left "
-                "of a network that learned from photos."
+                "through scikit-learn. So many that a network can learn them from nothing: does "
+                "pre-training on photos still help?"
             ),
             case=4,
             classes=10,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from transfer_core.samples import calls, plankton
+from transfer_core.samples import plankton
 
 SOURCE_SPECIES, SOURCE_INDIVIDUALS, SOURCE_TRAIN = 64, 280, 250
 DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
@@ -31,14 +31,6 @@ def species(numbers: range, each: int) -> Images:
         )
         for index, pixels in enumerate(drawn):
             yield f"species {place:02}/{index:03}.jpg", Image.fromarray(pixels)
-
-
-def birds(numbers: range, each: int) -> Images:
-    """Spectrograms of the calls of birds."""
-    for place, number in enumerate(numbers, start=1):
-        drawn = calls.spectrograms(calls.bird(number), each, np.random.default_rng([12, number]))
-        for index, pixels in enumerate(drawn):
-            yield f"bird {place:02}/{index:03}.jpg", Image.fromarray(pixels)
 
 
 def source_world() -> Images:
