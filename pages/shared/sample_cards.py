@@ -11,7 +11,8 @@ def sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
     st.markdown("**Or take a built-in sample, one for each case:**")
     asked = None
-    for column, sample in zip(st.columns(len(SAMPLES)), SAMPLES.values(), strict=True):
+    columns = [*st.columns(2), *st.columns(2)]
+    for column, sample in zip(columns, SAMPLES.values(), strict=True):
         with column.container(border=True, height="stretch"):
             st.image(
                 caches.sample_preview(sample.name),

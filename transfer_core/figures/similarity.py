@@ -1,5 +1,6 @@
 """What the estimate rests on: accuracy along the depth, distance, and a learning curve."""
 
+from math import log10
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -85,7 +86,9 @@ def learning_curve_figure(curve: "LearningCurve") -> go.Figure:
         marker={"size": 7, "symbol": "circle-open"},
         hovertemplate="%{x:,.0f} images per class: about %{y:.0%}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title="images per class to learn from", type="log", dtick="D2")
+    figure.update_xaxes(
+        title="images per class to learn from", type="log", dtick=log10(2), tickformat=",.0f"
+    )
     figure.update_yaxes(title="balanced accuracy", tickformat=".0%", range=[0, 1.05])
     return styled(figure, "What more images would bring")
 
