@@ -71,7 +71,7 @@ with left.container(border=True, height="stretch"):
     line = st.select_slider(
         "The dividing line, in images", sorted({*session.LINES, found.line}),
         value=work.line or found.line, format_func=lambda images: f"{images:,}",
-        key="decide_line", help=LINE_HELP.format(found.line, source.calibration.image_sets),
+        key="decide_line", help=LINE_HELP.format(found.line, len(source.calibration.measured)),
     )  # fmt: skip
     session.change(line=None if line == found.line else line)
     size = current_choice(data, source, found).size
@@ -100,7 +100,7 @@ with right.container(border=True, height="stretch"):
     )
     right, stated = source.calibration.record(SURE)
     st.caption(
-        f"How good is it? On {source.calibration.image_sets} image sets, judged each without "
+        f"How good is it? On {len(source.calibration.measured)} image sets, judged each without "
         f"having seen its kind, an estimate at least {SURE:.0%} sure was right {right} of "
         f"{stated} times."
     )
@@ -142,14 +142,18 @@ if taken != case:
     session.change(case=None if taken == advised else taken)
     st.rerun()
 if case == TransferCase.SMALL_DIFFERENT:
-    titles = {stage.name: stage.title for stage in source.stages[:-1]}
+    best = found.readings.best_cut
+    titles = {
+        stage.stage: f"{stage.title}, probe {stage.accuracy:.0%}"
+        + (" (best of the early layers)" if stage.stage == best else "")
+        for stage in found.readings.stages
+    }
     cut = st.selectbox(
-        "Keep the layers through", list(titles),
-        index=list(titles).index(work.cut or found.readings.best_cut), key="decide_cut",
-        format_func=lambda name: titles[name]
-        + (" (best of the early layers)" if name == found.readings.best_cut else ""),
+        "Keep the layers through", list(titles), index=list(titles).index(work.cut or best),
+        key="decide_cut", format_func=titles.get,
+        help="The deepest early stage whose probe is not worse than the best one's.",
     )  # fmt: skip
-    session.change(cut=None if cut == found.readings.best_cut else cut)
+    session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),

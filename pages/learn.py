@@ -9,8 +9,11 @@ from pages.shared.layout import explained, page_title, shown_errors
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.network import describe_network, network_drawing
+from transfer_core.figures.panel import describe_gains, gains_of_training_everything
 
 LESSONS = Path(__file__).parent / "lessons"
+
+CASES = ("case 1 (%)", "case 2 (%)", "case 3 (%)", "case 4, random weights (%)")
 
 page_title("Learn", "pages/learn.py")
 source = networks.get("demonstration")
@@ -31,6 +34,32 @@ case = st.segmented_control(
 with shown_errors():
     parts = caches.layer_parts(source.name, plan(case, source.stage_names), 10)
 explained(network_drawing(parts), describe_network(parts), key="learn_network", caption=False)
+
+measured = source.calibration.measured
+st.header("Where is the line between small and large?", anchor=False)
+st.markdown(
+    "Textbooks draw it between 2,000 and 1,000,000 images, for large networks. For this small "
+    "one it was measured: every case was trained on many image sets. Above the dashed line "
+    "training everything won; below it, one new layer on frozen ones."
+)
+explained(gains_of_training_everything(measured), describe_gains(measured), key="learn_gains")
+with st.expander("All that was measured", icon=":material/table:"):
+    st.dataframe(
+        [
+            {
+                "image set": each.name, "images": each.images,
+                "distance (nats)": each.distance,
+                **{
+                    title: round(100 * accuracy, 1)
+                    for title, accuracy in zip(
+                        CASES, (each.top, each.cut, each.tuned, each.random), strict=True
+                    )
+                },
+            }
+            for each in measured
+        ],
+        hide_index=True,
+    )  # fmt: skip
 
 st.header("The demonstration network's card", anchor=False)
 card = source.card

@@ -13,6 +13,8 @@ from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
 from transfer_core.figures.decision import decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
+from transfer_core.figures.panel import describe_gains, gains_of_training_everything
+from transfer_core.figures.reliability import describe_reliability, reliability_diagram
 from transfer_core.figures.similarity import (
     describe_ladder,
     describe_learning_curve,
@@ -36,6 +38,7 @@ from transfer_core.figures.theme import (
 )
 from transfer_core.learning_curve import LearningCurve
 from transfer_core.networks import get
+from transfer_core.networks.calibration import Measured, Reliability
 from transfer_core.readings import Readings, StageEvidence
 from transfer_core.runs.records import RunEvent
 from transfer_core.similarity import SimilarityEstimate, Verdict
@@ -255,6 +258,22 @@ def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
     assert "10 images per class 60%. If it goes on so: 12 about 62%" in describe_learning_curve(
         CURVE
     )
+
+
+def test_gains_are_told_by_size():
+    measured = (
+        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4), Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
+        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
+    )  # fmt: skip
+    figure = gains_of_training_everything(measured)
+    assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]
+    assert "with 375 images it won on 1 of 2 image sets" in describe_gains(measured)
+
+
+def test_a_reliability_diagram_counts_what_was_true():
+    bins = (Reliability(0.8, 1.0, 0.9, 7, 8),)
+    assert list(reliability_diagram(bins).data[1].y) == [7 / 8]
+    assert "stated about 90%, truly similar 7 of 8" in describe_reliability(bins)
 
 
 def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():

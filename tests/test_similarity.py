@@ -24,7 +24,7 @@ CALIBRATION = Calibration(
     top=Logistic(0.5, {"gap": -0.3, "log_distance": -0.4}),
     start=Logistic(-1.0, {"gap": -0.2, "log_distance": -1.0}),
     everything=Logistic(-6.0, {"log_images": 1.0, "gap": 0.1}),
-    nearest=0.01, furthest=2.0, image_sets=20, families=10,
+    nearest=0.01, furthest=2.0, families=10, measured=(),
     reliability=(Reliability(0, 0.2, 0.1, 1, 9), Reliability(0.2, 0.8, 0.5, 6, 10),
     Reliability(0.8, 1, 0.9, 7, 8)),
 )  # fmt: skip
@@ -197,6 +197,23 @@ def test_images_without_information_give_no_answer(kind):
     assert found.top.answer == found.start.answer == "can't tell"
     assert any("better than guessing" in warning for warning in found.warnings)
     json.dumps(asdict(found.readings), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (np.arange(600) % 300, "smallest class has only 2 images"),
+        (np.r_[np.zeros(580), np.arange(1, 21)], "smallest class has only 1 images"),
+    ],
+    ids=["hundreds of classes", "one image in most classes"],
+)
+def test_starved_classes_give_no_answer_and_say_why(labels, why):
+    labels = labels.astype(int)
+    pixels = NOISE.integers(0, 256, (len(labels), 64, 64, 3), dtype=np.uint8)
+    groups = [str(index) for index in range(len(labels))]
+    found = judge(read(pixels, labels, groups, SOURCE), SOURCE)
+    assert found.top.answer == found.start.answer == "can't tell"
+    assert why in found.warnings[0]
 
 
 @pytest.mark.parametrize("images", [2, 3, 11, 30])

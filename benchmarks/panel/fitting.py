@@ -1,15 +1,15 @@
 """Fit the models of a calibration to outcomes, and judge each family without itself."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtri
 
-from benchmarks.panel.outcomes import Outcome
-from transfer_core.networks.calibration import Calibration, Logistic, Reliability
+from benchmarks.panel.outcomes import TEST_SHARE, Outcome
+from transfer_core.networks.calibration import Calibration, Logistic, Measured, Reliability
 from transfer_core.similarity import judge
 
 READS = {  # chosen on the panel, see `report`; the signs are what the theory demands
@@ -82,10 +82,27 @@ def calibrate(outcomes: Sequence[Outcome], told: Sequence[tuple[float, bool]] = 
     return Calibration(
         **{name: fit(outcomes, name) for name in TARGETS},
         nearest=min(distances), furthest=max(distances),
-        image_sets=len({(o.pool, o.images) for o in outcomes}),
-        families=len({o.family for o in outcomes}),
+        families=len({o.family for o in outcomes}), measured=measured(outcomes),
         reliability=tuple(reliability(told)),
     )  # fmt: skip
+
+
+def measured(outcomes: Sequence[Outcome]) -> tuple[Measured, ...]:
+    """Each image set and size, means over the seeds."""
+    groups = defaultdict(list)
+    for outcome in outcomes:
+        groups[outcome.pool, outcome.images].append(outcome)
+    return tuple(
+        Measured(
+            name, round(images / (1 - TEST_SHARE)), _mean(o.readings.distance for o in group),
+            *(_mean(getattr(o, case) for o in group) for case in ("top", "cut", "tuned", "random")),
+        )
+        for (name, images), group in sorted(groups.items())
+    )  # fmt: skip
+
+
+def _mean(values: Iterable[float]) -> float:
+    return round(float(np.mean(list(values))), 4)
 
 
 def held_out(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Calibration]]:

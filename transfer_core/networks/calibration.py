@@ -43,6 +43,24 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """An image set on which every case was trained; test accuracies are means over seeds."""
+
+    name: str
+    images: int  # of the whole data set, the test images among them
+    distance: float  # from the source data, nats
+    top: float  # accuracy of case 1, in [0, 1]
+    cut: float  # of case 2, cut where the probes say
+    tuned: float  # of case 3
+    random: float  # of case 4 from random weights
+
+    @property
+    def lead(self) -> float:
+        """By how much training everything beats a new layer, the better way of each."""
+        return max(self.tuned, self.random) - max(self.top, self.cut)
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """Fitted to the measured accuracy of every case; see `benchmarks/panel`."""
 
@@ -51,8 +69,8 @@ class Calibration:
     everything: Logistic  # that training everything beats a new layer; reads "log_images"
     nearest: float  # smallest distance among the image sets measured, nats
     furthest: float  # largest one; readings beyond are read as these
-    image_sets: int  # measured
     families: int  # of image sets
+    measured: tuple[Measured, ...]
     reliability: tuple[Reliability, ...]  # of judgements by models fitted without the family
 
     def record(self, sure: float) -> tuple[int, int]:
@@ -97,5 +115,6 @@ def read_calibration(network: str) -> Calibration:
     """The calibration of a bundled network."""
     values = json.loads(calibration_file(network).read_text(encoding="utf-8"))
     models = {name: Logistic(**values.pop(name)) for name in ("top", "start", "everything")}
-    reliability = tuple(Reliability(**bin) for bin in values.pop("reliability"))
-    return Calibration(**models, **values, reliability=reliability)
+    lists = {"reliability": Reliability, "measured": Measured}
+    rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
+    return Calibration(**models, **values, **rows)

@@ -1,0 +1,44 @@
+"""What was measured on many image sets: where training everything begins to win."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
+
+if TYPE_CHECKING:
+    from transfer_core.networks.calibration import Measured
+
+STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURPLE, "cross"))
+
+
+def gains_of_training_everything(measured: "Sequence[Measured]") -> go.Figure:
+    """Points won by training everything against how foreign the images look, by size."""
+    figure = go.Figure()
+    sizes = sorted({each.images for each in measured})
+    for number, size in enumerate(sizes):
+        sets = [each for each in measured if each.images == size]
+        colour, symbol = STYLES[number % len(STYLES)]
+        figure.add_scatter(
+            x=[each.distance for each in sets], y=[100 * each.lead for each in sets],
+            mode="markers", name=f"{size:,} images", text=[each.name for each in sets],
+            marker={"size": 9, "color": colour, "symbol": symbol},
+            hovertemplate="%{text}: %{y:+.1f} points<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    figure.add_hline(y=0, line={"width": 2, "color": GREY, "dash": "dash"})
+    figure.update_xaxes(
+        title="distance to the source data (nats)", type="log", tickvals=[0.01, 0.03, 0.1, 0.3, 1]
+    )
+    figure.update_yaxes(title="points won by training everything")
+    return styled(figure, "New layer, or train everything?")
+
+
+def describe_gains(measured: "Sequence[Measured]") -> str:
+    """The figure in words."""
+    told = []
+    for size in sorted({each.images for each in measured}):
+        sets = [each for each in measured if each.images == size]
+        won = sum(each.lead > 0 for each in sets)
+        told.append(f"with {size:,} images it won on {won} of {len(sets)} image sets")
+    return f"Training everything against training a new layer only: {', '.join(told)}."
