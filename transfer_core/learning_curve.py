@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import curve_fit
 
-from transfer_core.probes import fitted, grouped_folds, reduced, stratified
+from transfer_core.probes import fitted, grouped_folds, kernel, stratified
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images to learn from
 REPEATS = 6
@@ -44,7 +44,7 @@ def learning_curve(
         Power laws of learning curves: Hestness et al. 2017, "Deep learning scaling is
         predictable, empirically".
     """
-    inputs, classes = reduced(features), int(labels.max()) + 1
+    inputs, classes = kernel(features), int(labels.max()) + 1
     found, images = np.empty((REPEATS, len(SHARES))), np.empty(len(SHARES))
     for repeat in range(REPEATS):
         folds = grouped_folds(labels, groups, seed=repeat)
@@ -53,7 +53,8 @@ def learning_curve(
         for column, share in enumerate(SHARES):
             chosen = order[: max(2, round(share * len(order)))]
             images[column] = len(chosen) / classes
-            probe = fitted(inputs, labels, chosen, np.flatnonzero(folds == 0))
+            train = np.isin(np.arange(len(labels)), chosen)
+            probe = fitted(inputs, labels, train, folds == 0)
             found[repeat, column] = probe.balanced_accuracy()
     accuracy, most = found.mean(0), len(labels) / classes
     further = tuple(float(times * most) for times in TIMES)

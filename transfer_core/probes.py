@@ -4,20 +4,20 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
+from scipy.linalg import solve
 
 from transfer_core.embedding import standardisation
 
 FOLDS = 5
-LARGEST_DIMENSIONS = 64  # of the descriptors that probes see, equal for all stages
-RIDGE = 0.01  # regularisation, relative to the features' mean variance
+REPEATS = 3  # with other folds each time
+RIDGE = 3.0  # regularisation, relative to the features' mean variance
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Predictions for images that the probe was not fitted on."""
 
-    right: np.ndarray  # bool, shape (N,)
+    right: np.ndarray  # share of the repeats in which it was right, shape (N,)
     labels: np.ndarray  # int64, shape (N,)
 
     def balanced_accuracy(self, weights: np.ndarray | None = None) -> float:
@@ -33,42 +33,67 @@ class Probe:
         return float((right[present] / images[present]).mean()) if present.any() else 0.0
 
 
-def probe(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> Probe:
+def probe(
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
+) -> Probe:
     """Fit a linear classifier on all folds but one and predict that one, for each fold.
-
-    Ridge regression on the classes' indicators, each class weighing the same,
-    on at most 64 principal components, so that stages of any width are
-    compared by equal descriptors.
 
     Args:
         features: Embeddings at one stage, float32 (N, D).
-        labels: Class indices, int64 (N,).
-        folds: Fold of each image, int64 (N,).
+        labels: Class indices from 0, int64 (N,).
+        groups: Of each image; copies of one image share theirs.
+        repeats: How often, each time with other folds.
 
     Source:
         Linear probes: Alain and Bengio 2016, "Understanding intermediate layers
         using linear classifier probes".
     """
-    inputs = reduced(features)
-    right = np.zeros(len(labels), dtype=bool)
-    for fold in np.unique(folds):
-        held = folds == fold
-        right[held] = fitted(inputs, labels, ~held, held).right
+    inputs, right = kernel(features), np.zeros(len(labels))
+    for repeat in range(repeats):
+        folds = grouped_folds(labels, groups, seed=repeat)
+        for fold in np.unique(folds):
+            held = folds == fold
+            right[held] += fitted(inputs, labels, ~held, held).right / repeats
     return Probe(right, labels)
 
 
 def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.ndarray) -> Probe:
     """Fit the linear classifier on some images and predict others.
 
+    Ridge regression on the classes' indicators, each class weighing the same. It sees all
+    features of a stage, as the new layer will, so it must be regularised strongly; the
+    strength was chosen on measurements of new layers.
+
     Args:
-        inputs: Descriptors of all images from `reduced`.
-        labels: Class indices, int64 (N,).
-        train: Which images to fit on, a mask or indices.
-        held: Which to predict.
+        inputs: From `kernel`, of all images.
+        labels: Class indices from 0, int64 (N,).
+        train: Mask of the images to fit on.
+        held: Mask of those to predict.
     """
-    weights = _ridge(inputs[train], labels[train], labels.max() + 1)
-    right = (_with_bias(inputs[held]) @ weights).argmax(1) == labels[held]
-    return Probe(right, labels[held])
+    classes, known = labels.max() + 1, labels[train]
+    if not len(known):
+        return Probe(np.zeros(held.sum()), labels[held])
+    counts = np.bincount(known, minlength=classes)
+    importance = len(known) / (np.maximum(counts, 1) * (counts > 0).sum())
+    penalty = np.diag(RIDGE / importance[known]).astype(inputs.dtype)
+    targets = np.eye(classes, dtype=inputs.dtype)[known] - 1 / classes
+    weights = solve(inputs[np.ix_(train, train)] + penalty, targets, assume_a="pos")
+    predicted = (inputs[np.ix_(held, train)] @ weights).argmax(1)
+    return Probe((predicted == labels[held]).astype(float), labels[held])
+
+
+def kernel(features: np.ndarray) -> np.ndarray:
+    """Inner products of standardised features, per feature; uses no label.
+
+    Args:
+        features: float32 (N, D).
+
+    Returns:
+        float32 (N, N), the mean of its diagonal at most 1.
+    """
+    mean, deviation = standardisation(features)
+    standard = (features - mean) / deviation
+    return standard @ standard.T / features.shape[1]
 
 
 def grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
@@ -104,36 +129,3 @@ def stratified(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero(labels[order] == label)
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     return order[np.argsort(rank, kind="stable")]
-
-
-def reduced(features: np.ndarray) -> np.ndarray:
-    """Standardised features on their leading principal components; uses no label.
-
-    Args:
-        features: float32 (N, D).
-
-    Returns:
-        Shape (N, d), d at most 64 and at most N / 4.
-    """
-    mean, deviation = standardisation(features)
-    standard = (features - mean) / deviation
-    dimensions = max(2, min(LARGEST_DIMENSIONS, len(features) // 4, features.shape[1]))
-    if not standard.any():  # images all alike
-        return standard[:, :dimensions]
-    return PCA(dimensions, svd_solver="randomized", random_state=0).fit_transform(standard)
-
-
-def _ridge(features: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
-    inputs = _with_bias(features)
-    counts = np.bincount(labels, minlength=classes)
-    importance = (len(labels) / (np.maximum(counts, 1) * (counts > 0).sum()))[labels]
-    weighted = inputs * importance[:, None]
-    strength = RIDGE * len(labels) * features.var(0).mean() if len(labels) else 0.0
-    # At least a little, so that images all alike, or none, have a solution too.
-    penalty = max(strength, 1e-9) * np.eye(inputs.shape[1])
-    penalty[-1, -1] = 1e-9  # the bias is not shrunk
-    return np.linalg.solve(weighted.T @ inputs + penalty, weighted.T @ np.eye(classes)[labels])
-
-
-def _with_bias(features: np.ndarray) -> np.ndarray:
-    return np.hstack([features, np.ones((len(features), 1), features.dtype)])

@@ -116,8 +116,8 @@ def read(
     probes, compared = [], []
     for number, stage in enumerate(kept):
         report("Probing stages", number, len(kept))
-        probes.append(probe(embeddings[stage], labels, folds))
-        compared.append(probe(untrained[stage], labels, folds).balanced_accuracy())
+        probes.append(probe(embeddings[stage], labels, groups))
+        compared.append(probe(untrained[stage], labels, groups, repeats=1).balanced_accuracy())
     distances = statistics_distance(network, pixels, source)
     step = max(1, pixels.shape[1] // THUMBNAIL)
     bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
@@ -137,7 +137,7 @@ def read(
         gap_spread=float(gaps.std() * np.sqrt(2)),
         distance=depth_distance(distances, convolutional),
         share=share_explained(embeddings[source.stage_names[-1]], labels, folds),
-        pixels=probe(bare, labels, folds).balanced_accuracy(),
+        pixels=probe(bare, labels, groups, repeats=1).balanced_accuracy(),
         best_cut=_best_cut(stages[:early], accuracies[:, :early]),
         curve=learning_curve(best, embeddings[best], labels, groups) if learns else None,
     )  # fmt: skip
