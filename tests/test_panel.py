@@ -74,7 +74,7 @@ OUTCOMES = [
 
 def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
     model = fit(OUTCOMES, "top")
-    assert model.weights["gap"] < 0 and model.weights["log_distance"] < 0
+    assert set(model.weights) == {"gap"} and model.weights["gap"] < 0
     chances = [model.probability(o.named()) for o in OUTCOMES]
     right = [
         (chance >= 0.5) == o.top_is_enough for chance, o in zip(chances, OUTCOMES, strict=True)
@@ -118,4 +118,7 @@ def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
     (tmp_path / "signals.jsonl").write_text(json.dumps(signals) + "\n" + json.dumps(other) + "\n")
     (found,) = load(tmp_path, "w")
     assert (found.top, found.cut, found.best) == (0.6, 0.5, 0.7)
+    with (tmp_path / "truth.jsonl").open("a") as file:
+        file.write(json.dumps(truth | {"seed": 1, "tuned": 0.8}) + "\n")
+    assert [round(o.tuned, 3) for o in load(tmp_path, "w")] == [0.75, 0.75]
     assert load(tmp_path, "other weights") == []

@@ -12,7 +12,7 @@ from transfer_core.near_copies import near_copies
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import build, load
 from transfer_core.probes import Probe, grouped_folds, probe
-from transfer_core.source_classes import share_explained
+from transfer_core.source_classes import energy, share_explained
 
 DRAWS = 200  # bootstrap
 ENOUGH_TO_LEARN = 20  # images outside the folds scored on, below which no curve is drawn
@@ -48,6 +48,7 @@ class Readings:
     gap_spread: float  # its standard deviation
     distance: float  # at the end of the convolutional stages, nats
     share: float  # of the labels' information that the source classes carry, at most 1
+    energy: float  # how strongly the source classes respond
     pixels: float  # balanced accuracy of a probe on bare pixels
     best_cut: str  # the stage after which case 2 should cut
     curve: LearningCurve | None  # of the stage that tells the classes apart best
@@ -80,6 +81,7 @@ class Readings:
             "log_distance": log_distance(self.distance),
             "gain": 100 * self.gain,
             "share": self.share,
+            "energy": self.energy,
             "skill": (best - 1 / self.classes) / (1 - 1 / self.classes),
         }
 
@@ -128,6 +130,7 @@ def read(
     stages = _evidence(source, probes, compared, distances, accuracies)
     fewest, classes = int(np.bincount(labels).min()), int(labels.max()) + 1
     best = max(stages, key=lambda stage: stage.accuracy).stage
+    scores = embeddings[source.stage_names[-1]]
     learns = len(labels) >= ENOUGH_TO_LEARN and fewest >= 2
     return Readings(
         images=len(labels), copies=len(labels) - len(np.unique(groups)), classes=classes,
@@ -136,7 +139,8 @@ def read(
         # Folds share training images, so the draws vary too little: widened by sqrt(2).
         gap_spread=float(gaps.std() * np.sqrt(2)),
         distance=depth_distance(distances, convolutional),
-        share=share_explained(embeddings[source.stage_names[-1]], labels, folds),
+        share=share_explained(scores, labels, folds),
+        energy=energy(scores),
         pixels=probe(bare, labels, groups, repeats=1).balanced_accuracy(),
         best_cut=_best_cut(stages[:early], accuracies[:, :early]),
         curve=learning_curve(best, embeddings[best], labels, groups) if learns else None,

@@ -215,6 +215,8 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
         f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
         f"What pre-training buys a probe: {100 * readings.gain:+.0f} points (best stage "
         f"{reached:.0%}, without pre-training {reached - readings.gain:.0%}).",
+        f"The network's old classes already tell {max(0, readings.share):.0%} of what your labels "
+        "say.",
     ]
     rungs = sorted(rung for _, rung in ladder)
     if distance < rungs[len(rungs) // 3] and readings.gap > UNNOTICEABLE:

@@ -1,6 +1,7 @@
 """What the source network's own classes already say about the new ones."""
 
 import numpy as np
+from scipy.special import logsumexp
 
 PRIOR = 0.5  # images of each class that count before any is seen
 
@@ -32,3 +33,18 @@ def share_explained(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray) -
         table = joint / joint.sum(0)
         logs[held] = np.log((chances[held] * table[labels[held]]).sum(1))
     return float(1 + logs.mean() / -(share * np.log(share)).sum())
+
+
+def energy(scores: np.ndarray) -> float:
+    """How strongly the source classes respond: the mean of log sum exp of their logits.
+
+    High for images like those that the network was trained on, low for others.
+
+    Args:
+        scores: Logits of the source classes, float32 (N, S).
+
+    Source:
+        Liu et al. 2020, "Energy-based out-of-distribution detection", equation 4, with the
+        sign turned and temperature 1.
+    """
+    return float(logsumexp(scores, axis=1).mean())

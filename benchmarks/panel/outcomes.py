@@ -1,8 +1,10 @@
 """Truth and readings of the panel side by side, one outcome a data set."""
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 
@@ -64,13 +66,22 @@ class Outcome:
 
 
 def load(folder: Path, weights: str) -> list[Outcome]:
-    """All data sets of which truth and readings are known, for one network's weights."""
+    """All data sets of which truth and readings are known, for one network's weights.
+
+    The accuracies are means over the seeds of one pool and size, since one test of 1,000
+    images is off by more than the point that the bars ask about; the readings are each seed's.
+    """
     truths, signals = (rows(folder / f"{name}.jsonl") for name in ("truth", "signals"))
+    same = defaultdict(list)
+    for key, row in truths.items():
+        same[key[:3]].append(row)
     return [
         Outcome(
             pool=row["pool"], family=row["family"], images=row["images"], seed=row["seed"],
-            readings=from_json(signals[key]["readings"]), cuts=row["cuts"], tuned=row["tuned"],
-            random=row["random"], seconds=signals[key]["seconds"],
+            readings=from_json(signals[key]["readings"]), seconds=signals[key]["seconds"],
+            cuts={name: mean(r["cuts"][name] for r in same[key[:3]]) for name in row["cuts"]},
+            tuned=mean(r["tuned"] for r in same[key[:3]]),
+            random=mean(r["random"] for r in same[key[:3]]),
         )
         for key, row in truths.items()
         if key in signals and row["weights"] == weights

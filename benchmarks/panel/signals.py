@@ -22,8 +22,8 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
 
     Returns:
         "readings": those of the app. Beside them what it does without, to see what it would
-        be worth: per stage "neighbours", "logme" and "h_score"; of the whole "entropy" and
-        "energy". None if the pool has too few images.
+        be worth: per stage "neighbours", "logme" and "h_score"; of the whole "entropy".
+        None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
@@ -42,7 +42,6 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
         "logme": {name: logme(embeddings[name], labels) for name in kept},
         "h_score": {name: h_score(embeddings[name], labels) for name in kept},
         "entropy": _entropy(scores),
-        "energy": float(logsumexp(scores, axis=1).mean()),
         "seconds": seconds,
     }
 
