@@ -155,9 +155,13 @@ if case == TransferCase.SMALL_DIFFERENT:
     )  # fmt: skip
     session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
+    measured = source.calibration.measured
+    good = sum(each.tuned >= each.random - 0.01 for each in measured)
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
         format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",
+        help=f"Both are worth comparing. On {good} of the {len(measured)} image sets measured, "
+        "pre-trained weights ended within a point of random ones or better.",
     )  # fmt: skip
     session.change(initialise=initialise)
 session.remember()

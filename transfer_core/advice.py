@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from transfer_core.cases import (
+    Initialise,
     Similarity,
     SizeJudgement,
     Strategy,
@@ -15,6 +16,8 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import SimilarityEstimate
 
+# Of case 4: in the panel random weights were hardly ever the better start; they are offered.
+ADVISED_START: Initialise = "pretrained"
 FEW_POINTS = 7  # percentage points by which continued learning curves are off
 
 
@@ -49,7 +52,9 @@ def advise(
     similarity = answer or leaning(found, size)
     case = choose_case(size.answer, similarity)
     cut = found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
-    return Advice(size, similarity, case, plan(case, source.stage_names, cut=cut))
+    start = ADVISED_START if case == TransferCase.LARGE_DIFFERENT else None
+    strategy = plan(case, source.stage_names, cut=cut, initialise=start)
+    return Advice(size, similarity, case, strategy)
 
 
 def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:

@@ -41,9 +41,9 @@ class Judged:
     @property
     def advised(self) -> float:
         """Accuracy of the advised case."""
-        size = self.outcome.images / (1 - TEST_SHARE)
-        row = "top" if size < self.estimate.line else "start"
-        return ROWS[row](self.outcome)[0 if self.similar(row) else 1]
+        if self.outcome.images / (1 - TEST_SHARE) >= self.estimate.line:
+            return self.outcome.tuned  # case 3, and case 4 as it is advised
+        return self.outcome.top if self.similar("top") else self.outcome.cut
 
 
 def judged(outcomes: Sequence[Outcome], source: SourceNetwork) -> list[Judged]:

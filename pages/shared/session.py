@@ -24,7 +24,7 @@ class Workspace:
     line: int | None = None  # images; None is the network's own
     case: TransferCase | None = None  # None follows the advice
     cut: str | None = None  # of case 2; None follows the measurement
-    initialise: Initialise = "random"  # of case 4
+    initialise: Initialise = "pretrained"  # of case 4, as the advice has it
     run_id: str | None = None
     uploads: int = 0  # counted, so that each upload gets an empty uploader after it
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
