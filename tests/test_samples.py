@@ -43,7 +43,7 @@ def test_every_sample_says_what_it_is():
     assert sorted(sample.case for sample in samples.SAMPLES.values()) == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["plankton", "digits_few"])
+@pytest.mark.parametrize("name", ["plankton", "stripes"])
 def test_a_sample_holds_what_it_says_and_shows_one_image_of_each_class(name, tmp_path):
     sample = samples.SAMPLES[name]
     with zipfile.ZipFile(samples.sample_zip(name, tmp_path / "sample.zip")) as archive:

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.panel.calls import bird, spectrograms
+from transfer_core.samples import stripes
 from transfer_core.samples.plankton import individuals, species
+from transfer_core.samples.stripes import two_colours
 
 SIZE = 64  # pixels a side
 LARGER = 2  # drawings are made so many times larger and then reduced, against jagged edges
@@ -31,16 +33,8 @@ def calls(count: int, draw: np.random.Generator) -> Set:
 
 
 def gratings(count: int, draw: np.random.Generator) -> Set:
-    """Stripes of four directions and two widths, in any colours."""
-
-    def kind(label: int, number: int) -> np.ndarray:
-        turn = np.pi * (label % 4) / 4 + draw.normal(0, 0.09, (number, 1, 1))
-        frequency = (5, 8)[label // 4] * np.exp(draw.normal(0, 0.1, (number, 1, 1)))
-        along = _X * np.cos(turn) + _Y * np.sin(turn)
-        wave = 0.5 + 0.5 * np.sin(frequency * np.pi * along + draw.uniform(0, 6.3, (number, 1, 1)))
-        return _two_colours(wave, draw, noise=0.12)
-
-    return _by_kind(count, 8, kind, draw)
+    """Striped cloth of four directions and two widths, in any colours."""
+    return _by_kind(count, stripes.KINDS, lambda k, n: stripes.cloth(k, n, draw), draw)
 
 
 def clouds(count: int, draw: np.random.Generator) -> Set:
@@ -54,7 +48,7 @@ def clouds(count: int, draw: np.random.Generator) -> Set:
         spectrum[:, 0, 0] = 0
         waves = np.fft.irfft2(spectrum, (SIZE, SIZE))
         waves = 0.5 + 0.22 * waves / waves.std((1, 2), keepdims=True)
-        return _two_colours(np.clip(waves, 0, 1), draw)
+        return two_colours(np.clip(waves, 0, 1), draw)
 
     return _by_kind(count, 6, kind, draw)
 
@@ -232,14 +226,6 @@ def _drawn(count: int, kinds: int, picture: Callable[[int], Image.Image], draw) 
         )
 
     return _by_kind(count, kinds, make, draw)
-
-
-def _two_colours(share: np.ndarray, draw, noise: float = 0.0) -> np.ndarray:
-    """Blend two random colours per image by shares in [0, 1], (N, 64, 64)."""
-    first, second = draw.uniform(0, 255, (2, len(share), 1, 1, 3))
-    image = first + (second - first) * share[..., None]
-    image += 255 * noise * draw.normal(0, 1, image.shape)
-    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def _canvas(colour) -> tuple[Image.Image, ImageDraw.ImageDraw]:

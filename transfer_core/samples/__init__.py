@@ -125,29 +125,29 @@ SAMPLES: dict[str, Sample] = {
             name="plankton",
             title="Plankton, a few",
             story=(
-                "An expedition brought home 40 pictures each of ten new species. The network has "
+                "An expedition brought home 15 pictures each of ten new species. The network has "
                 "seen other species, so its features fit, and a new layer will do. The species "
                 "do not exist; code draws them."
             ),
             case=1,
             classes=10,
-            count=400,
-            each=40,
+            count=150,
+            each=15,
             images=partial(makers.species, range(1_000, 1_010)),
         ),
         Sample(
-            name="digits_few",
-            title="Handwritten digits, a few",
+            name="stripes",
+            title="Striped cloth, a few",
             story=(
-                "A class has written the digits 0 to 9 and scanned 20 of each. The network knows "
-                "photos, not handwriting; its edges and strokes help, its higher-level features "
-                "do not. Real scans of the UCI repository, through scikit-learn."
+                "A weaver sorts cloth by how its stripes run, whatever their colours. That is "
+                "for the layers that see edges; the higher ones have learned to look past it. "
+                "Code draws the cloth."
             ),
             case=2,
-            classes=10,
-            count=200,
-            each=20,
-            images=makers.digits,
+            classes=8,
+            count=320,
+            each=40,
+            images=makers.cloths,
         ),
         Sample(
             name="plankton_many",

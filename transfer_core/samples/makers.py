@@ -5,10 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from transfer_core.samples import plankton
+from transfer_core.samples import plankton, stripes
 
 SOURCE_SPECIES, SOURCE_INDIVIDUALS, SOURCE_TRAIN = 64, 280, 250
 DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
+
+CLOTHS = tuple(
+    f"{width} {way}"
+    for width in ("wide", "narrow")
+    for way in ("upright", "rising", "level", "falling")
+)
 
 Images = Iterator[tuple[str, Image.Image]]  # path in the zip, image
 
@@ -31,6 +37,14 @@ def species(numbers: range, each: int) -> Images:
         )
         for index, pixels in enumerate(drawn):
             yield f"species {place:02}/{index:03}.jpg", Image.fromarray(pixels)
+
+
+def cloths(each: int) -> Images:
+    """Striped cloth, eight kinds of it."""
+    for kind in range(stripes.KINDS):
+        drawn = stripes.cloth(kind, each, np.random.default_rng([13, kind]))
+        for index, pixels in enumerate(drawn):
+            yield f"{CLOTHS[kind]}/{index:03}.jpg", Image.fromarray(pixels)
 
 
 def source_world() -> Images:
