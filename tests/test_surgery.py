@@ -113,4 +113,4 @@ def test_the_description_names_what_each_case_does():
 
 def test_shapes_in_the_description_are_those_of_the_network():
     shapes = [part.shape for part in describe(SOURCE, PLANS[0], 3)]
-    assert shapes == [(64, 16, 16), (192, 8, 8), (320, 4, 4), (512,), (512,), (160,), (3,)]
+    assert shapes == [(64, 16, 16), (192, 8, 8), (320, 4, 4), (512,), (512,), (224,), (3,)]
