@@ -17,7 +17,7 @@ from transfer_core.networks import get
 from transfer_core.networks.calibration import Calibration, Logistic, Reliability
 from transfer_core.readings import from_json, read
 from transfer_core.similarity import judge
-from transfer_core.source_classes import share_explained
+from transfer_core.source_classes import energy, share_explained
 
 SOURCE = get("demonstration")
 CALIBRATION = Calibration(
@@ -175,6 +175,10 @@ def test_the_share_of_known_labels_is_one_for_known_classes_and_none_for_shuffle
     folds, scores = np.arange(300) // 3 % 5, 12 * np.eye(3)[LABELS]
     assert share_explained(scores, LABELS, folds) > 0.95
     assert abs(share_explained(scores, NOISE.permutation(LABELS), folds)) < 0.1
+
+
+def test_the_energy_is_higher_where_the_source_classes_respond():
+    assert energy(12 * np.eye(3)[LABELS]) > energy(np.eye(3)[LABELS]) + 5
 
 
 def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():

@@ -51,10 +51,32 @@ def advise(
     size = judge_size(data_set.counts(), line or found.line)
     similarity = answer or leaning(found, size)
     case = choose_case(size.answer, similarity)
-    cut = found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
-    start = ADVISED_START if case == TransferCase.LARGE_DIFFERENT else None
-    strategy = plan(case, source.stage_names, cut=cut, initialise=start)
-    return Advice(size, similarity, case, strategy)
+    return Advice(size, similarity, case, strategy_for(case, source, found))
+
+
+def strategy_for(
+    case: TransferCase,
+    source: SourceNetwork,
+    found: SimilarityEstimate,
+    *,
+    cut: str | None = None,
+    initialise: Initialise = ADVISED_START,
+) -> Strategy:
+    """The strategy of a case; each option counts only in the case that it belongs to.
+
+    Args:
+        case: Advised or chosen.
+        source: The network to transfer from.
+        found: The estimate.
+        cut: Of case 2: the last stage to keep; None takes the measured one.
+        initialise: Of case 4: where the weights start.
+    """
+    options = {}
+    if case == TransferCase.SMALL_DIFFERENT:
+        options["cut"] = cut or found.readings.best_cut
+    elif case == TransferCase.LARGE_DIFFERENT:
+        options["initialise"] = initialise
+    return plan(case, source.stage_names, **options)
 
 
 def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
 
-from transfer_core.advice import advise
+from transfer_core.advice import advise, strategy_for
 from transfer_core.cases import Strategy, TransferCase, plan
 from transfer_core.commands import ingest, print_json, show_progress
 from transfer_core.dataset import DataSet
@@ -71,8 +71,8 @@ def compare(options: Namespace) -> int:
 
 def _measured_cut(data_set: DataSet, source: SourceNetwork) -> Strategy:
     """Case 2 with its cut where the probes put it."""
-    readings = estimate(data_set, source, home(), progress=show_progress).readings
-    return plan(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=readings.best_cut)
+    found = estimate(data_set, source, home(), progress=show_progress)
+    return strategy_for(TransferCase.SMALL_DIFFERENT, source, found)
 
 
 def _limited(strategy: Strategy, epochs: int | None) -> Strategy:

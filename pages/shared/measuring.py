@@ -4,8 +4,8 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import shown_errors
-from transfer_core.advice import contested
-from transfer_core.cases import SizeJudgement, TransferCase, plan
+from transfer_core.advice import contested, strategy_for
+from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import SimilarityEstimate
@@ -65,8 +65,8 @@ def _train(
 
     work = session.workspace()
     for case in cases:
-        cut = found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
-        strategy = plan(case, source.stage_names, cut=cut)
+        # Case 4 from pre-trained weights would be case 3 once more.
+        strategy = strategy_for(case, source, found, initialise="random")
         caches.engine().submit(
             run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
             owner=work.owner, key=f"{work.start_key} {case.value}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared.session import workspace
-from transfer_core.cases import SizeJudgement, Strategy, TransferCase, plan
+from transfer_core.cases import SizeJudgement, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
@@ -26,13 +26,11 @@ class Choice:
 
 def current_choice(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.advice import advise
+    from transfer_core.advice import advise, strategy_for
 
     work = workspace()
     own = None if work.answer == "estimate" else work.answer
     advice = advise(data, source, found, answer=own, line=work.line)
     case = work.case or advice.case
-    cut = work.cut or found.readings.best_cut if case == TransferCase.SMALL_DIFFERENT else None
-    initialise = work.initialise if case == TransferCase.LARGE_DIFFERENT else None
-    strategy = plan(case, source.stage_names, cut=cut, initialise=initialise)
+    strategy = strategy_for(case, source, found, cut=work.cut, initialise=work.initialise)
     return Choice(advice.size, advice.case, case, strategy)
