@@ -36,10 +36,9 @@ from transfer_core.figures.theme import (
     plain,
     themed,
 )
-from transfer_core.learning_curve import LearningCurve
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Measured, Reliability
-from transfer_core.readings import Readings, StageEvidence
+from transfer_core.readings import LearningCurve, Readings, StageEvidence
 from transfer_core.runs.records import RunEvent
 from transfer_core.similarity import SimilarityEstimate, Verdict
 from transfer_core.surgery import describe

@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
     "errors", "home", "parallel", "archive", "images", "dataset", "samples", "networks", "cases",
-    "surgery", "embedding", "augmentation", "distance", "probes", "source_classes", "near_copies",
-    "learning_curve", "readings", "similarity", "advice",
+    "standardisation", "surgery", "embedding", "embedding_cache", "augmentation", "distance",
+    "probes", "source_classes", "near_copies", "readings", "learning_curve", "reader",
+    "similarity", "advice",
     "training", "evaluation", "runs", "prediction", "export_script", "export", "figures",
     "pretraining", "commands", "training_commands", "__main__",
 ]  # fmt: skip
@@ -58,6 +59,11 @@ def test_the_core_imports_without_streamlit():
         "import sys; sys.modules['streamlit'] = None\n"
         "import transfer_core.__main__, transfer_core.runs.performing, transfer_core.export"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_command_line_and_kept_readings_do_without_torch():
+    code = "import sys, transfer_core.__main__; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

@@ -15,7 +15,8 @@ from transfer_core.learning_curve import learning_curve
 from transfer_core.near_copies import near_copies
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Calibration, Logistic, Reliability
-from transfer_core.readings import from_json, read
+from transfer_core.reader import read
+from transfer_core.readings import from_json
 from transfer_core.similarity import judge
 from transfer_core.source_classes import energy, share_explained
 

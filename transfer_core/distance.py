@@ -1,7 +1,5 @@
 """Do the images look alike to the network? The shift of its normalisation statistics."""
 
-import math
-
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
@@ -132,8 +130,3 @@ def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
 
 def _filtered(photos: np.ndarray, kernel: ImageFilter.Filter) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(photo).filter(kernel)) for photo in photos])
-
-
-def log_distance(distance: float) -> float:
-    """Natural logarithm of a distance, finite at 0."""
-    return math.log(max(distance, 1e-4))

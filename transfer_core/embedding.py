@@ -1,9 +1,6 @@
 """Embed once: one forward pass per image, kept on disk, so frozen stages never run twice."""
 
-import hashlib
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +10,6 @@ from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.surgery import pooled
 
 BATCH = 128  # images
-SHRINKAGE = 0.1  # share of the mean variance that is added to each feature's variance
 
 Progress = Callable[[int, int], None]  # images done, images in all
 
@@ -70,51 +66,3 @@ def embed(
         if progress:
             progress(min(start + BATCH, len(pixels)), len(pixels))
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
-
-
-def standardisation(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each feature, with deviations shrunk towards their mean.
-
-    A feature that is nearly always 0 on these images has a tiny deviation; divided
-    by it, one image on which it is not 0 would outweigh all that was learned.
-
-    Args:
-        embeddings: Of the training images, float32 (N, D).
-
-    Returns:
-        Mean and deviation, each float32 (D,); every deviation is positive.
-    """
-    variance = embeddings.var(0)
-    deviation = np.sqrt(variance + SHRINKAGE * variance.mean() + 1e-12)
-    return embeddings.mean(0), deviation.astype(np.float32)
-
-
-def cached(
-    folder: Path, stages: tuple[str, ...], compute: Callable[[tuple[str, ...]], dict]
-) -> dict[str, np.ndarray]:
-    """Embeddings from a folder, where those that are missing are computed and kept.
-
-    Args:
-        folder: Belongs to one key, see `cache_folder`.
-        stages: Names of the wanted stages.
-        compute: Takes the names that are missing and returns their embeddings.
-    """
-    missing = tuple(name for name in stages if not (folder / f"{name}.npy").is_file())
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, values in compute(missing).items():
-            # Complete or absent: another thread may look at any moment.
-            part = folder / f".{name}.{os.getpid()}.{id(values)}.part"
-            with part.open("wb") as file:
-                np.save(file, values)
-            part.replace(folder / f"{name}.npy")
-    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in stages}
-
-
-def cache_folder(
-    home: Path, data_id: str, source: SourceNetwork, transform: str, indices: np.ndarray
-) -> Path:
-    """Where the embeddings of these images by this network lie."""
-    chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
-    key = f"{source.name}-{source.weights_hash[:16]}-{transform}-{chosen[:16]}"
-    return home / "embeddings" / data_id / key

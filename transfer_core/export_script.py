@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from transfer_core import augmentation, dataset, embedding, surgery
+from transfer_core import augmentation, dataset, embedding, standardisation, surgery
 from transfer_core.images import transform
 from transfer_core.networks import demonstration
 from transfer_core.prediction import TrainedNetwork
@@ -67,7 +67,7 @@ def script_text(trained: TrainedNetwork) -> str:
         .replace("# {normalise}", _functions(embedding.normalise, surgery.pooled))
         .replace("# {augmentation}", _module(augmentation))
         .replace("# {batches}", _functions(feeds.shuffled, feeds.batches))
-        .replace("# {standardisation}", _functions(embedding.standardisation))
+        .replace("# {standardisation}", _module(standardisation))
         .replace("# {fold}", _functions(new_layer.fold))
     )
 

@@ -1,29 +1,17 @@
 """What would more images bring? A probe's accuracy against images, and its continuation."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import curve_fit
 
 from transfer_core.probes import fitted, grouped_folds, kernel, stratified
+from transfer_core.readings import LearningCurve
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images to learn from
 REPEATS = 6
 TIMES = (1, 2, 4)  # as many images as there are; no claim beyond
 FLATTEST, STEEPEST = 0.05, 1.0  # exponents of learning curves in practice
-
-
-@dataclass(frozen=True, slots=True)
-class LearningCurve:
-    """Accuracy of a probe on one stage, measured and continued."""
-
-    stage: str
-    images: tuple[float, ...]  # per class, that the probe learned from
-    accuracy: tuple[float, ...]  # balanced, mean over the repeats, in [0, 1]
-    spread: tuple[float, ...]  # standard deviation over the repeats
-    further: tuple[float, ...]  # images per class, beyond those there are
-    expected: tuple[float, ...]  # accuracy there, if the curve goes on as it began
 
 
 def learning_curve(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
-from transfer_core.embedding import standardisation
+from transfer_core.standardisation import standardisation
 
 FOLDS = 5
 REPEATS = 3  # with other folds each time

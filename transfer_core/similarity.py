@@ -9,20 +9,22 @@ the network on many other image sets.
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.special import ndtri
 
 from transfer_core import images
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
-from transfer_core.distance import log_distance
-from transfer_core.embedding import cache_folder
+from transfer_core.embedding_cache import cache_folder
 from transfer_core.networks.calibration import Calibration, Logistic
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.probes import stratified
-from transfer_core.readings import Progress, Readings, from_json, read
+from transfer_core.readings import Readings, from_json, log_distance
+
+if TYPE_CHECKING:
+    from transfer_core.reader import Progress
 
 SAMPLE = 2_000  # images at most
 FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
@@ -32,6 +34,7 @@ SURE = 0.8  # probability from which an answer is given; below 1 - SURE the othe
 BOUNDS = (0.05, 0.95)  # no estimate claims more certainty than this
 MANY_COPIES = 0.05  # share of near-copies worth a word
 KNOWN = 0.7  # share of the labels that the source classes explain, from which they are known
+QUANTILES = np.array([NormalDist().inv_cdf((i + 0.5) / 200) for i in range(200)])
 
 Answer = Literal["similar", "different", "can't tell"]
 
@@ -64,7 +67,7 @@ class SimilarityEstimate:
 
 
 def estimate(
-    data_set: DataSet, source: SourceNetwork, home: Path, *, progress: Progress | None = None
+    data_set: DataSet, source: SourceNetwork, home: Path, *, progress: "Progress | None" = None
 ) -> SimilarityEstimate:
     """Estimate whether what a network has learned carries over to a data set.
 
@@ -83,10 +86,12 @@ def estimate(
     kept = folder / "readings.json"
     if kept.is_file():
         return judge(from_json(json.loads(kept.read_text(encoding="utf-8"))), source)
+    from transfer_core.reader import read  # brings torch, which kept readings do without
+
     report = progress or (lambda what, done, total: None)
-    pixels = images.pixels(
-        home, data_set, transform, progress=lambda *n: report("Decoding images", *n)
-    )[indices]
+    pixels = images.some_pixels(
+        home, data_set, transform, indices, progress=lambda *n: report("Decoding images", *n)
+    )
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
     digests = [data_set.records[i].digest for i in indices]
@@ -135,10 +140,9 @@ def verdict(
     model: Logistic, readings: Readings, calibration: Calibration, doubted: bool
 ) -> Verdict:
     """The mean probability over the uncertainty of the gap, and the answer it gives."""
-    quantiles = ndtri((np.arange(200) + 0.5) / 200)
-    named = readings.named(readings.gap + readings.gap_spread * quantiles)
+    named = readings.named(readings.gap + readings.gap_spread * QUANTILES)
     chances = np.clip(model.probability(calibration.within(named)), *BOUNDS)
-    chances = np.broadcast_to(chances, quantiles.shape)
+    chances = np.broadcast_to(chances, QUANTILES.shape)
     probability = round(float(chances.mean()), 4)
     answer = "can't tell"
     if not doubted and probability >= SURE:

@@ -13,7 +13,6 @@ from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, get
-from transfer_core.runs.performing import new_engine, run_config
 from transfer_core.similarity import estimate
 
 
@@ -83,6 +82,7 @@ def _limited(strategy: Strategy, epochs: int | None) -> Strategy:
 
 def _run(data_set: DataSet, source: SourceNetwork, strategy: Strategy, options) -> dict:
     """Perform one run to its end; returns its figures."""
+    from transfer_core.runs.performing import new_engine, run_config  # brings torch
 
     config = run_config(data_set, source, strategy, options.seed)
     with new_engine(home(), resume=False) as engine:

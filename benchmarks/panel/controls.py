@@ -4,10 +4,9 @@ from pathlib import Path
 
 from benchmarks.panel.outcomes import rows
 from benchmarks.panel.pools import CONTROLS
-from transfer_core.distance import log_distance
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.calibration import Calibration
-from transfer_core.readings import from_json
+from transfer_core.readings import from_json, log_distance
 from transfer_core.similarity import judge
 
 

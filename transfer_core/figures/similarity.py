@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
-    from transfer_core.learning_curve import LearningCurve
-    from transfer_core.readings import Readings
+    from transfer_core.readings import LearningCurve, Readings
     from transfer_core.similarity import SimilarityEstimate
 
 

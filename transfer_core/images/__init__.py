@@ -4,7 +4,7 @@ Knows nothing of labels.
 """
 
 from transfer_core.images.decoding import ImageFacts, check, decode
-from transfer_core.images.pixel_cache import pixels
+from transfer_core.images.pixel_cache import pixels, some_pixels
 from transfer_core.images.transform import Transform, apply
 
-__all__ = ["ImageFacts", "Transform", "apply", "check", "decode", "pixels"]
+__all__ = ["ImageFacts", "Transform", "apply", "check", "decode", "pixels", "some_pixels"]

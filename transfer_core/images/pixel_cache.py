@@ -40,41 +40,76 @@ def pixels(
     Raises:
         WorkStopped: If `stop` said so.
     """
-    kept = home / "pixels" / data_set.id / f"{transform.key}.npy"
+    kept = _file(home, data_set, transform)
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         # A name of its own for each attempt: two runs may decode the same set at once.
         handle, name = tempfile.mkstemp(suffix=".part", dir=kept.parent)
         os.close(handle)
         try:
-            _write(Path(name), home, data_set, transform, progress, stop)
+            shape = len(data_set.records), transform.size, transform.size, 3
+            array = np.lib.format.open_memmap(name, "w+", np.uint8, shape)
+            everything = np.arange(len(array))
+            _decode_into(array, home, data_set, transform, everything, progress, stop)
+            array.flush()
             os.replace(name, kept)
         finally:
             Path(name).unlink(missing_ok=True)
     return np.load(kept, mmap_mode="r")
 
 
-def _write(path: Path, home: Path, data_set: "DataSet", transform, progress, stop) -> None:
-    count, size = len(data_set.records), transform.size
-    array = np.lib.format.open_memmap(path, "w+", np.uint8, (count, size, size, 3))
+def some_pixels(
+    home: Path,
+    data_set: "DataSet",
+    transform: Transform,
+    indices: np.ndarray,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Some images of a data set as network input, without decoding the others.
+
+    Args:
+        home: The data folder; what `pixels` kept there is used.
+        data_set: An ingested data set.
+        transform: To the wanted size.
+        indices: Of the wanted images, int64 (N,).
+        progress: Called with images done and images in all; may raise to end the work.
+
+    Returns:
+        uint8, shape (N, H, W, 3), in memory.
+    """
+    kept = _file(home, data_set, transform)
+    if kept.is_file():
+        return np.load(kept, mmap_mode="r")[indices]
+    array = np.empty((len(indices), transform.size, transform.size, 3), np.uint8)
+    _decode_into(array, home, data_set, transform, indices, progress)
+    return array
+
+
+def _file(home: Path, data_set: "DataSet", transform: Transform) -> Path:
+    return home / "pixels" / data_set.id / f"{transform.key}.npy"
+
+
+def _decode_into(
+    array: np.ndarray, home: Path, data_set: "DataSet", transform, indices, progress, stop=None
+) -> None:
+    """Decode the images of these indices to the rows of an array."""
     pack = data_set.pack(home)
 
-    def decode_batch(batch: list[int]) -> int:
+    def decode_batch(rows: list[int]) -> int:
         with pack.open("rb") as file:
-            for index in batch:
-                record = data_set.records[index]
+            for row in rows:
+                record = data_set.records[indices[row]]
                 file.seek(record.offset)
-                array[index] = apply(_decoded(file.read(record.length), record.path), transform)
-        return len(batch)
+                array[row] = apply(_decoded(file.read(record.length), record.path), transform)
+        return len(rows)
 
     done = 0
-    tasks = batches(range(count), lambda index: data_set.records[index].length)
+    tasks = batches(range(len(indices)), lambda row: data_set.records[indices[row]].length)
     with closing(in_order(decode_batch, tasks, stop)) as decoded:
         for number in decoded:
             done += number
             if progress:
-                progress(done, count)
-    array.flush()
+                progress(done, len(indices))
 
 
 def _decoded(data: bytes, path: str):

@@ -15,7 +15,8 @@ from torch import nn
 from transfer_core import __version__, dataset, images, networks
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.embedding import cache_folder, cached, embed
+from transfer_core.embedding import embed
+from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs.engine import Engine

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.embedding import standardisation
+from transfer_core.standardisation import standardisation
 from transfer_core.surgery import NEW
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Event
