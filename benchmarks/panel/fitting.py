@@ -18,7 +18,7 @@ READS = {  # chosen on the panel; the signs are what the theory demands
     "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
 }
 DRAWS = 9  # of the gap, so that its uncertainty is inside the fit
-RIDGE = 0.003  # on standardised weights, relative to one data set
+RIDGE = 0.001  # on standardised weights, relative to one data set
 LEAST = 0.05  # a weight's least size, standardised, in the direction of its sign
 MOST_POINTS = 0.10  # a data set's weight grows with what is at stake, up to this
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
