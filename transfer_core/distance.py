@@ -1,5 +1,8 @@
 """Do the images look alike to the network? The shift of its normalisation statistics."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
@@ -36,24 +39,42 @@ def statistics_distance(
         normalisation statistics in Li et al. 2017, "Revisiting batch
         normalization for practical domain adaptation".
     """
+    with recorded(network) as distances:
+        for start in range(0, len(pixels), BATCH):
+            network.eval()(normalise(pixels[start : start + BATCH], source))
+    return distances()
+
+
+@contextmanager
+def recorded(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
+    """Within it, the statistics of all that passes through a network are summed.
+
+    Args:
+        network: Its children are named stages.
+
+    Yields:
+        What then gives each stage's distance, see `statistics_distance`.
+    """
     layers = {
         (stage_name, name): layer
-        for stage_name, stage in network.eval().named_children()
+        for stage_name, stage in network.named_children()
         for name, layer in stage.named_modules()
         if isinstance(layer, nn.modules.batchnorm._BatchNorm)
     }
     moments = {key: _Moments(layer) for key, layer in layers.items()}
     hooks = [layer.register_forward_pre_hook(moments[key]) for key, layer in layers.items()]
+
+    def distances() -> dict[str, float]:
+        stages: dict[str, list[float]] = {}
+        for (stage_name, _), moment in moments.items():
+            stages.setdefault(stage_name, []).append(moment.divergence())
+        return {name: float(np.mean(values)) for name, values in stages.items()}
+
     try:
-        for start in range(0, len(pixels), BATCH):
-            network(normalise(pixels[start : start + BATCH], source))
+        yield distances
     finally:
         for hook in hooks:
             hook.remove()
-    stages: dict[str, list[float]] = {}
-    for (stage_name, _), moment in moments.items():
-        stages.setdefault(stage_name, []).append(moment.divergence())
-    return {name: float(np.mean(values)) for name, values in stages.items()}
 
 
 class _Moments:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg import cho_factor, cho_solve
 
 from transfer_core.standardisation import standardisation
 
@@ -77,8 +77,10 @@ def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.n
     importance = len(known) / (np.maximum(counts, 1) * (counts > 0).sum())
     penalty = np.diag(RIDGE / importance[known]).astype(inputs.dtype)
     targets = np.eye(classes, dtype=inputs.dtype)[known] - 1 / classes
-    weights = solve(inputs[np.ix_(train, train)] + penalty, targets, assume_a="pos")
-    predicted = (inputs[np.ix_(held, train)] @ weights).argmax(1)
+    # Half the time of `solve`, which estimates a condition number that the penalty bounds.
+    factor = cho_factor(inputs[train][:, train] + penalty, overwrite_a=True, check_finite=False)
+    weights = cho_solve(factor, targets, check_finite=False)
+    predicted = (inputs[held][:, train] @ weights).argmax(1)
     return Probe((predicted == labels[held]).astype(float), labels[held])
 
 

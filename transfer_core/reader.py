@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from transfer_core.distance import depth_distance, statistics_distance
+from transfer_core.distance import depth_distance, recorded
 from transfer_core.embedding import embed
 from transfer_core.learning_curve import learning_curve
 from transfer_core.near_copies import near_copies
@@ -42,10 +42,12 @@ def read(
     groups, network = near_copies(pixels, digests), load(source)
     folds = grouped_folds(labels, groups, seed=0)
     kept = source.stage_names[:-1]
-    embeddings = embed(
-        network, pixels, source, source.stage_names,
-        progress=lambda *n: report("Embedding images", *n),
-    )  # fmt: skip
+    with recorded(network) as shift:
+        embeddings = embed(
+            network, pixels, source, source.stage_names,
+            progress=lambda *n: report("Embedding images", *n),
+        )  # fmt: skip
+    distances = shift()
     untrained = embed(
         build(source, classes=len(source.card["classes"]), seed=0), pixels, source, kept,
         progress=lambda *n: report("Embedding them with random weights, to compare", *n),
@@ -55,7 +57,6 @@ def read(
         report("Probing stages", number, len(kept))
         probes.append(probe(embeddings[stage], labels, groups))
         compared.append(probe(untrained[stage], labels, groups, repeats=1).balanced_accuracy())
-    distances = statistics_distance(network, pixels, source)
     step = max(1, pixels.shape[1] // THUMBNAIL)
     bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
     convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
