@@ -15,6 +15,7 @@ from transfer_core.learning_curve import learning_curve
 from transfer_core.near_copies import near_copies
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Calibration, Logistic, Reliability
+from transfer_core.probes import kernel
 from transfer_core.reader import read
 from transfer_core.readings import from_json
 from transfer_core.similarity import judge
@@ -110,7 +111,7 @@ def test_more_foreign_data_has_a_lower_line():
 
 
 def test_readings_survive_their_file():
-    curve = learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    curve = learning_curve("conv1", kernel(FEATURES), LABELS, GROUPS)
     kept = readings(curve=curve)
     assert from_json(json.loads(json.dumps(asdict(kept)))) == kept
 
@@ -146,7 +147,7 @@ def test_a_probability_is_said_in_words():
 
 
 def test_what_would_change_names_images_lead_and_learning_curve():
-    found = judge(readings(curve=learning_curve("fc1", FEATURES, LABELS, GROUPS)), SOURCE)
+    found = judge(readings(curve=learning_curve("fc1", kernel(FEATURES), LABELS, GROUPS)), SOURCE)
     told = what_would_change(found, judge_size((20, 20), found.line), SOURCE)
     assert f"{found.line - 40:,} more would reach the line" in told[0]
     assert any("the answer would tip" in line for line in told)
@@ -183,7 +184,7 @@ def test_the_energy_is_higher_where_the_source_classes_respond():
 
 
 def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():
-    curve = learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    curve = learning_curve("conv1", kernel(FEATURES), LABELS, GROUPS)
     assert curve.accuracy[-1] > curve.accuracy[0] + 0.02
     assert curve.images == tuple(sorted(curve.images)) and curve.further[-1] == 400
     assert list(curve.expected) == sorted(curve.expected) and max(curve.expected) <= 1

@@ -8,9 +8,10 @@ from torch import nn
 from transfer_core.augmentation import augment
 from transfer_core.distance import distance_ladder, statistics_distance
 from transfer_core.embedding import normalise
+from transfer_core.folds import grouped_folds
 from transfer_core.networks import get
 from transfer_core.networks.weights_file import load
-from transfer_core.probes import grouped_folds, probe
+from transfer_core.probes import kernel, probe
 
 SOURCE = get("demonstration")
 
@@ -26,19 +27,21 @@ def features(separable: bool, images=300, classes=3, dimensions=100):
 
 def test_a_probe_finds_classes_that_features_separate():
     values, labels = features(separable=True)
-    assert probe(values, labels, range(300)).balanced_accuracy() > 0.9
+    assert probe(kernel(values), labels, range(300)).balanced_accuracy() > 0.9
 
 
 def test_a_probe_of_features_without_information_is_at_chance():
     values, labels = features(separable=False)
-    assert probe(values, labels, range(300)).balanced_accuracy() == pytest.approx(1 / 3, abs=0.1)
+    assert probe(kernel(values), labels, range(300)).balanced_accuracy() == pytest.approx(
+        1 / 3, abs=0.1
+    )
 
 
 def test_balanced_accuracy_is_not_fooled_by_a_large_class():
     generator = np.random.default_rng(0)
     labels = (generator.random(400) < 0.05).astype(int)
     values = generator.normal(size=(400, 50)).astype(np.float32)
-    assert probe(values, labels, range(400)).balanced_accuracy() < 0.7
+    assert probe(kernel(values), labels, range(400)).balanced_accuracy() < 0.7
 
 
 def test_copies_of_an_image_share_a_fold_and_folds_are_stratified():

@@ -78,22 +78,27 @@ def recorded(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]
 
 
 class _Moments:
-    """Forward pre-hook that sums a normalisation layer's inputs and their squares."""
+    """Forward pre-hook that keeps the mean and variance of a normalisation layer's inputs."""
 
     def __init__(self, layer: nn.Module) -> None:
         self._layer = layer
-        self._count, self._sum, self._squares = 0, 0.0, 0.0
+        self._count, self._mean, self._variance = 0, 0.0, 0.0
 
     def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
         (values,) = inputs
         over = (0, *range(2, values.ndim))  # all but the channels
-        self._count += values.numel() // values.shape[1]
-        self._sum = self._sum + values.double().sum(over)
-        self._squares = self._squares + values.double().square().sum(over)
+        variance, mean = (moment.double() for moment in torch.var_mean(values, over, correction=0))
+        count = values.numel() // values.shape[1]
+        self._count += count
+        # The moments of two parts together, after Chan, Golub and LeVeque 1983.
+        weight, step = count / self._count, mean - self._mean
+        self._mean = self._mean + weight * step
+        self._variance = (
+            (1 - weight) * self._variance + weight * variance + weight * (1 - weight) * step**2
+        )
 
     def divergence(self) -> float:
-        mean = self._sum / self._count
-        variance = (self._squares / self._count - mean**2).clamp(min=0) + EPSILON
+        mean, variance = self._mean, self._variance + EPSILON
         source_mean = self._layer.running_mean.double()
         source_variance = self._layer.running_var.double() + EPSILON
         ratio = (variance + (mean - source_mean) ** 2) / source_variance

@@ -9,7 +9,7 @@ from torch import nn
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.surgery import pooled
 
-BATCH = 128  # images
+BATCH = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
 
 Progress = Callable[[int, int], None]  # images done, images in all
 

@@ -3,9 +3,11 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import torch
 from scipy.optimize import curve_fit
 
-from transfer_core.probes import fitted, grouped_folds, kernel, stratified
+from transfer_core.folds import grouped_folds, stratified
+from transfer_core.probes import fitted
 from transfer_core.readings import LearningCurve
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images to learn from
@@ -15,7 +17,7 @@ FLATTEST, STEEPEST = 0.05, 1.0  # exponents of learning curves in practice
 
 
 def learning_curve(
-    stage: str, features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
+    stage: str, inputs: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> LearningCurve:
     """Measure a probe on growing parts of the images and continue the curve.
 
@@ -24,7 +26,7 @@ def learning_curve(
 
     Args:
         stage: Whose embeddings these are.
-        features: float32 (N, D).
+        inputs: From `probes.kernel`, of the embeddings at that stage.
         labels: Class indices from 0, every class present, int64 (N,).
         groups: Of each image; copies of one image share theirs.
 
@@ -32,7 +34,7 @@ def learning_curve(
         Power laws of learning curves: Hestness et al. 2017, "Deep learning scaling is
         predictable, empirically".
     """
-    inputs, classes = kernel(features), int(labels.max()) + 1
+    classes = int(labels.max()) + 1
     found, images = np.empty((REPEATS, len(SHARES))), np.empty(len(SHARES))
     for repeat in range(REPEATS):
         folds = grouped_folds(labels, groups, seed=repeat)

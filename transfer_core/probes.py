@@ -4,11 +4,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+import torch
 
+from transfer_core.folds import grouped_folds
 from transfer_core.standardisation import standardisation
 
-FOLDS = 5
 REPEATS = 3  # with other folds each time
 RIDGE = 3.0  # regularisation, relative to the features' mean variance
 
@@ -34,12 +34,12 @@ class Probe:
 
 
 def probe(
-    features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
+    inputs: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
 ) -> Probe:
     """Fit a linear classifier on all folds but one and predict that one, for each fold.
 
     Args:
-        features: Embeddings at one stage, float32 (N, D).
+        inputs: From `kernel`, of the embeddings at one stage.
         labels: Class indices from 0, int64 (N,).
         groups: Of each image; copies of one image share theirs.
         repeats: How often, each time with other folds.
@@ -48,7 +48,7 @@ def probe(
         Linear probes: Alain and Bengio 2016, "Understanding intermediate layers
         using linear classifier probes".
     """
-    inputs, right = kernel(features), np.zeros(len(labels))
+    right = np.zeros(len(labels))
     for repeat in range(repeats):
         folds = grouped_folds(labels, groups, seed=repeat)
         for fold in np.unique(folds):
@@ -57,7 +57,7 @@ def probe(
     return Probe(right, labels)
 
 
-def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.ndarray) -> Probe:
+def fitted(inputs: torch.Tensor, labels: np.ndarray, train: np.ndarray, held: np.ndarray) -> Probe:
     """Fit the linear classifier on some images and predict others.
 
     Ridge regression on the classes' indicators, each class weighing the same. It sees all
@@ -75,59 +75,26 @@ def fitted(inputs: np.ndarray, labels: np.ndarray, train: np.ndarray, held: np.n
         return Probe(np.zeros(held.sum()), labels[held])
     counts = np.bincount(known, minlength=classes)
     importance = len(known) / (np.maximum(counts, 1) * (counts > 0).sum())
-    penalty = np.diag(RIDGE / importance[known]).astype(inputs.dtype)
-    targets = np.eye(classes, dtype=inputs.dtype)[known] - 1 / classes
-    # Half the time of `solve`, which estimates a condition number that the penalty bounds.
-    factor = cho_factor(inputs[train][:, train] + penalty, overwrite_a=True, check_finite=False)
-    weights = cho_solve(factor, targets, check_finite=False)
-    predicted = (inputs[held][:, train] @ weights).argmax(1)
+    penalty = torch.from_numpy(RIDGE / importance[known]).to(inputs)
+    targets = torch.from_numpy(np.eye(classes)[known] - 1 / classes).to(inputs)
+    rows = inputs.numpy()[train]  # the masks index much faster in NumPy
+    # All in torch: NumPy's and SciPy's pools of threads would wait for each other and its.
+    system = torch.from_numpy(rows[:, train])
+    system.diagonal().add_(penalty)
+    weights = torch.cholesky_solve(targets, torch.linalg.cholesky(system))
+    predicted = (torch.from_numpy(rows[:, held]).T @ weights).argmax(1).numpy()
     return Probe((predicted == labels[held]).astype(float), labels[held])
 
 
-def kernel(features: np.ndarray) -> np.ndarray:
+def kernel(features: np.ndarray) -> torch.Tensor:
     """Inner products of standardised features, per feature; uses no label.
 
     Args:
         features: float32 (N, D).
 
     Returns:
-        float32 (N, N), the mean of its diagonal at most 1.
+        float32, shape (N, N), the mean of its diagonal at most 1.
     """
     mean, deviation = standardisation(features)
-    standard = (features - mean) / deviation
+    standard = torch.from_numpy((features - mean) / deviation)
     return standard @ standard.T / features.shape[1]
-
-
-def grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
-    """Stratified folds that never part the images of one group.
-
-    Args:
-        labels: Class indices, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
-        seed: Draws the folds.
-
-    Returns:
-        Fold of each image in [0, 5), int64 (N,).
-    """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    fold_of: dict[Hashable, int] = {}
-    next_fold = np.random.default_rng(seed).integers(0, FOLDS, labels.max() + 1)
-    for index in order:
-        if groups[index] not in fold_of:
-            fold_of[groups[index]] = next_fold[labels[index]] % FOLDS
-            next_fold[labels[index]] += 1
-    return np.array([fold_of[group] for group in groups])
-
-
-def stratified(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The same indices in an order of which any first part holds the same share of each class.
-
-    Args:
-        order: Indices of images, int64 (N,), those of a class in the order to keep.
-        labels: Class indices of all images, int64.
-    """
-    rank = np.empty(len(order))  # of each image within its class, as a share of it
-    for label in np.unique(labels[order]):
-        members = np.flatnonzero(labels[order] == label)
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return order[np.argsort(rank, kind="stable")]

@@ -6,11 +6,12 @@ import numpy as np
 
 from transfer_core.distance import depth_distance, recorded
 from transfer_core.embedding import embed
+from transfer_core.folds import grouped_folds
 from transfer_core.learning_curve import learning_curve
 from transfer_core.near_copies import near_copies
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import build, load
-from transfer_core.probes import Probe, grouped_folds, probe
+from transfer_core.probes import Probe, kernel, probe
 from transfer_core.readings import Readings, StageEvidence
 from transfer_core.source_classes import energy, share_explained
 
@@ -52,11 +53,13 @@ def read(
         build(source, classes=len(source.card["classes"]), seed=0), pixels, source, kept,
         progress=lambda *n: report("Embedding them with random weights, to compare", *n),
     )  # fmt: skip
-    probes, compared = [], []
+    kernels, probes, compared = {}, [], []
     for number, stage in enumerate(kept):
         report("Probing stages", number, len(kept))
-        probes.append(probe(embeddings[stage], labels, groups))
-        compared.append(probe(untrained[stage], labels, groups, repeats=1).balanced_accuracy())
+        kernels[stage] = kernel(embeddings[stage])
+        probes.append(probe(kernels[stage], labels, groups))
+        other = probe(kernel(untrained[stage]), labels, groups, repeats=1)
+        compared.append(other.balanced_accuracy())
     step = max(1, pixels.shape[1] // THUMBNAIL)
     bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
     convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
@@ -77,9 +80,9 @@ def read(
         distance=depth_distance(distances, convolutional),
         share=share_explained(scores, labels, folds),
         energy=energy(scores),
-        pixels=probe(bare, labels, groups, repeats=1).balanced_accuracy(),
+        pixels=probe(kernel(bare), labels, groups, repeats=1).balanced_accuracy(),
         best_cut=_best_cut(stages[:early], accuracies[:, :early]),
-        curve=learning_curve(best, embeddings[best], labels, groups) if learns else None,
+        curve=learning_curve(best, kernels[best], labels, groups) if learns else None,
     )  # fmt: skip
 
 

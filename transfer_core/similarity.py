@@ -18,9 +18,9 @@ from transfer_core import images
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.embedding_cache import cache_folder
+from transfer_core.folds import stratified
 from transfer_core.networks.calibration import Calibration, Logistic
 from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.probes import stratified
 from transfer_core.readings import Readings, from_json, log_distance
 
 if TYPE_CHECKING:

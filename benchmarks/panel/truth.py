@@ -9,9 +9,9 @@ from benchmarks.panel.pools import Pool
 from transfer_core.cases import Strategy, TransferCase, plan
 from transfer_core.embedding import embed
 from transfer_core.evaluation import logits
+from transfer_core.folds import stratified
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
-from transfer_core.probes import stratified
 from transfer_core.surgery import NEW, operate
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network

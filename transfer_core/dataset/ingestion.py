@@ -82,7 +82,7 @@ def _pack(
     source: Source, placed: tuple[Placed, ...], folder: Path, progress, stop
 ) -> tuple[list[Usable], list[Problem]]:
     """Check every image and write the bytes of the good ones one after the other."""
-    images, unreadable, done = [], [], 0
+    images, unreadable, done, offset = [], [], 0, 0
     tasks = batches(placed, lambda image: image[0].size)
     checked = in_order(lambda task: [_checked(source, p) for p in task], tasks, stop)
     with (folder / "images.pack").open("wb") as pack, closing(checked):
@@ -92,8 +92,8 @@ def _pack(
                     unreadable.append(result)
                 else:
                     image, data = result
-                    images.append(replace(image, offset=pack.tell()))
-                    pack.write(data)
+                    images.append(replace(image, offset=offset))
+                    offset += pack.write(data)
             done += len(batch)
             if progress:
                 progress(done, len(placed))
