@@ -87,7 +87,9 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
     assert card["classes"] == ["blue", "green", "red"]
 
 
-@pytest.mark.parametrize("case", [["1"], ["4", "--initialise", "random"]], ids=["1", "4"])
+@pytest.mark.parametrize(
+    "case", [["1"], ["3"], ["4", "--initialise", "random"]], ids=["1", "3", "4"]
+)
 def test_the_exported_script_reaches_the_same_test_accuracy(
     case, colours, transfer_home, capsys, tmp_path
 ):

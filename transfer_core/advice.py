@@ -1,6 +1,6 @@
 """Both questions answered together: size and similarity, the case, its strategy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transfer_core.cases import (
     Initialise,
@@ -14,6 +14,7 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
+from transfer_core.readings import Readings
 from transfer_core.similarity import SimilarityEstimate
 
 # Of case 4: in the panel random weights were hardly ever the better start; they are offered.
@@ -71,12 +72,14 @@ def strategy_for(
         cut: Of case 2: the last stage to keep; None takes the measured one.
         initialise: Of case 4: where the weights start.
     """
-    options = {}
+    options: dict[str, str] = {}
     if case == TransferCase.SMALL_DIFFERENT:
         options["cut"] = cut or found.readings.best_cut
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
-    return plan(case, source.stage_names, **options)
+    strategy = plan(case, source.stage_names, **options)
+    optimiser = replace(strategy.optimiser, mirror=found.readings.mirror_keeps_labels)
+    return replace(strategy, optimiser=optimiser)
 
 
 def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:
@@ -92,6 +95,20 @@ def in_words(probability: float) -> str:
         return "as likely similar as not"
     how = "very likely" if sureness >= 0.9 else "likely" if sureness >= 0.8 else "more likely"
     return f"{how} {answer}"
+
+
+def mirroring_in_words(readings: Readings) -> str:
+    """Whether a mirror image keeps its label, for people."""
+    told = readings.mirroring
+    if told is None:
+        return "Too few images to tell whether a mirror image keeps its label."
+    fell = f"from {told.plain:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    if readings.mirror_keeps_labels:
+        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
+    return (
+        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
+        "difference here, as in letters, so training images are not mirrored."
+    )
 
 
 def contested(found: SimilarityEstimate, size: SizeJudgement) -> tuple[TransferCase, TransferCase]:

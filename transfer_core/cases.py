@@ -1,6 +1,6 @@
 """The four cases: size and similarity to a case, a case to a strategy. Pure functions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Literal
 
@@ -59,7 +59,8 @@ class OptimiserSettings:
     batch_size: Annotated[int, Field(ge=2, le=4096)]  # images
     epochs: Annotated[int, Field(ge=1, le=1000)]  # at most; early stopping may end sooner
     patience: Annotated[int, Field(ge=1, le=1000)]  # epochs without a lower validation loss
-    augment: bool  # random crops, flips and colour changes of the training images
+    augment: bool  # random crops and colour changes of the training images, and mirroring:
+    mirror: bool = True  # off where left and right make a difference, as in letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Strategy:
     frozen: tuple[str, ...]  # names of the stages whose weights must not change
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
-    class_weights: bool = field(default=True)  # weigh rare classes up when classes are unbalanced
+    class_weights: bool = True  # weigh rare classes up when classes are unbalanced
+    new_layer_first: bool = False  # train it alone, on frozen stages, before everything
 
 
 def judge_size(class_counts: tuple[int, ...], line: int) -> SizeJudgement:
@@ -100,8 +102,9 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 NEW_LAYER = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
+# The schedule is run to its end: what was learned fast is good only once the rate has fallen.
 FINE_TUNE = OptimiserSettings(
-    learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
+    learning_rate=5e-4, weight_decay=2e-2, batch_size=64, epochs=30, patience=30, augment=True
 )
 FROM_RANDOM = OptimiserSettings(
     learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
@@ -148,9 +151,17 @@ def plan(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE)
+            return _fine_tuned(case, kept)
+        case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
+            return _fine_tuned(case, kept)
         case TransferCase.LARGE_DIFFERENT:
-            start = initialise or "random"
-            return Strategy(
-                case, kept[-1], (), start, FROM_RANDOM if start == "random" else FINE_TUNE
-            )
+            return Strategy(case, kept[-1], (), "random", FROM_RANDOM)
+
+
+def _fine_tuned(case: TransferCase, kept: tuple[str, ...]) -> Strategy:
+    """Train everything from the pre-trained weights, the new layer first.
+
+    A random layer's first gradients would spoil what the others have learned: Kumar et al.
+    2022, "Fine-tuning can distort pretrained features and underperform out-of-distribution".
+    """
+    return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, new_layer_first=True)

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 from transfer_core import augmentation, dataset, embedding, standardisation, surgery
+from transfer_core.cases import NEW_LAYER
 from transfer_core.images import transform
 from transfer_core.networks import demonstration
 from transfer_core.prediction import TrainedNetwork
@@ -45,15 +47,13 @@ def script_text(trained: TrainedNetwork) -> str:
         "CLASSES": list(trained.classes),
         "KEPT": list(kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
+        "NEW_LAYER_FIRST": strategy.new_layer_first,
+        "NUMBER_FORMAT": config.number_format,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
-        "LEARNING_RATE": strategy.optimiser.learning_rate,
-        "WEIGHT_DECAY": strategy.optimiser.weight_decay,
-        "BATCH_SIZE": strategy.optimiser.batch_size,
-        "EPOCHS": strategy.optimiser.epochs,
-        "PATIENCE": strategy.optimiser.patience,
-        "AUGMENT": strategy.optimiser.augment,
+        "OPTIMISER": asdict(strategy.optimiser),
+        "NEW_LAYER": asdict(NEW_LAYER),
         "INPUT_SIZE": source.input_size,
         "MEAN": list(source.mean),
         "STD": list(source.std),

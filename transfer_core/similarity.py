@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transfer_core.reader import Progress
 
 SAMPLE = 2_000  # images at most
+FORMAT = 2  # of kept readings; grows when a reading is added or taken otherwise
 FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
 FEWEST = 40  # images in all, below which nothing is claimed
 UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
@@ -83,7 +84,7 @@ def estimate(
     indices = _sample(data_set)
     transform = images.Transform(source.input_size)
     folder = cache_folder(home, data_set.id, source, transform.key, indices)
-    kept = folder / "readings.json"
+    kept = folder / f"readings_{FORMAT}.json"
     if kept.is_file():
         return judge(from_json(json.loads(kept.read_text(encoding="utf-8"))), source)
     from transfer_core.reader import read  # brings torch, which kept readings do without
