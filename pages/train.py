@@ -9,8 +9,8 @@ from pages.shared.layout import literal, page_title, progress, shown_errors, sto
 from pages.shared.live_run import show_run
 from pages.shared.strategy import current_choice
 from transfer_core import networks
-from transfer_core.advice import mirroring_in_words
 from transfer_core.cases import OptimiserSettings
+from transfer_core.similarity import mirroring_in_words
 
 page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now

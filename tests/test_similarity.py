@@ -14,7 +14,6 @@ from transfer_core.advice import (
     contested,
     in_words,
     leaning,
-    mirroring_in_words,
     what_would_change,
 )
 from transfer_core.cases import TransferCase, judge_size
@@ -26,7 +25,7 @@ from transfer_core.networks.calibration import Calibration, Logistic, Reliabilit
 from transfer_core.probes import kernel
 from transfer_core.reader import read
 from transfer_core.readings import Mirroring, from_json
-from transfer_core.similarity import judge
+from transfer_core.similarity import judge, mirroring_in_words
 from transfer_core.source_classes import energy, share_explained
 
 SOURCE = get("demonstration")
@@ -244,9 +243,7 @@ def test_a_mirror_image_keeps_its_label_only_where_features_do_not_tell_left_fro
     folds = np.arange(200) // 2 % 5
     kind, side = (2 * labels - 1)[:, None], draw.choice([-1, 1], (200, 1))
     noise = draw.normal(size=(200, 8))
-    symmetric = np.hstack([5 * kind, side, noise]).astype(
-        np.float32
-    )  # mirroring turns the side
+    symmetric = np.hstack([5 * kind, side, noise]).astype(np.float32)  # mirroring turns the side
     directed = np.hstack([side, 5 * kind, noise]).astype(np.float32)
     turn = np.array([1, -1] + [1] * 8, np.float32)
     kept = mirroring(symmetric, symmetric * turn, labels, folds)

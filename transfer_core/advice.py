@@ -14,7 +14,6 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.readings import Readings
 from transfer_core.similarity import SimilarityEstimate
 
 # Of case 4: in the panel random weights were hardly ever the better start; they are offered.
@@ -95,20 +94,6 @@ def in_words(probability: float) -> str:
         return "as likely similar as not"
     how = "very likely" if sureness >= 0.9 else "likely" if sureness >= 0.8 else "more likely"
     return f"{how} {answer}"
-
-
-def mirroring_in_words(readings: Readings) -> str:
-    """Whether a mirror image keeps its label, for people."""
-    told = readings.mirroring
-    if told is None:
-        return "Too few images to tell whether a mirror image keeps its label."
-    fell = f"from {told.plain:.0%} on images to {told.mirrored:.0%} on their mirror images"
-    if readings.mirror_keeps_labels:
-        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
-    return (
-        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
-        "difference here, as in letters, so training images are not mirrored."
-    )
 
 
 def contested(found: SimilarityEstimate, size: SizeJudgement) -> tuple[TransferCase, TransferCase]:

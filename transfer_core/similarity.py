@@ -223,6 +223,8 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
         f"The network's old classes already tell {max(0, readings.share):.0%} of what your labels "
         "say.",
     ]
+    if not readings.mirror_keeps_labels:
+        reasons.append(mirroring_in_words(readings))
     rungs = sorted(rung for _, rung in ladder)
     if distance < rungs[len(rungs) // 3] and readings.gap > UNNOTICEABLE:
         reasons.append(
@@ -235,3 +237,17 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
             "features tell your classes apart best all the same."
         )
     return tuple(reasons)
+
+
+def mirroring_in_words(readings: Readings) -> str:
+    """Whether a mirror image keeps its label, for people."""
+    told = readings.mirroring
+    if told is None:
+        return "Too few images to tell whether a mirror image keeps its label."
+    fell = f"from {told.plain:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    if readings.mirror_keeps_labels:
+        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
+    return (
+        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
+        "difference here, as in letters, so training images are not mirrored."
+    )
