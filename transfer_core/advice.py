@@ -16,7 +16,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import SimilarityEstimate
 
-# Of case 4: in the panel random weights were hardly ever the better start; they are offered.
+# Of case 4: in the panel random weights were rarely the better start; they are offered.
 ADVISED_START: Initialise = "pretrained"
 FEW_POINTS = 7  # percentage points by which continued learning curves are off
 

@@ -102,9 +102,13 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 NEW_LAYER = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
-# The schedule is run to its end: what was learned fast is good only once the rate has fallen.
-FINE_TUNE = OptimiserSettings(
-    learning_rate=5e-4, weight_decay=2e-2, batch_size=64, epochs=30, patience=30, augment=True
+# Small steps on a schedule run to its end: what was learned first is good only once they are
+# small enough.
+GENTLE = OptimiserSettings(
+    learning_rate=3e-4, weight_decay=2e-2, batch_size=64, epochs=20, patience=20, augment=True
+)
+FREE = OptimiserSettings(
+    learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
 )
 FROM_RANDOM = OptimiserSettings(
     learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
@@ -151,17 +155,12 @@ def plan(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
         case TransferCase.LARGE_SIMILAR:
-            return _fine_tuned(case, kept)
-        case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
-            return _fine_tuned(case, kept)
+            # A random layer's first gradients would spoil what the others have learned: Kumar
+            # et al. 2022, "Fine-tuning can distort pretrained features and underperform
+            # out-of-distribution".
+            return Strategy(case, kept[-1], (), "pretrained", GENTLE, new_layer_first=True)
         case TransferCase.LARGE_DIFFERENT:
-            return Strategy(case, kept[-1], (), "random", FROM_RANDOM)
-
-
-def _fine_tuned(case: TransferCase, kept: tuple[str, ...]) -> Strategy:
-    """Train everything from the pre-trained weights, the new layer first.
-
-    A random layer's first gradients would spoil what the others have learned: Kumar et al.
-    2022, "Fine-tuning can distort pretrained features and underperform out-of-distribution".
-    """
-    return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, new_layer_first=True)
+            # What was learned elsewhere should give way, so nothing protects it.
+            start = initialise or "random"
+            settings = FROM_RANDOM if start == "random" else FREE
+            return Strategy(case, kept[-1], (), start, settings)

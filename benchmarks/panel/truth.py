@@ -55,7 +55,8 @@ def measure(
 
     Returns:
         {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3;
-        "random": case 4; "seconds": of each}, or None if the pool has too few images.
+        "free": case 4 from pre-trained weights; "random": case 4 from random ones; the seconds
+        of each}, or None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
@@ -80,9 +81,10 @@ def measure(
             outputs = new[stage].linear(features)
         cuts[stage] = _accuracy(outputs, labels[parts["test"]])
     found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
-    for name, case in (("tuned", 3), ("random", 4)):
+    whole = (("tuned", 3, None), ("free", 4, "pretrained"), ("random", 4, "random"))
+    for name, case, initialise in whole:
         began = time.perf_counter()
-        strategy = plan(TransferCase(case), source.stage_names)
+        strategy = plan(TransferCase(case), source.stage_names, initialise=initialise)
         mirror = readings.mirror_keeps_labels
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
         network = operate(source, strategy, classes, seed)
