@@ -15,6 +15,7 @@ from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
 from transfer_core.training.feeds import batches, shuffled
 from transfer_core.training.new_layer import fold, train_new_layer
+from transfer_core.training.stepping import Stepper, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network
 
 SOURCE = get("demonstration")
@@ -232,3 +233,46 @@ def test_a_feature_that_is_nearly_always_zero_cannot_outweigh_the_others():
     )  # fmt: skip
     first = next(event for event in events if isinstance(event, EpochEnded))
     assert first.validation_loss < 5
+
+
+class Hungry(torch.nn.Linear):
+    """A layer for which the memory suffices only for a few images at a time."""
+
+    most = 3
+
+    def forward(self, inputs):
+        if len(inputs) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return super().forward(inputs)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 3.0, 0.5])])
+def test_a_batch_that_does_not_fit_is_learned_from_in_parts_with_the_same_step(weights):
+    torch.manual_seed(0)
+    inputs, labels = torch.randn(16, 4), torch.arange(16) % 3
+    layers = [torch.nn.Linear(4, 3), Hungry(4, 3)]
+    layers[1].load_state_dict(layers[0].state_dict())
+    steppers = [
+        Stepper(layer, torch.optim.SGD(layer.parameters(), 0.1), weights, "float32", 16)
+        for layer in layers
+    ]
+    (loss, hits), (other, others) = (stepper.step(inputs, labels) for stepper in steppers)
+    assert [stepper.at_a_time for stepper in steppers] == [16, 2]
+    assert loss == pytest.approx(other, rel=1e-5) and hits == others
+    assert torch.allclose(layers[0].weight, layers[1].weight, atol=1e-6)
+
+
+def test_where_not_even_two_images_fit_the_run_fails():
+    layer = Hungry(4, 3)
+    layer.most = 1
+    stepper = Stepper(layer, torch.optim.SGD(layer.parameters(), 0.1), None, "float32", 16)
+    with pytest.raises(torch.OutOfMemoryError):
+        stepper.step(torch.randn(16, 4), torch.arange(16) % 3)
+
+
+def test_what_torch_says_when_memory_is_short_is_told_from_other_errors():
+    said = (
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    )
+    assert is_out_of_memory(RuntimeError(said)) and is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -100,6 +100,11 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
     if record.state == "stopped":
         words += "; what was learned until then was kept" if record.result else " before it began"
     st.progress(share, text=f"{icon} {words}")
+    if "memory_short" in latest:
+        st.caption(
+            f"The memory does not hold a whole batch: {latest['memory_short']['images']} images "
+            "pass through the network at a time, and each step still learns from all of them."
+        )
     figures = st.columns(4)
     if not (started and step):
         step = None

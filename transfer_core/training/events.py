@@ -41,6 +41,13 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryShort:
+    """The memory did not suffice for a batch, which passes the network in parts from now on."""
+
+    images: int  # at a time
+
+
+@dataclass(frozen=True, slots=True)
 class LayerChange:
     """The proof that frozen means frozen, for one stage."""
 
@@ -77,4 +84,4 @@ class Ended:
     changes: tuple[LayerChange, ...]
 
 
-Event = Preparing | Started | Stepped | EpochEnded | Ended
+Event = Preparing | Started | Stepped | MemoryShort | EpochEnded | Ended

@@ -8,15 +8,23 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from transfer_core.cases import OptimiserSettings
 from transfer_core.errors import RunError
-from transfer_core.number_format import NumberFormat, computed_in
+from transfer_core.number_format import NumberFormat
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
-from transfer_core.training.events import Device, Ended, EpochEnded, Event, Started, Stepped
+from transfer_core.training.events import (
+    Device,
+    Ended,
+    EpochEnded,
+    Event,
+    MemoryShort,
+    Started,
+    Stepped,
+)
 from transfer_core.training.feeds import Feed, batches, plain, shuffled
+from transfer_core.training.stepping import Stepper
 
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 DEVICE: Device = "cpu"
@@ -61,14 +69,15 @@ class Training:
         number_format: NumberFormat = "float32",
         start_counts: bool = False,
     ) -> None:
-        self._number_format, self._start_counts = number_format, start_counts
         self._learner, self._feed, self._settings = learner, feed, settings
-        self._class_weights, self._stop_requested = class_weights, stop_requested
-        self._seed = seed
+        self._seed, self._stop_requested, self._start_counts = seed, stop_requested, start_counts
         self._generator = torch.Generator().manual_seed(seed)
         self._steps_per_epoch = batches(len(feed.train), settings.batch_size)
         self._clock = Clock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
-        self._optimiser, self._schedule = _optimiser(learner.model, settings, self._clock.steps)
+        optimiser, self._schedule = _optimiser(learner.model, settings, self._clock.steps)
+        self._stepper = Stepper(
+            learner.model, optimiser, class_weights, number_format, settings.batch_size
+        )
         self._best_loss, self._best_epoch, self._best_weights = math.inf, 0, None
 
     def events(self) -> Iterator[Event]:
@@ -115,7 +124,10 @@ class Training:
         for number, indices in enumerate(chosen, start=1):
             if self._stop_requested():
                 return "stopped"
+            before = self._stepper.at_a_time
             loss, hits = self._step(indices)
+            if self._stepper.at_a_time < before:
+                yield MemoryShort(self._stepper.at_a_time)
             if not math.isfinite(loss):
                 return "diverged"
             for each in (sums, recent):
@@ -133,21 +145,10 @@ class Training:
     def _step(self, indices) -> tuple[float, int]:
         began = time.perf_counter()
         inputs = self._feed.train_batch(indices, self._generator)
-        labels = torch.from_numpy(self._feed.labels[indices])
-        logits = self._logits(inputs)
-        loss = functional.cross_entropy(logits, labels, self._class_weights)
-        self._optimiser.zero_grad()
-        loss.backward()
-        self._optimiser.step()
+        taken = self._stepper.step(inputs, torch.from_numpy(self._feed.labels[indices]))
         self._schedule.step()
-        hits = (logits.argmax(1) == labels).sum().item()
-        loss = loss.item()
         self._clock.stepped(len(indices), time.perf_counter() - began)
-        return loss, hits
-
-    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        with computed_in(self._number_format):
-            return self._learner.model(inputs).float()
+        return taken
 
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
@@ -157,9 +158,9 @@ class Training:
         for inputs, labels in plain(self._feed, self._feed.validation):
             if self._stop_requested():
                 return None
-            logits = self._logits(inputs)
-            loss = functional.cross_entropy(logits, labels, self._class_weights)
-            sums.add(loss.item(), (logits.argmax(1) == labels).sum().item(), len(labels))
+            logits = self._stepper.logits(inputs)
+            loss = self._stepper.loss(logits, labels).item() / self._stepper.weight(labels)
+            sums.add(loss, (logits.argmax(1) == labels).sum().item(), len(labels))
         self._clock.validated(time.perf_counter() - began)
         return sums.means()
 
