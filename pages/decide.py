@@ -51,10 +51,9 @@ LINE_HELP = (
 )
 MEANING = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
-    "large": "Here similar means: training everything in small steps, which protects what was "
-    "learned, does as well as letting it give way.",
+    "large": "Here similar means: pre-trained weights are a better start than random ones.",
 }
-WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, but free to give way"}
+WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
 page_title("Decide", "pages/decide.py")
 data_id = session.current("data")
@@ -157,7 +156,7 @@ if case == TransferCase.SMALL_DIFFERENT:
     session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     measured = source.calibration.measured
-    good = sum(each.free >= each.random - 0.01 for each in measured)
+    good = sum(each.tuned >= each.random - 0.01 for each in measured)
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
         format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",

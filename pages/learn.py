@@ -15,7 +15,7 @@ LESSONS = Path(__file__).parent / "lessons"
 
 CASES = {
     "top": "case 1 (%)", "cut": "case 2 (%)", "tuned": "case 3 (%)",
-    "free": "case 4, pre-trained (%)", "random": "case 4, random (%)",
+    "random": "case 4, random weights (%)",
 }  # fmt: skip
 
 page_title("Learn", "pages/learn.py")

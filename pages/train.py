@@ -88,12 +88,12 @@ with st.form("train_settings"):
         "Mirror half of these images, left to right", settings.mirror and whole,
         disabled=not whole, key=key + "mirror", help=mirroring_in_words(found.readings),
     )  # fmt: skip
-    new_layer_first = st.checkbox(
-        "Train the new layer first, then everything", strategy.new_layer_first,
-        disabled=not whole or strategy.initialise == "random", key=key + "first",
-        help="As in case 1, with all other layers frozen. A random layer's first steps would "
-        "spoil what the others have learned. If training everything then finds nothing better, "
-        "the network is left as it was.",
+    fall_back = st.checkbox(
+        "Fall back on the new layer alone where training everything is no better",
+        strategy.fall_back, disabled=not whole or strategy.initialise == "random",
+        key=key + "fall_back",
+        help="The new layer is first trained alone, as in case 1, in seconds. Its network is kept "
+        "unless an epoch of training everything has a lower validation loss.",
     )  # fmt: skip
     weighted = st.checkbox(
         "Weigh rare classes up where classes are unbalanced", strategy.class_weights,
@@ -110,7 +110,7 @@ if started:
         from transfer_core.runs.performing import run_config
 
         chosen = replace(
-            strategy, optimiser=optimiser, class_weights=weighted, new_layer_first=new_layer_first
+            strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back
         )  # fmt: skip
         run = caches.engine().submit(
             run_config(data, source, chosen, seed), name=f"{data.name}, {case.title.lower()}",

@@ -55,13 +55,12 @@ def test_case_4_offers_random_and_pretrained_weights():
     assert plan(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
     other = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
     assert other.initialise == "pretrained"
+    assert other.optimiser == plan(TransferCase.LARGE_SIMILAR, STAGES).optimiser
 
 
-def test_case_3_protects_what_was_learned_and_case_4_does_not():
-    similar = plan(TransferCase.LARGE_SIMILAR, STAGES)
-    different = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
-    assert similar.new_layer_first and not different.new_layer_first
-    assert similar.optimiser.learning_rate < different.optimiser.learning_rate
+def test_only_training_from_pre_trained_weights_can_fall_back_on_a_new_layer():
+    assert plan(TransferCase.LARGE_SIMILAR, STAGES).fall_back
+    assert not plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random").fall_back
 
 
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])

@@ -262,9 +262,9 @@ def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
 
 def test_gains_are_told_by_size():
     measured = (
-        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.5, 0.4),
-        Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.5, 0.4),
-        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.5, 0.4),
+        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
+        Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
+        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
     )  # fmt: skip
     figure = gains_of_training_everything(measured)
     assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]

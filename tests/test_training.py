@@ -120,14 +120,26 @@ def test_the_whole_network_learns_colours(initialise):
     assert best >= 8 / 9
 
 
-def test_where_the_new_layer_was_trained_first_the_start_may_be_best():
-    network, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=2, learning_rate=1.0)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    events = list(events)
-    start, ended = events[1], events[-1]
-    assert (start.epoch, start.step, start.train_loss) == (0, 0, None)
-    assert start.best and ended.best_epoch == 0  # such a learning rate wrecks the network
-    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+@pytest.mark.parametrize("better", [True, False], ids=["better", "worse"])
+def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
+    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3)
+    network, rival = (operate(SOURCE, strategy, 3, seed=0) for _ in range(2))
+    pixels, labels = pictures()
+    parts = np.arange(15), np.arange(15, 24)
+    common = {"seed": 0, "class_weights": None, "stop_requested": lambda: False}
+    if better:
+        list(train_whole_network(rival, pixels, labels, *parts, small(strategy, epochs=12), SOURCE,
+                                 **common))  # fmt: skip
+    events = list(
+        train_whole_network(
+            network, pixels, labels, *parts, small(strategy, learning_rate=1e-5), SOURCE,
+            rival=rival.state_dict(), **common,
+        )
+    )  # fmt: skip
+    first, ended = events[1], events[-1]
+    assert (first.epoch, first.step, first.train_loss) == (0, 0, None)
+    kept = all(torch.equal(v, rival.state_dict()[k]) for k, v in network.state_dict().items())
+    assert kept == better and (ended.best_epoch == 0) == better
 
 
 def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():

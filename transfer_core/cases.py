@@ -73,7 +73,7 @@ class Strategy:
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
     class_weights: bool = True  # weigh rare classes up when classes are unbalanced
-    new_layer_first: bool = False  # train it alone, on frozen stages, before everything
+    fall_back: bool = False  # on the new layer alone, where training everything is no better
 
 
 def judge_size(class_counts: tuple[int, ...], line: int) -> SizeJudgement:
@@ -102,12 +102,7 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 NEW_LAYER = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
-# Small steps on a schedule run to its end: what was learned first is good only once they are
-# small enough.
-GENTLE = OptimiserSettings(
-    learning_rate=3e-4, weight_decay=2e-2, batch_size=64, epochs=20, patience=20, augment=True
-)
-FREE = OptimiserSettings(
+FINE_TUNE = OptimiserSettings(
     learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
 )
 FROM_RANDOM = OptimiserSettings(
@@ -155,12 +150,8 @@ def plan(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
         case TransferCase.LARGE_SIMILAR:
-            # A random layer's first gradients would spoil what the others have learned: Kumar
-            # et al. 2022, "Fine-tuning can distort pretrained features and underperform
-            # out-of-distribution".
-            return Strategy(case, kept[-1], (), "pretrained", GENTLE, new_layer_first=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, fall_back=True)
+        case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, fall_back=True)
         case TransferCase.LARGE_DIFFERENT:
-            # What was learned elsewhere should give way, so nothing protects it.
-            start = initialise or "random"
-            settings = FROM_RANDOM if start == "random" else FREE
-            return Strategy(case, kept[-1], (), start, settings)
+            return Strategy(case, kept[-1], (), "random", FROM_RANDOM)

@@ -47,7 +47,7 @@ def script_text(trained: TrainedNetwork) -> str:
         "CLASSES": list(trained.classes),
         "KEPT": list(kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
-        "NEW_LAYER_FIRST": strategy.new_layer_first,
+        "FALL_BACK": strategy.fall_back,
         "NUMBER_FORMAT": config.number_format,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,

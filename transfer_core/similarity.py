@@ -1,9 +1,9 @@
 """Is the new data similar to the source data? The readings, judged.
 
 Similar is two questions. Do the top features tell these classes apart as well as earlier
-ones: that decides a small data set. Does training that protects what was learned do as well as
-training that lets it give way: that decides a large one. Both rest on the readings of a sample
-and on what was measured of the network on many other image sets.
+ones: that decides a small data set. Do the pre-trained weights beat random ones as a start:
+that decides a large one. Both rest on the readings of a sample and on what was measured of
+the network on many other image sets.
 """
 
 import json
@@ -55,7 +55,7 @@ class SimilarityEstimate:
     """The estimated answer to "is the data set similar?" and what it rests on."""
 
     top: Verdict  # for a small data set: the top features are enough
-    start: Verdict  # for a large one: a start that protects what was learned is enough
+    start: Verdict  # for a large one: pre-trained weights are the better start
     line: int  # images; for data like this, where training everything begins to win
     readings: Readings
     reasons: tuple[str, ...]  # for people

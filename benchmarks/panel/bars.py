@@ -15,14 +15,13 @@ ENOUGH = 250  # images from which the bars hold
 Accuracy = Callable[[Outcome], float]
 COLUMNS: dict[str, tuple[Accuracy, Accuracy]] = {  # of each row of the diagram: similar, different
     "top": (lambda o: o.top, lambda o: o.cut),
-    "start": (lambda o: o.tuned, lambda o: o.free),
+    "start": (lambda o: o.tuned, lambda o: o.random),
 }
 CONSTANT: dict[str, dict[str, Accuracy]] = {
     "top": {"always the top": COLUMNS["top"][0], "always an early cut": COLUMNS["top"][1]},
     "start": {
-        "always case 3": COLUMNS["start"][0],
-        "always case 4 from pre-trained weights": COLUMNS["start"][1],
-        "always case 4 from random weights": lambda o: o.random,
+        "always pre-trained": COLUMNS["start"][0],
+        "always random": COLUMNS["start"][1],
     },
 }
 
@@ -52,7 +51,7 @@ class Judged:
     def advised(self) -> float:
         """Accuracy of the advised case."""
         if self.outcome.images / (1 - TEST_SHARE) >= self.estimate.line:
-            return self.outcome.tuned if self.similar("start") else self.outcome.free
+            return self.outcome.tuned  # case 3, and case 4 as it is advised
         return self.outcome.top if self.similar("top") else self.outcome.cut
 
 

@@ -26,7 +26,7 @@ BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 Targets = dict[str, Callable[[Outcome], bool]]
 TARGETS: Targets = {
     "top": lambda outcome: outcome.top_is_enough,
-    "start": lambda outcome: outcome.start_is_enough,
+    "start": lambda outcome: outcome.start_pays,
     "everything": lambda outcome: outcome.lead > 0,
 }
 
@@ -97,7 +97,7 @@ def measured(outcomes: Sequence[Outcome]) -> tuple[Measured, ...]:
             name, round(images / (1 - TEST_SHARE)), _mean(o.readings.distance for o in group),
             **{
                 case: _mean(getattr(o, case) for o in group)
-                for case in ("top", "cut", "tuned", "free", "random")
+                for case in ("top", "cut", "tuned", "random")
             },
         )
         for (name, images), group in sorted(groups.items())

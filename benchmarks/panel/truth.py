@@ -54,9 +54,9 @@ def measure(
         readings: Of the same images; they tell whether to mirror training images.
 
     Returns:
-        {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3;
-        "free": case 4 from pre-trained weights; "random": case 4 from random ones; the seconds
-        of each}, or None if the pool has too few images.
+        {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3
+        and case 4 from pre-trained weights; "random": case 4 from random ones; the seconds of
+        each}, or None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
@@ -81,18 +81,22 @@ def measure(
             outputs = new[stage].linear(features)
         cuts[stage] = _accuracy(outputs, labels[parts["test"]])
     found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
-    whole = (("tuned", 3, None), ("free", 4, "pretrained"), ("random", 4, "random"))
-    for name, case, initialise in whole:
+    for name, case in (("tuned", 3), ("random", 4)):
         began = time.perf_counter()
-        strategy = plan(TransferCase(case), source.stage_names, initialise=initialise)
+        strategy = plan(TransferCase(case), source.stage_names)
         mirror = readings.mirror_keeps_labels
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
         network = operate(source, strategy, classes, seed)
-        if strategy.new_layer_first:
-            network.get_submodule(NEW).load_state_dict(new[strategy.keep_through].state_dict())
+        rival = None
+        if strategy.fall_back:
+            alone = operate(source, strategy, classes, seed)
+            alone.get_submodule(NEW).load_state_dict(new[strategy.keep_through].state_dict())
+            rival = alone.state_dict()
         common = _common(labels, parts, strategy, seed)
         _exhaust(
-            train_whole_network(network, pixels, source=source, number_format=fastest(), **common)
+            train_whole_network(
+                network, pixels, source=source, number_format=fastest(), rival=rival, **common
+            )
         )
         outputs = logits(network, pixels[parts["test"]], source)
         found[name] = _accuracy(outputs, labels[parts["test"]])

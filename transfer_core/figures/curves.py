@@ -76,7 +76,7 @@ def _trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
 
 
 def curves_table(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
-    """A row per epoch, for a table; epoch 0 is the start, which has not trained."""
+    """A row per epoch, for a table; epoch 0 is what can be fallen back on."""
     return [
         {
             "epoch": row["epoch"],

@@ -79,11 +79,10 @@ def perform(
         if everything_frozen:
             training = _new_layer_training(setting, strategy, network, pixels)
         else:
-            if strategy.new_layer_first:
-                yield from _new_layer_first(setting, network, pixels)
+            rival = (yield from _new_layer_alone(setting, pixels)) if strategy.fall_back else None
             training = train_whole_network(
                 network, pixels, source=setting.source, number_format=config.number_format,
-                **_common(setting, strategy),
+                rival=rival, **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
     except _Stopped:
@@ -125,15 +124,19 @@ def _new_layer_training(
     )
 
 
-def _new_layer_first(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
-    """Train the new layer as in case 1, told as preparation for training everything."""
-    strategy = setting.config.strategy
+def _new_layer_alone(
+    setting: _Setting, pixels: np.ndarray
+) -> Generator[Preparing, None, dict[str, torch.Tensor]]:
+    """Train the new layer as in case 1, told as preparation; returns the network's weights."""
+    config, strategy = setting.config, setting.config.strategy
+    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
     alone = replace(strategy, frozen=kept_stages(setting.source, strategy), optimiser=NEW_LAYER)
     for event in _new_layer_training(setting, alone, network, pixels):
         if isinstance(event, Preparing):
             yield event
         elif isinstance(event, EpochEnded):
-            yield Preparing("Training the new layer first", event.epoch, NEW_LAYER.epochs)
+            yield Preparing("Training the new layer alone", event.epoch, NEW_LAYER.epochs)
+    return network.state_dict()
 
 
 def _common(setting: _Setting, strategy: Strategy) -> dict[str, Any]:

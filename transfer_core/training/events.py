@@ -61,9 +61,9 @@ class LayerChange:
 class EpochEnded:
     """An epoch was trained and validated."""
 
-    epoch: int  # counted from 1; 0 is the start, where the new layer was trained before
+    epoch: int  # counted from 1; 0 is the new layer trained alone, to fall back on
     step: int
-    train_loss: float | None  # nats per image, as the steps saw it; None at the start
+    train_loss: float | None  # nats per image, as the steps saw it; None of epoch 0
     train_accuracy: float | None  # fraction in [0, 1], with dropout and augmentation on
     validation_loss: float
     validation_accuracy: float

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -53,8 +53,8 @@ class Training:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         number_format: In which the steps are computed; the weights are float32 always.
-        start_counts: Whether the weights before the first step may be the best ones,
-            because the new layer has been trained already.
+        rival: Weights of the same model, got otherwise, to be kept unless an epoch has a lower
+            validation loss.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Training:
         class_weights: torch.Tensor | None,
         stop_requested: Callable[[], bool],
         number_format: NumberFormat = "float32",
-        start_counts: bool = False,
+        rival: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self._learner, self._feed, self._settings = learner, feed, settings
-        self._seed, self._stop_requested, self._start_counts = seed, stop_requested, start_counts
+        self._seed, self._stop_requested, self._rival = seed, stop_requested, rival
         self._generator = torch.Generator().manual_seed(seed)
         self._steps_per_epoch = batches(len(feed.train), settings.batch_size)
         self._clock = Clock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
@@ -92,10 +92,9 @@ class Training:
         """
         torch.manual_seed(self._seed)  # dropout draws from the global generator
         yield self._started()
+        if self._rival:
+            yield from self._meet_rival(self._rival)
         epoch, reason = 0, "all epochs"
-        began = time.perf_counter()
-        if self._start_counts and (validated := self._validate()):
-            yield self._epoch_ended(0, None, validated, began)
         while epoch < self._settings.epochs and reason == "all epochs":
             began, sums = time.perf_counter(), Sums()
             outcome = yield from self._steps(epoch, sums)
@@ -108,6 +107,15 @@ class Training:
             if epoch - self._best_epoch >= self._settings.patience:
                 reason = "early stopping"
         yield self._ended(reason, epoch)
+
+    def _meet_rival(self, rival: Mapping[str, torch.Tensor]) -> Iterator[EpochEnded]:
+        """Validate the rival's weights as an epoch 0, then go on with the model's own."""
+        model, began = self._learner.model, time.perf_counter()
+        own = copy.deepcopy(model.state_dict())
+        model.load_state_dict(rival)
+        if validated := self._validate():
+            yield self._epoch_ended(0, None, validated, began)
+        model.load_state_dict(own)
 
     def _started(self) -> Started:
         trainable = sum(p.numel() for p in self._learner.model.parameters() if p.requires_grad)

@@ -1,6 +1,6 @@
 """Cases 3 and 4: train every layer, on images from the pixel cache."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -28,13 +28,13 @@ def train_whole_network(
     seed: int,
     class_weights: torch.Tensor | None,
     number_format: NumberFormat = "float32",
+    rival: Mapping[str, torch.Tensor] | None = None,
     stop_requested: Callable[[], bool],
 ) -> Iterator[Event]:
     """Train all that the strategy does not freeze, in place.
 
     Args:
-        network: From `surgery.operate`; its new layer is trained already if the strategy
-            says so.
+        network: From `surgery.operate`.
         pixels: Of all images, uint8 (N, H, W, 3).
         labels: Class indices, int64 (N,).
         train: Indices of the training images.
@@ -44,6 +44,7 @@ def train_whole_network(
         seed: Draws the order of the images, their augmentation and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         number_format: In which the steps are computed; the weights are float32 always.
+        rival: Weights of the network with its new layer trained alone, to fall back on.
         stop_requested: Asked between batches.
 
     Yields:
@@ -63,7 +64,6 @@ def train_whole_network(
     )  # fmt: skip
     training = Training(
         learner, feed, optimiser, seed=seed, class_weights=class_weights,
-        stop_requested=stop_requested, number_format=number_format,
-        start_counts=strategy.new_layer_first,
+        stop_requested=stop_requested, number_format=number_format, rival=rival,
     )  # fmt: skip
     yield from training.events()
