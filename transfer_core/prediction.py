@@ -32,7 +32,7 @@ class TrainedNetwork:
     @property
     def transform(self) -> images.Transform:
         """How an image becomes the network's input."""
-        return images.Transform(self.source.input_size)
+        return self.source.transform
 
 
 def restore(home: Path, run_id: str) -> TrainedNetwork:
