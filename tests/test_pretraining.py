@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from transfer_core import pretraining
 from transfer_core.networks import get
+from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import BUNDLED
-from transfer_core.networks.weights_file import build, file_hash, load
+from transfer_core.networks.weights_file import build, load
 
 
 def toy_world(path, prefix, classes):

@@ -3,13 +3,17 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from torchvision import models
 
 from transfer_core.cases import TransferCase, plan
+from transfer_core.embedding import normalise
+from transfer_core.images import apply
 from transfer_core.networks import catalog, torchvision_row, weights_file
 from transfer_core.networks.torchvision_catalog import LISTING
 from transfer_core.networks.torchvision_listing import listing
@@ -121,6 +125,21 @@ def check(source, strategy, file) -> None:
         outputs = network.eval()(images(source))
         assert outputs.isfinite().all()
         assert torch.equal(outputs, again.eval()(images(source)))
+
+
+@pytest.mark.parametrize("size", [(500, 375), (224, 224), (90, 130)])
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b0", "vit_h_14"])
+def test_images_are_made_as_the_weights_preset_makes_them(name, size):
+    """They cut at whole pixels and this one at fractions: up to half a pixel's step apart."""
+    x, y = np.meshgrid(np.linspace(0, 6, size[0]), np.linspace(0, 5, size[1]))
+    waves = [127 + 120 * np.sin(a * x + b * y) for a, b in ((1, 2), (2, 1), (3, -1))]
+    image = Image.fromarray(np.stack(waves, axis=2).astype(np.uint8))
+    expected = models.get_model_weights(name).DEFAULT.transforms()(image)
+    pixels = apply(image, NETWORKS[name].transform)
+    found = normalise(pixels[None], NETWORKS[name])[0]
+    step = sum(expected.diff(dim=axis).abs().max() for axis in (1, 2))
+    rounding = 2 / 255 / min(NETWORKS[name].std)
+    assert (found - expected).abs().max() <= step / 2 + rounding
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -1,7 +1,7 @@
 """Use a trained network: restore it from its run, and classify images."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,9 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
         )
     config, source = record.config, networks.get(record.config.network)
     classes = tuple(score["name"] for score in record.result["per_class"])
-    network = operate(source, config.strategy, len(classes), config.seed)
+    # All weights come from the run, so that the source's need not be on this machine.
+    strategy = replace(config.strategy, initialise="random")
+    network = operate(source, strategy, len(classes), config.seed)
     network.load_state_dict(load_file(weights))
     return TrainedNetwork(network.eval(), source, classes, record)
 

@@ -24,8 +24,8 @@ from transfer_core.embedding import normalise
 from transfer_core.evaluation import logits
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, demonstration, get
+from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import BUNDLED
-from transfer_core.networks.weights_file import file_hash
 from transfer_core.training.feeds import shuffled
 
 SMALL_SIZE = 48  # pixels; most epochs see smaller images, which costs half the time

@@ -8,17 +8,21 @@ from dataclasses import replace
 
 from transfer_core.advice import advise, strategy_for
 from transfer_core.cases import Strategy, TransferCase, plan
-from transfer_core.commands import ingest, print_json, show_progress
+from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, get
 from transfer_core.similarity import estimate
 
+NO_WEIGHTS = {("4", None), ("4", "random")}  # case and initial weights
+
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
-    data_set, source = ingest(options.data, options.seed), get(options.network)
+    # Random weights need no download.
+    network = get if (options.case, options.initialise) in NO_WEIGHTS else ready
+    data_set, source = ingest(options.data, options.seed), network(options.network)
     if options.case == "auto":
         found = estimate(data_set, source, home(), progress=show_progress)
         advice = advise(data_set, source, found)
@@ -39,7 +43,7 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
-    source, rows = get(options.network), []
+    source, rows = ready(options.network), []
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
         strategies = [

@@ -1,8 +1,6 @@
 """Build a source network with its pre-trained or with random weights."""
 
-import hashlib
 import math
-from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
@@ -13,6 +11,7 @@ from torch import nn
 from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
 from transfer_core.networks.blank import blank
+from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import SourceNetwork
 
 Weights = dict[str, torch.Tensor]
@@ -96,12 +95,6 @@ def mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str |
     if found.shape != expected.shape:
         return f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
     return None if math.isfinite(found.sum(dtype=torch.float64)) else "not finite numbers"
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _built(network: SourceNetwork, classes: int) -> nn.Module:
