@@ -15,6 +15,7 @@ from transfer_core.cases import TransferCase, plan
 from transfer_core.embedding import normalise
 from transfer_core.images import apply
 from transfer_core.networks import catalog, torchvision_row, weights_file
+from transfer_core.networks.blank import blank
 from transfer_core.networks.torchvision_catalog import LISTING
 from transfer_core.networks.torchvision_listing import listing
 from transfer_core.surgery import describe, operate, output_shapes, set_training
@@ -52,7 +53,7 @@ def smallest(name: str):
 def with_any_weights(source, classes=3) -> torch.nn.Module:
     """torchvision's own network with weights that leave no layer without effect."""
     torch.manual_seed(0)
-    with weights_file.blank():
+    with blank():
         model = torchvision_row.build(source.architecture, classes, source.input_size)
     state = model.state_dict()
     for key, value in state.items():
@@ -119,8 +120,9 @@ def check(source, strategy, file) -> None:
     assert all(torch.equal(value, before[key]) for key, value in frozen.items())
     assert not torch.equal(network.new.linear.weight, new)
     save_file(network.state_dict(), file)
-    again = operate(source, strategy, classes=5, seed=1)
-    again.load_state_dict(load_file(file))
+    with blank():
+        again = operate(source, replace(strategy, initialise="random"), classes=5, seed=1)
+    again.load_state_dict(load_file(file), assign=True)
     with torch.inference_mode():
         outputs = network.eval()(images(source))
         assert outputs.isfinite().all()

@@ -155,7 +155,7 @@ def _figures(network: SourceNetwork) -> str:
     card = network.card
     accuracy = f"ImageNet accuracy {card['accuracy']:.1%}, " if "accuracy" in card else ""
     return (
-        f"{accuracy}{card['operations']:g} thousand million operations an image, "
+        f"{accuracy}{card['operations']:g} billion multiplications an image, "
         f"{card['file_size']:,.0f} MB, {network.input_size} pixels"
     )
 

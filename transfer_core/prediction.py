@@ -13,6 +13,7 @@ from transfer_core import images, networks
 from transfer_core.errors import ImageError, RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.blank import blank
 from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.performing import WEIGHTS
 from transfer_core.runs.records import RunRecord
@@ -54,8 +55,9 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
     classes = tuple(score["name"] for score in record.result["per_class"])
     # All weights come from the run, so that the source's need not be on this machine.
     strategy = replace(config.strategy, initialise="random")
-    network = operate(source, strategy, len(classes), config.seed)
-    network.load_state_dict(load_file(weights))
+    with blank():
+        network = operate(source, strategy, len(classes), config.seed)
+    network.load_state_dict(load_file(weights), assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
 
 

@@ -223,7 +223,7 @@ def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: li
 
 
 def cost(network: nn.Module, size: int) -> dict[str, float]:
-    """Number of weights, and thousand million multiplications with an addition for one image."""
+    """Number of weights, and billion multiplications, each with an addition, for one image."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, 3, size, size))
     operations = counter.get_total_flops() / 2e9  # a multiplication and an addition count as two

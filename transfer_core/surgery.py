@@ -77,7 +77,7 @@ def operate(source: SourceNetwork, strategy: Strategy, classes: int, seed: int) 
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stages[NEW] = _new_layer(output_shapes(source)[kept[-1]], classes)
+        stages[NEW] = new_layer(output_shapes(source)[kept[-1]], classes)
     network = nn.Sequential(stages).eval()
     for name, stage in network.named_children():
         stage.requires_grad_(name not in strategy.frozen)
@@ -114,13 +114,13 @@ def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[L
     shapes = output_shapes(source)
     original = outline(source)
     with torch.device("meta"):
-        new_layer = _new_layer(shapes[kept[-1]], classes)
+        added = new_layer(shapes[kept[-1]], classes)
     parts = [
         _part(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
         for stage in source.stages
     ]
     new = LayerPart(
-        NEW, "New layer", "fully connected", (classes,), _weights(new_layer), "new",
+        NEW, "New layer", "fully connected", (classes,), _weights(added), "new",
         f"One output per class ({classes}), random weights, trained", False,
     )  # fmt: skip
     return (*parts, new)
@@ -137,7 +137,7 @@ def output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _new_layer(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def new_layer(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """A fully connected layer behind a stage with outputs of this shape, pooled if needed."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     features = shape[-1]

@@ -108,7 +108,7 @@ class Tokens(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Tokens with their positions."""
         patches = self.conv_proj(images).flatten(2).transpose(1, 2)
-        first = self.class_token.expand(len(images), -1, -1)
+        first = self.class_token.expand(images.shape[0], -1, -1)
         return self.dropout(torch.cat([first, patches], dim=1) + self.pos_embedding)
 
 

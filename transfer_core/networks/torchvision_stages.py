@@ -6,7 +6,6 @@ resolution; its layers are parted into quarters.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -52,19 +51,13 @@ def part(modules: dict[str, nn.Module], size: int) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def staged(modules: dict[str, nn.Module], stages: Iterable[Stage]) -> nn.Sequential:
-    """The row as a `Sequential` of its stages."""
-    return nn.Sequential(
-        OrderedDict(
-            (
-                stage.name,
-                nn.Sequential(
-                    OrderedDict((p.replace(".", "_"), modules[p]) for p in stage.modules)
-                ),
-            )
-            for stage in stages
-        )
-    )
+def staged(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) -> nn.Sequential:
+    """The row as a `Sequential` of its stages, given the modules of each by its name."""
+    network: OrderedDict[str, nn.Module] = OrderedDict()
+    for stage, paths in stages.items():
+        named = ((path.replace(".", "_"), modules[path]) for path in paths)
+        network[stage] = nn.Sequential(OrderedDict(named))
+    return nn.Sequential(network)
 
 
 def _shapes(modules: dict[str, nn.Module], size: int) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,5 @@
 """Build a source network with its pre-trained or with random weights."""
 
-import math
 from pickle import UnpicklingError
 
 import torch
@@ -94,7 +93,9 @@ def mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str |
         return f"of type {found.dtype}, expected {expected.dtype}"
     if found.shape != expected.shape:
         return f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
-    return None if math.isfinite(found.sum(dtype=torch.float64)) else "not finite numbers"
+    # A sum is quick, and finite only of finite numbers; many large ones may yet overflow it.
+    finite = found.sum().isfinite() or found.isfinite().all()
+    return None if finite else "not finite numbers"
 
 
 def _built(network: SourceNetwork, classes: int) -> nn.Module:
@@ -110,7 +111,8 @@ def _staged(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
         return model
     from transfer_core.networks import torchvision_row, torchvision_stages
 
-    return torchvision_stages.staged(torchvision_row.row(model), network.stages)
+    stages = {stage.name: stage.modules for stage in network.stages}
+    return torchvision_stages.staged(torchvision_row.row(model), stages)
 
 
 def _renamed(weights: Weights) -> Weights:
