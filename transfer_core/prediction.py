@@ -57,7 +57,9 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
     strategy = replace(config.strategy, initialise="random")
     with blank():
         network = operate(source, strategy, len(classes), config.seed)
-    network.load_state_dict(load_file(weights), assign=True)
+    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    state = {name: value.clone() for name, value in load_file(weights).items()}
+    network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
 
 

@@ -59,10 +59,12 @@ def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> Sourc
     }
     own = own_network(source, card)
     own_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=own_folder(), suffix=".part", delete=False) as part:
-        shutil.copyfile(path, part.name)
-    Path(part.name).replace(own.weights_file)
-    card_file(card).write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+    with tempfile.TemporaryDirectory(dir=own_folder()) as folder:  # each file whole or not at all
+        weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
+        shutil.copyfile(path, weights_part)
+        card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+        weights_part.replace(own.weights_file)
+        card_part.replace(card_file(card))
     return own
 
 

@@ -73,8 +73,9 @@ def fitted(network: SourceNetwork, weights: Weights) -> nn.Sequential:
                 found=f"{name[:200]}: {told}",
                 remedy=f"Use weights of {network.title}, the very same architecture.",
             )
+    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
     state = type(expected)(
-        (name, value.float() if value.is_floating_point() else value)
+        (name, value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True))
         for name, value in weights.items()
     )
     # The shapes fit, so the weights are of the present version of every module.
