@@ -197,21 +197,20 @@ go_on(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new=
 st.header("What the estimate rests on", anchor=False)
 with st.expander("What these words mean", icon=":material/help:"):
     st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
-evidence = st.columns(2)
-with evidence[0]:
+places = iter([*st.columns(2), *st.columns(2)])
+with next(places):
     explained(
         stage_accuracy(found.readings, strategy.keep_through),
         describe_stage_accuracy(found.readings), key="decide_stages",
     )  # fmt: skip
 if found.ladder:
-    with evidence[1]:
+    with next(places):
         explained(ladder(found), describe_ladder(found), key="decide_ladder")
-more = st.columns(2)
 if measured:
-    with more[0]:
+    with next(places):
         bins = source.calibration.reliability
         explained(reliability_diagram(bins), describe_reliability(bins), key="decide_reliability")
 if found.readings.curve:
     curve = found.readings.curve
-    with more[1]:
+    with next(places):
         explained(learning_curve_figure(curve), describe_learning_curve(curve), key="decide_curve")

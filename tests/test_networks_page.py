@@ -6,6 +6,7 @@ from test_pages import data, own_engine, page, texts  # noqa: F401  (fixtures)
 
 from transfer_core.networks import catalog, get, torchvision_row
 from transfer_core.networks.download import HOST_SETTING
+from transfer_core.networks.recommendation import operations_per_second, recommend
 
 NAME = "squeezenet1_1"
 
@@ -22,6 +23,17 @@ def looking_at(name: str):
 def own_weights(classes: int = 5) -> bytes:
     torch.manual_seed(0)
     return save(torchvision_row.build(NAME, classes, 224).state_dict())
+
+
+def test_the_most_accurate_network_within_two_minutes_is_recommended():
+    listed = catalog()
+    assert recommend(listed, images=1, speed=1e6).name == "vit_h_14"
+    assert recommend(listed, images=1_000, speed=1.0).name == "mnasnet0_5"
+    assert recommend(listed, images=1_000_000, speed=1.0) is None
+
+
+def test_this_computers_speed_is_measured_by_what_it_does():
+    assert 0.1 < operations_per_second() < 1e6
 
 
 def test_all_networks_are_listed_with_one_recommended_for_this_computer():
