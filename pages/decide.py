@@ -46,9 +46,10 @@ NO_TAPS = f"""<style>
 </style>"""
 MEANING = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
-    "large": "Here similar means: pre-trained weights are a better start than random ones.",
+    "large": "Here similar means: training everything in small steps, which protects what was "
+    "learned, does as well as letting it give way.",
 }
-WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
+WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, but free to give way"}
 
 
 def line_help(line: int, measured) -> str:
@@ -70,7 +71,7 @@ def starts(measured) -> str:
     """How often pre-trained weights were as good a start as random ones."""
     if not measured:
         return "For this network it was not measured which start is better."
-    good = sum(each.tuned >= each.random - 0.01 for each in measured)
+    good = sum(each.free >= each.random - 0.01 for each in measured)
     return (
         f"On {good} of the {len(measured)} image sets measured, pre-trained weights ended within "
         "a point of random ones or better."

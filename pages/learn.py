@@ -13,7 +13,10 @@ from transfer_core.figures.panel import describe_gains, gains_of_training_everyt
 
 LESSONS = Path(__file__).parent / "lessons"
 
-CASES = ("case 1 (%)", "case 2 (%)", "case 3 (%)", "case 4, random weights (%)")
+CASES = {
+    "top": "case 1 (%)", "cut": "case 2 (%)", "tuned": "case 3 (%)",
+    "free": "case 4, pre-trained (%)", "random": "case 4, random (%)",
+}  # fmt: skip
 
 page_title("Learn", "pages/learn.py")
 source = networks.get("demonstration")
@@ -50,10 +53,7 @@ with st.expander("All that was measured", icon=":material/table:"):
                 "image set": each.name, "images": each.images,
                 "distance (nats)": each.distance,
                 **{
-                    title: round(100 * accuracy, 1)
-                    for title, accuracy in zip(
-                        CASES, (each.top, each.cut, each.tuned, each.random), strict=True
-                    )
+                    title: round(100 * getattr(each, case), 1) for case, title in CASES.items()
                 },
             }
             for each in measured

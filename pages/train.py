@@ -16,6 +16,7 @@ from pages.shared.layout import (
 from pages.shared.live_run import show_run
 from pages.shared.strategy import current_choice
 from transfer_core.cases import OptimiserSettings
+from transfer_core.similarity import mirroring_in_words
 
 page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
@@ -85,9 +86,20 @@ with st.form("train_settings"):
     )  # fmt: skip
     whole = not strategy.frozen
     augment = st.checkbox(
-        "Random crops, flips and colours of the training images", settings.augment and whole,
+        "Random crops and colours of the training images", settings.augment and whole,
         disabled=not whole, key=key + "augment",
         help="Not with frozen layers: their output is computed once per image.",
+    )  # fmt: skip
+    mirror = st.checkbox(
+        "Mirror half of these images, left to right", settings.mirror and whole,
+        disabled=not whole, key=key + "mirror", help=mirroring_in_words(found.readings),
+    )  # fmt: skip
+    new_layer_first = st.checkbox(
+        "Train the new layer first, then everything", strategy.new_layer_first,
+        disabled=not whole or strategy.initialise == "random", key=key + "first",
+        help="As in case 1, with all other layers frozen. A random layer's first steps would "
+        "spoil what the others have learned. If training everything then finds nothing better, "
+        "the network is left as it was.",
     )  # fmt: skip
     weighted = st.checkbox(
         "Weigh rare classes up where classes are unbalanced", strategy.class_weights,
@@ -97,11 +109,15 @@ with st.form("train_settings"):
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
     )
 if started:
-    optimiser = OptimiserSettings(learning_rate, weight_decay, batch, epochs, patience, augment)
+    optimiser = OptimiserSettings(
+        learning_rate, weight_decay, batch, epochs, patience, augment, mirror
+    )  # fmt: skip
     with shown_errors():
         from transfer_core.runs.performing import run_config
 
-        chosen = replace(strategy, optimiser=optimiser, class_weights=weighted)
+        chosen = replace(
+            strategy, optimiser=optimiser, class_weights=weighted, new_layer_first=new_layer_first
+        )  # fmt: skip
         run = caches.engine().submit(
             run_config(data, source, chosen, seed), name=f"{data.name}, {case.title.lower()}",
             owner=work.owner, key=work.start_key,

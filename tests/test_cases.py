@@ -55,7 +55,13 @@ def test_case_4_offers_random_and_pretrained_weights():
     assert plan(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
     other = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
     assert other.initialise == "pretrained"
-    assert other.optimiser == plan(TransferCase.LARGE_SIMILAR, STAGES).optimiser
+
+
+def test_case_3_protects_what_was_learned_and_case_4_does_not():
+    similar = plan(TransferCase.LARGE_SIMILAR, STAGES)
+    different = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
+    assert similar.new_layer_first and not different.new_layer_first
+    assert similar.optimiser.learning_rate < different.optimiser.learning_rate
 
 
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])

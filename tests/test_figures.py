@@ -217,6 +217,7 @@ CURVE = LearningCurve("conv2", (5, 10), (0.5, 0.6), (0.1, 0.02), (12, 24, 48), (
 READINGS = Readings(
     images=480, copies=0, classes=10, fewest=48, stages=EVIDENCE, early=2, gap=0.1, gap_spread=0.03,
     distance=0.2, share=0.1, energy=6.0, pixels=0.3, best_cut="conv2", curve=CURVE,
+    mirroring=None,
 )  # fmt: skip
 ESTIMATE = SimilarityEstimate(
     Verdict("different", 0.1, 0.05, 0.2), Verdict("similar", 0.9, 0.8, 0.95), 200, READINGS,
@@ -261,8 +262,9 @@ def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
 
 def test_gains_are_told_by_size():
     measured = (
-        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4), Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
-        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
+        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.5, 0.4),
+        Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.5, 0.4),
+        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.5, 0.4),
     )  # fmt: skip
     figure = gains_of_training_everything(measured)
     assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]

@@ -9,16 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as some
 from toy_readings import readings
 
-from transfer_core.advice import advise, contested, in_words, leaning, what_would_change
+from transfer_core.advice import (
+    advise,
+    contested,
+    in_words,
+    leaning,
+    what_would_change,
+)
 from transfer_core.cases import TransferCase, judge_size
 from transfer_core.learning_curve import learning_curve
+from transfer_core.mirroring import mirroring
 from transfer_core.near_copies import near_copies
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Calibration, Logistic, Reliability
 from transfer_core.probes import kernel
 from transfer_core.reader import read
-from transfer_core.readings import from_json
-from transfer_core.similarity import judge
+from transfer_core.readings import Mirroring, from_json
+from transfer_core.similarity import judge, mirroring_in_words
 from transfer_core.source_classes import energy, share_explained
 
 SOURCE = get("demonstration")
@@ -228,3 +235,40 @@ def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
     found = judge(read(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE)
     assert found.top.answer == "can't tell" and "too few" in found.warnings[0]
     json.dumps(asdict(found.readings), allow_nan=False)
+
+
+def test_a_mirror_image_keeps_its_label_only_where_features_do_not_tell_left_from_right():
+    draw = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    folds = np.arange(200) // 2 % 5
+    kind, side = (2 * labels - 1)[:, None], draw.choice([-1, 1], (200, 1))
+    noise = draw.normal(size=(200, 8))
+    symmetric = np.hstack([5 * kind, side, noise]).astype(np.float32)  # mirroring turns the side
+    directed = np.hstack([side, 5 * kind, noise]).astype(np.float32)
+    turn = np.array([1, -1] + [1] * 8, np.float32)
+    kept = mirroring(symmetric, symmetric * turn, labels, folds)
+    lost = mirroring(directed, directed * turn, labels, folds)
+    assert kept.plain == lost.plain == kept.mirrored == 1 and lost.mirrored == 0
+    assert readings(classes=2, mirroring=kept).mirror_keeps_labels
+    assert not readings(classes=2, mirroring=lost).mirror_keeps_labels
+    assert "falls from 100% on images to 0%" in mirroring_in_words(readings(mirroring=lost))
+
+
+def test_mirroring_is_given_up_only_when_sure():
+    assert readings(mirroring=Mirroring(0.6, 0.4, 0.15)).mirror_keeps_labels
+    assert not readings(mirroring=Mirroring(0.6, 0.4, 0.05)).mirror_keeps_labels
+    assert readings(mirroring=None).mirror_keeps_labels
+
+
+@pytest.mark.parametrize("direction", [True, False], ids=["direction", "colour"])
+def test_the_network_finds_out_whether_left_and_right_make_a_difference(direction):
+    labels = np.arange(120) % 2
+    ramp = np.linspace(0, 150, 64)[None, None, :, None]
+    pixels = NOISE.integers(0, 100, (120, 64, 64, 3)) + np.zeros((120, 64, 64, 3))
+    if direction:
+        pixels += np.where(labels[:, None, None, None] == 1, ramp, ramp[:, :, ::-1])
+    else:
+        pixels[labels == 1, ..., 0] += 100
+    found = read(pixels.astype(np.uint8), labels, GROUPS[:120], SOURCE)
+    assert found.mirroring.plain > 0.95
+    assert found.mirror_keeps_labels is not direction

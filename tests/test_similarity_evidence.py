@@ -95,3 +95,17 @@ def test_augmentation_is_drawn_from_its_generator_and_stays_in_range():
         3, 1, 1
     )
     assert colours.min() > -1e-4 and colours.max() < 1 + 1e-4
+
+
+def test_without_mirroring_only_the_place_of_what_is_seen_changes():
+    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, None, :, None] * 4, (16, 64, 64, 3))
+    plain, mirrored = (
+        augment(ramp, SOURCE, 64, torch.Generator().manual_seed(0), mirror=mirror)
+        for mirror in (False, True)
+    )
+
+    def brighter_to_the_right(images):
+        return [bool(image[..., -1].mean() > image[..., 0].mean()) for image in images]
+
+    assert all(brighter_to_the_right(plain))
+    assert len(set(brighter_to_the_right(mirrored))) == 2

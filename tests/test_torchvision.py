@@ -16,7 +16,7 @@ from transfer_core.embedding import normalise
 from transfer_core.images import apply
 from transfer_core.networks import catalog, torchvision_row, weights_file
 from transfer_core.networks.blank import blank
-from transfer_core.networks.torchvision_catalog import LISTING
+from transfer_core.networks.torchvision_catalog import LISTING, assumed
 from transfer_core.networks.torchvision_listing import listing
 from transfer_core.surgery import describe, operate, output_shapes, set_training
 
@@ -77,6 +77,13 @@ def seeded(model, source) -> torch.Tensor:
 
 def test_the_listing_is_that_of_the_installed_torchvision():
     assert json.loads(LISTING.read_text(encoding="utf-8")) == json.loads(json.dumps(listing()))
+
+
+def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
+    """Distances and energies of one network say nothing of another's; some have no distance."""
+    models_taken = assumed().top, assumed().start
+    assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "share", "skill"}
+    assert assumed().line({"log_distance": -2.0}) == assumed().line({}) == 20_000
 
 
 def test_every_builder_of_torchvision_is_in_the_catalog():

@@ -119,6 +119,29 @@ def test_the_whole_network_learns_colours(initialise):
     assert best >= 8 / 9
 
 
+def test_where_the_new_layer_was_trained_first_the_start_may_be_best():
+    network, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=2, learning_rate=1.0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    events = list(events)
+    start, ended = events[1], events[-1]
+    assert (start.epoch, start.step, start.train_loss) == (0, 0, None)
+    assert start.best and ended.best_epoch == 0  # such a learning rate wrecks the network
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():
+    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12)
+    network = operate(SOURCE, strategy, 3, seed=0)
+    pixels, labels = pictures()
+    events = train_whole_network(
+        network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
+        seed=0, class_weights=None, stop_requested=lambda: False, number_format="bfloat16",
+    )  # fmt: skip
+    best = max(e.validation_accuracy for e in events if isinstance(e, EpochEnded))
+    assert best >= 8 / 9
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+
+
 def test_the_same_seed_gives_the_same_weights():
     networks = []
     for _ in range(2):

@@ -12,5 +12,6 @@ def readings(early=0.6, top=0.8, spread=0.02, distance=0.05, **others) -> Readin
         "images": 400, "copies": 0, "classes": 4, "fewest": 100, "stages": stages, "early": 2,
         "gap": early - top, "gap_spread": spread, "distance": distance, "share": 0.2, "energy": 6.0,
         "pixels": 0.3, "best_cut": "conv2", "curve": None,
+        "mirroring": None,
     }  # fmt: skip
     return Readings(**values | others)

@@ -1,6 +1,6 @@
 """Both questions answered together: size and similarity, the case, its strategy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transfer_core.cases import (
     Initialise,
@@ -16,7 +16,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import SimilarityEstimate
 
-# Of case 4: in the panel random weights were hardly ever the better start; they are offered.
+# Of case 4: in the panel random weights were rarely the better start; they are offered.
 ADVISED_START: Initialise = "pretrained"
 FEW_POINTS = 7  # percentage points by which continued learning curves are off
 
@@ -71,12 +71,14 @@ def strategy_for(
         cut: Of case 2: the last stage to keep; None takes the measured one.
         initialise: Of case 4: where the weights start.
     """
-    options = {}
+    options: dict[str, str] = {}
     if case == TransferCase.SMALL_DIFFERENT:
         options["cut"] = cut or found.readings.best_cut
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
-    return plan(case, source.stage_names, **options)
+    strategy = plan(case, source.stage_names, **options)
+    optimiser = replace(strategy.optimiser, mirror=found.readings.mirror_keeps_labels)
+    return replace(strategy, optimiser=optimiser)
 
 
 def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:

@@ -1,4 +1,4 @@
-"""Random crops, flips and colour changes, on whole batches of training images."""
+"""Random crops, mirroring and colour changes, on whole batches of training images."""
 
 import numpy as np
 import torch
@@ -14,15 +14,21 @@ GREY = 0.05  # share of images turned grey
 
 
 def augment(
-    pixels: np.ndarray, source: SourceNetwork, size: int, generator: torch.Generator
+    pixels: np.ndarray,
+    source: SourceNetwork,
+    size: int,
+    generator: torch.Generator,
+    *,
+    mirror: bool = True,
 ) -> torch.Tensor:
-    """Randomly cropped, flipped and recoloured images, normalised for the network.
+    """Randomly cropped, mirrored and recoloured images, normalised for the network.
 
     Args:
         pixels: uint8, shape (B, H, W, 3).
         source: Describes the normalisation.
         size: Side of the result in pixels; crops are resampled to it.
         generator: All randomness comes from it.
+        mirror: Whether half of the images are mirrored, left to right.
 
     Returns:
         float32, shape (B, 3, size, size), channels last in memory.
@@ -33,13 +39,13 @@ def augment(
     """
     images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(255)
     grid = functional.affine_grid(
-        _crops(len(images), generator), (len(images), 3, size, size), align_corners=False
+        _crops(len(images), generator, mirror), (len(images), 3, size, size), align_corners=False
     )
     images = functional.grid_sample(images, grid, align_corners=False, padding_mode="reflection")
     return _normalised(_recoloured(images, generator), source)
 
 
-def _crops(count: int, generator: torch.Generator) -> torch.Tensor:
+def _crops(count: int, generator: torch.Generator, mirror: bool) -> torch.Tensor:
     """Affine maps, shape (B, 2, 3), from the result's to the image's coordinates."""
 
     def uniform(low: float, high: float) -> torch.Tensor:
@@ -49,7 +55,9 @@ def _crops(count: int, generator: torch.Generator) -> torch.Tensor:
     ratio = uniform(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     maps = torch.zeros(count, 2, 3)
-    maps[:, 0, 0] = width * torch.where(uniform(0, 1) < 0.5, -1, 1)
+    maps[:, 0, 0] = width
+    if mirror:
+        maps[:, 0, 0] *= torch.where(uniform(0, 1) < 0.5, -1, 1)
     maps[:, 1, 1] = height
     maps[:, 0, 2] = uniform(-1, 1) * (1 - width)
     maps[:, 1, 2] = uniform(-1, 1) * (1 - height)

@@ -1,6 +1,6 @@
 """The four cases: size and similarity to a case, a case to a strategy. Pure functions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Literal
 
@@ -59,7 +59,8 @@ class OptimiserSettings:
     batch_size: Annotated[int, Field(ge=2, le=4096)]  # images
     epochs: Annotated[int, Field(ge=1, le=1000)]  # at most; early stopping may end sooner
     patience: Annotated[int, Field(ge=1, le=1000)]  # epochs without a lower validation loss
-    augment: bool  # random crops, flips and colour changes of the training images
+    augment: bool  # random crops and colour changes of the training images, and mirroring:
+    mirror: bool = True  # off where left and right make a difference, as in letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Strategy:
     frozen: tuple[str, ...]  # names of the stages whose weights must not change
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
-    class_weights: bool = field(default=True)  # weigh rare classes up when classes are unbalanced
+    class_weights: bool = True  # weigh rare classes up when classes are unbalanced
+    new_layer_first: bool = False  # train it alone, on frozen stages, before everything
 
 
 def judge_size(class_counts: tuple[int, ...], line: int) -> SizeJudgement:
@@ -100,7 +102,12 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 NEW_LAYER = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
-FINE_TUNE = OptimiserSettings(
+# Small steps on a schedule run to its end: what was learned first is good only once they are
+# small enough.
+GENTLE = OptimiserSettings(
+    learning_rate=3e-4, weight_decay=2e-2, batch_size=64, epochs=20, patience=20, augment=True
+)
+FREE = OptimiserSettings(
     learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
 )
 FROM_RANDOM = OptimiserSettings(
@@ -148,9 +155,12 @@ def plan(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE)
+            # A random layer's first gradients would spoil what the others have learned: Kumar
+            # et al. 2022, "Fine-tuning can distort pretrained features and underperform
+            # out-of-distribution".
+            return Strategy(case, kept[-1], (), "pretrained", GENTLE, new_layer_first=True)
         case TransferCase.LARGE_DIFFERENT:
+            # What was learned elsewhere should give way, so nothing protects it.
             start = initialise or "random"
-            return Strategy(
-                case, kept[-1], (), start, FROM_RANDOM if start == "random" else FINE_TUNE
-            )
+            settings = FROM_RANDOM if start == "random" else FREE
+            return Strategy(case, kept[-1], (), start, settings)

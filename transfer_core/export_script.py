@@ -5,12 +5,14 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 from safetensors.torch import save_file
 
 from transfer_core import augmentation, dataset, embedding, standardisation, surgery
+from transfer_core.cases import NEW_LAYER
 from transfer_core.images import transform
 from transfer_core.networks import (
     SourceNetwork,
@@ -64,15 +66,13 @@ def script_text(trained: TrainedNetwork) -> str:
         "CLASSES": list(trained.classes),
         "KEPT": list(kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
+        "NEW_LAYER_FIRST": strategy.new_layer_first,
+        "NUMBER_FORMAT": config.number_format,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
-        "LEARNING_RATE": strategy.optimiser.learning_rate,
-        "WEIGHT_DECAY": strategy.optimiser.weight_decay,
-        "BATCH_SIZE": strategy.optimiser.batch_size,
-        "EPOCHS": strategy.optimiser.epochs,
-        "PATIENCE": strategy.optimiser.patience,
-        "AUGMENT": strategy.optimiser.augment,
+        "OPTIMISER": asdict(strategy.optimiser),
+        "NEW_LAYER": asdict(NEW_LAYER),
         "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
         "RESIZE": source.resize,

@@ -8,6 +8,7 @@ from transfer_core.distance import depth_distance, recorded
 from transfer_core.embedding import embed
 from transfer_core.folds import grouped_folds
 from transfer_core.learning_curve import learning_curve
+from transfer_core.mirroring import mirroring, to_mirror
 from transfer_core.near_copies import near_copies
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import build, load
@@ -69,6 +70,10 @@ def read(
     fewest, classes = int(np.bincount(labels).min()), int(labels.max()) + 1
     best = max(stages, key=lambda stage: stage.accuracy).stage
     scores = embeddings[source.stage_names[-1]]
+    mirrored = embed(
+        network, pixels[to_mirror(folds), :, ::-1], source, (best,),
+        progress=lambda *n: report("Embedding mirror images", *n),
+    )[best]  # fmt: skip
     learns = len(labels) >= ENOUGH_TO_LEARN and fewest >= 2
     return Readings(
         images=len(labels), copies=len(labels) - len(np.unique(groups)), classes=classes,
@@ -82,6 +87,7 @@ def read(
         pixels=probe(kernel(bare), labels, groups, repeats=1).balanced_accuracy(),
         best_cut=_best_cut(stages[:early], accuracies[:, :early]),
         curve=learning_curve(best, kernels[best], labels, groups) if learns else None,
+        mirroring=mirroring(embeddings[best], mirrored, labels, folds) if learns else None,
     )  # fmt: skip
 
 

@@ -1,9 +1,12 @@
 """What a network and a sample of labelled images say together, as plain data."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 import numpy as np
+
+KEEPS = 0.85  # of its lead over guessing that a probe must keep where labels survive mirroring
+SURELY = 2.0  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,15 @@ class LearningCurve:
     spread: tuple[float, ...]  # standard deviation over the repeats
     further: tuple[float, ...]  # images per class, beyond those there are
     expected: tuple[float, ...]  # accuracy there, if the curve goes on as it began
+
+
+@dataclass(frozen=True, slots=True)
+class Mirroring:
+    """One probe's accuracy on images that it has not seen, and on their mirror images."""
+
+    plain: float  # in [0, 1]
+    mirrored: float  # in [0, 1]
+    error: float  # standard error of the difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class Readings:
     pixels: float  # balanced accuracy of a probe on bare pixels
     best_cut: str  # the stage after which case 2 should cut
     curve: LearningCurve | None  # of the stage that tells the classes apart best
+    mirroring: Mirroring | None  # at that stage; both None with too few images
 
     @property
     def top(self) -> StageEvidence:
@@ -65,6 +78,15 @@ class Readings:
         """Accuracy that pre-training buys: the best stage's, less the best without it."""
         without = max(self.pixels, *(stage.untrained for stage in self.stages))
         return max(stage.accuracy for stage in self.stages) - without
+
+    @property
+    def mirror_keeps_labels(self) -> bool:
+        """Whether mirrored images may be trained on: False only where it surely does harm."""
+        if self.mirroring is None:
+            return True
+        plain, mirrored, error = astuple(self.mirroring)
+        chance = 1 / self.classes
+        return mirrored - chance >= KEEPS * (plain - chance) or plain - mirrored <= SURELY * error
 
     def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
         """The readings that a calibration may use, by name.
@@ -90,6 +112,8 @@ def from_json(values: dict) -> Readings:
     if values["curve"]:
         lists = {name: tuple(v) for name, v in values["curve"].items() if name != "stage"}
         values["curve"] = LearningCurve(stage=values["curve"]["stage"], **lists)
+    if values["mirroring"]:
+        values["mirroring"] = Mirroring(**values["mirroring"])
     return Readings(**values)
 
 

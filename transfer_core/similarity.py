@@ -1,9 +1,9 @@
 """Is the new data similar to the source data? The readings, judged.
 
 Similar is two questions. Do the top features tell these classes apart as well as earlier
-ones: that decides a small data set. Do the pre-trained weights beat random ones as a start:
-that decides a large one. Both rest on the readings of a sample and on what was measured of
-the network on many other image sets.
+ones: that decides a small data set. Does training that protects what was learned do as well as
+training that lets it give way: that decides a large one. Both rest on the readings of a sample
+and on what was measured of the network on many other image sets.
 """
 
 import json
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transfer_core.reader import Progress
 
 SAMPLE = 2_000  # images at most
+FORMAT = 2  # of kept readings; grows when a reading is added or taken otherwise
 FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
 FEWEST = 40  # images in all, below which nothing is claimed
 UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
@@ -54,7 +55,7 @@ class SimilarityEstimate:
     """The estimated answer to "is the data set similar?" and what it rests on."""
 
     top: Verdict  # for a small data set: the top features are enough
-    start: Verdict  # for a large one: pre-trained weights are the better start
+    start: Verdict  # for a large one: a start that protects what was learned is enough
     line: int  # images; for data like this, where training everything begins to win
     readings: Readings
     reasons: tuple[str, ...]  # for people
@@ -83,7 +84,7 @@ def estimate(
     indices = _sample(data_set)
     transform = source.transform
     folder = cache_folder(home, data_set.id, source, transform.key, indices)
-    kept = folder / "readings.json"
+    kept = folder / f"readings_{FORMAT}.json"
     if kept.is_file():
         return judge(from_json(json.loads(kept.read_text(encoding="utf-8"))), source)
     from transfer_core.reader import read  # brings torch, which kept readings do without
@@ -229,6 +230,8 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
         f"The network's old classes already tell {max(0, readings.share):.0%} of what your labels "
         "say.",
     ]
+    if not readings.mirror_keeps_labels:
+        reasons.append(mirroring_in_words(readings))
     if not ladder or distance is None:
         return tuple(reasons)
     rungs = sorted(rung for _, rung in ladder)
@@ -252,4 +255,18 @@ def _as_foreign(distance: float | None, ladder: tuple[tuple[str, float], ...]) -
     return (
         f"To the network your images look about as foreign as this: {nearest[0]} "
         f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
+    )
+
+
+def mirroring_in_words(readings: Readings) -> str:
+    """Whether a mirror image keeps its label, for people."""
+    told = readings.mirroring
+    if told is None:
+        return "Too few images to tell whether a mirror image keeps its label."
+    fell = f"from {told.plain:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    if readings.mirror_keeps_labels:
+        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
+    return (
+        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
+        "difference here, as in letters, so training images are not mirrored."
     )

@@ -6,34 +6,22 @@ from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
 
-from transfer_core.advice import advise, strategy_for
-from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.advice import ADVISED_START, advise, strategy_for
+from transfer_core.cases import Initialise, Strategy, TransferCase, plan
 from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
 from transfer_core.home import home
-from transfer_core.networks import SourceNetwork, get
+from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import estimate
 
-NO_WEIGHTS = {("4", None), ("4", "random")}  # case and initial weights
+STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
-    # Random weights need no download.
-    network = get if (options.case, options.initialise) in NO_WEIGHTS else ready
-    data_set, source = ingest(options.data, options.seed), network(options.network)
-    if options.case == "auto":
-        found = estimate(data_set, source, home(), progress=show_progress)
-        advice = advise(data_set, source, found)
-        strategy = advice.strategy
-        if options.initialise:
-            strategy = plan(advice.case, source.stage_names, initialise=options.initialise)
-    else:
-        case = TransferCase(int(options.case))
-        strategy = plan(case, source.stage_names, initialise=options.initialise)
-        if case == TransferCase.SMALL_DIFFERENT:
-            strategy = _measured_cut(data_set, source)
+    data_set, source = ingest(options.data, options.seed), ready(options.network)
+    strategy = _strategy(data_set, source, options)
     result = _run(data_set, source, _limited(strategy, options.epochs), options)
     _tell(options, {"event": "finished"} | result)
     if not options.json:
@@ -46,21 +34,16 @@ def compare(options: Namespace) -> int:
     source, rows = ready(options.network), []
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
+        found = estimate(data_set, source, home(), progress=show_progress)
         strategies = [
-            plan(TransferCase.SMALL_SIMILAR, source.stage_names),
-            _measured_cut(data_set, source),
-            plan(TransferCase.LARGE_SIMILAR, source.stage_names),
-            plan(TransferCase.LARGE_DIFFERENT, source.stage_names, initialise="random"),
-            plan(TransferCase.LARGE_DIFFERENT, source.stage_names, initialise="pretrained"),
+            strategy_for(case, source, found, initialise=initialise)
+            for case in TransferCase
+            for initialise in (STARTS if case == TransferCase.LARGE_DIFFERENT else STARTS[:1])
         ]
-        options.seed, done = seed, {}
+        options.seed = seed
         for strategy in strategies:
-            # Case 4 from pre-trained weights is case 3 by another way: trained once.
-            same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
-            if same not in done:
-                limited = _limited(strategy, options.epochs)
-                done[same] = _run(data_set, source, limited, options)
-            rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
+            limited = _limited(strategy, options.epochs)
+            rows.append(_run(data_set, source, limited, options) | {"seed": seed})
             _tell(options, {"event": "compared"} | rows[-1])
             if not options.json:
                 print(f"seed {seed}  {_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
@@ -72,10 +55,17 @@ def compare(options: Namespace) -> int:
     return 0
 
 
-def _measured_cut(data_set: DataSet, source: SourceNetwork) -> Strategy:
-    """Case 2 with its cut where the probes put it."""
+def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
+    """Of the case asked for or advised, with what was measured of the images in it."""
+    if options.case == "1":  # nothing in it is measured
+        return plan(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
     found = estimate(data_set, source, home(), progress=show_progress)
-    return strategy_for(TransferCase.SMALL_DIFFERENT, source, found)
+    case = advise(data_set, source, found).case
+    if options.case != "auto":
+        case = TransferCase(int(options.case))
+    plan(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
+    start = ADVISED_START if options.case == "auto" else STARTS[0]
+    return strategy_for(case, source, found, initialise=options.initialise or start)
 
 
 def _limited(strategy: Strategy, epochs: int | None) -> Strategy:

@@ -1,5 +1,5 @@
-"""Check the advice against measurement: `python -m benchmarks.panel truth DATA`, then
-`signals DATA`, then `calibrate`.
+"""Check the advice against measurement: `python -m benchmarks.panel signals DATA`, then
+`truth DATA`, then `calibrate`.
 
 The first two add one line a data set to a file; what is in it already, for the same weights,
 is not done again, so the panel can be stopped at any time and extended later. The third fits
@@ -19,7 +19,7 @@ import torch
 from benchmarks.panel.bars import judged, table
 from benchmarks.panel.controls import control_bars
 from benchmarks.panel.fitting import calibrate, statements
-from benchmarks.panel.outcomes import KEY, load
+from benchmarks.panel.outcomes import KEY, load, rows
 from benchmarks.panel.pools import Pools
 from benchmarks.panel.signals import read
 from benchmarks.panel.truth import measure
@@ -27,15 +27,15 @@ from transfer_core.figures.reliability import reliability_diagram
 from transfer_core.home import home
 from transfer_core.networks import get
 from transfer_core.networks.calibration import calibration_file
+from transfer_core.readings import from_json
 
 RESULTS = Path(__file__).parent / "results"
-FILLS = {"truth": measure, "signals": read}
 
 
 def main() -> None:
     """Fill the panel, or fit to it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=[*FILLS, "calibrate"])
+    parser.add_argument("what", choices=["signals", "truth", "calibrate"])
     parser.add_argument("data", type=Path, nargs="?", help="folder with the real image sets")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the lines")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000], help="images")
@@ -57,10 +57,7 @@ def fill(options: argparse.Namespace) -> None:
     to = options.results / f"{options.what}.jsonl"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.touch()
-    done = {
-        tuple(row[name] for name in KEY)
-        for row in map(json.loads, to.read_text(encoding="utf-8").splitlines())
-    }
+    done, signals = rows(to), rows(options.results / "signals.jsonl")
     names = options.only or pools.names() + (pools.controls() if options.what == "signals" else [])
     for images, name in product(options.sizes, names):
         key = source.weights_hash, name, images
@@ -69,7 +66,14 @@ def fill(options: argparse.Namespace) -> None:
         pool = pools.pool(name) if seeds else None
         for seed in seeds:
             began = time.perf_counter()
-            found = FILLS[options.what](pool, images, seed, source)
+            if options.what == "signals":
+                found = read(pool, images, seed, source)
+            elif (*key, seed) in signals:
+                readings = from_json(signals[*key, seed]["readings"])
+                found = measure(pool, images, seed, source, readings)
+            else:
+                print(f"{name}, {images} images, seed {seed}: read its signals first")
+                continue
             if found is None:
                 print(f"{name}: fewer than {images} images beside the test")
                 break

@@ -1,7 +1,7 @@
 """The bars that advice must pass, measured with every family held out once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,18 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import SURE, SimilarityEstimate, judge
 
 ENOUGH = 250  # images from which the bars hold
-ROWS = {  # of the decision diagram: the accuracies of both columns
-    "top": lambda o: (o.top, o.cut),
-    "start": lambda o: (o.tuned, o.random),
+Accuracy = Callable[[Outcome], float]
+COLUMNS: dict[str, tuple[Accuracy, Accuracy]] = {  # of each row of the diagram: similar, different
+    "top": (lambda o: o.top, lambda o: o.cut),
+    "start": (lambda o: o.tuned, lambda o: o.free),
 }
-CONSTANT = {
-    "top": ("always the top", "always an early cut"),
-    "start": ("always pre-trained", "always random"),
+CONSTANT: dict[str, dict[str, Accuracy]] = {
+    "top": {"always the top": COLUMNS["top"][0], "always an early cut": COLUMNS["top"][1]},
+    "start": {
+        "always case 3": COLUMNS["start"][0],
+        "always case 4 from pre-trained weights": COLUMNS["start"][1],
+        "always case 4 from random weights": lambda o: o.random,
+    },
 }
 
 
@@ -34,15 +39,20 @@ class Judged:
         return getattr(self.estimate, row).probability >= 0.5
 
     def regret(self, row: str) -> float:
-        """Accuracy lost against the better column of a row."""
-        similar, different = ROWS[row](self.outcome)
-        return max(similar, different) - (similar if self.similar(row) else different)
+        """Accuracy lost against the best of a row."""
+        similar, different = COLUMNS[row]
+        return self.lost(row, similar if self.similar(row) else different)
+
+    def lost(self, row: str, policy: Accuracy) -> float:
+        """Accuracy that a policy loses against the best of a row."""
+        best = max(accuracy(self.outcome) for accuracy in CONSTANT[row].values())
+        return best - policy(self.outcome)
 
     @property
     def advised(self) -> float:
         """Accuracy of the advised case."""
         if self.outcome.images / (1 - TEST_SHARE) >= self.estimate.line:
-            return self.outcome.tuned  # case 3, and case 4 as it is advised
+            return self.outcome.tuned if self.similar("start") else self.outcome.free
         return self.outcome.top if self.similar("top") else self.outcome.cut
 
 
@@ -59,7 +69,7 @@ def table(all_judged: Sequence[Judged]) -> list[tuple[str, str, str]]:
     large = [j for j in all_judged if j.outcome.images >= ENOUGH]
     hundred = [j for j in all_judged if j.outcome.images <= 100]
     rows = []
-    for row in ROWS:
+    for row in CONSTANT:
         regrets = np.array([100 * j.regret(row) for j in large])
         rows += [
             ("1. mean regret at most 1.5 points, 90th percentile at most 5", row,
@@ -96,12 +106,11 @@ def _best_cut(outcome: Outcome) -> float:
 
 
 def _against_constants(group: Sequence[Judged], row: str):
-    """Mean regret of both constant policies less ours, with an interval over families."""
-    for column, name in enumerate(CONSTANT[row]):
+    """Mean regret of each constant policy less ours, with an interval over families."""
+    for name, policy in CONSTANT[row].items():
         regrets, by_family = [], defaultdict(list)
         for j in group:
-            values = ROWS[row](j.outcome)
-            regrets.append(100 * (max(values) - values[column]))
+            regrets.append(100 * j.lost(row, policy))
             by_family[j.outcome.family].append(regrets[-1] - 100 * j.regret(row))
         low, high = _interval([np.array(gains) for gains in by_family.values()])
         yield (f"2. lower regret than {name}, 95 % interval of the difference above 0", row,
@@ -147,7 +156,7 @@ def _stability(group: Sequence[Judged]) -> str:
     """Whether other samples of the same images get the same answer."""
     same, answers = [], defaultdict(list)
     for j in group:
-        for row in ROWS:
+        for row in CONSTANT:
             answers[j.outcome.pool, j.outcome.images, row].append(j)
     for (_, _, row), members in answers.items():
         for j in members:

@@ -26,7 +26,7 @@ BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 Targets = dict[str, Callable[[Outcome], bool]]
 TARGETS: Targets = {
     "top": lambda outcome: outcome.top_is_enough,
-    "start": lambda outcome: outcome.start_pays,
+    "start": lambda outcome: outcome.start_is_enough,
     "everything": lambda outcome: outcome.lead > 0,
 }
 
@@ -95,7 +95,10 @@ def measured(outcomes: Sequence[Outcome]) -> tuple[Measured, ...]:
     return tuple(
         Measured(
             name, round(images / (1 - TEST_SHARE)), _mean(o.readings.distance for o in group),
-            *(_mean(getattr(o, case) for o in group) for case in ("top", "cut", "tuned", "random")),
+            **{
+                case: _mean(getattr(o, case) for o in group)
+                for case in ("top", "cut", "tuned", "free", "random")
+            },
         )
         for (name, images), group in sorted(groups.items())
     )  # fmt: skip

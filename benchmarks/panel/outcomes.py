@@ -25,7 +25,8 @@ class Outcome:
     seed: int
     readings: Readings
     cuts: dict[str, float]  # case 2 by its last kept stage; the last of them is case 1
-    tuned: float  # case 3, and case 4 from pre-trained weights
+    tuned: float  # case 3
+    free: float  # case 4 from pre-trained weights
     random: float  # case 4 from random weights
     seconds: float  # that the readings took
 
@@ -42,12 +43,12 @@ class Outcome:
     @property
     def best(self) -> float:
         """Of all four cases."""
-        return max(self.top, self.cut, self.tuned, self.random)
+        return max(self.top, self.cut, self.tuned, self.free, self.random)
 
     @property
     def lead(self) -> float:
         """By how much training everything beats a new layer, whichever is better of each."""
-        return max(self.tuned, self.random) - max(self.top, self.cut)
+        return max(self.tuned, self.free, self.random) - max(self.top, self.cut)
 
     @property
     def top_is_enough(self) -> bool:
@@ -55,9 +56,9 @@ class Outcome:
         return self.cut - self.top <= POINT
 
     @property
-    def start_pays(self) -> bool:
-        """Pre-trained weights are better by more than one point."""
-        return self.tuned - self.random > POINT
+    def start_is_enough(self) -> bool:
+        """Case 4 from pre-trained weights is better than case 3 by at most one point."""
+        return self.free - self.tuned <= POINT
 
     def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
         """The readings by name, with the size that the whole data set would have."""
@@ -80,8 +81,7 @@ def load(folder: Path, weights: str) -> list[Outcome]:
             pool=row["pool"], family=row["family"], images=row["images"], seed=row["seed"],
             readings=from_json(signals[key]["readings"]), seconds=signals[key]["seconds"],
             cuts={name: mean(r["cuts"][name] for r in same[key[:3]]) for name in row["cuts"]},
-            tuned=mean(r["tuned"] for r in same[key[:3]]),
-            random=mean(r["random"] for r in same[key[:3]]),
+            **{case: mean(r[case] for r in same[key[:3]]) for case in ("tuned", "free", "random")},
         )
         for key, row in truths.items()
         if key in signals and row["weights"] == weights

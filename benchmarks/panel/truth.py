@@ -1,6 +1,7 @@
 """What really is best: every case trained on one data set, on the same images."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from transfer_core.evaluation import logits
 from transfer_core.folds import stratified
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
+from transfer_core.number_format import fastest
+from transfer_core.readings import Readings
 from transfer_core.surgery import NEW, operate
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
@@ -38,12 +41,22 @@ def draw(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
     return dict(zip(("validation", "train", "test"), map(np.sort, parts), strict=True))
 
 
-def measure(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
+def measure(
+    pool: Pool, images: int, seed: int, source: SourceNetwork, readings: Readings
+) -> dict | None:
     """Test accuracy of every case.
+
+    Args:
+        pool: To draw from.
+        images: For training and validation together.
+        seed: Draws them, and the networks' new weights.
+        source: The network to transfer from.
+        readings: Of the same images; they tell whether to mirror training images.
 
     Returns:
         {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3;
-        "random": case 4; "seconds": of each}, or None if the pool has too few images.
+        "free": case 4 from pre-trained weights; "random": case 4 from random ones; the seconds
+        of each}, or None if the pool has too few images.
     """
     split = draw(pool, images, seed)
     if split is None:
@@ -54,7 +67,7 @@ def measure(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict |
     pixels, labels = pool.pixels[chosen], pool.labels[chosen]
     classes, began = int(pool.labels.max()) + 1, time.perf_counter()
     embeddings = embed(load(source), pixels, source, source.stage_names[:-1])
-    cuts = {}
+    cuts, new = {}, {}
     for stage in source.stage_names[:-1]:
         case = TransferCase.SMALL_DIFFERENT
         strategy = plan(case, source.stage_names, cut=stage)
@@ -62,17 +75,25 @@ def measure(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict |
         _exhaust(
             train_new_layer(network, embeddings[stage], **_common(labels, parts, strategy, seed))
         )
+        new[stage] = network.get_submodule(NEW)
         with torch.inference_mode():
             features = torch.from_numpy(embeddings[stage][parts["test"]])
-            outputs = network.get_submodule(NEW).linear(features)
+            outputs = new[stage].linear(features)
         cuts[stage] = _accuracy(outputs, labels[parts["test"]])
     found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
-    for name, case in (("tuned", 3), ("random", 4)):
+    whole = (("tuned", 3, None), ("free", 4, "pretrained"), ("random", 4, "random"))
+    for name, case, initialise in whole:
         began = time.perf_counter()
-        strategy = plan(TransferCase(case), source.stage_names)
+        strategy = plan(TransferCase(case), source.stage_names, initialise=initialise)
+        mirror = readings.mirror_keeps_labels
+        strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
         network = operate(source, strategy, classes, seed)
+        if strategy.new_layer_first:
+            network.get_submodule(NEW).load_state_dict(new[strategy.keep_through].state_dict())
         common = _common(labels, parts, strategy, seed)
-        _exhaust(train_whole_network(network, pixels, source=source, **common))
+        _exhaust(
+            train_whole_network(network, pixels, source=source, number_format=fastest(), **common)
+        )
         outputs = logits(network, pixels[parts["test"]], source)
         found[name] = _accuracy(outputs, labels[parts["test"]])
         found[f"{name}_seconds"] = time.perf_counter() - began

@@ -121,7 +121,7 @@ def _draw_end(record: RunRecord) -> None:
     if ended:
         st.write(
             f"{REASONS[ended['reason']]} after {ended['epochs']} epochs and "
-            f"{duration(ended['seconds'])}; the weights are those of epoch {ended['best_epoch']}."
+            f"{duration(ended['seconds'])}; the weights are those of {_best(ended)}."
         )
     if record.result:
         go_on("Go on: the result", "pages/results.py", run=record.id)
@@ -130,6 +130,12 @@ def _draw_end(record: RunRecord) -> None:
     if table := curves_table(events):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
+
+
+def _best(ended: dict) -> str:
+    if ended["best_epoch"]:
+        return f"epoch {ended['best_epoch']}"
+    return "the start: training the other layers further did not lower the validation loss"
 
 
 def show_proof(record: RunRecord, changes: list[dict]) -> None:

@@ -65,8 +65,7 @@ def _train(
 
     work = session.workspace()
     for case in cases:
-        # Case 4 from pre-trained weights would be case 3 once more.
-        strategy = strategy_for(case, source, found, initialise="random")
+        strategy = strategy_for(case, source, found)
         caches.engine().submit(
             run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
             owner=work.owner, key=f"{work.start_key} {case.value}",

@@ -75,14 +75,14 @@ def _trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
     } | look
 
 
-def curves_table(events: Sequence[RunEvent]) -> list[dict[str, float | int | str]]:
-    """A row per epoch, for a table."""
+def curves_table(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
+    """A row per epoch, for a table; epoch 0 is the start, which has not trained."""
     return [
         {
             "epoch": row["epoch"],
-            "training loss": round(row["train_loss"], 4),
+            "training loss": _rounded(row["train_loss"], 4),
             "validation loss": round(row["validation_loss"], 4),
-            "training accuracy (%)": round(100 * row["train_accuracy"], 1),
+            "training accuracy (%)": _rounded(row["train_accuracy"], 1, 100),
             "validation accuracy (%)": round(100 * row["validation_accuracy"], 1),
             "best so far": "yes" if row["best"] else "",
         }
@@ -96,9 +96,14 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     if not epochs:
         return "No epoch has ended yet."
     last, best = epochs[-1], [row for row in epochs if row["best"]][-1]
+    trained = f"training loss {last['train_loss']:.3f}, " if last["epoch"] else ""
     return (
-        f"After epoch {last['epoch']}: training loss {last['train_loss']:.3f}, validation loss "
+        f"After epoch {last['epoch']}: {trained}validation loss "
         f"{last['validation_loss']:.3f}, validation accuracy {last['validation_accuracy']:.1%}. "
         f"Best is epoch {best['epoch']} with validation loss "
         f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
     )
+
+
+def _rounded(value: float | None, digits: int, factor: float = 1) -> float | None:
+    return None if value is None else round(factor * value, digits)

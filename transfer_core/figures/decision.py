@@ -28,7 +28,7 @@ WHAT = {  # short enough for a phone
         "keep: all but last", "cut: last layer", "new: one layer", "frozen: nothing",
     ),
     TransferCase.LARGE_DIFFERENT: (
-        "start: random,", "or as in case 3", "cut: last layer", "new: one layer", "frozen: nothing",
+        "start: random", "or pre-trained", "cut: last layer", "new: one layer", "frozen: nothing",
     ),
 }  # fmt: skip
 

@@ -52,12 +52,13 @@ class Measured:
     top: float  # accuracy of case 1, in [0, 1]
     cut: float  # of case 2, cut where the probes say
     tuned: float  # of case 3
+    free: float  # of case 4 from pre-trained weights
     random: float  # of case 4 from random weights
 
     @property
     def lead(self) -> float:
         """By how much training everything beats a new layer, the better way of each."""
-        return max(self.tuned, self.random) - max(self.top, self.cut)
+        return max(self.tuned, self.free, self.random) - max(self.top, self.cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Calibration:
     """Fitted to the measured accuracy of every case; see `benchmarks/panel`."""
 
     top: Logistic  # that a new layer on the top does as well as on the best early stage
-    start: Logistic  # that pre-trained weights are a better start than random ones
+    start: Logistic  # that case 3, which protects what was learned, does as well as case 4
     everything: Logistic  # that training everything beats a new layer; reads "log_images"
     nearest: float  # smallest distance among the image sets measured, nats
     furthest: float  # largest one; readings beyond are read as these

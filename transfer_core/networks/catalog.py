@@ -43,17 +43,19 @@ def published() -> tuple[SourceNetwork, ...]:
 
 
 def catalog() -> tuple[SourceNetwork, ...]:
-    """Every source network: the default, torchvision's, and a person's own weights."""
-    return (*published(), *own_networks.listed(published()))
+    """Every source network: the default, torchvision's, and those with a person's own weights."""
+    own = own_networks.listed(published())
+    return (*published(), *(network for network in own if network.weights == "cached"))
 
 
 def get(name: str) -> SourceNetwork:
-    """The source network of this name.
+    """The source network of this name, also where a person has removed its weights.
 
     Raises:
         NetworkError: If the catalog has no such network.
     """
-    networks = {network.name: network for network in catalog()}
+    known = (*published(), *own_networks.listed(published()))
+    networks = {network.name: network for network in known}
     if name in networks:
         return networks[name]
     near = difflib.get_close_matches(name[:80], networks, NAMED) or [DEFAULT, "resnet18"]

@@ -19,12 +19,11 @@ def listed(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
     known = {network.name: network for network in published}
     files = sorted(own_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
     cards = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    own = (
+    return tuple(
         own_network(known[card["architecture"]], card)
         for card in cards
         if card["architecture"] in known
     )
-    return tuple(network for network in own if network.weights == "cached")
 
 
 def own_network(source: SourceNetwork, card: dict) -> SourceNetwork:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -13,12 +13,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core import __version__, dataset, images, networks
-from transfer_core.cases import Strategy
+from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.embedding import embed
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
+from transfer_core.number_format import fastest
 from transfer_core.runs.engine import Engine
 from transfer_core.surgery import kept_stages, operate
 from transfer_core.training.config import RunConfig
@@ -76,9 +77,14 @@ def perform(
     try:
         pixels = yield from _pixels(setting)
         if everything_frozen:
-            training = _new_layer_training(setting, network, pixels)
+            training = _new_layer_training(setting, strategy, network, pixels)
         else:
-            training = _whole_network_training(setting, network, pixels)
+            if strategy.new_layer_first:
+                yield from _new_layer_first(setting, network, pixels)
+            training = train_whole_network(
+                network, pixels, source=setting.source, number_format=config.number_format,
+                **_common(setting, strategy),
+            )  # fmt: skip
         validation_accuracy = yield from _watched(training)
     except _Stopped:
         return
@@ -96,9 +102,11 @@ def _pixels(setting: _Setting) -> Generator[Preparing, None, np.ndarray]:
     )
 
 
-def _new_layer_training(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
+def _new_layer_training(
+    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: np.ndarray
+) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
-    strategy, data_set = setting.config.strategy, setting.data_set
+    data_set = setting.data_set
     everything = np.arange(len(data_set.records))
     folder = cache_folder(
         setting.home, data_set.id, setting.source, setting.transform.key, everything
@@ -112,22 +120,31 @@ def _new_layer_training(setting: _Setting, network: nn.Sequential, pixels: np.nd
         ),
         setting.stop_requested,
     )
-    yield from train_new_layer(network, embeddings[strategy.keep_through], **_common(setting))
+    yield from train_new_layer(
+        network, embeddings[strategy.keep_through], **_common(setting, strategy)
+    )
 
 
-def _whole_network_training(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
-    return train_whole_network(network, pixels, source=setting.source, **_common(setting))
+def _new_layer_first(setting: _Setting, network: nn.Sequential, pixels: np.ndarray):
+    """Train the new layer as in case 1, told as preparation for training everything."""
+    strategy = setting.config.strategy
+    alone = replace(strategy, frozen=kept_stages(setting.source, strategy), optimiser=NEW_LAYER)
+    for event in _new_layer_training(setting, alone, network, pixels):
+        if isinstance(event, Preparing):
+            yield event
+        elif isinstance(event, EpochEnded):
+            yield Preparing("Training the new layer first", event.epoch, NEW_LAYER.epochs)
 
 
-def _common(setting: _Setting) -> dict[str, Any]:
+def _common(setting: _Setting, strategy: Strategy) -> dict[str, Any]:
     data_set = setting.data_set
     return {
         "labels": data_set.labels,
         "train": data_set.indices("train"),
         "validation": data_set.indices("validation"),
-        "strategy": setting.config.strategy,
+        "strategy": strategy,
         "seed": setting.config.seed,
-        "class_weights": class_weights(data_set) if setting.config.strategy.class_weights else None,
+        "class_weights": class_weights(data_set) if strategy.class_weights else None,
         "stop_requested": setting.stop_requested,
     }
 
@@ -199,7 +216,7 @@ def run_config(
         "torch": torch.__version__,
         "weights": source.weights_hash,
     }
-    return RunConfig(data_set.id, source.name, strategy, seed, versions)
+    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:

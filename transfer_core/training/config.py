@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from transfer_core.cases import Strategy
+from transfer_core.number_format import NumberFormat
 
 Device = Literal["cpu", "cuda", "mps"]
 
@@ -19,3 +20,4 @@ class RunConfig:
     strategy: Strategy
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     versions: dict[str, str]  # of transfer_core, torch and the network's weights
+    number_format: NumberFormat = "float32"  # that a whole network's steps are computed in

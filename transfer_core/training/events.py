@@ -7,11 +7,11 @@ from transfer_core.training.config import Device
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """Work before the first step: decoding images or embedding them once."""
+    """Work before the first step, such as decoding images or embedding them once."""
 
-    what: str  # for people, such as "Embedding 600 images once"
-    done: int  # images
-    total: int  # images
+    what: str  # for people, such as "Embedding images once"
+    done: int  # images, or epochs of the new layer
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class LayerChange:
 class EpochEnded:
     """An epoch was trained and validated."""
 
-    epoch: int  # counted from 1
+    epoch: int  # counted from 1; 0 is the start, where the new layer was trained before
     step: int
-    train_loss: float  # nats per image, as the steps saw it (dropout and augmentation on)
-    train_accuracy: float  # fraction in [0, 1]
+    train_loss: float | None  # nats per image, as the steps saw it; None at the start
+    train_accuracy: float | None  # fraction in [0, 1], with dropout and augmentation on
     validation_loss: float
     validation_accuracy: float
     best: bool  # whether the validation loss is the lowest so far

@@ -58,12 +58,16 @@ class PixelFeed:
     validation: np.ndarray
     source: SourceNetwork
     augmented: bool
+    mirrored: bool  # half of the augmented images
 
     def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
         """Normalised images, shape (B, 3, H, W)."""
         if not self.augmented:
             return self.plain_batch(indices)
-        return augment(self.pixels[indices], self.source, self.source.input_size, generator)
+        return augment(
+            self.pixels[indices], self.source, self.source.input_size, generator,
+            mirror=self.mirrored,
+        )  # fmt: skip
 
     def plain_batch(self, indices: np.ndarray) -> torch.Tensor:
         """Normalised images, shape (B, 3, H, W)."""

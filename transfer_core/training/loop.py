@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from transfer_core.cases import OptimiserSettings
 from transfer_core.errors import RunError
+from transfer_core.number_format import NumberFormat, computed_in
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
 from transfer_core.training.events import Device, Ended, EpochEnded, Event, Started, Stepped
@@ -43,6 +44,9 @@ class Training:
         seed: Draws the order of the images and their augmentation.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
+        number_format: In which the steps are computed; the weights are float32 always.
+        start_counts: Whether the weights before the first step may be the best ones,
+            because the new layer has been trained already.
     """
 
     def __init__(
@@ -54,7 +58,10 @@ class Training:
         seed: int,
         class_weights: torch.Tensor | None,
         stop_requested: Callable[[], bool],
+        number_format: NumberFormat = "float32",
+        start_counts: bool = False,
     ) -> None:
+        self._number_format, self._start_counts = number_format, start_counts
         self._learner, self._feed, self._settings = learner, feed, settings
         self._class_weights, self._stop_requested = class_weights, stop_requested
         self._seed = seed
@@ -77,6 +84,9 @@ class Training:
         torch.manual_seed(self._seed)  # dropout draws from the global generator
         yield self._started()
         epoch, reason = 0, "all epochs"
+        began = time.perf_counter()
+        if self._start_counts and (validated := self._validate()):
+            yield self._epoch_ended(0, None, validated, began)
         while epoch < self._settings.epochs and reason == "all epochs":
             began, sums = time.perf_counter(), Sums()
             outcome = yield from self._steps(epoch, sums)
@@ -85,7 +95,7 @@ class Training:
                 reason = "diverged" if outcome == "diverged" else "stopped"
                 break
             epoch += 1
-            yield self._epoch_ended(epoch, sums, validated, began)
+            yield self._epoch_ended(epoch, sums.means(), validated, began)
             if epoch - self._best_epoch >= self._settings.patience:
                 reason = "early stopping"
         yield self._ended(reason, epoch)
@@ -124,7 +134,7 @@ class Training:
         began = time.perf_counter()
         inputs = self._feed.train_batch(indices, self._generator)
         labels = torch.from_numpy(self._feed.labels[indices])
-        logits = self._learner.model(inputs)
+        logits = self._logits(inputs)
         loss = functional.cross_entropy(logits, labels, self._class_weights)
         self._optimiser.zero_grad()
         loss.backward()
@@ -135,6 +145,10 @@ class Training:
         self._clock.stepped(len(indices), time.perf_counter() - began)
         return loss, hits
 
+    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        with computed_in(self._number_format):
+            return self._learner.model(inputs).float()
+
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
         """Loss and accuracy on the validation images; None if stopped meanwhile."""
@@ -143,13 +157,13 @@ class Training:
         for inputs, labels in plain(self._feed, self._feed.validation):
             if self._stop_requested():
                 return None
-            logits = self._learner.model(inputs)
+            logits = self._logits(inputs)
             loss = functional.cross_entropy(logits, labels, self._class_weights)
             sums.add(loss.item(), (logits.argmax(1) == labels).sum().item(), len(labels))
         self._clock.validated(time.perf_counter() - began)
         return sums.means()
 
-    def _epoch_ended(self, epoch, sums, validated, began) -> EpochEnded:
+    def _epoch_ended(self, epoch, trained, validated, began) -> EpochEnded:
         loss, accuracy = validated
         best = loss < self._best_loss
         if best:
@@ -157,7 +171,7 @@ class Training:
             self._best_weights = copy.deepcopy(self._learner.model.state_dict())
         self._learner.synchronise()
         return EpochEnded(
-            epoch, self._clock.step, *sums.means(), loss, accuracy, best,
+            epoch, self._clock.step, *(trained or (None, None)), loss, accuracy, best,
             time.perf_counter() - began, self._learner.meter.measure(),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from transfer_core.cases import Strategy
 from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.number_format import NumberFormat
 from transfer_core.surgery import set_training
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Event
@@ -26,12 +27,14 @@ def train_whole_network(
     *,
     seed: int,
     class_weights: torch.Tensor | None,
+    number_format: NumberFormat = "float32",
     stop_requested: Callable[[], bool],
 ) -> Iterator[Event]:
     """Train all that the strategy does not freeze, in place.
 
     Args:
-        network: From `surgery.operate`.
+        network: From `surgery.operate`; its new layer is trained already if the strategy
+            says so.
         pixels: Of all images, uint8 (N, H, W, 3).
         labels: Class indices, int64 (N,).
         train: Indices of the training images.
@@ -40,6 +43,7 @@ def train_whole_network(
         source: Describes the normalisation and the input size.
         seed: Draws the order of the images, their augmentation and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
+        number_format: In which the steps are computed; the weights are float32 always.
         stop_requested: Asked between batches.
 
     Yields:
@@ -53,9 +57,13 @@ def train_whole_network(
         synchronise=lambda: None,
         frozen_weights=sum(p.numel() for p in network.parameters() if not p.requires_grad),
     )
-    feed = PixelFeed(pixels, labels, train, validation, source, strategy.optimiser.augment)
+    optimiser = strategy.optimiser
+    feed = PixelFeed(
+        pixels, labels, train, validation, source, optimiser.augment, optimiser.mirror
+    )  # fmt: skip
     training = Training(
-        learner, feed, strategy.optimiser, seed=seed, class_weights=class_weights,
-        stop_requested=stop_requested,
+        learner, feed, optimiser, seed=seed, class_weights=class_weights,
+        stop_requested=stop_requested, number_format=number_format,
+        start_counts=strategy.new_layer_first,
     )  # fmt: skip
     yield from training.events()
