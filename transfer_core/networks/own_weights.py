@@ -48,7 +48,7 @@ def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> Sourc
             remedy="Save them again with safetensors.torch.save_file.",
         ) from error
     network = fitted(source, weights)
-    classes = [p.shape[0] for p in network[-1].parameters()][0]
+    classes = len(next(network[-1].parameters()))
     card = {
         "architecture": source.name,
         "file_name": name,
