@@ -16,6 +16,7 @@ page = st.navigation(
         ],
         "Beside it": [
             st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
+            st.Page("pages/networks.py", title="Networks", icon=":material/hub:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/history:"),
         ],
     }

@@ -13,10 +13,10 @@ from pages.shared.layout import (
     progress,
     shown_errors,
     stop_unless,
+    with_weights,
 )
 from pages.shared.measuring import measuring
 from pages.shared.strategy import current_choice
-from transfer_core import networks
 from transfer_core.advice import in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase
 from transfer_core.figures.classes import in_each
@@ -44,24 +44,51 @@ DIAGRAM = "decide_diagram"  # how its keys begin
 NO_TAPS = f"""<style>
 @media (hover: none) {{ [class*="st-key-{DIAGRAM}"] * {{ pointer-events: none !important; }} }}
 </style>"""
-LINE_HELP = (
-    "Below it a data set is small. For images like yours, training everything began to win at "
-    "about {:,} images: that is the default, measured with this network on {} image sets. "
-    "Textbooks draw the line for large networks, at 2,000 to 1,000,000 images."
-)
 MEANING = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
     "large": "Here similar means: pre-trained weights are a better start than random ones.",
 }
 WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
+
+def line_help(line: int, measured) -> str:
+    """Where the dividing line's default comes from."""
+    if not measured:
+        return (
+            f"Below it a data set is small. For networks pre-trained on ImageNet {line:,} images "
+            "is a rule of thumb; it was not measured with this one."
+        )
+    return (
+        "Below it a data set is small. For images like yours, training everything began to win at "
+        f"about {line:,} images: that is the default, measured with this network on "
+        f"{len(measured)} image sets. Textbooks draw the line for large networks, at 2,000 to "
+        "1,000,000 images."
+    )
+
+
+def starts(measured) -> str:
+    """How often pre-trained weights were as good a start as random ones."""
+    if not measured:
+        return "For this network it was not measured which start is better."
+    good = sum(each.tuned >= each.random - 0.01 for each in measured)
+    return (
+        f"On {good} of the {len(measured)} image sets measured, pre-trained weights ended within "
+        "a point of random ones or better."
+    )
+
+
 page_title("Decide", "pages/decide.py")
 data_id = session.current("data")
 stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
 with shown_errors():
     data = caches.data_set(data_id)
-source, work = networks.get("demonstration"), session.workspace()
-st.caption(f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes")
+    source = with_weights(session.source())
+work, measured = session.workspace(), source.calibration.measured
+st.caption(
+    f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
+    f"from: {literal(source.title)}"
+)
+st.page_link("pages/networks.py", label="Choose another network", icon=":material/hub:")
 with shown_errors(), progress() as report:
     found = caches.estimate(data_id, source.name, report)
 
@@ -71,14 +98,15 @@ with left.container(border=True, height="stretch"):
     line = st.select_slider(
         "The dividing line, in images", sorted({*session.LINES, found.line}),
         value=work.line or found.line, format_func=lambda images: f"{images:,}",
-        key="decide_line", help=LINE_HELP.format(found.line, len(source.calibration.measured)),
+        key="decide_line", help=line_help(found.line, measured),
     )  # fmt: skip
     session.change(line=None if line == found.line else line)
     size = current_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
         f"{size.images:,} images, {in_each(data.counts())} in each class; the line is at "
-        f"{size.line:,}" + (", as measured for data like yours." if line == found.line else ".")
+        f"{size.line:,}"
+        + (", as measured for data like yours." if measured and line == found.line else ".")
     )
 told = found.verdict(size.answer)
 with right.container(border=True, height="stretch"):
@@ -98,12 +126,12 @@ with right.container(border=True, height="stretch"):
         f"interval {told.low:.0%} to {told.high:.0%}), from {found.readings.images:,} images "
         f"outside the test split. {MEANING[size.answer]}"
     )
-    right, stated = source.calibration.record(SURE)
-    st.caption(
-        f"How good is it? On {len(source.calibration.measured)} image sets, judged each without "
-        f"having seen its kind, an estimate at least {SURE:.0%} sure was right {right} of "
-        f"{stated} times."
-    )
+    if measured:
+        right, stated = source.calibration.record(SURE)
+        st.caption(
+            f"How good is it? On {len(measured)} image sets, judged each without having seen its "
+            f"kind, an estimate at least {SURE:.0%} sure was right {right} of {stated} times."
+        )
     if answer not in ("estimate", told.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
 for warning in found.warnings:
@@ -155,13 +183,10 @@ if case == TransferCase.SMALL_DIFFERENT:
     )  # fmt: skip
     session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
-    measured = source.calibration.measured
-    good = sum(each.tuned >= each.random - 0.01 for each in measured)
     initialise = st.radio(
         "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
         format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",
-        help=f"Both are worth comparing. On {good} of the {len(measured)} image sets measured, "
-        "pre-trained weights ended within a point of random ones or better.",
+        help="Both are worth comparing. " + starts(measured),
     )  # fmt: skip
     session.change(initialise=initialise)
 session.remember()
@@ -172,19 +197,20 @@ go_on(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new=
 st.header("What the estimate rests on", anchor=False)
 with st.expander("What these words mean", icon=":material/help:"):
     st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
-evidence = st.columns(2)
-with evidence[0]:
+places = iter([*st.columns(2), *st.columns(2)])
+with next(places):
     explained(
         stage_accuracy(found.readings, strategy.keep_through),
         describe_stage_accuracy(found.readings), key="decide_stages",
     )  # fmt: skip
-with evidence[1]:
-    explained(ladder(found), describe_ladder(found), key="decide_ladder")
-more = st.columns(2)
-with more[0]:
-    bins = source.calibration.reliability
-    explained(reliability_diagram(bins), describe_reliability(bins), key="decide_reliability")
+if found.ladder:
+    with next(places):
+        explained(ladder(found), describe_ladder(found), key="decide_ladder")
+if measured:
+    with next(places):
+        bins = source.calibration.reliability
+        explained(reliability_diagram(bins), describe_reliability(bins), key="decide_reliability")
 if found.readings.curve:
     curve = found.readings.curve
-    with more[1]:
+    with next(places):
         explained(learning_curve_figure(curve), describe_learning_curve(curve), key="decide_curve")

@@ -84,7 +84,8 @@ st.header("What moved, and what stayed frozen", anchor=False)
 ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
 show_proof(record, ended.values["changes"])
 st.header("What was done", anchor=False)
-strategy, source = record.config.strategy, networks.get(record.config.network)
+with shown_errors():
+    strategy, source = record.config.strategy, networks.get(record.config.network)
 st.markdown(
     f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
     f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "

@@ -8,6 +8,7 @@ from pages.shared import caches
 from pages.shared.layout import literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES
 from transfer_core import networks
+from transfer_core.errors import NetworkError
 from transfer_core.runs.records import RunRecord
 from transfer_core.training.config import RunConfig
 
@@ -27,9 +28,13 @@ def _accuracy(record: RunRecord) -> str:
 def _settings(config: RunConfig) -> str:
     """What tells a run from its neighbours."""
     strategy, settings = config.strategy, config.strategy.optimiser
-    kept = networks.get(config.network).titles((strategy.keep_through,))
+    try:
+        source = networks.get(config.network)
+        network, kept = source.title, source.titles((strategy.keep_through,))
+    except NetworkError:  # a person's own weights, removed meanwhile
+        network, kept = config.network, strategy.keep_through
     return (
-        f"kept through {kept}, {strategy.initialise} weights, learning rate "
+        f"{literal(network)}, kept through {kept}, {strategy.initialise} weights, learning rate "
         f"{settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
     )
 

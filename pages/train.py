@@ -5,10 +5,16 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import literal, page_title, progress, shown_errors, stop_unless
+from pages.shared.layout import (
+    literal,
+    page_title,
+    progress,
+    shown_errors,
+    stop_unless,
+    with_weights,
+)
 from pages.shared.live_run import show_run
 from pages.shared.strategy import current_choice
-from transfer_core import networks
 from transfer_core.cases import OptimiserSettings
 from transfer_core.similarity import mirroring_in_words
 
@@ -29,7 +35,7 @@ data_id = session.current("data")
 stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
 with shown_errors():
     data = caches.data_set(data_id)
-    source, work = networks.get("demonstration"), session.workspace()
+    source, work = with_weights(session.source()), session.workspace()
     with progress() as report:
         found = caches.estimate(data_id, source.name, report)
 session.remember()
@@ -37,7 +43,7 @@ choice = current_choice(data, source, found)
 case, strategy = choice.case, choice.strategy
 settings = strategy.optimiser
 st.markdown(
-    f"**{case.title}** on {literal(data.name)}, from the {source.title.lower()}. "
+    f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "
     f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
 )
 st.page_link(

@@ -226,7 +226,7 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-@pytest.mark.parametrize("name", ["", "data", "learn", "runs"])
+@pytest.mark.parametrize("name", ["", "data", "learn", "networks", "runs"])
 def test_no_page_is_wider_than_a_phone(name, server, open_page):
     page = open_page(width=390)
     page.goto(f"{server.url}/{name}")

@@ -62,8 +62,11 @@ def test_the_core_imports_without_streamlit():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_the_command_line_and_kept_readings_do_without_torch():
-    code = "import sys, transfer_core.__main__; assert 'torch' not in sys.modules"
+def test_the_command_line_the_catalog_and_kept_readings_do_without_torch():
+    code = (
+        "import sys, transfer_core.__main__, transfer_core.networks\n"
+        "assert len(transfer_core.networks.catalog()) > 80 and 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

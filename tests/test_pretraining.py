@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from transfer_core import pretraining
 from transfer_core.networks import get
-from transfer_core.networks.catalog import WEIGHTS
-from transfer_core.networks.weights_file import build, file_hash, load
+from transfer_core.networks.hashing import file_hash
+from transfer_core.networks.source_network import BUNDLED
+from transfer_core.networks.weights_file import build, load
 
 
 def toy_world(path, prefix, classes):
@@ -56,7 +57,7 @@ def test_the_bundled_weights_are_the_ones_that_the_card_describes():
     assert source.weights_file.stat().st_size <= 8_000_000
     assert load(source).fc3.out_features == len(source.card["classes"]) == 160 + 64
     assert source.card["validation_accuracy"] >= 0.38
-    assert not (WEIGHTS / "demonstration.pt").exists()
+    assert not (BUNDLED / "demonstration.pt").exists()
 
 
 @pytest.mark.slow

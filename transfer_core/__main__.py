@@ -1,12 +1,13 @@
 """The command line: `python -m transfer_core COMMAND ...`, the core without a browser."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from transfer_core import commands, training_commands
-from transfer_core.errors import TransferError
+from transfer_core.errors import DownloadError, TransferError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,9 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, DownloadError) else 2
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -61,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("run", metavar="RUN", help="id of a finished run")
     export.add_argument("--format", choices=("weights", "onnx", "script"), required=True)
     export.add_argument("--to", metavar="DIR", type=Path, required=True)
-    command("networks", commands.networks, "the source networks")
+    networks = command("networks", commands.networks, "the source networks")
+    networks.add_argument("--add", metavar="FILE.safetensors", type=Path, help="your own weights")
+    networks.add_argument("--of", default="demonstration", metavar="N", help="what they belong to")
     samples = command("samples", commands.samples, "the built-in sample data sets")
     samples.add_argument("name", metavar="NAME", nargs="?")
     samples.add_argument("--to", metavar="FILE.zip", type=Path)

@@ -12,7 +12,8 @@ from transfer_core.advice import advise
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.home import home
-from transfer_core.networks import catalog, get
+from transfer_core.networks import SourceNetwork, catalog, get
+from transfer_core.networks.download import fetch
 from transfer_core.similarity import SimilarityEstimate, Verdict, estimate
 
 
@@ -37,7 +38,7 @@ def inspect(options: Namespace) -> int:
 
 def decide(options: Namespace) -> int:
     """Answer both questions and name the case."""
-    data_set, source = ingest(options.data), get(options.network)
+    data_set, source = ingest(options.data), ready(options.network)
     own = None if options.similarity == "auto" else options.similarity
     found = estimate(data_set, source, home(), progress=show_progress)
     advice = advise(data_set, source, found, answer=own, line=options.small_below)
@@ -82,8 +83,13 @@ def export(options: Namespace) -> int:
 
 
 def networks(options: Namespace) -> int:
-    """List the source networks."""
-    for network in catalog():
+    """List the source networks, or add one with a person's own weights."""
+    listed = catalog()
+    if options.add:
+        from transfer_core.networks.own_weights import take_in  # brings torch
+
+        listed = (take_in(options.add, get(options.of)),)
+    for network in listed:
         if options.json:
             print_json(
                 name=network.name, stages=network.stage_names, input_size=network.input_size,
@@ -91,7 +97,7 @@ def networks(options: Namespace) -> int:
             )  # fmt: skip
         else:
             print(f"{network.name}: {network.title}, weights {network.weights}")
-            print(f"  stages {', '.join(network.stage_names)}; {network.input_size} pixels")
+            print(f"  {_figures(network)}; stages {', '.join(network.stage_names)}")
     return 0
 
 
@@ -128,10 +134,29 @@ def runs(options: Namespace) -> int:
     return 0
 
 
+def ready(name: str) -> SourceNetwork:
+    """The source network of this name, its weights downloaded if they are not here."""
+    network = get(name)
+    fetch(
+        network,
+        progress=lambda there, total: show_progress("Downloading, MB", there >> 20, total >> 20),
+    )
+    return network
+
+
 def ingest(text: str, seed: int = 0) -> DataSet:
     path = sample_sets.resolve(text, home())
     return dataset.ingest(
         path, home=home(), seed=seed, progress=lambda *n: show_progress("Reading images", *n)
+    )
+
+
+def _figures(network: SourceNetwork) -> str:
+    card = network.card
+    accuracy = f"ImageNet accuracy {card['accuracy']:.1%}, " if "accuracy" in card else ""
+    return (
+        f"{accuracy}{card['operations']:g} billion multiplications an image, "
+        f"{card['file_size']:,.0f} MB, {network.input_size} pixels"
     )
 
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageFilter
 from torch import nn
 
-from transfer_core.embedding import BATCH, normalise
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.embedding import batch_size, normalise
+from transfer_core.networks.source_network import SourceNetwork
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
 BLUR = 2.0  # pixels, standard deviation of the blurred photos on the ladder
@@ -39,9 +39,10 @@ def statistics_distance(
         normalisation statistics in Li et al. 2017, "Revisiting batch
         normalization for practical domain adaptation".
     """
+    batch = batch_size(source)
     with recorded(network) as distances:
-        for start in range(0, len(pixels), BATCH):
-            network.eval()(normalise(pixels[start : start + BATCH], source))
+        for start in range(0, len(pixels), batch):
+            network.eval()(normalise(pixels[start : start + batch], source))
     return distances()
 
 
@@ -105,14 +106,17 @@ class _Moments:
         return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
 
 
-def depth_distance(distances: dict[str, float], stages: tuple[str, ...]) -> float:
-    """The distance at the end of the convolutional part, where higher-level features are.
+def depth_distance(distances: dict[str, float], stages: tuple[str, ...]) -> float | None:
+    """The distance at the end of the early part, where higher-level features are.
 
     Args:
         distances: From `statistics_distance`.
-        stages: Names of the convolutional stages, input to output.
+        stages: Names of the early stages, input to output.
+
+    Returns:
+        None for a network that does not normalise with running statistics.
     """
-    return next(distances[name] for name in reversed(stages) if name in distances)
+    return next((distances[name] for name in reversed(stages) if name in distances), None)
 
 
 def distance_ladder(
@@ -128,12 +132,11 @@ def distance_ladder(
     Returns:
         Rungs {"name", "distance"}, nearest first.
     """
-    stages = tuple(stage.name for stage in source.stages if stage.kind == "convolutional")
     rungs = [
         {
             "name": name,
             "distance": round(
-                depth_distance(statistics_distance(network, changed, source), stages), 4
+                depth_distance(statistics_distance(network, changed, source), source.early), 4
             ),
         }
         for name, changed in _variants(photos).items()

@@ -6,12 +6,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.surgery import pooled
 
 BATCH = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
+BATCH_PIXELS = 16 * 224 * 224  # of a batch at most, so that outputs stay below about a gigabyte
 
 Progress = Callable[[int, int], None]  # images done, images in all
+
+
+def batch_size(source: SourceNetwork) -> int:
+    """Images that pass through a network at a time where nothing is learned."""
+    return max(1, min(BATCH, BATCH_PIXELS // source.input_size**2))
 
 
 def normalise(pixels: np.ndarray, source: SourceNetwork) -> torch.Tensor:
@@ -53,8 +59,9 @@ def embed(
         For each stage float32 of shape (N, D), D depending on the stage.
     """
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
-    for start in range(0, len(pixels), BATCH):
-        features = normalise(pixels[start : start + BATCH], source)
+    batch = batch_size(source)
+    for start in range(0, len(pixels), batch):
+        features = normalise(pixels[start : start + batch], source)
         missing = set(stages)
         for name, stage in network.eval().named_children():
             features = stage(features)
@@ -64,5 +71,5 @@ def embed(
             if not missing:
                 break
         if progress:
-            progress(min(start + BATCH, len(pixels)), len(pixels))
+            progress(min(start + batch, len(pixels)), len(pixels))
     return {name: np.concatenate(parts) for name, parts in outputs.items()}

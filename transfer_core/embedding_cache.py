@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.networks.source_network import SourceNetwork
 
 
 def cached(

@@ -31,6 +31,10 @@ class NetworkError(TransferError):
     """A source network or its weights cannot be had."""
 
 
+class DownloadError(NetworkError):
+    """Weights cannot be downloaded now; nothing is wrong with what was asked for."""
+
+
 class SettingsError(TransferError):
     """A setting lies outside what it may be."""
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.embedding import BATCH, normalise
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.embedding import batch_size, normalise
+from transfer_core.networks.source_network import SourceNetwork
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
@@ -53,11 +53,11 @@ def logits(
 ) -> torch.Tensor:
     """Logits of images by a network in eval mode, float32 (N, C)."""
     network.eval()
-    parts = []
-    for start in range(0, len(pixels), BATCH):
+    parts, batch = [], batch_size(source)
+    for start in range(0, len(pixels), batch):
         if stop_requested and stop_requested():
             break
-        parts.append(network(normalise(pixels[start : start + BATCH], source)))
+        parts.append(network(normalise(pixels[start : start + batch], source)))
     return torch.cat(parts)
 
 

@@ -4,21 +4,37 @@ import csv
 import inspect
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
+from safetensors.torch import save_file
+
 from transfer_core import augmentation, dataset, embedding, standardisation, surgery
 from transfer_core.cases import NEW_LAYER
 from transfer_core.images import transform
-from transfer_core.networks import demonstration
+from transfer_core.networks import (
+    SourceNetwork,
+    demonstration,
+    torchvision_row,
+    torchvision_stages,
+)
+from transfer_core.networks.weights_file import load
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
 from transfer_core.training import feeds, new_layer
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
+TORCHVISION_IMPORTS = """\
+import re
+
+from torchvision import models
+from torchvision.models import DenseNet, SwinTransformer, VisionTransformer
+from torchvision.ops import Permute"""
+TORCHVISION_NETWORK = """\
+def source_network(classes: int) -> nn.Sequential:
+    return staged(row(build({!r}, classes, INPUT_SIZE)), STAGES)"""
 
 
 def write_script(home: Path, trained: TrainedNetwork, to: Path) -> tuple[Path, ...]:
@@ -34,7 +50,10 @@ def write_script(home: Path, trained: TrainedNetwork, to: Path) -> tuple[Path, .
         rows = csv.writer(file)
         rows.writerow(("path", "label", "split"))
         rows.writerows((r.path, r.label, r.split) for r in data_set.records)
-    shutil.copyfile(trained.source.weights_file, weights)
+    if trained.record.config.strategy.initialise == "random":
+        return script, images
+    state = load(trained.source).state_dict()
+    save_file({name: value.contiguous() for name, value in state.items()}, weights)
     return script, images, weights
 
 
@@ -54,7 +73,10 @@ def script_text(trained: TrainedNetwork) -> str:
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
         "NEW_LAYER": asdict(NEW_LAYER),
+        "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
+        "RESIZE": source.resize,
+        "INTERPOLATION": source.interpolation,
         "MEAN": list(source.mean),
         "STD": list(source.std),
     }
@@ -62,14 +84,43 @@ def script_text(trained: TrainedNetwork) -> str:
     return (
         TEMPLATE.read_text(encoding="utf-8")
         .replace("# {settings}", lines)
-        .replace("# {network}", _module(demonstration))
+        .replace("# {network}", _network(source))
         .replace("# {pixels}", _functions(transform.Transform, transform.apply))
-        .replace("# {normalise}", _functions(embedding.normalise, surgery.pooled))
+        .replace("# {normalise}", _pooling())
         .replace("# {augmentation}", _module(augmentation))
         .replace("# {batches}", _functions(feeds.shuffled, feeds.batches))
         .replace("# {standardisation}", _module(standardisation))
         .replace("# {fold}", _functions(new_layer.fold))
     )
+
+
+def _network(source: SourceNetwork) -> str:
+    """Source text that defines `source_network`."""
+    if source.architecture == demonstration.NAME:
+        return _module(demonstration) + "\n\n\nsource_network = build"
+    stages = {stage.name: stage.modules for stage in source.stages}
+    return "\n\n\n".join(
+        (
+            TORCHVISION_IMPORTS,
+            _module(torchvision_row),
+            _functions(torchvision_stages.staged).strip(),
+            f"STAGES = {_literal(stages)}",
+            TORCHVISION_NETWORK.format(source.architecture),
+        )
+    )
+
+
+def _pooling() -> str:
+    constants = {
+        "POOLED_SIZE": surgery.POOLED_SIZE, "MOST_FEATURES": surgery.MOST_FEATURES,
+        "BATCH": embedding.BATCH, "BATCH_PIXELS": embedding.BATCH_PIXELS,
+    }  # fmt: skip
+    lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
+    functions = _functions(
+        embedding.batch_size, embedding.normalise, surgery.pooled, surgery.pooled_size,
+        surgery.new_layer, surgery.MeanToken,
+    )  # fmt: skip
+    return f"{lines}\n\n\n{functions}"
 
 
 def _literal(value: object) -> str:

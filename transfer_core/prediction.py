@@ -1,7 +1,7 @@
 """Use a trained network: restore it from its run, and classify images."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from transfer_core import images, networks
 from transfer_core.errors import ImageError, RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.blank import blank
 from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.performing import WEIGHTS
 from transfer_core.runs.records import RunRecord
@@ -32,7 +33,7 @@ class TrainedNetwork:
     @property
     def transform(self) -> images.Transform:
         """How an image becomes the network's input."""
-        return images.Transform(self.source.input_size)
+        return self.source.transform
 
 
 def restore(home: Path, run_id: str) -> TrainedNetwork:
@@ -52,8 +53,13 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
         )
     config, source = record.config, networks.get(record.config.network)
     classes = tuple(score["name"] for score in record.result["per_class"])
-    network = operate(source, config.strategy, len(classes), config.seed)
-    network.load_state_dict(load_file(weights))
+    # All weights come from the run, so that the source's need not be on this machine.
+    strategy = replace(config.strategy, initialise="random")
+    with blank():
+        network = operate(source, strategy, len(classes), config.seed)
+    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    state = {name: value.clone() for name, value in load_file(weights).items()}
+    network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
 
 

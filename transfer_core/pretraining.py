@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from transfer_core import dataset, images, samples
 from transfer_core.augmentation import augment
@@ -23,8 +24,8 @@ from transfer_core.embedding import normalise
 from transfer_core.evaluation import logits
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, demonstration, get
-from transfer_core.networks.catalog import WEIGHTS
-from transfer_core.networks.weights_file import file_hash
+from transfer_core.networks.hashing import file_hash
+from transfer_core.networks.source_network import BUNDLED
 from transfer_core.training.feeds import shuffled
 
 SMALL_SIZE = 48  # pixels; most epochs see smaller images, which costs half the time
@@ -210,6 +211,8 @@ def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: li
         **rounded(judge(network, photos, source, first)),
         "epochs": history,
         "weights_sha256": file_hash(to / "demonstration.safetensors"),
+        "file_size": round((to / "demonstration.safetensors").stat().st_size / 2**20, 3),
+        **cost(network, source.input_size),
         "ladder": distance_ladder(network, photos.pixels[np.sort(sample)], source),
     }
     if len(others):
@@ -217,6 +220,15 @@ def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: li
         card["further_archives"] = found | rounded(judge(network, photos, source, others))
     text = json.dumps(card, indent=1, ensure_ascii=False)
     (to / "demonstration.json").write_text(text + "\n", encoding="utf-8")
+
+
+def cost(network: nn.Module, size: int) -> dict[str, float]:
+    """Number of weights, and billion multiplications, each with an addition, for one image."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.zeros(1, 3, size, size))
+    operations = counter.get_total_flops() / 2e9  # a multiplication and an addition count as two
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return {"parameters": parameters, "operations": round(operations, 3)}
 
 
 def rounded(figures: dict[str, float]) -> dict[str, float]:
@@ -231,7 +243,7 @@ def main() -> None:
     parser.add_argument("--small-epochs", type=int, default=12, help="epochs at 48 pixels")
     parser.add_argument("--full-epochs", type=int, default=6, help="epochs at full size")
     parser.add_argument("--checkpoint", type=Path, default=Path("pretraining.pt"))
-    parser.add_argument("--to", type=Path, default=WEIGHTS)
+    parser.add_argument("--to", type=Path, default=BUNDLED)
     options = parser.parse_args()
     source = get("demonstration")
     archives = [samples.resolve(archive, home()) for archive in options.archives]

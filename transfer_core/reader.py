@@ -63,8 +63,7 @@ def read(
         compared.append(other.balanced_accuracy())
     step = max(1, pixels.shape[1] // THUMBNAIL)
     bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
-    convolutional = tuple(s.name for s in source.stages if s.kind == "convolutional")
-    early, draws = len(convolutional), _draws(labels)
+    early, draws = len(source.early), _draws(labels)
     accuracies = np.array([[p.balanced_accuracy(w) for p in probes] for w in draws])
     gaps = np.array([_gap(probes, early, folds, w) for w in draws])
     stages = _evidence(source, probes, compared, distances, accuracies)
@@ -82,7 +81,7 @@ def read(
         gap=float(gaps.mean()),
         # Folds share training images, so the draws vary too little: widened by sqrt(2).
         gap_spread=float(gaps.std() * np.sqrt(2)),
-        distance=depth_distance(distances, convolutional),
+        distance=depth_distance(distances, source.early),
         share=share_explained(scores, labels, folds),
         energy=energy(scores),
         pixels=probe(kernel(bare), labels, groups, repeats=1).balanced_accuracy(),

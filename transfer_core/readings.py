@@ -52,10 +52,10 @@ class Readings:
     classes: int
     fewest: int  # images of the smallest class
     stages: tuple[StageEvidence, ...]  # one per kept stage, input to output
-    early: int  # how many of them are convolutional, where case 2 may cut
+    early: int  # how many of them are early, where case 2 may cut
     gap: float  # accuracy of the best early stage less that of the top; mean over draws
     gap_spread: float  # its standard deviation
-    distance: float  # at the end of the convolutional stages, nats
+    distance: float | None  # at the end of the early stages, nats; None without statistics
     share: float  # of the labels' information that the source classes carry, at most 1
     energy: float  # how strongly the source classes respond
     pixels: float  # balanced accuracy of a probe on bare pixels
@@ -70,7 +70,7 @@ class Readings:
 
     @property
     def best_early(self) -> StageEvidence:
-        """The convolutional stage whose features tell the classes apart best."""
+        """The early stage whose features tell the classes apart best."""
         return max(self.stages[: self.early], key=lambda stage: stage.accuracy)
 
     @property
@@ -95,9 +95,9 @@ class Readings:
             gap: To judge by in place of the mean, for instance one of many draws.
         """
         best = max(stage.accuracy for stage in self.stages)
-        return {
+        distance = {} if self.distance is None else {"log_distance": log_distance(self.distance)}
+        return distance | {
             "gap": 100 * (self.gap if gap is None else gap),
-            "log_distance": log_distance(self.distance),
             "gain": 100 * self.gain,
             "share": self.share,
             "energy": self.energy,

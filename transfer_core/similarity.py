@@ -82,7 +82,7 @@ def estimate(
         progress: Called with what is done, done and total; may raise to end the work.
     """
     indices = _sample(data_set)
-    transform = images.Transform(source.input_size)
+    transform = source.transform
     folder = cache_folder(home, data_set.id, source, transform.key, indices)
     kept = folder / f"readings_{FORMAT}.json"
     if kept.is_file():
@@ -129,11 +129,11 @@ def judge(
         verdict(model, readings, calibration, bool(doubts))
         for model in (calibration.top, calibration.start)
     ]
-    ladder = tuple((rung["name"], rung["distance"]) for rung in source.card["ladder"])
+    ladder = tuple((rung["name"], rung["distance"]) for rung in source.card.get("ladder", ()))
     return SimilarityEstimate(
         *verdicts, line=calibration.line(readings.named()),
         readings=readings, reasons=_reasons(readings, ladder),
-        warnings=(*doubts, *_alarms(readings, calibration)), ladder=ladder,
+        warnings=(*doubts, *_unchecked(source), *_alarms(readings, calibration)), ladder=ladder,
     )  # fmt: skip
 
 
@@ -174,6 +174,15 @@ def _doubts(readings: Readings) -> tuple[str, ...]:
     return tuple(doubts)
 
 
+def _unchecked(source: SourceNetwork) -> tuple[str, ...]:
+    if source.measured:
+        return ()
+    return (
+        "The percentages were not checked for this network: its readings are judged by what was "
+        "measured of the demonstration network. Training both cases tells for certain.",
+    )
+
+
 def _alarms(readings: Readings, calibration: Calibration) -> tuple[str, ...]:
     """What a person should know beside the answer."""
     alarms = []
@@ -194,7 +203,7 @@ def _alarms(readings: Readings, calibration: Calibration) -> tuple[str, ...]:
             "others. The estimate keeps them together; the split may have one in training and "
             "the other in the test, which flatters the test accuracy."
         )
-    if readings.distance > calibration.furthest:
+    if readings.distance and readings.distance > calibration.furthest:
         alarms.append(
             "Your images look more foreign to the network than every image set that this "
             "estimate was checked on, so its percentages are a guess."
@@ -212,12 +221,10 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
     else:
         told = f"{top.title}, the top, tells the classes apart better than any early stage"
         accuracies = f"balanced accuracy {top.accuracy:.0%} against {best.accuracy:.0%}"
-    nearest = min(ladder, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
     reached = max(stage.accuracy for stage in readings.stages)
     reasons = [
         f"{told}: {accuracies}.",
-        f"To the network your images look about as foreign as this: {nearest[0]} "
-        f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
+        *_as_foreign(distance, ladder),
         f"What pre-training buys a probe: {100 * readings.gain:+.0f} points (best stage "
         f"{reached:.0%}, without pre-training {reached - readings.gain:.0%}).",
         f"The network's old classes already tell {max(0, readings.share):.0%} of what your labels "
@@ -225,6 +232,8 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
     ]
     if not readings.mirror_keeps_labels:
         reasons.append(mirroring_in_words(readings))
+    if not ladder or distance is None:
+        return tuple(reasons)
     rungs = sorted(rung for _, rung in ladder)
     if distance < rungs[len(rungs) // 3] and readings.gap > UNNOTICEABLE:
         reasons.append(
@@ -237,6 +246,16 @@ def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple
             "features tell your classes apart best all the same."
         )
     return tuple(reasons)
+
+
+def _as_foreign(distance: float | None, ladder: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+    if not ladder or distance is None:
+        return ()
+    nearest = min(ladder, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
+    return (
+        f"To the network your images look about as foreign as this: {nearest[0]} "
+        f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
+    )
 
 
 def mirroring_in_words(readings: Readings) -> str:

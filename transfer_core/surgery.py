@@ -9,11 +9,12 @@ from torch import nn
 
 from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
-from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.networks.weights_file import build, load
+from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.weights_file import build, load, outline
 
 NEW = "new"  # name of the stage that surgery adds
-POOLED_SIZE = 4  # features; side of what convolutional stages are pooled to before a new layer
+POOLED_SIZE = 4  # features; side of what maps are pooled to before a new layer, at most
+MOST_FEATURES = 8192  # that a new layer sees of maps, where pooling further can bring it about
 
 PartState = Literal["kept", "frozen", "cut away", "new", "randomised"]
 
@@ -24,7 +25,7 @@ class LayerPart:
 
     stage: str
     title: str
-    kind: Literal["convolutional", "fully connected"]
+    kind: Literal["convolutional", "transformer", "fully connected"]
     shape: tuple[int, ...]  # of the stage's output for one image
     weights: int  # number of weights and biases
     state: PartState
@@ -33,10 +34,22 @@ class LayerPart:
 
 
 def pooled(features: torch.Tensor) -> torch.Tensor:
-    """What a new layer sees of a stage: (B, C, H, W) pooled to 4 x 4, flattened to (B, D)."""
+    """What a new layer sees of a stage, (B, D).
+
+    Maps (B, C, H, W) are pooled to 4 x 4, those of many channels to 2 x 2 or 1 x 1; of tokens
+    (B, T, D) the mean is taken.
+    """
     if features.ndim == 4:
-        features = nn.functional.adaptive_avg_pool2d(features, POOLED_SIZE)
+        features = nn.functional.adaptive_avg_pool2d(features, pooled_size(features.shape[1]))
+    elif features.ndim == 3:
+        features = features.mean(1)
     return features.flatten(1)
+
+
+def pooled_size(channels: int) -> int:
+    """Side of what maps of so many channels are pooled to."""
+    sizes = (POOLED_SIZE, POOLED_SIZE // 2)
+    return next((size for size in sizes if channels * size**2 <= MOST_FEATURES), 1)
 
 
 def operate(source: SourceNetwork, strategy: Strategy, classes: int, seed: int) -> nn.Sequential:
@@ -64,7 +77,7 @@ def operate(source: SourceNetwork, strategy: Strategy, classes: int, seed: int) 
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stages[NEW] = _new_layer(output_shapes(source)[kept[-1]], classes)
+        stages[NEW] = new_layer(output_shapes(source)[kept[-1]], classes)
     network = nn.Sequential(stages).eval()
     for name, stage in network.named_children():
         stage.requires_grad_(name not in strategy.frozen)
@@ -99,15 +112,15 @@ def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[L
     """Every layer of the source network, input to output, and last the new one."""
     kept = kept_stages(source, strategy)
     shapes = output_shapes(source)
+    original = outline(source)
     with torch.device("meta"):
-        original = build(source, classes=len(source.card["classes"]))
-        new_layer = _new_layer(shapes[kept[-1]], classes)
+        added = new_layer(shapes[kept[-1]], classes)
     parts = [
         _part(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
         for stage in source.stages
     ]
     new = LayerPart(
-        NEW, "New layer", "fully connected", (classes,), _weights(new_layer), "new",
+        NEW, "New layer", "fully connected", (classes,), _weights(added), "new",
         f"One output per class ({classes}), random weights, trained", False,
     )  # fmt: skip
     return (*parts, new)
@@ -116,27 +129,34 @@ def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[L
 @torch.no_grad()
 def output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
     """Shape of each stage's output for one image; computed without weights."""
-    with torch.device("meta"):
-        network = build(source, classes=len(source.card["classes"]))
-        features = torch.zeros(1, 3, source.input_size, source.input_size)
+    features = torch.zeros(1, 3, source.input_size, source.input_size, device="meta")
     shapes = {}
-    for name, stage in network.named_children():
+    for name, stage in outline(source).named_children():
         features = stage(features)
         shapes[name] = tuple(features.shape[1:])
     return shapes
 
 
-def _new_layer(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def new_layer(shape: tuple[int, ...], classes: int) -> nn.Sequential:
     """A fully connected layer behind a stage with outputs of this shape, pooled if needed."""
-    if len(shape) == 1:
-        return nn.Sequential(OrderedDict(linear=nn.Linear(shape[0], classes)))
-    return nn.Sequential(
-        OrderedDict(
-            pool=nn.AdaptiveAvgPool2d(POOLED_SIZE),
-            flatten=nn.Flatten(),
-            linear=nn.Linear(shape[0] * POOLED_SIZE**2, classes),
-        )
-    )
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    features = shape[-1]
+    if len(shape) == 3:
+        size = pooled_size(shape[0])
+        layers |= {"pool": nn.AdaptiveAvgPool2d(size), "flatten": nn.Flatten()}
+        features = shape[0] * size**2
+    elif len(shape) == 2:
+        layers["pool"] = MeanToken()
+    layers["linear"] = nn.Linear(features, classes)
+    return nn.Sequential(layers)
+
+
+class MeanToken(nn.Module):
+    """The mean of tokens: (B, T, D) to (B, D)."""
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The mean."""
+        return tokens.mean(1)
 
 
 def _part(stage, strategy, module, shape, kept) -> LayerPart:

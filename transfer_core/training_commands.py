@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from transfer_core.advice import ADVISED_START, advise, strategy_for
 from transfer_core.cases import Initialise, Strategy, TransferCase, plan
-from transfer_core.commands import ingest, print_json, show_progress
+from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
 from transfer_core.home import home
-from transfer_core.networks import SourceNetwork, get
+from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import estimate
 
 STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
@@ -20,7 +20,7 @@ STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
-    data_set, source = ingest(options.data, options.seed), get(options.network)
+    data_set, source = ingest(options.data, options.seed), ready(options.network)
     strategy = _strategy(data_set, source, options)
     result = _run(data_set, source, _limited(strategy, options.epochs), options)
     _tell(options, {"event": "finished"} | result)
@@ -31,7 +31,7 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
-    source, rows = get(options.network), []
+    source, rows = ready(options.network), []
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
         found = estimate(data_set, source, home(), progress=show_progress)

@@ -88,6 +88,14 @@ def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstima
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
 
 
+@st.cache_resource(show_spinner="Measuring how fast this computer is")
+def speed() -> float:
+    """Billion multiplications a second of this computer, measured once."""
+    from transfer_core.networks.recommendation import operations_per_second
+
+    return operations_per_second()
+
+
 @st.cache_data(show_spinner=False)
 def first_filters() -> list:
     """The demonstration network's first-layer filters as images, uint8 (K, H, W, 3)."""

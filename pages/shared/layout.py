@@ -10,6 +10,7 @@ import streamlit as st
 from pages.shared import session
 from transfer_core.errors import TransferError
 from transfer_core.figures.theme import themed
+from transfer_core.networks import SourceNetwork
 
 
 def page_title(title: str, page: str) -> None:
@@ -48,6 +49,18 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
         st.info(message, icon=":material/info:")
         st.page_link(page, label=label, icon=":material/arrow_forward:")
         st.stop()
+
+
+def with_weights(source: SourceNetwork) -> SourceNetwork:
+    """A network whose weights are on this computer; else the page ends with the way to them."""
+    stop_unless(
+        source.weights != "download",
+        f"The weights of {literal(source.title)} are not on this computer. Download them, or "
+        "choose the demonstration network, whose weights are part of the program.",
+        "pages/networks.py",
+        "Go to Networks",
+    )
+    return source
 
 
 def go_on(label: str, page: str, **query: str) -> None:

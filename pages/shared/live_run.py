@@ -33,11 +33,11 @@ def show_run(run_id: str) -> RunRecord:
     """Everything about one run, redrawn each second while it is not over."""
     with shown_errors():
         record = caches.engine().get(run_id)
+        strategy, source = record.config.strategy, networks.get(record.config.network)
     st.subheader(literal(record.name), anchor=False)
-    strategy, source = record.config.strategy, networks.get(record.config.network)
     st.caption(
-        f"{strategy.case.title}, {strategy.initialise} weights, frozen: "
-        f"{source.titles(strategy.frozen)}. "
+        f"{strategy.case.title}, from: {literal(source.title)}, {strategy.initialise} weights, "
+        f"frozen: {source.titles(strategy.frozen)}. "
         "Whoever reaches this server can watch the run at this address."
     )
     if record.state.over:

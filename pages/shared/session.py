@@ -20,6 +20,7 @@ class Workspace:
     """The choices along the journey; each rests on those before it."""
 
     data_id: str | None = None
+    network: str = networks.DEFAULT
     answer: Literal["estimate", "similar", "different"] = "estimate"
     line: int | None = None  # images; None is the network's own
     case: TransferCase | None = None  # None follows the advice
@@ -37,10 +38,12 @@ def workspace() -> Workspace:
 
 
 def change(**choices) -> None:
-    """Change choices; a new data set empties all that rested on the one before."""
+    """Change choices; a new data set or network empties all that rested on the one before."""
     before = workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
-        before = Workspace(uploads=before.uploads, owner=before.owner)
+        before = Workspace(network=before.network, uploads=before.uploads, owner=before.owner)
+    if choices.get("network", before.network) != before.network:
+        before = replace(before, line=None, case=None, cut=None, run_id=None)
     st.session_state[KEY] = replace(before, **choices)
 
 
@@ -59,6 +62,15 @@ def current(name: Literal["data", "run"]) -> str | None:
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
+
+
+def source() -> networks.SourceNetwork:
+    """The source network that this session has chosen.
+
+    Raises:
+        NetworkError: If it has been removed meanwhile.
+    """
+    return networks.get(workspace().network)
 
 
 def through_app(page: str) -> None:
@@ -93,20 +105,28 @@ def remember() -> None:
 
 def _chosen() -> dict[str, object]:
     """The choices that the address names; what it names wrongly is left out."""
+    network = st.query_params.get("network")
     return {
         name: values[st.query_params[name]]
-        for name, values in _choosable().items()
+        for name, values in _choosable(network).items()
         if st.query_params.get(name) in values
     }
 
 
-def _choosable() -> dict[str, dict[str, object]]:
-    """What each choice may be, by the text that stands for it in the address."""
+def _choosable(network: str | None = None) -> dict[str, dict[str, object]]:
+    """What each choice may be, by the text that stands for it in the address.
+
+    Args:
+        network: Whose stages may be cut after; None or an unknown one is this session's own.
+    """
+    known = {each.name: each for each in networks.catalog()}
+    stages = known[network if network in known else workspace().network].stage_names[:-1]
     return {
+        "network": {name: name for name in known},
         "answer": {text: text for text in ("estimate", "similar", "different")},
         "line": {str(line): line for line in LINES},
         "case": {str(case.value): case for case in TransferCase},
-        "cut": {name: name for name in networks.get("demonstration").stage_names[:-1]},
+        "cut": {name: name for name in stages},
         "initialise": {text: text for text in ("random", "pretrained")},
     }
 

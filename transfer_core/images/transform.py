@@ -1,9 +1,12 @@
 """From an image of any size to the square input of a network."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from PIL import Image
+
+Interpolation = Literal["bilinear", "bicubic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,17 +14,22 @@ class Transform:
     """How an image becomes network input; the same for training, testing and prediction."""
 
     size: int  # pixels a side
+    resize: int | None = None  # pixels of the scaled shorter side; None is the size
+    interpolation: Interpolation = "bilinear"
 
     @property
     def key(self) -> str:
         """Names the transform in caches; changes whenever its result would."""
-        return f"shorter-side-bilinear-centre-{self.size}"
+        whole = self.resize in {None, self.size}
+        cut = f"{self.size}" if whole else f"{self.size}-of-{self.resize}"
+        return f"shorter-side-{self.interpolation}-centre-{cut}"
 
     def describe(self) -> str:
         """One sentence for people."""
         return (
-            f"The shorter side is scaled to {self.size} pixels with antialiasing, and the "
-            f"centre of {self.size} x {self.size} pixels is used."
+            f"The shorter side is scaled to {self.resize or self.size} pixels "
+            f"({self.interpolation}, with antialiasing), and the centre of "
+            f"{self.size} x {self.size} pixels is used."
         )
 
 
@@ -30,15 +38,17 @@ def apply(image: Image.Image, transform: Transform) -> np.ndarray:
 
     Args:
         image: Mode RGB, any size.
-        transform: The wanted size.
+        transform: The wanted size, and how to come to it.
 
     Returns:
         uint8, shape (H, W, 3) with H = W = transform.size.
     """
-    size, side = transform.size, min(image.size)
-    if image.size != (size, size):
+    size, resize = transform.size, transform.resize or transform.size
+    if image.size != (size, size) or resize != size:
+        side = min(image.size) * size / resize
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
         # Pillow widens the filter when it reduces, which is what antialiasing means here.
-        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        resampling = Image.Resampling[transform.interpolation.upper()]
+        image = image.resize((size, size), resampling, box=box)
     return np.asarray(image)

@@ -88,6 +88,8 @@ class Calibration:
 
     def within(self, readings: dict) -> dict:
         """Readings by name, a distance that no image set measured had read as the last one."""
+        if "log_distance" not in readings:
+            return readings
         distance = readings["log_distance"]
         nearest, furthest = math.log(self.nearest), math.log(self.furthest)
         return readings | {"log_distance": min(max(distance, nearest), furthest)}

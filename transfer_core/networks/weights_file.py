@@ -1,7 +1,6 @@
 """Build a source network with its pre-trained or with random weights."""
 
-import hashlib
-from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
@@ -10,7 +9,12 @@ from torch import nn
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.networks.blank import blank
+from transfer_core.networks.hashing import file_hash
+from transfer_core.networks.source_network import SourceNetwork
+
+Weights = dict[str, torch.Tensor]
+COUNTER = "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
 
 
 def load(network: SourceNetwork) -> nn.Sequential:
@@ -22,52 +26,134 @@ def load(network: SourceNetwork) -> nn.Sequential:
     Raises:
         NetworkError: If the weights are missing, damaged or of another network.
     """
-    weights = _read(network.weights_file, network.weights_hash)
-    model = build(network, classes=weights[f"{network.stages[-1].name}.weight"].shape[0])
-    for name, expected in model.state_dict().items():
-        found = weights.get(name)
-        if found is None or found.shape != expected.shape or not torch.isfinite(found).all():
-            raise NetworkError(
-                "The weights do not fit the network.",
-                found=f"{name}: {'missing' if found is None else tuple(found.shape)}, "
-                f"expected finite numbers of shape {tuple(expected.shape)}",
-                remedy="Install Transfer Lab again, or use the weights of this very network.",
-            )
-    model.load_state_dict(weights)
-    return model.eval()
+    return fitted(network, _read(network)).eval()
 
 
 def build(network: SourceNetwork, classes: int, seed: int = 0) -> nn.Sequential:
     """The source network with random weights drawn from the seed, in eval mode."""
-    # On the meta device nothing is drawn, so a page may describe while a run trains.
-    if torch.get_default_device().type == "meta":
-        return demonstration.build(classes).eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return demonstration.build(classes).eval()
+        return _staged(network, _built(network, classes)).eval()
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def outline(network: SourceNetwork, classes: int | None = None) -> nn.Sequential:
+    """The source network on the meta device: shapes without weights, at hardly any cost.
+
+    Args:
+        network: The source network.
+        classes: Number of outputs of the last layer; None takes the source classes.
+    """
+    with blank():
+        model = _built(network, classes or len(network.card["classes"]))
+    return _staged(network, model.to("meta")).eval()
 
 
-def _read(path: Path, expected_hash: str) -> dict[str, torch.Tensor]:
-    remedy = "Install Transfer Lab again; the weights are part of it."
+def fitted(network: SourceNetwork, weights: Weights) -> nn.Sequential:
+    """The source network with these weights, however many classes they know.
+
+    Args:
+        network: The source network.
+        weights: By the names that torchvision's network gives them, or the demonstration's.
+
+    Raises:
+        NetworkError: Names the first weight that is missing, left over, of another type or
+            shape, or not finite.
+    """
+    if network.architecture != demonstration.NAME:
+        weights = _renamed(weights)
+    with blank():
+        model = _built(network, _classes(network, weights))
+    expected = model.state_dict()
+    weights = {k: v for k, v in expected.items() if k.endswith(COUNTER)} | weights
+    for name in [*expected, *weights]:
+        told = mismatch(weights.get(name), expected.get(name))
+        if told:
+            raise NetworkError(
+                "The weights do not fit the network.",
+                found=f"{name[:200]}: {told}",
+                remedy=f"Use weights of {network.title}, the very same architecture.",
+            )
+    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    state = type(expected)(
+        (name, value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True))
+        for name, value in weights.items()
+    )
+    # The shapes fit, so the weights are of the present version of every module.
+    state._metadata = expected._metadata
+    model.load_state_dict(state, assign=True)
+    return _staged(network, model)
+
+
+def mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str | None:
+    """How a weight is not what is expected, for people; None if it is."""
+    if found is None:
+        return f"missing, expected shape {tuple(expected.shape)}"
+    if expected is None:
+        return "the network has no such weight"
+    if found.is_floating_point() != expected.is_floating_point():
+        return f"of type {found.dtype}, expected {expected.dtype}"
+    if found.shape != expected.shape:
+        return f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+    # A sum is quick, and finite only of finite numbers; many large ones may yet overflow it.
+    finite = found.sum().isfinite() or found.isfinite().all()
+    return None if finite else "not finite numbers"
+
+
+def _built(network: SourceNetwork, classes: int) -> nn.Module:
+    if network.architecture == demonstration.NAME:
+        return demonstration.build(classes)
+    from transfer_core.networks import torchvision_row  # brings torchvision
+
+    return torchvision_row.build(network.architecture, classes, network.input_size)
+
+
+def _staged(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
+    if network.architecture == demonstration.NAME:
+        return model
+    from transfer_core.networks import torchvision_row, torchvision_stages
+
+    stages = {stage.name: stage.modules for stage in network.stages}
+    return torchvision_stages.staged(torchvision_row.row(model), stages)
+
+
+def _renamed(weights: Weights) -> Weights:
+    from transfer_core.networks.torchvision_row import present_name
+
+    named = ((present_name(name), value) for name, value in weights.items())
+    return {name: value for name, value in named if name}
+
+
+def _classes(network: SourceNetwork, weights: Weights) -> int:
+    """As many as the last layer has outputs; the source classes if there is no last layer."""
+    last = network.stages[-1]
+    layer = weights.get(f"{(last.modules or (last.name,))[0]}.weight")
+    return len(layer) if layer is not None and layer.ndim else len(network.card["classes"])
+
+
+def _read(network: SourceNetwork) -> Weights:
+    path = network.weights_file
     if not path.is_file():
-        raise NetworkError("The network's weights are missing.", found=path.name, remedy=remedy)
+        raise NetworkError(
+            "The network's weights are not on this computer.",
+            found=f"{network.title} without {path.name}",
+            remedy="Download them on the page Networks, or take the demonstration network, "
+            "whose weights are part of the program.",
+        )
+    remedy = f"Delete {path} and fetch the weights again."
     found_hash = file_hash(path)
-    if found_hash != expected_hash:
+    if not found_hash.startswith(network.weights_hash):
         raise NetworkError(
             "The network's weights are not the ones its card describes.",
-            found=f"{path.name} with SHA-256 {found_hash[:12]}, expected {expected_hash[:12]}",
+            found=f"{path.name} with SHA-256 {found_hash[:12]}, "
+            f"expected {network.weights_hash[:12]}",
             remedy=remedy,
         )
     try:
-        tensors = load_file(path)
-    except SafetensorError as error:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # A pickle, but the one that torchvision published: its hash was checked above.
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         raise NetworkError(
             "The network's weights are damaged.", found=f"{path.name}: {error}", remedy=remedy
         ) from error
-    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}

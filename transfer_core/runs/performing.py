@@ -49,7 +49,7 @@ class _Setting:
 
     @property
     def transform(self) -> images.Transform:
-        return images.Transform(self.source.input_size)
+        return self.source.transform
 
 
 def perform(

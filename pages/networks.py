@@ -1,0 +1,203 @@
+"""Networks: the catalog, what suits this computer, downloads, and a person's own weights."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import (
+    duration,
+    go_on,
+    literal,
+    page_title,
+    progress,
+    shown_errors,
+    vanishing,
+)
+from transfer_core import networks
+from transfer_core.networks.recommendation import recommend, seconds
+
+IMAGES = 1_000  # that times are told for where no data set is chosen
+STATUS = {"bundled": "part of the program", "cached": "on this computer", "download": "to download"}
+COST = "Billion multiplications, each with an addition, for one image"
+COLUMNS = {
+    "ImageNet accuracy (%)": st.column_config.NumberColumn(
+        format="%.1f", help="Top-1, on photos of 1,000 classes that it was not trained on"
+    ),
+    "download (MB)": st.column_config.NumberColumn(format="%.0f"),
+    "cost per image": st.column_config.NumberColumn(format="%.2f", help=COST),
+    "time here (s)": st.column_config.NumberColumn(
+        format="%.0f", help="At best, for all images to pass through once, as in cases 1 and 2"
+    ),
+    "weights (millions)": st.column_config.NumberColumn(format="%.1f"),
+}
+
+
+def recommendation(listed, images: int, what: str, speed: float) -> None:
+    """A short word on what to take, with its reason."""
+    best = recommend(listed, images, speed)
+    here = recommend(tuple(n for n in listed if n.weights != "download"), images, speed)
+    told = f"This computer does about {speed:,.0f} billion multiplications a second. "
+    if best is None:
+        told += f"With {what} take the demonstration network: every other one would take minutes."
+    else:
+        took = duration(seconds(best, images, speed))
+        told += (
+            f"For {what}, **{literal(best.title)}** is the most accurate on ImageNet of those that "
+            f"see all images in two minutes ({took} at best, {best.card['file_size']:,.0f} MB). "
+            "Training everything costs about three times that for each epoch."
+        )
+        if here is None:
+            told += " Nothing but the demonstration network needs no download."
+        elif here != best:
+            told += f" Of those on this computer it is {literal(here.title)}."
+    st.info(told, icon=":material/lightbulb:")
+
+
+def table(shown, images: int, speed: float) -> str | None:
+    """Draw the catalog; returns the name of the row that was clicked."""
+    rows = [
+        {
+            "network": network.title,
+            "ImageNet accuracy (%)": 100 * network.card["accuracy"]
+            if "accuracy" in network.card
+            else None,
+            "its weights are": STATUS[network.weights],
+            "download (MB)": network.card["file_size"],
+            "cost per image": network.card["operations"],
+            "time here (s)": seconds(network, images, speed),
+            "weights (millions)": network.card["parameters"] / 1e6,
+            "input (pixels)": network.input_size,
+            "stages": len(network.stages),
+            "published as": network.card.get("weights", ""),
+        }
+        for network in shown
+    ]
+    height = min(420, 38 + 35 * len(rows))
+    chosen = st.dataframe(
+        rows, hide_index=True, width="stretch", height=height, column_config=COLUMNS,
+        on_select="rerun", selection_mode="single-row", key="networks_table",
+    )  # fmt: skip
+    picked = chosen.selection.rows
+    return shown[picked[0]].name if picked and picked[0] < len(shown) else None
+
+
+def filtered(listed):
+    """The networks that the person wants to see."""
+    first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
+    text = first.text_input("Name", key="networks_name", placeholder="part of a name: resnet")
+    sizes = [10, 50, 100, 200, 500, 5_000]
+    most = second.select_slider(
+        "Download at most (MB)", sizes, value=5_000, key="networks_size",
+        format_func=lambda size: f"{size:,}",
+    )  # fmt: skip
+    here = third.toggle("On this computer", key="networks_here")
+    wanted = text.lower().split()
+    return [
+        network
+        for network in listed
+        if all(word in f"{network.name} {network.title}".lower() for word in wanted)
+        and network.card["file_size"] <= most
+        and not (here and network.weights == "download")
+    ]
+
+
+def download(network) -> None:
+    """Fetch the weights; a click on Cancel ends this run of the page."""
+    from transfer_core.networks.download import fetch
+
+    cancel = st.empty()
+    cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
+    with shown_errors(), progress() as report, vanishing(cancel):
+        report("Connecting", 0, 1)
+        fetch(
+            network,
+            progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
+        )
+    session.change(network=network.name)
+    st.rerun()
+
+
+def about(network) -> None:
+    """What is known of a network, and what can be done with it."""
+    card = network.card
+    st.subheader(literal(network.title), anchor=False)
+    measured = (
+        "Estimates for it were checked by measurement."
+        if network.measured
+        else "Estimates for it were not checked by measurement; training tells for certain."
+    )
+    st.markdown(
+        f"Learned from: {literal(card['data'])}. {len(card['classes']):,} classes, "
+        f"{network.input_size} x {network.input_size} pixels. Stages: "
+        f"{network.titles(network.stage_names)}. {measured}"
+    )
+    for detail in (card.get("how"), card.get("licence")):
+        if detail:
+            st.caption(literal(detail))
+    if network.weights == "download":
+        label = f"Download its weights ({card['file_size']:,.0f} MB)"
+        if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
+            download(network)
+    elif network.name == session.workspace().network:
+        st.success("This network is used now.", icon=":material/task_alt:")
+        go_on("Go on: decide how to transfer", "pages/decide.py")
+    elif st.button("Use this network", type="primary", icon=":material/check:", key="networks_use"):
+        session.change(network=network.name)
+        st.rerun()
+
+
+def own_weights(network) -> None:
+    """Take a file of the person's own in, as weights of the chosen network."""
+    upload = st.file_uploader(
+        f"A safetensors file with weights of {network.title}",
+        key=f"networks_upload_{session.workspace().uploads}",
+        help="With the names that torchvision gives them; any number of classes.",
+    )
+    if upload is None:
+        return
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(upload.getbuffer())
+        file.flush()
+        with shown_errors(), st.spinner("Checking every weight"):
+            from transfer_core.networks.own_weights import take_in
+
+            taken = take_in(Path(file.name), network, upload.name)
+    session.change(network=taken.name, uploads=session.workspace().uploads + 1)
+    st.rerun()
+
+
+page_title("Networks", "pages/networks.py")
+st.markdown(
+    "What is transferred is what a network has already learned. The demonstration network is "
+    "small enough to watch; the others are larger, were trained on 1.28 million photos, and see "
+    "more. The same four cases apply to all."
+)
+with shown_errors():
+    data_id = session.current("data")
+    data = caches.data_set(data_id) if data_id else None
+    listed = networks.catalog()
+images = len(data.records) if data else IMAGES
+speed = caches.speed()
+what = f"your {images:,} images" if data else f"{images:,} images"
+recommendation(listed, images, what, speed)
+shown = filtered(listed)
+if not shown:
+    st.info("No network is so. Loosen the filters.", icon=":material/filter_alt_off:")
+    st.stop()
+st.caption(f"{len(shown)} of {len(listed)} networks; times are for {what}. Click a head to sort.")
+picked = table(shown, images, speed)
+names = [network.name for network in shown]
+now = picked or session.workspace().network
+name = st.selectbox(
+    "Look at", names, index=names.index(now) if now in names else 0,
+    format_func={network.name: network.title for network in shown}.get,
+    key=f"networks_chosen_{now}_{len(shown)}",
+)  # fmt: skip
+network = networks.get(name)
+with st.container(border=True):
+    about(network)
+if network.origin != "own":
+    with st.expander("Your own weights for this network", icon=":material/upload:"):
+        own_weights(network)

@@ -1,0 +1,159 @@
+"""Every classification network of torchvision: the row is the network, and surgery works on it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch.nn import functional
+from torchvision import models
+
+from transfer_core.cases import TransferCase, plan
+from transfer_core.embedding import normalise
+from transfer_core.images import apply
+from transfer_core.networks import catalog, torchvision_row, weights_file
+from transfer_core.networks.blank import blank
+from transfer_core.networks.torchvision_catalog import LISTING, assumed
+from transfer_core.networks.torchvision_listing import listing
+from transfer_core.surgery import describe, operate, output_shapes, set_training
+
+NETWORKS = {n.name: n for n in catalog() if n.architecture in models.list_models(module=models)}
+LARGE = 80_000_000  # weights, from which a network is marked slow
+PASSED: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def count_told():
+    """How many networks went through surgery, printed at the end (pytest -s)."""
+    PASSED.clear()
+    yield
+    print(f"\nsurgery, training, saving and loading passed for {len(PASSED)} of {len(NETWORKS)}")
+
+
+def each_network():
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if n.card["parameters"] > LARGE else [])
+        for name, n in NETWORKS.items()
+    ]
+
+
+def smallest(name: str):
+    """The network for the smallest images that it accepts, and can learn two of."""
+    least = models.get_model_weights(name).DEFAULT.meta["min_size"][0]
+    if name.startswith(("vit_", "swin_")):  # torchvision tells the size they were trained on
+        least = 28 if name.endswith("_14") else 32
+    elif least < 64:  # batch normalisation learns nothing from maps of one pixel
+        least = 64
+    return replace(NETWORKS[name], input_size=least)
+
+
+def with_any_weights(source, classes=3) -> torch.nn.Module:
+    """torchvision's own network with weights that leave no layer without effect."""
+    torch.manual_seed(0)
+    with blank():
+        model = torchvision_row.build(source.architecture, classes, source.input_size)
+    state = model.state_dict()
+    for key, value in state.items():
+        if value.is_floating_point() and "coords_table" not in key:
+            drawn = torch.empty(value.shape).uniform_(-1, 1)
+            # Vectors are mostly scales and variances, which must be positive.
+            state[key] = drawn.abs() + 0.5 if value.ndim == 1 else drawn / value[0].numel() ** 0.5
+    model.load_state_dict(state, assign=True)
+    return model.eval()
+
+
+def images(source, count=2) -> torch.Tensor:
+    size = source.input_size
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def seeded(model, source) -> torch.Tensor:
+    torch.manual_seed(2)
+    return model(images(source))
+
+
+def test_the_listing_is_that_of_the_installed_torchvision():
+    assert json.loads(LISTING.read_text(encoding="utf-8")) == json.loads(json.dumps(listing()))
+
+
+def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
+    """Distances and energies of one network say nothing of another's; some have no distance."""
+    models_taken = assumed().top, assumed().start
+    assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "share", "skill"}
+    assert assumed().line({"log_distance": -2.0}) == assumed().line({}) == 20_000
+
+
+def test_every_builder_of_torchvision_is_in_the_catalog():
+    assert list(NETWORKS) == models.list_models(module=models)
+    assert len(NETWORKS) >= 80
+
+
+@pytest.mark.parametrize("name", each_network())
+def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
+    source = smallest(name)
+    model = with_any_weights(source)
+    network = weights_file.fitted(source, model.state_dict())
+    for training in (False, True):  # dropout and stochastic depth from the same seed
+        with torch.no_grad():
+            expected, found = (seeded(each.train(training), source) for each in (model, network))
+        assert expected.std() > 0
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", each_network())
+def test_all_four_cases_operate_train_a_step_save_and_load(name, tmp_path, monkeypatch):
+    source = smallest(name)
+    state = with_any_weights(source).state_dict()
+    monkeypatch.setattr(weights_file, "_read", lambda network: dict(state))
+    for case in TransferCase:
+        check(source, plan(case, source.stage_names), tmp_path / "network.safetensors")
+    PASSED.append(name)
+
+
+def check(source, strategy, file) -> None:
+    network = operate(source, strategy, classes=5, seed=0)
+    frozen = network[: len(strategy.frozen)].state_dict()
+    before = {key: value.clone() for key, value in frozen.items()}
+    new = network.new.linear.weight.clone()
+    set_training(network, strategy.frozen)
+    functional.cross_entropy(network(images(source)), torch.tensor([0, 3])).backward()
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    torch.nn.utils.clip_grad_norm_(trained, 1.0, error_if_nonfinite=True)
+    torch.optim.SGD(trained, lr=0.01).step()
+    assert all(torch.equal(value, before[key]) for key, value in frozen.items())
+    assert not torch.equal(network.new.linear.weight, new)
+    save_file(network.state_dict(), file)
+    with blank():
+        again = operate(source, replace(strategy, initialise="random"), classes=5, seed=1)
+    again.load_state_dict({k: v.clone() for k, v in load_file(file).items()}, assign=True)
+    with torch.inference_mode():
+        outputs = network.eval()(images(source))
+        assert outputs.isfinite().all()
+        assert torch.equal(outputs, again.eval()(images(source)))
+
+
+@pytest.mark.parametrize("size", [(500, 375), (224, 224), (90, 130)])
+@pytest.mark.parametrize("name", ["resnet50", "efficientnet_b0", "vit_h_14"])
+def test_images_are_made_as_the_weights_preset_makes_them(name, size):
+    """They cut at whole pixels and this one at fractions: up to half a pixel's step apart."""
+    x, y = np.meshgrid(np.linspace(0, 6, size[0]), np.linspace(0, 5, size[1]))
+    waves = [127 + 120 * np.sin(a * x + b * y) for a, b in ((1, 2), (2, 1), (3, -1))]
+    image = Image.fromarray(np.stack(waves, axis=2).astype(np.uint8))
+    expected = models.get_model_weights(name).DEFAULT.transforms()(image)
+    pixels = apply(image, NETWORKS[name].transform)
+    found = normalise(pixels[None], NETWORKS[name])[0]
+    step = sum(expected.diff(dim=axis).abs().max() for axis in (1, 2))
+    rounding = 2 / 255 / min(NETWORKS[name].std)
+    assert (found - expected).abs().max() <= step / 2 + rounding
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_described_without_weights_at_its_full_size(name):
+    source = NETWORKS[name]
+    parts = describe(source, plan(TransferCase.SMALL_DIFFERENT, source.stage_names), 7)
+    assert sum(p.weights for p in parts if p.state != "new") <= source.card["parameters"]
+    assert output_shapes(source)["classifier"] == (1000,)
+    assert 1 <= len(source.early) < len(source.stages)

@@ -1,0 +1,325 @@
+"""Weights that are downloaded, from a local server in place of the real one; and one's own."""
+
+import io
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from transfer_core.__main__ import main
+from transfer_core.errors import DownloadError, NetworkError
+from transfer_core.networks import catalog, get, torchvision_row
+from transfer_core.networks.download import HOST_SETTING, fetch
+from transfer_core.networks.own_weights import take_in
+from transfer_core.networks.source_network import torch_cache
+from transfer_core.networks.weights_file import build, load
+
+NAME = "squeezenet1_1"  # the smallest one to load
+
+
+class Host:
+    """What the server does with the one file it has, and what it was asked."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.breaks_after, self.resumes = content, None, True
+        self.status, self.asked = 200, []
+
+
+@contextmanager
+def served(host: Host):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            start = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-")
+            host.asked.append((self.path, int(start)))
+            begin = int(start) if host.resumes else 0
+            if host.status != 200 or begin >= len(host.content):
+                self.send_error(host.status if host.status != 200 else 416)
+                return
+            sent = host.content[begin:]
+            self.send_response(206 if begin else 200)
+            self.send_header("Content-Length", str(len(sent)))
+            if begin:
+                last = len(host.content) - 1
+                self.send_header("Content-Range", f"bytes {begin}-{last}/{len(host.content)}")
+            self.end_headers()
+            self.wfile.write(sent[: host.breaks_after])
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/models/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def model():
+    """torchvision's own network with random weights, as whoever publishes them has it."""
+    torch.manual_seed(0)
+    return torchvision_row.build(NAME, 1000, 224).eval()
+
+
+@pytest.fixture
+def published(model, monkeypatch, tmp_path):
+    """The network as the catalog would list it, had these weights been published."""
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    digest = sha256(buffer.getvalue()).hexdigest()[:8]
+    card = get(NAME).card | {"weights_sha256": digest}
+    source = replace(get(NAME), file=f"{NAME}-{digest}.pth", card=card)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    listed = get("demonstration"), source
+    monkeypatch.setattr(sys.modules["transfer_core.networks.catalog"], "published", lambda: listed)
+    return source, Host(buffer.getvalue())
+
+
+@pytest.fixture
+def source(published, monkeypatch):
+    """The network, its weights to be had from the local server."""
+    with served(published[1]) as url:
+        monkeypatch.setenv(HOST_SETTING, url)
+        yield published[0]
+
+
+@pytest.fixture
+def host(published) -> Host:
+    return published[1]
+
+
+@pytest.mark.parametrize("setting", ["TORCH_HOME", "XDG_CACHE_HOME"])
+def test_weights_are_kept_where_torch_keeps_them(setting, monkeypatch, tmp_path):
+    monkeypatch.delenv("TORCH_HOME", raising=False)
+    monkeypatch.setenv(setting, str(tmp_path))
+    assert str(torch_cache()) == torch.hub.get_dir() + "/checkpoints"
+
+
+def test_a_download_gives_the_published_network_with_progress(source, host, model):
+    told = []
+    assert source.weights == "download"
+    fetch(source, progress=lambda there, total: told.append((there, total)))
+    assert source.weights == "cached"
+    assert told[-1] == (len(host.content), len(host.content))
+    assert host.asked == [(f"/models/{source.file}", 0)]
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(load(source)(images), model(images))
+
+
+def test_weights_that_torch_has_already_are_not_downloaded_again(source, host):
+    torch_cache().mkdir(parents=True)
+    (torch_cache() / source.file).write_bytes(host.content)
+    fetch(source)
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("resumes", [True, False], ids=["with ranges", "without ranges"])
+def test_a_download_that_broke_off_is_told_and_goes_on_later(source, host, resumes):
+    host.breaks_after, host.resumes = 1_500_000, resumes
+    with pytest.raises(DownloadError, match="broke off after 1.4 MB"):
+        fetch(source)
+    assert source.weights == "download"
+    host.breaks_after = None
+    fetch(source)
+    assert host.asked[1][1] == 1_500_000
+    assert source.weights_file.read_bytes() == host.content
+
+
+def test_weights_of_another_hash_are_thrown_away_unread(source, host):
+    host.content = b"\x80\x04cposix\nsystem\n." + host.content
+    with pytest.raises(DownloadError, match="thrown away"):
+        fetch(source)
+    assert [path.suffix for path in torch_cache().iterdir()] == [".lock"]
+
+
+def test_a_part_of_something_else_is_thrown_away_in_the_end(source, host):
+    torch_cache().mkdir(parents=True)
+    part = source.weights_file.with_name(source.file + ".part")
+    part.write_bytes(b"x" * len(host.content))
+    with pytest.raises(DownloadError, match="thrown away"):
+        fetch(source)
+    fetch(source)
+    assert source.weights_file.read_bytes() == host.content
+
+
+def test_a_cached_file_of_another_hash_is_never_loaded(source, host):
+    torch_cache().mkdir(parents=True)
+    source.weights_file.write_bytes(b"\x80\x04cposix\nsystem\n.")
+    with pytest.raises(NetworkError, match="not the ones its card describes"):
+        load(source)
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_server_that_refuses_is_quoted(source, host, status):
+    host.status = status
+    with pytest.raises(DownloadError, match=f"the server answers {status}"):
+        fetch(source)
+
+
+def test_without_a_network_the_bundled_one_is_named_as_the_way_on(published, monkeypatch):
+    monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
+    with pytest.raises(DownloadError, match="demonstration network is the way on") as told:
+        fetch(published[0])
+    assert "refused" in told.value.found
+
+
+def test_cancelling_ends_a_download_and_keeps_what_came(source, host, monkeypatch):
+    monkeypatch.setattr("transfer_core.networks.download.BLOCK", 100_000)
+
+    def cancel(there: int, total: int) -> None:
+        if there >= 300_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(source, progress=cancel)
+    part = source.weights_file.with_name(source.file + ".part")
+    assert part.read_bytes() == host.content[:300_000]
+    fetch(source)
+    assert host.asked[1][1] == 300_000
+    assert source.weights_file.read_bytes() == host.content
+
+
+def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatch, capsys):
+    monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
+    assert main(["decide", "sample:digits", "--network", NAME]) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" not in told and "--network demonstration" in told
+
+
+def test_own_weights_are_taken_in_whatever_classes_they_know(model, transfer_home, tmp_path):
+    own = torchvision_row.build(NAME, 7, 224).eval()
+    save_file(own.state_dict(), tmp_path / "mine.safetensors")
+    source = take_in(tmp_path / "mine.safetensors", get(NAME))
+    assert get(source.name) == source and source.weights == "cached"
+    assert len(source.card["classes"]) == 7 and "mine.safetensors" in source.title
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(load(source)(images), own(images))
+
+
+def test_own_weights_of_the_demonstration_network_are_taken_in_too(transfer_home, tmp_path):
+    own = build(get("demonstration"), classes=4, seed=5)
+    save_file(own.state_dict(), tmp_path / "mine.safetensors")
+    source = take_in(tmp_path / "mine.safetensors", get("demonstration"))
+    assert torch.equal(load(source).fc3.weight, own.fc3.weight)
+    assert not source.measured and get("demonstration").measured
+
+
+def changed(state: dict, change: str) -> dict:
+    name = "features.3.squeeze.weight"
+    match change:
+        case "missing":
+            del state[name]
+        case "shape":
+            state[name] = state[name][:5].clone()
+        case "type":
+            state[name] = state[name].int()
+        case "not finite":
+            state[name][0, 0, 0, 0] = float("nan")
+    return state
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "type", "not finite"])
+def test_the_first_weight_that_does_not_fit_is_named(change, model, transfer_home, tmp_path):
+    save_file(changed(model.state_dict(), change), tmp_path / "mine.safetensors")
+    with pytest.raises(NetworkError, match=r"features\.3\.squeeze\.weight") as told:
+        take_in(tmp_path / "mine.safetensors", get(NAME))
+    assert change in told.value.found
+    assert len(catalog()) == 81
+
+
+def test_weights_of_another_network_are_refused(model, transfer_home, tmp_path):
+    save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    with pytest.raises(NetworkError, match="do not fit"):
+        take_in(tmp_path / "mine.safetensors", get("resnet18"))
+
+
+@pytest.mark.parametrize(
+    ("name", "loads"),
+    [
+        ("model.pth", "torch.load('model.pth', map_location='cpu', weights_only=True)"),
+        ("model.ckpt", "torch.load("),
+        ("model.safetensors", "torch.load("),
+        ("model.ts", "torch.jit.load('model.ts').state_dict()"),
+        ("model.pt2", "torch.export.load('model.pt2').state_dict"),
+    ],
+)
+def test_other_kinds_of_files_are_refused_unread_with_the_line_that_converts(
+    name, loads, model, transfer_home, tmp_path, monkeypatch
+):
+    torch.save(model.state_dict(), tmp_path / name)
+    monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("the file was read"))
+    with pytest.raises(NetworkError, match="safetensors files") as told:
+        take_in(tmp_path / name, get(NAME))
+    assert loads in told.value.remedy
+
+
+def test_the_line_that_converts_does_convert(model, transfer_home, tmp_path, monkeypatch):
+    torch.save(model.state_dict(), tmp_path / "model.pth")
+    with pytest.raises(NetworkError) as told:
+        take_in(tmp_path / "model.pth", get(NAME))
+    line = told.value.remedy.partition("\n")[2].removeprefix('python -c "').removesuffix('"')
+    monkeypatch.chdir(tmp_path)
+    exec(line)
+    assert take_in(tmp_path / "weights.safetensors", get(NAME)).name.startswith(f"{NAME}@")
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 40, b"\x08" + b"\0" * 7 + b"{}      "])
+def test_files_that_are_no_weights_are_refused(content, transfer_home, tmp_path):
+    (tmp_path / "mine.safetensors").write_bytes(content)
+    with pytest.raises(NetworkError):
+        take_in(tmp_path / "mine.safetensors", get(NAME))
+
+
+def test_the_command_line_takes_own_weights_in(model, transfer_home, tmp_path, capsys):
+    save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    arguments = ["networks", "--add", str(tmp_path / "mine.safetensors"), "--of", NAME, "--json"]
+    assert main(arguments) == 0
+    assert f'"name": "{NAME}@' in capsys.readouterr().out
+
+
+def test_a_network_that_was_not_measured_is_decided_on_and_trained(
+    model, transfer_home, tmp_path, capsys
+):
+    save_file(model.state_dict(), tmp_path / "mine.safetensors")
+    name = take_in(tmp_path / "mine.safetensors", get(NAME)).name
+    data = tmp_path / "colours"
+    for label, colour in enumerate(("red", "green", "blue")):
+        (data / colour).mkdir(parents=True)
+        for number in range(20):
+            shade = [40 + 5 * number] * 3
+            shade[label] = 220
+            Image.new("RGB", (40, 30), tuple(shade)).save(data / colour / f"{number}.png")
+    assert main(["decide", str(data), "--network", name, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["size"]["line"] == 20_000
+    assert told["similarity"]["distance"] is None and told["similarity"]["ladder"] == []
+    assert "not checked for this network" in told["similarity"]["warnings"][0]
+    options = ["--case", "2", "--epochs", "1", "--network", name, "--json"]
+    assert main(["train", str(data), *options]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["event"] == "finished" and last["case"] == 2
+    get(name).weights_file.unlink()  # what was trained stands without the weights it began with
+    assert main(["predict", last["run"], str(data / "red" / "3.png"), "--json"]) == 0
+
+
+def test_names_of_weights_from_before_torchvision_renamed_them_are_understood():
+    named = torchvision_row.present_name
+    assert (
+        named("features.denseblock1.denselayer1.norm.1.weight")
+        == "features.denseblock1.denselayer1.norm1.weight"
+    )
+    layer = "encoder.layers.encoder_layer_0.mlp"
+    assert named(f"{layer}.linear_2.bias") == f"{layer}.3.bias"
+    assert named("aux1.conv.conv.weight") is None and named("AuxLogits.fc.bias") is None

@@ -1,0 +1,92 @@
+"""Take in a person's own weights: safetensors only, checked before they are used."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from transfer_core.errors import NetworkError
+from transfer_core.networks.hashing import file_hash
+from transfer_core.networks.own_networks import card_file, own_network
+from transfer_core.networks.source_network import SourceNetwork, own_folder
+from transfer_core.networks.weights_file import fitted
+
+LARGEST = 4 << 30  # bytes
+SAVED = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"
+LOADED = {  # what loads a file of this ending, as a state dict
+    ".pt2": "dict(torch.export.load({!r}).state_dict)",
+    ".ts": "torch.jit.load({!r}).state_dict()",
+    ".torchscript": "torch.jit.load({!r}).state_dict()",
+}
+LOADED_ELSE = "torch.load({!r}, map_location='cpu', weights_only=True)"
+
+
+def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> SourceNetwork:
+    """A network of the catalog with a person's own weights, kept in the data folder.
+
+    Args:
+        path: A safetensors file with the names that torchvision's network of this
+            architecture gives its weights; it may know any number of classes.
+        source: The network of the catalog that they are weights of.
+        name: What the person calls the file; None takes the path's.
+
+    Raises:
+        NetworkError: If the file is of another kind, which is then not read; or names the
+            first weight that does not fit.
+    """
+    name = (name or path.name)[-60:]
+    _refuse_others(path, name)
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise NetworkError(
+            "The weights cannot be read.",
+            found=f"{name}: {error}",
+            remedy="Save them again with safetensors.torch.save_file.",
+        ) from error
+    network = fitted(source, weights)
+    classes = len(next(network[-1].parameters()))
+    card = {
+        "architecture": source.name,
+        "file_name": name,
+        "data": f"your own weights, from the file {name}",
+        "classes": [f"class {number + 1}" for number in range(classes)],
+        "weights_sha256": file_hash(path),
+        "file_size": round(path.stat().st_size / 2**20, 3),
+    }
+    own = own_network(source, card)
+    own_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=own_folder()) as folder:  # each file whole or not at all
+        weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
+        shutil.copyfile(path, weights_part)
+        card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+        weights_part.replace(own.weights_file)
+        card_part.replace(card_file(card))
+    return own
+
+
+def _refuse_others(path: Path, name: str) -> None:
+    """Refuse whatever is no safetensors file, by its first bytes; it is not read."""
+    with path.open("rb") as file:
+        first = file.read(9)
+    length = int.from_bytes(first[:8], "little")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise NetworkError(
+            "The weights are larger than can be taken in.",
+            found=f"{name}: {size / 2**30:.1f} GB, at most {LARGEST / 2**30:.0f} GB",
+            remedy="Save them in half precision.",
+        )
+    if first[8:] == b"{" and length < size:
+        return
+    ending = Path(name).suffix.lower()
+    line = SAVED.format(LOADED.get(ending, LOADED_ELSE).format(Path(name).name))
+    raise NetworkError(
+        "Only safetensors files are taken in: every other kind of weights file can run "
+        "programs or fill the memory of the computer that reads it. This one was not read.",
+        found=f"{name}, which does not begin as a safetensors file",
+        remedy=f'Convert it where you trust it:\npython -c "{line}"',
+    )

@@ -1,0 +1,55 @@
+"""Which network to take for so many images on this computer."""
+
+import time
+
+from transfer_core.networks.source_network import SourceNetwork
+
+BUDGET = 120  # seconds that embedding every image once may take
+MEASURED_FOR = 0.3  # seconds
+
+
+def recommend(
+    networks: tuple[SourceNetwork, ...], images: int, speed: float
+) -> SourceNetwork | None:
+    """The network with the best ImageNet accuracy that this computer can embed the images with.
+
+    Better on ImageNet is mostly better after transfer too.
+
+    Args:
+        networks: To choose from; those without an ImageNet accuracy are left out.
+        images: To be embedded.
+        speed: Of this computer, from `operations_per_second`.
+
+    Returns:
+        None if every one of them would take longer than two minutes.
+
+    Source:
+        Kornblith, Shlens and Le 2019, "Do better ImageNet models transfer better?".
+    """
+    fitting = [
+        network
+        for network in networks
+        if "accuracy" in network.card and seconds(network, images, speed) <= BUDGET
+    ]
+    return max(fitting, key=lambda network: network.card["accuracy"], default=None)
+
+
+def seconds(network: SourceNetwork, images: int, speed: float) -> float:
+    """What embedding images takes at best; networks of many thin layers take longer."""
+    return images * network.card["operations"] / speed
+
+
+def operations_per_second() -> float:
+    """Billion multiplications, each with an addition, a second that convolutions reach here."""
+    import torch
+
+    convolution = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    images = torch.zeros(4, 64, 56, 56).contiguous(memory_format=torch.channels_last)
+    operations = len(images) * 64 * 64 * 3 * 3 * 56 * 56 / 1e9
+    with torch.inference_mode():
+        convolution(images)  # the first call prepares
+        began, calls = time.perf_counter(), 0
+        while time.perf_counter() - began < MEASURED_FOR:
+            convolution(images)
+            calls += 1
+    return calls * operations / (time.perf_counter() - began)

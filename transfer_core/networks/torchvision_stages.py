@@ -1,0 +1,98 @@
+"""Part a row of modules into stages, the places where a network can be cut.
+
+A new stage begins where the resolution of the maps falls, where maps become vectors, at each
+further fully connected layer, and at the last layer. A vision transformer keeps its
+resolution; its layers are parted into quarters.
+"""
+
+from collections import OrderedDict
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from transfer_core.networks.source_network import Stage
+from transfer_core.networks.torchvision_row import ClassToken
+
+QUARTERS = 4
+FALL = 0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
+ENDS_MAPS = (nn.AdaptiveAvgPool2d, nn.Flatten, ClassToken)
+SEES = ("edges and colours", "shapes and textures", "higher-level features")  # by depth
+
+
+@torch.no_grad()
+def part(modules: dict[str, nn.Module], size: int) -> tuple[Stage, ...]:
+    """The stages of a row of modules.
+
+    Args:
+        modules: From `torchvision_row.row`; on the meta device, nothing is computed.
+        size: Side of the input that the network was trained on, in pixels.
+    """
+    shapes = _shapes(modules, size)
+    starts = _starts(modules, shapes)
+    groups = [
+        list(modules)[start:end]
+        for start, end in zip(starts, [*starts[1:], len(modules)], strict=True)
+    ]
+    stages, maps = [], sum(len(shapes[group[-1]]) > 1 for group in groups[:-1])
+    for number, group in enumerate(groups, start=1):
+        within = [module for path in group for module in modules[path].modules()]
+        if number == len(groups):
+            name, title, sees = "classifier", "Classifier", "the source classes"
+        elif number <= maps:
+            name, title = f"stage{number}", f"Stage {number}"
+            sees = SEES[(number - 1) * len(SEES) // maps]
+        elif any(isinstance(module, nn.Linear) for module in within):
+            name, title = f"fc{number - maps}", f"Fully connected {number - maps}"
+            sees = "combinations of features"
+        else:
+            name, title, sees = "pool", "Pooling", "the same features, wherever they are"
+        stages.append(Stage(name, title, _kind(number <= maps, within), sees, tuple(group)))
+    return tuple(stages)
+
+
+def staged(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) -> nn.Sequential:
+    """The row as a `Sequential` of its stages, given the modules of each by its name."""
+    network: OrderedDict[str, nn.Module] = OrderedDict()
+    for stage, paths in stages.items():
+        named = ((path.replace(".", "_"), modules[path]) for path in paths)
+        network[stage] = nn.Sequential(OrderedDict(named))
+    return nn.Sequential(network)
+
+
+def _shapes(modules: dict[str, nn.Module], size: int) -> dict[str, tuple[int, ...]]:
+    """Shape of each module's output for one image."""
+    features, shapes = torch.zeros(1, 3, size, size, device="meta"), {}
+    for path, module in modules.items():
+        features = module.eval()(features)
+        shapes[path] = tuple(features.shape[1:])
+    return shapes
+
+
+def _starts(modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]) -> list[int]:
+    """Indices of the modules that begin a stage."""
+    row, at = list(modules.values()), list(shapes.values())
+    weighted = [i for i, module in enumerate(row) if any(True for _ in module.parameters())]
+    vectors = next(i for i, module in enumerate(row) if isinstance(module, ENDS_MAPS))
+    maps = [i for i in weighted if i < vectors]
+    levels = [
+        4.0 ** -_quarter(number, len(maps)) if len(at[i]) == 2 else at[i][1]
+        for number, i in enumerate(maps)
+    ]
+    steps = zip(maps[1:], pairwise(levels), strict=True)
+    falls = [index for index, (before, here) in steps if here <= FALL * before]
+    connected = [i for i in weighted if i > vectors and isinstance(row[i], nn.Linear)]
+    starts = {0, *falls, vectors, *connected[1:], weighted[-1]}
+    return sorted(index for index in starts if index <= weighted[-1])
+
+
+def _quarter(number: int, tokens: int) -> int:
+    """Of a vision transformer's layers, which follow an embedding; a normalisation ends them."""
+    return min(QUARTERS - 1, (number - 1) * QUARTERS // (tokens - 2))
+
+
+def _kind(maps: bool, within: list[nn.Module]) -> str:
+    if not maps:
+        return "fully connected"
+    attends = any("Attention" in type(module).__name__ for module in within)
+    return "transformer" if attends else "convolutional"
