@@ -140,7 +140,10 @@ def _draw_end(record: RunRecord) -> None:
 def _best(ended: dict) -> str:
     if ended["best_epoch"]:
         return f"epoch {ended['best_epoch']}"
-    return "the new layer trained alone, as in case 1: no epoch had a lower validation loss"
+    return (
+        "the new layer trained alone, as in case 1: training everything was right on no more "
+        "validation images"
+    )
 
 
 def show_proof(record: RunRecord, changes: list[dict]) -> None:

@@ -53,8 +53,8 @@ class Training:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         number_format: In which the steps are computed; the weights are float32 always.
-        rival: Weights of the same model, got otherwise, to be kept unless an epoch has a lower
-            validation loss.
+        rival: Weights of the same model, got otherwise, to be kept unless the best epoch is
+            right on more validation images, or on as many with a lower loss.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class Training:
         self._stepper = Stepper(
             learner.model, optimiser, class_weights, number_format, settings.batch_size
         )
-        self._best_loss, self._best_epoch, self._best_weights = math.inf, 0, None
+        self._best: Candidate | None = None  # the epoch with the lowest validation loss
+        self._fallback: Candidate | None = None  # the rival
 
     def events(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
@@ -104,7 +105,7 @@ class Training:
                 break
             epoch += 1
             yield self._epoch_ended(epoch, sums.means(), validated, began)
-            if epoch - self._best_epoch >= self._settings.patience:
+            if epoch - self._best.epoch >= self._settings.patience:
                 reason = "early stopping"
         yield self._ended(reason, epoch)
 
@@ -114,7 +115,8 @@ class Training:
         own = copy.deepcopy(model.state_dict())
         model.load_state_dict(rival)
         if validated := self._validate():
-            yield self._epoch_ended(0, None, validated, began)
+            self._fallback = Candidate(0, *validated, rival)
+            yield self._told(0, None, validated, began)
         model.load_state_dict(own)
 
     def _started(self) -> Started:
@@ -174,19 +176,28 @@ class Training:
 
     def _epoch_ended(self, epoch, trained, validated, began) -> EpochEnded:
         loss, accuracy = validated
-        best = loss < self._best_loss
-        if best:
-            self._best_loss, self._best_epoch = loss, epoch
-            self._best_weights = copy.deepcopy(self._learner.model.state_dict())
+        if self._best is None or loss < self._best.loss:
+            weights = copy.deepcopy(self._learner.model.state_dict())
+            self._best = Candidate(epoch, loss, accuracy, weights)
         self._learner.synchronise()
+        return self._told(epoch, trained, validated, began)
+
+    def _told(self, epoch, trained, validated, began) -> EpochEnded:
         return EpochEnded(
-            epoch, self._clock.step, *(trained or (None, None)), loss, accuracy, best,
-            time.perf_counter() - began, self._learner.meter.measure(),
+            epoch, self._clock.step, *(trained or (None, None)), *validated,
+            self._kept().epoch == epoch, time.perf_counter() - began,
+            self._learner.meter.measure(),
         )  # fmt: skip
 
+    def _kept(self) -> "Candidate | None":
+        """What would be kept now; between two trainings accuracies tell more than losses."""
+        both = [each for each in (self._best, self._fallback) if each]
+        return max(both, key=lambda each: (each.accuracy, -each.loss), default=None)
+
     def _ended(self, reason: str, epochs: int) -> Ended:
-        if self._best_weights is not None:
-            self._learner.model.load_state_dict(self._best_weights)
+        kept = self._kept()
+        if kept:
+            self._learner.model.load_state_dict(kept.weights)
         elif reason == "diverged":
             raise RunError(
                 "The loss stopped being a finite number before the first epoch ended.",
@@ -196,9 +207,19 @@ class Training:
         self._learner.model.eval()
         self._learner.synchronise()
         return Ended(
-            reason, epochs, self._best_epoch, self._clock.elapsed(),
+            reason, epochs, kept.epoch if kept else 0, self._clock.elapsed(),
             self._clock.mean_images_per_second(), self._learner.meter.measure(),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Weights that may be kept in the end."""
+
+    epoch: int  # 0 for the rival
+    loss: float  # on the validation images, nats per image
+    accuracy: float  # on the validation images, in [0, 1]
+    weights: Mapping[str, torch.Tensor]
 
 
 class Sums:
