@@ -4,7 +4,7 @@
 The first two add one line a data set to a file; what is in it already, for the same weights,
 is not done again, so the panel can be stopped at any time and extended later. The third fits
 the network's calibration to all lines, prints the bars with every family held out once, and
-draws the reliability diagram.
+draws the reliability diagram; both are kept beside the lines.
 """
 
 import argparse
@@ -93,12 +93,15 @@ def report(results: Path) -> None:
         json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
     )
     sets = {(outcome.pool, outcome.images) for outcome in outcomes}
-    print(
-        f"{len(outcomes)} data sets: {len(sets)} pools and sizes, {calibration.families} families"
-    )
-    print("\n| bar | row | measured |\n|---|---|---|")
-    for bar in table(judged(outcomes, source)) + control_bars(results, source, calibration):
-        print("| " + " | ".join(bar) + " |")
+    bars = table(judged(outcomes, source)) + control_bars(results, source, calibration)
+    lines = [
+        f"{len(outcomes)} data sets: {len(sets)} pools and sizes, {calibration.families} families, "
+        "each judged by a formula fitted without its family.",
+        "", "| bar | row | measured |", "|---|---|---|",
+        *("| " + " | ".join(bar) + " |" for bar in bars),
+    ]  # fmt: skip
+    print(*lines, sep="\n")
+    (results / "bars.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     figure = reliability_diagram(calibration.reliability)
     figure.write_html(results / "reliability.html", include_plotlyjs="cdn")
 
