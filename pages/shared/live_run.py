@@ -141,7 +141,7 @@ def _best(ended: dict) -> str:
     if ended["best_epoch"]:
         return f"epoch {ended['best_epoch']}"
     return (
-        "the new layer trained alone, as in case 1: training everything was right on no more "
+        "the new layer trained alone, as in case 1: training everything did no better on the "
         "validation images"
     )
 

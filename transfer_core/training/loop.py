@@ -12,6 +12,7 @@ from torch import nn
 from transfer_core.cases import OptimiserSettings
 from transfer_core.errors import RunError
 from transfer_core.number_format import NumberFormat
+from transfer_core.training.candidates import Candidate
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
 from transfer_core.training.events import (
@@ -53,8 +54,8 @@ class Training:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         number_format: In which the steps are computed; the weights are float32 always.
-        rival: Weights of the same model, got otherwise, to be kept unless the best epoch is
-            right on more validation images, or on as many with a lower loss.
+        rival: Weights of the same model, got otherwise, to be kept unless the best epoch has a
+            lower calibrated loss on the validation images.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Training:
         )
         self._best: Candidate | None = None  # the epoch with the lowest validation loss
         self._fallback: Candidate | None = None  # the rival
+        self._calibrated_loss = math.inf  # of the last validation
 
     def events(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
@@ -115,7 +117,7 @@ class Training:
         own = copy.deepcopy(model.state_dict())
         model.load_state_dict(rival)
         if validated := self._validate():
-            self._fallback = Candidate(0, *validated, rival)
+            self._fallback = Candidate(0, validated[0], self._calibrated_loss, rival)
             yield self._told(0, None, validated, began)
         model.load_state_dict(own)
 
@@ -163,22 +165,26 @@ class Training:
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
         """Loss and accuracy on the validation images; None if stopped meanwhile."""
-        began, sums = time.perf_counter(), Sums()
+        began, sums, found = time.perf_counter(), Sums(), []
         self._learner.model.eval()
         for inputs, labels in plain(self._feed, self._feed.validation):
             if self._stop_requested():
                 return None
             logits = self._stepper.logits(inputs)
+            found.append((logits, labels))
             loss = self._stepper.loss(logits, labels).item() / self._stepper.weight(labels)
             sums.add(loss, (logits.argmax(1) == labels).sum().item(), len(labels))
+        self._calibrated_loss = self._stepper.calibrated_loss(
+            *map(torch.cat, zip(*found, strict=True))
+        )
         self._clock.validated(time.perf_counter() - began)
         return sums.means()
 
     def _epoch_ended(self, epoch, trained, validated, began) -> EpochEnded:
-        loss, accuracy = validated
+        loss, _ = validated
         if self._best is None or loss < self._best.loss:
             weights = copy.deepcopy(self._learner.model.state_dict())
-            self._best = Candidate(epoch, loss, accuracy, weights)
+            self._best = Candidate(epoch, loss, self._calibrated_loss, weights)
         self._learner.synchronise()
         return self._told(epoch, trained, validated, began)
 
@@ -190,9 +196,9 @@ class Training:
         )  # fmt: skip
 
     def _kept(self) -> "Candidate | None":
-        """What would be kept now; between two trainings accuracies tell more than losses."""
+        """What would be kept now."""
         both = [each for each in (self._best, self._fallback) if each]
-        return max(both, key=lambda each: (each.accuracy, -each.loss), default=None)
+        return min(both, key=lambda each: each.calibrated_loss, default=None)
 
     def _ended(self, reason: str, epochs: int) -> Ended:
         kept = self._kept()
@@ -210,16 +216,6 @@ class Training:
             reason, epochs, kept.epoch if kept else 0, self._clock.elapsed(),
             self._clock.mean_images_per_second(), self._learner.meter.measure(),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Weights that may be kept in the end."""
-
-    epoch: int  # 0 for the rival
-    loss: float  # on the validation images, nats per image
-    accuracy: float  # on the validation images, in [0, 1]
-    weights: Mapping[str, torch.Tensor]
 
 
 class Sums:
