@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -289,7 +290,7 @@ def test_the_command_line_takes_own_weights_in(model, transfer_home, tmp_path, c
     assert f'"name": "{NAME}@' in capsys.readouterr().out
 
 
-def test_a_network_that_was_not_measured_is_decided_on_and_trained(
+def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     model, transfer_home, tmp_path, capsys
 ):
     save_file(model.state_dict(), tmp_path / "mine.safetensors")
@@ -310,6 +311,13 @@ def test_a_network_that_was_not_measured_is_decided_on_and_trained(
     assert main(["train", str(data), *options]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "finished" and last["case"] == 2
+    out = tmp_path / "out"
+    assert main(["export", last["run"], "--format", "script", "--to", str(out)]) == 0
+    again = subprocess.run(
+        [sys.executable, str(out / "train.py"), str(data)],
+        capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert f"test accuracy {last['test_accuracy']:.4f}" in again.stdout
     get(name).weights_file.unlink()  # what was trained stands without the weights it began with
     assert main(["predict", last["run"], str(data / "red" / "3.png"), "--json"]) == 0
 
