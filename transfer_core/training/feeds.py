@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from transfer_core.augmentation import augment
-from transfer_core.embedding import normalise
+from transfer_core.embedding import batch_size, normalise
 from transfer_core.networks.catalog import SourceNetwork
 
-VALIDATION_BATCH = 256  # images
+ROWS = 256  # embeddings that are validated at a time
 
 Batch = tuple[torch.Tensor, torch.Tensor]  # inputs, labels int64 (B,)
 
@@ -22,6 +22,10 @@ class Feed(Protocol):
     labels: np.ndarray  # int64, shape (N,), of all images
     train: np.ndarray  # indices of training images
     validation: np.ndarray  # indices of validation images
+
+    @property
+    def at_a_time(self) -> int:
+        """Images that the memory surely holds where nothing is learned."""
 
     def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
         """Inputs of these images, augmented where that is asked for."""
@@ -38,6 +42,11 @@ class EmbeddingFeed:
     labels: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+
+    @property
+    def at_a_time(self) -> int:
+        """Embeddings are small."""
+        return ROWS
 
     def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
         """Rows of the embeddings; there is nothing random in them."""
@@ -59,6 +68,11 @@ class PixelFeed:
     source: SourceNetwork
     augmented: bool
     mirrored: bool  # half of the augmented images
+
+    @property
+    def at_a_time(self) -> int:
+        """See `embedding.batch_size`."""
+        return batch_size(self.source)
 
     def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
         """Normalised images, shape (B, 3, H, W)."""
@@ -92,6 +106,6 @@ def batches(images: int, batch_size: int) -> int:
 
 def plain(feed: Feed, indices: np.ndarray) -> Iterator[Batch]:
     """Batches of these images as they are, in order."""
-    for start in range(0, len(indices), VALIDATION_BATCH):
-        chosen = indices[start : start + VALIDATION_BATCH]
+    for start in range(0, len(indices), feed.at_a_time):
+        chosen = indices[start : start + feed.at_a_time]
         yield feed.plain_batch(chosen), torch.from_numpy(feed.labels[chosen])
