@@ -99,7 +99,7 @@ with st.form("train_settings"):
         strategy.fall_back, disabled=not whole or strategy.initialise == "random",
         key=key + "fall_back",
         help="The new layer is first trained alone, as in case 1, in seconds. Its network is kept "
-        "unless training everything does better on the validation images.",
+        "unless an epoch of training everything has a lower validation loss.",
     )  # fmt: skip
     weighted = st.checkbox(
         "Weigh rare classes up where classes are unbalanced", strategy.class_weights,

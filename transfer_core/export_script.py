@@ -23,7 +23,7 @@ from transfer_core.networks import (
 from transfer_core.networks.weights_file import load
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
-from transfer_core.training import candidates, feeds, new_layer
+from transfer_core.training import feeds, new_layer
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 TORCHVISION_IMPORTS = """\
@@ -91,7 +91,6 @@ def script_text(trained: TrainedNetwork) -> str:
         .replace("# {batches}", _functions(feeds.shuffled, feeds.batches))
         .replace("# {standardisation}", _module(standardisation))
         .replace("# {fold}", _functions(new_layer.fold))
-        .replace("# {calibrated_loss}", _functions(candidates.calibrated_loss))
     )
 
 

@@ -140,10 +140,7 @@ def _draw_end(record: RunRecord) -> None:
 def _best(ended: dict) -> str:
     if ended["best_epoch"]:
         return f"epoch {ended['best_epoch']}"
-    return (
-        "the new layer trained alone, as in case 1: training everything did no better on the "
-        "validation images"
-    )
+    return "the new layer trained alone, as in case 1: no epoch had a lower validation loss"
 
 
 def show_proof(record: RunRecord, changes: list[dict]) -> None:

@@ -39,7 +39,7 @@ def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
     """
     steps = [e.values for e in events if e.kind == "stepped"]
     epochs = [e.values for e in events if e.kind == "epoch_ended"]
-    best = [_best(events, epochs)] if epochs else []
+    best = [row for row in epochs if row["best"]][-1:]
     drawn = [steps[i] for i in decimate([row["loss"] for row in steps])]
     charts = {}
     for name, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
@@ -95,7 +95,7 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     epochs = [e.values for e in events if e.kind == "epoch_ended"]
     if not epochs:
         return "No epoch has ended yet."
-    last, best = epochs[-1], _best(events, epochs)
+    last, best = epochs[-1], [row for row in epochs if row["best"]][-1]
     trained = f"training loss {last['train_loss']:.3f}, " if last["epoch"] else ""
     return (
         f"After epoch {last['epoch']}: {trained}validation loss "
@@ -103,13 +103,6 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
         f"Best is epoch {best['epoch']} with validation loss "
         f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
     )
-
-
-def _best(events: Sequence[RunEvent], epochs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The epoch whose weights are kept, as the end says, or as it looks so far."""
-    kept = [e.values["best_epoch"] for e in events if e.kind == "ended"]
-    named = [row for row in epochs if row["epoch"] in kept] or [r for r in epochs if r["best"]]
-    return named[-1]
 
 
 def _rounded(value: float | None, digits: int, factor: float = 1) -> float | None:

@@ -67,7 +67,7 @@ class EpochEnded:
     train_accuracy: float | None  # fraction in [0, 1], with dropout and augmentation on
     validation_loss: float
     validation_accuracy: float
-    best: bool  # whether its weights would be kept if this were the end
+    best: bool  # whether the validation loss is the lowest so far
     seconds: float
     changes: tuple[LayerChange, ...]
 

@@ -12,7 +12,6 @@ from torch import nn
 from transfer_core.cases import OptimiserSettings
 from transfer_core.errors import RunError
 from transfer_core.number_format import NumberFormat
-from transfer_core.training.candidates import Candidate
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
 from transfer_core.training.events import (
@@ -54,8 +53,8 @@ class Training:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         number_format: In which the steps are computed; the weights are float32 always.
-        rival: Weights of the same model, got otherwise, to be kept unless the best epoch has a
-            lower calibrated loss on the validation images.
+        rival: Weights of the same model, got otherwise, to be kept unless an epoch has a lower
+            validation loss.
     """
 
     def __init__(
@@ -79,9 +78,7 @@ class Training:
         self._stepper = Stepper(
             learner.model, optimiser, class_weights, number_format, settings.batch_size
         )
-        self._best: Candidate | None = None  # the epoch with the lowest validation loss
-        self._fallback: Candidate | None = None  # the rival
-        self._calibrated_loss = math.inf  # of the last validation
+        self._best_loss, self._best_epoch, self._best_weights = math.inf, 0, None
 
     def events(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
@@ -107,7 +104,7 @@ class Training:
                 break
             epoch += 1
             yield self._epoch_ended(epoch, sums.means(), validated, began)
-            if epoch - self._best.epoch >= self._settings.patience:
+            if epoch - self._best_epoch >= self._settings.patience:
                 reason = "early stopping"
         yield self._ended(reason, epoch)
 
@@ -117,8 +114,7 @@ class Training:
         own = copy.deepcopy(model.state_dict())
         model.load_state_dict(rival)
         if validated := self._validate():
-            self._fallback = Candidate(0, validated[0], self._calibrated_loss, rival)
-            yield self._told(0, None, validated, began)
+            yield self._epoch_ended(0, None, validated, began)
         model.load_state_dict(own)
 
     def _started(self) -> Started:
@@ -165,45 +161,32 @@ class Training:
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
         """Loss and accuracy on the validation images; None if stopped meanwhile."""
-        began, sums, found = time.perf_counter(), Sums(), []
+        began, found = time.perf_counter(), []
         self._learner.model.eval()
         for inputs, labels in plain(self._feed, self._feed.validation):
             if self._stop_requested():
                 return None
-            logits = self._stepper.logits(inputs)
-            found.append((logits, labels))
-            loss = self._stepper.loss(logits, labels).item() / self._stepper.weight(labels)
-            sums.add(loss, (logits.argmax(1) == labels).sum().item(), len(labels))
-        self._calibrated_loss = self._stepper.calibrated_loss(
-            *map(torch.cat, zip(*found, strict=True))
-        )
+            found.append((self._stepper.logits(inputs), labels))
+        logits, labels = map(torch.cat, zip(*found, strict=True))
+        loss = self._stepper.loss(logits, labels).item() / self._stepper.weight(labels)
         self._clock.validated(time.perf_counter() - began)
-        return sums.means()
+        return loss, (logits.argmax(1) == labels).double().mean().item()
 
     def _epoch_ended(self, epoch, trained, validated, began) -> EpochEnded:
-        loss, _ = validated
-        if self._best is None or loss < self._best.loss:
-            weights = copy.deepcopy(self._learner.model.state_dict())
-            self._best = Candidate(epoch, loss, self._calibrated_loss, weights)
+        loss, accuracy = validated
+        best = loss < self._best_loss
+        if best:
+            self._best_loss, self._best_epoch = loss, epoch
+            self._best_weights = copy.deepcopy(self._learner.model.state_dict())
         self._learner.synchronise()
-        return self._told(epoch, trained, validated, began)
-
-    def _told(self, epoch, trained, validated, began) -> EpochEnded:
         return EpochEnded(
-            epoch, self._clock.step, *(trained or (None, None)), *validated,
-            self._kept().epoch == epoch, time.perf_counter() - began,
-            self._learner.meter.measure(),
+            epoch, self._clock.step, *(trained or (None, None)), loss, accuracy, best,
+            time.perf_counter() - began, self._learner.meter.measure(),
         )  # fmt: skip
 
-    def _kept(self) -> "Candidate | None":
-        """What would be kept now."""
-        both = [each for each in (self._best, self._fallback) if each]
-        return min(both, key=lambda each: each.calibrated_loss, default=None)
-
     def _ended(self, reason: str, epochs: int) -> Ended:
-        kept = self._kept()
-        if kept:
-            self._learner.model.load_state_dict(kept.weights)
+        if self._best_weights is not None:
+            self._learner.model.load_state_dict(self._best_weights)
         elif reason == "diverged":
             raise RunError(
                 "The loss stopped being a finite number before the first epoch ended.",
@@ -213,7 +196,7 @@ class Training:
         self._learner.model.eval()
         self._learner.synchronise()
         return Ended(
-            reason, epochs, kept.epoch if kept else 0, self._clock.elapsed(),
+            reason, epochs, self._best_epoch, self._clock.elapsed(),
             self._clock.mean_images_per_second(), self._learner.meter.measure(),
         )  # fmt: skip
 

@@ -5,7 +5,6 @@ from torch import nn
 from torch.nn import functional
 
 from transfer_core.number_format import NumberFormat, computed_in
-from transfer_core.training.candidates import calibrated_loss
 
 FEWEST = 2  # images at a time; batch normalisation cannot learn from one
 
@@ -67,10 +66,6 @@ class Stepper:
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Cross-entropy summed over images, each with its class's weight."""
         return functional.cross_entropy(logits, labels, self._class_weights, reduction="sum")
-
-    def calibrated_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> float:
-        """See `candidates.calibrated_loss`."""
-        return calibrated_loss(logits, labels, self._class_weights)
 
     def weight(self, labels: torch.Tensor) -> float:
         """What the images of these labels weigh together; their number without weights."""
