@@ -14,7 +14,7 @@ from transfer_core.similarity import judge
 
 READS = {  # chosen on the panel; the signs are what the theory demands
     "top": {"gap": -1},
-    "start": {"share": 1, "skill": -1},
+    "start": {"gain": 1, "share": 1, "skill": -1},
     "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
 }
 DRAWS = 9  # of the gap, so that its uncertainty is inside the fit
