@@ -15,7 +15,15 @@ class Transform:
     @property
     def key(self) -> str:
         """Names the transform in caches; changes whenever its result would."""
-        return f"shorter-side-bilinear-centre-{self.size}"
+        return f"shorter-side-draft-bilinear-centre-{self.size}"
+
+    @property
+    def least_side(self) -> int:
+        """Pixels of the shorter side that an image is decoded with at least, see `decode`.
+
+        Twice as many as are wanted, so that the antialiasing stays ours.
+        """
+        return 2 * self.size
 
     def describe(self) -> str:
         """One sentence for people."""
