@@ -1,37 +1,36 @@
 """Thirty browsers watch one training run: latency of a redraw and what it costs the server.
 
-    python -m benchmarks.watching_browsers DATA.zip [--watchers 30] [--seconds 30]
+    python -m benchmarks.watching_browsers [DATA.zip] [--watchers 30] [--seconds 30]
 
 Starts a server with a data folder of its own and a waiting run of case 4, opens websocket
 sessions on the Train page as browsers do, and lets each ask for a redraw once a second, as the
 page's fragment does. Latency is from asking to `script_finished`. The client shares the cores.
 """
 
-import argparse
 import asyncio
 import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import plotly.graph_objects as go
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
+from benchmarks.report import Row, options, shared_zip, tell
+from benchmarks.server import serving
+from benchmarks.sides import stopwatch
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
+from transfer_core.figures.theme import BLUE, styled
 from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 from transfer_core.runs.store import RunStore
 
-ROOT = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")  # per second, of processor times
 
 
@@ -44,37 +43,19 @@ def waiting_run(home: Path, archive: Path) -> str:
     return RunStore(home).create(config, name="watched").id
 
 
-def serve(home: Path) -> tuple[subprocess.Popen, str]:
-    """Start a server; returns it and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).read()
-            break
-        except OSError:
-            time.sleep(0.1)
-    return server, f"ws://127.0.0.1:{port}/_stcore/stream"
-
-
 async def watch(address: str, run: str, seconds: float, latencies: list[float], sent: list[int]):
     """One session: the page once, then its fragment once a second, in no step with others."""
     await asyncio.sleep(random.random())
-    async with connect(address, max_size=None, subprotocols=["streamlit"]) as socket_:
+    url = f"ws://{address}/_stcore/stream"
+    async with connect(url, max_size=None, subprotocols=["streamlit"]) as socket_:
         fragment, size = await _script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
         while fragment and time.monotonic() < end:
-            began = time.perf_counter()
-            _, size = await _script(socket_, f"run={run}", fragment)
-            latencies.append(time.perf_counter() - began)
+            with stopwatch() as seconds:
+                _, size = await _script(socket_, f"run={run}", fragment)
+                latencies.append(seconds())
             sent.append(size)
-            await asyncio.sleep(max(0.0, 1 - (time.perf_counter() - began)))
+            await asyncio.sleep(max(0.0, 1 - latencies[-1]))
 
 
 async def _script(socket_, query: str, fragment: str | None) -> tuple[str | None, int]:
@@ -127,42 +108,59 @@ def spent(process: int, training: set[str]) -> tuple[float, float]:
     return trained, processor_seconds(Path(f"/proc/{process}/stat")) - trained
 
 
-async def measure(address: str, run: str, server: int, watchers: int, seconds: float) -> None:
-    """Watch alone until it trains, then all together, and print the figures."""
+async def measure(
+    address: str, run: str, server: int, watchers: int, seconds: float
+) -> tuple[Row, list[float]]:
+    """Watch alone until it trains, then all together; returns the figures and the latencies."""
     latencies, sent = [], []
     await watch(address, run, 15, [], [])  # the engine starts with the first page
     training = await training_threads(server)
     if not training:
         raise SystemExit("the run does not train; nothing was measured")
     before = spent(server, training)
-    began = time.monotonic()
-    await asyncio.gather(*(watch(address, run, seconds, latencies, sent) for _ in range(watchers)))
-    elapsed = time.monotonic() - began
+    with stopwatch() as elapsed:
+        await asyncio.gather(
+            *(watch(address, run, seconds, latencies, sent) for _ in range(watchers))
+        )
+        passed = elapsed()
     trained, other = (now - then for now, then in zip(spent(server, training), before, strict=True))
     ordered = sorted(1000 * latency for latency in latencies)
-    p95 = ordered[int(0.95 * len(ordered))]
-    print(f"{watchers} watchers, {len(ordered)} redraws in {elapsed:.0f} s")
-    print(f"redraw: median {statistics.median(ordered):.0f} ms, 95th percentile {p95:.0f} ms")
-    print(f"bytes per redraw: median {statistics.median(sent):,.0f}")
-    print(f"server beside the training: {other / elapsed:.2f} cores")
-    print(f"training: {trained / elapsed:.2f} cores")
+    row: Row = {
+        "watchers": watchers,
+        "redraws": len(ordered),
+        "redraw, median, ms": statistics.median(ordered),
+        "95th percentile, ms": ordered[int(0.95 * len(ordered))],
+        "bytes/redraw, median": statistics.median(sent),
+        "server beside the training, cores": other / passed,
+        "training, cores": trained / passed,
+        "load average": os.getloadavg()[0],
+    }
+    return row, ordered
+
+
+def drawn(latencies: list[float]) -> go.Figure:
+    """How the latencies are spread."""
+    figure = go.Figure(go.Histogram(x=latencies, marker_color=BLUE))
+    figure.update_xaxes(title="milliseconds from asking for a redraw to its end")
+    figure.update_yaxes(title="redraws")
+    return styled(figure, "Latency of a redraw")
 
 
 def main() -> None:
     """Set up, measure, tear down."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
+    parser = options(__doc__, "watching_browsers")
+    parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--watchers", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=30)
-    options = parser.parse_args()
+    chosen = parser.parse_args()
+    path = chosen.data or shared_zip("new_photos_20_large.zip")
     with tempfile.TemporaryDirectory() as folder:
-        run = waiting_run(Path(folder), options.data)
-        server, address = serve(Path(folder))
-        try:
-            asyncio.run(measure(address, run, server.pid, options.watchers, options.seconds))
-        finally:
-            server.terminate()
-            server.wait()
+        run = waiting_run(Path(folder), path)
+        with serving(Path(folder)) as (process, address):
+            row, latencies = asyncio.run(
+                measure(address, run, process, chosen.watchers, chosen.seconds)
+            )
+    tell("Watching browsers", [row], [], [drawn(latencies)], [], chosen.page)
 
 
 if __name__ == "__main__":

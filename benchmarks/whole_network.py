@@ -1,15 +1,13 @@
-"""Whole-network training beside a bare forward-backward-step loop, in one process.
+"""(c) Whole-network training beside a bare forward-backward-step loop, in one process.
 
-    python -m benchmarks.whole_network DATA.zip [--rounds 5] [--images 2048]
+    python -m benchmarks.whole_network [DATA.zip] [--rounds 5] [--images 2048]
 
-Both sides train the same network with the same optimiser on the same number of images.
-Ours reads the pixel cache, shuffles, augments, normalises, counts and reports; the bare
-loop gets one normalised batch that lies in memory. Prints images per second and the ratio.
+Both sides train the same network with the same optimiser on the same number of images, in the
+number format that a run takes here. Ours reads the pixel cache, shuffles, augments, normalises,
+counts and reports; the bare loop gets one normalised batch that lies in memory.
 """
 
-import argparse
-import statistics
-import time
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +15,18 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmarks.report import Claim, drawn, load, options, rows_of, shared_zip, tell
+from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan
 from transfer_core.embedding import normalise
-from transfer_core.home import home
 from transfer_core.networks import get
+from transfer_core.number_format import computed_in, fastest
 from transfer_core.surgery import operate
 from transfer_core.training.events import Ended
 from transfer_core.training.whole_network import train_whole_network
+
+OURS, BARE = "ours", "bare step"
 
 
 def ours(data, pixels, chosen, source, strategy) -> float:
@@ -32,6 +34,7 @@ def ours(data, pixels, chosen, source, strategy) -> float:
     events = train_whole_network(
         operate(source, strategy, len(data.classes), seed=0), pixels, data.labels, chosen,
         chosen[:2], strategy, source, seed=0, class_weights=None, stop_requested=lambda: False,
+        number_format=fastest(),
     )  # fmt: skip
     return next(e.images_per_second for e in events if isinstance(e, Ended))
 
@@ -41,45 +44,42 @@ def bare(data, pixels, chosen, source, strategy) -> float:
     network = operate(source, strategy, len(data.classes), seed=0)
     network.to(memory_format=torch.channels_last).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    size = strategy.optimiser.batch_size
+    size, number_format = strategy.optimiser.batch_size, fastest()
     batch = normalise(pixels[np.sort(chosen[:size])], source)
     labels = torch.from_numpy(data.labels[np.sort(chosen[:size])])
     steps = len(chosen) // size
-    began = time.perf_counter()
-    for _ in range(steps):
-        loss = functional.cross_entropy(network(batch), labels)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        loss.item()
-    return steps * size / (time.perf_counter() - began)
+    with stopwatch() as seconds:
+        for _ in range(steps):
+            with computed_in(number_format):
+                logits = network(batch).float()
+            loss = functional.cross_entropy(logits, labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            loss.item()
+        return steps * size / seconds()
 
 
 def main() -> None:
-    """Run both sides in turn and print medians and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    """Run both sides in turn."""
+    parser = options(__doc__, "whole_network")
+    parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--images", type=int, default=2048)
-    options = parser.parse_args()
-    data = dataset.ingest(options.data, home=home())
+    options_ = parser.parse_args()
     source = get("demonstration")
-    pixels = images.pixels(home(), data, images.Transform(source.input_size))
     strategy = plan(TransferCase.LARGE_SIMILAR, source.stage_names)
-    strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=1))
-    chosen = data.indices("train")[: options.images]
-    rows = []
-    for _ in range(options.rounds + 1):
-        rows.append([side(data, pixels, chosen, source, strategy) for side in (ours, bare)])
-        print(
-            "ours {:.0f}, bare {:.0f} images/s, ratio {:.3f}".format(
-                *rows[-1], rows[-1][0] / rows[-1][1]
-            )
-        )
-    rows = rows[1:]  # the first round warms up
-    first, second = (statistics.median(column) for column in zip(*rows, strict=True))
-    ratio = statistics.median(a / b for a, b in rows)
-    print(f"median: ours {first:.0f}, bare {second:.0f} images/s, ratio {ratio:.3f}")
+    one_epoch = replace(strategy.optimiser, epochs=1)
+    strategy = replace(strategy, optimiser=one_epoch, new_layer_first=False)
+    with tempfile.TemporaryDirectory() as home:
+        path = options_.data or shared_zip("new_photos_20_large.zip")
+        data = dataset.ingest(path, home=Path(home))
+        pixels = images.pixels(Path(home), data, images.Transform(source.input_size))
+        given = data, pixels, data.indices("train")[: options_.images], source, strategy
+        sides = {OURS: lambda: ours(*given), BARE: lambda: bare(*given)}
+        found = compare("Training the whole network", "images/s", sides, options_.rounds)
+    claim = Claim("ours over the bare step", found.ratio(OURS, BARE), at_least=0.95)
+    notes = [load(found), f"Computed in {fastest()}; threads of torch: {torch.get_num_threads()}."]
+    tell("Fine-tuning", rows_of(found, BARE), [claim], [drawn(found)], notes, options_.page)
 
 
 if __name__ == "__main__":

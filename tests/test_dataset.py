@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from zips import RawZip, class_files, picture, write_zip
 from transfer_core import dataset
 from transfer_core.archive import Problem
 from transfer_core.dataset import DataSet, ingestion
+from transfer_core.dataset.json_text import PIECE, listed
 from transfer_core.dataset.placing import split_named
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
 from transfer_core.parallel import WorkStopped
@@ -553,3 +555,15 @@ def test_real_sets_are_read_as_their_manifest_says(
     assert {split: len(found.indices(split)) for split in dataset.SPLITS} == counts
     assert found.reading.unreadable == 0 and found.reading.not_images == 0
     assert kinds(found) == ({"duplicate": 25} if name.startswith("brain") else {})
+
+
+@pytest.mark.parametrize("count", [0, 1, PIECE, 2 * PIECE + 1])
+def test_a_list_written_in_pieces_is_the_json_of_the_list(count):
+    values = [[number, "späß"] for number in range(count)]
+    assert "".join(listed(values)) == json.dumps(values, ensure_ascii=False)
+
+
+def test_the_data_set_that_is_loaded_is_the_one_that_was_taken_in(tmp_path, transfer_home):
+    path = write_zip(tmp_path / "a.zip", class_files({"a": 5, "b": 5}))
+    found = dataset.ingest(path, home=transfer_home)
+    assert dataset.load(transfer_home, found.id) == found

@@ -322,3 +322,44 @@ def test_work_in_order_yields_in_order_and_raises_what_the_work_raises():
 
 def test_the_limits_are_those_that_are_promised():
     assert (decoding.MAX_PIXELS, decoding.MAX_SIDE, decoding.MIN_SIDE) == (50_000_000, 20_000, 8)
+
+
+def photo(size: tuple[int, int], **options) -> bytes:
+    """A JPEG with soft shapes, as photos have."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    image = Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC)
+    return encoded(image, "JPEG", quality=90, **options)
+
+
+def test_a_jpeg_is_decoded_smaller_only_while_enough_pixels_are_left():
+    assert images.decode(photo((640, 480)), least_side=128).size == (320, 240)
+    assert images.decode(photo((640, 480)), least_side=241).size == (640, 480)
+    assert images.decode(picture(size=(640, 480)), least_side=8).size == (640, 480)  # PNG
+
+
+def test_images_below_four_times_the_input_size_are_decoded_as_they_are():
+    data, transform = photo((255, 255)), images.Transform(64)
+    assert images.decode(data, transform.least_side) == images.decode(data)
+
+
+def test_a_jpeg_decoded_smaller_gives_nearly_the_same_network_input():
+    data, transform = photo((1280, 960)), images.Transform(64)
+    whole = images.apply(images.decode(data), transform).astype(int)
+    fast = images.apply(images.decode(data, transform.least_side), transform)
+    assert np.abs(fast - whole).mean() < 1  # of 255 grey levels
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_that_is_checked_is_that_of_the_upright_image(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = photo((65, 64), exif=exif)
+    facts = images.check(data)
+    assert (facts.width, facts.height) == images.decode(data).size
+
+
+def test_every_cut_through_a_jpeg_is_found_by_the_check():
+    data = photo((640, 480))
+    for share in (0.3, 0.6, 0.9):
+        with pytest.raises(ImageError, match="truncated"):
+            images.check(data[: int(share * len(data))])

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.number_format import NumberFormat, computed_in
 from transfer_core.surgery import pooled
 
 BATCH = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
@@ -44,6 +45,7 @@ def embed(
     source: SourceNetwork,
     stages: tuple[str, ...],
     *,
+    number_format: NumberFormat = "float32",
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeddings of images at the ends of stages, in eval mode.
@@ -53,6 +55,7 @@ def embed(
         pixels: uint8, shape (N, H, W, 3).
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
+        number_format: In which the stages are computed.
         progress: Called with images done and images in all; may raise to end the work.
 
     Returns:
@@ -64,9 +67,10 @@ def embed(
         features = normalise(pixels[start : start + batch], source)
         missing = set(stages)
         for name, stage in network.eval().named_children():
-            features = stage(features)
+            with computed_in(number_format):
+                features = stage(features)
             if name in missing:
-                outputs[name].append(pooled(features).numpy())
+                outputs[name].append(pooled(features).float().numpy())
                 missing.remove(name)
             if not missing:
                 break

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.number_format import NumberFormat
 
 
 def cached(
@@ -33,9 +34,14 @@ def cached(
 
 
 def cache_folder(
-    home: Path, data_id: str, source: SourceNetwork, transform: str, indices: np.ndarray
+    home: Path,
+    data_id: str,
+    source: SourceNetwork,
+    transform: str,
+    indices: np.ndarray,
+    number_format: NumberFormat = "float32",
 ) -> Path:
-    """Where the embeddings of these images by this network lie."""
+    """Where the embeddings of these images by this network, computed in this format, lie."""
     chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
-    key = f"{source.name}-{source.weights_hash[:16]}-{transform}-{chosen[:16]}"
+    key = f"{source.name}-{source.weights_hash[:16]}-{transform}-{number_format}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

@@ -80,7 +80,7 @@ def predict_files(
     trained = restore(home, run_id)
     for path in paths:
         try:
-            image = images.decode(path.read_bytes())
+            image = images.decode(path.read_bytes(), trained.transform.least_side)
         except OSError as error:
             raise ImageError(
                 "The file cannot be read.",

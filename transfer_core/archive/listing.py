@@ -21,11 +21,13 @@ class Listing:
         if parts and not names.is_junk(parts) and not self._beyond_limits(parts):
             self.folders.append("/".join(parts))
 
-    def add_file(self, parts: tuple[str, ...], size: int) -> bool:
+    def add_file(self, parts: tuple[str, ...], size: int, place: object = None) -> None:
         """Sort in one file.
 
-        Returns:
-            Whether it became a member.
+        Args:
+            parts: Of its path.
+            size: Bytes as claimed.
+            place: See `Member`.
 
         Raises:
             ArchiveError: If the very same name was there before.
@@ -33,13 +35,10 @@ class Listing:
         path = "/".join(parts)
         if names.is_junk(parts):
             self.junk += 1
-            return False
-        reason = self._reason_to_set_aside(parts, path)
-        if reason:
+        elif reason := self._reason_to_set_aside(parts, path):
             self.problems.append(Problem(*reason))
-            return False
-        self.members.append(Member(path, size))
-        return True
+        else:
+            self.members.append(Member(path, size, place))
 
     def set_aside(self, kind: str, path: str, message: str) -> None:
         """Note a file that cannot become a member."""
@@ -68,7 +67,7 @@ class Listing:
         return None
 
     def _twin(self, parts: tuple[str, ...], path: str) -> str | None:
-        key = names.same_file_key(parts)
+        key = names.same_file_key(path)
         other = self._seen.setdefault(key, path)
         if other is path:
             return None

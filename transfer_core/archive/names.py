@@ -55,9 +55,10 @@ def has_hidden_characters(text: str) -> bool:
     return any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
-def same_file_key(parts: tuple[str, ...]) -> str:
-    """Equal for names that Windows or macOS would store in one file."""
-    return unicodedata.normalize("NFC", "/".join(parts)).casefold()
+def same_file_key(path: str) -> str:
+    """Equal for paths that Windows or macOS would store in one file."""
+    key = unicodedata.normalize("NFC", path).casefold()
+    return path if key == path else key  # one text in memory, not two
 
 
 def printable(name: str) -> str:

@@ -15,7 +15,7 @@ class Limits:
     """What an archive may cost. Bytes are counted as they are produced, never as claimed."""
 
     archive_bytes: int = 2 * GIGABYTE  # of the zip itself
-    entries: int = 100_000  # files and folders, junk included
+    entries: int = 1_200_000  # files and folders, junk included; memory grows with them
     entry_bytes: int = 50 * MEGABYTE  # unpacked
     total_bytes: int = 20 * GIGABYTE  # unpacked
     archive_ratio: int = 100  # unpacked bytes per packed byte, whole archive
@@ -41,6 +41,7 @@ class Member:
 
     path: str  # separated by "/", relative, without "." and ".."
     size: int  # bytes as claimed; only for progress and batching
+    place: object = None  # what the source finds it by, where its path is not enough
 
 
 class MemberError(ArchiveError):

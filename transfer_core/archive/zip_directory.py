@@ -8,9 +8,11 @@ Source:
     PKWARE APPNOTE.TXT 6.3.10; Fifield 2019, "A better zip bomb".
 """
 
+import stat
 import struct
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import BinaryIO, NamedTuple
 
 from transfer_core.archive.names import decode_old_name, printable
 from transfer_core.archive.source import Limits
@@ -24,24 +26,42 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
 _UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
-_MOST_BYTES_OF_AN_ENTRY = 1024  # in the directory, on average over the archive
+_MOST_BYTES_OF_AN_ENTRY = 320  # in the directory, on average over the archive
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):  # a tuple, since a zip may hold a million of them
+    """What finds the bytes of one file."""
+
+    method: int
+    crc: int
+    packed: int  # bytes
+    size: int  # bytes, as claimed
+    start: int  # offset of its data
+
+
+class Line(NamedTuple):
     """One line of the directory."""
 
-    name: str
     raw_name: bytes
+    flags: int
     method: int
     crc: int
     packed: int  # bytes
     size: int  # bytes, as claimed
     header: int  # offset of the local header
-    mode: int  # Unix file mode, 0 where there is none
+
+    @property
+    def name(self) -> str:
+        """The decoded name."""
+        if not self.flags & _UTF8:
+            return decode_old_name(self.raw_name)
+        try:
+            return self.raw_name.decode("utf-8")
+        except UnicodeDecodeError:
+            raise damaged("a name that is marked as UTF-8 and is not") from None
 
 
-def read_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[list[Entry], list[int]]:
+def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tuple[str, Entry]]:
     """Read and check the whole directory.
 
     Args:
@@ -49,22 +69,25 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[list[En
         length: Its length in bytes.
         limits: Bounds the number of entries.
 
-    Returns:
-        The entries in the order of the directory, and for each the offset of its data.
+    Yields:
+        Name and entry of each file and folder, in the order of their data.
 
     Raises:
-        ArchiveError: If anything is not as it has to be.
+        ArchiveError: If anything is not as it has to be; known only after the last entry.
     """
     start, end = _find_directory(file, length, limits)
     file.seek(start)
     data = file.read(end - start)
-    entries, position = [], 0
+    lines, position = [], 0
     while position < len(data):
-        entry, position = _entry(data, position)
-        entries.append(entry)
-        if len(entries) > limits.entries:
+        line, position = _line(data, position)
+        lines.append(line)
+        if len(lines) > limits.entries:
             raise too_many_entries(limits)
-    return entries, _data_offsets(file, entries, start)
+    del data
+    lines.sort(key=attrgetter("header"))
+    lines.reverse()  # the last first, to be popped
+    yield from _located(file, lines, start)
 
 
 def too_many_entries(limits: Limits) -> ArchiveError:
@@ -130,7 +153,7 @@ def _zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, in
     return record, size, start
 
 
-def _entry(data: bytes, position: int) -> tuple[Entry, int]:
+def _line(data: bytes, position: int) -> tuple[Line, int]:
     if len(data) - position < _CENTRAL.size:
         raise damaged("its directory ends in the middle of an entry")
     (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length,
@@ -141,39 +164,43 @@ def _entry(data: bytes, position: int) -> tuple[Entry, int]:
     if signature != b"PK\1\2" or after > len(data):
         raise damaged("its directory holds something that is no entry")
     raw_name = data[position + _CENTRAL.size : name_end]
-    name = _decoded_name(raw_name, flags)
-    _refuse_unsupported(name, flags, method)
-    packed, size, header = _zip64_sizes(data[name_end:extra_end], packed, size, header, name)
-    mode = attributes >> 16 if made_by >> 8 in _UNIX_HOSTS else 0
-    return Entry(name, raw_name, method, crc, packed, size, header, mode), after
+    extra = data[name_end:extra_end]
+    packed, size, header = _zip64_sizes(extra, packed, size, header)
+    line = Line(raw_name, flags, method, crc, packed, size, header)
+    _refuse_unsupported(line)
+    if made_by >> 8 in _UNIX_HOSTS:
+        _refuse_special_files(line, attributes >> 16)
+    return line, after
 
 
-def _decoded_name(raw: bytes, flags: int) -> str:
-    if not flags & _UTF8:
-        return decode_old_name(raw)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise damaged("a name that is marked as UTF-8 and is not") from None
-
-
-def _refuse_unsupported(name: str, flags: int, method: int) -> None:
-    if flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
+def _refuse_unsupported(line: Line) -> None:
+    if line.flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
         raise ArchiveError(
             "The archive is protected by a password.",
-            found=printable(name),
+            found=printable(line.name),
             remedy="Remove the password: unpack it and pack the images again without one.",
         )
-    if method not in (STORED, DEFLATED):
+    if line.method not in (STORED, DEFLATED):
         raise ArchiveError(
             "The archive uses a compression method that is not supported.",
-            found=f"method {method} for {printable(name)}",
+            found=f"method {line.method} for {printable(line.name)}",
             remedy="Pack the images as an ordinary zip (deflate).",
         )
 
 
-def _zip64_sizes(extra: bytes, packed: int, size: int, header: int, name: str):
+def _refuse_special_files(line: Line, mode: int) -> None:
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(
+            "The archive holds a link or a device instead of a file.",
+            found=printable(line.name),
+            remedy="Pack the images themselves, not links to them.",
+        )
+
+
+def _zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> tuple[int, int, int]:
     """Replace the sizes and the offset that did not fit into 32 bits."""
+    if 0xFFFFFFFF not in (packed, size, header):
+        return packed, size, header
     values = {"size": size, "packed": packed, "header": header}
     large = [key for key in ("size", "packed", "header") if values[key] == 0xFFFFFFFF]
     position = 0
@@ -185,37 +212,41 @@ def _zip64_sizes(extra: bytes, packed: int, size: int, header: int, name: str):
             large = []
         position += 4 + length
     if large:
-        raise damaged(f"the sizes of {printable(name)} are missing")
+        raise damaged("the sizes of a large file are missing")
     return values["packed"], values["size"], values["header"]
 
 
-def _data_offsets(file: BinaryIO, entries: list[Entry], directory: int) -> list[int]:
-    """Check that each entry has a header of its own, and find where its data begin."""
-    offsets = [0] * len(entries)
-    order = sorted(range(len(entries)), key=lambda i: entries[i].header)
+def _located(file: BinaryIO, lines: list[Line], directory: int) -> Iterator[tuple[str, Entry]]:
+    """Check that each line has a header of its own, and find where its data begin.
+
+    Args:
+        file: The zip.
+        lines: The last in the file first; emptied, so that a large directory is there once.
+        directory: Its offset.
+    """
+    if lines and lines[-1].header != 0:
+        raise damaged("other data stand before the zip, such as a program or a second zip")
     previous_end = 0
-    for rank, index in enumerate(order):
-        entry = entries[index]
-        if rank == 0 and entry.header != 0:
-            raise damaged("other data stand before the zip, such as a program or a second zip")
-        if entry.header < previous_end:
-            raise damaged(f"{printable(entry.name)} shares its bytes with another entry")
-        offsets[index] = _data_offset(file, entry, directory)
-        previous_end = offsets[index] + entry.packed
+    while lines:
+        line = lines.pop()
+        if line.header < previous_end:
+            raise damaged(f"{printable(line.name)} shares its bytes with another entry")
+        start = _start(file, line, directory)
+        previous_end = start + line.packed
         if previous_end > directory:
-            raise damaged(f"{printable(entry.name)} reaches beyond the end of the data")
-    return offsets
+            raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
+        yield line.name, Entry(line.method, line.crc, line.packed, line.size, start)
 
 
-def _data_offset(file: BinaryIO, entry: Entry, directory: int) -> int:
-    wanted = _LOCAL.size + len(entry.raw_name)
-    if entry.header + wanted > directory:
-        raise damaged(f"{printable(entry.name)} reaches beyond the end of the data")
-    file.seek(entry.header)
+def _start(file: BinaryIO, line: Line, directory: int) -> int:
+    wanted = _LOCAL.size + len(line.raw_name)
+    if line.header + wanted > directory:
+        raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
+    file.seek(line.header)
     header = file.read(wanted)
     signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
-    if signature != b"PK\3\4" or header[_LOCAL.size :] != entry.raw_name:
-        raise damaged(f"the directory says {printable(entry.name)}, the file itself does not")
-    if name_length != len(entry.raw_name) or method != entry.method or flags & _ENCRYPTED:
-        raise damaged(f"the directory and the file disagree about {printable(entry.name)}")
-    return entry.header + wanted + extra_length
+    if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
+        raise damaged(f"the directory says {printable(line.name)}, the file itself does not")
+    if name_length != len(line.raw_name) or method != line.method or flags & _ENCRYPTED:
+        raise damaged(f"the directory and the file disagree about {printable(line.name)}")
+    return line.header + wanted + extra_length

@@ -1,6 +1,5 @@
 """A zip as a source of members."""
 
-import stat
 import threading
 import zlib
 from pathlib import Path
@@ -43,11 +42,11 @@ class ZipSource:
 
     def read(self, member: Member) -> bytes:
         """See `Source.read`."""
-        entry, offset = self._entries[member.path]
+        entry = member.place
         if entry.packed > self._limits.entry_bytes:
             raise _too_large(member, self._limits)
         with self._lock:
-            self._file.seek(offset)
+            self._file.seek(entry.start)
             packed = self._file.read(entry.packed)
         data = self._unpacked(member, entry, packed)
         self._budget.spend(len(data), len(packed))
@@ -57,15 +56,13 @@ class ZipSource:
 
     def _open(self, length: int) -> None:
         self._refuse_other_kinds(length)
-        entries, offsets = read_directory(self._file, length, self._limits)
-        listing, self._entries = Listing(self._limits), {}
-        for entry, offset in zip(entries, offsets, strict=True):
-            parts = names.path_parts(entry.name)
-            _refuse_special_files(entry)
-            if entry.name.endswith(("/", "\\")):
+        listing = Listing(self._limits)
+        for name, entry in read_directory(self._file, length, self._limits):
+            parts = names.path_parts(name)
+            if name.endswith(("/", "\\")):
                 listing.add_folder(parts)
-            elif listing.add_file(parts, entry.size):
-                self._entries[listing.members[-1].path] = (entry, offset)
+            else:
+                listing.add_file(parts, entry.size, entry)
         self.members, self.folders = tuple(listing.members), tuple(listing.folders)
         self.problems, self.junk = tuple(listing.problems), listing.junk
 
@@ -109,16 +106,6 @@ class ZipSource:
         if not inflate.eof:
             raise _damaged(member, "its compressed data end early")
         return data
-
-
-def _refuse_special_files(entry: Entry) -> None:
-    kind = stat.S_IFMT(entry.mode)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ArchiveError(
-            "The archive holds a link or a device instead of a file.",
-            found=names.printable(entry.name),
-            remedy="Pack the images themselves, not links to them.",
-        )
 
 
 def _not_a_zip(found: str) -> ArchiveError:

@@ -1,13 +1,14 @@
 """Put decoded images together to a data set: classes, splits, problems, id."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from itertools import chain
 
 from transfer_core.archive import Problem, Source
 from transfer_core.dataset import wording
+from transfer_core.dataset.json_text import listed
 from transfer_core.dataset.layout import Layout, folder_counts, layout_error
 from transfer_core.dataset.splitting import Usable, assign, needed, without_leaks
 from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
@@ -97,7 +98,7 @@ def _check_class_sizes(images: Sequence[Usable], made: tuple[Split, ...], materi
     """Each class needs an image in train, and one more for each part that is taken from it."""
     usable = Counter(image.class_name for image in images if image.split in (None, "train"))
     least = needed(made)
-    classes = sorted({name for _, name, _ in material.layout.images})
+    classes = sorted({name for name, _ in material.layout.places.values()})
     lacking = [f"{name} ({usable[name]})" for name in classes if usable[name] < least]
     if not lacking:
         return
@@ -146,8 +147,10 @@ def _unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> lis
 
 def _id(classes, records: Sequence[ImageRecord], problems, reading: Reading) -> str:
     """From everything that matters for a result; not from the name of the archive."""
-    content = [VERSION, reading.seed, classes]
-    content += [(r.path, r.label, r.split, r.digest) for r in records]
-    content += [astuple(problem) for problem in problems]
-    text = json.dumps([*content, reading.junk], ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    images = ((r.path, r.label, r.split, r.digest) for r in records)
+    noticed = (astuple(problem) for problem in problems)
+    content = chain((VERSION, reading.seed, classes), images, noticed, (reading.junk,))
+    digest = hashlib.sha256()
+    for piece in listed(content):
+        digest.update(piece.encode())
+    return digest.hexdigest()[:20]

@@ -14,16 +14,15 @@ from transfer_core.archive import Limits, Member, MemberError, Problem, Source, 
 from transfer_core.archive.names import printable
 from transfer_core.dataset import store
 from transfer_core.dataset.assembly import VERSION, Material, assemble
-from transfer_core.dataset.layout import read_layout
+from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import Usable
-from transfer_core.dataset.types import DataSet, Split
+from transfer_core.dataset.types import DataSet
 from transfer_core.errors import DataSetError, ImageError
-from transfer_core.images.decoding import check
+from transfer_core.images.decoding import ImageFacts, check
 from transfer_core.parallel import Progress, StopRequested, WorkStopped, batches, in_order
 
 ABANDONED = 3600  # seconds after which an unfinished folder belongs to a process that died
-
-Placed = tuple[Member, str, Split | None]  # with class name and given split
+BUFFER = 1024**2  # bytes of small images that are written at once
 
 
 def ingest(
@@ -67,7 +66,7 @@ def ingest(
     with open_source(source, limits, name=name) as opened:
         layout = read_layout(opened)
         with _disk_errors_told(), _unfinished_folder(data) as folder:
-            images, unreadable = _pack(opened, layout.images, folder, progress, stop)
+            images, unreadable = _pack(opened, layout, folder, progress, stop)
             material = Material(opened, layout, images, unreadable)
             data_set = assemble(material, printable(name or _name_of(source)), seed)
             store.write(data_set, folder)
@@ -79,38 +78,38 @@ def ingest(
 
 
 def _pack(
-    source: Source, placed: tuple[Placed, ...], folder: Path, progress, stop
+    source: Source, layout: Layout, folder: Path, progress, stop
 ) -> tuple[list[Usable], list[Problem]]:
     """Check every image and write the bytes of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
-    tasks = batches(placed, lambda image: image[0].size)
-    checked = in_order(lambda task: [_checked(source, p) for p in task], tasks, stop)
-    with (folder / "images.pack").open("wb") as pack, closing(checked):
+    known: dict[ImageFacts, ImageFacts] = {}  # one object for all images of one kind and size
+    tasks = batches(layout.images, lambda member: member.size)
+    checked = in_order(lambda task: [(m, *_checked(source, m)) for m in task], tasks, stop)
+    with (folder / "images.pack").open("wb", BUFFER) as pack, closing(checked):
         for batch in checked:
-            for result in batch:
-                if isinstance(result, Problem):
-                    unreadable.append(result)
-                else:
-                    image, data = result
-                    images.append(replace(image, offset=offset))
-                    offset += pack.write(data)
+            for member, found, digest, data in batch:
+                if isinstance(found, Problem):
+                    unreadable.append(found)
+                    continue
+                facts = known.setdefault(found, found)
+                place, where = layout.place(member), (offset, len(data))
+                images.append(Usable(member.path, *place, digest, *where, facts))
+                offset += pack.write(data)
             done += len(batch)
             if progress:
-                progress(done, len(placed))
+                progress(done, len(layout.images))
         pack.flush()
         os.fsync(pack.fileno())
     return images, unreadable
 
 
-def _checked(source: Source, placed: Placed) -> tuple[Usable, bytes] | Problem:
-    member, class_name, split = placed
+def _checked(source: Source, member: Member) -> tuple[ImageFacts | Problem, str, bytes]:
+    """What is known of an image or what is wrong with it, its digest and its bytes."""
     try:
         data = source.read(member)
-        facts = check(data)
+        return check(data), hashlib.sha256(data).hexdigest(), data
     except (MemberError, ImageError) as error:
-        return Problem("unreadable", member.path, f"{error.problem} {error.remedy}")
-    digest = hashlib.sha256(data).hexdigest()
-    return Usable(member.path, class_name, split, digest, 0, len(data), facts), data
+        return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.archive import Member, Problem, Source
@@ -20,11 +20,16 @@ MAX_CLASSES = 1000
 class Layout:
     """Where each image belongs."""
 
-    images: tuple[tuple[Member, str, Split | None], ...]  # with class name and given split
+    images: tuple[Member, ...]  # in the order of their paths
+    places: dict[str, tuple[str, Split | None]]  # class name and given split of each folder
     wrapper: str | None
     given: tuple[Split, ...]
     not_images: int
     problems: tuple[Problem, ...] = field(default=())
+
+    def place(self, image: Member) -> tuple[str, Split | None]:
+        """Class name and given split of an image."""
+        return self.places[_folder(image.path)]
 
 
 def read_layout(source: Source) -> Layout:
@@ -38,19 +43,23 @@ def read_layout(source: Source) -> Layout:
     others = [m for m in source.members if not is_image(m)]
     if not images:
         raise _no_images(source)
-    placed, wrapper = without_wrapper([Placed(m, tuple(m.path.split("/"))) for m in images])
+    # What holds for a folder holds for all images in it, and there are far fewer folders.
+    placed, wrapper = without_wrapper(_places(images))
     if lacks_train(placed):
         remedy = "Name the folder with the images to learn from train."
         raise layout_error("There is no train folder.", source, remedy)
     placed, beside = with_splits(placed)
-    problems = _outside_classes(beside + [p for p in placed if p.class_folder is None])
+    outside = {p.folder for p in beside}
+    outside |= {p.folder for p in placed if p.class_folder is None}
+    problems = _outside_classes([m for m in images if _folder(m.path) in outside])
     placed = [p for p in placed if p.class_folder is not None]
     given = tuple(s for s in SPLITS if any(p.split == s for p in placed))
     named, more = _with_class_names(placed, given)
-    _check_classes({name for _, name, _ in named}, source)
+    _check_classes({name for name, _ in named.values()}, source)
     problems += [Problem("not-an-image", m.path, _not_an_image(m)) for m in others]
     problems += more + _empty_classes(source.folders, source.members)
-    return Layout(tuple(named), wrapper, given, len(others), tuple(problems))
+    inside = tuple(m for m in images if _folder(m.path) in named)
+    return Layout(inside, named, wrapper, given, len(others), tuple(problems))
 
 
 def is_image(member: Member) -> bool:
@@ -60,7 +69,7 @@ def is_image(member: Member) -> bool:
 
 def folder_counts(paths: Sequence[str]) -> dict[str, int]:
     """Files directly in each folder, by its path."""
-    return dict(Counter(path.rpartition("/")[0] for path in paths))
+    return dict(Counter(map(_folder, paths)))
 
 
 def layout_error(problem: str, source: Source, remedy: str) -> DataSetError:
@@ -70,15 +79,31 @@ def layout_error(problem: str, source: Source, remedy: str) -> DataSetError:
     return DataSetError(problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED}")
 
 
-def _outside_classes(images: list[Placed]) -> list[Problem]:
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _places(images: list[Member]) -> list[Placed]:
+    """The folders that hold images, in the order of the images."""
+    folders = dict.fromkeys(_folder(m.path) for m in images)
+    return [Placed(f, (*f.split("/"), "images") if f else ("images",)) for f in folders]
+
+
+def _outside_classes(images: list[Member]) -> list[Problem]:
     message = "Left out: it does not lie in a class folder."
-    return [Problem("no-class", p.member.path, message) for p in images]
+    return [Problem("no-class", m.path, message) for m in images]
 
 
-def _with_class_names(images: list[Placed], given: tuple[Split, ...]):
-    """Merge spellings that differ in case only; leave out classes that train lacks."""
+def _with_class_names(
+    placed: list[Placed], given: tuple[Split, ...]
+) -> tuple[dict[str, tuple[str, Split | None]], list[Problem]]:
+    """Merge spellings that differ in case only; leave out classes that train lacks.
+
+    Returns:
+        Class name and split of each folder that is left, and what there is to tell.
+    """
     spellings: dict[str, list[str]] = {}
-    for p in images:
+    for p in placed:
         known = spellings.setdefault(_class_key(p.class_folder), [])
         if p.class_folder not in known:
             known.append(p.class_folder)
@@ -87,17 +112,17 @@ def _with_class_names(images: list[Placed], given: tuple[Split, ...]):
         for first, *more in spellings.values()
         if more
     ]
-    trained = {_class_key(p.class_folder) for p in images if p.split in (None, "train")}
+    trained = {_class_key(p.class_folder) for p in placed if p.split in (None, "train")}
     for key, names in spellings.items():
         if key not in trained:
             message = "The class is left out: it has no training images."
             problems.append(Problem("class-without-training", names[0], message))
-    named = [
-        (p.member, class_name(spellings[key][0]), p.split)
-        for p in images
+    named = {
+        p.folder: (class_name(spellings[key][0]), p.split)
+        for p in placed
         if (key := _class_key(p.class_folder)) in trained
-    ]
-    return named, problems + _missing_in_split(named, given)
+    }
+    return named, problems + _missing_in_split(set(named.values()), given)
 
 
 def class_name(folder: str) -> str:
@@ -109,8 +134,9 @@ def _class_key(folder: str) -> str:
     return class_name(folder).casefold()
 
 
-def _missing_in_split(named, given: tuple[Split, ...]) -> list[Problem]:
-    present = {(name, split) for _, name, split in named}
+def _missing_in_split(
+    present: set[tuple[str, Split | None]], given: tuple[Split, ...]
+) -> list[Problem]:
     classes = sorted({name for name, _ in present})
     return [
         Problem("missing-in-split", name, f"The class has no {split} images.")
@@ -121,19 +147,22 @@ def _missing_in_split(named, given: tuple[Split, ...]) -> list[Problem]:
 
 
 def _empty_classes(folders: tuple[str, ...], members: tuple[Member, ...]) -> list[Problem]:
-    filled = {folder for m in members for folder in _folders_above(m.path)}
+    folders_with_files = {_folder(m.path) for m in members}
+    filled = {above for folder in folders_with_files for above in _and_above(folder)}
     message = "The folder is empty."
     return [
         Problem("empty-folder", folder, message)
         for folder in sorted(set(folders) - filled)
         # Only the outermost of nested empty folders.
-        if folder.rpartition("/")[0] in filled or "/" not in folder
+        if _folder(folder) in filled or "/" not in folder
     ]
 
 
-def _folders_above(path: str):
-    while path := path.rpartition("/")[0]:
-        yield path
+def _and_above(folder: str) -> Iterator[str]:
+    """A folder and those around it."""
+    while folder:
+        yield folder
+        folder = _folder(folder)
 
 
 def _check_classes(classes: set[str], source: Source) -> None:

@@ -4,6 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from transfer_core.archive import Problem
 from transfer_core.dataset.types import SPLITS, Split
@@ -33,15 +34,18 @@ def without_leaks(images: Sequence[Usable]) -> tuple[list[Usable], list[Problem]
     Args:
         images: In the order of their paths.
     """
-    copies: dict[str, list[Usable]] = defaultdict(list)
+    # Sorted, since a dictionary of a million digests would be larger than the images' records.
+    repeated = {a for a, b in pairwise(sorted(i.digest for i in images)) if a == b}
+    copies: dict[str, list[Usable]] = {digest: [] for digest in repeated}
     for image in images:
-        copies[image.digest].append(image)
+        if image.digest in repeated:
+            copies[image.digest].append(image)
     kept, problems = [], []
     for image in images:
-        same = copies[image.digest]
-        if len(same) == 1:
+        if image.digest not in repeated:
             kept.append(image)
             continue
+        same = copies[image.digest]
         leak = _copy_in_later_split(image, same)
         if leak is None:
             kept.append(image)

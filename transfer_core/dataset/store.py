@@ -34,12 +34,12 @@ def write(data_set: DataSet, folder: Path) -> None:
         data_set.id, data_set.name, len(data_set.classes), len(data_set.records)
     )
     texts = {
-        "summary.json": json.dumps(asdict(summary), ensure_ascii=False),
+        "summary.json": [json.dumps(asdict(summary), ensure_ascii=False)],
         "dataset.json": data_set.to_json(),
     }
-    for name, text in texts.items():
+    for name, pieces in texts.items():
         with (folder / name).open("w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ import numpy as np
 
 from transfer_core.archive import Problem
 from transfer_core.dataset import wording
+from transfer_core.dataset.json_text import listed
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -84,25 +86,26 @@ class DataSet:
         """The file that holds the original bytes of all images, one after the other."""
         return home / "data" / self.id / "images.pack"
 
-    def to_json(self) -> str:
-        """Everything but the images; records are stored column by column, which is half as long."""
-        columns = {
-            f.name: [getattr(record, f.name) for record in self.records]
-            for f in fields(ImageRecord)
-        }
+    def to_json(self) -> Iterator[str]:
+        """Everything but the images, in pieces; records go by columns, which is half as long."""
         values = {
             "id": self.id,
             "name": self.name,
             "classes": self.classes,
-            "records": columns,
             "problems": [asdict(problem) for problem in self.problems],
             "reading": asdict(self.reading),
         }
-        return json.dumps(values, ensure_ascii=False)
+        yield json.dumps(values, ensure_ascii=False)[:-1]
+        before = ', "records": {'
+        for column in fields(ImageRecord):
+            yield f'{before}"{column.name}": '
+            yield from listed(getattr(record, column.name) for record in self.records)
+            before = ", "
+        yield "}}"
 
     @classmethod
     def from_json(cls, text: str) -> "DataSet":
-        """Undo `to_json`."""
+        """Undo `to_json`, given its pieces as one text."""
         values = json.loads(text)
         columns = (values["records"][f.name] for f in fields(ImageRecord))
         reading = values["reading"]

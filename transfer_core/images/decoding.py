@@ -7,11 +7,12 @@ height are checked from the header, before any pixel is decoded.
 
 import io
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from transfer_core.errors import ImageError
 
@@ -26,6 +27,7 @@ MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000  # pixels
 MIN_SIDE = 8  # pixels
 MAX_ASPECT = 50  # longer side over shorter side
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that turn the image by a right angle
 
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -44,21 +46,25 @@ class ImageFacts:
 
 
 def check(data: bytes) -> ImageFacts:
-    """Decode the first frame completely, as `decode` does, keeping only what is known of it.
+    """Read the first frame to its end, as `decode` does, keeping only what is known of it.
 
-    A check that only reads headers calls truncated photos good.
+    A check that only reads headers calls truncated photos good. Of a JPEG every code is
+    read too, but only an eighth of the width and height is computed.
 
     Raises:
         ImageError: If the image cannot be used.
     """
-    return _decoded(data)[1]
+    return _decoded(data, least_side=1)[1]
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, least_side: int | None = None) -> Image.Image:
     """Decode the first frame.
 
     Args:
         data: The bytes of an image file in one of FORMATS.
+        least_side: Pixels. A JPEG is decoded at a half, a quarter or an eighth of its
+            size, which is much faster, where its shorter side keeps so many; None
+            decodes at full size, as other formats always are.
 
     Returns:
         Mode RGB, turned upright after its EXIF orientation, transparency on white,
@@ -67,24 +73,29 @@ def decode(data: bytes) -> Image.Image:
     Raises:
         ImageError: If the image cannot be used.
     """
-    image = _decoded(data)[0].copy()  # what Pillow read from the file stays with the original
+    # What Pillow read from the file stays with the original.
+    image = _decoded(data, least_side)[0].copy()
     image.info = {}  # no position, no thumbnail, no profile goes into anything we write
     return image
 
 
-def _decoded(data: bytes) -> tuple[Image.Image, ImageFacts]:
+def _decoded(data: bytes, least_side: int | None) -> tuple[Image.Image, ImageFacts]:
     try:
         image = _open(data)
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: JPEG with a preview
         frames = kind != "JPEG" and getattr(image, "is_animated", False)
+        size = image.size
+        if least_side:
+            image.draft(None, (least_side, least_side))
         image.load()
-        _turn_upright(image)
+        if _turn_upright(image):
+            size = size[::-1]
         result = _rgb(image)
     except ImageError:
         raise
     except Exception as error:  # Pillow raises more than seven classes on hostile bytes
         raise _unusable(error) from error
-    return result, ImageFacts(kind, *result.size, frames)
+    return result, ImageFacts(kind, *size, frames)
 
 
 def _open(data: bytes) -> Image.Image:
@@ -99,11 +110,14 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _turn_upright(image: Image.Image) -> None:
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-    except Exception:  # damaged EXIF data; the pixels themselves are good
-        return
+def _turn_upright(image: Image.Image) -> bool:
+    """Turn it as its EXIF data say; returns whether width and height changed places."""
+    orientation = 1
+    with suppress(Exception):  # damaged EXIF data; the pixels themselves are good
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation != 1:
+            ImageOps.exif_transpose(image, in_place=True)
+    return orientation in _SIDEWAYS
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import decode
@@ -100,7 +101,8 @@ def _decode_into(
             for row in rows:
                 record = data_set.records[indices[row]]
                 file.seek(record.offset)
-                array[row] = apply(_decoded(file.read(record.length), record.path), transform)
+                image = _decoded(file.read(record.length), record.path, transform)
+                array[row] = apply(image, transform)
         return len(rows)
 
     done = 0
@@ -112,9 +114,9 @@ def _decode_into(
                 progress(done, len(indices))
 
 
-def _decoded(data: bytes, path: str):
+def _decoded(data: bytes, path: str, transform: Transform) -> Image.Image:
     try:
-        return decode(data)
+        return decode(data, transform.least_side)
     except ImageError as error:
         raise ImageError(
             "An image of the data set cannot be read any more.",

@@ -22,7 +22,15 @@ class Transform:
         """Names the transform in caches; changes whenever its result would."""
         whole = self.resize in {None, self.size}
         cut = f"{self.size}" if whole else f"{self.size}-of-{self.resize}"
-        return f"shorter-side-{self.interpolation}-centre-{cut}"
+        return f"shorter-side-draft-{self.interpolation}-centre-{cut}"
+
+    @property
+    def least_side(self) -> int:
+        """Pixels of the shorter side that an image is decoded with at least, see `decode`.
+
+        Twice as many as it is scaled to, so that the antialiasing stays ours.
+        """
+        return 2 * (self.resize or self.size)
 
     def describe(self) -> str:
         """One sentence for people."""

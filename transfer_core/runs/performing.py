@@ -106,16 +106,23 @@ def _new_layer_training(
 ) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
     data_set = setting.data_set
-    everything = np.arange(len(data_set.records))
+    everything, number_format = np.arange(len(data_set.records)), setting.config.number_format
     folder = cache_folder(
-        setting.home, data_set.id, setting.source, setting.transform.key, everything
+        setting.home, data_set.id, setting.source, setting.transform.key, everything, number_format
     )
     embeddings = yield from _reported(
         "Embedding images once",
         lambda progress: cached(
             folder,
             (strategy.keep_through,),
-            lambda stages: embed(network, pixels, setting.source, stages, progress=progress),
+            lambda stages: embed(
+                network,
+                pixels,
+                setting.source,
+                stages,
+                number_format=number_format,
+                progress=progress,
+            ),
         ),
         setting.stop_requested,
     )

@@ -1,0 +1,79 @@
+"""(b) Embedding images once beside the bare forward pass in the best number format.
+
+    python -m benchmarks.embedding [--network demonstration] [--images 2048]
+
+Ours reads pixels from the memory-mapped cache, normalises, pools and collects the embeddings of
+the last stage that is kept. The bare loop runs the same stages on one normalised batch that
+lies in memory, in the format and with the batch size that are fastest here, and keeps nothing.
+Pixels and weights are random: only speed counts, and it does not depend on them.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.report import Claim, drawn, load, options, rows_of, tell
+from benchmarks.sides import compare, stopwatch
+from transfer_core.embedding import embed, normalise
+from transfer_core.networks import SourceNetwork, get
+from transfer_core.networks.weights_file import build
+from transfer_core.number_format import NumberFormat, computed_in, fastest
+
+FORMATS: tuple[NumberFormat, ...] = ("float32", "bfloat16")
+BATCHES = (16, 32, 64, 128)  # images
+TRIED = 256  # images, to find the fastest batch and format
+
+
+def ours(
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork, number_format: NumberFormat
+) -> float:
+    """Images per second."""
+    top = source.stage_names[-2]
+    with stopwatch() as seconds:
+        embed(network, pixels, source, (top,), number_format=number_format)
+        return len(pixels) / seconds()
+
+
+@torch.inference_mode()
+def bare(stages: nn.Sequential, batch: torch.Tensor, images: int, number_format) -> float:
+    """Images per second."""
+    steps = -(-images // len(batch))
+    with stopwatch() as seconds, computed_in(number_format):
+        for _ in range(steps):
+            stages(batch)
+        return steps * len(batch) / seconds()
+
+
+def main() -> None:
+    """Find the fastest bare loop, then run both sides in turn."""
+    parser = options(__doc__, "embedding")
+    parser.add_argument("--network", default="demonstration")
+    parser.add_argument("--images", type=int, default=2048)
+    chosen = parser.parse_args()
+    source, number_format = get(chosen.network), fastest()
+    network = build(source, classes=len(source.card["classes"])).eval()
+    stages = network[:-1]
+    with tempfile.TemporaryDirectory() as folder:
+        shape = chosen.images, source.input_size, source.input_size, 3
+        kept = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        np.save(Path(folder) / "pixels.npy", kept)
+        pixels = np.load(Path(folder) / "pixels.npy", mmap_mode="r")
+        batches = {size: normalise(kept[:size], source) for size in BATCHES}
+        speed = {(n, f): bare(stages, batches[n], TRIED, f) for n in BATCHES for f in FORMATS}
+        size, best = max(speed, key=speed.get)
+        other = f"bare forward pass, {best}, batches of {size}"
+        mine = f"ours, {number_format}"
+        found = compare(f"Embedding, {source.title}", "images/s", {
+            mine: lambda: ours(network, pixels, source, number_format),
+            other: lambda: bare(stages, batches[size], chosen.images, best),
+        }, chosen.rounds)  # fmt: skip
+    claim = Claim("time of ours over the bare forward pass", found.ratio(other, mine), at_most=1.3)
+    notes = [load(found), f"Threads of torch: {torch.get_num_threads()}. Random weights."]
+    tell("Embedding", rows_of(found, other), [claim], [drawn(found)], notes, chosen.page)
+
+
+if __name__ == "__main__":
+    main()

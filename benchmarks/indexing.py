@@ -1,0 +1,120 @@
+"""(e) Memory and time of indexing many small images.
+
+    python -m benchmarks.indexing [--images 10000 100000 1000000]
+
+Makes zips of different tiny PNGs by code in a temporary folder, takes each in, in a process of
+its own, and reads the process's peak memory and seconds; a second process loads the index, as
+the app does when it opens a data set that is known. Time must grow linearly; memory beyond
+what the processes need for no images at all must be the index's, in proportion to the images.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from benchmarks.report import Row, options, tell
+from transfer_core.figures.theme import styled
+
+CLASSES, SIDE = 10, 8
+FREE = 20 * 1024**3  # bytes that must remain on the disk
+BYTES_AN_IMAGE = 1_000  # at most, of the zip, the pack and the index together
+CHILD = """
+import json, sys, time
+from pathlib import Path
+from transfer_core import dataset
+def status(key):
+    line = next(l for l in open("/proc/self/status") if l.startswith(key))
+    return int(line.split()[1]) * 1024
+before, began = status("VmRSS"), time.perf_counter()
+{work}
+print(json.dumps(dict(seconds=time.perf_counter() - began, peak=status("VmHWM") - before,
+                      kept=status("VmRSS") - before, images=len(data.records), id=data.id)))
+"""
+INGEST = CHILD.format(work="data = dataset.ingest(Path(sys.argv[1]), home=Path(sys.argv[2]))")
+LOAD = CHILD.format(work="data = dataset.load(Path(sys.argv[2]), sys.argv[1])")
+
+
+def tiny_png(number: int) -> bytes:
+    """A PNG of one colour that no other number has."""
+    line = b"\0" + number.to_bytes(3, "big") * SIDE
+    header = struct.pack(">2L5B", SIDE, SIDE, 8, 2, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(line * SIDE, 1)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def make_zip(path: Path, images: int) -> None:
+    """A zip of that many different images in class folders."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(images):
+            name = f"class{number % CLASSES}/image{number:07}.png"
+            archive.writestr(name, tiny_png(number))
+
+
+def child(code: str, *arguments: object) -> dict:
+    """Run code in a process of its own; returns what it measured."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measured(images: int) -> Row:
+    """Take in one set and load it again."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if shutil.disk_usage(folder).free < FREE + images * BYTES_AN_IMAGE:
+            raise SystemExit(f"Not enough disk for {images:,} images; 20 GB must remain free.")
+        make_zip(folder / "images.zip", images)
+        load = os.getloadavg()[0]
+        taken = child(INGEST, folder / "images.zip", folder / "home")
+        loaded = child(LOAD, taken["id"], folder / "home")
+    if taken["images"] != images:
+        raise SystemExit(f"{images:,} images were made and {taken['images']:,} taken in.")
+    return {
+        "images": images,
+        "seconds": taken["seconds"],
+        "images/s": images / taken["seconds"],
+        "peak, MB": taken["peak"] / 1e6,
+        "peak, bytes/image": taken["peak"] / images,
+        "index, MB": loaded["kept"] / 1e6,
+        "index, bytes/image": loaded["kept"] / images,
+        "peak over index": taken["peak"] / loaded["kept"],
+        "loading, s": loaded["seconds"],
+        "load average": load,
+    }
+
+
+def drawn(rows: list[Row], column: str) -> go.Figure:
+    """One column over the number of images, both logarithmic."""
+    figure = go.Figure()
+    x = [row["images"] for row in rows]
+    figure.add_scatter(x=x, y=[row[column] for row in rows], mode="lines+markers", name="measured")
+    proportional = [rows[-1][column] * count / x[-1] for count in x]
+    figure.add_scatter(x=x, y=proportional, line={"dash": "dot"}, name="in proportion to the last")
+    figure.update_xaxes(type="log", title="images").update_yaxes(type="log", title=column)
+    return styled(figure, f"Indexing: {column}")
+
+
+def main() -> None:
+    """Measure each size, the smallest first."""
+    parser: argparse.ArgumentParser = options(__doc__, "indexing", rounds=1)
+    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    chosen = parser.parse_args()
+    rows = [measured(images) for images in sorted(chosen.images)]
+    figures = [drawn(rows, column) for column in ("seconds", "peak, MB")]
+    tell("Indexing many small images", rows, [], figures, [], chosen.page)
+
+
+if __name__ == "__main__":
+    main()

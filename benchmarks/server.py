@@ -1,0 +1,52 @@
+"""A server of the app with a data folder of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 60  # seconds
+
+
+@contextmanager
+def serving(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, str]]:
+    """Start a server, and end it afterwards.
+
+    Args:
+        home: Its data folder.
+        app: What it serves.
+
+    Yields:
+        Its process id and its address, "127.0.0.1:PORT", as soon as it answers.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(app), *options],
+        cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)}, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield server.pid, f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(address: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(address, timeout=1).read()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit("The server did not start.")

@@ -1,0 +1,62 @@
+"""The benchmarks' own reckoning; speed itself is never asserted."""
+
+import io
+from itertools import count
+
+import pytest
+from PIL import Image
+
+from benchmarks.indexing import make_zip, tiny_png
+from benchmarks.report import Claim, rows_of, tell
+from benchmarks.sides import compare
+from transfer_core import dataset
+
+
+def test_every_side_runs_once_in_each_round_after_one_to_warm_up():
+    calls = []
+    sides = {name: lambda name=name: calls.append(name) or 1.0 for name in "abc"}
+    found = compare("title", "s", sides, rounds=4)
+    assert all(set(calls[i : i + 3]) == set("abc") for i in range(0, 15, 3))
+    assert len(calls) == 15 and all(len(figures) == 4 for figures in found.figures.values())
+
+
+def test_the_order_of_the_sides_differs_between_rounds():
+    calls = []
+    sides = {name: lambda name=name: calls.append(name) or 1.0 for name in "abc"}
+    compare("title", "s", sides, rounds=6)
+    assert len({tuple(calls[i : i + 3]) for i in range(0, 21, 3)}) > 1
+
+
+def test_a_ratio_is_the_median_of_the_rounds_ratios():
+    slow, fast = iter([9.0, 2.0, 4.0, 30.0]), iter([9.0, 1.0, 4.0, 10.0])
+    found = compare("t", "s", {"slow": lambda: next(slow), "fast": lambda: next(fast)}, rounds=3)
+    assert found.ratio("slow", "fast") == 2.0
+    assert [row["ratio to fast"] for row in rows_of(found, "fast")] == [2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("bar", "verdict"),
+    [
+        ({"at_most": 1.2}, "reached"),
+        ({"at_most": 1.1}, "MISSED"),
+        ({"at_least": 1.2}, "reached"),
+        ({"at_least": 1.3}, "MISSED"),
+    ],
+)
+def test_a_claim_says_whether_its_bar_is_reached(bar, verdict):
+    assert str(Claim("ratio", 1.2, **bar)).endswith(verdict)
+
+
+def test_the_page_shows_the_table_as_text(tmp_path, capsys):
+    ticks = count(1)
+    found = compare("title", "s", {"<ours>": lambda: float(next(ticks))}, rounds=1)
+    tell("title", rows_of(found, "<ours>"), [], [], ["a note"], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "&lt;ours>" in page and "a note" in page and "<ours>" in capsys.readouterr().out
+
+
+def test_tiny_images_are_images_and_all_different(tmp_path, transfer_home):
+    assert Image.open(io.BytesIO(tiny_png(0x010203))).getpixel((7, 7)) == (1, 2, 3)
+    make_zip(tmp_path / "many.zip", 300)
+    found = dataset.ingest(tmp_path / "many.zip", home=transfer_home)
+    assert len({record.digest for record in found.records}) == len(found.records) == 300
