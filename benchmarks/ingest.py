@@ -4,9 +4,8 @@
 
 Ours reads the zip, checks every image to its last code, hashes, splits and stores it in a new
 data folder. The other side decodes the same files, which lie in memory already, with Pillow on
-threads, and keeps nothing. For comparison, the same from the zip by the standard library, in
-processes that were started before. Beside it the way to the demonstration network's input:
-ours from the zip to the pixel cache, against decoding at full size and resizing from memory.
+threads, one for each core, and keeps nothing. Beside it the way to the demonstration network's
+input: ours from the zip to the pixel cache, against decoding at full size and resizing.
 """
 
 import io
@@ -14,7 +13,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +28,7 @@ SETS = ("new_photos_20_large.zip", "ants_bees.zip")
 CORES = os.cpu_count() or 1
 TRANSFORM = images.Transform(64)
 OURS, OURS_PIXELS = "ours: ingest", "ours: to network input"
-THREADS, RESIZED = "decoding from memory, threads", "decoding and resizing from memory, threads"
-PROCESSES = "unzipping and decoding, processes"
+DECODED, RESIZED = "decoding from memory", "decoding and resizing"
 
 
 def camera_photos(folder: Path, count: int = 80) -> Path:
@@ -58,31 +56,20 @@ def ours(path: Path, *, pixels: bool) -> float:
         return seconds()
 
 
-def from_memory(pool: ThreadPoolExecutor, path: Path, work: Callable[[bytes], object]) -> float:
-    """Seconds to decode every image of a zip on threads, once their bytes are in memory."""
+def files_in(path: Path) -> list[bytes]:
+    """The image files in a zip."""
     with zipfile.ZipFile(path) as archive:
-        files = [archive.read(name) for name in image_names(archive)]
+        names = [n for n in archive.namelist() if n.rpartition(".")[2].lower() in ENDINGS]
+        return [archive.read(name) for name in names]
+
+
+def from_memory(
+    pool: ThreadPoolExecutor, files: list[bytes], work: Callable[[bytes], object]
+) -> float:
+    """Seconds to decode image files on a thread for each core."""
     with stopwatch() as seconds:
         list(pool.map(lambda start: [work(data) for data in files[start::CORES]], range(CORES)))
         return seconds()
-
-
-def from_zip(pool: ProcessPoolExecutor, path: Path) -> float:
-    """Seconds to read and decode every image of a zip in processes."""
-    with stopwatch() as seconds:
-        list(pool.map(_decode_share, [path] * CORES, range(CORES)))
-        return seconds()
-
-
-def _decode_share(path: Path, start: int) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for name in image_names(archive)[start::CORES]:
-            whole(archive.read(name))
-
-
-def image_names(archive: zipfile.ZipFile) -> list[str]:
-    """The images in a zip."""
-    return [n for n in archive.namelist() if n.rpartition(".")[2].lower() in ENDINGS]
 
 
 def whole(data: bytes) -> Image.Image:
@@ -104,21 +91,20 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(CORES) as threads,
-        ProcessPoolExecutor(CORES) as processes,
     ):
         paths = chosen.data or [*map(shared_zip, SETS), camera_photos(Path(folder))]
         for path in paths:
+            files = files_in(path)
             found = compare(path.name, "s", {
                 OURS: lambda path=path: ours(path, pixels=False),
-                THREADS: lambda path=path: from_memory(threads, path, whole),
-                PROCESSES: lambda path=path: from_zip(processes, path),
+                DECODED: lambda files=files: from_memory(threads, files, whole),
                 OURS_PIXELS: lambda path=path: ours(path, pixels=True),
-                RESIZED: lambda path=path: from_memory(threads, path, resized),
+                RESIZED: lambda files=files: from_memory(threads, files, resized),
             }, chosen.rounds)  # fmt: skip
             comparisons.append(found)
-            rows += rows_of(found, THREADS)
+            rows += rows_of(found, DECODED)
             figures.append(drawn(found))
-            ratio = found.ratio(OURS, THREADS)
+            ratio = found.ratio(OURS, DECODED)
             claims.append(Claim(f"{path.name}: ingest over decoding", ratio, at_most=1.2))
     tell("Ingest beside decoding", rows, claims, figures, [load(*comparisons)], chosen.page)
 

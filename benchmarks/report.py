@@ -64,6 +64,8 @@ def rows_of(comparison: Comparison, reference: str) -> list[Row]:
             "least": min(figures),
             "greatest": max(figures),
             f"ratio to {reference}": comparison.ratio(side, reference),
+            "processor, s": statistics.median(comparison.processor[side]),
+            "its ratio": comparison.processor_ratio(side, reference),
         }
         for side, figures in comparison.figures.items()
     ]

@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ class Comparison:
     title: str
     unit: str  # of all figures
     figures: dict[str, tuple[float, ...]]  # of each side, one a round
+    processor: dict[str, tuple[float, ...]]  # seconds on all cores, which others slow down less
     load: tuple[float, float]  # processes that wanted a core, in the minute before and at the end
 
     def median(self, side: str) -> float:
@@ -27,8 +29,11 @@ class Comparison:
 
     def ratio(self, side: str, to: str) -> float:
         """Median over the rounds of one side's figure over the other's in the same round."""
-        pairs = zip(self.figures[side], self.figures[to], strict=True)
-        return statistics.median(a / b for a, b in pairs)
+        return _ratio(self.figures[side], self.figures[to])
+
+    def processor_ratio(self, side: str, to: str) -> float:
+        """The same of the seconds that the cores were busy."""
+        return _ratio(self.processor[side], self.processor[to])
 
 
 def compare(
@@ -45,14 +50,17 @@ def compare(
     """
     order, before = random.Random(0), os.getloadavg()[0]
     figures: dict[str, list[float]] = {name: [] for name in sides}
+    processor: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds + warm_up):
         for name in order.sample(list(sides), len(sides)):
             gc.collect()
+            began = _processor_seconds()
             figure = sides[name]()
             if number >= warm_up:
                 figures[name].append(figure)
-    kept = {name: tuple(values) for name, values in figures.items()}
-    return Comparison(title, unit, kept, (before, os.getloadavg()[0]))
+                processor[name].append(_processor_seconds() - began)
+    load = before, os.getloadavg()[0]
+    return Comparison(title, unit, _fixed(figures), _fixed(processor), load)
 
 
 @contextmanager
@@ -60,3 +68,17 @@ def stopwatch() -> Iterator[Callable[[], float]]:
     """Gives a function that tells the seconds since then."""
     began = time.perf_counter()
     yield lambda: time.perf_counter() - began
+
+
+def _processor_seconds() -> float:
+    """Of this process, and of the processes that it has started and that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def _ratio(figures: tuple[float, ...], others: tuple[float, ...]) -> float:
+    return statistics.median(a / b for a, b in zip(figures, others, strict=True))
+
+
+def _fixed(values: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(each) for name, each in values.items()}

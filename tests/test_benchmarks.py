@@ -27,6 +27,14 @@ def test_the_order_of_the_sides_differs_between_rounds():
     assert len({tuple(calls[i : i + 3]) for i in range(0, 21, 3)}) > 1
 
 
+def test_the_processor_time_of_a_side_is_its_own():
+    def busy() -> float:
+        return float(sum(range(3_000_000)))
+
+    found = compare("title", "s", {"busy": busy, "idle": lambda: 1.0}, rounds=3)
+    assert min(found.processor["busy"]) > max(found.processor["idle"])
+
+
 def test_a_ratio_is_the_median_of_the_rounds_ratios():
     slow, fast = iter([9.0, 2.0, 4.0, 30.0]), iter([9.0, 1.0, 4.0, 10.0])
     found = compare("t", "s", {"slow": lambda: next(slow), "fast": lambda: next(fast)}, rounds=3)
