@@ -75,9 +75,10 @@ with st.expander("Bring images in", expanded=given is None):
         session.change(data_id=again)
         st.query_params["data"] = again
         st.rerun()
+    news = st.container()  # what comes of an upload is told right below it
     sample = sample_cards() or sample
 if upload is not None:
-    with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+    with news, tempfile.NamedTemporaryFile(suffix=".zip") as file:
         file.write(upload.getbuffer())
         file.flush()
         take_in(Path(file.name), Path(upload.name).stem)

@@ -108,6 +108,11 @@ with left.container(border=True, height="stretch"):
         f"{size.line:,}"
         + (", as measured for data like yours." if measured and line == found.line else ".")
     )
+    if measured:
+        st.caption(
+            "The more foreign the images are to the network, and the less its old classes respond "
+            "to them, the fewer are enough to train everything."
+        )
 told = found.verdict(size.answer)
 with right.container(border=True, height="stretch"):
     st.subheader("2. Similar or different?", anchor=False)
@@ -129,8 +134,10 @@ with right.container(border=True, height="stretch"):
     if measured:
         right, stated = source.calibration.record(SURE)
         st.caption(
-            f"How good is it? On {len(measured)} image sets, judged each without having seen its "
-            f"kind, an estimate at least {SURE:.0%} sure was right {right} of {stated} times."
+            f"How good is it? {sum(bin.count for bin in source.calibration.reliability)} answers "
+            f"were checked, both questions on {len(measured)} image sets, some drawn twice, each "
+            f"judged without having seen its kind. Those at least {SURE:.0%} sure were right "
+            f"{right} of {stated} times."
         )
     if answer not in ("estimate", told.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")

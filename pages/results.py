@@ -82,7 +82,7 @@ with right:
     )  # fmt: skip
 st.header("What moved, and what stayed frozen", anchor=False)
 ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
-show_proof(record, ended.values["changes"])
+show_proof(record, ended.values)
 st.header("What was done", anchor=False)
 with shown_errors():
     strategy, source = record.config.strategy, networks.get(record.config.network)

@@ -92,7 +92,8 @@ with st.form("train_settings"):
     )  # fmt: skip
     mirror = st.checkbox(
         "Mirror half of these images, left to right", settings.mirror and whole,
-        disabled=not whole, key=key + "mirror", help=mirroring_in_words(found.readings),
+        disabled=not whole, key=key + "mirror",
+        help=mirroring_in_words(found.readings) if whole else "Not with frozen layers.",
     )  # fmt: skip
     fall_back = st.checkbox(
         "Fall back on the new layer alone where training everything is no better",
@@ -104,6 +105,8 @@ with st.form("train_settings"):
     weighted = st.checkbox(
         "Weigh rare classes up where classes are unbalanced", strategy.class_weights,
         key=key + "weighted",
+        help="Each class then counts the same, however many images it has. Classes are unbalanced "
+        "where the largest has over 1.5 times the images of the smallest.",
     )  # fmt: skip
     started = st.form_submit_button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start"

@@ -171,6 +171,20 @@ def test_curves_hold_training_validation_and_the_best_epoch():
     assert "Best is epoch 2" in describe_curves(log())
 
 
+def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
+    alone = {
+        "epoch": 0, "step": 0, "train_loss": None, "train_accuracy": None, "validation_loss": 0.1,
+        "validation_accuracy": 0.9, "best": True, "seconds": 1.0, "changes": [],
+    }  # fmt: skip
+    events = [RunEvent(0, 0.0, "epoch_ended", alone), *log()]
+    loss = live_curves(events)["loss"]
+    assert loss[1]["x"] == live_curves(log())["loss"][1]["x"]
+    assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
+    assert curves_table(events)[0]["training loss"] is None
+    only = [RunEvent(0, 0.0, "epoch_ended", alone)]
+    assert "Best is the new layer trained alone" in describe_curves(only)
+
+
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():
     charts = live_curves(log(epochs=30, steps=200))
     longest = max(len(trace["x"]) for traces in charts.values() for trace in traces)

@@ -1,5 +1,7 @@
 """A run as it happens: state, progress, live curves, and the proof of what was frozen."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pages.shared import caches
@@ -131,7 +133,7 @@ def _draw_end(record: RunRecord) -> None:
     if record.result:
         go_on("Go on: the result", "pages/results.py", run=record.id)
     if ended:
-        show_proof(record, ended["changes"])
+        show_proof(record, ended)
     if table := curves_table(events):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
@@ -143,12 +145,21 @@ def _best(ended: dict) -> str:
     return "the new layer trained alone, as in case 1: no epoch had a lower validation loss"
 
 
-def show_proof(record: RunRecord, changes: list[dict]) -> None:
-    """The network with each layer's measured change."""
+def show_proof(record: RunRecord, ended: dict) -> None:
+    """The network with each layer's measured change.
+
+    Args:
+        record: The run.
+        ended: Values of its "ended" event.
+    """
     from transfer_core.training.events import LayerChange
 
     source, strategy = networks.get(record.config.network), record.config.strategy
-    measured = tuple(LayerChange(**change) for change in changes)
+    measured = tuple(LayerChange(**change) for change in ended["changes"])
+    if strategy.fall_back and not ended["best_epoch"]:  # what was trained further is not kept
+        stages = source.stage_names
+        kept = stages[: stages.index(strategy.keep_through) + 1]
+        strategy = replace(strategy, frozen=kept)
     classes = len(record.result["per_class"]) if record.result else 2
     parts = caches.layer_parts(source.name, strategy, classes)
     explained(

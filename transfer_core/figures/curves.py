@@ -38,17 +38,22 @@ def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
         {"loss": traces, "accuracy": traces}; each trace is a Plotly trace.
     """
     steps = [e.values for e in events if e.kind == "stepped"]
-    epochs = [e.values for e in events if e.kind == "epoch_ended"]
+    ended = [e.values for e in events if e.kind == "epoch_ended"]
+    alone, epochs = ([r for r in ended if (r["epoch"] == 0) == first] for first in (True, False))
     best = [row for row in epochs if row["best"]][-1:]
     drawn = [steps[i] for i in decimate([row["loss"] for row in steps])]
     charts = {}
-    for name, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
-        validation = f"validation_{name}"
-        charts[name] = [
-            _trace("training", drawn, "epoch", name, factor, unit, _STEPS),
+    for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
+        validation = f"validation_{what}"
+        charts[what] = [
+            _trace("training", drawn, "epoch", what, factor, unit, _STEPS),
             _trace("validation", epochs, "epoch", validation, factor, unit, _EPOCHS),
             _trace("best epoch", best, "epoch", validation, factor, unit, _BEST),
         ]
+        if alone:  # of another training, so not joined to the epochs
+            level = [*alone, *({**alone[0], "epoch": row["epoch"]} for row in epochs[-1:])]
+            name = "new layer alone, validation"
+            charts[what] += [_trace(name, level, "epoch", validation, factor, unit, _ALONE)]
     return charts
 
 
@@ -58,6 +63,7 @@ _EPOCHS = {
     "line": {"color": ORANGE, "dash": "dash"},
     "marker": {"symbol": "square", "size": 6, "maxdisplayed": 40},
 }
+_ALONE = {"mode": "lines+markers", "line": {"color": GREEN, "dash": "dot"}}
 _BEST = {
     "mode": "markers",
     "marker": {"symbol": "star", "size": 15, "color": GREEN, "line": {"width": 1}},
@@ -97,10 +103,11 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
         return "No epoch has ended yet."
     last, best = epochs[-1], [row for row in epochs if row["best"]][-1]
     trained = f"training loss {last['train_loss']:.3f}, " if last["epoch"] else ""
+    named = f"epoch {best['epoch']}" if best["epoch"] else "the new layer trained alone"
     return (
         f"After epoch {last['epoch']}: {trained}validation loss "
         f"{last['validation_loss']:.3f}, validation accuracy {last['validation_accuracy']:.1%}. "
-        f"Best is epoch {best['epoch']} with validation loss "
+        f"Best is {named} with validation loss "
         f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
     )
 

@@ -64,7 +64,7 @@ def entry(name: str, classes: list[str]) -> dict:
             "accuracy": round(scores["acc@1"] / 100, 5),
             "accuracy_top5": round(scores["acc@5"] / 100, 5),
             "parameters": meta["num_params"], "operations": meta["_ops"],
-            "file_size": meta["_file_size"], "how": inspect.cleandoc(meta["_docs"]),
+            "file_size": meta["_file_size"], "how": _plain(inspect.cleandoc(meta["_docs"])),
             "made_by": meta["recipe"], "licence": meta.get("license", LICENCE),
         },
         "stages": [
@@ -72,6 +72,11 @@ def entry(name: str, classes: list[str]) -> dict:
             for s in stages
         ],
     }  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """Text without the marks that make links and code of it in torchvision's pages."""
+    return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
 
 
 def title(name: str) -> str:
