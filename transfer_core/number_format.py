@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # pages read run configurations without torch
 
 NumberFormat = Literal["float32", "bfloat16"]
 WORTH_IT = 1.15  # times as fast, from which the coarser format is taken
-ROUNDS = 10
+ROUNDS = 15  # so many that other work on the machine disturbs none of the least ones
 
 
 def computed_in(number_format: NumberFormat) -> AbstractContextManager:
@@ -31,17 +31,18 @@ def fastest() -> NumberFormat:
     """The format in which this processor takes a training step of a convolution fastest.
 
     Processors with instructions for bfloat16 take half the time; others emulate it and take
-    longer. Measured once per process, in some tens of milliseconds.
+    longer. Measured once per process, in about a fifth of a second.
     """
     import torch
 
     layer = torch.nn.Conv2d(64, 192, 3, padding=1).to(memory_format=torch.channels_last)
     inputs = torch.randn(16, 64, 16, 16).contiguous(memory_format=torch.channels_last)
+    # In turn, since a busy moment would otherwise meet one of the formats only.
     rounds = [
-        [_step_seconds(layer, inputs, each) for each in ("bfloat16", "float32")]
+        (_step_seconds(layer, inputs, "bfloat16"), _step_seconds(layer, inputs, "float32"))
         for _ in range(ROUNDS)
     ]
-    coarse, exact = map(min, zip(*rounds, strict=True))  # others on this machine only delay
+    coarse, exact = map(min, zip(*rounds, strict=True))
     return "bfloat16" if exact > WORTH_IT * coarse else "float32"
 
 
