@@ -42,8 +42,10 @@ measured = source.calibration.measured
 st.header("Where is the line between small and large?", anchor=False)
 st.markdown(
     "Textbooks draw it between 2,000 and 1,000,000 images, for large networks. For this small "
-    "one it was measured: every case was trained on many image sets. Above the dashed line "
-    "training everything won; below it, one new layer on frozen ones."
+    "one it was measured: every case was trained on many image sets. Each point is one of them, of "
+    "one size: above the dashed line training everything won, on it one new layer did as well, in "
+    "seconds. From these measurements comes the line that Decide draws for your images: the more "
+    "foreign they are to the network, the fewer are enough to train everything."
 )
 explained(gains_of_training_everything(measured), describe_gains(measured), key="learn_gains")
 with st.expander("All that was measured", icon=":material/table:"):

@@ -20,7 +20,7 @@ with ways[0].container(border=True, height="stretch"):
     st.page_link("pages/data.py", label="Upload a zip", icon=":material/upload:")
 with ways[1].container(border=True, height="stretch"):
     st.subheader("A sample", anchor=False)
-    st.write("Four, built in: plankton, striped cloth and handwritten digits.")
+    st.write("Four, built in: plankton (a few and many), striped cloth, and handwritten digits.")
     st.page_link(
         "pages/data.py", label="Start with plankton", icon=":material/pin:",
         query_params={"sample": "plankton"},
