@@ -69,7 +69,7 @@ def main() -> None:
     source = get("demonstration")
     strategy = plan(TransferCase.LARGE_SIMILAR, source.stage_names)
     one_epoch = replace(strategy.optimiser, epochs=1)
-    strategy = replace(strategy, optimiser=one_epoch, new_layer_first=False)
+    strategy = replace(strategy, optimiser=one_epoch, fall_back=False)
     with tempfile.TemporaryDirectory() as home:
         path = options_.data or shared_zip("new_photos_20_large.zip")
         data = dataset.ingest(path, home=Path(home))
