@@ -9,6 +9,9 @@ import pytest
 from PIL import Image
 
 from transfer_core.__main__ import main
+from transfer_core.evaluation import confusion_matrix
+from transfer_core.prediction import answers_on_test_images
+from transfer_core.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,6 +82,10 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
     assert main(["predict", run, str(colours / "red" / "3.png"), "--json"]) == 0
     probabilities = lines(capsys)[0]["probabilities"]
     assert max(probabilities, key=probabilities.get) == "red"
+    found = answers_on_test_images(transfer_home, run)
+    result = RunStore(transfer_home).get(run).result
+    confusion = confusion_matrix(found.predicted, found.labels, 3)
+    assert confusion.tolist() == result["confusion"]
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert main(["runs", "--json"]) == 0
     assert [(r["run"], r["state"]) for r in lines(capsys)] == [(run, "finished")]

@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from transfer_core import images, networks
+from transfer_core import dataset, images, networks
 from transfer_core.errors import ImageError, RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.blank import blank
 from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.performing import WEIGHTS
+from transfer_core.runs.performing import TEST_LOGITS, WEIGHTS
 from transfer_core.runs.records import RunRecord
 from transfer_core.runs.store import RunStore
 from transfer_core.surgery import operate
@@ -61,6 +61,40 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
     state = {name: value.clone() for name, value in load_file(weights).items()}
     network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
+
+
+@dataclass(frozen=True)
+class TestAnswers:
+    """What a run's network said of the test images, when they were used."""
+
+    images: np.ndarray  # indices into the data set's records, int64 (N,)
+    labels: np.ndarray  # true classes, int64 (N,)
+    probabilities: np.ndarray  # of each class, float32 (N, C)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The likeliest classes, int64 (N,)."""
+        return self.probabilities.argmax(1)
+
+
+def answers_on_test_images(home: Path, run_id: str) -> TestAnswers:
+    """What a finished run's network said of each test image.
+
+    Raises:
+        RunError: If there is no such run, or it has not come to a result.
+    """
+    record = RunStore(home).get(run_id)
+    kept = RunDirectory.of(home, run_id).path / TEST_LOGITS
+    if record.result is None or not kept.is_file():
+        raise RunError(
+            "This run has no answers for its test images.",
+            found=f"run {run_id} is {record.state}",
+            remedy="Choose a run that has finished, or repeat this one.",
+        )
+    data_set = dataset.load(home, record.config.data_id)
+    images, scores = data_set.indices("test"), torch.from_numpy(np.load(kept))
+    probabilities = torch.softmax(scores, dim=1).numpy()
+    return TestAnswers(images, data_set.labels[images], probabilities)
 
 
 def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from transfer_core.training.whole_network import train_whole_network
 
 UNBALANCED = 1.5  # largest class over smallest, from which classes are weighed
 WEIGHTS = "network.safetensors"  # in the run's directory
+TEST_LOGITS = "test_logits.npy"  # there too; of the test images in the data set's order
 
 StopRequested = Callable[[], bool]
 
@@ -88,7 +89,7 @@ def perform(
     except _Stopped:
         return
     _save(network, directory)
-    yield _test(setting, network, pixels, validation_accuracy)
+    yield _test(setting, network, pixels, validation_accuracy, directory)
 
 
 def _pixels(setting: _Setting) -> Generator[Preparing, None, np.ndarray]:
@@ -183,12 +184,19 @@ def _watched(training: Iterator[Event]) -> Generator[Event, None, float | None]:
     return None
 
 
-def _test(setting: _Setting, network, pixels, validation_accuracy: float | None) -> Tested:
+def _test(
+    setting: _Setting, network, pixels, validation_accuracy: float | None, directory: Path
+) -> Tested:
     data_set = setting.data_set
     test = data_set.indices("test")
+    found = logits(network, pixels[test], setting.source)
+    part = directory / f"{TEST_LOGITS}.part"
+    with part.open("wb") as file:
+        np.save(file, found.numpy())
+    part.replace(directory / TEST_LOGITS)
     return score(
-        logits(network, pixels[test], setting.source),
-        data_set.labels[test], data_set.classes, data_set.counts("train"), validation_accuracy,
+        found, data_set.labels[test], data_set.classes, data_set.counts("train"),
+        validation_accuracy,
     )  # fmt: skip
 
 
