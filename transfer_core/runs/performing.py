@@ -15,11 +15,12 @@ from torch import nn
 from transfer_core import __version__, dataset, images, networks
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.embedding import embed
+from transfer_core.embedding import batch_size, embed
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
 from transfer_core.number_format import fastest
+from transfer_core.parallel import Progress, WorkStopped
 from transfer_core.runs.engine import Engine
 from transfer_core.surgery import kept_stages, operate
 from transfer_core.training.config import RunConfig
@@ -32,10 +33,6 @@ WEIGHTS = "network.safetensors"  # in the run's directory
 TEST_LOGITS = "test_logits.npy"  # there too; of the test images in the data set's order
 
 StopRequested = Callable[[], bool]
-
-
-class _Stopped(Exception):
-    """Ends preparation where a stop was requested."""
 
 
 @dataclass(frozen=True)
@@ -76,34 +73,36 @@ def perform(
     network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
     everything_frozen = strategy.frozen == kept_stages(setting.source, strategy)
     try:
-        pixels = yield from _pixels(setting)
+        pixels = images.Pixels(home, setting.data_set, setting.transform)
         if everything_frozen:
             training = _new_layer_training(setting, strategy, network, pixels)
         else:
             rival = (yield from _new_layer_alone(setting, pixels)) if strategy.fall_back else None
+            yield from _reported(
+                _named("Decoding images", pixels),
+                lambda progress: pixels.keep(progress, stop_requested),
+                stop_requested,
+            )
             training = train_whole_network(
                 network, pixels, source=setting.source, number_format=config.number_format,
                 rival=rival, **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
-    except _Stopped:
+    except WorkStopped:
         return
     _save(network, directory)
     yield _test(setting, network, pixels, validation_accuracy, directory)
 
 
-def _pixels(setting: _Setting) -> Generator[Preparing, None, np.ndarray]:
-    return _reported(
-        "Decoding images",
-        lambda progress: images.pixels(
-            setting.home, setting.data_set, setting.transform, progress=progress
-        ),
-        setting.stop_requested,
-    )
+def _named(work: str, pixels: images.Pixels) -> str:
+    """Say so where not all images have room on the disk once they are decoded."""
+    if pixels.room == len(pixels):
+        return work
+    return f"{work} (only {pixels.room:,} fit into the cache, the others are decoded each time)"
 
 
 def _new_layer_training(
-    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: np.ndarray
+    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: images.Pixels
 ) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
     data_set = setting.data_set
@@ -112,8 +111,9 @@ def _new_layer_training(
         setting.home, data_set.id, setting.source, setting.transform.key, everything, number_format
     )
     embeddings = yield from _reported(
-        "Embedding images once",
+        _named("Embedding images once", pixels),
         lambda progress: cached(
+            setting.home,
             folder,
             (strategy.keep_through,),
             lambda stages: embed(
@@ -123,6 +123,7 @@ def _new_layer_training(
                 stages,
                 number_format=number_format,
                 progress=progress,
+                stop=setting.stop_requested,
             ),
         ),
         setting.stop_requested,
@@ -133,7 +134,7 @@ def _new_layer_training(
 
 
 def _new_layer_alone(
-    setting: _Setting, pixels: np.ndarray
+    setting: _Setting, pixels: images.Pixels
 ) -> Generator[Preparing, None, dict[str, torch.Tensor]]:
     """Train the new layer as in case 1, told as preparation; returns the network's weights."""
     config, strategy = setting.config, setting.config.strategy
@@ -189,7 +190,8 @@ def _test(
 ) -> Tested:
     data_set = setting.data_set
     test = data_set.indices("test")
-    found = logits(network, pixels[test], setting.source)
+    batches = pixels.in_batches(batch_size(setting.source), test)
+    found = torch.cat([logits(network, batch, setting.source) for batch in batches])
     part = directory / f"{TEST_LOGITS}.part"
     with part.open("wb") as file:
         np.save(file, found.numpy())
@@ -207,14 +209,14 @@ def _save(network: nn.Sequential, directory: Path) -> None:
 
 
 def _reported(
-    what: str, work: Callable[[Callable[[int, int], None]], Any], stop_requested: StopRequested
+    what: str, work: Callable[[Progress], Any], stop_requested: StopRequested
 ) -> Generator[Preparing, None, Any]:
     """Run work that calls back with its progress; yields that progress as events."""
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
     def progress(done: int, total: int) -> None:
         if stop_requested():
-            raise _Stopped
+            raise WorkStopped
         queue.put((done, total))
 
     with ThreadPoolExecutor(1) as pool:
