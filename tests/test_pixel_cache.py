@@ -11,7 +11,7 @@ import pytest
 import torch
 from zips import class_files, write_zip
 
-from transfer_core import cache_limit, dataset, images
+from transfer_core import cache_limit, dataset, images, parallel
 from transfer_core.cases import TransferCase, plan
 from transfer_core.embedding import embed
 from transfer_core.embedding_cache import cached
@@ -98,6 +98,7 @@ def test_the_next_batches_are_decoded_while_one_is_used_but_not_all_of_them(
 ):
     decoded, real = [], PackedImages.decode
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel, "BATCH_IMAGES", 4)
     monkeypatch.setattr(
         PackedImages, "decode", lambda *given, **named: decoded.append(real(*given, **named))
     )
