@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from transfer_core.devices import device_of, sent
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.number_format import NumberFormat, computed_in
 from transfer_core.surgery import pooled
@@ -21,19 +22,23 @@ def batch_size(source: SourceNetwork) -> int:
     return max(1, min(BATCH, BATCH_PIXELS // source.input_size**2))
 
 
-def normalise(pixels: np.ndarray, source: SourceNetwork) -> torch.Tensor:
+def normalise(
+    pixels: np.ndarray, source: SourceNetwork, device: torch.device | None = None
+) -> torch.Tensor:
     """Turn pixels into what the network takes.
 
     Args:
         pixels: uint8, shape (B, H, W, 3).
         source: Its mean and standard deviation are applied.
+        device: Where the result shall lie, and is computed; None is the processor.
 
     Returns:
         float32, shape (B, 3, H, W), channels last in memory.
     """
-    # A copy, since the pixel cache is read-only and tensors are not.
-    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (source.mean, source.std))
+    images = sent(pixels, device).permute(0, 3, 1, 2)
+    mean, std = (
+        torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (source.mean, source.std)
+    )
     # One multiplication and one addition a pixel: (x / 255 - mean) / std.
     return images * (1 / 255 / std) - mean / std
 
@@ -46,9 +51,10 @@ def embed(
     stages: tuple[str, ...],
     *,
     number_format: NumberFormat = "float32",
+    prepare: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
     progress: Progress | None = None,
 ) -> dict[str, np.ndarray]:
-    """Embeddings of images at the ends of stages, in eval mode.
+    """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
 
     Args:
         network: Its children are named stages; it is only run as far as needed.
@@ -56,21 +62,22 @@ def embed(
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
         number_format: In which the stages are computed.
+        prepare: Turns some pixels into what the network takes.
         progress: Called with images done and images in all; may raise to end the work.
 
     Returns:
         For each stage float32 of shape (N, D), D depending on the stage.
     """
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
-    batch = batch_size(source)
+    batch, device = batch_size(source), device_of(network)
     for start in range(0, len(pixels), batch):
-        features = normalise(pixels[start : start + batch], source)
+        features = prepare(pixels[start : start + batch], source, device)
         missing = set(stages)
         for name, stage in network.eval().named_children():
-            with computed_in(number_format):
+            with computed_in(number_format, device.type):
                 features = stage(features)
             if name in missing:
-                outputs[name].append(pooled(features).float().numpy())
+                outputs[name].append(pooled(features).float().cpu().numpy())
                 missing.remove(name)
             if not missing:
                 break

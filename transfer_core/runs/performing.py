@@ -15,7 +15,8 @@ from torch import nn
 from transfer_core import __version__, dataset, images, networks
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.embedding import embed
+from transfer_core.devices import best_device, usable
+from transfer_core.embedding import embed, normalise
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
@@ -26,6 +27,7 @@ from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
+from transfer_core.views import Chosen, View
 
 UNBALANCED = 1.5  # largest class over smallest, from which classes are weighed
 WEIGHTS = "network.safetensors"  # in the run's directory
@@ -52,6 +54,11 @@ class _Setting:
     def transform(self) -> images.Transform:
         return self.source.transform
 
+    def operated(self, strategy: Strategy) -> nn.Sequential:
+        """The network that the strategy makes, on the run's device."""
+        classes, seed = len(self.data_set.classes), self.config.seed
+        return operate(self.source, strategy, classes, seed).to(usable(self.config.device))
+
 
 def perform(
     config: RunConfig, directory: Path, home: Path, stop_requested: StopRequested
@@ -73,7 +80,7 @@ def perform(
         stop_requested,
     )  # fmt: skip
     strategy = config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    network = setting.operated(strategy)
     everything_frozen = strategy.frozen == kept_stages(setting.source, strategy)
     try:
         pixels = yield from _pixels(setting)
@@ -83,7 +90,7 @@ def perform(
             rival = (yield from _new_layer_alone(setting, pixels)) if strategy.fall_back else None
             training = train_whole_network(
                 network, pixels, source=setting.source, number_format=config.number_format,
-                rival=rival, **_common(setting, strategy),
+                compiled=config.compiled, rival=rival, **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
     except _Stopped:
@@ -106,38 +113,60 @@ def _new_layer_training(
     setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: np.ndarray
 ) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
-    data_set = setting.data_set
-    everything, number_format = np.arange(len(data_set.records)), setting.config.number_format
-    folder = cache_folder(
-        setting.home, data_set.id, setting.source, setting.transform.key, everything, number_format
-    )
-    embeddings = yield from _reported(
-        "Embedding images once",
-        lambda progress: cached(
-            folder,
-            (strategy.keep_through,),
-            lambda stages: embed(
-                network,
-                pixels,
-                setting.source,
-                stages,
-                number_format=number_format,
-                progress=progress,
+    common, count = _common(setting, strategy), strategy.optimiser.views
+    everything, train = np.arange(len(setting.data_set.records)), common["train"]
+    embedding = _Embedding(setting, network, pixels, strategy.keep_through)
+    parts = [(yield from embedding.of(everything, "Embedding images once"))]
+    for number in range(count):
+        what = f"Embedding augmented views, {number + 1} of {count}"
+        view = View(number, strategy.optimiser.mirror)
+        parts.append((yield from embedding.of(train, what, view)))
+    if count:  # the views follow the images, each with its image's label
+        added = len(everything) + np.arange(count * len(train))
+        labels = (common["labels"], *[common["labels"][train]] * count)
+        common |= {"labels": np.concatenate(labels), "train": np.concatenate((train, added))}
+    embeddings = np.concatenate(parts) if count else parts[0]
+    yield from train_new_layer(network, embeddings, **common)
+
+
+@dataclass(frozen=True)
+class _Embedding:
+    """What a network's kept stages make of images; from the cache where it is there."""
+
+    setting: _Setting
+    network: nn.Sequential
+    pixels: np.ndarray
+    stage: str  # the last one kept
+
+    def of(
+        self, indices: np.ndarray, what: str, view: View | None = None
+    ) -> Generator[Preparing, None, np.ndarray]:
+        """Embeddings of some images, or of a view of them, float32 (N, D)."""
+        setting, number_format = self.setting, self.setting.config.number_format
+        transform = setting.transform.key + (f"-{view.key}" if view else "")
+        folder = cache_folder(
+            setting.home, setting.data_set.id, setting.source, transform, indices, number_format
+        )
+        found = yield from _reported(
+            what,
+            lambda progress: cached(
+                folder, (self.stage,), lambda stages: embed(
+                    self.network, Chosen(self.pixels, indices), setting.source, stages,
+                    number_format=number_format, progress=progress,
+                    prepare=view.preparing() if view else normalise,
+                ),
             ),
-        ),
-        setting.stop_requested,
-    )
-    yield from train_new_layer(
-        network, embeddings[strategy.keep_through], **_common(setting, strategy)
-    )
+            setting.stop_requested,
+        )  # fmt: skip
+        return found[self.stage]
 
 
 def _new_layer_alone(
     setting: _Setting, pixels: np.ndarray
 ) -> Generator[Preparing, None, dict[str, torch.Tensor]]:
     """Train the new layer as in case 1, told as preparation; returns the network's weights."""
-    config, strategy = setting.config, setting.config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    strategy = setting.config.strategy
+    network = setting.operated(strategy)
     alone = replace(strategy, frozen=kept_stages(setting.source, strategy), optimiser=NEW_LAYER)
     for event in _new_layer_training(setting, alone, network, pixels):
         if isinstance(event, Preparing):
@@ -226,15 +255,23 @@ def _reported(
 
 
 def run_config(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    compiled: bool = False,
 ) -> RunConfig:
-    """The configuration of a run that would start now."""
+    """The configuration of a run that would start now, on the fastest device of this machine."""
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
         "weights": source.weights_hash,
     }
-    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())
+    device = best_device()
+    return RunConfig(
+        data_set.id, source.name, strategy, seed, versions, fastest(device), device, compiled
+    )
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:
