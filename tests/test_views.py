@@ -12,7 +12,7 @@ from transfer_core.embedding import embed
 from transfer_core.networks import get
 from transfer_core.networks.weights_file import load
 from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.views import Chosen, View
+from transfer_core.views import View
 
 SOURCE = get("demonstration")
 
@@ -43,10 +43,10 @@ def test_views_have_keys_of_their_own():
     assert len({view.key for view in views}) == 4
 
 
-def test_chosen_images_are_read_by_slices_of_the_choice():
-    chosen = Chosen(pixels(), np.array([7, 3, 30]))
-    assert len(chosen) == 3
-    assert (chosen[1:3] == pixels()[[3, 30]]).all()
+def test_only_the_wanted_images_are_embedded():
+    whole = embed(load(SOURCE), pixels(), SOURCE, ("fc1",))["fc1"]
+    some = embed(load(SOURCE), pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30]))["fc1"]
+    assert np.allclose(some, whole[[7, 3, 30]], atol=1e-5)
 
 
 @pytest.fixture

@@ -28,17 +28,3 @@ class View:
         return lambda pixels, source, device: augment(
             pixels, source, source.input_size, generator, mirror=self.mirror, device=device
         )
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Some images of many, read only when they are asked for."""
-
-    pixels: np.ndarray  # uint8, shape (N, H, W, 3), usually memory-mapped
-    indices: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return self.pixels[self.indices[rows]]
