@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transfer_core import commands, training_commands
 from transfer_core.errors import DownloadError, TransferError
+from transfer_core.networks import DEFAULT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
-        return 1 if isinstance(error, DownloadError) else 2
+        if not isinstance(error, DownloadError):
+            return 2
+        print(f"Take it by --network {DEFAULT}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 1
