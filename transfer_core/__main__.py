@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
     train.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
+    train.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
     compare = command("compare", training_commands.compare, "all cases side by side", True)
     _network(compare)

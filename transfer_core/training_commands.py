@@ -25,6 +25,10 @@ def train(options: Namespace) -> int:
     random = options.case == "4" and (options.initialise or STARTS[0]) == "random"
     source = get(options.network) if random else ready(options.network)
     strategy = _strategy(data_set, source, options)
+    if options.input_size:
+        from transfer_core.input_sizes import at_input_size  # brings torch
+
+        source = at_input_size(source, options.input_size)
     result = _run(data_set, source, _limited(strategy, options.epochs), options)
     _tell(options, {"event": "finished"} | result)
     if not options.json:

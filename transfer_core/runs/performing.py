@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import __version__, dataset, images, networks
+from transfer_core import __version__, dataset, images
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.embedding import embed
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, get
 from transfer_core.number_format import fastest
 from transfer_core.runs.engine import Engine
 from transfer_core.surgery import kept_stages, operate
@@ -69,8 +69,7 @@ def perform(
         The events of the training, then the result on the test images.
     """
     setting = _Setting(
-        config, home, dataset.load(home, config.data_id), networks.get(config.network),
-        stop_requested,
+        config, home, dataset.load(home, config.data_id), config.source(), stop_requested,
     )  # fmt: skip
     strategy = config.strategy
     network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
@@ -228,13 +227,15 @@ def _reported(
 def run_config(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
 ) -> RunConfig:
-    """The configuration of a run that would start now."""
+    """The configuration of a run that would start now, at the source's input size."""
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
         "weights": source.weights_hash,
     }
-    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())
+    own_size = get(source.name).input_size
+    size = None if source.input_size == own_size else source.input_size
+    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest(), size)
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from transfer_core.cases import Strategy
+from transfer_core.networks import SourceNetwork, get
 from transfer_core.number_format import NumberFormat
 
 Device = Literal["cpu", "cuda", "mps"]
@@ -21,3 +22,13 @@ class RunConfig:
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     versions: dict[str, str]  # of transfer_core, torch and the network's weights
     number_format: NumberFormat = "float32"  # that a whole network's steps are computed in
+    # Pixels, side of the square input; None is the network's own.
+    input_size: Annotated[int, Field(ge=32, le=1024)] | None = None
+
+    def source(self) -> SourceNetwork:
+        """The source network as the run uses it.
+
+        Raises:
+            NetworkError: If the catalog no longer has it.
+        """
+        return get(self.network).at(self.input_size)
