@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import __version__, dataset, images, networks
+from transfer_core import __version__, dataset, images
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.devices import best_device, usable
 from transfer_core.embedding import batch_size, embed, normalise
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, get
 from transfer_core.number_format import fastest
 from transfer_core.parallel import Progress, WorkStopped
 from transfer_core.runs.engine import Engine
@@ -73,8 +73,7 @@ def perform(
         The events of the training, then the result on the test images.
     """
     setting = _Setting(
-        config, home, dataset.load(home, config.data_id), networks.get(config.network),
-        stop_requested,
+        config, home, dataset.load(home, config.data_id), config.source(), stop_requested,
     )  # fmt: skip
     strategy = config.strategy
     network = setting.operated(strategy)
@@ -263,16 +262,20 @@ def run_config(
     *,
     compiled: bool = False,
 ) -> RunConfig:
-    """The configuration of a run that would start now, on the fastest device of this machine."""
+    """The configuration of a run that would start now, at the source's input size.
+
+    It is for the fastest device of this machine.
+    """
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
         "weights": source.weights_hash,
     }
-    device = best_device()
+    own_size, device = get(source.name).input_size, best_device()
     return RunConfig(
-        data_set.id, source.name, strategy, seed, versions, fastest(device), device, compiled
-    )
+        data_set.id, source.name, strategy, seed, versions, fastest(device), device, compiled,
+        None if source.input_size == own_size else source.input_size,
+    )  # fmt: skip
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:
