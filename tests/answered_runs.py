@@ -1,0 +1,44 @@
+"""Finished runs for tests, whose answers to the test images are made up."""
+
+from pathlib import Path
+
+import numpy as np
+from zips import picture, write_zip
+
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan
+from transfer_core.dataset import DataSet
+from transfer_core.networks import get
+from transfer_core.runs.directory import RunDirectory
+from transfer_core.runs.records import RunState
+from transfer_core.runs.store import RunStore
+from transfer_core.training.config import RunConfig
+
+
+def data_set(
+    home: Path, *, test: int, names: tuple[str, ...] = ("ant", "bee"), first_test_seed: int = 100
+) -> DataSet:
+    """Classes with that many test images each; equal seeds give equal images."""
+    files, sizes = {}, {"train": 4, "val": 2, "test": test}
+    starts = {"train": 0, "val": 50, "test": first_test_seed}
+    for label, name in enumerate(names):
+        for part, count in sizes.items():
+            for number in range(count):
+                seed = 1000 * label + starts[part] + number
+                files[f"{part}/{name}/{number}.png"] = picture(seed)
+    return dataset.ingest(write_zip(home / "given.zip", files), home=home)
+
+
+def answered(home: Path, data: DataSet, predicted: list[int], name: str = "toy") -> str:
+    """The id of a finished run that took the test images for these classes."""
+    source, store = get("demonstration"), RunStore(home)
+    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
+    run = store.create(RunConfig(data.id, source.name, strategy, 0, {}), name)
+    folder = RunDirectory.of(home, run.id).path
+    folder.mkdir(parents=True)
+    np.save(folder / "test_logits.npy", 5 * np.eye(len(data.classes), dtype=np.float32)[predicted])
+    labels = data.labels[data.indices("test")]
+    accuracy = float((labels == np.array(predicted)).mean())
+    store.set_state(run.id, RunState.finished, result={"accuracy": accuracy})
+    store.close()
+    return run.id
