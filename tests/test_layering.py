@@ -14,7 +14,7 @@ ROOMS = [  # a room may import only from rooms before it
     "networks", "cases", "standardisation", "surgery", "embedding", "embedding_cache",
     "augmentation", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
     "learning_curve", "mirroring", "reader", "similarity", "advice",
-    "training", "evaluation", "runs", "prediction", "comparison", "side_by_side",
+    "training", "side_by_side", "evaluation", "runs", "prediction", "comparison",
     "export_script", "export", "figures", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip

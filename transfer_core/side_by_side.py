@@ -32,11 +32,16 @@ def side_by_side(
         configs: One for each run.
         data_names: Names of the data sets by their ids; one without a name is told by its id.
     """
-    told = [dict(_settings(asdict(config), data_names or {})) for config in configs]
+    told = [in_words(config, data_names) for config in configs]
     names = dict.fromkeys(name for settings in told for name in settings)  # in their order
     return tuple(
         SettingRow(name, tuple(settings.get(name, ABSENT) for settings in told)) for name in names
     )
+
+
+def in_words(config: RunConfig, data_names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Every setting of a run by its name; `data_names` as for `side_by_side`."""
+    return dict(_settings(asdict(config), data_names or {}))
 
 
 def _settings(
@@ -52,10 +57,10 @@ def _settings(
             known = data_names.get(value)
             yield "data set", f"{known} ({value[:6]})" if known else value
         else:
-            yield name.replace("_", " "), _in_words(value)
+            yield name.replace("_", " "), _value(value)
 
 
-def _in_words(value: Any) -> str:
+def _value(value: Any) -> str:
     if isinstance(value, TransferCase):
         return value.title
     if isinstance(value, bool):
@@ -63,5 +68,5 @@ def _in_words(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple | list):
-        return ", ".join(map(_in_words, value)) or "nothing"
+        return ", ".join(map(_value, value)) or "nothing"
     return ABSENT if value is None else str(value)
