@@ -44,13 +44,17 @@ names = caches.data_names()
 shown = filtered(records, names)
 ids = runs_table(shown, names, session.chosen_runs()) if shown else ()
 session.choose_runs(ids)
-chosen = [record for record in shown if record.id in ids]
+by_id = {record.id: record for record in shown}
+chosen = [by_id[run_id] for run_id in ids]  # as they were chosen: the first is compared with
 if len(chosen) == 1:
     run_details(chosen[0], tags_of(records))
 elif chosen:
     ways_on(chosen)
 elif shown:
-    st.caption("Choose a run by the box before it, or several to compare them.")
+    st.caption(
+        "Choose a run by the box before it, or several to compare them. By keyboard: arrow keys "
+        "to a row, then Shift and Space."
+    )
 else:
     st.info("No run is like that.", icon=":material/search_off:")
 deleted_runs()

@@ -19,7 +19,7 @@ from transfer_core.runs.records import RunRecord
 from transfer_core.side_by_side import side_by_side
 
 LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
-OF_A_ROW = ("run", "test accuracy (%)", "95 % interval", "state", "case", "data set", "took")
+OF_A_ROW = ("state", "case", "data set", "network", "took")
 
 
 def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
@@ -34,13 +34,14 @@ def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
         told = row(record, names)
         validation = (record.result or {}).get("validation_accuracy")
         rows.append(
-            {"": letter}
-            | {name: told[name] for name in OF_A_ROW}
+            {"": letter, "run": told["run"], "test accuracy (%)": told["test accuracy (%)"]}
+            | {"95 % interval": told["95 % interval"]}
             | {"validation accuracy (%)": None if validation is None else 100 * validation}
+            | {name: told[name] for name in OF_A_ROW}
         )
     decimal = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(
-        rows, hide_index=True, width="stretch", key="compare_outcomes",
+        rows, hide_index=True, width="stretch", key="compare_outcomes", placeholder="–",
         column_config={"test accuracy (%)": decimal, "validation accuracy (%)": decimal},
     )  # fmt: skip
 
@@ -62,7 +63,7 @@ def is_it_real(runs: Mapping[str, RunRecord]) -> None:
         st.markdown(f"- {literal(told)}")
     if not pairs:
         return
-    titled = {f"{first} less {letter}": pair for letter, pair in pairs.items()}
+    titled = {f"{first} minus {letter}": pair for letter, pair in pairs.items()}
     explained(differences(titled), describe_differences(titled), key="compare_differences")
     with st.expander("How this is judged", icon=":material/help:"):
         st.markdown(

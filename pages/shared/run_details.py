@@ -33,7 +33,7 @@ def run_details(record: RunRecord, tags: Collection[str]) -> None:
 
 
 def _ways_on(record: RunRecord) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         link(record.id, "pages/train.py", "Curves", ":material/show_chart:")
         if record.result:
             link(record.id, "pages/results.py", "Result", ":material/fact_check:")
@@ -107,13 +107,14 @@ def delete_button(records: Sequence[RunRecord]) -> None:
         ids = tuple(record.id for record in records)
         with shown_errors():
             keeping.delete(caches.engine().store, ids)
-        session.change(deleted=ids)
+        shown = session.workspace().run_id
+        session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
         st.rerun()
 
 
 def undo_deletion() -> None:
-    """Right after a deletion, the way back; below it, everything that can still come back."""
+    """Right after a deletion, the way back."""
     store, last = caches.engine().store, session.workspace().deleted
     with shown_errors():
         deleted = {run.id: run for run in store.list(deleted=True)}
@@ -124,6 +125,9 @@ def undo_deletion() -> None:
             st.markdown(f":material/delete: {literal(told)} deleted.", width="stretch")
             if st.button("Undo", icon=":material/undo:", key="runs_undo"):
                 _bring_back(again)
+            if st.button("Hide", type="tertiary", icon=":material/close:", key="runs_hide"):
+                session.change(deleted=())
+                st.rerun()
 
 
 def deleted_runs() -> None:

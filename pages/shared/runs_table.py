@@ -82,7 +82,7 @@ def runs_table(
             "tags": st.column_config.ListColumn(),
             "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
-        alt=f"Table of {len(shown):,} runs; each row can be chosen.",
+        placeholder="–", alt=f"Table of {len(shown):,} runs; each row can be chosen.",
     )  # fmt: skip
     return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
 

@@ -67,7 +67,7 @@ def differences(pairs: Mapping[str, "PairedComparison"]) -> go.Figure:
     """The difference of each pair's test accuracies with its 95 % interval.
 
     Args:
-        pairs: Title, such as "A - B", and comparison of each pair.
+        pairs: Title, such as "A minus B", and comparison of each pair.
     """
     found = list(pairs.values())
     figure = go.Figure(
