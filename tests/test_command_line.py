@@ -95,7 +95,9 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
 
 
 @pytest.mark.parametrize(
-    "case", [["1"], ["3"], ["4", "--initialise", "random"]], ids=["1", "3", "4"]
+    "case",
+    [["1"], ["1", "--views", "2"], ["3"], ["4", "--initialise", "random"]],
+    ids=["1", "1 with views", "3", "4"],
 )
 def test_the_exported_script_reaches_the_same_test_accuracy(
     case, colours, transfer_home, capsys, tmp_path
@@ -135,6 +137,11 @@ def test_an_unknown_run_is_not_found_whatever_its_id(run, transfer_home, capsys)
 def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfer_home, capsys):
     assert main(["train", str(colours), "--case", "1", "--epochs", epochs]) == 2
     assert "epochs" in capsys.readouterr().err
+
+
+def test_views_are_refused_where_everything_is_trained(colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "3", "--views", "2"]) == 2
+    assert "every epoch draws new ones" in capsys.readouterr().err
 
 
 def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):
