@@ -14,7 +14,7 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.live_run import show_run
-from pages.shared.strategy import current_choice
+from pages.shared.strategy import current_choice, repeated_run
 from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
 from transfer_core.devices import best_device
 from transfer_core.networks import SourceNetwork
@@ -38,6 +38,8 @@ page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
     session.change(run_id=None)
     del st.query_params["new"]
+with shown_errors():
+    repeated = repeated_run()
 run_id = session.current("run")
 if run_id:
     record = show_run(run_id)
@@ -57,7 +59,11 @@ with shown_errors():
     on_gpu = best_device() == "cuda"
 session.remember()
 choice = current_choice(data, source, found)
-case, strategy = choice.case, choice.strategy
+case, strategy, first_seed = choice.case, choice.strategy, 0
+if repeated:
+    strategy, first_seed = repeated.config.strategy, repeated.config.seed
+    case = strategy.case
+    st.info(f"The settings of “{literal(repeated.name)}”, to be changed.", icon=":material/tune:")
 settings = strategy.optimiser
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "
@@ -75,7 +81,8 @@ with st.form("train_settings"):
         "as they are: they belong to the case."
     )
     first, second, third = st.columns(3)
-    key = f"train_{case.value}_{strategy.initialise}_"  # a case brings its own defaults
+    # A case, and a run that is repeated, bring their own defaults.
+    key = f"train_{repeated.id if repeated else ''}{case.value}_{strategy.initialise}_"
     learning_rate = first.number_input(
         "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
         key=key + "rate", help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
@@ -98,7 +105,7 @@ with st.form("train_settings"):
         help="Training images per step.",
     )  # fmt: skip
     seed = third.number_input(
-        "Seed", 0, 2**31 - 1, 0, key=key + "seed",
+        "Seed", 0, 2**31 - 1, first_seed, key=key + "seed",
         help="The same seed repeats the same run on the same machine.",
     )  # fmt: skip
     whole = not strategy.frozen
@@ -140,7 +147,8 @@ with st.form("train_settings"):
         "where the largest has over 1.5 times the images of the smallest.",
     )  # fmt: skip
     compiled = on_gpu and st.checkbox(
-        "Translate the network for the GPU first (torch.compile)", False, disabled=not whole,
+        "Translate the network for the GPU first (torch.compile)",
+        bool(repeated and repeated.config.compiled), disabled=not whole,
         key=key + "compiled",
         help="Takes a minute or more, then each step takes less time: worth it in long trainings.",
     )  # fmt: skip
@@ -163,5 +171,6 @@ if started:
             owner=work.owner, key=work.start_key,
         )  # fmt: skip
     session.change(run_id=run, start_key=session.new_key())
+    st.query_params.pop("repeat", None)
     st.query_params["run"] = run
     st.rerun()

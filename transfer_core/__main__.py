@@ -78,7 +78,15 @@ def _parser() -> argparse.ArgumentParser:
     samples = command("samples", commands.samples, "the built-in sample data sets")
     samples.add_argument("name", metavar="NAME", nargs="?")
     samples.add_argument("--to", metavar="FILE.zip", type=Path)
-    command("runs", commands.runs, "every run, newest first")
+    runs = command("runs", commands.runs, "every run, newest first")
+    change = runs.add_mutually_exclusive_group()
+    change.add_argument("--delete", metavar="RUN", help="can be undone for a day")
+    change.add_argument("--undelete", metavar="RUN", help="undo a deletion")
+    compared = command(
+        "compare-runs", commands.compare_runs, "is one run better than another, image by image?"
+    )
+    compared.add_argument("first", metavar="RUN")
+    compared.add_argument("second", metavar="RUN")
     return parser
 
 

@@ -117,20 +117,53 @@ def samples(options: Namespace) -> int:
 
 
 def runs(options: Namespace) -> int:
-    """List every run, newest first."""
+    """List every run, newest first, or delete one, or undo that."""
+    from transfer_core.runs.keeping import bring_back, delete
     from transfer_core.runs.store import RunStore
 
-    for run in RunStore(home()).list():
+    store = RunStore(home())
+    if options.delete:
+        delete(store, [store.get(options.delete).id])
+    if options.undelete:
+        bring_back(store, [options.undelete])
+    for run in store.list():
         accuracy = run.result and run.result["accuracy"]
         case = run.config.strategy.case
         if options.json:
             print_json(
                 run=run.id, name=run.name, state=run.state, case=case.value,
                 data=run.config.data_id, created=run.created, test_accuracy=accuracy,
+                notes=run.notes, tags=run.tags,
             )  # fmt: skip
         else:
             told = f"test accuracy {accuracy:.1%}" if accuracy is not None else ""
-            print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {told}")
+            tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
+            print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {told}{tags}")
+    return 0
+
+
+def compare_runs(options: Namespace) -> int:
+    """Tell whether the difference between two runs is more than chance."""
+    from transfer_core.comparison import compare_runs as compare
+
+    found = compare(home(), options.first, options.second)
+    first, second = found.accuracies
+    if options.json:
+        print_json(
+            **asdict(found), accuracy_first=first, accuracy_second=second,
+            difference=found.difference, may_be_chance=found.may_be_chance,
+            sentence=found.sentence(options.first, options.second),
+        )  # fmt: skip
+        return 0
+    print(
+        f"{options.first} is right on {first:.1%}, {options.second} on {second:.1%} of the images"
+    )
+    print(
+        f"difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%}"
+    )
+    print(found.sentence(options.first, options.second))
+    if left_out := found.left_out(options.first, options.second):
+        print(left_out)
     return 0
 
 

@@ -17,6 +17,7 @@ from transfer_core.samples import SAMPLES
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
+    from transfer_core.comparison import PairedComparison
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
@@ -44,12 +45,25 @@ def data_set(data_id: str) -> dataset.DataSet:
     return dataset.load(home(), data_id)
 
 
+def data_names() -> dict[str, str]:
+    """Names of all data sets of the store by their ids."""
+    return {each.id: each.name for each in dataset.list_data_sets(home())}
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
     from transfer_core.runs.log import RunLog
 
     return RunLog(engine(), run_id)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def paired(first: str, second: str) -> PairedComparison:
+    """Two runs that are over, compared image by image."""
+    from transfer_core.comparison import compare_runs
+
+    return compare_runs(home(), first, second)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

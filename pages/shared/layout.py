@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -83,6 +84,12 @@ def go_on(label: str, page: str, **query: str) -> None:
     icon = ":material/arrow_forward:"
     if st.button(label, type="primary", icon=icon, key=f"go_on_{page}"):
         st.switch_page(page, query_params=query)
+
+
+def address(**query: str) -> str:
+    """This page's address with another query, to be shared."""
+    url = (st.context.url or "").partition("?")[0]
+    return f"{url}?{urlencode(query, safe=',')}"
 
 
 def literal(text: str) -> str:

@@ -1,5 +1,6 @@
 """What one browser session has chosen so far; the only module that touches session_state."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import uuid4
@@ -27,6 +28,8 @@ class Workspace:
     cut: str | None = None  # of case 2; None follows the measurement
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
     run_id: str | None = None
+    runs: tuple[str, ...] = ()  # chosen on the page Runs, and compared
+    deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
     uploads: int = 0  # counted, so that each upload gets an empty uploader after it
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
     owner: str = field(default_factory=lambda: uuid4().hex)  # shares the queue fairly
@@ -41,7 +44,10 @@ def change(**choices) -> None:
     """Change choices; a new data set or network empties all that rested on the one before."""
     before = workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
-        before = Workspace(network=before.network, uploads=before.uploads, owner=before.owner)
+        before = Workspace(
+            network=before.network, uploads=before.uploads, owner=before.owner,
+            runs=before.runs, deleted=before.deleted,
+        )  # fmt: skip
     if choices.get("network", before.network) != before.network:
         before = replace(before, line=None, case=None, cut=None, run_id=None)
     st.session_state[KEY] = replace(before, **choices)
@@ -62,6 +68,22 @@ def current(name: Literal["data", "run"]) -> str | None:
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
+
+
+def chosen_runs() -> tuple[str, ...]:
+    """Ids of the runs that are looked at together: from the address, else this session's own."""
+    found = st.query_params.get("runs")
+    return tuple(filter(None, found.split(","))) if found else workspace().runs
+
+
+def choose_runs(run_ids: Iterable[str]) -> None:
+    """Look at these runs together, here and in the address."""
+    chosen = tuple(run_ids)
+    change(runs=chosen)
+    if not chosen:
+        st.query_params.pop("runs", None)
+    elif st.query_params.get("runs") != ",".join(chosen):
+        st.query_params["runs"] = ",".join(chosen)
 
 
 def source() -> networks.SourceNetwork:

@@ -1,5 +1,6 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,11 @@ from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork, get
 from transfer_core.number_format import fastest
 from transfer_core.parallel import StopRequested, WorkStopped
+from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.engine import Engine
+from transfer_core.runs.outside_log import logged
 from transfer_core.runs.preparing import Embedding, Setting, decoded
+from transfer_core.runs.trackers import SETTING, tracker_of
 from transfer_core.surgery import kept_stages
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
@@ -189,9 +193,17 @@ def run_config(
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:
-    """An engine that performs runs with everything in this package; see `Engine`."""
-    return Engine(
-        home,
-        lambda config, directory, stop: perform(config, directory.path, home, stop),
-        resume=resume,
-    )
+    """An engine that performs runs with everything in this package; see `Engine`.
+
+    Raises:
+        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
+    """
+
+    def performed(
+        config: RunConfig, directory: RunDirectory, stop: StopRequested
+    ) -> Iterator[Event | Tested]:
+        return perform(config, directory.path, home, stop)
+
+    setting = os.environ.get(SETTING)
+    seen = logged(performed, tracker_of(setting), home) if setting else performed
+    return Engine(home, seen, resume=resume)
