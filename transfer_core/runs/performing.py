@@ -18,7 +18,7 @@ from transfer_core.devices import best_device
 from transfer_core.embedding import batch_size
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork, get
-from transfer_core.number_format import fastest
+from transfer_core.number_format import channels_last_is_faster, fastest
 from transfer_core.parallel import StopRequested, WorkStopped
 from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.engine import Engine
@@ -66,7 +66,8 @@ def perform(
             yield from decoded(setting)
             training = train_whole_network(
                 network, pixels, source=source, number_format=config.number_format,
-                compiled=config.compiled, rival=rival, **_common(setting, strategy),
+                channels_last=config.channels_last, compiled=config.compiled, rival=rival,
+                **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
     except WorkStopped:
@@ -186,8 +187,10 @@ def run_config(
         "weights": source.weights_hash,
     }
     own_size, device = get(source.name).input_size, best_device()
+    number_format = fastest(device)
     return RunConfig(
-        data_set.id, source.name, strategy, seed, versions, fastest(device), device, compiled,
+        data_set.id, source.name, strategy, seed, versions, number_format, device,
+        channels_last_is_faster(device, number_format), compiled,
         None if source.input_size == own_size else source.input_size,
     )  # fmt: skip
 
