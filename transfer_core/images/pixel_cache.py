@@ -86,6 +86,11 @@ def some_pixels(
     return array
 
 
+def are_kept(home: Path, data_set: "DataSet", transform: Transform) -> bool:
+    """Whether `pixels` would find all images decoded already."""
+    return _file(home, data_set, transform).is_file()
+
+
 def _file(home: Path, data_set: "DataSet", transform: Transform) -> Path:
     return home / "pixels" / data_set.id / f"{transform.key}.npy"
 
