@@ -14,6 +14,7 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.live_run import show_run
+from pages.shared.minutes import finish_within, fitted, fitted_size, how_long
 from pages.shared.strategy import current_choice, repeated_run
 from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
 from transfer_core.devices import best_device
@@ -64,7 +65,6 @@ if repeated:
     strategy, first_seed = repeated.config.strategy, repeated.config.seed
     case = strategy.case
     st.info(f"The settings of “{literal(repeated.name)}”, to be changed.", icon=":material/tune:")
-settings = strategy.optimiser
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "
     f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
@@ -75,6 +75,12 @@ st.page_link(
     icon=":material/alt_route:",
     query_params={"data": data_id},
 )
+with shown_errors():
+    finish_within(data, source, choice)
+    own_size = repeated.config.source().input_size if repeated else source.input_size
+    strategy, size = fitted(strategy), fitted_size(strategy, own_size)
+    how_long(data, source.at(size), strategy)
+settings = strategy.optimiser
 with st.form("train_settings"):
     st.markdown(
         "These are all the settings; nothing else changes while training. If in doubt, leave them "
@@ -92,7 +98,7 @@ with st.form("train_settings"):
         key=key + "decay", help="Pulls weights towards 0, against learning images by heart.",
     )  # fmt: skip
     epochs = second.number_input(
-        "Epochs, at most", 1, 1000, settings.epochs, key=key + "epochs",
+        "Epochs, at most", 1, 1000, settings.epochs, key=f"{key}epochs_{settings.epochs}",
         help="An epoch is one pass over the training images.",
     )  # fmt: skip
     patience = second.number_input(
@@ -107,6 +113,13 @@ with st.form("train_settings"):
     seed = third.number_input(
         "Seed", 0, 2**31 - 1, first_seed, key=key + "seed",
         help="The same seed repeats the same run on the same machine.",
+    )  # fmt: skip
+    sizes = caches.input_sizes(source.name)
+    size = third.selectbox(
+        "Input size, in pixels a side", sizes, sizes.index(size), key=f"{key}size_{size}",
+        disabled=len(sizes) == 1,
+        help="Fewer pixels are less work and show less. "
+        + ("This network takes no other size." if len(sizes) == 1 else ""),
     )  # fmt: skip
     whole = not strategy.frozen
     stage_decay = first.number_input(
@@ -166,9 +179,8 @@ if started:
             strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back
         )  # fmt: skip
         run = caches.engine().submit(
-            run_config(data, source, chosen, seed, compiled=compiled),
-            name=f"{data.name}, {case.title.lower()}",
-            owner=work.owner, key=work.start_key,
+            run_config(data, source.at(size), chosen, seed, compiled=compiled),
+            name=f"{data.name}, {case.title.lower()}", owner=work.owner, key=work.start_key,
         )  # fmt: skip
     session.change(run_id=run, start_key=session.new_key())
     st.query_params.pop("repeat", None)

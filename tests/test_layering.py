@@ -14,8 +14,8 @@ ROOMS = [  # a room may import only from rooms before it
     "dataset", "samples", "networks", "cases", "standardisation", "surgery", "input_sizes",
     "embedding", "embedding_cache", "augmentation", "views", "distance", "folds", "probes",
     "source_classes", "near_copies", "readings", "learning_curve", "mirroring", "reader",
-    "similarity", "advice", "training", "side_by_side", "evaluation", "runs", "prediction",
-    "comparison", "export_script", "export", "figures", "pretraining", "commands",
+    "similarity", "advice", "training", "side_by_side", "evaluation", "timing", "runs",
+    "prediction", "comparison", "export_script", "export", "figures", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")

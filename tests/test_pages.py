@@ -177,7 +177,7 @@ def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
 
 def test_training_from_the_form_ends_with_a_result(data):
     app = page("train", data=data.id).run()
-    app.button[0].click().run()
+    app.button(key="train_start").click().run()
     assert not app.exception
     run = asked(app, "run")
     caches.engine().wait(run, timeout=60)
@@ -191,10 +191,10 @@ def test_training_from_the_form_ends_with_a_result(data):
 def test_the_same_click_twice_starts_one_run(data):
     app = page("train", data=data.id).run()
     before = app.session_state["workspace"]
-    app.button[0].click().run()
+    app.button(key="train_start").click().run()
     again = page("train", data=data.id).run()
     again.session_state["workspace"] = before
-    again.button[0].click().run()
+    again.button(key="train_start").click().run()
     assert len(caches.engine().list_runs()) == 1
 
 
@@ -246,7 +246,7 @@ def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
     app.button(key="train_another").click().run()
     assert not app.exception and not app.info
     assert asked(app, "data") == data.id
-    assert app.button[0].label == "Start training"
+    assert app.button(key="train_start").label == "Start training"
 
 
 def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):

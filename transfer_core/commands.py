@@ -8,8 +8,8 @@ from pathlib import Path
 
 from transfer_core import dataset
 from transfer_core import samples as sample_sets
-from transfer_core.advice import advise
-from transfer_core.cases import Strategy
+from transfer_core.advice import advise, strategy_for
+from transfer_core.cases import Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, catalog, get
@@ -43,10 +43,12 @@ def decide(options: Namespace) -> int:
     found = estimate(data_set, source, home(), progress=show_progress)
     advice = advise(data_set, source, found, answer=own, line=options.small_below)
     told = found.verdict(advice.size.answer)
+    ranges = _ranges(data_set, source, found) if options.minutes else {}
     if options.json:
         print_json(
             size=asdict(advice.size), similarity=_similarity(own, told, found),
             case=advice.case.value, strategy=asdict(advice.strategy),
+            **{"minutes": ranges} if ranges else {},
         )  # fmt: skip
         return 0
     size = advice.size
@@ -57,7 +59,23 @@ def decide(options: Namespace) -> int:
     print("".join(f"  {reason}\n" for reason in found.reasons), end="")
     print("".join(f"  Beware: {warning}\n" for warning in found.warnings), end="")
     print(f"{advice.case.title}: {_in_words(advice.strategy)}")
+    for case, (low, high) in ranges.items():
+        print(f"Case {case} takes {low:.1f} to {high:.1f} minutes here")
     return 0
+
+
+def _ranges(
+    data_set: DataSet, source: SourceNetwork, found: SimilarityEstimate
+) -> dict[int, tuple[float, float]]:
+    """The fewest and the most minutes that each case takes on this computer."""
+    from transfer_core.timing.forecast import forecast  # brings torch
+
+    ranges = {}
+    for case in TransferCase:
+        strategy = strategy_for(case, source, found)
+        seconds = forecast(data_set, source, strategy, home(), progress=show_progress).total
+        ranges[case.value] = seconds.low / 60, seconds.high / 60
+    return ranges
 
 
 def predict(options: Namespace) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
+    from transfer_core.timing.forecast import Forecast
 
 THUMBNAIL = 96  # pixels
 EXAMPLES = 8  # images of a class
@@ -110,6 +111,16 @@ def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstima
     from transfer_core.similarity import estimate as compute
 
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
+
+
+def forecast(
+    data_id: str, source: networks.SourceNetwork, strategy: Strategy, progress: Progress
+) -> Forecast:
+    """How long a run takes; what was measured the core keeps on disk."""
+    from transfer_core.timing.forecast import forecast as compute
+
+    engine()  # leaves a core to the pages, in the forecast as in the run
+    return compute(data_set(data_id), source, strategy, home(), progress=progress)
 
 
 @st.cache_resource(show_spinner="Measuring how fast this computer is")

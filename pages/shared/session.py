@@ -1,14 +1,19 @@
 """What one browser session has chosen so far; the only module that touches session_state."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import streamlit as st
 
 from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
+
+if TYPE_CHECKING:  # brings torch
+    from transfer_core.timing.fitting import Fit
 
 LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 KEY = "workspace"
@@ -27,6 +32,8 @@ class Workspace:
     case: TransferCase | None = None  # None follows the advice
     cut: str | None = None  # of case 2; None follows the measurement
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
+    fit: Fit | None = None  # settings that end in time, filled in on Train
+    proposal: Fit | None = None  # what ends in time on another network
     run_id: str | None = None
     runs: tuple[str, ...] = ()  # chosen on the page Runs, and compared
     deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
@@ -49,7 +56,9 @@ def change(**choices) -> None:
             runs=before.runs, deleted=before.deleted,
         )  # fmt: skip
     if choices.get("network", before.network) != before.network:
-        before = replace(before, line=None, case=None, cut=None, run_id=None)
+        before = replace(
+            before, line=None, case=None, cut=None, run_id=None, fit=None, proposal=None
+        )
     st.session_state[KEY] = replace(before, **choices)
 
 
