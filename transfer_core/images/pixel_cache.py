@@ -94,15 +94,12 @@ def _decode_into(
     array: np.ndarray, home: Path, data_set: "DataSet", transform, indices, progress, stop=None
 ) -> None:
     """Decode the images of these indices to the rows of an array."""
-    pack = data_set.pack(home)
 
     def decode_batch(rows: list[int]) -> int:
-        with pack.open("rb") as file:
-            for row in rows:
-                record = data_set.records[indices[row]]
-                file.seek(record.offset)
-                image = _decoded(file.read(record.length), record.path, transform)
-                array[row] = apply(image, transform)
+        chosen = [indices[row] for row in rows]
+        for row, index, data in zip(rows, chosen, data_set.contents(home, chosen), strict=True):
+            image = _decoded(data, data_set.records[index].path, transform)
+            array[row] = apply(image, transform)
         return len(rows)
 
     done = 0
