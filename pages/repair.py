@@ -117,7 +117,7 @@ def mistakes(record: RunRecord, data: DataSet) -> None:
         own, taken_for = data.classes[data.records[index].label], data.classes[label]
         with place_:
             words = f"**{literal(own)}**, taken for **{literal(taken_for)}** ({share:.0%} sure)"
-            card(data, index, words, taken_for)
+            card(data, index, words, suggested=taken_for)
 
 
 def duplicates(data: DataSet) -> None:
@@ -151,7 +151,8 @@ def duplicates(data: DataSet) -> None:
             for place, index in zip(grid(len(shown)), shown, strict=True):
                 record = data.records[index]
                 with place:
-                    card(data, index, f"{literal(data.classes[record.label])}, **{record.split}**")
+                    words = f"{literal(data.classes[record.label])}, **{record.split}**"
+                    card(data, index, words, relabel=group.conflict)
             if len(group.images) > len(shown):
                 st.caption(f"The first {len(shown)} of {len(group.images)}.")
 

@@ -130,7 +130,7 @@ distances = {}
 for number, (name, file) in enumerate(tries, start=1):
     distance = show_answer(number, name, file)
     if distance is not None:
-        distances[f"image {number}"] = distance
+        distances[str(number)] = distance
 if distances and known is not None:
     st.subheader("Does it know these images?", anchor=False)
     explained(

@@ -9,6 +9,7 @@ from transfer_core.dataset import Change, DataSet, ImageRecord
 
 COLUMNS = 4
 PER_PAGE = 12  # images or groups
+NAME = 20  # characters of a file's name that fit on a card
 
 
 def grid(count: int):
@@ -31,7 +32,9 @@ def page_of(items: list, name: str) -> list:
     return items[(chosen - 1) * PER_PAGE : chosen * PER_PAGE]
 
 
-def card(data: DataSet, index: int, words: str, suggested: str | None = None) -> None:
+def card(
+    data: DataSet, index: int, words: str, *, suggested: str | None = None, relabel: bool = True
+) -> None:
     """An image with what may be done to it.
 
     Args:
@@ -39,6 +42,7 @@ def card(data: DataSet, index: int, words: str, suggested: str | None = None) ->
         index: Of the image in its records.
         words: Told below the image, as markdown.
         suggested: The class that it may be of.
+        relabel: Whether its class is in question.
     """
     record = data.records[index]
     _picture(caches.thumbnail(data.id, index), record, data)
@@ -51,10 +55,10 @@ def card(data: DataSet, index: int, words: str, suggested: str | None = None) ->
     if suggested:
         _button(data.id, Change("relabel", record.path, suggested), f"It is {suggested}", index)
     others = [name for name in data.classes if name not in (own, suggested)]
-    if others:
+    if relabel and others:
         chosen = st.selectbox(
             "Another class", others, index=None, key=f"repair_class_{index}",
-            format_func=lambda name: name, placeholder="It is another class",
+            placeholder="It is another class",
             label_visibility="collapsed",
         )  # fmt: skip
         if chosen:
@@ -110,7 +114,8 @@ def show_basket(data: DataSet) -> bool:
 def _picture(image: bytes, record: ImageRecord, data: DataSet) -> None:
     name = record.path.rpartition("/")[2]
     told = f"Image {name} of the class {data.classes[record.label]}"
-    st.image(image, caption=literal(name), alt=told, width="stretch")
+    short = name if len(name) <= NAME else f"{name[: NAME // 2]}…{name[-NAME // 2 :]}"
+    st.image(image, caption=literal(short), alt=told, width="stretch")
 
 
 def _waiting(data_id: str, path: str) -> Pending | None:

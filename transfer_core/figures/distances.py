@@ -19,7 +19,7 @@ def distance_figure(known: "KnownImages", tried: Mapping[str, float]) -> go.Figu
 
     Args:
         known: What the network knows.
-        tried: The distance of each tried image, by a short name.
+        tried: The distance of each tried image, by its number.
     """
     most = max([*known.usual[-1:], *tried.values(), 1e-6]) * 1.05
     counts, edges = np.histogram(known.usual, BINS, range=(0, most))
@@ -34,7 +34,7 @@ def distance_figure(known: "KnownImages", tried: Mapping[str, float]) -> go.Figu
         x=list(tried.values()), y=[-0.08 * height] * len(tried), mode="markers+text",
         text=[plain(name, 12) for name in tried], textposition="bottom center", name="your images",
         marker={"color": ORANGE, "symbol": "triangle-up", "size": 12}, cliponaxis=False,
-        hovertemplate="%{text}: %{x:.2f}<extra></extra>",
+        hovertemplate="image %{text}: %{x:.2f}<extra></extra>",
     )  # fmt: skip
     if np.isfinite(known.threshold):
         figure.add_scatter(
@@ -42,14 +42,14 @@ def distance_figure(known: "KnownImages", tried: Mapping[str, float]) -> go.Figu
             line={"color": GREY, "dash": "dash", "width": 2},
             hovertemplate="unknown beyond %{x:.2f}<extra></extra>",
         )  # fmt: skip
-    figure.update_xaxes(title="distance from the training images", range=[0, most])
+    figure.update_xaxes(title="distance (0 is the same, 2 the opposite)", range=[0, most])
     figure.update_yaxes(title="images", range=[-0.3 * height, 1.1 * height], zeroline=True)
-    return styled(figure, "How far your images lie from what the network knows", height=340)
+    return styled(figure, "Distance from the training images", height=340)
 
 
 def describe_distances(known: "KnownImages", tried: Mapping[str, float]) -> str:
     """The figure in words."""
-    told = ", ".join(f"{name} at {distance:.2f}" for name, distance in tried.items())
+    told = ", ".join(f"image {name} at {distance:.2f}" for name, distance in tried.items())
     if not np.isfinite(known.threshold):
         return f"{too_few_words(known)} Yours: {told}."
     return (
