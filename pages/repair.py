@@ -19,7 +19,7 @@ from pages.shared.layout import (
 )
 from pages.shared.repairing import PER_PAGE, card, grid, page_of, restorable, show_basket
 from pages.shared.session import Pending
-from transfer_core import dataset, networks
+from transfer_core import dataset
 from transfer_core.dataset import SPLITS, Change, DataSet, Version
 from transfer_core.errors import RunError
 from transfer_core.home import home
@@ -76,9 +76,11 @@ def train_again(record: RunRecord, data: DataSet) -> None:
         with shown_errors():
             from transfer_core.runs.performing import run_config
 
-            work, source = session.workspace(), with_weights(networks.get(config.network))
+            work, source = session.workspace(), with_weights(config.source())
             run = caches.engine().submit(
-                run_config(data, source, config.strategy, config.seed),
+                run_config(
+                    data, source, config.strategy, config.seed, compiled=config.compiled
+                ),
                 name=f"{data.name}, {case.title.lower()}", owner=work.owner, key=work.start_key,
             )  # fmt: skip
         session.change(run_id=run, start_key=session.new_key())

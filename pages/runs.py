@@ -7,7 +7,6 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES
-from transfer_core import networks
 from transfer_core.errors import NetworkError
 from transfer_core.runs.records import RunRecord
 from transfer_core.training.config import RunConfig
@@ -29,7 +28,7 @@ def _settings(config: RunConfig) -> str:
     """What tells a run from its neighbours."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
-        source = networks.get(config.network)
+        source = config.source()
         network, kept = source.title, source.titles((strategy.keep_through,))
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through

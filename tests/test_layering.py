@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
-    "errors", "home", "parallel", "number_format", "archive", "fetching", "images", "dataset",
-    "near_duplicates", "samples", "networks", "cases", "standardisation", "surgery", "embedding",
-    "embedding_cache", "augmentation", "distance", "folds", "probes", "source_classes",
-    "near_copies", "readings", "learning_curve", "mirroring", "reader", "similarity", "advice",
-    "training", "evaluation", "runs", "prediction", "unknown_images", "trying", "export_script",
-    "export", "figures", "pretraining", "commands", "training_commands", "__main__",
+    "errors", "home", "cache_limit", "parallel", "devices", "number_format", "archive",
+    "fetching", "images", "dataset", "near_duplicates", "samples", "networks", "cases",
+    "standardisation", "surgery", "input_sizes", "embedding", "embedding_cache", "augmentation",
+    "views", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
+    "learning_curve", "mirroring", "reader", "similarity", "advice", "training", "evaluation",
+    "runs", "prediction", "unknown_images", "trying", "export_script", "export", "figures",
+    "pretraining", "commands", "training_commands", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 

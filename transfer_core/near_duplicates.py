@@ -4,6 +4,7 @@
 also finds copies whose brightness, contrast or colours were changed.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from transfer_core.parallel import Progress
 SIDE = 64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
 ALIKE = 4  # of 64 bits that differ at most
 FLAT = 2.0  # grey levels; images that vary less say nothing, and their hash is noise
+BATCH = 256  # images that are decoded at a time
 COMPARED = 2**23  # pairs at a time, which bounds the memory to about 200 MB
 HASH = np.dtype([("hash", np.uint64), ("telling", np.bool_)])
 
@@ -75,13 +77,14 @@ def _hashes(home: Path, data_set: DataSet, progress: Progress | None) -> np.ndar
             hashes[index] = known[record.digest]
         else:
             new.append(index)
-    transform = images.Transform(SIDE)
-    if len(new) == len(hashes):
-        pixels = images.pixels(home, data_set, transform, progress)
-    else:
-        pixels = images.some_pixels(home, data_set, transform, np.array(new, np.int64), progress)
-    for index, image in zip(new, pixels, strict=True):
-        hashes[index] = _hash(image)
+    pixels, done = images.Pixels(home, data_set, images.Transform(SIDE)), 0
+    chosen = None if len(new) == len(hashes) else np.array(new, np.int64)  # all are also kept
+    with closing(pixels.in_batches(BATCH, chosen)) as batches:
+        for batch in batches:
+            hashes[new[done : done + len(batch)]] = [_hash(image) for image in batch]
+            done += len(batch)
+            if progress:
+                progress(done, len(new))
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_name(f".{kept.name}.{id(hashes)}.part")
     with part.open("wb") as file:

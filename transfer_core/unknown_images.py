@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from transfer_core import dataset, images
+from transfer_core.dataset import DataSet
 from transfer_core.embedding import embed
 from transfer_core.parallel import Progress
 from transfer_core.prediction import TrainedNetwork
@@ -101,8 +102,7 @@ def known_images(
     training = some(data_set.indices("train"), MOST_TRAINING)
     validation = some(data_set.indices("validation"), MOST_VALIDATION)
     chosen = np.concatenate([training, validation])
-    pixels = images.some_pixels(home, data_set, trained.transform, chosen)
-    embeddings = embedded(trained, pixels, progress)
+    embeddings = embedded(home, trained, data_set, chosen, progress)
     known = fit(embeddings[: len(training)], embeddings[len(training) :])
     part = kept.with_name(f"{KEPT}.{id(known)}.part")
     with part.open("wb") as file:
@@ -112,11 +112,18 @@ def known_images(
 
 
 def embedded(
-    trained: TrainedNetwork, pixels: np.ndarray, progress: Progress | None = None
+    home: Path,
+    trained: TrainedNetwork,
+    data_set: DataSet,
+    indices: np.ndarray,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    """What the new layer sees of images, float32 (B, D), from pixels uint8 (B, H, W, 3)."""
+    """What a network's new layer sees of some images of a data set, float32 (M, D)."""
     stage = trained.record.config.strategy.keep_through
-    return embed(trained.network, pixels, trained.source, (stage,), progress=progress)[stage]
+    pixels = images.Pixels(home, data_set, trained.transform)
+    return embed(
+        trained.network, pixels, trained.source, (stage,), indices=indices, progress=progress
+    )[stage]
 
 
 def some(indices: np.ndarray, most: int) -> np.ndarray:
