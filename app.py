@@ -13,6 +13,8 @@ page = st.navigation(
             st.Page("pages/decide.py", title="Decide", icon=":material/alt_route:"),
             st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
             st.Page("pages/results.py", title="Results", icon=":material/fact_check:"),
+            st.Page("pages/repair.py", title="Repair", icon=":material/healing:"),
+            st.Page("pages/try_it.py", title="Try it", icon=":material/camera:"),
         ],
         "Beside it": [
             st.Page("pages/learn.py", title="Learn", icon=":material/school:"),

@@ -100,6 +100,18 @@ with st.container(horizontal=True):
         query_params={"run": run_id},
     )
     st.page_link(
+        "pages/repair.py",
+        label="Repair the data",
+        icon=":material/healing:",
+        query_params={"run": run_id, "data": record.config.data_id},
+    )
+    st.page_link(
+        "pages/try_it.py",
+        label="Try it",
+        icon=":material/camera:",
+        query_params={"run": run_id},
+    )
+    st.page_link(
         "pages/decide.py",
         label="Try another case",
         icon=":material/alt_route:",

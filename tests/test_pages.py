@@ -16,7 +16,10 @@ from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["start", "data", "decide", "train", "results", "learn", "networks", "runs", "compare"]
+PAGES = [
+    "start", "data", "decide", "train", "results", "repair", "try_it", "learn", "networks", "runs",
+    "compare",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

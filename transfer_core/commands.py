@@ -79,15 +79,20 @@ def _ranges(
 
 
 def predict(options: Namespace) -> int:
-    """Print the class probabilities of images."""
-    from transfer_core.prediction import predict_files
+    """Print the class probabilities of images, and which of them look like nothing known."""
+    from transfer_core.trying import ask_about_files
 
-    for path, probabilities in predict_files(home(), options.run, options.images):
+    for path, answer in ask_about_files(home(), options.run, options.images, show_progress):
         if options.json:
-            print_json(image=str(path), probabilities=probabilities)
+            print_json(
+                image=str(path), probabilities=answer.probabilities, unknown=answer.unknown,
+                distance=answer.distance,
+            )  # fmt: skip
         else:
-            best = sorted(probabilities.items(), key=lambda item: -item[1])[:5]
+            best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:5]
             print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
+            if answer.unknown:
+                print("  It looks like nothing that this network knows.")
     return 0
 
 
