@@ -14,7 +14,8 @@ ROOMS = [  # a room may import only from rooms before it
     "networks", "cases", "standardisation", "surgery", "embedding", "embedding_cache",
     "augmentation", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
     "learning_curve", "mirroring", "reader", "similarity", "advice",
-    "training", "evaluation", "runs", "prediction", "comparison",
+    "training", "evaluation", "runs", "prediction", "comparison", "mistakes", "confidence",
+    "reading_of_a_run", "attribution", "attribution_sanity", "embedding_map",
     "export_script", "export", "figures", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip
