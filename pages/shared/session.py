@@ -134,3 +134,14 @@ def _choosable(network: str | None = None) -> dict[str, dict[str, object]]:
 def new_key() -> str:
     """Marks one click, so that a double click starts one run."""
     return uuid4().hex
+
+
+def fill(**values: object) -> None:
+    """Set widgets by their keys; from a callback, before they are drawn."""
+    st.session_state.update(values)
+
+
+def clicked(figure: str) -> object | None:
+    """The customdata of the point that was clicked in the figure of this key, if any."""
+    points = st.session_state[figure]["selection"]["points"]
+    return points[0].get("customdata") if points else None
