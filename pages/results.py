@@ -64,10 +64,11 @@ if validation is not None:
         f"Validation accuracy of the same weights: {validation:.1%}. Validation images chose the "
         f"best epoch; the {result['images']:,} test images were used once, after training."
     )
+session.from_address(VIEW, VIEWS, "scores")
 view = st.segmented_control(
-    "What to see", list(VIEWS), default="scores", required=True, format_func=VIEWS.get, key=VIEW,
-    bind="query-params",
-)  # fmt: skip
+    "What to see", list(VIEWS), required=True, format_func=VIEWS.get, key=VIEW
+)
+session.into_address(VIEW)
 if view in {"images", "confidence", "maps", "embedding"}:
     with shown_errors():
         answers = caches.test_answers(run_id)

@@ -29,6 +29,7 @@ def gallery(
     *,
     key: str,
     button: str,
+    icon: str,
     on_click: Callable[[int], None],
 ) -> None:
     """Draw the images of some positions, in this order.
@@ -39,6 +40,7 @@ def gallery(
         tile: Makes the tile of a position; asked only for what is drawn.
         key: Of this gallery, and of nothing else on the page.
         button: The label of each image's button begins so.
+        icon: Of the buttons.
         on_click: Called with the position whose button was pressed, before the page is drawn.
     """
     pages = -(-len(positions) // TILES)
@@ -52,8 +54,8 @@ def gallery(
                 alt=f"{shown.name}: {shown.words}",
                 width="stretch",
             )
-            st.caption(literal(shown.words))
             st.button(
                 f"{button} {shown.name}", key=f"{key}_{position}", on_click=on_click,
-                args=(int(position),), width="stretch", type="tertiary",
+                args=(int(position),), width="stretch", icon=icon,
             )  # fmt: skip
+            st.caption(literal(shown.words))

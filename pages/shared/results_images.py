@@ -32,10 +32,13 @@ def look_at(position: int) -> None:
 
 def image_number(answers: TestAnswers) -> int:
     """Let a test image be chosen by its number; returns its position."""
+    count = len(answers.labels)
+    session.from_address(IMAGE, range(1, count + 1), 1)
     number = st.number_input(
-        "Test image, by its number", 1, len(answers.labels), key=IMAGE, bind="query-params",
-        help="The numbers stand under the images in the galleries.",
+        "Test image, by its number", 1, count, key=IMAGE,
+        help="The numbers stand on the buttons under the images in the galleries.",
     )  # fmt: skip
+    session.into_address(IMAGE)
     return int(number) - 1
 
 
@@ -53,10 +56,13 @@ def test_images(data: DataSet, answers: TestAnswers, positions: Sequence[int], *
     """A gallery of test images, from each of which one goes on to its attribution maps."""
 
     def tile(position: int) -> Tile:
-        words = f"{position + 1}: {told(data, answers, position)}"
+        words = told(data, answers, position)
         return Tile(int(answers.images[position]), f"image {position + 1}", words)
 
-    gallery(data, positions, tile, key=key, button="Explain", on_click=look_at)
+    gallery(
+        data, positions, tile, key=key, button="Explain", icon=":material/visibility:",
+        on_click=look_at,
+    )  # fmt: skip
 
 
 def show_images(data: DataSet, answers: TestAnswers) -> None:

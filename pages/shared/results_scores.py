@@ -129,7 +129,8 @@ def show_comparison(record: RunRecord) -> None:
     elif other.result:
         with shown_errors():
             paired = caches.paired(record.id, other.id)
-        st.write(literal(paired.sentence("This run", "case 1")))
+        words = paired.sentence("this run", "case 1")
+        st.write(literal(words[:1].upper() + words[1:]))
     else:
         st.page_link(
             "pages/train.py", label="Case 1 is being trained: watch it",

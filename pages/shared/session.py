@@ -1,5 +1,6 @@
 """What one browser session has chosen so far; the only module that touches session_state."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import uuid4
@@ -134,6 +135,20 @@ def _choosable(network: str | None = None) -> dict[str, dict[str, object]]:
 def new_key() -> str:
     """Marks one click, so that a double click starts one run."""
     return uuid4().hex
+
+
+def from_address(key: str, allowed: Iterable[object], default: object) -> None:
+    """Give a widget without a value the one that the address names, if that is allowed."""
+    if key not in st.session_state:
+        text = st.query_params.get(key)
+        st.session_state[key] = next((v for v in allowed if str(v) == text), default)
+
+
+def into_address(key: str) -> None:
+    """Write a widget's value into the address, so that a refresh and a shared link keep it."""
+    text = str(st.session_state[key])
+    if st.query_params.get(key) != text:
+        st.query_params[key] = text
 
 
 def fill(**values: object) -> None:

@@ -38,8 +38,9 @@ def attribution_overlay(pixels: np.ndarray, evidence: np.ndarray, title: str) ->
                 "color": [0], "cmin": 0, "cmax": 1, "showscale": True,
                 "colorscale": [[0, CLEAR], [1, f"rgb{TINT}"]],
                 "colorbar": {
-                    "thickness": 10, "xpad": 4, "tickvals": [0, 0.5, 1], "outlinewidth": 1,
-                    "ticktext": ["none", "half (line)", "most"],
+                    "orientation": "h", "thickness": 10, "y": 0, "yanchor": "top", "len": 0.9,
+                    "tickvals": [0, 0.5, 1], "ticktext": ["none", "half (the line)", "most"],
+                    "outlinewidth": 1,
                 },
             },
         )
@@ -50,7 +51,9 @@ def attribution_overlay(pixels: np.ndarray, evidence: np.ndarray, title: str) ->
     )  # fmt: skip
     look = {"visible": False, "fixedrange": True}
     figure.update_xaxes(look, range=[0, width], constrain="domain")
-    figure.update_yaxes(look, range=[height, 0], scaleanchor="x", constrain="domain")
+    figure.update_yaxes(
+        look, range=[height, 0], scaleanchor="x", constrain="domain", constraintoward="bottom"
+    )
     figure = styled(figure, plain(title), height=380)
     return figure.update_layout(margin={"t": 44})
 

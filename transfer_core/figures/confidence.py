@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from transfer_core.figures.theme import BLUE, GREY, styled
 
@@ -13,19 +12,17 @@ if TYPE_CHECKING:
 
 def confidence_diagram(found: "Confidence") -> go.Figure:
     """The share that is right against the stated confidence; below it the images of each bin."""
-    figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06
-    )
+    figure = go.Figure()
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="as it should be", hoverinfo="skip",
-        line={"dash": "dash", "color": GREY}, row=1, col=1,
+        line={"dash": "dash", "color": GREY},
     )  # fmt: skip
     stated = [each.stated for each in found.bins]
     right = [each.right / each.images for each in found.bins]
     told = [f"{each.right:,} of {each.images:,}" for each in found.bins]
     figure.add_scatter(
         x=stated, y=right, mode="lines+markers", name="measured, with 95 % intervals",
-        line={"color": BLUE}, marker={"size": 9}, customdata=told, row=1, col=1,
+        line={"color": BLUE}, marker={"size": 9}, customdata=told,
         error_y={
             "type": "data", "symmetric": False,
             "array": [e.interval[1] - y for e, y in zip(found.bins, right, strict=True)],
@@ -35,14 +32,15 @@ def confidence_diagram(found: "Confidence") -> go.Figure:
     )  # fmt: skip
     figure.add_bar(
         x=stated, y=[each.images for each in found.bins], width=0.06, showlegend=False,
-        marker={"color": BLUE}, row=2, col=1,
+        marker={"color": BLUE}, yaxis="y2",
         text=[f"{each.images:,}" for each in found.bins], textposition="outside",
         cliponaxis=False, hovertemplate="%{x:.0%} sure: %{y:,} images<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.04], tickformat=".0%")
-    figure.update_xaxes(title="how sure, as stated", row=2, col=1)
-    figure.update_yaxes(title="right", tickformat=".0%", range=[0, 1.05], row=1, col=1)
-    figure.update_yaxes(title="images", rangemode="tozero", nticks=4, row=2, col=1)
+    figure.update_xaxes(title="how sure, as stated", range=[0, 1.04], tickformat=".0%", anchor="y2")
+    figure.update_layout(
+        yaxis={"title": "right", "tickformat": ".0%", "range": [0, 1.05], "domain": [0.36, 1]},
+        yaxis2={"title": "images", "rangemode": "tozero", "nticks": 4, "domain": [0, 0.26]},
+    )
     return styled(figure, "As sure as it is right?", height=460)
 
 
