@@ -108,6 +108,6 @@ def _chosen_image(data: DataSet, answers: TestAnswers) -> int:
     with picture, shown_errors():
         image = int(answers.images[position])
         st.image(
-            caches.thumbnail(data.id, image), alt=told(data, answers, position), width="stretch"
+            caches.thumbnail(data.id, image), alt=told(data, answers, position), width="content"
         )
     return position

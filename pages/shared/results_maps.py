@@ -54,7 +54,7 @@ def show_maps(data: DataSet, answers: TestAnswers, run_id: str) -> None:
         key=f"results_beside_{'own' if upload else position}",
         help="The true class where it was mistaken, else the second likeliest.",
     )  # fmt: skip
-    role = "true" if other == actual else "beside it"
+    role = "true" if other == actual else "second" if other == second else "beside it"
     first = "predicted, true" if predicted == actual else "predicted"
     attribution_beside(trained, pixels, [(predicted, first), (other, role)], key="results_map")
     _sanity(data, answers, trained, run_id)

@@ -65,8 +65,12 @@ def embedding_map(
     look = {"showticklabels": False, "zeroline": False}
     figure.update_xaxes(look, title=named[0])
     figure.update_yaxes(look, title=named[1])
-    figure.update_layout(hovermode="closest")
-    return styled(figure, title, height=480)
+    rows = -(-len(figure.data) // 2)  # of the legend, below the map, two names a row
+    figure.update_layout(hovermode="closest", showlegend=len(figure.data) <= MOST_LOOKS + 1)
+    figure = styled(figure, title, height=420 + (20 * rows if figure.layout.showlegend else 0))
+    return figure.update_layout(
+        margin={"t": 44}, legend={"y": 0, "yref": "container", "yanchor": "bottom"}
+    )
 
 
 def describe_embedding(alike: float, count: int, classes: int) -> str:
