@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import (
+    clicked_by_mouse_only,
     explained,
     go_on,
     literal,
@@ -41,10 +42,6 @@ ANSWERS = {
     "different": "Different: I know better",
 }
 DIAGRAM = "decide_diagram"  # how its keys begin
-# Plotly takes a tap for a click on what was tapped before it; where one taps, buttons choose.
-NO_TAPS = f"""<style>
-@media (hover: none) {{ [class*="st-key-{DIAGRAM}"] * {{ pointer-events: none !important; }} }}
-</style>"""
 MEANING = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
     "large": "Here similar means: pre-trained weights are a better start than random ones.",
@@ -160,7 +157,7 @@ event = explained(
     describe_decision(size, told, advised, case, own),
     key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
-st.html(NO_TAPS)
+clicked_by_mouse_only(DIAGRAM)
 points = [point for point in event.selection.points if point.get("customdata")]
 if points:
     clicked = points[0]["customdata"]

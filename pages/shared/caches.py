@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.comparison import PairedComparison
     from transfer_core.near_duplicates import NearDuplicates
-    from transfer_core.prediction import TrainedNetwork
+    from transfer_core.prediction import TestAnswers, TrainedNetwork
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from transfer_core.trying import Answer
     from transfer_core.unknown_images import KnownImages
 
-THUMBNAIL = 96  # pixels
+THUMBNAIL = 96  # pixels of an image beside others
+TILE = 144  # pixels of an image alone
 EXAMPLES = 8  # images of a class
 PREVIEWED = 5  # classes of a sample
 SHOWN = 240  # pixels of the longer side of an image by itself
@@ -101,6 +102,37 @@ def contact_sheet(data_id: str, label: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def tile(data_id: str, index: int) -> bytes:
+    """One image of a data set, small and square, re-encoded."""
+    pixels = apply(dataset.image(home(), data_set(data_id), index), Transform(TILE))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def test_answers(run_id: str) -> TestAnswers:
+    """What a run's network said of its test images."""
+    from transfer_core.prediction import answers_on_test_images
+
+    return answers_on_test_images(home(), run_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
+def trained_network(run_id: str) -> TrainedNetwork:
+    """The network of a run, shared: never to be changed."""
+    from transfer_core.prediction import restore
+
+    return restore(home(), run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def on_demand(run_id: str) -> dict[str, Any]:
+    """A shelf for what pages work out of a run when asked, such as its embedding map."""
+    return {}
 
 
 @st.cache_data(show_spinner=False)
@@ -182,20 +214,12 @@ def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, .
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner="Restoring the network")
-def trained(run_id: str) -> TrainedNetwork:
-    """The network of a run."""
-    from transfer_core.prediction import restore
-
-    return restore(home(), run_id)
-
-
 def known_images(run_id: str, progress: Progress) -> KnownImages:
     """What a run's network knows; the core keeps it beside the run."""
     from transfer_core.unknown_images import known_images as compute
 
     return compute(
-        home(), trained(run_id), lambda *n: progress("Learning what the network knows", *n)
+        home(), trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
     )
 
 

@@ -136,6 +136,15 @@ def explained(figure, description: str, *, key: str, caption: bool = True, **opt
     return event
 
 
+def clicked_by_mouse_only(key: str) -> None:
+    """Let figures whose keys begin so ignore taps, beside which buttons or lists choose.
+
+    Plotly takes a tap for a click on what was tapped before it.
+    """
+    nothing = f'[class*="st-key-{key}"] * {{ pointer-events: none !important; }}'
+    st.html(f"<style>@media (hover: none) {{ {nothing} }}</style>")
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: "48 s", "3 min 20 s"."""
     if seconds < 60:

@@ -194,3 +194,28 @@ def take_from_basket(data_id: str, *paths: str) -> None:
     baskets = st.session_state.setdefault(BASKETS, {})
     kept = baskets.get(data_id, {})
     baskets[data_id] = {path: kept[path] for path in kept if paths and path not in paths}
+
+
+def from_address(key: str, allowed: Iterable[object], default: object) -> None:
+    """Give a widget without a value the one that the address names, if that is allowed."""
+    if key not in st.session_state:
+        text = st.query_params.get(key)
+        st.session_state[key] = next((v for v in allowed if str(v) == text), default)
+
+
+def into_address(key: str) -> None:
+    """Write a widget's value into the address, so that a refresh and a shared link keep it."""
+    text = str(st.session_state[key])
+    if st.query_params.get(key) != text:
+        st.query_params[key] = text
+
+
+def fill(**values: object) -> None:
+    """Set widgets by their keys; from a callback, before they are drawn."""
+    st.session_state.update(values)
+
+
+def clicked(figure: str) -> object | None:
+    """The customdata of the point that was clicked in the figure of this key, if any."""
+    points = st.session_state[figure]["selection"]["points"]
+    return points[0].get("customdata") if points else None
