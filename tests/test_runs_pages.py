@@ -45,11 +45,14 @@ def test_runs_are_filtered_and_sorted(runs, transfer_home):
 
 
 def test_name_notes_and_tags_are_edited_in_place(runs):
+    keeping.describe(caches.engine().store, runs[1], tags=["mri"])
     app = page("runs", runs=runs[0]).run()
     app.text_input[1].set_value("better <b>name</b>").run()
     app.text_area[0].set_value("a first\nnote").run()
+    next(field for field in app.multiselect if field.label == "Tags").set_value(["mri"]).run()
     kept = caches.engine().get(runs[0])
     assert (kept.name, kept.notes) == ("better <b>name</b>", "a first\nnote")
+    assert kept.tags == ("mri",)
     assert "better <b>name</b>" in list(table(app)["run"])
     assert "<b>" not in app.subheader[0].value.replace("\\<b\\>", "")
 
