@@ -13,9 +13,11 @@ from pages.shared.layout import (
     page_title,
     progress,
     shown_errors,
+    take_the_demonstration_network,
     vanishing,
 )
 from transfer_core import networks
+from transfer_core.errors import DownloadError
 from transfer_core.networks.recommendation import recommend, seconds
 
 IMAGES = 1_000  # that times are told for where no data set is chosen
@@ -75,7 +77,8 @@ def table(shown, images: int, speed: float) -> str | None:
     height = min(420, 38 + 35 * len(rows))
     chosen = st.dataframe(
         rows, hide_index=True, width="stretch", height=height, column_config=COLUMNS,
-        on_select="rerun", selection_mode="single-row", key="networks_table",
+        on_select="rerun", selection_mode="single-row",
+        key=f"networks_table_{session.workspace().start_key}",
     )  # fmt: skip
     picked = chosen.selection.rows
     return shown[picked[0]].name if picked and picked[0] < len(shown) else None
@@ -107,14 +110,30 @@ def download(network) -> None:
 
     cancel = st.empty()
     cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
-    with shown_errors(), progress() as report, vanishing(cancel):
-        report("Connecting", 0, 1)
-        fetch(
-            network,
-            progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
-        )
+    try:
+        with progress() as report, vanishing(cancel):
+            report("Connecting", 0, 1)
+            fetch(
+                network,
+                progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
+            )
+    except DownloadError as error:
+        not_downloaded(network, error)
     session.change(network=network.name)
     st.rerun()
+
+
+def not_downloaded(network, error: DownloadError) -> None:
+    """Say plainly that weights did not come, with the ways on; the page then ends."""
+    st.error(
+        f"The weights of {literal(network.title)} could not be downloaded. Is this computer "
+        "connected to the internet? What has come is kept; try again later, or go on without.",
+        icon=":material/cloud_off:",
+    )
+    take_the_demonstration_network()
+    with st.expander("Details, for who looks after this computer"):
+        st.markdown(f"{literal(error.found)}  \n{literal(error.remedy)}")
+    st.stop()
 
 
 def about(network) -> None:
@@ -192,7 +211,7 @@ now = picked or session.workspace().network
 name = st.selectbox(
     "Look at", names, index=names.index(now) if now in names else 0,
     format_func={network.name: network.title for network in shown}.get,
-    key=f"networks_chosen_{now}_{len(shown)}",
+    key=f"networks_chosen_{now}_{len(shown)}_{session.workspace().start_key}",
 )  # fmt: skip
 network = networks.get(name)
 with st.container(border=True):

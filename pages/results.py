@@ -7,7 +7,6 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.layout import explained, literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES, show_proof
-from transfer_core import networks
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 
 MEANINGS = {
@@ -85,11 +84,11 @@ ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "
 show_proof(record, ended.values)
 st.header("What was done", anchor=False)
 with shown_errors():
-    strategy, source = record.config.strategy, networks.get(record.config.network)
+    strategy, source = record.config.strategy, record.config.source()
 st.markdown(
     f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
     f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
-    f"seed {record.config.seed}."
+    f"{source.input_size} pixels a side; seed {record.config.seed}."
 )
 with st.expander("Every setting, enough to repeat the run"):
     st.json(asdict(record.config))

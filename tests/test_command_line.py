@@ -10,6 +10,7 @@ from PIL import Image
 
 from transfer_core.__main__ import main
 from transfer_core.evaluation import confusion_matrix
+from transfer_core.networks.download import HOST_SETTING
 from transfer_core.prediction import answers_on_test_images
 from transfer_core.runs.store import RunStore
 
@@ -131,6 +132,16 @@ def test_bad_input_exits_with_2_and_one_clear_paragraph(transfer_home, capsys, t
 def test_an_unknown_run_is_not_found_whatever_its_id(run, transfer_home, capsys):
     assert main(["predict", run, "image.png"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_random_weights_are_trained_without_the_pretrained_ones(
+    colours, transfer_home, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
+    start = ["--case", "4", "--initialise", "random", "--epochs", "1"]
+    assert main(["train", str(colours), "--network", "squeezenet1_1", *start, "--json"]) == 0
+    assert lines(capsys)[-1]["initialise"] == "random"
 
 
 @pytest.mark.parametrize("epochs", ["0", "-3", "1000000000"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transfer_core import commands, training_commands
 from transfer_core.errors import DownloadError, TransferError
+from transfer_core.networks import DEFAULT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
-        return 1 if isinstance(error, DownloadError) else 2
+        if not isinstance(error, DownloadError):
+            return 2
+        print(f"Take it by --network {DEFAULT}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 1
@@ -55,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
     train.add_argument("--views", type=int, help="augmented views of each image; cases 1 and 2")
     train.add_argument("--compile", action="store_true", help="translate the network first; GPU")
+    train.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
     compare = command("compare", training_commands.compare, "all cases side by side", True)
     _network(compare)

@@ -78,6 +78,7 @@ def script_text(trained: TrainedNetwork) -> str:
         "FALL_BACK": strategy.fall_back,
         "NUMBER_FORMAT": config.number_format,
         "DEVICE": config.device,
+        "CHANNELS_LAST": config.channels_last,
         "COMPILED": config.compiled,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,

@@ -12,7 +12,7 @@ from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.home import home
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import DEFAULT, SourceNetwork, get
 from transfer_core.similarity import estimate
 
 STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
@@ -20,7 +20,10 @@ STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
-    data_set, source = ingest(options.data, options.seed), ready(options.network)
+    data_set = ingest(options.data, options.seed)
+    # From random weights nothing is needed of the pre-trained ones.
+    random = options.case == "4" and (options.initialise or STARTS[0]) == "random"
+    source = get(options.network) if random else ready(options.network)
     strategy = _strategy(data_set, source, options)
     if options.views and not strategy.frozen:
         raise SettingsError(
@@ -29,6 +32,10 @@ def train(options: Namespace) -> int:
             found=f"--views {options.views} with {strategy.case.title.lower()}",
             remedy="Leave --views out.",
         )
+    if options.input_size:
+        from transfer_core.input_sizes import at_input_size  # brings torch
+
+        source = at_input_size(source, options.input_size)
     strategy = _limited(strategy, epochs=options.epochs, views=options.views)
     result = _run(data_set, source, strategy, options, compiled=options.compile)
     _tell(options, {"event": "finished"} | result)
@@ -71,9 +78,13 @@ def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> S
     """Of the case asked for or advised, with what was measured of the images in it."""
     if options.case == "1":  # nothing in it is measured
         return plan(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
-    found = estimate(data_set, source, home(), progress=show_progress)
-    case = advise(data_set, source, found).case
-    if options.case != "auto":
+    # Without its weights a network starts from random ones; whether left and right make a
+    # difference, the only reading that matters then, the bundled network can tell.
+    reader = get(DEFAULT) if source.weights == "download" else source
+    found = estimate(data_set, reader, home(), progress=show_progress)
+    if options.case == "auto":
+        case = advise(data_set, source, found).case
+    else:
         case = TransferCase(int(options.case))
     plan(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
     start = ADVISED_START if options.case == "auto" else STARTS[0]

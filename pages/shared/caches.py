@@ -67,11 +67,21 @@ def paired(first: str, second: str) -> PairedComparison:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def layer_parts(network: str, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
-    """The operated network's layers."""
+def layer_parts(
+    network: str, strategy: Strategy, classes: int, input_size: int | None = None
+) -> tuple[LayerPart, ...]:
+    """The operated network's layers, at its own input size unless another is given."""
     from transfer_core.surgery import describe
 
-    return describe(networks.get(network), strategy, classes)
+    return describe(networks.get(network).at(input_size), strategy, classes)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def input_sizes(network: str) -> tuple[int, ...]:
+    """The input sizes that a network can take, largest first."""
+    from transfer_core.input_sizes import input_sizes as found
+
+    return found(networks.get(network))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

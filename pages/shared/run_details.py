@@ -8,7 +8,6 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.layout import literal, shown_errors
 from pages.shared.live_run import STATES
-from transfer_core import networks
 from transfer_core.errors import NetworkError
 from transfer_core.runs import keeping
 from transfer_core.runs.records import RunRecord
@@ -60,7 +59,7 @@ def _repeat(record: RunRecord) -> None:
 
     config, work = record.config, session.workspace()
     with shown_errors():
-        data, source = caches.data_set(config.data_id), networks.get(config.network)
+        data, source = caches.data_set(config.data_id), config.source()
         now = run_config(data, source, config.strategy, config.seed).versions
         run_id = caches.engine().submit(
             replace(config, versions=now), name=record.name, owner=work.owner, key=work.start_key
@@ -175,7 +174,7 @@ def _settings(config: RunConfig) -> str:
     """What tells a run from its neighbours."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
-        source = networks.get(config.network)
+        source = config.source()
         network, kept = source.title, source.titles((strategy.keep_through,))
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through
