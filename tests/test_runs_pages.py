@@ -131,7 +131,7 @@ def test_comparing_asks_for_two_runs(runs):
 
 def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home):
     data = data_set(transfer_home, test=4)
-    run = answered(transfer_home, data, RIGHT, "first try", seed=7, epochs=3)
+    run = answered(transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32)
     app = page("train", repeat=run).run()
     assert not app.exception
     fields = {field.label: field.value for field in app.number_input}
@@ -142,6 +142,7 @@ def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home
     repeated = caches.engine().get(asked(app, "run")).config
     before = caches.engine().get(run).config
     assert (repeated.seed, repeated.data_id, repeated.strategy.case) == (7, data.id, 1)
+    assert repeated.input_size == 32
     assert (repeated.strategy.optimiser.epochs, before.strategy.optimiser.epochs) == (2, 3)
     assert "repeat" not in app.query_params
 
