@@ -63,7 +63,7 @@ choice = current_choice(data, source, found)
 case, strategy, first_seed = choice.case, choice.strategy, 0
 if repeated:
     strategy, first_seed = repeated.config.strategy, repeated.config.seed
-    case = strategy.case
+    case, source = strategy.case, repeated.config.source()  # at that run's input size
     st.info(f"The settings of “{literal(repeated.name)}”, to be changed.", icon=":material/tune:")
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "

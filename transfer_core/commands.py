@@ -149,6 +149,7 @@ def runs(options: Namespace) -> int:
         delete(store, [store.get(options.delete).id])
     if options.undelete:
         bring_back(store, [options.undelete])
+        store.get(options.undelete)  # tells if it was gone for good, or never there
     for run in store.list():
         accuracy = run.result and run.result["accuracy"]
         case = run.config.strategy.case
