@@ -235,7 +235,7 @@ def answer(run_id: str, file: bytes, knows: bool) -> tuple[Answer, float]:
     from transfer_core.trying import ask, latency
 
     known = known_images(run_id, lambda what, done, total: None) if knows else None
-    return ask(trained(run_id), known, file), latency(trained(run_id), file)
+    return ask(trained_network(run_id), known, file), latency(trained_network(run_id), file)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
