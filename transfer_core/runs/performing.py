@@ -232,6 +232,7 @@ def run_config(
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
     return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())

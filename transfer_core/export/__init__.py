@@ -12,7 +12,7 @@ from torch import nn
 
 from transfer_core import dataset, images
 from transfer_core.errors import RunError
-from transfer_core.export_script import write_script
+from transfer_core.export.script import write_script
 from transfer_core.prediction import TrainedNetwork, predict, restore
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
@@ -27,7 +27,7 @@ def export_run(home: Path, run_id: str, kind: str, to: Path) -> tuple[Path, ...]
     """
     trained = restore(home, run_id)
     to.mkdir(parents=True, exist_ok=True)
-    return FORMATS[kind](home, trained, to)
+    return FORMATS[kind](to, home, trained)
 
 
 def card(trained: TrainedNetwork) -> dict:
@@ -49,7 +49,7 @@ def card(trained: TrainedNetwork) -> dict:
     }
 
 
-def _weights(home: Path, trained: TrainedNetwork, to: Path) -> tuple[Path, ...]:
+def _weights(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, ...]:
     weights, text = to / "network.safetensors", to / "card.json"
     save_file({k: v.contiguous() for k, v in trained.network.state_dict().items()}, weights)
     text.write_text(json.dumps(card(trained), indent=1, ensure_ascii=False), encoding="utf-8")
@@ -71,7 +71,7 @@ class _Probabilities(nn.Module):
         return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
 
 
-def _onnx(home: Path, trained: TrainedNetwork, to: Path) -> tuple[Path, ...]:
+def _onnx(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, ...]:
     target, part = to / "network.onnx", to / "network.onnx.part"
     size = trained.source.input_size
     batch = torch.export.Dim("batch", min=1)
@@ -108,5 +108,5 @@ def _largest_difference(home: Path, trained: TrainedNetwork, file: Path) -> floa
     return float(np.abs(found - predict(trained, pixels)).max())
 
 
-Writer = Callable[[Path, TrainedNetwork, Path], tuple[Path, ...]]
+Writer = Callable[[Path, Path, TrainedNetwork], tuple[Path, ...]]
 FORMATS: dict[str, Writer] = {"weights": _weights, "onnx": _onnx, "script": write_script}
