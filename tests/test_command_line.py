@@ -92,14 +92,6 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
     assert card["classes"] == ["blue", "green", "red"]
 
 
-def test_an_onnx_file_gives_the_networks_answers(colours, transfer_home, capsys, tmp_path):
-    main(["train", str(colours), "--case", "1", "--epochs", "2", "--json"])
-    run = lines(capsys)[-1]["run"]
-    assert main(["export", run, "--format", "onnx", "--to", str(tmp_path / "out")]) == 0
-    check = json.loads((tmp_path / "out" / "card.json").read_text())["onnx_check"]
-    assert check["largest_difference"] < 1e-4
-
-
 def test_bad_input_exits_with_2_and_one_clear_paragraph(transfer_home, capsys, tmp_path):
     (tmp_path / "text.zip").write_text("this is no archive")
     assert main(["inspect", str(tmp_path / "text.zip")]) == 2

@@ -14,7 +14,7 @@ ROOMS = [  # a room may import only from rooms before it
     "networks", "cases", "standardisation", "surgery", "embedding", "embedding_cache",
     "augmentation", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
     "learning_curve", "mirroring", "reader", "similarity", "advice",
-    "training", "evaluation", "runs", "prediction", "figures", "export",
+    "training", "evaluation", "runs", "prediction", "figures", "export", "bundle",
     "pretraining", "commands", "training_commands", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")

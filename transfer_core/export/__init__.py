@@ -1,112 +1,107 @@
-"""Take a trained network away: its weights with a card, or as a checked ONNX file."""
+"""Take a trained network away: as a bundle, an ONNX file, a script and notebook, a report."""
 
-import json
+import os
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import torch
 from safetensors.torch import save_file
-from torch import nn
 
-from transfer_core import dataset, images
-from transfer_core.errors import RunError
-from transfer_core.export.script import write_script
-from transfer_core.prediction import TrainedNetwork, predict, restore
+from transfer_core.export.card import card, write_card
+from transfer_core.export.example import write_example
+from transfer_core.export.onnx_file import Progress, write_onnx
+from transfer_core.export.script import write_script, write_script_with_images
+from transfer_core.prediction import TrainedNetwork, restore
+from transfer_core.runs.directory import RunDirectory
 
-TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
-CHECKED_IMAGES = 64  # test images that an ONNX file is checked on
+WEIGHTS = "network.safetensors"
 
 
-def export_run(home: Path, run_id: str, kind: str, to: Path) -> tuple[Path, ...]:
+def export_run(
+    home: Path, run_id: str, kind: str, to: Path, progress: Progress = lambda *_: None
+) -> tuple[Path, ...]:
     """Write a run's network in one of `FORMATS`; returns the files written.
+
+    Args:
+        home: The data folder.
+        run_id: A run that has come to a result.
+        kind: One of `FORMATS`.
+        to: The folder to write to.
+        progress: Called with what is done, done and total; may raise to end the work.
 
     Raises:
         RunError: If the run has no network, or an ONNX file does not agree with it.
+        DataSetError: If the images that the format needs are not on this computer.
     """
     trained = restore(home, run_id)
     to.mkdir(parents=True, exist_ok=True)
-    return FORMATS[kind](to, home, trained)
+    return FORMATS[kind](to, home, trained, progress)
 
 
-def card(trained: TrainedNetwork) -> dict:
-    """All that is to be known about a trained network, plain values only."""
-    source, record = trained.source, trained.record
-    return {
-        "run": record.id,
-        "name": record.name,
-        "classes": trained.classes,
-        "config": asdict(record.config),
-        "result": record.result,
-        "preprocessing": {
-            "resize": trained.transform.describe(),
-            "scale": "red, green and blue divided by 255",
-            "mean": source.mean,
-            "std": source.std,
-        },
-        "source": {key: source.card.get(key) for key in ("data", "licence", "weights_sha256")},
-    }
+def prepared(home: Path, run_id: str, kind: str) -> Path | None:
+    """The file that `prepare` has made of this run before; None if it has not."""
+    folder = _folder(home, run_id) / kind
+    return next((path for path in sorted(folder.glob("*")) if path.is_file()), None)
 
 
-def _weights(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, ...]:
-    weights, text = to / "network.safetensors", to / "card.json"
+def prepare(home: Path, run_id: str, kind: str, progress: Progress) -> Path:
+    """One file of a format, ready to be downloaded, kept in the run's directory.
+
+    Several files become one zip. See `export_run` for the arguments and errors.
+    """
+    folder = _folder(home, run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
+        made, kept = Path(name, "made"), Path(name, kind)
+        files = export_run(home, run_id, kind, made, progress)
+        kept.mkdir()
+        if len(files) == 1:
+            files[0].replace(kept / files[0].name)
+        else:
+            pack(files, kept / f"{kind}.zip")
+        shutil.rmtree(folder / kind, ignore_errors=True)
+        os.replace(kept, folder / kind)  # whole or not at all
+    return prepared(home, run_id, kind)
+
+
+def pack(files: tuple[Path, ...], to: Path) -> None:
+    """Put files into a zip, a piece at a time; texts are compressed, weights cannot be."""
+    with zipfile.ZipFile(to, "w") as archive:
+        for file in files:
+            stored = file.suffix in {".safetensors", ".onnx", ".zip"}
+            archive.write(file, file.name, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
+
+
+def _folder(home: Path, run_id: str) -> Path:
+    return RunDirectory.of(home, run_id).path / "take_away"
+
+
+def write_weights(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """Write the weights with their card and an example of their use."""
+    weights = to / WEIGHTS
     save_file({k: v.contiguous() for k, v in trained.network.state_dict().items()}, weights)
-    text.write_text(json.dumps(card(trained), indent=1, ensure_ascii=False), encoding="utf-8")
-    return weights, text
+    described = write_card(to, card(home, trained))
+    return (weights, *described, *write_example(to, trained, "torch"))
 
 
-class _Probabilities(nn.Module):
-    """The network with its preprocessing in front and a softmax behind."""
-
-    def __init__(self, trained: TrainedNetwork) -> None:
-        super().__init__()
-        self.network = trained.network
-        for name in ("mean", "std"):
-            values = torch.tensor(getattr(trained.source, name)).view(1, 3, 1, 1)
-            self.register_buffer(name, values)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C)."""
-        return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
+def write_bundle(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """Write all of `write_weights` as one zip, which `bundle.load` takes in again."""
+    with tempfile.TemporaryDirectory(dir=to) as folder:
+        pack(write_weights(Path(folder), home, trained, progress), to / "bundle.zip")
+    return (to / "bundle.zip",)
 
 
-def _onnx(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, ...]:
-    target, part = to / "network.onnx", to / "network.onnx.part"
-    size = trained.source.input_size
-    batch = torch.export.Dim("batch", min=1)
-    torch.onnx.export(
-        _Probabilities(trained).eval(), (torch.zeros(2, 3, size, size),), str(part),
-        input_names=["image"], output_names=["probabilities"], dynamo=True,
-        dynamic_shapes=({0: batch},), external_data=False, verbose=False,
-    )  # fmt: skip
-    difference = _largest_difference(home, trained, part)
-    if difference > TOLERANCE:
-        part.unlink()
-        raise RunError(
-            "The ONNX file does not give the network's answers, so it was not kept.",
-            found=f"probabilities differ by up to {difference:.2g}, allowed is {TOLERANCE:g}",
-            remedy="Take the weights instead.",
-        )
-    part.replace(target)
-    text = to / "card.json"
-    check = {"images": CHECKED_IMAGES, "largest_difference": difference}
-    about = card(trained) | {"onnx_check": check}
-    text.write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
-    return target, text
-
-
-def _largest_difference(home: Path, trained: TrainedNetwork, file: Path) -> float:
-    import onnxruntime
-
-    data_set = dataset.load(home, trained.record.config.data_id)
-    chosen = data_set.indices("test")[:CHECKED_IMAGES]
-    pixels = images.pixels(home, data_set, trained.transform)[chosen]
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    inputs = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
-    (found,) = session.run(None, {"image": inputs})
-    return float(np.abs(found - predict(trained, pixels)).max())
-
-
-Writer = Callable[[Path, Path, TrainedNetwork], tuple[Path, ...]]
-FORMATS: dict[str, Writer] = {"weights": _weights, "onnx": _onnx, "script": write_script}
+Writer = Callable[[Path, Path, TrainedNetwork, Progress], tuple[Path, ...]]
+FORMATS: dict[str, Writer] = {
+    "bundle": write_bundle,
+    "weights": write_weights,
+    "onnx": write_onnx,
+    "script": write_script,
+    "script-with-images": write_script_with_images,
+}

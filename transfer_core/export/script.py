@@ -1,7 +1,8 @@
 """Export a run as a Python script that repeats it with plain torch, and reads as a lesson."""
 
 import csv
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
 from transfer_core.training import feeds, new_layer
 from transfer_core.training.config import RunConfig
+
+Progress = Callable[[str, int, int], None]  # what, done, total
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 SCRIPT_USAGE = """\
@@ -35,7 +38,9 @@ HERE = Path()
 DATA = HERE / "images.zip"  # write the name of your zip or folder of images here"""
 
 
-def write_script(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, ...]:
+def write_script(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
     """Write the run as `train.py` and `train.ipynb`, with all that they need but the photos.
 
     The script holds the very source text of this package's functions, so it
@@ -56,6 +61,19 @@ def write_script(to: Path, home: Path, trained: TrainedNetwork) -> tuple[Path, .
     state = load(trained.source).state_dict()
     save_file({name: value.contiguous() for name, value in state.items()}, weights)
     return script, lesson, images, weights
+
+
+def write_script_with_images(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """The same with the images beside it, in a zip, so that it runs as it is."""
+    data_set = dataset.load(home, trained.record.config.data_id)
+    files, images = write_script(to, home, trained, progress), to / "images.zip"
+    with zipfile.ZipFile(images, "w") as archive:
+        for number, record in enumerate(data_set.records):
+            progress("Adding the images", number, len(data_set.records))
+            archive.writestr(record.path, dataset.image_bytes(home, data_set, number))
+    return *files, images
 
 
 def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -> dict[str, object]:
