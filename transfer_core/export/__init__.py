@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from transfer_core.export.card import card, write_card
 from transfer_core.export.example import write_example
 from transfer_core.export.onnx_file import Progress, write_onnx
+from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
 from transfer_core.prediction import TrainedNetwork, restore
 from transfer_core.runs.directory import RunDirectory
@@ -104,4 +105,5 @@ FORMATS: dict[str, Writer] = {
     "onnx": write_onnx,
     "script": write_script,
     "script-with-images": write_script_with_images,
+    "report": write_report,
 }
