@@ -16,7 +16,7 @@ from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["start", "data", "decide", "train", "results", "learn", "networks", "runs"]
+PAGES = ["start", "data", "decide", "train", "results", "take_away", "learn", "networks", "runs"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Take a trained network away: as a bundle, an ONNX file, a script and notebook, a report."""
 
-import os
+import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -9,9 +10,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core.export.card import card, write_card
+from transfer_core.export.card import CARD, card, write_card
 from transfer_core.export.example import write_example
-from transfer_core.export.onnx_file import Progress, write_onnx
+from transfer_core.export.onnx_file import Agreement, Progress, write_onnx
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
 from transfer_core.prediction import TrainedNetwork, restore
@@ -36,15 +37,18 @@ def export_run(
         RunError: If the run has no network, or an ONNX file does not agree with it.
         DataSetError: If the images that the format needs are not on this computer.
     """
-    trained = restore(home, run_id)
-    to.mkdir(parents=True, exist_ok=True)
-    return FORMATS[kind](to, home, trained, progress)
+    return _written(to, home, restore(home, run_id), kind, progress)
 
 
 def prepared(home: Path, run_id: str, kind: str) -> Path | None:
-    """The file that `prepare` has made of this run before; None if it has not."""
-    folder = _folder(home, run_id) / kind
-    return next((path for path in sorted(folder.glob("*")) if path.is_file()), None)
+    """The file that `prepare` has made of this run before; None if it has not.
+
+    Raises:
+        RunError: If the id cannot be a run's.
+    """
+    if kind not in FORMATS:
+        return None
+    return next(iter(sorted((_folder(home, run_id) / kind).glob("*"))), None)
 
 
 def prepare(home: Path, run_id: str, kind: str, progress: Progress) -> Path:
@@ -52,19 +56,39 @@ def prepare(home: Path, run_id: str, kind: str, progress: Progress) -> Path:
 
     Several files become one zip. See `export_run` for the arguments and errors.
     """
-    folder = _folder(home, run_id)
+    trained, folder = restore(home, run_id), _folder(home, run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
         made, kept = Path(name, "made"), Path(name, kind)
-        files = export_run(home, run_id, kind, made, progress)
+        files = _written(made, home, trained, kind, progress)
         kept.mkdir()
+        ending = files[0].suffix if len(files) == 1 else ".zip"
+        file = kept / f"{_file_name(trained.record.name)}-{kind}{ending}"
         if len(files) == 1:
-            files[0].replace(kept / files[0].name)
+            files[0].replace(file)
         else:
-            pack(files, kept / f"{kind}.zip")
+            pack(files, file)
         shutil.rmtree(folder / kind, ignore_errors=True)
-        os.replace(kept, folder / kind)  # whole or not at all
-    return prepared(home, run_id, kind)
+        kept.replace(folder / kind)  # whole or not at all
+        return folder / kind / file.name
+
+
+def onnx_check(prepared_zip: Path) -> Agreement:
+    """How the ONNX file in what was prepared compares with the network."""
+    with zipfile.ZipFile(prepared_zip) as archive:
+        return Agreement(**json.loads(archive.read(CARD))["onnx_check"])
+
+
+def _written(
+    to: Path, home: Path, trained: TrainedNetwork, kind: str, progress: Progress
+) -> tuple[Path, ...]:
+    to.mkdir(parents=True, exist_ok=True)
+    return FORMATS[kind](to, home, trained, progress)
+
+
+def _file_name(text: str) -> str:
+    """A name that people gave, as every system takes it for a file's."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40] or "run"
 
 
 def pack(files: tuple[Path, ...], to: Path) -> None:
