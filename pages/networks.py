@@ -26,11 +26,11 @@ COLUMNS = {
         format="%.1f", help="Top-1, on photos of 1,000 classes that it was not trained on"
     ),
     "download (MB)": st.column_config.NumberColumn(format="%.0f"),
-    "cost per image": st.column_config.NumberColumn(format="%.2f", help=COST),
-    "time here (s)": st.column_config.NumberColumn(
-        format="%.0f", help="At best, for all images to pass through once, as in cases 1 and 2"
+    "cost per image (billion)": st.column_config.NumberColumn(format="%.2f", help=COST),
+    "time here (min)": st.column_config.NumberColumn(
+        format="%.1f", help="At best, for all images to pass through once, as in cases 1 and 2"
     ),
-    "weights (millions)": st.column_config.NumberColumn(format="%.1f"),
+    "weights (million)": st.column_config.NumberColumn(format="%.1f"),
 }
 
 
@@ -49,7 +49,7 @@ def recommendation(listed, images: int, what: str, speed: float) -> None:
             "Training everything costs about three times that for each epoch."
         )
         if here is None:
-            told += " Nothing but the demonstration network needs no download."
+            told += " Without a download there is the demonstration network."
         elif here != best:
             told += f" Of those on this computer it is {literal(here.title)}."
     st.info(told, icon=":material/lightbulb:")
@@ -65,12 +65,10 @@ def table(shown, images: int, speed: float) -> str | None:
             else None,
             "its weights are": STATUS[network.weights],
             "download (MB)": network.card["file_size"],
-            "cost per image": network.card["operations"],
-            "time here (s)": seconds(network, images, speed),
-            "weights (millions)": network.card["parameters"] / 1e6,
+            "time here (min)": seconds(network, images, speed) / 60,
+            "cost per image (billion)": network.card["operations"],
+            "weights (million)": network.card["parameters"] / 1e6,
             "input (pixels)": network.input_size,
-            "stages": len(network.stages),
-            "published as": network.card.get("weights", ""),
         }
         for network in shown
     ]
@@ -177,7 +175,8 @@ st.markdown(
 with shown_errors():
     data_id = session.current("data")
     data = caches.data_set(data_id) if data_id else None
-    listed = networks.catalog()
+    # The demonstration network first, then the most accurate: what is looked for mostly.
+    listed = sorted(networks.catalog(), key=lambda network: -network.card.get("accuracy", 1))
 images = len(data.records) if data else IMAGES
 speed = caches.speed()
 what = f"your {images:,} images" if data else f"{images:,} images"

@@ -111,6 +111,11 @@ def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfe
     assert "epochs" in capsys.readouterr().err
 
 
+def test_views_are_refused_where_everything_is_trained(colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "3", "--views", "2"]) == 2
+    assert "every epoch draws new ones" in capsys.readouterr().err
+
+
 def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):
     assert main(["networks", "--json"]) == 0
     assert lines(capsys)[0]["weights"] == "bundled"

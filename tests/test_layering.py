@@ -10,9 +10,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
-    "errors", "home", "parallel", "number_format", "archive", "images", "dataset", "samples",
-    "networks", "cases", "standardisation", "surgery", "embedding", "embedding_cache",
-    "augmentation", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
+    "errors", "home", "cache_limit", "parallel", "devices", "number_format", "archive", "images",
+    "dataset", "samples", "networks", "cases", "standardisation", "surgery", "embedding",
+    "embedding_cache", "augmentation", "views", "distance", "folds", "probes", "source_classes",
+    "near_copies", "readings",
     "learning_curve", "mirroring", "reader", "similarity", "advice",
     "training", "evaluation", "runs", "prediction", "figures", "export", "bundle",
     "pretraining", "commands", "training_commands", "__main__",

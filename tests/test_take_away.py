@@ -21,7 +21,7 @@ from transfer_core.cases import TransferCase, plan
 from transfer_core.errors import RunError
 from transfer_core.export import export_run, onnx_file, prepare, prepared
 from transfer_core.export.plain_weights import read_weights
-from transfer_core.images import pixels as pixels_of
+from transfer_core.images import Pixels
 from transfer_core.networks import get
 from transfer_core.prediction import answers_on_test_images, predict_files
 from transfer_core.runs.performing import new_engine, run_config
@@ -58,10 +58,10 @@ def bare_torch(tmp_path_factory):
 def trained(colours, transfer_home):
     """A function that trains a case on the colours and returns the run's record."""
 
-    def train(case: TransferCase, epochs: int = 2, **options):
+    def train(case: TransferCase, views: int = 0, **options):
         data_set, source = dataset.ingest(colours, home=transfer_home), get("demonstration")
         strategy = plan(case, source.stage_names, **options)
-        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=views))
         with new_engine(transfer_home) as engine:
             run = engine.submit(run_config(data_set, source, strategy, 3), name="colours <b>")
             return engine.wait(run, timeout=120)
@@ -84,7 +84,7 @@ def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
 @pytest.mark.parametrize(
     ("case", "options"),
     [
-        (TransferCase.SMALL_SIMILAR, {}),
+        (TransferCase.SMALL_SIMILAR, {"views": 2}),
         (TransferCase.LARGE_SIMILAR, {}),
         (TransferCase.LARGE_DIFFERENT, {"initialise": "random"}),
     ],
@@ -140,7 +140,7 @@ def test_onnxruntime_gives_the_answers_that_the_run_kept_of_its_test_images(
     run, folder = exported
     kept = answers_on_test_images(transfer_home, run.id)
     data_set = dataset.load(transfer_home, run.config.data_id)
-    pixels = pixels_of(transfer_home, data_set, get("demonstration").transform)[kept.images]
+    pixels = Pixels(transfer_home, data_set, get("demonstration").transform)[kept.images]
     session = onnxruntime.InferenceSession(folder / "network.onnx")
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})

@@ -55,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
     train.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
+    train.add_argument("--views", type=int, help="augmented views of each image; cases 1 and 2")
+    train.add_argument("--compile", action="store_true", help="translate the network first; GPU")
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
     compare = command("compare", training_commands.compare, "all cases side by side", True)
     _network(compare)

@@ -10,7 +10,7 @@ from transfer_core.advice import ADVISED_START, advise, strategy_for
 from transfer_core.cases import Initialise, Strategy, TransferCase, plan
 from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.errors import RunError
+from transfer_core.errors import RunError, SettingsError
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork
 from transfer_core.similarity import estimate
@@ -22,7 +22,15 @@ def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
     data_set, source = ingest(options.data, options.seed), ready(options.network)
     strategy = _strategy(data_set, source, options)
-    result = _run(data_set, source, _limited(strategy, options.epochs), options)
+    if options.views and not strategy.frozen:
+        raise SettingsError(
+            "Augmented views are for cases 1 and 2; where everything is trained, every epoch "
+            "draws new ones.",
+            found=f"--views {options.views} with {strategy.case.title.lower()}",
+            remedy="Leave --views out.",
+        )
+    strategy = _limited(strategy, epochs=options.epochs, views=options.views)
+    result = _run(data_set, source, strategy, options, compiled=options.compile)
     _tell(options, {"event": "finished"} | result)
     if not options.json:
         print(result["sentence"])
@@ -45,7 +53,7 @@ def compare(options: Namespace) -> int:
             # Case 4 from pre-trained weights is case 3 by another way: trained once.
             same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
             if same not in done:
-                limited = _limited(strategy, options.epochs)
+                limited = _limited(strategy, epochs=options.epochs)
                 done[same] = _run(data_set, source, limited, options)
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
             _tell(options, {"event": "compared"} | rows[-1])
@@ -72,17 +80,19 @@ def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> S
     return strategy_for(case, source, found, initialise=options.initialise or start)
 
 
-def _limited(strategy: Strategy, epochs: int | None) -> Strategy:
-    if epochs is None:
-        return strategy
-    return replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+def _limited(strategy: Strategy, **settings: int | None) -> Strategy:
+    """The strategy with those settings of its optimiser that are given."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    return replace(strategy, optimiser=replace(strategy.optimiser, **given))
 
 
-def _run(data_set: DataSet, source: SourceNetwork, strategy: Strategy, options) -> dict:
+def _run(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
+) -> dict:
     """Perform one run to its end; returns its figures."""
     from transfer_core.runs.performing import new_engine, run_config  # brings torch
 
-    config = run_config(data_set, source, strategy, options.seed)
+    config = run_config(data_set, source, strategy, options.seed, compiled=compiled)
     with new_engine(home(), resume=False) as engine:
         run = engine.submit(config, name=data_set.name, owner="command line")
         ended, log = {}, engine.follow(run)

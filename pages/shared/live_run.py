@@ -62,7 +62,12 @@ def _watch(run_id: str) -> None:
 def _draw(record: RunRecord) -> None:
     log = caches.run_log(record.id)
     events = log.events()
-    _draw_progress(record, {event.kind: event.values for event in events})
+    latest = {event.kind: event.values for event in events}
+    _draw_progress(record, latest)
+    if "started" not in latest:
+        if not record.state.over:
+            st.caption("The curves begin with the first step.")
+        return
     charts, words = log.derived(live_curves, events), log.derived(describe_curves, events)
     live_charts(
         [
@@ -111,7 +116,10 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
     limit = f", at most {started['epochs']}" if started else ""
     figures[0].metric(f"Epoch{limit}", f"{step['epoch']:.1f}" if step else "–")
     figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
-    figures[2].metric("Images per second", f"{step['images_per_second']:,.0f}" if step else "–")
+    figures[2].metric(
+        "Images per second", f"{step['images_per_second']:,.0f}" if step else "–",
+        help="While learning; validating after each epoch comes on top.",
+    )  # fmt: skip
     left = duration(step["seconds_left"]) if step and not record.state.over else "–"
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."

@@ -110,7 +110,7 @@ def _test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
         )
     test = data_set.indices("test")
     chosen = test[np.linspace(0, len(test) - 1, min(len(test), MOST_CHECKED)).astype(int)]
-    return images.some_pixels(home, data_set, trained.transform, chosen)
+    return images.Pixels(home, data_set, trained.transform)[chosen]
 
 
 def compare(

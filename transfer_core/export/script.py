@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core import augmentation, dataset, standardisation
+from transfer_core import augmentation, cases, dataset, standardisation, views
 from transfer_core.cases import NEW_LAYER
 from transfer_core.export.notebook import notebook
 from transfer_core.export.source_text import filled, literal, module_text, text_of
@@ -16,7 +16,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
-from transfer_core.training import feeds, new_layer
+from transfer_core.training import feeds, loop, new_layer
 from transfer_core.training.config import RunConfig
 
 Progress = Callable[[str, int, int], None]  # what, done, total
@@ -86,6 +86,8 @@ def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -
         "FROZEN": list(strategy.frozen),
         "FALL_BACK": strategy.fall_back,
         "NUMBER_FORMAT": config.number_format,
+        "DEVICE": config.device,
+        "COMPILED": config.compiled,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
@@ -115,6 +117,8 @@ def script_text(
         place=place,
         settings="\n".join(lines),
         augmentation=module_text(augmentation),
+        views=text_of(views.View),
+        rates=text_of(cases.stage_rates, loop.parameter_groups),
         batches=text_of(feeds.shuffled, feeds.batches),
         standardisation=module_text(standardisation),
         fold=text_of(new_layer.fold),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from types import ModuleType
 
-from transfer_core import embedding, surgery
+from transfer_core import devices, embedding, surgery
 from transfer_core.export import plain_weights
 from transfer_core.images import decoding, transform
 from transfer_core.networks import (
@@ -69,8 +69,8 @@ def _pooling_text() -> str:
     }  # fmt: skip
     lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
     functions = text_of(
-        embedding.batch_size, embedding.normalise, surgery.pooled, surgery.pooled_size,
-        surgery.new_layer, surgery.MeanToken,
+        devices.device_of, devices.sent, embedding.batch_size, embedding.normalise,
+        surgery.pooled, surgery.pooled_size, surgery.new_layer, surgery.MeanToken,
     )  # fmt: skip
     return f"{lines}\n\n\n{functions}"
 

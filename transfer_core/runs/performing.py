@@ -15,27 +15,26 @@ from torch import nn
 from transfer_core import __version__, dataset, images, networks
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.embedding import embed
+from transfer_core.devices import best_device, usable
+from transfer_core.embedding import batch_size, embed, normalise
 from transfer_core.embedding_cache import cache_folder, cached
 from transfer_core.evaluation import Tested, logits, score
 from transfer_core.networks import SourceNetwork
 from transfer_core.number_format import fastest
+from transfer_core.parallel import Progress, WorkStopped
 from transfer_core.runs.engine import Engine
 from transfer_core.surgery import kept_stages, operate
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
+from transfer_core.views import View
 
 UNBALANCED = 1.5  # largest class over smallest, from which classes are weighed
 WEIGHTS = "network.safetensors"  # in the run's directory
 TEST_LOGITS = "test_logits.npy"  # there too; of the test images in the data set's order
 
 StopRequested = Callable[[], bool]
-
-
-class _Stopped(Exception):
-    """Ends preparation where a stop was requested."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,11 @@ class _Setting:
     @property
     def transform(self) -> images.Transform:
         return self.source.transform
+
+    def operated(self, strategy: Strategy) -> nn.Sequential:
+        """The network that the strategy makes, on the run's device."""
+        classes, seed = len(self.data_set.classes), self.config.seed
+        return operate(self.source, strategy, classes, seed).to(usable(self.config.device))
 
 
 def perform(
@@ -73,71 +77,96 @@ def perform(
         stop_requested,
     )  # fmt: skip
     strategy = config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    network = setting.operated(strategy)
     everything_frozen = strategy.frozen == kept_stages(setting.source, strategy)
     try:
-        pixels = yield from _pixels(setting)
+        pixels = images.Pixels(home, setting.data_set, setting.transform)
         if everything_frozen:
             training = _new_layer_training(setting, strategy, network, pixels)
         else:
             rival = (yield from _new_layer_alone(setting, pixels)) if strategy.fall_back else None
+            yield from _reported(
+                _named("Decoding images", pixels),
+                lambda progress: pixels.keep(progress, stop_requested),
+                stop_requested,
+            )
             training = train_whole_network(
                 network, pixels, source=setting.source, number_format=config.number_format,
-                rival=rival, **_common(setting, strategy),
+                compiled=config.compiled, rival=rival, **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
-    except _Stopped:
+    except WorkStopped:
         return
     _save(network, directory)
     yield _test(setting, network, pixels, validation_accuracy, directory)
 
 
-def _pixels(setting: _Setting) -> Generator[Preparing, None, np.ndarray]:
-    return _reported(
-        "Decoding images",
-        lambda progress: images.pixels(
-            setting.home, setting.data_set, setting.transform, progress=progress
-        ),
-        setting.stop_requested,
-    )
+def _named(work: str, pixels: images.Pixels) -> str:
+    """Say so where not all images have room on the disk once they are decoded."""
+    if pixels.room == len(pixels):
+        return work
+    return f"{work} (only {pixels.room:,} fit into the cache, the others are decoded each time)"
 
 
 def _new_layer_training(
-    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: np.ndarray
+    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: images.Pixels
 ) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
-    data_set = setting.data_set
-    everything, number_format = np.arange(len(data_set.records)), setting.config.number_format
-    folder = cache_folder(
-        setting.home, data_set.id, setting.source, setting.transform.key, everything, number_format
-    )
-    embeddings = yield from _reported(
-        "Embedding images once",
-        lambda progress: cached(
-            folder,
-            (strategy.keep_through,),
-            lambda stages: embed(
-                network,
-                pixels,
-                setting.source,
-                stages,
-                number_format=number_format,
-                progress=progress,
+    common, count = _common(setting, strategy), strategy.optimiser.views
+    everything, train = len(pixels), common["train"]
+    embedding = _Embedding(setting, network, pixels, strategy.keep_through)
+    parts = [(yield from embedding.of(None, "Embedding images once"))]
+    for number in range(count):
+        what = f"Embedding augmented views, {number + 1} of {count}"
+        view = View(number, strategy.optimiser.mirror)
+        parts.append((yield from embedding.of(train, what, view)))
+    if count:  # the views follow the images, each with its image's label
+        added = everything + np.arange(count * len(train))
+        labels = (common["labels"], *[common["labels"][train]] * count)
+        common |= {"labels": np.concatenate(labels), "train": np.concatenate((train, added))}
+    embeddings = np.concatenate(parts) if count else parts[0]
+    yield from train_new_layer(network, embeddings, **common)
+
+
+@dataclass(frozen=True)
+class _Embedding:
+    """What a network's kept stages make of images; from the cache where it is there."""
+
+    setting: _Setting
+    network: nn.Sequential
+    pixels: images.Pixels
+    stage: str  # the last one kept
+
+    def of(
+        self, indices: np.ndarray | None, what: str, view: View | None = None
+    ) -> Generator[Preparing, None, np.ndarray]:
+        """Embeddings of some images, or of all, or of a view of them, float32 (N, D)."""
+        setting, number_format = self.setting, self.setting.config.number_format
+        transform = setting.transform.key + (f"-{view.key}" if view else "")
+        chosen = np.arange(len(self.pixels)) if indices is None else indices
+        folder = cache_folder(
+            setting.home, setting.data_set.id, setting.source, transform, chosen, number_format
+        )
+        found = yield from _reported(
+            _named(what, self.pixels),
+            lambda progress: cached(
+                setting.home, folder, (self.stage,), lambda stages: embed(
+                    self.network, self.pixels, setting.source, stages, indices=indices,
+                    number_format=number_format, progress=progress,
+                    prepare=view.preparing() if view else normalise, stop=setting.stop_requested,
+                ),
             ),
-        ),
-        setting.stop_requested,
-    )
-    yield from train_new_layer(
-        network, embeddings[strategy.keep_through], **_common(setting, strategy)
-    )
+            setting.stop_requested,
+        )  # fmt: skip
+        return found[self.stage]
 
 
 def _new_layer_alone(
-    setting: _Setting, pixels: np.ndarray
+    setting: _Setting, pixels: images.Pixels
 ) -> Generator[Preparing, None, dict[str, torch.Tensor]]:
     """Train the new layer as in case 1, told as preparation; returns the network's weights."""
-    config, strategy = setting.config, setting.config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    strategy = setting.config.strategy
+    network = setting.operated(strategy)
     alone = replace(strategy, frozen=kept_stages(setting.source, strategy), optimiser=NEW_LAYER)
     for event in _new_layer_training(setting, alone, network, pixels):
         if isinstance(event, Preparing):
@@ -189,7 +218,8 @@ def _test(
 ) -> Tested:
     data_set = setting.data_set
     test = data_set.indices("test")
-    found = logits(network, pixels[test], setting.source)
+    batches = pixels.in_batches(batch_size(setting.source), test)
+    found = torch.cat([logits(network, batch, setting.source) for batch in batches])
     part = directory / f"{TEST_LOGITS}.part"
     with part.open("wb") as file:
         np.save(file, found.numpy())
@@ -207,14 +237,14 @@ def _save(network: nn.Sequential, directory: Path) -> None:
 
 
 def _reported(
-    what: str, work: Callable[[Callable[[int, int], None]], Any], stop_requested: StopRequested
+    what: str, work: Callable[[Progress], Any], stop_requested: StopRequested
 ) -> Generator[Preparing, None, Any]:
     """Run work that calls back with its progress; yields that progress as events."""
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
     def progress(done: int, total: int) -> None:
         if stop_requested():
-            raise _Stopped
+            raise WorkStopped
         queue.put((done, total))
 
     with ThreadPoolExecutor(1) as pool:
@@ -226,16 +256,24 @@ def _reported(
 
 
 def run_config(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    compiled: bool = False,
 ) -> RunConfig:
-    """The configuration of a run that would start now."""
+    """The configuration of a run that would start now, on the fastest device of this machine."""
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
-    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())
+    device = best_device()
+    return RunConfig(
+        data_set.id, source.name, strategy, seed, versions, fastest(device), device, compiled
+    )
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:

@@ -1,14 +1,13 @@
 """`RunConfig`: all that is needed to repeat a run."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from transfer_core.cases import Strategy
+from transfer_core.devices import Device
 from transfer_core.number_format import NumberFormat
-
-Device = Literal["cpu", "cuda", "mps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +20,5 @@ class RunConfig:
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
     number_format: NumberFormat = "float32"  # that a whole network's steps are computed in
+    device: Device = "cpu"  # that they are computed on
+    compiled: bool = False  # whether torch.compile translated the whole network first
