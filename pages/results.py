@@ -80,9 +80,12 @@ with right:
             for name, meaning in MEANINGS.items()
         },
     )  # fmt: skip
-st.header("What moved, and what stayed frozen", anchor=False)
-ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
-show_proof(record, ended.values)
+if record.imported:
+    st.caption("Trained elsewhere and brought in as a bundle, which has no log of the training.")
+else:
+    st.header("What moved, and what stayed frozen", anchor=False)
+    ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
+    show_proof(record, ended.values)
 st.header("What was done", anchor=False)
 with shown_errors():
     strategy, source = record.config.strategy, networks.get(record.config.network)

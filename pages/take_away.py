@@ -49,7 +49,8 @@ def offer(record: RunRecord, name: str):
     from transfer_core.export import prepared  # brings torch
 
     title, purpose, content = FORMATS[name]
-    with st.container(border=True, height="stretch") as card:
+    card = st.container(border=True, height="stretch")
+    with card:
         st.subheader(title, anchor=False)
         st.markdown(f"{purpose}  \n:small[{content}]")
         kind = f"script{_with_images()}" if name == "script" else name

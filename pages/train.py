@@ -14,6 +14,7 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.live_run import show_run
+from pages.shared.setting_code import show_code
 from pages.shared.strategy import current_choice
 from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
 from transfer_core.devices import best_device
@@ -69,12 +70,17 @@ st.page_link(
     icon=":material/alt_route:",
     query_params={"data": data_id},
 )
-with st.form("train_settings"):
+with_code = st.toggle(
+    "Show the code", key="train_code",
+    help="Beside each setting the lines of PyTorch that it becomes, as the run's script has them.",
+)  # fmt: skip
+form, code = st.columns([2, 3]) if with_code else (st.container(), None)
+with form.container(border=True):
     st.markdown(
         "These are all the settings; nothing else changes while training. If in doubt, leave them "
         "as they are: they belong to the case."
     )
-    first, second, third = st.columns(3)
+    first, second, third = st.columns(1) * 3 if with_code else st.columns(3)
     key = f"train_{case.value}_{strategy.initialise}_"  # a case brings its own defaults
     learning_rate = first.number_input(
         "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
@@ -144,19 +150,20 @@ with st.form("train_settings"):
         key=key + "compiled",
         help="Takes a minute or more, then each step takes less time: worth it in long trainings.",
     )  # fmt: skip
-    started = st.form_submit_button(
+    started = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
     )
+optimiser = OptimiserSettings(
+    learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
+)  # fmt: skip
+chosen = replace(strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back)
+if code:
+    with code:
+        show_code(data, source, chosen, seed)
 if started:
-    optimiser = OptimiserSettings(
-        learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
-    )  # fmt: skip
     with shown_errors():
         from transfer_core.runs.performing import run_config
 
-        chosen = replace(
-            strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back
-        )  # fmt: skip
         run = caches.engine().submit(
             run_config(data, source, chosen, seed, compiled=compiled),
             name=f"{data.name}, {case.title.lower()}",

@@ -48,8 +48,9 @@ def write_script(
     """
     data_set = dataset.load(home, trained.record.config.data_id)
     script, lesson = to / "train.py", to / "train.ipynb"
-    script.write_text(script_text(trained), encoding="utf-8")
-    lesson_text = notebook(script_text(trained, NOTEBOOK_USAGE, NOTEBOOK_PLACE))
+    run = trained.record.config, trained.source, trained.classes
+    script.write_text(script_text(*run), encoding="utf-8")
+    lesson_text = notebook(script_text(*run, NOTEBOOK_USAGE, NOTEBOOK_PLACE))
     lesson.write_text(lesson_text, encoding="utf-8")
     images, weights = to / "images.csv", to / "source.safetensors"
     with images.open("w", newline="", encoding="utf-8") as file:
@@ -103,11 +104,14 @@ def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -
 
 
 def script_text(
-    trained: TrainedNetwork, usage: str = SCRIPT_USAGE, place: str = SCRIPT_PLACE
+    config: RunConfig,
+    source: SourceNetwork,
+    classes: Sequence[str],
+    usage: str = SCRIPT_USAGE,
+    place: str = SCRIPT_PLACE,
 ) -> str:
-    """The script's source; `usage` and `place` say where it finds its files."""
-    config, source = trained.record.config, trained.source
-    values = settings(config, source, trained.classes)
+    """The source of a run's script; `usage` and `place` say where it finds its files."""
+    values = settings(config, source, classes)
     lines = [f"{name} = {literal(value)}" for name, value in values.items()]
     if threads := config.versions.get("threads"):  # sums of floats depend on it
         lines.append(f"torch.set_num_threads({int(threads)})")
