@@ -99,6 +99,7 @@ with st.container(horizontal=True):
     for page, label, icon in (
         ("repair", "Repair the data", "healing"),
         ("try_it", "Try it", "camera"),
+        ("take_away", "Take it away", "download"),
         ("train", "Watch the training again", "show_chart"),
         ("decide", "Try another case", "alt_route"),
     ):

@@ -283,7 +283,7 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-PLAIN = ["", "data", "repair", "try_it", "learn", "networks", "runs", "compare"]
+PLAIN = ["", "data", "repair", "try_it", "take_away", "learn", "networks", "runs", "compare"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

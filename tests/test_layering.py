@@ -17,7 +17,7 @@ ROOMS = [  # a room may import only from rooms before it
     "learning_curve", "mirroring", "reader", "similarity", "advice", "training", "side_by_side",
     "evaluation", "timing", "runs", "prediction", "comparison", "mistakes", "confidence",
     "reading_of_a_run", "attribution", "attribution_sanity", "embedding_map", "unknown_images",
-    "trying", "figures", "export", "bundle", "export_script", "pretraining", "commands",
+    "trying", "figures", "export", "bundle", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")

@@ -105,6 +105,18 @@ def export(options: Namespace) -> int:
     return 0
 
 
+def load(options: Namespace) -> int:
+    """Take a bundle in as a finished run."""
+    from transfer_core.bundle import load
+
+    record = load(home(), options.bundle)
+    if options.json:
+        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+    else:
+        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
+    return 0
+
+
 def networks(options: Namespace) -> int:
     """List the source networks, or add one with a person's own weights."""
     listed = catalog()
