@@ -12,7 +12,6 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from transfer_core import networks
 from transfer_core.archive import Limits, Member, Source, open_source
 from transfer_core.archive.names import has_hidden_characters
 from transfer_core.errors import BundleError
@@ -139,7 +138,7 @@ def _is_name(text: str) -> bool:
 
 def _check_weights(path: Path, card: _Card) -> None:
     """Compare what is in a weights file with the network that the card describes."""
-    source = networks.get(card.config.network)
+    source = card.config.source()
     with blank():
         strategy = replace(card.config.strategy, initialise="random")
         network = operate(source, strategy, len(card.classes), card.config.seed)

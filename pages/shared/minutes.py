@@ -57,7 +57,7 @@ def how_long(data: DataSet, source: SourceNetwork, strategy: Strategy) -> None:
     with progress() as report:
         told = caches.forecast(data.id, source, strategy, report)
     st.markdown(
-        f":material/timer: As set below, the run takes **{told.in_words()}** on this computer: "
+        f":material/timer: As set here, the run takes **{told.in_words()}** on this computer: "
         f"{strategy.optimiser.epochs} epochs at most, {source.input_size} pixels a side."
     )
 
