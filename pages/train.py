@@ -27,10 +27,14 @@ def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy
     """What the default of the setting means for the stages that learn."""
     kept = source.stage_names.index(strategy.keep_through) + 1
     if settings.stage_decay == 1:
-        return "At 1 all stages learn at the same rate; below 1 those near the input learn less."
+        return (
+            "Learning rate of each stage as a share of that of the stage behind it. At 1 all "
+            "learn at the same rate; below 1 those near the input learn less."
+        )
     first, *_, last = stage_rates(settings, kept + 1)
     return (
-        "Early stages hold general features and need the smallest changes. At "
+        "Learning rate of each stage as a share of that of the stage behind it: early stages "
+        "hold general features and need the smallest changes. At "
         f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first stage to "
         f"{last:.1g} in the new layer."
     )
@@ -128,7 +132,7 @@ with form.container(border=True):
     )  # fmt: skip
     whole = not strategy.frozen
     stage_decay = first.number_input(
-        "Rate of each stage, as a share of the next one's", 0.01, 1.0, settings.stage_decay,
+        "Rate of earlier stages", 0.01, 1.0, settings.stage_decay,
         step=0.05, disabled=not whole, key=key + "stage_decay",
         help=_rates_in_words(settings, source, strategy) if whole else "Only the new layer learns.",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from transfer_core.networks import SourceNetwork
 SHOWN = {  # settings in the order of the page, by the names that the script has for them
     "learning_rate": "Learning rate",
     "weight_decay": "Weight decay",
-    "stage_decay": "Rate of each stage",
+    "stage_decay": "Rate of earlier stages",
     "epochs": "Epochs, at most",
     "patience": "Patience",
     "batch_size": "Batch size",
