@@ -18,6 +18,7 @@ page = st.navigation(
             st.Page("pages/learn.py", title="Learn", icon=":material/school:"),
             st.Page("pages/networks.py", title="Networks", icon=":material/hub:"),
             st.Page("pages/runs.py", title="Runs", icon=":material/history:"),
+            st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
         ],
     }
 )

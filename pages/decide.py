@@ -17,6 +17,7 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.measuring import measuring
+from pages.shared.minutes import minutes_per_case
 from pages.shared.strategy import current_choice
 from transfer_core.advice import in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase
@@ -173,6 +174,8 @@ if case != advised and st.button("Back to the advice", icon=":material/undo:", k
 if taken != case:
     session.change(case=None if taken == advised else taken)
     st.rerun()
+with shown_errors():
+    minutes_per_case(data, source, found)
 if case == TransferCase.SMALL_DIFFERENT:
     best = found.readings.best_cut
     titles = {

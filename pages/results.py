@@ -12,7 +12,6 @@ from pages.shared.results_images import VIEW, show_images
 from pages.shared.results_maps import show_maps
 from pages.shared.results_scores import show_scores
 from pages.shared.results_training import show_confidence, show_training
-from transfer_core import networks
 
 VIEWS = {
     "scores": "Scores",
@@ -88,11 +87,11 @@ match view:
         show_embedding(data, answers, run_id)
     case "settings":
         with shown_errors():
-            strategy, source = record.config.strategy, networks.get(record.config.network)
+            strategy, source = record.config.strategy, record.config.source()
         st.markdown(
             f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
             f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
-            f"seed {record.config.seed}."
+            f"{source.input_size} pixels a side; seed {record.config.seed}."
         )
         st.caption("Every setting, enough to repeat the run:")
         st.json(asdict(record.config))

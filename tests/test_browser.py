@@ -265,7 +265,9 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page.get_by_role("button", name="Go on: the result").wait_for()
 
 
-@pytest.mark.parametrize("path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data"])
+@pytest.mark.parametrize(
+    "path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data", "compare"]
+)
 def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_page, tmp_path):
     fresh = Server(tmp_path)
     try:
@@ -281,7 +283,7 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-@pytest.mark.parametrize("name", ["", "data", "learn", "networks", "runs"])
+@pytest.mark.parametrize("name", ["", "data", "learn", "networks", "runs", "compare"])
 def test_no_page_is_wider_than_a_phone(name, server, open_page):
     page = open_page(width=390)
     page.goto(f"{server.url}/{name}")

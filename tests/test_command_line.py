@@ -10,6 +10,7 @@ from PIL import Image
 
 from transfer_core.__main__ import main
 from transfer_core.evaluation import confusion_matrix
+from transfer_core.networks.download import HOST_SETTING
 from transfer_core.prediction import answers_on_test_images
 from transfer_core.runs.store import RunStore
 
@@ -95,7 +96,9 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
 
 
 @pytest.mark.parametrize(
-    "case", [["1"], ["3"], ["4", "--initialise", "random"]], ids=["1", "3", "4"]
+    "case",
+    [["1"], ["1", "--views", "2"], ["3"], ["4", "--initialise", "random"]],
+    ids=["1", "1 with views", "3", "4"],
 )
 def test_the_exported_script_reaches_the_same_test_accuracy(
     case, colours, transfer_home, capsys, tmp_path
@@ -131,10 +134,25 @@ def test_an_unknown_run_is_not_found_whatever_its_id(run, transfer_home, capsys)
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_random_weights_are_trained_without_the_pretrained_ones(
+    colours, transfer_home, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
+    start = ["--case", "4", "--initialise", "random", "--epochs", "1"]
+    assert main(["train", str(colours), "--network", "squeezenet1_1", *start, "--json"]) == 0
+    assert lines(capsys)[-1]["initialise"] == "random"
+
+
 @pytest.mark.parametrize("epochs", ["0", "-3", "1000000000"])
 def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfer_home, capsys):
     assert main(["train", str(colours), "--case", "1", "--epochs", epochs]) == 2
     assert "epochs" in capsys.readouterr().err
+
+
+def test_views_are_refused_where_everything_is_trained(colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "3", "--views", "2"]) == 2
+    assert "every epoch draws new ones" in capsys.readouterr().err
 
 
 def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):

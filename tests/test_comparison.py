@@ -1,10 +1,13 @@
 """Two runs on the same test images: counts, p-value, interval, and what cannot be compared."""
 
+import json
+
 import numpy as np
 import pytest
 from answered_runs import answered, data_set
 from scipy import stats
 
+from transfer_core.__main__ import main
 from transfer_core.comparison import bootstrap_interval, compare_runs, mcnemar
 from transfer_core.errors import RunError
 from transfer_core.runs.store import RunStore
@@ -98,3 +101,19 @@ def test_a_run_without_a_result_is_refused(transfer_home):
     waiting = RunStore(transfer_home).create(RunStore(transfer_home).get(one).config)
     with pytest.raises(RunError, match="no answers"):
         compare_runs(transfer_home, one, waiting.id)
+
+
+def test_the_command_line_tells_the_same_comparison(transfer_home, capsys):
+    data = data_set(transfer_home, test=4)
+    first, second = (answered(transfer_home, data, p) for p in (WRONG_FIRST, WRONG_LATER))
+    assert main(["compare-runs", first, second, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["images"], told["only_first"], told["only_second"]) == (8, 2, 2)
+    assert (told["p_value"], told["accuracy_first"], told["difference"]) == (1, 0.75, 0)
+    assert f"{first} is right on 2 images that {second} misses" in told["sentence"]
+
+
+def test_comparing_an_unknown_run_exits_with_2_and_what_to_do(transfer_home, capsys):
+    run = answered(transfer_home, data_set(transfer_home, test=4), WRONG_FIRST)
+    assert main(["compare-runs", run, "../../etc"]) == 2
+    assert "There is no such run" in capsys.readouterr().err

@@ -287,25 +287,25 @@ def test_pixels_are_in_the_order_of_the_records_and_kept(small_set, transfer_hom
     calls = []
     transform = images.Transform(8)
     pixels = images.pixels(transfer_home, small_set, transform, lambda *n: calls.append(n))
-    assert (pixels.shape, pixels.dtype) == ((60, 8, 8, 3), np.uint8)
+    assert (pixels.shape, pixels[:].dtype) == ((60, 8, 8, 3), np.uint8)
     assert calls[-1] == (60, 60) and calls == sorted(calls)
     for index in (0, 31, 59):
         image = dataset.image(transfer_home, small_set, index)
         assert (pixels[index] == images.apply(image, transform)).all()
     small_set.pack(transfer_home).unlink()  # the second time nothing is decoded
-    assert (images.pixels(transfer_home, small_set, transform) == pixels).all()
+    assert (images.pixels(transfer_home, small_set, transform)[:] == pixels[:]).all()
 
 
 def test_some_pixels_are_those_of_the_whole_and_decode_nothing_else(small_set, transfer_home):
     chosen, transform, calls = np.array([0, 31, 59]), images.Transform(8), []
-    some = images.some_pixels(
-        transfer_home, small_set, transform, chosen, lambda *n: calls.append(n)
+    some = images.Pixels(transfer_home, small_set, transform).read(
+        chosen, lambda *n: calls.append(n)
     )
     assert calls[-1] == (3, 3) and not (transfer_home / "pixels").exists()
     whole = images.pixels(transfer_home, small_set, transform)
     assert (some == whole[chosen]).all()
     small_set.pack(transfer_home).unlink()  # what was decoded before is used
-    assert (images.some_pixels(transfer_home, small_set, transform, chosen) == some).all()
+    assert (images.Pixels(transfer_home, small_set, transform).read(chosen) == some).all()
 
 
 def test_stopped_decoding_leaves_nothing_behind(small_set, transfer_home):

@@ -10,12 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
-    "errors", "home", "parallel", "number_format", "archive", "images", "dataset", "samples",
-    "networks", "cases", "standardisation", "surgery", "embedding", "embedding_cache",
-    "augmentation", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
-    "learning_curve", "mirroring", "reader", "similarity", "advice",
-    "training", "evaluation", "runs", "prediction", "comparison", "mistakes", "confidence",
-    "reading_of_a_run", "attribution", "attribution_sanity", "embedding_map",
+    "errors", "home", "cache_limit", "parallel", "devices", "number_format", "archive", "images",
+    "dataset", "samples", "networks", "cases", "standardisation", "surgery", "input_sizes",
+    "embedding", "embedding_cache", "augmentation", "views", "distance", "folds", "probes",
+    "source_classes", "near_copies", "readings", "learning_curve", "mirroring", "reader",
+    "similarity", "advice", "training", "side_by_side", "evaluation", "timing", "runs",
+    "prediction", "comparison", "mistakes", "confidence", "reading_of_a_run", "attribution",
+    "attribution_sanity", "embedding_map",
     "export_script", "export", "figures", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip

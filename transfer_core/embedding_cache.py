@@ -1,36 +1,41 @@
 """Embeddings of one sample by one network, kept on disk. Nothing here loads torch."""
 
 import hashlib
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from transfer_core import cache_limit
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.number_format import NumberFormat
 
 
 def cached(
-    folder: Path, stages: tuple[str, ...], compute: Callable[[tuple[str, ...]], dict]
+    home: Path,
+    folder: Path,
+    stages: tuple[str, ...],
+    compute: Callable[[tuple[str, ...]], dict[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """Embeddings from a folder, where those that are missing are computed and kept.
+    """Embeddings from a folder, where those that are missing are computed, and kept if they fit.
 
     Args:
+        home: The data folder.
         folder: Belongs to one key, see `cache_folder`.
         stages: Names of the wanted stages.
         compute: Takes the names that are missing and returns their embeddings.
     """
-    missing = tuple(name for name in stages if not (folder / f"{name}.npy").is_file())
+    files = {name: folder / f"{name}.npy" for name in stages}
+    found = {name: cache_limit.opened(file) for name, file in files.items()}
+    missing = tuple(name for name in stages if found[name] is None)
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, values in compute(missing).items():
-            # Complete or absent: another thread may look at any moment.
-            part = folder / f".{name}.{os.getpid()}.{id(values)}.part"
-            with part.open("wb") as file:
-                np.save(file, values)
-            part.replace(folder / f"{name}.npy")
-    return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in stages}
+        found |= compute(missing)
+    for name in missing:
+        size = cache_limit.HEADER + found[name].nbytes
+        with suppress(cache_limit.NoRoom), cache_limit.adding(home, files[name], size) as file:
+            np.save(file, found[name])
+    return found
 
 
 def cache_folder(

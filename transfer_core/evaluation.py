@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from transfer_core.devices import device_of
 from transfer_core.embedding import batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
 
@@ -51,13 +52,13 @@ def logits(
     *,
     stop_requested: Callable[[], bool] | None = None,
 ) -> torch.Tensor:
-    """Logits of images by a network in eval mode, float32 (N, C)."""
+    """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
     network.eval()
-    parts, batch = [], batch_size(source)
+    parts, batch, device = [], batch_size(source), device_of(network)
     for start in range(0, len(pixels), batch):
         if stop_requested and stop_requested():
             break
-        parts.append(network(normalise(pixels[start : start + batch], source)))
+        parts.append(network(normalise(pixels[start : start + batch], source, device)).cpu())
     return torch.cat(parts)
 
 

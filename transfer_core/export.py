@@ -101,7 +101,7 @@ def _largest_difference(home: Path, trained: TrainedNetwork, file: Path) -> floa
 
     data_set = dataset.load(home, trained.record.config.data_id)
     chosen = data_set.indices("test")[:CHECKED_IMAGES]
-    pixels = images.pixels(home, data_set, trained.transform)[chosen]
+    pixels = images.Pixels(home, data_set, trained.transform)[chosen]
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     inputs = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
     (found,) = session.run(None, {"image": inputs})

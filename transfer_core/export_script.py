@@ -11,7 +11,16 @@ from types import ModuleType
 
 from safetensors.torch import save_file
 
-from transfer_core import augmentation, dataset, embedding, standardisation, surgery
+from transfer_core import (
+    augmentation,
+    cases,
+    dataset,
+    devices,
+    embedding,
+    standardisation,
+    surgery,
+    views,
+)
 from transfer_core.cases import NEW_LAYER
 from transfer_core.images import transform
 from transfer_core.networks import (
@@ -23,7 +32,7 @@ from transfer_core.networks import (
 from transfer_core.networks.weights_file import load
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
-from transfer_core.training import feeds, new_layer
+from transfer_core.training import feeds, loop, new_layer
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 TORCHVISION_IMPORTS = """\
@@ -68,6 +77,9 @@ def script_text(trained: TrainedNetwork) -> str:
         "FROZEN": list(strategy.frozen),
         "FALL_BACK": strategy.fall_back,
         "NUMBER_FORMAT": config.number_format,
+        "DEVICE": config.device,
+        "CHANNELS_LAST": config.channels_last,
+        "COMPILED": config.compiled,
         "INITIALISE": strategy.initialise,
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
@@ -88,6 +100,8 @@ def script_text(trained: TrainedNetwork) -> str:
         .replace("# {pixels}", _functions(transform.Transform, transform.apply))
         .replace("# {normalise}", _pooling())
         .replace("# {augmentation}", _module(augmentation))
+        .replace("# {views}", _functions(views.View))
+        .replace("# {rates}", _functions(cases.stage_rates, loop.parameter_groups))
         .replace("# {batches}", _functions(feeds.shuffled, feeds.batches))
         .replace("# {standardisation}", _module(standardisation))
         .replace("# {fold}", _functions(new_layer.fold))
@@ -117,8 +131,8 @@ def _pooling() -> str:
     }  # fmt: skip
     lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
     functions = _functions(
-        embedding.batch_size, embedding.normalise, surgery.pooled, surgery.pooled_size,
-        surgery.new_layer, surgery.MeanToken,
+        devices.device_of, devices.sent, embedding.batch_size, embedding.normalise,
+        surgery.pooled, surgery.pooled_size, surgery.new_layer, surgery.MeanToken,
     )  # fmt: skip
     return f"{lines}\n\n\n{functions}"
 

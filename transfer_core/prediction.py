@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from transfer_core import dataset, images, networks
+from transfer_core import dataset, images
 from transfer_core.errors import ImageError, RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
@@ -51,7 +51,7 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
             found=f"run {run_id} is {record.state}",
             remedy="Choose a run that has finished, or train one.",
         )
-    config, source = record.config, networks.get(record.config.network)
+    config, source = record.config, record.config.source()
     classes = tuple(score["name"] for score in record.result["per_class"])
     # All weights come from the run, so that the source's need not be on this machine.
     strategy = replace(config.strategy, initialise="random")

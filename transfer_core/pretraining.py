@@ -72,7 +72,7 @@ def read(archives: list[Path], size: int) -> Photos:
     parts, classes = [], []
     for archive in archives:
         data = dataset.ingest(archive, home=home())
-        pixels = np.asarray(images.pixels(home(), data, images.Transform(size)))
+        pixels = images.pixels(home(), data, images.Transform(size))[:]
         parts.append((pixels, data.labels + len(classes), data.indices("validation")))
         classes += data.classes
     pixels = np.concatenate([part[0] for part in parts])

@@ -7,6 +7,7 @@ the network on many other image sets.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from transfer_core import images
+from transfer_core.cache_limit import NoRoom, adding, mark_used
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.embedding_cache import cache_folder
@@ -85,13 +87,15 @@ def estimate(
     transform = source.transform
     folder = cache_folder(home, data_set.id, source, transform.key, indices)
     kept = folder / f"readings_{FORMAT}.json"
-    if kept.is_file():
-        return judge(from_json(json.loads(kept.read_text(encoding="utf-8"))), source)
+    with suppress(FileNotFoundError):
+        text = kept.read_text(encoding="utf-8")
+        mark_used(kept)
+        return judge(from_json(json.loads(text)), source)
     from transfer_core.reader import read  # brings torch, which kept readings do without
 
     report = progress or (lambda what, done, total: None)
-    pixels = images.some_pixels(
-        home, data_set, transform, indices, progress=lambda *n: report("Decoding images", *n)
+    pixels = images.Pixels(home, data_set, transform).read(
+        indices, progress=lambda *n: report("Decoding images", *n)
     )
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
@@ -99,8 +103,9 @@ def estimate(
     readings = read(pixels, labels, digests, source, progress=progress)
     fewest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     readings = replace(readings, fewest=int(fewest))
-    folder.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(asdict(readings)), encoding="utf-8")
+    data = json.dumps(asdict(readings)).encode()
+    with suppress(NoRoom), adding(home, kept, len(data)) as file:
+        file.write(data)
     return judge(readings, source)
 
 

@@ -97,7 +97,7 @@ class Pools:
 
     def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = dataset.ingest(path, home=self._home)
-        pixels = np.asarray(images.pixels(self._home, data, images.Transform(SIZE)))
+        pixels = images.pixels(self._home, data, images.Transform(SIZE))[:]
         first = {}  # copies of an image would stand on both sides of a split
         for index, record in enumerate(data.records):
             first.setdefault(record.digest, index)
@@ -124,7 +124,7 @@ class Pools:
         held = data.indices("validation")
         held = held[data.labels[held] < SOURCE_CLASSES]
         pixels = images.pixels(self._home, data, images.Transform(SIZE))
-        return np.asarray(pixels[held]), data.labels[held]
+        return pixels[held], data.labels[held]
 
 
 def _noise() -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
+    from transfer_core.timing.forecast import Forecast
 
 THUMBNAIL = 96  # pixels of an image beside others
 TILE = 144  # pixels of an image alone
@@ -47,6 +48,11 @@ def data_set(data_id: str) -> dataset.DataSet:
     return dataset.load(home(), data_id)
 
 
+def data_names() -> dict[str, str]:
+    """Names of all data sets of the store by their ids."""
+    return {each.id: each.name for each in dataset.list_data_sets(home())}
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
@@ -55,12 +61,30 @@ def run_log(run_id: str) -> RunLog:
     return RunLog(engine(), run_id)
 
 
+@st.cache_data(max_entries=512, show_spinner=False)
+def paired(first: str, second: str) -> PairedComparison:
+    """Two runs that are over, compared image by image."""
+    from transfer_core.comparison import compare_runs
+
+    return compare_runs(home(), first, second)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def layer_parts(network: str, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
-    """The operated network's layers."""
+def layer_parts(
+    network: str, strategy: Strategy, classes: int, input_size: int | None = None
+) -> tuple[LayerPart, ...]:
+    """The operated network's layers, at its own input size unless another is given."""
     from transfer_core.surgery import describe
 
-    return describe(networks.get(network), strategy, classes)
+    return describe(networks.get(network).at(input_size), strategy, classes)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def input_sizes(network: str) -> tuple[int, ...]:
+    """The input sizes that a network can take, largest first."""
+    from transfer_core.input_sizes import input_sizes as found
+
+    return found(networks.get(network))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -100,14 +124,6 @@ def trained_network(run_id: str) -> TrainedNetwork:
     return restore(home(), run_id)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def paired(first: str, second: str) -> PairedComparison:
-    """Two runs, image by image."""
-    from transfer_core.comparison import compare_runs
-
-    return compare_runs(home(), first, second)
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
 def on_demand(run_id: str) -> dict[str, Any]:
     """A shelf for what pages work out of a run when asked, such as its embedding map."""
@@ -128,6 +144,16 @@ def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstima
     from transfer_core.similarity import estimate as compute
 
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
+
+
+def forecast(
+    data_id: str, source: networks.SourceNetwork, strategy: Strategy, progress: Progress
+) -> Forecast:
+    """How long a run takes; what was measured the core keeps on disk."""
+    from transfer_core.timing.forecast import forecast as compute
+
+    engine()  # leaves a core to the pages, in the forecast as in the run
+    return compute(data_set(data_id), source, strategy, home(), progress=progress)
 
 
 @st.cache_resource(show_spinner="Measuring how fast this computer is")

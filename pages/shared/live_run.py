@@ -7,7 +7,6 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import duration, explained, go_on, literal, show_problem, shown_errors
 from pages.shared.live_chart import live_charts
-from transfer_core import networks
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
 from transfer_core.figures.network import change_in_words, describe_network, network_drawing
 from transfer_core.runs.records import RunRecord
@@ -35,11 +34,11 @@ def show_run(run_id: str) -> RunRecord:
     """Everything about one run, redrawn each second while it is not over."""
     with shown_errors():
         record = caches.engine().get(run_id)
-        strategy, source = record.config.strategy, networks.get(record.config.network)
+        strategy, source = record.config.strategy, record.config.source()
     st.subheader(literal(record.name), anchor=False)
     st.caption(
         f"{strategy.case.title}, from: {literal(source.title)}, {strategy.initialise} weights, "
-        f"frozen: {source.titles(strategy.frozen)}. "
+        f"frozen: {source.titles(strategy.frozen)}; {source.input_size} pixels a side. "
         "Whoever reaches this server can watch the run at this address."
     )
     if record.state.over:
@@ -63,7 +62,12 @@ def _watch(run_id: str) -> None:
 
 def _draw(record: RunRecord) -> None:
     events = caches.run_log(record.id).events()
-    _draw_progress(record, {event.kind: event.values for event in events})
+    latest = {event.kind: event.values for event in events}
+    _draw_progress(record, latest)
+    if "started" not in latest:
+        if not record.state.over:
+            st.caption("The curves begin with the first step.")
+        return
     show_curves(record.id)
     ended = [event.values for event in events if event.kind == "epoch_ended"]
     if ended and not record.state.over:
@@ -119,7 +123,10 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
     limit = f", at most {started['epochs']}" if started else ""
     figures[0].metric(f"Epoch{limit}", f"{step['epoch']:.1f}" if step else "–")
     figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
-    figures[2].metric("Images per second", f"{step['images_per_second']:,.0f}" if step else "–")
+    figures[2].metric(
+        "Images per second", f"{step['images_per_second']:,.0f}" if step else "–",
+        help="While learning; validating after each epoch comes on top.",
+    )  # fmt: skip
     left = duration(step["seconds_left"]) if step and not record.state.over else "–"
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
@@ -160,14 +167,14 @@ def show_proof(record: RunRecord, ended: dict) -> None:
     """
     from transfer_core.training.events import LayerChange
 
-    source, strategy = networks.get(record.config.network), record.config.strategy
+    source, strategy = record.config.source(), record.config.strategy
     measured = tuple(LayerChange(**change) for change in ended["changes"])
     if strategy.fall_back and not ended["best_epoch"]:  # what was trained further is not kept
         stages = source.stage_names
         kept = stages[: stages.index(strategy.keep_through) + 1]
         strategy = replace(strategy, frozen=kept)
     classes = len(record.result["per_class"]) if record.result else 2
-    parts = caches.layer_parts(source.name, strategy, classes)
+    parts = caches.layer_parts(source.name, strategy, classes, source.input_size)
     explained(
         network_drawing(parts, measured), describe_network(parts, measured),
         key=f"proof_{record.id}",

@@ -10,7 +10,6 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.layout import clicked_by_mouse_only, explained, literal, shown_errors
 from pages.shared.results_images import test_images
-from transfer_core import networks
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.accuracies import accuracies, describe_accuracies
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
@@ -140,11 +139,15 @@ def show_comparison(record: RunRecord) -> None:
 
 def _case_one(record: RunRecord) -> RunRecord | None:
     """The newest case 1 on the same images and network, that is finished or may yet be."""
-    wanted = record.config.data_id, record.config.network, TransferCase.SMALL_SIMILAR
+
+    def setting(run: RunRecord) -> tuple:
+        return run.config.data_id, run.config.network, run.config.input_size
+
     alike = (
         run
         for run in caches.engine().list_runs()
-        if (run.config.data_id, run.config.network, run.config.strategy.case) == wanted
+        if setting(run) == setting(record)
+        and run.config.strategy.case == TransferCase.SMALL_SIMILAR
         and (run.result or not run.state.over)
     )
     return min(alike, key=lambda run: run.result is None, default=None)
@@ -157,7 +160,7 @@ def _offer_case_one(record: RunRecord) -> None:
     with shown_errors():
         from transfer_core.runs.performing import run_config
 
-        data, source = caches.data_set(record.config.data_id), networks.get(record.config.network)
+        data, source = caches.data_set(record.config.data_id), record.config.source()
         case = TransferCase.SMALL_SIMILAR
         strategy = replace(
             plan(case, source.stage_names), class_weights=record.config.strategy.class_weights

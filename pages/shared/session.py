@@ -1,14 +1,19 @@
 """What one browser session has chosen so far; the only module that touches session_state."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import streamlit as st
 
 from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
+
+if TYPE_CHECKING:  # brings torch
+    from transfer_core.timing.fitting import Fit
 
 LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 KEY = "workspace"
@@ -27,7 +32,11 @@ class Workspace:
     case: TransferCase | None = None  # None follows the advice
     cut: str | None = None  # of case 2; None follows the measurement
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
+    fit: Fit | None = None  # settings that end in time, filled in on Train
+    proposal: Fit | None = None  # what ends in time on another network
     run_id: str | None = None
+    runs: tuple[str, ...] = ()  # chosen on the page Runs, and compared
+    deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
     uploads: int = 0  # counted, so that each upload gets an empty uploader after it
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
     owner: str = field(default_factory=lambda: uuid4().hex)  # shares the queue fairly
@@ -42,9 +51,14 @@ def change(**choices) -> None:
     """Change choices; a new data set or network empties all that rested on the one before."""
     before = workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
-        before = Workspace(network=before.network, uploads=before.uploads, owner=before.owner)
+        before = Workspace(
+            network=before.network, uploads=before.uploads, owner=before.owner,
+            runs=before.runs, deleted=before.deleted,
+        )  # fmt: skip
     if choices.get("network", before.network) != before.network:
-        before = replace(before, line=None, case=None, cut=None, run_id=None)
+        before = replace(
+            before, line=None, case=None, cut=None, run_id=None, fit=None, proposal=None
+        )
     st.session_state[KEY] = replace(before, **choices)
 
 
@@ -63,6 +77,22 @@ def current(name: Literal["data", "run"]) -> str | None:
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
+
+
+def chosen_runs() -> tuple[str, ...]:
+    """Ids of the runs that are looked at together: from the address, else this session's own."""
+    found = st.query_params.get("runs")
+    return tuple(filter(None, found.split(","))) if found else workspace().runs
+
+
+def choose_runs(run_ids: Iterable[str]) -> None:
+    """Look at these runs together, here and in the address."""
+    chosen = tuple(run_ids)
+    change(runs=chosen)
+    if not chosen:
+        st.query_params.pop("runs", None)
+    elif st.query_params.get("runs") != ",".join(chosen):
+        st.query_params["runs"] = ",".join(chosen)
 
 
 def source() -> networks.SourceNetwork:

@@ -61,6 +61,9 @@ class RunRecord:
     engine: str | None  # id of the engine that has it; None waits for any that resumes runs
     attempt: int  # how often it was started
     resumable: bool  # whether it may go on in another engine after its own one has died
+    notes: str = ""  # of people, lines of plain text
+    tags: tuple[str, ...] = ()
+    deleted: float | None = None  # seconds since 1970; it can be brought back for a day
 
 
 @dataclass(frozen=True, slots=True)

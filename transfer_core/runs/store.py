@@ -102,18 +102,27 @@ class RunStore:
         """One run.
 
         Raises:
-            RunError: If there is none of this id.
+            RunError: If there is none of this id, or it was deleted.
         """
         found = sa.select(*RECORD_FIELDS).where(RUNS.c.id == checked_id(run_id))
         with self.reading() as connection:
             row = connection.execute(found).first()
         if row is None:
             raise no_such_run(run_id)
+        if row.deleted is not None:
+            raise RunError(
+                "This run was deleted.",
+                found=f"run {run_id}",
+                remedy="Bring it back on the page Runs, which can be done for a day.",
+            )
         return record(row)
 
-    def list(self, *, states: Collection[RunState] | None = None) -> tuple[RunRecord, ...]:
-        """Every run, or those in these states, newest first."""
+    def list(
+        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """Every run, or those in these states, newest first; or those that were deleted."""
         wanted = sa.select(*RECORD_FIELDS).order_by(RUNS.c.number.desc())
+        wanted = wanted.where((RUNS.c.deleted.is_not(None)) == deleted)
         if states is not None:
             wanted = wanted.where(RUNS.c.state.in_(states))
         with self.reading() as connection:

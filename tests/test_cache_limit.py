@@ -1,0 +1,161 @@
+"""The bound on caches: what is removed, when, and what never is."""
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from transfer_core import cache_limit
+from transfer_core.cache_limit import GIGABYTE, NoRoom, adding, limit, opened
+from transfer_core.errors import SettingsError
+
+BOUND = 1_000  # bytes
+NAMES = "abcdef"
+ACTIONS = some.lists(
+    some.tuples(some.sampled_from(["add", "use"]), some.sampled_from(NAMES), some.integers(1, 600)),
+    max_size=12,
+)
+
+
+@pytest.fixture
+def bounded(transfer_home, monkeypatch):
+    """A data folder whose caches may take a thousand bytes."""
+    monkeypatch.setenv(cache_limit.SETTING, str(BOUND / GIGABYTE))
+    return transfer_home
+
+
+def entry(home, name):
+    return home / "embeddings" / "set" / f"{name}.npy"
+
+
+def add(home, name, size, value=0):
+    """Add an array of so many bytes, all told, each element with this value."""
+    values = np.full(size - cache_limit.HEADER, value, np.uint8)
+    with adding(home, entry(home, name), size) as file:
+        np.save(file, values)
+
+
+def files(home):
+    return sorted(path for cache in cache_limit.CACHES for path in (home / cache).rglob("*.*"))
+
+
+def total(home):
+    return sum(path.stat().st_size for path in files(home))
+
+
+@settings(max_examples=40, deadline=None)
+@given(actions=ACTIONS)
+def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_factory, actions):
+    home, kept = tmp_path_factory.mktemp("home"), {}  # the oracle: sizes, last used last
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache_limit.SETTING, str(BOUND / GIGABYTE))
+        for action, name, size in actions:
+            if action == "add":
+                with adding(home, entry(home, name), size) as file:
+                    file.write(bytes(size))
+                while sum(kept.values()) + size > BOUND:
+                    del kept[next(iter(kept))]
+                kept.pop(name, None)
+                kept[name] = size
+            elif name in kept:
+                cache_limit.mark_used(entry(home, name))
+                kept[name] = kept.pop(name)
+            assert [path.stem for path in files(home)] == sorted(kept)
+            assert total(home) == sum(kept.values()) <= BOUND
+
+
+def test_an_entry_larger_than_the_bound_is_refused_and_nothing_is_removed(bounded):
+    add(bounded, "a", 400)
+    with pytest.raises(NoRoom), adding(bounded, entry(bounded, "b"), BOUND + 1):
+        pytest.fail("the block must not begin")
+    assert files(bounded) == [entry(bounded, "a")]
+
+
+def test_what_is_being_written_counts_and_stays(bounded):
+    with adding(bounded, entry(bounded, "a"), 700) as file:
+        with pytest.raises(NoRoom):
+            add(bounded, "b", 400)
+        add(bounded, "c", 300)
+        assert total(bounded) == BOUND
+        file.write(bytes(700))
+    assert files(bounded) == [entry(bounded, "a"), entry(bounded, "c")]
+
+
+def test_an_entry_that_fails_to_be_written_leaves_nothing_behind(bounded):
+    with pytest.raises(ZeroDivisionError), adding(bounded, entry(bounded, "a"), 500):
+        raise ZeroDivisionError
+    assert files(bounded) == []
+
+
+def test_what_a_killed_process_was_writing_makes_room(bounded):
+    code = (
+        "import os, sys; from pathlib import Path; from transfer_core.cache_limit import adding\n"
+        "with adding(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
+    )
+    path = entry(bounded, "a")
+    root = Path(cache_limit.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", code, bounded, path], cwd=root)
+    assert total(bounded) == 900
+    add(bounded, "b", 600)
+    assert files(bounded) == [entry(bounded, "b")]
+
+
+def test_a_removed_array_stays_readable_for_those_who_have_it_open(bounded):
+    add(bounded, "a", 600, value=7)
+    array = opened(entry(bounded, "a"))
+    add(bounded, "b", 600)
+    assert opened(entry(bounded, "a")) is None
+    assert (array == 7).all() and len(array) == 600 - cache_limit.HEADER
+
+
+def test_threads_that_add_and_read_at_once_never_meet_half_an_array(bounded):
+    def work(seed):
+        chance, whole = np.random.default_rng(seed), True
+        for _ in range(40):
+            value, name = int(chance.integers(256)), chance.choice(list(NAMES))
+            with suppress(NoRoom):  # the other thread is writing
+                add(bounded, name, int(chance.integers(200, 600)), value)
+            array = opened(entry(bounded, chance.choice(list(NAMES))))
+            whole &= array is None or (array == array[0]).all()
+        return whole
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(work, range(2)))
+    assert 0 < total(bounded) <= BOUND
+
+
+def test_an_array_that_was_cut_off_counts_as_missing(bounded):
+    add(bounded, "a", 500)
+    entry(bounded, "a").write_bytes(entry(bounded, "a").read_bytes()[:300])
+    assert opened(entry(bounded, "a")) is None
+
+
+@pytest.mark.parametrize(("free", "expected"), [(40, 20), (1_000, 100)])
+def test_half_of_the_free_disk_is_used_and_a_hundred_gigabytes_at_most(
+    transfer_home, monkeypatch, free, expected
+):
+    monkeypatch.delenv(cache_limit.SETTING, raising=False)
+    disk = SimpleNamespace(free=free * GIGABYTE)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
+    assert limit(transfer_home) == expected * GIGABYTE
+
+
+def test_a_gigabyte_of_the_disk_stays_free_whatever_is_set(transfer_home, monkeypatch):
+    monkeypatch.setenv(cache_limit.SETTING, "500")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * GIGABYTE))
+    assert limit(transfer_home) == 2 * GIGABYTE
+
+
+@pytest.mark.parametrize("setting", ["-1", "nan", "inf", "many"])
+def test_a_setting_that_is_no_size_is_told(transfer_home, monkeypatch, setting):
+    monkeypatch.setenv(cache_limit.SETTING, setting)
+    with pytest.raises(SettingsError, match="TRANSFER_CACHE_GB is not a size"):
+        limit(transfer_home)
