@@ -124,7 +124,7 @@ def trained(tmp_path_factory):
     engine.wait(run, timeout=120)
     engine.close()
     network, test = prediction.restore(home, run), data.indices("test")
-    pixels = images.some_pixels(home, data, source.transform, test)
+    pixels = images.Pixels(home, data, source.transform).read(test)
     return network, pixels, data.labels[test], [data.records[index].path for index in test]
 
 

@@ -10,6 +10,7 @@ from captum.attr import InputXGradient, LayerGradCam
 from torch import nn
 from torch.nn import functional
 
+from transfer_core.devices import device_of
 from transfer_core.embedding import normalise
 from transfer_core.networks.source_network import SourceNetwork
 
@@ -49,11 +50,13 @@ def explain(
         al. 2016) where it enters the last attention, the last place where patches still
         count, since what follows sees the class token only. Positive evidence is kept.
     """
-    below, above = _parted(network, normalise(pixels[None], source))
+    device = device_of(network)
+    image = normalise(pixels[None], source, device)
+    below, above = _parted(network, image)
     with torch.no_grad():
-        features = below(normalise(pixels[None], source))
+        features = below(image)
     features = features.expand(len(classes), *features.shape[1:]).clone().requires_grad_()
-    target = torch.tensor(classes)
+    target = torch.tensor(classes, device=device)
     if features.ndim == 4:
         # The hooks of captum go to a module of this call alone, never to a shared one.
         here = nn.Identity()
@@ -66,14 +69,14 @@ def explain(
         maps = tokens[:, -(side**2) :].unflatten(1, (side, side)).relu()  # no class token
         name = "Gradient times activation of each patch"
     height, width = maps.shape[1:]
-    return Attribution(maps.detach().numpy(), f"{name}, on {height} x {width} positions")
+    return Attribution(maps.detach().cpu().numpy(), f"{name}, on {height} x {width} positions")
 
 
 @torch.no_grad()
-def _parted(network: nn.Sequential, images: torch.Tensor) -> tuple[nn.Sequential, nn.Sequential]:
+def _parted(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential, nn.Sequential]:
     """The network in two, parted where the maps are taken."""
     modules = [module for stage in network.children() for module in stage.children()]
-    shapes, features = [], images
+    shapes, features = [], image
     for module in modules:
         features = module(features)
         shapes.append(features.shape[1:])

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from transfer_core.attribution import explain
+from transfer_core.devices import device_of
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import NEW, operate
 
@@ -47,6 +48,7 @@ def cascade(
     # Of another seed: a new layer that training hardly moved is still its own first draw.
     strategy, seed = replace(config.strategy, initialise="random"), config.seed + 1
     other = operate(source, strategy, len(trained.classes), seed)
+    other.to(device_of(trained.network))
     stages = dict(trained.network.named_children())
     before, steps = _maps(trained.network, source, pixels, classes), []
     for done, name in enumerate(reversed(list(stages)), start=1):

@@ -61,10 +61,9 @@ def embedded_test_images(
     positions = np.arange(len(test))
     if len(test) > MOST:
         positions = np.sort(np.random.default_rng(0).choice(len(test), MOST, replace=False))
-    pixels = images.some_pixels(
-        home, data_set, source.transform, test[positions],
-        progress=lambda *n: report("Decoding images", *n),
-    )  # fmt: skip
+    pixels = images.Pixels(home, data_set, source.transform).read(
+        test[positions], lambda *n: report("Decoding images", *n)
+    )
     begun = operate(source, config.strategy, len(trained.classes), config.seed)
     scores = _same_but_for_the_new_layer(begun, trained.network)
 

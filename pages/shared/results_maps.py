@@ -70,7 +70,7 @@ def _test_image(
 ) -> np.ndarray:
     with shown_errors():
         chosen = answers.images[position : position + 1]
-        return images.some_pixels(home(), data, trained.transform, chosen)[0]
+        return images.Pixels(home(), data, trained.transform).read(chosen)[0]
 
 
 def _predicted(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
@@ -93,7 +93,7 @@ def _sanity(data: DataSet, answers: TestAnswers, trained: TrainedNetwork, run_id
 
             chosen = answers.images[:CHECKED]
             with shown_errors(), progress() as report:
-                pixels = images.some_pixels(home(), data, trained.transform, chosen)
+                pixels = images.Pixels(home(), data, trained.transform).read(chosen)
                 kept["sanity"] = cascade(
                     trained, pixels, answers.predicted[:CHECKED],
                     progress=lambda *n: report("Randomising stages", *n),

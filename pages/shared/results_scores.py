@@ -139,11 +139,15 @@ def show_comparison(record: RunRecord) -> None:
 
 def _case_one(record: RunRecord) -> RunRecord | None:
     """The newest case 1 on the same images and network, that is finished or may yet be."""
-    wanted = record.config.data_id, record.config.network, TransferCase.SMALL_SIMILAR
+
+    def setting(run: RunRecord) -> tuple:
+        return run.config.data_id, run.config.network, run.config.input_size
+
     alike = (
         run
         for run in caches.engine().list_runs()
-        if (run.config.data_id, run.config.network, run.config.strategy.case) == wanted
+        if setting(run) == setting(record)
+        and run.config.strategy.case == TransferCase.SMALL_SIMILAR
         and (run.result or not run.state.over)
     )
     return min(alike, key=lambda run: run.result is None, default=None)
