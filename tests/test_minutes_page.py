@@ -74,7 +74,7 @@ def test_a_better_network_is_proposed_and_taken_with_its_settings(data, half_a_s
     app.toggle(key="train_download").set_value(True)
     button(app, "train_fit").click().run(timeout=120)
     assert not app.exception
-    assert "A more accurate network would end in time too" in texts(app)
+    assert "A more accurate network would end in time" in texts(app)
     best = max(catalog(), key=lambda network: network.card.get("accuracy", 0))
     button(app, "train_propose").click().run()
     work = app.session_state["workspace"]
