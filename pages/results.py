@@ -95,9 +95,15 @@ match view:
         )
         st.caption("Every setting, enough to repeat the run:")
         st.json(asdict(record.config))
+with st.container(horizontal=True):
+    for page, label, icon in (
+        ("repair", "Repair the data", "healing"),
+        ("try_it", "Try it", "camera"),
+        ("take_away", "Take it away", "download"),
+        ("train", "Watch the training again", "show_chart"),
+        ("decide", "Try another case", "alt_route"),
+    ):
         st.page_link(
-            "pages/decide.py",
-            label="Try another case",
-            icon=":material/alt_route:",
-            query_params={"data": record.config.data_id},
-        )
+            f"pages/{page}.py", label=label, icon=f":material/{icon}:",
+            query_params={"run": run_id, "data": record.config.data_id},
+        )  # fmt: skip

@@ -33,13 +33,13 @@ def data_set(
 
 def answered(
     home: Path, data: DataSet, predicted: list[int], name: str = "toy", seed: int = 0,
-    epochs: int = 100,
+    epochs: int = 100, **others,
 ) -> str:  # fmt: skip
     """The id of a finished run that took the test images for these classes."""
     source, store = get("demonstration"), RunStore(home)
     strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
-    run = store.create(RunConfig(data.id, source.name, strategy, seed, {}), name)
+    run = store.create(RunConfig(data.id, source.name, strategy, seed, {}, **others), name)
     folder = RunDirectory.of(home, run.id).path
     folder.mkdir(parents=True)
     np.save(folder / "test_logits.npy", 5 * np.eye(len(data.classes), dtype=np.float32)[predicted])

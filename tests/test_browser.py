@@ -283,7 +283,10 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-@pytest.mark.parametrize("name", ["", "data", "learn", "networks", "runs", "compare"])
+PLAIN = ["", "data", "repair", "try_it", "take_away", "learn", "networks", "runs", "compare"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_no_page_is_wider_than_a_phone(name, server, open_page):
     page = open_page(width=390)
     page.goto(f"{server.url}/{name}")
@@ -333,3 +336,18 @@ def test_a_tap_on_the_diagram_chooses_nothing_and_the_buttons_do(server, open_pa
         assert page.get_by_text("Chosen is Case").first.inner_text() == shown
     page.get_by_role("radio", name=re.compile("^Case 4")).tap()
     page.get_by_text("Chosen is Case 4").wait_for()
+
+
+def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, tmp_path):
+    page = open_page()
+    upload(page, server, archive)
+    page.get_by_role("link", name="Find near-duplicates").click()
+    page.get_by_role("button", name="Download this version as a zip").wait_for()
+    told = page.get_by_text(re.compile(r"images in \d+ classes")).inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download this version as a zip").click()
+    download.value.save_as(tmp_path / "again.zip")
+    upload(page, server, tmp_path / "again.zip")
+    page.get_by_role("link", name="Find near-duplicates").click()
+    page.get_by_role("heading", name="again").wait_for()
+    assert page.get_by_text(re.compile(r"images in \d+ classes")).inner_text() == told

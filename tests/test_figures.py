@@ -26,6 +26,7 @@ from transfer_core.figures.confidence import confidence_diagram, describe_confid
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
 from transfer_core.figures.decision import decision_diagram, describe_decision
+from transfer_core.figures.distances import describe_distances, distance_figure
 from transfer_core.figures.embedding import embedding_map
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.panel import describe_gains, gains_of_training_everything
@@ -58,6 +59,7 @@ from transfer_core.runs.records import RunEvent
 from transfer_core.similarity import SimilarityEstimate, Verdict
 from transfer_core.surgery import describe
 from transfer_core.training.events import LayerChange
+from transfer_core.unknown_images import KnownImages
 
 SOURCE = get("demonstration")
 SIZE = judge_size((300, 300), line=1_000)
@@ -306,6 +308,24 @@ def test_a_reliability_diagram_counts_what_was_true():
     assert "stated about 90%, truly similar 7 of 8" in describe_reliability(bins)
 
 
+KNOWN = KnownImages(np.eye(8, dtype=np.float32), np.linspace(0.2, 0.8, 100))
+
+
+def test_tried_images_stand_where_their_distance_is_beside_every_validation_image():
+    figure = distance_figure(KNOWN, {"1": 0.3, "2": 1.1})
+    bars, marks, line = figure.data
+    assert sum(bars.y) == 100 and list(marks.x) == [0.3, 1.1]
+    assert set(line.x) == {KNOWN.threshold} and 0.75 < KNOWN.threshold < 0.8
+    told = describe_distances(KNOWN, {"1": 0.3, "2": 1.1})
+    assert "image 2 at 1.10" in told and "100 validation images" in told
+
+
+def test_too_few_validation_images_are_told_and_no_line_is_drawn():
+    few = replace(KNOWN, usual=KNOWN.usual[:10])
+    assert len(distance_figure(few, {"1": 0.3}).data) == 2
+    assert "only 10 validation images" in describe_distances(few, {"1": 0.3})
+
+
 def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
     figure = class_counts(ManyClasses())
     assert [trace.name for trace in figure.data] == list(SPLITS)
@@ -400,6 +420,7 @@ def figures():
         "ladder": ladder(ESTIMATE),
         "confusion": confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
         "classes": class_counts(ManyClasses()),
+        "distances": distance_figure(KNOWN, {"1": 0.3}),
         "network": network_drawing(parts),
         "confidence": confidence_diagram(CONFIDENCE),
         "accuracies": accuracies(ROWS, 0.3),

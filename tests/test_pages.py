@@ -16,7 +16,10 @@ from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["start", "data", "decide", "train", "results", "learn", "networks", "runs", "compare"]
+PAGES = [
+    "start", "data", "decide", "train", "results", "repair", "try_it", "take_away", "learn",
+    "networks", "runs", "compare",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -261,3 +264,45 @@ def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
     app = page("train", run=second).run()
     assert not app.exception
     assert "Stopped before it began" in app.get("progress")[0].proto.text
+
+
+def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
+    app = page("take_away", run=finished).run()
+    assert not app.exception
+    assert [b.label for b in app.button if b.key.startswith("take_away_")] == ["Prepare"] * 4
+    app.button(key="take_away_onnx").click().run(timeout=120)
+    assert not app.exception and not app.error
+    assert "name the same class for **6 of 6**" in texts(app)
+    link = app.get("link_button")[0].proto
+    assert link.url == f"downloads/{finished}/onnx"
+
+
+def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
+    app = page("take_away").run()
+    app.file_uploader[0].set_value(("b.zip", made[2].read_bytes(), "application/zip")).run()
+    assert not app.exception and not app.error
+    (imported,) = [run for run in caches.engine().list_runs() if run.imported]
+    for name in ("results", "take_away", "train", "runs"):
+        shown = page(name, run=imported.id).run()
+        assert not shown.exception and not shown.error
+    assert "came in a bundle" in texts(page("take_away", run=imported.id).run())
+
+
+def test_what_is_no_bundle_is_answered_with_what_was_found_and_what_to_do(transfer_home):
+    app = page("take_away").run()
+    app.file_uploader[0].set_value(("b.zip", colours(), "application/zip")).run()
+    assert not app.exception
+    assert "no bundle of Transfer Lab" in app.error[0].value
+    assert any("What to do" in element.value for element in app.markdown)
+
+
+def test_the_code_beside_the_settings_follows_them(data):
+    app = page("train", data=data.id).run()
+    assert not app.code
+    app.toggle(key="train_code").set_value(True).run()
+    field = next(field for field in app.number_input if field.label == "Weight decay")
+    field.set_value(0.125).run()
+    assert not app.exception
+    told = {element.value.split("\n")[0]: element.value for element in app.code}
+    assert "0.125" in told["# Weight decay"]
+    assert any("def operate()" in element.value for element in app.code)

@@ -198,3 +198,4 @@ def test_the_command_line_tells_notes_and_tags_deletes_and_undoes(transfer_home,
     assert (row["notes"], row["tags"]) == ("why", ["mri"])
     assert told("--delete", run_id) == []
     assert told("--undelete", run_id) == [row]
+    assert main(["runs", "--undelete", OLD_RUN]) == 2

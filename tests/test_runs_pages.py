@@ -45,11 +45,14 @@ def test_runs_are_filtered_and_sorted(runs, transfer_home):
 
 
 def test_name_notes_and_tags_are_edited_in_place(runs):
+    keeping.describe(caches.engine().store, runs[1], tags=["mri"])
     app = page("runs", runs=runs[0]).run()
     app.text_input[1].set_value("better <b>name</b>").run()
     app.text_area[0].set_value("a first\nnote").run()
+    next(field for field in app.multiselect if field.label == "Tags").set_value(["mri"]).run()
     kept = caches.engine().get(runs[0])
     assert (kept.name, kept.notes) == ("better <b>name</b>", "a first\nnote")
+    assert kept.tags == ("mri",)
     assert "better <b>name</b>" in list(table(app)["run"])
     assert "<b>" not in app.subheader[0].value.replace("\\<b\\>", "")
 
@@ -128,7 +131,7 @@ def test_comparing_asks_for_two_runs(runs):
 
 def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home):
     data = data_set(transfer_home, test=4)
-    run = answered(transfer_home, data, RIGHT, "first try", seed=7, epochs=3)
+    run = answered(transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32)
     app = page("train", repeat=run).run()
     assert not app.exception
     fields = {field.label: field.value for field in app.number_input}
@@ -139,6 +142,7 @@ def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home
     repeated = caches.engine().get(asked(app, "run")).config
     before = caches.engine().get(run).config
     assert (repeated.seed, repeated.data_id, repeated.strategy.case) == (7, data.id, 1)
+    assert repeated.input_size == 32
     assert (repeated.strategy.optimiser.epochs, before.strategy.optimiser.epochs) == (2, 3)
     assert "repeat" not in app.query_params
 

@@ -10,6 +10,8 @@ from transfer_core import commands, training_commands
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT
 
+EXPORTS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -76,8 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
     export = command("export", commands.export, "take a trained network away")
     export.add_argument("run", metavar="RUN", help="id of a finished run")
-    export.add_argument("--format", choices=("weights", "onnx", "script"), required=True)
+    export.add_argument("--format", choices=EXPORTS, required=True)
     export.add_argument("--to", metavar="DIR", type=Path, required=True)
+    load = command("load", commands.load, "take a bundle in again, as a finished run")
+    load.add_argument("bundle", metavar="BUNDLE.zip", type=Path)
     networks = command("networks", commands.networks, "the source networks")
     networks.add_argument("--add", metavar="FILE.safetensors", type=Path, help="your own weights")
     networks.add_argument("--of", default="demonstration", metavar="N", help="what they belong to")

@@ -79,15 +79,20 @@ def _ranges(
 
 
 def predict(options: Namespace) -> int:
-    """Print the class probabilities of images."""
-    from transfer_core.prediction import predict_files
+    """Print the class probabilities of images, and which of them look like nothing known."""
+    from transfer_core.trying import ask_about_files
 
-    for path, probabilities in predict_files(home(), options.run, options.images):
+    for path, answer in ask_about_files(home(), options.run, options.images, show_progress):
         if options.json:
-            print_json(image=str(path), probabilities=probabilities)
+            print_json(
+                image=str(path), probabilities=answer.probabilities, unknown=answer.unknown,
+                distance=answer.distance,
+            )  # fmt: skip
         else:
-            best = sorted(probabilities.items(), key=lambda item: -item[1])[:5]
+            best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:5]
             print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
+            if answer.unknown:
+                print("  It looks like nothing that this network knows.")
     return 0
 
 
@@ -97,6 +102,18 @@ def export(options: Namespace) -> int:
 
     for path in export_run(home(), options.run, options.format, options.to):
         print(path)
+    return 0
+
+
+def load(options: Namespace) -> int:
+    """Take a bundle in as a finished run."""
+    from transfer_core.bundle import load
+
+    record = load(home(), options.bundle)
+    if options.json:
+        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+    else:
+        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
     return 0
 
 
@@ -144,6 +161,7 @@ def runs(options: Namespace) -> int:
         delete(store, [store.get(options.delete).id])
     if options.undelete:
         bring_back(store, [options.undelete])
+        store.get(options.undelete)  # tells if it was gone for good, or never there
     for run in store.list():
         accuracy = run.result and run.result["accuracy"]
         case = run.config.strategy.case

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transfer_core import dataset, networks
+from transfer_core import dataset, images, networks
 from transfer_core.home import home
 from transfer_core.images import Transform, apply
 from transfer_core.samples import SAMPLES
@@ -18,17 +19,21 @@ from transfer_core.samples import SAMPLES
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.comparison import PairedComparison
+    from transfer_core.near_duplicates import NearDuplicates
     from transfer_core.prediction import TestAnswers, TrainedNetwork
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
     from transfer_core.timing.forecast import Forecast
+    from transfer_core.trying import Answer
+    from transfer_core.unknown_images import KnownImages
 
 THUMBNAIL = 96  # pixels of an image beside others
 TILE = 144  # pixels of an image alone
 EXAMPLES = 8  # images of a class
 PREVIEWED = 5  # classes of a sample
+SHOWN = 240  # pixels of the longer side of an image by itself
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -100,7 +105,7 @@ def contact_sheet(data_id: str, label: int) -> bytes:
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
-def thumbnail(data_id: str, index: int) -> bytes:
+def tile(data_id: str, index: int) -> bytes:
     """One image of a data set, small and square, re-encoded."""
     pixels = apply(dataset.image(home(), data_set(data_id), index), Transform(TILE))
     buffer = io.BytesIO()
@@ -116,7 +121,7 @@ def test_answers(run_id: str) -> TestAnswers:
     return answers_on_test_images(home(), run_id)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the trained network")
+@st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
 def trained_network(run_id: str) -> TrainedNetwork:
     """The network of a run, shared: never to be changed."""
     from transfer_core.prediction import restore
@@ -174,3 +179,74 @@ def first_filters() -> list:
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
     return list(((weights - low) / (high - low + 1e-9) * 255).astype("uint8"))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def set_aside(data_id: str) -> dataset.DataSet:
+    """A data set with the images that may be restored in place of its own."""
+    data = data_set(data_id)
+    return replace(data, records=dataset.set_aside(home(), data))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def thumbnail(data_id: str, index: int, aside: bool = False) -> bytes:
+    """An image of a data set, or of those set aside, re-encoded."""
+    data = set_aside(data_id) if aside else data_set(data_id)
+    return small(dataset.image_bytes(home(), data, index))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def small(file: bytes) -> bytes:
+    """An image file of a person's, re-encoded and small."""
+    image = images.decode(file, SHOWN)
+    image.thumbnail((SHOWN, SHOWN))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, ...]:
+    """The core keeps the hashes on disk, and progress cannot be cached."""
+    from transfer_core.near_duplicates import near_duplicates as compute
+
+    return compute(
+        home(), data_set(data_id), lambda *n: progress("Looking for near-duplicates", *n)
+    )
+
+
+def known_images(run_id: str, progress: Progress) -> KnownImages:
+    """What a run's network knows; the core keeps it beside the run."""
+    from transfer_core.unknown_images import known_images as compute
+
+    return compute(
+        home(), trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def answer(run_id: str, file: bytes, knows: bool) -> tuple[Answer, float]:
+    """What a run's network says of an image file, and in how many seconds.
+
+    Args:
+        run_id: The run.
+        file: Of the image.
+        knows: Whether it can be said what the network knows.
+    """
+    from transfer_core.trying import ask, latency
+
+    known = known_images(run_id, lambda what, done, total: None) if knows else None
+    return ask(trained_network(run_id), known, file), latency(trained_network(run_id), file)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def added_path(file: bytes) -> str:
+    """What an image file is named where it is added to a data set."""
+    return dataset.addition(file, "").path
+
+
+@st.cache_data(max_entries=32, ttl=600, show_spinner="Getting the image")
+def fetched(address: str) -> bytes:
+    """The file at an address; asked for once in a while."""
+    from transfer_core.fetching import fetch_image
+
+    return fetch_image(address)

@@ -50,7 +50,7 @@ def gallery(
         shown = tile(int(position))
         with place.container(width=WIDTH, gap="small"), shown_errors():
             st.image(
-                caches.thumbnail(data.id, shown.image),
+                caches.tile(data.id, shown.image),
                 alt=f"{shown.name}: {shown.words}",
                 width="stretch",
             )

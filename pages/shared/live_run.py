@@ -1,7 +1,5 @@
 """A run as it happens: state, progress, live curves, and the proof of what was frozen."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pages.shared import caches
@@ -165,14 +163,12 @@ def show_proof(record: RunRecord, ended: dict) -> None:
         record: The run.
         ended: Values of its "ended" event.
     """
+    from transfer_core.surgery import what_was_kept
     from transfer_core.training.events import LayerChange
 
-    source, strategy = record.config.source(), record.config.strategy
+    source = record.config.source()
     measured = tuple(LayerChange(**change) for change in ended["changes"])
-    if strategy.fall_back and not ended["best_epoch"]:  # what was trained further is not kept
-        stages = source.stage_names
-        kept = stages[: stages.index(strategy.keep_through) + 1]
-        strategy = replace(strategy, frozen=kept)
+    strategy = what_was_kept(source, record.config.strategy, ended["best_epoch"])
     classes = len(record.result["per_class"]) if record.result else 2
     parts = caches.layer_parts(source.name, strategy, classes, source.input_size)
     explained(

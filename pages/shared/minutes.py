@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transfer_core.timing.fitting import Fit
 
 MOST = 24 * 60  # minutes that can be asked for
+TIMING = "Timing a few batches on this computer"
 
 
 def minutes_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> None:
@@ -30,7 +31,7 @@ def minutes_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEsti
     from transfer_core.timing.forecast import in_words
 
     work, rows = session.workspace(), []
-    with progress() as report:
+    with st.spinner(TIMING), progress() as report:
         for case in TransferCase:
             strategy = strategy_for(case, source, found, cut=work.cut, initialise=work.initialise)
             told = caches.forecast(data.id, source, strategy, report)
@@ -38,7 +39,7 @@ def minutes_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEsti
                 {
                     "case": case.title,
                     "takes in all": told.in_words(),
-                    "preparing the images": in_words(told.decoding + told.embedding),
+                    "preparing": in_words(told.decoding + told.embedding),
                     "training": in_words(told.training + told.validation),
                     "testing": in_words(told.test),
                 }
@@ -54,10 +55,10 @@ def minutes_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEsti
 
 def how_long(data: DataSet, source: SourceNetwork, strategy: Strategy) -> None:
     """One line on how long a run would take."""
-    with progress() as report:
+    with st.spinner(TIMING), progress() as report:
         told = caches.forecast(data.id, source, strategy, report)
     st.markdown(
-        f":material/timer: As set below, the run takes **{told.in_words()}** on this computer: "
+        f":material/timer: As set here, the run takes **{told.in_words()}** on this computer: "
         f"{strategy.optimiser.epochs} epochs at most, {source.input_size} pixels a side."
     )
 
@@ -81,7 +82,7 @@ def finish_within(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
     """Ask for a time; fill in what ends in it, and propose a better network that does."""
     work = session.workspace()
     fit, proposal = (_of(each, choice.strategy) for each in (work.fit, work.proposal))
-    with st.expander("Finish within a time", icon=":material/timer:", expanded=bool(fit)):
+    with st.expander("Finish within so many minutes", icon=":material/timer:", expanded=bool(fit)):
         first, second, third = st.columns([1, 2, 1], vertical_alignment="bottom")
         minutes = first.number_input("Minutes", 1, MOST, 10, key="train_minutes")
         more = second.toggle("Also networks that are still to be downloaded", key="train_download")
@@ -94,8 +95,15 @@ def finish_within(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
                 "Back to the case's own settings", icon=":material/undo:", key="train_unfit",
                 on_click=session.change, kwargs={"fit": None, "proposal": None},
             )  # fmt: skip
+        if fit and not proposal:
+            st.caption("Of the networks asked for, no more accurate one would end in time.")
         if proposal:
-            _reasons("A more accurate network would end in time too", proposal)
+            what = (
+                "A more accurate network would end in time too"
+                if fit
+                else "Another network would end in time"
+            )
+            _reasons(what, proposal)
             name = literal(proposal.source.title)
             st.button(
                 f"Take {name} with these settings", icon=":material/check:", key="train_propose",
@@ -122,7 +130,7 @@ def _search(
     here = tuple(each for each in networks.catalog() if more or each.weights != "download")
     found: list[Fit | None] = []
     problem = None
-    with progress() as report:
+    with st.spinner(TIMING), progress() as report:
         for candidates in ((source,), here):
             try:
                 found.append(

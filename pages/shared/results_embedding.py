@@ -107,7 +107,5 @@ def _chosen_image(data: DataSet, answers: TestAnswers) -> int:
         )  # fmt: skip
     with picture, shown_errors():
         image = int(answers.images[position])
-        st.image(
-            caches.thumbnail(data.id, image), alt=told(data, answers, position), width="content"
-        )
+        st.image(caches.tile(data.id, image), alt=told(data, answers, position), width="content")
     return position

@@ -25,13 +25,15 @@ def filtered(records: Sequence[RunRecord], names: Mapping[str, str]) -> tuple[Ru
     with st.expander("Filter by tag, data set, state or case", icon=":material/filter_list:"):
         places = [*st.columns(2), *st.columns(2)]
         used = {record.config.data_id: None for record in records}
-        tags = _several(places[0], "Tags", "tags", sorted(tags_of(records)))
+        tags = _several(places[0], "With all these tags", "tags", sorted(tags_of(records)))
         data = _several(
-            places[1], "Data sets", "data", list(used), lambda each: names.get(each, each)
+            places[1], "On these data sets", "data", list(used), lambda each: names.get(each, each)
         )
-        states = _several(places[2], "States", "states", [state.value for state in RunState])
+        states = _several(
+            places[2], "In these states", "states", [state.value for state in RunState]
+        )
         cases = _several(
-            places[3], "Cases", "cases", [case.value for case in TransferCase],
+            places[3], "Of these cases", "cases", [case.value for case in TransferCase],
             lambda each: TransferCase(each).title,
         )  # fmt: skip
     found = find(records, Wanted(text, tags, data, states, cases), order, names)

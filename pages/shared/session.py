@@ -11,6 +11,7 @@ import streamlit as st
 
 from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
+from transfer_core.dataset import Change
 
 if TYPE_CHECKING:  # brings torch
     from transfer_core.timing.fitting import Fit
@@ -19,6 +20,7 @@ LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100
 KEY = "workspace"
 ARRANGED = "pages_arranged"
 WANTED = "page_wanted"
+BASKETS = "baskets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class Workspace:
     uploads: int = 0  # counted, so that each upload gets an empty uploader after it
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
     owner: str = field(default_factory=lambda: uuid4().hex)  # shares the queue fairly
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A change to a data set that waits until a new version is made."""
+
+    change: Change
+    file: bytes | None = None  # of an image that is added
 
 
 def workspace() -> Workspace:
@@ -165,6 +175,25 @@ def _choosable(network: str | None = None) -> dict[str, dict[str, object]]:
 def new_key() -> str:
     """Marks one click, so that a double click starts one run."""
     return uuid4().hex
+
+
+def basket(data_id: str) -> tuple[Pending, ...]:
+    """The changes to a data set that wait, oldest first; an image has one at most."""
+    return tuple(st.session_state.get(BASKETS, {}).get(data_id, {}).values())
+
+
+def put_in_basket(data_id: str, *waiting: Pending) -> None:
+    """Let changes wait; for the same image the last one counts."""
+    baskets = st.session_state.setdefault(BASKETS, {})
+    kept = baskets.get(data_id, {})
+    baskets[data_id] = kept | {each.change.path: each for each in waiting}
+
+
+def take_from_basket(data_id: str, *paths: str) -> None:
+    """Take back the changes to these images; without any, all changes."""
+    baskets = st.session_state.setdefault(BASKETS, {})
+    kept = baskets.get(data_id, {})
+    baskets[data_id] = {path: kept[path] for path in kept if paths and path not in paths}
 
 
 def from_address(key: str, allowed: Iterable[object], default: object) -> None:

@@ -184,6 +184,7 @@ def run_config(
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
     own_size, device = get(source.name).input_size, best_device()

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from transfer_core.errors import RunError
 from transfer_core.runs.records import (
     FINAL,
+    IMPORTED,
     RunEvent,
     RunRecord,
     RunState,
@@ -97,6 +98,36 @@ class RunStore:
                 connection, row["id"], [state_report(RunState.queued, "Waiting for its turn.")]
             )
         return self.get(row["id"])
+
+    def add_imported(
+        self, run_id: str, config: RunConfig, name: str, result: dict[str, Any], key: str
+    ) -> RunRecord:
+        """Record a run that came to its result elsewhere.
+
+        Args:
+            run_id: A new id, under which its files lie already.
+            config: What was run.
+            name: For people.
+            result: Values of its "tested" event.
+            key: Of what it came in, so that taking that in twice makes one run.
+
+        Returns:
+            Its record, or that of the run which came of the same key before.
+        """
+        now = time.time()
+        row = {
+            "id": run_id, "name": label(name), "owner": IMPORTED, "key": key,
+            "config": to_json(config), "state": RunState.finished, "created": now, "ended": now,
+            "result": encode(result), "resumable": False,
+        }  # fmt: skip
+        with self.writing() as connection:
+            same = sa.select(*RECORD_FIELDS).filter_by(owner=IMPORTED, key=key)
+            if (earlier := connection.execute(same).first()) is not None:
+                return record(earlier)
+            connection.execute(RUNS.insert().values(row))
+            report = state_report(RunState.finished, "Taken in from a bundle.")
+            add_events(connection, run_id, [report])
+        return self.get(run_id)
 
     def get(self, run_id: str) -> RunRecord:
         """One run.

@@ -211,7 +211,7 @@ def _reasons(fit: Fit, network: SourceNetwork, usual: Strategy, choice: int) -> 
     size, epochs, most = fit.source.input_size, fit.strategy.optimiser.epochs, usual.optimiser
     accuracy, fewest = network.card.get("accuracy"), _lasting(usual).optimiser.epochs
     if choice == 1:
-        which = "there is no other network to choose from"
+        which = "as chosen"
     elif accuracy:
         which = f"of {choice} networks the most accurate on ImageNet ({accuracy:.1%}) that fits"
     else:
@@ -220,7 +220,7 @@ def _reasons(fit: Fit, network: SourceNetwork, usual: Strategy, choice: int) -> 
         f"{network.title}: {which}.",
         f"Its own input size, {size} pixels."
         if size == network.input_size
-        else f"{size} of its {network.input_size} pixels a side: with more even {fewest} epochs "
+        else f"{size} of its {network.input_size} pixels a side: at more, even {fewest} epochs "
         "could take too long.",
         f"All {epochs} epochs that are usual for this case."
         if epochs == most.epochs

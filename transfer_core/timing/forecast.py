@@ -131,8 +131,8 @@ def _epochs(
     least, most = epochs(strategy.optimiser, strategy.fall_back)
     steps = batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
     epoch = taken.step * steps + taken.epoch
-    # Validating embeddings takes less than a step for each of their batches.
-    embedded = Spread(0, taken.step.high * -(-validation // ROWS))
+    # The end of an epoch was timed with one batch; each further one takes less than a step.
+    embedded = Spread(0, taken.step.high * (-(-validation // ROWS) - 1))
     once = embedded if frozen else taken.image * validation
     validations = strategy.fall_back  # of the new layer trained alone
     return (
