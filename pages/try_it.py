@@ -109,7 +109,7 @@ run_id = session.current("run")
 stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
 with shown_errors():
     record = caches.engine().get(run_id)
-    trained = caches.trained(run_id)
+    trained = caches.trained_network(run_id)
 st.subheader(literal(record.name), anchor=False)
 result = record.result
 st.caption(

@@ -1,8 +1,6 @@
 """The command line, as a person or a script would use it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -93,32 +91,6 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
     assert main(["export", run, "--format", "weights", "--to", str(tmp_path / "out")]) == 0
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["classes"] == ["blue", "green", "red"]
-
-
-@pytest.mark.parametrize(
-    "case",
-    [["1"], ["1", "--views", "2"], ["3"], ["4", "--initialise", "random"]],
-    ids=["1", "1 with views", "3", "4"],
-)
-def test_the_exported_script_reaches_the_same_test_accuracy(
-    case, colours, transfer_home, capsys, tmp_path
-):
-    main(["train", str(colours), "--case", *case, "--epochs", "2", "--seed", "3", "--json"])
-    last = lines(capsys)[-1]
-    assert main(["export", last["run"], "--format", "script", "--to", str(tmp_path / "out")]) == 0
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "out" / "train.py"), str(colours)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
-    assert f"test accuracy {last['test_accuracy']:.4f}" in done.stdout
-
-
-def test_an_onnx_file_gives_the_networks_answers(colours, transfer_home, capsys, tmp_path):
-    main(["train", str(colours), "--case", "1", "--epochs", "2", "--json"])
-    run = lines(capsys)[-1]["run"]
-    assert main(["export", run, "--format", "onnx", "--to", str(tmp_path / "out")]) == 0
-    check = json.loads((tmp_path / "out" / "card.json").read_text())["onnx_check"]
-    assert check["largest_difference"] < 1e-4
 
 
 def test_bad_input_exits_with_2_and_one_clear_paragraph(transfer_home, capsys, tmp_path):

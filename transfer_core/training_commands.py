@@ -12,7 +12,7 @@ from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.home import home
-from transfer_core.networks import DEFAULT, SourceNetwork, get
+from transfer_core.networks import DEFAULT, SourceNetwork, catalog, get
 from transfer_core.similarity import estimate
 
 STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
@@ -23,7 +23,8 @@ def train(options: Namespace) -> int:
     data_set = ingest(options.data, options.seed)
     # From random weights nothing is needed of the pre-trained ones.
     random = options.case == "4" and (options.initialise or STARTS[0]) == "random"
-    source = get(options.network) if random else ready(options.network)
+    name = options.network or DEFAULT
+    source = get(name) if random else ready(name)
     strategy = _strategy(data_set, source, options)
     if options.views and not strategy.frozen:
         raise SettingsError(
@@ -32,7 +33,9 @@ def train(options: Namespace) -> int:
             found=f"--views {options.views} with {strategy.case.title.lower()}",
             remedy="Leave --views out.",
         )
-    if options.input_size:
+    if options.minutes is not None:
+        source, strategy = _fitted(data_set, source, strategy, options)
+    elif options.input_size is not None:
         from transfer_core.input_sizes import at_input_size  # brings torch
 
         source = at_input_size(source, options.input_size)
@@ -89,6 +92,33 @@ def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> S
     plan(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
     start = ADVISED_START if options.case == "auto" else STARTS[0]
     return strategy_for(case, source, found, initialise=options.initialise or start)
+
+
+def _fitted(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, options: Namespace
+) -> tuple[SourceNetwork, Strategy]:
+    """What to train within the minutes allowed, told with its reasons."""
+    from transfer_core.timing.fitting import fit_into  # brings torch
+
+    def usual(network: SourceNetwork) -> Strategy:
+        if network == source:
+            return strategy
+        start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
+        return plan(strategy.case, network.stage_names, initialise=start)
+
+    here = tuple(network for network in catalog() if network.weights != "download")
+    fit = fit_into(
+        options.minutes, data_set, (source,) if options.network else here, usual, home(),
+        present=source, progress=show_progress,
+    )  # fmt: skip
+    _tell(options, {"event": "fitted", "reasons": fit.reasons})
+    chosen = get(fit.source.name)
+    if chosen == source:
+        return fit.source, fit.strategy
+    options.case = str(strategy.case.value)
+    options.initialise = usual(chosen).initialise if options.case == "4" else None
+    found = _strategy(data_set, chosen, options)
+    return fit.source, _limited(found, epochs=fit.strategy.optimiser.epochs)
 
 
 def _limited(strategy: Strategy, **settings: int | None) -> Strategy:
@@ -160,6 +190,8 @@ def _label(row: dict) -> str:
 def _tell(options: Namespace, values: dict) -> None:
     if options.json:
         print_json(**values)
+    elif values["event"] == "fitted":
+        print("\n".join(values["reasons"]), file=sys.stderr)
     elif values["event"] == "epoch_ended":
         print(
             f"  epoch {values['epoch']}: validation loss {values['validation_loss']:.3f}, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -18,16 +18,19 @@ from transfer_core.samples import SAMPLES
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
+    from transfer_core.comparison import PairedComparison
     from transfer_core.near_duplicates import NearDuplicates
-    from transfer_core.prediction import TrainedNetwork
+    from transfer_core.prediction import TestAnswers, TrainedNetwork
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
+    from transfer_core.timing.forecast import Forecast
     from transfer_core.trying import Answer
     from transfer_core.unknown_images import KnownImages
 
-THUMBNAIL = 96  # pixels
+THUMBNAIL = 96  # pixels of an image beside others
+TILE = 144  # pixels of an image alone
 EXAMPLES = 8  # images of a class
 PREVIEWED = 5  # classes of a sample
 SHOWN = 240  # pixels of the longer side of an image by itself
@@ -50,12 +53,25 @@ def data_set(data_id: str) -> dataset.DataSet:
     return dataset.load(home(), data_id)
 
 
+def data_names() -> dict[str, str]:
+    """Names of all data sets of the store by their ids."""
+    return {each.id: each.name for each in dataset.list_data_sets(home())}
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
     from transfer_core.runs.log import RunLog
 
     return RunLog(engine(), run_id)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def paired(first: str, second: str) -> PairedComparison:
+    """Two runs that are over, compared image by image."""
+    from transfer_core.comparison import compare_runs
+
+    return compare_runs(home(), first, second)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -88,6 +104,37 @@ def contact_sheet(data_id: str, label: int) -> bytes:
     return buffer.getvalue()
 
 
+@st.cache_data(max_entries=4096, show_spinner=False)
+def tile(data_id: str, index: int) -> bytes:
+    """One image of a data set, small and square, re-encoded."""
+    pixels = apply(dataset.image(home(), data_set(data_id), index), Transform(TILE))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def test_answers(run_id: str) -> TestAnswers:
+    """What a run's network said of its test images."""
+    from transfer_core.prediction import answers_on_test_images
+
+    return answers_on_test_images(home(), run_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
+def trained_network(run_id: str) -> TrainedNetwork:
+    """The network of a run, shared: never to be changed."""
+    from transfer_core.prediction import restore
+
+    return restore(home(), run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def on_demand(run_id: str) -> dict[str, Any]:
+    """A shelf for what pages work out of a run when asked, such as its embedding map."""
+    return {}
+
+
 @st.cache_data(show_spinner=False)
 def sample_preview(name: str) -> bytes:
     """One image each of a sample's first classes, side by side."""
@@ -102,6 +149,16 @@ def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstima
     from transfer_core.similarity import estimate as compute
 
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
+
+
+def forecast(
+    data_id: str, source: networks.SourceNetwork, strategy: Strategy, progress: Progress
+) -> Forecast:
+    """How long a run takes; what was measured the core keeps on disk."""
+    from transfer_core.timing.forecast import forecast as compute
+
+    engine()  # leaves a core to the pages, in the forecast as in the run
+    return compute(data_set(data_id), source, strategy, home(), progress=progress)
 
 
 @st.cache_resource(show_spinner="Measuring how fast this computer is")
@@ -157,20 +214,12 @@ def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, .
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner="Restoring the network")
-def trained(run_id: str) -> TrainedNetwork:
-    """The network of a run."""
-    from transfer_core.prediction import restore
-
-    return restore(home(), run_id)
-
-
 def known_images(run_id: str, progress: Progress) -> KnownImages:
     """What a run's network knows; the core keeps it beside the run."""
     from transfer_core.unknown_images import known_images as compute
 
     return compute(
-        home(), trained(run_id), lambda *n: progress("Learning what the network knows", *n)
+        home(), trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
     )
 
 
@@ -186,7 +235,7 @@ def answer(run_id: str, file: bytes, knows: bool) -> tuple[Answer, float]:
     from transfer_core.trying import ask, latency
 
     known = known_images(run_id, lambda what, done, total: None) if knows else None
-    return ask(trained(run_id), known, file), latency(trained(run_id), file)
+    return ask(trained_network(run_id), known, file), latency(trained_network(run_id), file)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -85,6 +86,12 @@ def go_on(label: str, page: str, **query: str) -> None:
         st.switch_page(page, query_params=query)
 
 
+def address(**query: str) -> str:
+    """This page's address with another query, to be shared."""
+    url = (st.context.url or "").partition("?")[0]
+    return f"{url}?{urlencode(query, safe=',')}"
+
+
 def literal(text: str) -> str:
     """Text of a person's, so that markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
@@ -127,6 +134,15 @@ def explained(figure, description: str, *, key: str, caption: bool = True, **opt
     if caption:
         st.caption(literal(description))
     return event
+
+
+def clicked_by_mouse_only(key: str) -> None:
+    """Let figures whose keys begin so ignore taps, beside which buttons or lists choose.
+
+    Plotly takes a tap for a click on what was tapped before it.
+    """
+    nothing = f'[class*="st-key-{key}"] * {{ pointer-events: none !important; }}'
+    st.html(f"<style>@media (hover: none) {{ {nothing} }}</style>")
 
 
 def duration(seconds: float) -> str:

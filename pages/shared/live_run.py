@@ -1,7 +1,5 @@
 """A run as it happens: state, progress, live curves, and the proof of what was frozen."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pages.shared import caches
@@ -61,14 +59,25 @@ def _watch(run_id: str) -> None:
 
 
 def _draw(record: RunRecord) -> None:
-    log = caches.run_log(record.id)
-    events = log.events()
+    events = caches.run_log(record.id).events()
     latest = {event.kind: event.values for event in events}
     _draw_progress(record, latest)
     if "started" not in latest:
         if not record.state.over:
             st.caption("The curves begin with the first step.")
         return
+    show_curves(record.id)
+    ended = [event.values for event in events if event.kind == "epoch_ended"]
+    if ended and not record.state.over:
+        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
+        with st.expander("How far each layer has moved since the start"):
+            st.markdown("\n".join(rows))
+
+
+def show_curves(run_id: str) -> None:
+    """Loss and accuracy of a run, as far as it has come."""
+    log = caches.run_log(run_id)
+    events = log.events()
     charts, words = log.derived(live_curves, events), log.derived(describe_curves, events)
     live_charts(
         [
@@ -76,14 +85,9 @@ def _draw(record: RunRecord) -> None:
             {"title": "Accuracy", "x": "epoch", "y": "accuracy (%)", "traces": charts["accuracy"]},
         ],
         words,
-        key=f"curves_{record.id}",
+        key=f"curves_{run_id}",
     )  # fmt: skip
     st.caption(words)
-    ended = [event.values for event in events if event.kind == "epoch_ended"]
-    if ended and not record.state.over:
-        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
-        with st.expander("How far each layer has moved since the start"):
-            st.markdown("\n".join(rows))
 
 
 def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
@@ -159,14 +163,12 @@ def show_proof(record: RunRecord, ended: dict) -> None:
         record: The run.
         ended: Values of its "ended" event.
     """
+    from transfer_core.surgery import what_was_kept
     from transfer_core.training.events import LayerChange
 
-    source, strategy = record.config.source(), record.config.strategy
+    source = record.config.source()
     measured = tuple(LayerChange(**change) for change in ended["changes"])
-    if strategy.fall_back and not ended["best_epoch"]:  # what was trained further is not kept
-        stages = source.stage_names
-        kept = stages[: stages.index(strategy.keep_through) + 1]
-        strategy = replace(strategy, frozen=kept)
+    strategy = what_was_kept(source, record.config.strategy, ended["best_epoch"])
     classes = len(record.result["per_class"]) if record.result else 2
     parts = caches.layer_parts(source.name, strategy, classes, source.input_size)
     explained(

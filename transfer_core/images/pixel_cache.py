@@ -48,13 +48,18 @@ class Pixels:
         return self.shape[0]
 
     @property
+    def kept(self) -> bool:
+        """Whether all images are kept decoded already."""
+        return len(self._kept) == len(self)
+
+    @property
     def room(self) -> int:
         """How many of the images are kept decoded, or will be once all were read."""
         return len(self._kept) or self._fitting()
 
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
         """Images of a slice, or of indices of which none is negative: uint8 (M, H, W, 3)."""
-        if len(self._kept) == len(self):
+        if self.kept:
             return self._kept[key]
         return self.read(np.arange(*key.indices(len(self))) if isinstance(key, slice) else key)
 

@@ -19,9 +19,10 @@ class RunConfig:
     network: str  # name in the catalog
     strategy: Strategy
     seed: Annotated[int, Field(ge=0, lt=2**31)]
-    versions: dict[str, str]  # of transfer_core, torch and the network's weights
+    versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
     number_format: NumberFormat = "float32"  # that a whole network's steps are computed in
     device: Device = "cpu"  # that they are computed on
+    channels_last: bool = True  # whether a whole network lies in memory so
     compiled: bool = False  # whether torch.compile translated the whole network first
     # Pixels, side of the square input; None is the network's own.
     input_size: Annotated[int, Field(ge=32, le=1024)] | None = None

@@ -29,6 +29,7 @@ def train_whole_network(
     seed: int,
     class_weights: torch.Tensor | None,
     number_format: NumberFormat = "float32",
+    channels_last: bool = True,
     compiled: bool = False,
     rival: Mapping[str, torch.Tensor] | None = None,
     stop_requested: Callable[[], bool],
@@ -46,6 +47,7 @@ def train_whole_network(
         seed: Draws the order of the images, their augmentation and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         number_format: In which the steps are computed; the weights are float32 always.
+        channels_last: Whether its weights, and so its maps, have the channels last in memory.
         compiled: Whether torch.compile translates the network first.
         rival: Weights of the network with its new layer trained alone, to fall back on.
         stop_requested: Asked between batches.
@@ -53,7 +55,8 @@ def train_whole_network(
     Yields:
         The events of `loop.Training`.
     """
-    network.to(memory_format=torch.channels_last)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
     if compiled:
         network.compile()  # in place, so that its weights keep their names
     learner = Learner(
