@@ -228,7 +228,7 @@ show_history(data, versions)
 st.subheader("Take the images away", anchor=False)
 st.caption(
     "A zip with a folder for each part of the split and in it one for each class, with the "
-    "original files. It can be loaded again here, and gives the same data set."
+    "original files. Loaded again here, it has the same classes, images and split."
 )
 st.download_button(
     "Download this version as a zip", zipped, file_name="images.zip", mime="application/zip",

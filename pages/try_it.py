@@ -138,8 +138,8 @@ if distances and known is not None:
         key="try_distances",
     )  # fmt: skip
     st.caption(
-        "The distance is measured between what the last layer sees of an image and of its nearest "
-        "training images. One in twenty images of the known kinds lies beyond the line too, and "
+        "The distance is measured between what the last layer sees of an image and of the nearest "
+        "training image. One in twenty images of the known kinds lies beyond the line too, and "
         "images of other kinds can lie within it: "
         "it is a warning, not a proof."
     )
