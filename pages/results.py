@@ -104,6 +104,12 @@ with st.container(horizontal=True):
         query_params={"run": run_id},
     )
     st.page_link(
+        "pages/take_away.py",
+        label="Take it away",
+        icon=":material/download:",
+        query_params={"run": run_id},
+    )
+    st.page_link(
         "pages/decide.py",
         label="Try another case",
         icon=":material/alt_route:",

@@ -49,10 +49,11 @@ st.caption(
 )
 for record in records[:SHOWN]:
     icon, words = STATES[record.state]
+    words = "imported in a bundle" if record.imported else words.lower()
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M")
         st.markdown(
-            f"{icon} **{literal(record.name)}**  \n{when}, {words.lower()}{_accuracy(record)}  \n"
+            f"{icon} **{literal(record.name)}**  \n{when}, {words}{_accuracy(record)}  \n"
             f":small[{_settings(record.config)}]",
             width="stretch",
         )
