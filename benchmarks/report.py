@@ -107,7 +107,7 @@ def tell(
     page: Path,
 ) -> None:
     """Print the table, the claims and the notes, and write them and the figures as a page."""
-    text = "\n".join([title, "", *_lines(rows), "", *map(str, claims), *notes])
+    text = "\n".join([title, "", *lines(rows), "", *map(str, claims), *notes])
     print(text)
     parts = [
         plotly.io.to_html(figure, full_html=False, include_plotlyjs=number == 0)
@@ -122,7 +122,7 @@ def tell(
     print(f"The same with figures: {page}")
 
 
-def _lines(rows: Sequence[Row]) -> list[str]:
+def lines(rows: Sequence[Row]) -> list[str]:
     """The rows as a table of aligned columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_cell(row.get(name, "")) for name in columns] for row in rows)]

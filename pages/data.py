@@ -102,6 +102,12 @@ figures[0].metric("Images", f"{len(data.records):,}")
 for column, split in zip(figures[1:], dataset.SPLITS, strict=True):
     column.metric(split.capitalize(), f"{len(data.indices(split)):,}")
 go_on("Go on: decide how to transfer", "pages/decide.py", data=data.id)
+st.page_link(
+    "pages/repair.py",
+    label="Find near-duplicates, relabel or set aside images",
+    icon=":material/healing:",
+    query_params={"data": data.id},
+)
 for problem in data.problems:
     if problem.kind in {"leak", "conflict", "unbalanced"}:
         st.warning(

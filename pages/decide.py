@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import (
+    clicked_by_mouse_only,
     explained,
     go_on,
     literal,
@@ -16,6 +17,7 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.measuring import measuring
+from pages.shared.minutes import minutes_per_case
 from pages.shared.strategy import current_choice
 from transfer_core.advice import in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase
@@ -40,10 +42,6 @@ ANSWERS = {
     "different": "Different: I know better",
 }
 DIAGRAM = "decide_diagram"  # how its keys begin
-# Plotly takes a tap for a click on what was tapped before it; where one taps, buttons choose.
-NO_TAPS = f"""<style>
-@media (hover: none) {{ [class*="st-key-{DIAGRAM}"] * {{ pointer-events: none !important; }} }}
-</style>"""
 MEANING = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
     "large": "Here similar means: pre-trained weights are a better start than random ones.",
@@ -159,7 +157,7 @@ event = explained(
     describe_decision(size, told, advised, case, own),
     key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
-st.html(NO_TAPS)
+clicked_by_mouse_only(DIAGRAM)
 points = [point for point in event.selection.points if point.get("customdata")]
 if points:
     clicked = points[0]["customdata"]
@@ -176,6 +174,8 @@ if case != advised and st.button("Back to the advice", icon=":material/undo:", k
 if taken != case:
     session.change(case=None if taken == advised else taken)
     st.rerun()
+with shown_errors():
+    minutes_per_case(data, source, found)
 if case == TransferCase.SMALL_DIFFERENT:
     best = found.readings.best_cut
     titles = {

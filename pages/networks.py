@@ -13,9 +13,11 @@ from pages.shared.layout import (
     page_title,
     progress,
     shown_errors,
+    take_the_demonstration_network,
     vanishing,
 )
 from transfer_core import networks
+from transfer_core.errors import DownloadError
 from transfer_core.networks.recommendation import recommend, seconds
 
 IMAGES = 1_000  # that times are told for where no data set is chosen
@@ -26,11 +28,11 @@ COLUMNS = {
         format="%.1f", help="Top-1, on photos of 1,000 classes that it was not trained on"
     ),
     "download (MB)": st.column_config.NumberColumn(format="%.0f"),
-    "cost per image": st.column_config.NumberColumn(format="%.2f", help=COST),
-    "time here (s)": st.column_config.NumberColumn(
-        format="%.0f", help="At best, for all images to pass through once, as in cases 1 and 2"
+    "cost per image (billion)": st.column_config.NumberColumn(format="%.2f", help=COST),
+    "time here (min)": st.column_config.NumberColumn(
+        format="%.1f", help="At best, for all images to pass through once, as in cases 1 and 2"
     ),
-    "weights (millions)": st.column_config.NumberColumn(format="%.1f"),
+    "weights (million)": st.column_config.NumberColumn(format="%.1f"),
 }
 
 
@@ -49,7 +51,7 @@ def recommendation(listed, images: int, what: str, speed: float) -> None:
             "Training everything costs about three times that for each epoch."
         )
         if here is None:
-            told += " Nothing but the demonstration network needs no download."
+            told += " Without a download there is the demonstration network."
         elif here != best:
             told += f" Of those on this computer it is {literal(here.title)}."
     st.info(told, icon=":material/lightbulb:")
@@ -65,19 +67,18 @@ def table(shown, images: int, speed: float) -> str | None:
             else None,
             "its weights are": STATUS[network.weights],
             "download (MB)": network.card["file_size"],
-            "cost per image": network.card["operations"],
-            "time here (s)": seconds(network, images, speed),
-            "weights (millions)": network.card["parameters"] / 1e6,
+            "time here (min)": seconds(network, images, speed) / 60,
+            "cost per image (billion)": network.card["operations"],
+            "weights (million)": network.card["parameters"] / 1e6,
             "input (pixels)": network.input_size,
-            "stages": len(network.stages),
-            "published as": network.card.get("weights", ""),
         }
         for network in shown
     ]
     height = min(420, 38 + 35 * len(rows))
     chosen = st.dataframe(
         rows, hide_index=True, width="stretch", height=height, column_config=COLUMNS,
-        on_select="rerun", selection_mode="single-row", key="networks_table",
+        on_select="rerun", selection_mode="single-row",
+        key=f"networks_table_{session.workspace().start_key}",
     )  # fmt: skip
     picked = chosen.selection.rows
     return shown[picked[0]].name if picked and picked[0] < len(shown) else None
@@ -109,14 +110,30 @@ def download(network) -> None:
 
     cancel = st.empty()
     cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
-    with shown_errors(), progress() as report, vanishing(cancel):
-        report("Connecting", 0, 1)
-        fetch(
-            network,
-            progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
-        )
+    try:
+        with progress() as report, vanishing(cancel):
+            report("Connecting", 0, 1)
+            fetch(
+                network,
+                progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
+            )
+    except DownloadError as error:
+        not_downloaded(network, error)
     session.change(network=network.name)
     st.rerun()
+
+
+def not_downloaded(network, error: DownloadError) -> None:
+    """Say plainly that weights did not come, with the ways on; the page then ends."""
+    st.error(
+        f"The weights of {literal(network.title)} could not be downloaded. Is this computer "
+        "connected to the internet? What has come is kept; try again later, or go on without.",
+        icon=":material/cloud_off:",
+    )
+    take_the_demonstration_network()
+    with st.expander("Details, for who looks after this computer"):
+        st.markdown(f"{literal(error.found)}  \n{literal(error.remedy)}")
+    st.stop()
 
 
 def about(network) -> None:
@@ -177,7 +194,8 @@ st.markdown(
 with shown_errors():
     data_id = session.current("data")
     data = caches.data_set(data_id) if data_id else None
-    listed = networks.catalog()
+    # The demonstration network first, then the most accurate: what is looked for mostly.
+    listed = sorted(networks.catalog(), key=lambda network: -network.card.get("accuracy", 1))
 images = len(data.records) if data else IMAGES
 speed = caches.speed()
 what = f"your {images:,} images" if data else f"{images:,} images"
@@ -193,7 +211,7 @@ now = picked or session.workspace().network
 name = st.selectbox(
     "Look at", names, index=names.index(now) if now in names else 0,
     format_func={network.name: network.title for network in shown}.get,
-    key=f"networks_chosen_{now}_{len(shown)}",
+    key=f"networks_chosen_{now}_{len(shown)}_{session.workspace().start_key}",
 )  # fmt: skip
 network = networks.get(name)
 with st.container(border=True):

@@ -5,14 +5,22 @@ from dataclasses import asdict
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import explained, literal, page_title, shown_errors, stop_unless
-from pages.shared.live_run import STATES, show_proof
-from transfer_core import networks
-from transfer_core.figures.confusion import confusion_matrix, describe_confusion
+from pages.shared.layout import literal, page_title, shown_errors, stop_unless
+from pages.shared.live_run import STATES
+from pages.shared.results_embedding import show_embedding
+from pages.shared.results_images import VIEW, show_images
+from pages.shared.results_maps import show_maps
+from pages.shared.results_scores import show_scores
+from pages.shared.results_training import show_confidence, show_training
 
-MEANINGS = {
-    "precision (%)": "Of the images that were taken for this class, how many are of it.",
-    "recall (%)": "Of the images of this class, how many were found.",
+VIEWS = {
+    "scores": "Scores",
+    "training": "Training",
+    "images": "Mistakes",
+    "confidence": "Confidence",
+    "maps": "What it looks at",
+    "embedding": "Embedding map",
+    "settings": "Settings",
 }
 
 page_title("Results", "pages/results.py")
@@ -55,54 +63,49 @@ if validation is not None:
         f"Validation accuracy of the same weights: {validation:.1%}. Validation images chose the "
         f"best epoch; the {result['images']:,} test images were used once, after training."
     )
-classes = [score["name"] for score in result["per_class"]]
-left, right = st.columns(2)
-with left:
-    explained(
-        confusion_matrix(result["confusion"], classes),
-        describe_confusion(result["confusion"], classes), key="results_confusion",
-    )  # fmt: skip
-with right:
-    st.markdown("**Each class**")
-    st.dataframe(
-        [
-            {
-                "class": score["name"],
-                "precision (%)": 100 * score["precision"],
-                "recall (%)": 100 * score["recall"],
-                "test images": score["support"],
-            }
-            for score in result["per_class"]
-        ],
-        hide_index=True, width="stretch",
-        column_config={
-            name: st.column_config.NumberColumn(format="%.1f", help=meaning)
-            for name, meaning in MEANINGS.items()
-        },
-    )  # fmt: skip
-st.header("What moved, and what stayed frozen", anchor=False)
-ended = next(e for e in reversed(caches.run_log(run_id).events()) if e.kind == "ended")
-show_proof(record, ended.values)
-st.header("What was done", anchor=False)
-with shown_errors():
-    strategy, source = record.config.strategy, networks.get(record.config.network)
-st.markdown(
-    f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
-    f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
-    f"seed {record.config.seed}."
-)
-with st.expander("Every setting, enough to repeat the run"):
-    st.json(asdict(record.config))
+views = list(VIEWS)
+if record.imported:
+    views = ["scores", "settings"]
+    st.caption("It came in a bundle: its images and the log of its training stayed where it was.")
+session.from_address(VIEW, views, "scores")
+view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW)
+session.into_address(VIEW)
+if view in {"images", "confidence", "maps", "embedding"}:
+    with shown_errors():
+        answers = caches.test_answers(run_id)
+        data = caches.data_set(record.config.data_id)
+match view:
+    case "scores":
+        show_scores(record)
+    case "training":
+        show_training(record)
+    case "images":
+        show_images(data, answers)
+    case "confidence":
+        show_confidence(answers)
+    case "maps":
+        show_maps(data, answers, run_id)
+    case "embedding":
+        show_embedding(data, answers, run_id)
+    case "settings":
+        with shown_errors():
+            strategy, source = record.config.strategy, record.config.source()
+        st.markdown(
+            f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
+            f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
+            f"{source.input_size} pixels a side; seed {record.config.seed}."
+        )
+        st.caption("Every setting, enough to repeat the run:")
+        st.json(asdict(record.config))
 with st.container(horizontal=True):
-    st.page_link(
-        "pages/train.py",
-        label="The curves",
-        icon=":material/show_chart:",
-        query_params={"run": run_id},
-    )
-    st.page_link(
-        "pages/decide.py",
-        label="Try another case",
-        icon=":material/alt_route:",
-        query_params={"data": record.config.data_id},
-    )
+    for page, label, icon in (
+        ("repair", "Repair the data", "healing"),
+        ("try_it", "Try it", "camera"),
+        ("take_away", "Take it away", "download"),
+        ("train", "Watch the training again", "show_chart"),
+        ("decide", "Try another case", "alt_route"),
+    ):
+        st.page_link(
+            f"pages/{page}.py", label=label, icon=f":material/{icon}:",
+            query_params={"run": run_id, "data": record.config.data_id},
+        )  # fmt: skip

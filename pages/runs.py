@@ -1,73 +1,63 @@
-"""Runs: everything that was trained here, newest first."""
-
-from datetime import datetime
+"""Runs: everything that was trained here; find it, note it, compare it, repeat it, delete it."""
 
 import streamlit as st
 
-from pages.shared import caches
-from pages.shared.layout import literal, page_title, shown_errors, stop_unless
-from pages.shared.live_run import STATES
-from transfer_core import networks
-from transfer_core.errors import NetworkError
+from pages.shared import caches, session
+from pages.shared.layout import page_title, shown_errors
+from pages.shared.run_details import delete_button, deleted_runs, run_details, undo_deletion
+from pages.shared.runs_table import filtered, runs_table, tags_of
 from transfer_core.runs.records import RunRecord
-from transfer_core.training.config import RunConfig
+from transfer_core.runs.recovery import UNFINISHED
 
-SHOWN = 50  # runs
-
-
-def _accuracy(record: RunRecord) -> str:
-    if not record.result:
-        return ""
-    result = record.result
-    return (
-        f"; test accuracy **{result['accuracy']:.1%}** "
-        f"({result['low']:.0%} to {result['high']:.0%})"
-    )
+LOOK = 2.0  # seconds between looks at runs that are not over
 
 
-def _settings(config: RunConfig) -> str:
-    """What tells a run from its neighbours."""
-    strategy, settings = config.strategy, config.strategy.optimiser
-    try:
-        source = networks.get(config.network)
-        network, kept = source.title, source.titles((strategy.keep_through,))
-    except NetworkError:  # a person's own weights, removed meanwhile
-        network, kept = config.network, strategy.keep_through
-    return (
-        f"{literal(network)}, kept through {kept}, {strategy.initialise} weights, learning rate "
-        f"{settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
-    )
+@st.fragment(run_every=LOOK)
+def look_again(states: dict[str, str]) -> None:
+    """Draw the page anew when an unfinished run is new or has another state."""
+    with shown_errors():
+        now = {run.id: run.state for run in caches.engine().store.list(states=UNFINISHED)}
+    if now != states:
+        st.rerun()
+
+
+def ways_on(chosen: list[RunRecord]) -> None:
+    """What can be done with several runs."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{len(chosen)} runs chosen**", width="stretch")
+        if st.button("Compare", type="primary", icon=":material/compare:", key="runs_compare"):
+            ids = ",".join(record.id for record in chosen)
+            st.switch_page("pages/compare.py", query_params={"runs": ids})
+        delete_button(chosen)
 
 
 page_title("Runs", "pages/runs.py")
 with shown_errors():
     records = caches.engine().list_runs()
-stop_unless(records, "Nothing was trained here yet.", "pages/start.py", "Start")
-st.caption(
-    "In brackets the 95 % interval of the accuracy: where two of them overlap widely, the "
-    "difference between two runs may be chance."
-)
-for record in records[:SHOWN]:
-    icon, words = STATES[record.state]
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M")
-        st.markdown(
-            f"{icon} **{literal(record.name)}**  \n{when}, {words.lower()}{_accuracy(record)}  \n"
-            f":small[{_settings(record.config)}]",
-            width="stretch",
-        )
-        st.page_link(
-            "pages/train.py",
-            label="Curves",
-            icon=":material/show_chart:",
-            query_params={"run": record.id},
-        )
-        if record.result:
-            st.page_link(
-                "pages/results.py",
-                label="Result",
-                icon=":material/fact_check:",
-                query_params={"run": record.id},
-            )
-if len(records) > SHOWN:
-    st.caption(f"The newest {SHOWN} of {len(records):,} runs.")
+undo_deletion()
+if not records:
+    st.info("Nothing was trained here yet.", icon=":material/info:")
+    st.page_link("pages/start.py", label="Start", icon=":material/arrow_forward:")
+    deleted_runs()
+    st.stop()
+names = caches.data_names()
+shown = filtered(records, names)
+ids = runs_table(shown, names, session.chosen_runs()) if shown else ()
+session.choose_runs(ids)
+by_id = {record.id: record for record in shown}
+chosen = [by_id[run_id] for run_id in ids]  # as they were chosen: the first is compared with
+if len(chosen) == 1:
+    run_details(chosen[0], tags_of(records))
+elif chosen:
+    ways_on(chosen)
+elif shown:
+    st.caption(
+        "Choose a run by the box before it, or several to compare them. By keyboard: arrow keys "
+        "to a row, then Shift and Space."
+    )
+else:
+    st.info("No run is like that.", icon=":material/search_off:")
+deleted_runs()
+waiting = {run.id: run.state for run in records if not run.state.over}
+if waiting:
+    look_again(waiting)

@@ -14,14 +14,38 @@ from pages.shared.layout import (
     with_weights,
 )
 from pages.shared.live_run import show_run
-from pages.shared.strategy import current_choice
-from transfer_core.cases import OptimiserSettings
-from transfer_core.similarity import mirroring_in_words
+from pages.shared.minutes import finish_within, fitted, fitted_size, how_long
+from pages.shared.setting_code import show_code
+from pages.shared.strategy import current_choice, repeated_run
+from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
+from transfer_core.devices import best_device
+from transfer_core.evidence import mirroring_in_words
+from transfer_core.networks import SourceNetwork
+
+
+def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:
+    """What the default of the setting means for the stages that learn."""
+    kept = source.stage_names.index(strategy.keep_through) + 1
+    if settings.stage_decay == 1:
+        return (
+            "Learning rate of each stage as a share of that of the stage behind it. At 1 all "
+            "learn at the same rate; below 1 those near the input learn less."
+        )
+    first, *_, last = stage_rates(settings, kept + 1)
+    return (
+        "Learning rate of each stage as a share of that of the stage behind it: early stages "
+        "hold general features and need the smallest changes. At "
+        f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first stage to "
+        f"{last:.1g} in the new layer."
+    )
+
 
 page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
     session.change(run_id=None)
     del st.query_params["new"]
+with shown_errors():
+    repeated = repeated_run()
 run_id = session.current("run")
 if run_id:
     record = show_run(run_id)
@@ -38,10 +62,14 @@ with shown_errors():
     source, work = with_weights(session.source()), session.workspace()
     with progress() as report:
         found = caches.estimate(data_id, source.name, report)
+    on_gpu = best_device() == "cuda"
 session.remember()
 choice = current_choice(data, source, found)
-case, strategy = choice.case, choice.strategy
-settings = strategy.optimiser
+case, strategy, first_seed = choice.case, choice.strategy, 0
+if repeated:
+    strategy, first_seed = repeated.config.strategy, repeated.config.seed
+    case, source = strategy.case, repeated.config.source()  # at that run's input size
+    st.info(f"The settings of “{literal(repeated.name)}”, to be changed.", icon=":material/tune:")
 st.markdown(
     f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "
     f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
@@ -52,13 +80,24 @@ st.page_link(
     icon=":material/alt_route:",
     query_params={"data": data_id},
 )
-with st.form("train_settings"):
+with shown_errors():
+    finish_within(data, source, choice)
+own_size = repeated.config.source().input_size if repeated else source.input_size
+strategy, size = fitted(strategy), fitted_size(strategy, own_size)
+settings = strategy.optimiser
+with_code = st.toggle(
+    "Show the code", key="train_code",
+    help="Beside each setting the lines of PyTorch that it becomes, as the run's script has them.",
+)  # fmt: skip
+form, code = st.columns([2, 3]) if with_code else (st.container(), None)
+with form.container(border=True):
     st.markdown(
         "These are all the settings; nothing else changes while training. If in doubt, leave them "
         "as they are: they belong to the case."
     )
-    first, second, third = st.columns(3)
-    key = f"train_{case.value}_{strategy.initialise}_"  # a case brings its own defaults
+    first, second, third = st.columns(1) * 3 if with_code else st.columns(3)
+    # A case, and a run that is repeated, bring their own defaults.
+    key = f"train_{repeated.id if repeated else ''}{case.value}_{strategy.initialise}_"
     learning_rate = first.number_input(
         "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
         key=key + "rate", help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
@@ -68,7 +107,7 @@ with st.form("train_settings"):
         key=key + "decay", help="Pulls weights towards 0, against learning images by heart.",
     )  # fmt: skip
     epochs = second.number_input(
-        "Epochs, at most", 1, 1000, settings.epochs, key=key + "epochs",
+        "Epochs, at most", 1, 1000, settings.epochs, key=f"{key}epochs_{settings.epochs}",
         help="An epoch is one pass over the training images.",
     )  # fmt: skip
     patience = second.number_input(
@@ -81,19 +120,40 @@ with st.form("train_settings"):
         help="Training images per step.",
     )  # fmt: skip
     seed = third.number_input(
-        "Seed", 0, 2**31 - 1, 0, key=key + "seed",
+        "Seed", 0, 2**31 - 1, first_seed, key=key + "seed",
         help="The same seed repeats the same run on the same machine.",
     )  # fmt: skip
+    sizes = caches.input_sizes(source.name)
+    size = third.selectbox(
+        "Input size, in pixels a side", sizes, sizes.index(size), key=f"{key}size_{size}",
+        disabled=len(sizes) == 1,
+        help="Fewer pixels are less work and show less. "
+        + ("This network takes no other size." if len(sizes) == 1 else ""),
+    )  # fmt: skip
     whole = not strategy.frozen
+    stage_decay = first.number_input(
+        "Rate of earlier stages", 0.01, 1.0, settings.stage_decay,
+        step=0.05, disabled=not whole, key=key + "stage_decay",
+        help=_rates_in_words(settings, source, strategy) if whole else "Only the new layer learns.",
+    )  # fmt: skip
+    views = second.number_input(
+        "Augmented views of each image", 0, 100, settings.views, disabled=whole,
+        key=key + "views",
+        help="Not where everything is trained: there every epoch draws new ones."
+        if whole
+        else "Randomly cropped and recoloured copies of each training image, embedded once like "
+        "the images themselves. They help against learning few images by heart; each costs one "
+        "more pass over the training images.",
+    )  # fmt: skip
     augment = st.checkbox(
         "Random crops and colours of the training images", settings.augment and whole,
         disabled=not whole, key=key + "augment",
         help="Not with frozen layers: their output is computed once per image.",
     )  # fmt: skip
     mirror = st.checkbox(
-        "Mirror half of these images, left to right", settings.mirror and whole,
-        disabled=not whole, key=key + "mirror",
-        help=mirroring_in_words(found.readings) if whole else "Not with frozen layers.",
+        "Mirror half of these images, left to right", settings.mirror, key=key + "mirror",
+        help=mirroring_in_words(found.readings)
+        + ("" if whole else " Counts where there are augmented views."),
     )  # fmt: skip
     fall_back = st.checkbox(
         "Fall back on the new layer alone where training everything is no better",
@@ -108,23 +168,34 @@ with st.form("train_settings"):
         help="Each class then counts the same, however many images it has. Classes are unbalanced "
         "where the largest has over 1.5 times the images of the smallest.",
     )  # fmt: skip
-    started = st.form_submit_button(
+    compiled = on_gpu and st.checkbox(
+        "Translate the network for the GPU first (torch.compile)",
+        bool(repeated and repeated.config.compiled), disabled=not whole,
+        key=key + "compiled",
+        help="Takes a minute or more, then each step takes less time: worth it in long trainings.",
+    )  # fmt: skip
+    optimiser = OptimiserSettings(
+        learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
+    )  # fmt: skip
+    chosen = replace(strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back)
+    source = source.at(size)
+    with shown_errors():
+        how_long(data, source, chosen)
+    started = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
     )
+if code:
+    with code:
+        show_code(data, source, chosen, seed)
 if started:
-    optimiser = OptimiserSettings(
-        learning_rate, weight_decay, batch, epochs, patience, augment, mirror
-    )  # fmt: skip
     with shown_errors():
         from transfer_core.runs.performing import run_config
 
-        chosen = replace(
-            strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back
-        )  # fmt: skip
         run = caches.engine().submit(
-            run_config(data, source, chosen, seed), name=f"{data.name}, {case.title.lower()}",
-            owner=work.owner, key=work.start_key,
+            run_config(data, source, chosen, seed, compiled=compiled),
+            name=f"{data.name}, {case.title.lower()}", owner=work.owner, key=work.start_key,
         )  # fmt: skip
     session.change(run_id=run, start_key=session.new_key())
+    st.query_params.pop("repeat", None)
     st.query_params["run"] = run
     st.rerun()

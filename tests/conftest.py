@@ -1,8 +1,12 @@
 """Fixtures that every test may use."""
 
+import io
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -21,3 +25,32 @@ def transfer_home(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A data folder with a finished run, the run's id, and its bundle; names look like markup."""
+    from transfer_core import dataset
+    from transfer_core.cases import TransferCase, plan
+    from transfer_core.export import export_run
+    from transfer_core.networks import get
+    from transfer_core.runs.performing import new_engine, run_config
+
+    folder = tmp_path_factory.mktemp("made")
+    noise, home = np.random.default_rng(0), folder / "home"
+    home.mkdir()
+    with zipfile.ZipFile(folder / "colours.zip", "w") as archive:
+        for label, name in enumerate(("blue <b>", "green", "red")):
+            for number in range(10):
+                pixels = noise.integers(0, 150, (64, 64, 3), dtype=np.uint8)
+                pixels[..., 2 - label] += 60
+                buffer = io.BytesIO()
+                Image.fromarray(pixels).save(buffer, "PNG")
+                archive.writestr(f"{name}/{number}.png", buffer.getvalue())
+    data_set, source = dataset.ingest(folder / "colours.zip", home=home), get("demonstration")
+    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
+    with new_engine(home) as engine:
+        run = engine.submit(run_config(data_set, source, strategy, 3), name="colours <b>")
+        engine.wait(run, timeout=120)
+    (bundle,) = export_run(home, run, "bundle", folder)
+    return home, run, bundle

@@ -13,8 +13,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
+
+from transfer_core import dataset
+from transfer_core.images import Pixels
+from transfer_core.networks import get
+from transfer_core.prediction import answers_on_test_images
+from transfer_core.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
@@ -183,6 +190,92 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     page.get_by_text("Confusion matrix of the test images").wait_for()
 
 
+def finished_run(page, server: Server, archive: Path) -> str:
+    """Walk from the upload to the result of case 1; returns the run's id."""
+    run = started_run(page, server, archive, "Case 1", epochs=5)
+    page.get_by_role("button", name="Go on: the result").click()
+    page.get_by_text("test images are right").wait_for()
+    return run
+
+
+def click_in(page, figure: str, x: float, y: float) -> None:
+    """Click into a figure of this key, at shares of its width and height from the upper left."""
+    layer = page.locator(f'[class*="st-key-{figure}"] .nsewdrag').first
+    layer.scroll_into_view_if_needed()
+    box = layer.bounding_box()
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+@pytest.mark.slow
+def test_results_are_looked_through_by_clicks_on_cells_and_points(server, open_page, archive):
+    page = open_page()
+    run = finished_run(page, server, archive)
+    page.get_by_text("Confusion matrix of the test images").wait_for()
+    click_in(page, "results_confusion", 0.01, 0.01)  # the cell of the first class, found
+    page.get_by_role("heading", name=re.compile("^Test images: .*, found$")).wait_for()
+    page.get_by_role("radio", name="Embedding map").click()
+    page.get_by_text("Before training", exact=True).wait_for()
+    x, y, chosen = page.locator('[class*="st-key-results_points_before"] .js-plotly-plot').evaluate(
+        """chart => {
+          const [trace, layout] = [chart._fullData[1], chart._fullLayout]
+          const box = chart.querySelector('.nsewdrag').getBoundingClientRect()
+          const [x, y] = [layout.xaxis.d2p(trace.x[0]), layout.yaxis.d2p(trace.y[0])]
+          return [x / box.width, y / box.height, trace.customdata[0]]
+        }"""
+    )
+    assert chosen > 0  # at first it is image 1, at 0
+    click_in(page, "results_points_before", x, y)
+    page.get_by_role("button", name=f"Explain image {chosen + 1}").click()
+    page.get_by_text("Grad-CAM, on 8 x 8 positions").wait_for()
+    assert f"run={run}" in page.url and "results_view=maps" in page.url
+
+
+@pytest.mark.slow
+def test_no_view_of_a_result_is_wider_than_a_phone(server, open_page, archive):
+    page = open_page(width=390)
+    run = finished_run(page, server, archive)
+    for view in ("scores", "training", "images", "confidence", "maps", "embedding", "settings"):
+        page.goto(f"{server.url}/results?run={run}&results_view={view}")
+        page.get_by_text("What to see").wait_for()
+        page.wait_for_timeout(3_000)
+        overflow = page.evaluate(
+            "() => { const m = document.querySelector('[data-testid=stMain]');"
+            "return m.scrollWidth - m.clientWidth }"
+        )
+        assert overflow <= 1, view
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ants_bees", "brain_mri_253"])
+def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
+    name, open_page, shared_data, tmp_path
+):
+    running = Server(tmp_path / "home")
+    try:
+        page = open_page()
+        upload(page, running, shared_data / f"{name}.zip")
+        page.get_by_role("button", name="Go on: decide how to transfer").click()
+        page.get_by_role("button", name="Go on: train").click()
+        page.get_by_role("button", name="Start training").click()
+        page.get_by_role("button", name="Go on: the result").click()
+        page.get_by_role("link", name="Take it away").click()
+        page.get_by_role("button", name="Prepare").first.click()
+        page.get_by_text("name the same class for").wait_for()
+        run = re.search(r"run=([0-9a-z]+)", page.url).group(1)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+    finally:
+        running.close()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        session = onnxruntime.InferenceSession(archive.read("network.onnx"))
+    kept = answers_on_test_images(tmp_path / "home", run)
+    data_set = dataset.load(tmp_path / "home", RunStore(tmp_path / "home").get(run).config.data_id)
+    pixels = Pixels(tmp_path / "home", data_set, get("demonstration").transform)[kept.images]
+    inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
+    (found,) = session.run(None, {"image": inputs})
+    assert np.abs(found - kept.probabilities).max() < 1e-4
+
+
 @pytest.mark.slow
 def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page = open_page()
@@ -210,7 +303,9 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page.get_by_role("button", name="Go on: the result").wait_for()
 
 
-@pytest.mark.parametrize("path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data"])
+@pytest.mark.parametrize(
+    "path", ["train?run=0123456789abcdef", "decide", "learn", "runs", "data", "compare"]
+)
 def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_page, tmp_path):
     fresh = Server(tmp_path)
     try:
@@ -226,7 +321,10 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-@pytest.mark.parametrize("name", ["", "data", "learn", "networks", "runs"])
+PLAIN = ["", "data", "repair", "try_it", "take_away", "learn", "networks", "runs", "compare"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_no_page_is_wider_than_a_phone(name, server, open_page):
     page = open_page(width=390)
     page.goto(f"{server.url}/{name}")
@@ -276,3 +374,18 @@ def test_a_tap_on_the_diagram_chooses_nothing_and_the_buttons_do(server, open_pa
         assert page.get_by_text("Chosen is Case").first.inner_text() == shown
     page.get_by_role("radio", name=re.compile("^Case 4")).tap()
     page.get_by_text("Chosen is Case 4").wait_for()
+
+
+def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, tmp_path):
+    page = open_page()
+    upload(page, server, archive)
+    page.get_by_role("link", name="Find near-duplicates").click()
+    page.get_by_role("button", name="Download this version as a zip").wait_for()
+    told = page.get_by_text(re.compile(r"images in \d+ classes")).inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download this version as a zip").click()
+    download.value.save_as(tmp_path / "again.zip")
+    upload(page, server, tmp_path / "again.zip")
+    page.get_by_role("link", name="Find near-duplicates").click()
+    page.get_by_role("heading", name="again").wait_for()
+    assert page.get_by_text(re.compile(r"images in \d+ classes")).inner_text() == told

@@ -1,17 +1,33 @@
 """Figures say what they show, take any name, and never grow without bound."""
 
+import base64
+import io
 from dataclasses import replace
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
+from transfer_core.attribution_sanity import SanityStep
 from transfer_core.cases import TransferCase, judge_size, plan
+from transfer_core.confidence import Confidence, ConfidenceBin
 from transfer_core.dataset import SPLITS
+from transfer_core.embedding_map import Plane
+from transfer_core.figures.accuracies import accuracies, describe_accuracies
+from transfer_core.figures.attribution import (
+    attribution_overlay,
+    describe_attribution,
+    describe_sanity,
+    sanity_figure,
+)
 from transfer_core.figures.classes import class_counts, describe_class_counts
+from transfer_core.figures.confidence import confidence_diagram, describe_confidence
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
 from transfer_core.figures.decision import decision_diagram, describe_decision
+from transfer_core.figures.distances import describe_distances, distance_figure
+from transfer_core.figures.embedding import embedding_map
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.panel import describe_gains, gains_of_training_everything
 from transfer_core.figures.reliability import describe_reliability, reliability_diagram
@@ -43,6 +59,7 @@ from transfer_core.runs.records import RunEvent
 from transfer_core.similarity import SimilarityEstimate, Verdict
 from transfer_core.surgery import describe
 from transfer_core.training.events import LayerChange
+from transfer_core.unknown_images import KnownImages
 
 SOURCE = get("demonstration")
 SIZE = judge_size((300, 300), line=1_000)
@@ -291,6 +308,24 @@ def test_a_reliability_diagram_counts_what_was_true():
     assert "stated about 90%, truly similar 7 of 8" in describe_reliability(bins)
 
 
+KNOWN = KnownImages(np.eye(8, dtype=np.float32), np.linspace(0.2, 0.8, 100))
+
+
+def test_tried_images_stand_where_their_distance_is_beside_every_validation_image():
+    figure = distance_figure(KNOWN, {"1": 0.3, "2": 1.1})
+    bars, marks, line = figure.data
+    assert sum(bars.y) == 100 and list(marks.x) == [0.3, 1.1]
+    assert set(line.x) == {KNOWN.threshold} and 0.75 < KNOWN.threshold < 0.8
+    told = describe_distances(KNOWN, {"1": 0.3, "2": 1.1})
+    assert "image 2 at 1.1" in told and "100 validation images" in told
+
+
+def test_too_few_validation_images_are_told_and_no_line_is_drawn():
+    few = replace(KNOWN, usual=KNOWN.usual[:10])
+    assert len(distance_figure(few, {"1": 0.3}).data) == 2
+    assert "only 10 validation images" in describe_distances(few, {"1": 0.3})
+
+
 def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
     figure = class_counts(ManyClasses())
     assert [trace.name for trace in figure.data] == list(SPLITS)
@@ -298,6 +333,82 @@ def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
     assert len(figure.layout.yaxis.ticktext) == 40
     told = describe_class_counts(ManyClasses())
     assert "The 20 smallest, 250 images, are not drawn." in told
+
+
+def test_each_cell_with_images_can_be_clicked_and_says_which_it_is():
+    figure = confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"], chosen=(0, 1))
+    (bars,) = (trace for trace in figure.data if trace.type == "bar")
+    cells = zip(bars.customdata, bars.x, bars.base, strict=True)
+    assert [(tuple(c), x, base) for c, x, base in cells] == [
+        ((0, 0), 0, -0.5), ((0, 1), 1, -0.5), ((1, 1), 1, 0.5),
+    ]  # fmt: skip
+    assert set(bars.width if isinstance(bars.width, tuple) else [bars.width]) == {1}
+    (outline,) = figure.layout.shapes
+    assert (outline.x0, outline.x1, outline.y0, outline.y1) == (0.5, 1.5, -0.5, 0.5)
+    assert figure.data[0].text[0][1] == "1<br>25%"
+
+
+def test_a_matrix_of_very_many_classes_is_chosen_from_in_lists_alone():
+    figure = confusion_matrix(np.eye(60, dtype=int).tolist(), [f"class {n}" for n in range(60)])
+    assert [trace.type for trace in figure.data] == ["heatmap"]
+
+
+CONFIDENCE = Confidence((ConfidenceBin(10, 0.55, 4), ConfidenceBin(30, 0.95, 29)), 0.05)
+ROWS = [("case 3", 0.8, 0.7, 0.9), ("case 1", 0.6, 0.5, 0.7)]
+STEPS = (SanityStep("New layer", 0.6, 0.1), SanityStep("Convolution 1", 0.0, 0.1))
+
+
+def test_confidence_is_drawn_with_intervals_and_the_images_behind_each_point():
+    _, measured, images = confidence_diagram(CONFIDENCE).data
+    assert list(measured.y) == [0.4, 29 / 30] and list(images.y) == [10, 30]
+    low, high = CONFIDENCE.bins[0].interval
+    assert measured.error_y.array[0] == pytest.approx(high - 0.4)
+    assert measured.error_y.arrayminus[0] == pytest.approx(0.4 - low)
+    assert "about 95% sure, right 29 of 30" in describe_confidence(CONFIDENCE)
+
+
+def test_accuracies_are_drawn_with_intervals_beside_the_largest_class():
+    figure = accuracies(ROWS, 0.3)
+    assert [trace.x for trace in figure.data[:2]] == [(0.8,), (0.6,)]
+    assert [shape.x0 for shape in figure.layout.shapes] == [0.3]
+    assert "case 1 60.0% (50.0% to 70.0%); always the largest class 30.0%" in describe_accuracies(
+        ROWS, 0.3
+    )
+
+
+def test_no_two_of_forty_classes_look_alike_on_the_embedding_map():
+    labels, plane = np.arange(40), Plane(np.zeros((40, 2), np.float32), None)
+    names = [f"class {n}" for n in labels]
+    figure = embedding_map(plane, labels, labels, names, "Before training", chosen=3)
+    looks = {(t.marker.color, t.marker.symbol) for t in figure.data[:40]}
+    assert len(looks) == 40
+    assert figure.data[3].customdata.tolist() == [3]
+    assert figure.data[40].name == "chosen image"
+
+
+def overlay(evidence):
+    figure = attribution_overlay(np.full((64, 64, 3), 100, np.uint8), evidence, "predicted: cat")
+    source = figure.layout.images[0].source
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
+
+
+def test_an_overlay_is_grey_where_there_is_no_evidence_and_tinted_where_there_is():
+    evidence = np.zeros((64, 64), np.float32)
+    evidence[40:60, 5:25] = 0.9
+    evidence[50, 10] = 1
+    pixels = overlay(evidence).astype(int)
+    assert np.ptp(pixels[10, 200]) == 0
+    red, green, blue = pixels[300, 90]
+    assert red > green > blue
+    told = describe_attribution(evidence, "cat")
+    assert "at the lower left; 10% of the image" in told
+    assert "Nothing in this image speaks for cat" in describe_attribution(0 * evidence, "cat")
+
+
+def test_the_sanity_figure_begins_with_nothing_randomised():
+    (line,) = sanity_figure(STEPS).data
+    assert list(line.y) == [1.0, 0.6, 0.0] and line.x[0] == "nothing"
+    assert "New layer 0.60, Convolution 1 0.00" in describe_sanity(STEPS)
 
 
 def figures():
@@ -309,7 +420,11 @@ def figures():
         "ladder": ladder(ESTIMATE),
         "confusion": confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
         "classes": class_counts(ManyClasses()),
+        "distances": distance_figure(KNOWN, {"1": 0.3}),
         "network": network_drawing(parts),
+        "confidence": confidence_diagram(CONFIDENCE),
+        "accuracies": accuracies(ROWS, 0.3),
+        "sanity": sanity_figure(STEPS),
     }
 
 

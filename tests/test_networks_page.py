@@ -57,8 +57,11 @@ def test_weights_that_cannot_be_downloaded_are_told_with_the_way_on(monkeypatch,
     app = looking_at("resnet18")
     button(app, "networks_download").click().run()
     assert not app.exception
-    assert "cannot be downloaded" in app.error[0].value
-    assert "demonstration network is the way on" in texts(app)
+    assert "could not be downloaded" in app.error[0].value
+    assert "--network" not in texts(app)
+    button(app, "layout_demonstration").click().run()
+    assert not app.exception and not app.error
+    assert "This network is used now" in app.success[0].value
 
 
 def test_a_network_without_its_weights_is_not_decided_on(data, monkeypatch, tmp_path):  # noqa: F811
@@ -67,6 +70,9 @@ def test_a_network_without_its_weights_is_not_decided_on(data, monkeypatch, tmp_
         app = page(name, data=data.id, network="resnet18").run()
         assert not app.exception
         assert "weights of ResNet 18 are not on this computer" in app.info[0].value
+        button(app, "layout_demonstration").click().run()
+        assert not app.exception and not app.info
+        assert "Demonstration network" in texts(app)
 
 
 def test_own_weights_are_taken_in_used_and_kept_in_the_address(data):  # noqa: F811

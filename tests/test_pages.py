@@ -16,7 +16,10 @@ from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["start", "data", "decide", "train", "results", "learn", "networks", "runs"]
+PAGES = [
+    "start", "data", "decide", "train", "results", "repair", "try_it", "take_away", "learn",
+    "networks", "runs", "compare",
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +180,7 @@ def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
 
 def test_training_from_the_form_ends_with_a_result(data):
     app = page("train", data=data.id).run()
-    app.button[0].click().run()
+    app.button(key="train_start").click().run()
     assert not app.exception
     run = asked(app, "run")
     caches.engine().wait(run, timeout=60)
@@ -191,10 +194,10 @@ def test_training_from_the_form_ends_with_a_result(data):
 def test_the_same_click_twice_starts_one_run(data):
     app = page("train", data=data.id).run()
     before = app.session_state["workspace"]
-    app.button[0].click().run()
+    app.button(key="train_start").click().run()
     again = page("train", data=data.id).run()
     again.session_state["workspace"] = before
-    again.button[0].click().run()
+    again.button(key="train_start").click().run()
     assert len(caches.engine().list_runs()) == 1
 
 
@@ -211,11 +214,6 @@ def test_results_show_interval_baseline_and_settings(finished):
         "Test accuracy", "95 % interval", "Always the largest class",
     ]  # fmt: skip
     assert "test images are right" in texts(app)
-
-
-def test_runs_are_listed_newest_first(finished):
-    app = page("runs").run()
-    assert "colours, case 1" in texts(app)
 
 
 def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, finished):
@@ -251,7 +249,7 @@ def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
     app.button(key="train_another").click().run()
     assert not app.exception and not app.info
     assert asked(app, "data") == data.id
-    assert app.button[0].label == "Start training"
+    assert app.button(key="train_start").label == "Start training"
 
 
 def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
@@ -266,3 +264,45 @@ def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
     app = page("train", run=second).run()
     assert not app.exception
     assert "Stopped before it began" in app.get("progress")[0].proto.text
+
+
+def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
+    app = page("take_away", run=finished).run()
+    assert not app.exception
+    assert [b.label for b in app.button if b.key.startswith("take_away_")] == ["Prepare"] * 4
+    app.button(key="take_away_onnx").click().run(timeout=120)
+    assert not app.exception and not app.error
+    assert "name the same class for **6 of 6**" in texts(app)
+    link = app.get("link_button")[0].proto
+    assert link.url == f"downloads/{finished}/onnx"
+
+
+def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
+    app = page("take_away").run()
+    app.file_uploader[0].set_value(("b.zip", made[2].read_bytes(), "application/zip")).run()
+    assert not app.exception and not app.error
+    (imported,) = [run for run in caches.engine().list_runs() if run.imported]
+    for name in ("results", "take_away", "train", "runs"):
+        shown = page(name, run=imported.id).run()
+        assert not shown.exception and not shown.error
+    assert "came in a bundle" in texts(page("take_away", run=imported.id).run())
+
+
+def test_what_is_no_bundle_is_answered_with_what_was_found_and_what_to_do(transfer_home):
+    app = page("take_away").run()
+    app.file_uploader[0].set_value(("b.zip", colours(), "application/zip")).run()
+    assert not app.exception
+    assert "no bundle of Transfer Lab" in app.error[0].value
+    assert any("What to do" in element.value for element in app.markdown)
+
+
+def test_the_code_beside_the_settings_follows_them(data):
+    app = page("train", data=data.id).run()
+    assert not app.code
+    app.toggle(key="train_code").set_value(True).run()
+    field = next(field for field in app.number_input if field.label == "Weight decay")
+    field.set_value(0.125).run()
+    assert not app.exception
+    told = {element.value.split("\n")[0]: element.value for element in app.code}
+    assert "0.125" in told["# Weight decay"]
+    assert any("def operate()" in element.value for element in app.code)

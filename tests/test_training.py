@@ -13,7 +13,8 @@ from transfer_core.networks import get
 from transfer_core.surgery import operate
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
-from transfer_core.training.feeds import batches, shuffled
+from transfer_core.training.feeds import ahead, batches, shuffled
+from transfer_core.training.loop import parameter_groups
 from transfer_core.training.new_layer import fold, train_new_layer
 from transfer_core.training.stepping import Stepper, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network
@@ -288,3 +289,46 @@ def test_what_torch_says_when_memory_is_short_is_told_from_other_errors():
     )
     assert is_out_of_memory(RuntimeError(said)) and is_out_of_memory(MemoryError())
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_stages_learn_the_faster_the_nearer_to_the_output():
+    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    network = operate(SOURCE, strategy, 3, seed=0)
+    groups = parameter_groups(network, strategy.optimiser)
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    by_stage = [{rates[id(p)] for p in stage.parameters()} for stage in network.children()]
+    assert by_stage == [{1e-2 * 0.5**behind} for behind in (5, 4, 3, 2, 1, 0)]
+
+
+def test_frozen_stages_count_for_no_rate():
+    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    strategy = replace(strategy, frozen=("conv1", "conv2"))
+    network = operate(SOURCE, strategy, 3, seed=0)
+    groups = parameter_groups(network, strategy.optimiser)
+    assert min(group["lr"] for group in groups) == 1e-2 * 0.5**3
+
+
+def test_early_stages_move_less_where_they_learn_more_slowly():
+    def moved(decay):
+        _, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=1, stage_decay=decay)
+        changes = {change.stage: change.relative_change for change in list(events)[-1].changes}
+        return changes["conv1"] / changes["new"]
+
+    assert moved(0.3) < 0.2 * moved(1.0)
+
+
+def test_batches_made_ahead_keep_their_order_and_their_errors():
+    assert list(ahead(range(5), lambda n: n * n)) == [0, 1, 4, 9, 16]
+    made = ahead([1, 0], lambda n: 1 // n)
+    assert next(made) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+
+
+def test_only_one_batch_is_made_ahead():
+    made = []
+    stream = ahead(range(10), made.append)
+    next(stream)
+    assert len(made) <= 2
+    stream.close()
+    assert len(made) <= 2

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from transfer_core.cases import (
+    UNMEASURED,
     Initialise,
     Similarity,
     SizeJudgement,
@@ -77,8 +78,9 @@ def strategy_for(
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
     strategy = plan(case, source.stage_names, **options)
-    optimiser = replace(strategy.optimiser, mirror=found.readings.mirror_keeps_labels)
-    return replace(strategy, optimiser=optimiser)
+    usual = {} if strategy.frozen or source.measured else UNMEASURED[strategy.initialise]
+    mirror = found.readings.mirror_keeps_labels
+    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror, **usual))
 
 
 def leaning(found: SimilarityEstimate, size: SizeJudgement) -> Similarity:

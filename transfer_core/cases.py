@@ -61,6 +61,10 @@ class OptimiserSettings:
     patience: Annotated[int, Field(ge=1, le=1000)]  # epochs without a lower validation loss
     augment: bool  # random crops and colour changes of the training images, and mirroring:
     mirror: bool = True  # off where left and right make a difference, as in letters
+    # Learning rate of a trained stage as a share of that of the stage behind it.
+    stage_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    # Augmented views of each training image that are embedded too, where all stages are frozen.
+    views: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,22 @@ FINE_TUNE = OptimiserSettings(
 FROM_RANDOM = OptimiserSettings(
     learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
 )
+
+
+# Of networks that were not measured here. Large pre-trained ones want small rates, the smaller
+# the nearer to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section
+# 3.2; Bao et al. 2022, "BEiT", appendix, of vision transformers).
+UNMEASURED = {
+    "pretrained": {"learning_rate": 3e-4, "stage_decay": 0.75},
+    "random": {"learning_rate": 5e-4},
+}
+
+
+def stage_rates(settings: OptimiserSettings, stages: int) -> tuple[float, ...]:
+    """Peak learning rate of each of so many trained stages, input to output."""
+    return tuple(
+        settings.learning_rate * settings.stage_decay**behind for behind in reversed(range(stages))
+    )
 
 
 def plan(

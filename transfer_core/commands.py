@@ -8,8 +8,8 @@ from pathlib import Path
 
 from transfer_core import dataset
 from transfer_core import samples as sample_sets
-from transfer_core.advice import advise
-from transfer_core.cases import Strategy
+from transfer_core.advice import advise, strategy_for
+from transfer_core.cases import Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.home import home
 from transfer_core.networks import SourceNetwork, catalog, get
@@ -43,10 +43,12 @@ def decide(options: Namespace) -> int:
     found = estimate(data_set, source, home(), progress=show_progress)
     advice = advise(data_set, source, found, answer=own, line=options.small_below)
     told = found.verdict(advice.size.answer)
+    ranges = _ranges(data_set, source, found) if options.minutes else {}
     if options.json:
         print_json(
             size=asdict(advice.size), similarity=_similarity(own, told, found),
             case=advice.case.value, strategy=asdict(advice.strategy),
+            **{"minutes": ranges} if ranges else {},
         )  # fmt: skip
         return 0
     size = advice.size
@@ -57,19 +59,40 @@ def decide(options: Namespace) -> int:
     print("".join(f"  {reason}\n" for reason in found.reasons), end="")
     print("".join(f"  Beware: {warning}\n" for warning in found.warnings), end="")
     print(f"{advice.case.title}: {_in_words(advice.strategy)}")
+    for case, (low, high) in ranges.items():
+        print(f"Case {case} takes {low:.1f} to {high:.1f} minutes here")
     return 0
 
 
-def predict(options: Namespace) -> int:
-    """Print the class probabilities of images."""
-    from transfer_core.prediction import predict_files
+def _ranges(
+    data_set: DataSet, source: SourceNetwork, found: SimilarityEstimate
+) -> dict[int, tuple[float, float]]:
+    """The fewest and the most minutes that each case takes on this computer."""
+    from transfer_core.timing.forecast import forecast  # brings torch
 
-    for path, probabilities in predict_files(home(), options.run, options.images):
+    ranges = {}
+    for case in TransferCase:
+        strategy = strategy_for(case, source, found)
+        seconds = forecast(data_set, source, strategy, home(), progress=show_progress).total
+        ranges[case.value] = seconds.low / 60, seconds.high / 60
+    return ranges
+
+
+def predict(options: Namespace) -> int:
+    """Print the class probabilities of images, and which of them look like nothing known."""
+    from transfer_core.trying import ask_about_files
+
+    for path, answer in ask_about_files(home(), options.run, options.images, show_progress):
         if options.json:
-            print_json(image=str(path), probabilities=probabilities)
+            print_json(
+                image=str(path), probabilities=answer.probabilities, unknown=answer.unknown,
+                distance=answer.distance,
+            )  # fmt: skip
         else:
-            best = sorted(probabilities.items(), key=lambda item: -item[1])[:5]
+            best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:5]
             print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
+            if answer.unknown:
+                print("  It looks like nothing that this network knows.")
     return 0
 
 
@@ -79,6 +102,18 @@ def export(options: Namespace) -> int:
 
     for path in export_run(home(), options.run, options.format, options.to):
         print(path)
+    return 0
+
+
+def load(options: Namespace) -> int:
+    """Take a bundle in as a finished run."""
+    from transfer_core.bundle import load
+
+    record = load(home(), options.bundle)
+    if options.json:
+        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+    else:
+        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
     return 0
 
 
@@ -117,20 +152,54 @@ def samples(options: Namespace) -> int:
 
 
 def runs(options: Namespace) -> int:
-    """List every run, newest first."""
+    """List every run, newest first, or delete one, or undo that."""
+    from transfer_core.runs.keeping import bring_back, delete
     from transfer_core.runs.store import RunStore
 
-    for run in RunStore(home()).list():
+    store = RunStore(home())
+    if options.delete:
+        delete(store, [store.get(options.delete).id])
+    if options.undelete:
+        bring_back(store, [options.undelete])
+        store.get(options.undelete)  # tells if it was gone for good, or never there
+    for run in store.list():
         accuracy = run.result and run.result["accuracy"]
         case = run.config.strategy.case
         if options.json:
             print_json(
                 run=run.id, name=run.name, state=run.state, case=case.value,
                 data=run.config.data_id, created=run.created, test_accuracy=accuracy,
+                notes=run.notes, tags=run.tags,
             )  # fmt: skip
         else:
             told = f"test accuracy {accuracy:.1%}" if accuracy is not None else ""
-            print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {told}")
+            tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
+            print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {told}{tags}")
+    return 0
+
+
+def compare_runs(options: Namespace) -> int:
+    """Tell whether the difference between two runs is more than chance."""
+    from transfer_core.comparison import compare_runs as compare
+
+    found = compare(home(), options.first, options.second)
+    first, second = found.accuracies
+    if options.json:
+        print_json(
+            **asdict(found), accuracy_first=first, accuracy_second=second,
+            difference=found.difference, may_be_chance=found.may_be_chance,
+            sentence=found.sentence(options.first, options.second),
+        )  # fmt: skip
+        return 0
+    print(
+        f"{options.first} is right on {first:.1%}, {options.second} on {second:.1%} of the images"
+    )
+    print(
+        f"difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%}"
+    )
+    print(found.sentence(options.first, options.second))
+    if left_out := found.left_out(options.first, options.second):
+        print(left_out)
     return 0
 
 

@@ -1,12 +1,13 @@
 """Embed once: one forward pass per image, kept on disk, so frozen stages never run twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import numpy as np
 import torch
 from torch import nn
 
+from transfer_core.devices import device_of, sent
 from transfer_core.images import Pixels, in_batches
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.number_format import NumberFormat, computed_in
@@ -22,19 +23,23 @@ def batch_size(source: SourceNetwork) -> int:
     return max(1, min(BATCH, BATCH_PIXELS // source.input_size**2))
 
 
-def normalise(pixels: np.ndarray, source: SourceNetwork) -> torch.Tensor:
+def normalise(
+    pixels: np.ndarray, source: SourceNetwork, device: torch.device | None = None
+) -> torch.Tensor:
     """Turn pixels into what the network takes.
 
     Args:
         pixels: uint8, shape (B, H, W, 3).
         source: Its mean and standard deviation are applied.
+        device: Where the result shall lie, and is computed; None is the processor.
 
     Returns:
         float32, shape (B, 3, H, W), channels last in memory.
     """
-    # A copy, since the pixel cache is read-only and tensors are not.
-    images = torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (source.mean, source.std))
+    images = sent(pixels, device).permute(0, 3, 1, 2)
+    mean, std = (
+        torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (source.mean, source.std)
+    )
     # One multiplication and one addition a pixel: (x / 255 - mean) / std.
     return images * (1 / 255 / std) - mean / std
 
@@ -46,11 +51,13 @@ def embed(
     source: SourceNetwork,
     stages: tuple[str, ...],
     *,
+    indices: np.ndarray | None = None,
     number_format: NumberFormat = "float32",
+    prepare: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
     progress: Progress | None = None,
     stop: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
-    """Embeddings of images at the ends of stages, in eval mode.
+    """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
 
     Args:
         network: Its children are named stages; it is only run as far as needed.
@@ -58,26 +65,28 @@ def embed(
             computes, and kept.
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
+        indices: Of the wanted images, int64 (M,); None for all.
         number_format: In which the stages are computed.
+        prepare: Turns some pixels into what the network takes.
         progress: Called with images done and images in all; may raise to end the work.
         stop: Asked while images are decoded.
 
     Returns:
-        For each stage float32 of shape (N, D), D depending on the stage.
+        For each stage float32 of shape (N, D), or (M, D), D depending on the stage.
 
     Raises:
         WorkStopped: If `stop` said so.
     """
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
-    done = 0
-    with closing(in_batches(pixels, batch_size(source), stop)) as batches:
+    done, total = 0, len(pixels) if indices is None else len(indices)
+    with closing(in_batches(pixels, batch_size(source), indices, stop)) as batches:
         for batch in batches:
-            inputs = normalise(batch, source)
+            inputs = prepare(batch, source, device_of(network))
             for name, features in _through(network, inputs, stages, number_format):
-                outputs[name].append(pooled(features).float().numpy())
+                outputs[name].append(pooled(features).float().cpu().numpy())
             done += len(batch)
             if progress:
-                progress(done, len(pixels))
+                progress(done, total)
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
@@ -90,7 +99,7 @@ def _through(
     """The outputs of stages, as far as the last wanted one."""
     missing = set(stages)
     for name, stage in network.eval().named_children():
-        with computed_in(number_format):
+        with computed_in(number_format, features.device.type):
             features = stage(features)
         if name in missing:
             yield name, features

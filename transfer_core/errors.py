@@ -41,3 +41,7 @@ class SettingsError(TransferError):
 
 class RunError(TransferError):
     """A run cannot be found, started or continued."""
+
+
+class BundleError(TransferError):
+    """A bundle cannot be taken in."""

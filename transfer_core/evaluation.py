@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from transfer_core.devices import device_of
 from transfer_core.embedding import batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
 
@@ -51,13 +52,13 @@ def logits(
     *,
     stop_requested: Callable[[], bool] | None = None,
 ) -> torch.Tensor:
-    """Logits of images by a network in eval mode, float32 (N, C)."""
+    """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
     network.eval()
-    parts, batch = [], batch_size(source)
+    parts, batch, device = [], batch_size(source), device_of(network)
     for start in range(0, len(pixels), batch):
         if stop_requested and stop_requested():
             break
-        parts.append(network(normalise(pixels[start : start + batch], source)))
+        parts.append(network(normalise(pixels[start : start + batch], source, device)).cpu())
     return torch.cat(parts)
 
 
@@ -119,7 +120,7 @@ def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def wilson_interval(hits: int, images: int) -> tuple[float, float]:
+def wilson_interval(hits: float, images: int) -> tuple[float, float]:
     """The 95 % score interval of an accuracy, as fractions in [0, 1].
 
     Args:
@@ -134,6 +135,26 @@ def wilson_interval(hits: int, images: int) -> tuple[float, float]:
     centre = (share + z2 / (2 * images)) / (1 + z2 / images)
     half = Z_95 / (1 + z2 / images) * sqrt(share * (1 - share) / images + z2 / (4 * images**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def difference_interval(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
+    """The 95 % interval of the difference of two accuracies on different images.
+
+    Args:
+        first: An accuracy in [0, 1] and the number of images it was measured on.
+        second: The accuracy that is subtracted, and its images.
+
+    Source:
+        Newcombe 1998, "Interval estimation for the difference between independent
+        proportions: comparison of eleven methods", the tenth, from Wilson's intervals.
+    """
+    (a, images_a), (b, images_b) = first, second
+    low_a, high_a = wilson_interval(a * images_a, images_a)
+    low_b, high_b = wilson_interval(b * images_b, images_b)
+    return (
+        a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
+        a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
+    )
 
 
 def _sentence(hits: int, images: int, low: float, high: float, majority: float) -> str:

@@ -1,6 +1,5 @@
 """Use a trained network: restore it from its run, and classify images."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from transfer_core import dataset, images, networks
-from transfer_core.errors import ImageError, RunError
+from transfer_core import dataset, images
+from transfer_core.errors import RunError
 from transfer_core.evaluation import logits
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.blank import blank
@@ -51,7 +50,7 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
             found=f"run {run_id} is {record.state}",
             remedy="Choose a run that has finished, or train one.",
         )
-    config, source = record.config, networks.get(record.config.network)
+    config, source = record.config, record.config.source()
     classes = tuple(score["name"] for score in record.result["per_class"])
     # All weights come from the run, so that the source's need not be on this machine.
     strategy = replace(config.strategy, initialise="random")
@@ -100,30 +99,3 @@ def answers_on_test_images(home: Path, run_id: str) -> TestAnswers:
 def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
     """Class probabilities of images, float32 (N, C), from pixels uint8 (N, H, W, 3)."""
     return torch.softmax(logits(trained.network, pixels, trained.source), dim=1).numpy()
-
-
-def predict_files(
-    home: Path, run_id: str, paths: Iterable[Path]
-) -> Iterator[tuple[Path, dict[str, float]]]:
-    """The classes' probabilities for image files, one after another.
-
-    Raises:
-        RunError: If the run has no trained network.
-        ImageError: If a file cannot be read as an image; it names the file.
-    """
-    trained = restore(home, run_id)
-    for path in paths:
-        try:
-            image = images.decode(path.read_bytes(), trained.transform.least_side)
-        except OSError as error:
-            raise ImageError(
-                "The file cannot be read.",
-                found=f"{path}: {error.strerror or error}",
-                remedy="Check the file's name.",
-            ) from error
-        except ImageError as error:
-            raise ImageError(
-                error.problem, found=f"{path}: {error.found}", remedy=error.remedy
-            ) from error
-        (probabilities,) = predict(trained, images.apply(image, trained.transform)[None])
-        yield path, dict(zip(trained.classes, probabilities.tolist(), strict=True))

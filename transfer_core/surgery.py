@@ -1,7 +1,7 @@
 """Surgery: cut a source network, freeze what is kept, add a new layer, randomise the rest."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -100,6 +100,16 @@ def kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
             remedy=f"{source.title} can keep any of {', '.join(names)} and freeze what it keeps.",
         )
     return kept
+
+
+def what_was_kept(source: SourceNetwork, strategy: Strategy, best_epoch: int) -> Strategy:
+    """The strategy that describes the weights which a run has kept.
+
+    Where it fell back on the new layer alone (epoch 0), everything else is as it was frozen.
+    """
+    if strategy.fall_back and not best_epoch:
+        return replace(strategy, frozen=kept_stages(source, strategy))
+    return strategy
 
 
 def set_training(network: nn.Sequential, frozen: tuple[str, ...]) -> None:

@@ -10,9 +10,9 @@ from transfer_core.advice import ADVISED_START, advise, strategy_for
 from transfer_core.cases import Initialise, Strategy, TransferCase, plan
 from transfer_core.commands import ingest, print_json, ready, show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.errors import RunError
+from transfer_core.errors import RunError, SettingsError
 from transfer_core.home import home
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import DEFAULT, SourceNetwork, catalog, get
 from transfer_core.similarity import estimate
 
 STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
@@ -20,9 +20,27 @@ STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
-    data_set, source = ingest(options.data, options.seed), ready(options.network)
+    data_set = ingest(options.data, options.seed)
+    # From random weights nothing is needed of the pre-trained ones.
+    random = options.case == "4" and (options.initialise or STARTS[0]) == "random"
+    name = options.network or DEFAULT
+    source = get(name) if random else ready(name)
     strategy = _strategy(data_set, source, options)
-    result = _run(data_set, source, _limited(strategy, options.epochs), options)
+    if options.views and not strategy.frozen:
+        raise SettingsError(
+            "Augmented views are for cases 1 and 2; where everything is trained, every epoch "
+            "draws new ones.",
+            found=f"--views {options.views} with {strategy.case.title.lower()}",
+            remedy="Leave --views out.",
+        )
+    if options.minutes is not None:
+        source, strategy = _fitted(data_set, source, strategy, options)
+    elif options.input_size is not None:
+        from transfer_core.input_sizes import at_input_size  # brings torch
+
+        source = at_input_size(source, options.input_size)
+    strategy = _limited(strategy, epochs=options.epochs, views=options.views)
+    result = _run(data_set, source, strategy, options, compiled=options.compile)
     _tell(options, {"event": "finished"} | result)
     if not options.json:
         print(result["sentence"])
@@ -45,7 +63,7 @@ def compare(options: Namespace) -> int:
             # Case 4 from pre-trained weights is case 3 by another way: trained once.
             same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
             if same not in done:
-                limited = _limited(strategy, options.epochs)
+                limited = _limited(strategy, epochs=options.epochs)
                 done[same] = _run(data_set, source, limited, options)
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
             _tell(options, {"event": "compared"} | rows[-1])
@@ -63,26 +81,59 @@ def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> S
     """Of the case asked for or advised, with what was measured of the images in it."""
     if options.case == "1":  # nothing in it is measured
         return plan(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
-    found = estimate(data_set, source, home(), progress=show_progress)
-    case = advise(data_set, source, found).case
-    if options.case != "auto":
+    # Without its weights a network starts from random ones; whether left and right make a
+    # difference, the only reading that matters then, the bundled network can tell.
+    reader = get(DEFAULT) if source.weights == "download" else source
+    found = estimate(data_set, reader, home(), progress=show_progress)
+    if options.case == "auto":
+        case = advise(data_set, source, found).case
+    else:
         case = TransferCase(int(options.case))
     plan(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
     start = ADVISED_START if options.case == "auto" else STARTS[0]
     return strategy_for(case, source, found, initialise=options.initialise or start)
 
 
-def _limited(strategy: Strategy, epochs: int | None) -> Strategy:
-    if epochs is None:
-        return strategy
-    return replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+def _fitted(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, options: Namespace
+) -> tuple[SourceNetwork, Strategy]:
+    """What to train within the minutes allowed, told with its reasons."""
+    from transfer_core.timing.fitting import fit_into  # brings torch
+
+    def usual(network: SourceNetwork) -> Strategy:
+        if network == source:
+            return strategy
+        start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
+        return plan(strategy.case, network.stage_names, initialise=start)
+
+    here = tuple(network for network in catalog() if network.weights != "download")
+    fit = fit_into(
+        options.minutes, data_set, (source,) if options.network else here, usual, home(),
+        present=source, progress=show_progress,
+    )  # fmt: skip
+    _tell(options, {"event": "fitted", "reasons": fit.reasons})
+    chosen = get(fit.source.name)
+    if chosen == source:
+        return fit.source, fit.strategy
+    options.case = str(strategy.case.value)
+    options.initialise = usual(chosen).initialise if options.case == "4" else None
+    found = _strategy(data_set, chosen, options)
+    return fit.source, _limited(found, epochs=fit.strategy.optimiser.epochs)
 
 
-def _run(data_set: DataSet, source: SourceNetwork, strategy: Strategy, options) -> dict:
+def _limited(strategy: Strategy, **settings: int | None) -> Strategy:
+    """The strategy with those settings of its optimiser that are given."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    return replace(strategy, optimiser=replace(strategy.optimiser, **given))
+
+
+def _run(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
+) -> dict:
     """Perform one run to its end; returns its figures."""
     from transfer_core.runs.performing import new_engine, run_config  # brings torch
 
-    config = run_config(data_set, source, strategy, options.seed)
+    config = run_config(data_set, source, strategy, options.seed, compiled=compiled)
     with new_engine(home(), resume=False) as engine:
         run = engine.submit(config, name=data_set.name, owner="command line")
         ended, log = {}, engine.follow(run)
@@ -139,6 +190,8 @@ def _label(row: dict) -> str:
 def _tell(options: Namespace, values: dict) -> None:
     if options.json:
         print_json(**values)
+    elif values["event"] == "fitted":
+        print("\n".join(values["reasons"]), file=sys.stderr)
     elif values["event"] == "epoch_ended":
         print(
             f"  epoch {values['epoch']}: validation loss {values['validation_loss']:.3f}, "

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transfer_core import dataset, networks
+from transfer_core import dataset, images, networks
 from transfer_core.home import home
 from transfer_core.images import Transform, apply
 from transfer_core.samples import SAMPLES
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
+    from transfer_core.comparison import PairedComparison
+    from transfer_core.near_duplicates import NearDuplicates
+    from transfer_core.prediction import TestAnswers, TrainedNetwork
     from transfer_core.runs.engine import Engine
     from transfer_core.runs.log import RunLog
     from transfer_core.similarity import Progress, SimilarityEstimate
     from transfer_core.surgery import LayerPart
+    from transfer_core.timing.forecast import Forecast
+    from transfer_core.trying import Answer
+    from transfer_core.unknown_images import KnownImages
 
-THUMBNAIL = 96  # pixels
+THUMBNAIL = 96  # pixels of an image beside others
+TILE = 144  # pixels of an image alone
 EXAMPLES = 8  # images of a class
 PREVIEWED = 5  # classes of a sample
+SHOWN = 240  # pixels of the longer side of an image by itself
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -44,6 +53,11 @@ def data_set(data_id: str) -> dataset.DataSet:
     return dataset.load(home(), data_id)
 
 
+def data_names() -> dict[str, str]:
+    """Names of all data sets of the store by their ids."""
+    return {each.id: each.name for each in dataset.list_data_sets(home())}
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
@@ -52,12 +66,30 @@ def run_log(run_id: str) -> RunLog:
     return RunLog(engine(), run_id)
 
 
+@st.cache_data(max_entries=512, show_spinner=False)
+def paired(first: str, second: str) -> PairedComparison:
+    """Two runs that are over, compared image by image."""
+    from transfer_core.comparison import compare_runs
+
+    return compare_runs(home(), first, second)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def layer_parts(network: str, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
-    """The operated network's layers."""
+def layer_parts(
+    network: str, strategy: Strategy, classes: int, input_size: int | None = None
+) -> tuple[LayerPart, ...]:
+    """The operated network's layers, at its own input size unless another is given."""
     from transfer_core.surgery import describe
 
-    return describe(networks.get(network), strategy, classes)
+    return describe(networks.get(network).at(input_size), strategy, classes)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def input_sizes(network: str) -> tuple[int, ...]:
+    """The input sizes that a network can take, largest first."""
+    from transfer_core.input_sizes import input_sizes as found
+
+    return found(networks.get(network))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -70,6 +102,37 @@ def contact_sheet(data_id: str, label: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def tile(data_id: str, index: int) -> bytes:
+    """One image of a data set, small and square, re-encoded."""
+    pixels = apply(dataset.image(home(), data_set(data_id), index), Transform(TILE))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def test_answers(run_id: str) -> TestAnswers:
+    """What a run's network said of its test images."""
+    from transfer_core.prediction import answers_on_test_images
+
+    return answers_on_test_images(home(), run_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
+def trained_network(run_id: str) -> TrainedNetwork:
+    """The network of a run, shared: never to be changed."""
+    from transfer_core.prediction import restore
+
+    return restore(home(), run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def on_demand(run_id: str) -> dict[str, Any]:
+    """A shelf for what pages work out of a run when asked, such as its embedding map."""
+    return {}
 
 
 @st.cache_data(show_spinner=False)
@@ -86,6 +149,16 @@ def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstima
     from transfer_core.similarity import estimate as compute
 
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
+
+
+def forecast(
+    data_id: str, source: networks.SourceNetwork, strategy: Strategy, progress: Progress
+) -> Forecast:
+    """How long a run takes; what was measured the core keeps on disk."""
+    from transfer_core.timing.forecast import forecast as compute
+
+    engine()  # leaves a core to the pages, in the forecast as in the run
+    return compute(data_set(data_id), source, strategy, home(), progress=progress)
 
 
 @st.cache_resource(show_spinner="Measuring how fast this computer is")
@@ -106,3 +179,74 @@ def first_filters() -> list:
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
     return list(((weights - low) / (high - low + 1e-9) * 255).astype("uint8"))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def set_aside(data_id: str) -> dataset.DataSet:
+    """A data set with the images that may be restored in place of its own."""
+    data = data_set(data_id)
+    return replace(data, records=dataset.set_aside(home(), data))
+
+
+@st.cache_data(max_entries=2000, show_spinner=False)
+def thumbnail(data_id: str, index: int, aside: bool = False) -> bytes:
+    """An image of a data set, or of those set aside, re-encoded."""
+    data = set_aside(data_id) if aside else data_set(data_id)
+    return small(dataset.image_bytes(home(), data, index))
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def small(file: bytes) -> bytes:
+    """An image file of a person's, re-encoded and small."""
+    image = images.decode(file, SHOWN)
+    image.thumbnail((SHOWN, SHOWN))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, ...]:
+    """The core keeps the hashes on disk, and progress cannot be cached."""
+    from transfer_core.near_duplicates import near_duplicates as compute
+
+    return compute(
+        home(), data_set(data_id), lambda *n: progress("Looking for near-duplicates", *n)
+    )
+
+
+def known_images(run_id: str, progress: Progress) -> KnownImages:
+    """What a run's network knows; the core keeps it beside the run."""
+    from transfer_core.unknown_images import known_images as compute
+
+    return compute(
+        home(), trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def answer(run_id: str, file: bytes, knows: bool) -> tuple[Answer, float]:
+    """What a run's network says of an image file, and in how many seconds.
+
+    Args:
+        run_id: The run.
+        file: Of the image.
+        knows: Whether it can be said what the network knows.
+    """
+    from transfer_core.trying import ask, latency
+
+    known = known_images(run_id, lambda what, done, total: None) if knows else None
+    return ask(trained_network(run_id), known, file), latency(trained_network(run_id), file)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def added_path(file: bytes) -> str:
+    """What an image file is named where it is added to a data set."""
+    return dataset.addition(file, "").path
+
+
+@st.cache_data(max_entries=32, ttl=600, show_spinner="Getting the image")
+def fetched(address: str) -> bytes:
+    """The file at an address; asked for once in a while."""
+    from transfer_core.fetching import fetch_image
+
+    return fetch_image(address)

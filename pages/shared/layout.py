@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from pages.shared import session
+from transfer_core import networks
 from transfer_core.errors import TransferError
 from transfer_core.figures.theme import themed
 from transfer_core.networks import SourceNetwork
@@ -52,15 +54,29 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
 
 
 def with_weights(source: SourceNetwork) -> SourceNetwork:
-    """A network whose weights are on this computer; else the page ends with the way to them."""
-    stop_unless(
-        source.weights != "download",
-        f"The weights of {literal(source.title)} are not on this computer. Download them, or "
-        "choose the demonstration network, whose weights are part of the program.",
-        "pages/networks.py",
-        "Go to Networks",
-    )
+    """A network whose weights are on this computer; else the page ends with the ways on."""
+    if source.weights == "download":
+        st.info(
+            f"The weights of {literal(source.title)} are not on this computer. Download them, or "
+            "take the demonstration network, whose weights are part of the program.",
+            icon=":material/info:",
+        )
+        icon = ":material/arrow_forward:"
+        st.page_link("pages/networks.py", label="Download them on Networks", icon=icon)
+        take_the_demonstration_network()
+        st.stop()
     return source
+
+
+def take_the_demonstration_network() -> None:
+    """A button that chooses the network that is always there."""
+    # By a callback, which also works where the button is not drawn again; the new key lets
+    # widgets that show another network begin anew.
+    st.button(
+        "Take the demonstration network", icon=":material/check:", key="layout_demonstration",
+        on_click=session.change,
+        kwargs={"network": networks.DEFAULT, "start_key": session.new_key()},
+    )  # fmt: skip
 
 
 def go_on(label: str, page: str, **query: str) -> None:
@@ -68,6 +84,12 @@ def go_on(label: str, page: str, **query: str) -> None:
     icon = ":material/arrow_forward:"
     if st.button(label, type="primary", icon=icon, key=f"go_on_{page}"):
         st.switch_page(page, query_params=query)
+
+
+def address(**query: str) -> str:
+    """This page's address with another query, to be shared."""
+    url = (st.context.url or "").partition("?")[0]
+    return f"{url}?{urlencode(query, safe=',')}"
 
 
 def literal(text: str) -> str:
@@ -112,6 +134,15 @@ def explained(figure, description: str, *, key: str, caption: bool = True, **opt
     if caption:
         st.caption(literal(description))
     return event
+
+
+def clicked_by_mouse_only(key: str) -> None:
+    """Let figures whose keys begin so ignore taps, beside which buttons or lists choose.
+
+    Plotly takes a tap for a click on what was tapped before it.
+    """
+    nothing = f'[class*="st-key-{key}"] * {{ pointer-events: none !important; }}'
+    st.html(f"<style>@media (hover: none) {{ {nothing} }}</style>")
 
 
 def duration(seconds: float) -> str:

@@ -1,13 +1,10 @@
 """A run as it happens: state, progress, live curves, and the proof of what was frozen."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import duration, explained, go_on, literal, show_problem, shown_errors
 from pages.shared.live_chart import live_charts
-from transfer_core import networks
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
 from transfer_core.figures.network import change_in_words, describe_network, network_drawing
 from transfer_core.runs.records import RunRecord
@@ -35,11 +32,11 @@ def show_run(run_id: str) -> RunRecord:
     """Everything about one run, redrawn each second while it is not over."""
     with shown_errors():
         record = caches.engine().get(run_id)
-        strategy, source = record.config.strategy, networks.get(record.config.network)
+        strategy, source = record.config.strategy, record.config.source()
     st.subheader(literal(record.name), anchor=False)
     st.caption(
         f"{strategy.case.title}, from: {literal(source.title)}, {strategy.initialise} weights, "
-        f"frozen: {source.titles(strategy.frozen)}. "
+        f"frozen: {source.titles(strategy.frozen)}; {source.input_size} pixels a side. "
         "Whoever reaches this server can watch the run at this address."
     )
     if record.state.over:
@@ -62,9 +59,25 @@ def _watch(run_id: str) -> None:
 
 
 def _draw(record: RunRecord) -> None:
-    log = caches.run_log(record.id)
+    events = caches.run_log(record.id).events()
+    latest = {event.kind: event.values for event in events}
+    _draw_progress(record, latest)
+    if "started" not in latest:
+        if not record.state.over:
+            st.caption("The curves begin with the first step.")
+        return
+    show_curves(record.id)
+    ended = [event.values for event in events if event.kind == "epoch_ended"]
+    if ended and not record.state.over:
+        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
+        with st.expander("How far each layer has moved since the start"):
+            st.markdown("\n".join(rows))
+
+
+def show_curves(run_id: str) -> None:
+    """Loss and accuracy of a run, as far as it has come."""
+    log = caches.run_log(run_id)
     events = log.events()
-    _draw_progress(record, {event.kind: event.values for event in events})
     charts, words = log.derived(live_curves, events), log.derived(describe_curves, events)
     live_charts(
         [
@@ -72,14 +85,9 @@ def _draw(record: RunRecord) -> None:
             {"title": "Accuracy", "x": "epoch", "y": "accuracy (%)", "traces": charts["accuracy"]},
         ],
         words,
-        key=f"curves_{record.id}",
+        key=f"curves_{run_id}",
     )  # fmt: skip
     st.caption(words)
-    ended = [event.values for event in events if event.kind == "epoch_ended"]
-    if ended and not record.state.over:
-        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
-        with st.expander("How far each layer has moved since the start"):
-            st.markdown("\n".join(rows))
 
 
 def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
@@ -113,7 +121,10 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
     limit = f", at most {started['epochs']}" if started else ""
     figures[0].metric(f"Epoch{limit}", f"{step['epoch']:.1f}" if step else "–")
     figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
-    figures[2].metric("Images per second", f"{step['images_per_second']:,.0f}" if step else "–")
+    figures[2].metric(
+        "Images per second", f"{step['images_per_second']:,.0f}" if step else "–",
+        help="While learning; validating after each epoch comes on top.",
+    )  # fmt: skip
     left = duration(step["seconds_left"]) if step and not record.state.over else "–"
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
@@ -152,16 +163,14 @@ def show_proof(record: RunRecord, ended: dict) -> None:
         record: The run.
         ended: Values of its "ended" event.
     """
+    from transfer_core.surgery import what_was_kept
     from transfer_core.training.events import LayerChange
 
-    source, strategy = networks.get(record.config.network), record.config.strategy
+    source = record.config.source()
     measured = tuple(LayerChange(**change) for change in ended["changes"])
-    if strategy.fall_back and not ended["best_epoch"]:  # what was trained further is not kept
-        stages = source.stage_names
-        kept = stages[: stages.index(strategy.keep_through) + 1]
-        strategy = replace(strategy, frozen=kept)
+    strategy = what_was_kept(source, record.config.strategy, ended["best_epoch"])
     classes = len(record.result["per_class"]) if record.result else 2
-    parts = caches.layer_parts(source.name, strategy, classes)
+    parts = caches.layer_parts(source.name, strategy, classes, source.input_size)
     explained(
         network_drawing(parts, measured), describe_network(parts, measured),
         key=f"proof_{record.id}",

@@ -1,18 +1,26 @@
 """What one browser session has chosen so far; the only module that touches session_state."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 import streamlit as st
 
 from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
+from transfer_core.dataset import Change
+
+if TYPE_CHECKING:  # brings torch
+    from transfer_core.timing.fitting import Fit
 
 LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 KEY = "workspace"
 ARRANGED = "pages_arranged"
 WANTED = "page_wanted"
+BASKETS = "baskets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +34,22 @@ class Workspace:
     case: TransferCase | None = None  # None follows the advice
     cut: str | None = None  # of case 2; None follows the measurement
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
+    fit: Fit | None = None  # settings that end in time, filled in on Train
+    proposal: Fit | None = None  # what ends in time on another network
     run_id: str | None = None
+    runs: tuple[str, ...] = ()  # chosen on the page Runs, and compared
+    deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
     uploads: int = 0  # counted, so that each upload gets an empty uploader after it
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
     owner: str = field(default_factory=lambda: uuid4().hex)  # shares the queue fairly
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A change to a data set that waits until a new version is made."""
+
+    change: Change
+    file: bytes | None = None  # of an image that is added
 
 
 def workspace() -> Workspace:
@@ -41,9 +61,14 @@ def change(**choices) -> None:
     """Change choices; a new data set or network empties all that rested on the one before."""
     before = workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
-        before = Workspace(network=before.network, uploads=before.uploads, owner=before.owner)
+        before = Workspace(
+            network=before.network, uploads=before.uploads, owner=before.owner,
+            runs=before.runs, deleted=before.deleted,
+        )  # fmt: skip
     if choices.get("network", before.network) != before.network:
-        before = replace(before, line=None, case=None, cut=None, run_id=None)
+        before = replace(
+            before, line=None, case=None, cut=None, run_id=None, fit=None, proposal=None
+        )
     st.session_state[KEY] = replace(before, **choices)
 
 
@@ -62,6 +87,22 @@ def current(name: Literal["data", "run"]) -> str | None:
     if found and st.query_params.get(name) != found:
         st.query_params[name] = found
     return found
+
+
+def chosen_runs() -> tuple[str, ...]:
+    """Ids of the runs that are looked at together: from the address, else this session's own."""
+    found = st.query_params.get("runs")
+    return tuple(filter(None, found.split(","))) if found else workspace().runs
+
+
+def choose_runs(run_ids: Iterable[str]) -> None:
+    """Look at these runs together, here and in the address."""
+    chosen = tuple(run_ids)
+    change(runs=chosen)
+    if not chosen:
+        st.query_params.pop("runs", None)
+    elif st.query_params.get("runs") != ",".join(chosen):
+        st.query_params["runs"] = ",".join(chosen)
 
 
 def source() -> networks.SourceNetwork:
@@ -134,3 +175,47 @@ def _choosable(network: str | None = None) -> dict[str, dict[str, object]]:
 def new_key() -> str:
     """Marks one click, so that a double click starts one run."""
     return uuid4().hex
+
+
+def basket(data_id: str) -> tuple[Pending, ...]:
+    """The changes to a data set that wait, oldest first; an image has one at most."""
+    return tuple(st.session_state.get(BASKETS, {}).get(data_id, {}).values())
+
+
+def put_in_basket(data_id: str, *waiting: Pending) -> None:
+    """Let changes wait; for the same image the last one counts."""
+    baskets = st.session_state.setdefault(BASKETS, {})
+    kept = baskets.get(data_id, {})
+    baskets[data_id] = kept | {each.change.path: each for each in waiting}
+
+
+def take_from_basket(data_id: str, *paths: str) -> None:
+    """Take back the changes to these images; without any, all changes."""
+    baskets = st.session_state.setdefault(BASKETS, {})
+    kept = baskets.get(data_id, {})
+    baskets[data_id] = {path: kept[path] for path in kept if paths and path not in paths}
+
+
+def from_address(key: str, allowed: Iterable[object], default: object) -> None:
+    """Give a widget without a value the one that the address names, if that is allowed."""
+    if key not in st.session_state:
+        text = st.query_params.get(key)
+        st.session_state[key] = next((v for v in allowed if str(v) == text), default)
+
+
+def into_address(key: str) -> None:
+    """Write a widget's value into the address, so that a refresh and a shared link keep it."""
+    text = str(st.session_state[key])
+    if st.query_params.get(key) != text:
+        st.query_params[key] = text
+
+
+def fill(**values: object) -> None:
+    """Set widgets by their keys; from a callback, before they are drawn."""
+    st.session_state.update(values)
+
+
+def clicked(figure: str) -> object | None:
+    """The customdata of the point that was clicked in the figure of this key, if any."""
+    points = st.session_state[figure]["selection"]["points"]
+    return points[0].get("customdata") if points else None

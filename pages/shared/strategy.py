@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pages.shared.session import workspace
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.session import change, workspace
 from transfer_core.cases import SizeJudgement, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
+    from transfer_core.runs.records import RunRecord
     from transfer_core.similarity import SimilarityEstimate
 
 
@@ -22,6 +26,21 @@ class Choice:
     advised: TransferCase
     case: TransferCase
     strategy: Strategy
+
+
+def repeated_run() -> RunRecord | None:
+    """The run that the address asks to repeat with changes; its data and network are chosen.
+
+    Raises:
+        RunError: If there is no such run.
+    """
+    if "repeat" not in st.query_params:
+        return None
+    record = caches.engine().get(st.query_params["repeat"])
+    change(data_id=record.config.data_id, network=record.config.network, run_id=None)
+    st.query_params.pop("run", None)
+    st.query_params["data"] = record.config.data_id
+    return record
 
 
 def current_choice(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> Choice:

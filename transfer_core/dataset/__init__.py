@@ -4,6 +4,7 @@ Knows nothing of networks.
 """
 
 from transfer_core.archive import Problem
+from transfer_core.dataset.changes import Change
 from transfer_core.dataset.ingestion import ingest
 from transfer_core.dataset.store import (
     DataSetSummary,
@@ -14,19 +15,28 @@ from transfer_core.dataset.store import (
     problems_csv,
 )
 from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
+from transfer_core.dataset.versions import Version, addition, history, make_version, set_aside
+from transfer_core.dataset.zipping import write_zip
 
 __all__ = [
     "SPLITS",
+    "Change",
     "DataSet",
     "DataSetSummary",
     "ImageRecord",
     "Problem",
     "Reading",
     "Split",
+    "Version",
+    "addition",
+    "history",
     "image",
     "image_bytes",
     "ingest",
     "list_data_sets",
     "load",
+    "make_version",
     "problems_csv",
+    "set_aside",
+    "write_zip",
 ]

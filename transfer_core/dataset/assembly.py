@@ -50,10 +50,10 @@ def assemble(material: Material, name: str, seed: int) -> DataSet:
         *findings,
         *more,
         *_animated(images),
-        *_unbalanced(records, classes),
+        *unbalanced(records, classes),
     )
     reading = _reading(material, classes, made, seed, images, problems)
-    data_id = _id(classes, records, problems, reading)
+    data_id = content_id(classes, records, problems, reading)
     return DataSet(data_id, name, classes, records, problems, reading)
 
 
@@ -133,7 +133,8 @@ def _animated(images: Sequence[Usable]) -> list[Problem]:
     return [Problem("animated", i.path, message) for i in images if i.facts.frames]
 
 
-def _unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
+def unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
+    """What there is to tell if the classes have very different numbers of training images."""
     counts = Counter(record.label for record in records if record.split == "train")
     (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
     if largest < UNBALANCED * smallest:
@@ -145,7 +146,12 @@ def _unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> lis
     return [Problem("unbalanced", "", message)]
 
 
-def _id(classes, records: Sequence[ImageRecord], problems, reading: Reading) -> str:
+def content_id(
+    classes: tuple[str, ...],
+    records: Sequence[ImageRecord],
+    problems: Sequence[Problem],
+    reading: Reading,
+) -> str:
     """From everything that matters for a result; not from the name of the archive."""
     images = ((r.path, r.label, r.split, r.digest) for r in records)
     noticed = (astuple(problem) for problem in problems)

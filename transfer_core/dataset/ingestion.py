@@ -3,10 +3,7 @@
 import hashlib
 import os
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +12,13 @@ from transfer_core.archive.names import printable
 from transfer_core.dataset import store
 from transfer_core.dataset.assembly import VERSION, Material, assemble
 from transfer_core.dataset.layout import Layout, read_layout
+from transfer_core.dataset.publishing import disk_errors_told, publish, sweep, unfinished_folder
 from transfer_core.dataset.splitting import Usable
 from transfer_core.dataset.types import DataSet
-from transfer_core.errors import DataSetError, ImageError
+from transfer_core.errors import ImageError
 from transfer_core.images.decoding import ImageFacts, check
 from transfer_core.parallel import Progress, StopRequested, WorkStopped, batches, in_order
 
-ABANDONED = 3600  # seconds after which an unfinished folder belongs to a process that died
 BUFFER = 1024**2  # bytes of small images that are written at once
 
 
@@ -56,21 +53,21 @@ def ingest(
     """
     source = Path(source)
     data = home / "data"
-    with _disk_errors_told():
+    with disk_errors_told():
         data.mkdir(parents=True, exist_ok=True)
-        _sweep(data)
+        sweep(data)
         note = _note_of(source, data, seed, stop)
         if note and note.is_file() and store.exists(home, note.read_text()):
             return store.load(home, note.read_text())
         limits = replace(Limits(), total_bytes=_most_bytes(data))
     with open_source(source, limits, name=name) as opened:
         layout = read_layout(opened)
-        with _disk_errors_told(), _unfinished_folder(data) as folder:
+        with disk_errors_told(), unfinished_folder(data) as folder:
             images, unreadable = _pack(opened, layout, folder, progress, stop)
             material = Material(opened, layout, images, unreadable)
             data_set = assemble(material, printable(name or _name_of(source)), seed)
             store.write(data_set, folder)
-            new = _publish(folder, data / data_set.id)
+            new = publish(folder, data / data_set.id)
             if note:
                 note.parent.mkdir(exist_ok=True)
                 note.write_text(data_set.id)
@@ -112,36 +109,6 @@ def _checked(source: Source, member: Member) -> tuple[ImageFacts | Problem, str,
         return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
 
 
-@contextmanager
-def _unfinished_folder(data: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards unless it was published."""
-    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=data))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _publish(folder: Path, final: Path) -> bool:
-    """Give the finished folder its name; False if the same content was there before."""
-    try:
-        folder.rename(final)
-    except OSError:
-        if not (final / "dataset.json").is_file():
-            raise
-        return False
-    return True
-
-
-def _sweep(data: Path) -> None:
-    """Remove what a process that was killed left behind."""
-    for folder in data.glob(".unfinished-*"):
-        with suppress(FileNotFoundError):  # it was just published or removed
-            newest = max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
-            if time.time() - newest > ABANDONED:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
 def _most_bytes(data: Path) -> int:
     """Half of what is free, so that the archive cannot fill the disk."""
     return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
@@ -162,15 +129,3 @@ def _note_of(source: Path, data: Path, seed: int, stop: StopRequested | None) ->
 
 def _name_of(source: Path) -> str:
     return source.resolve().name if source.is_dir() else source.stem
-
-
-@contextmanager
-def _disk_errors_told() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataSetError(
-            "The data folder cannot be used.",
-            found=error.strerror or str(error),
-            remedy="Free space on the disk, or choose another folder with TRANSFER_HOME.",
-        ) from error

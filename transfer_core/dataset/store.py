@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,14 +29,21 @@ class DataSetSummary:
     images: int
 
 
-def write(data_set: DataSet, folder: Path) -> None:
-    """Write what describes a data set into its folder, beside the images."""
+def write(data_set: DataSet, folder: Path, more: Mapping[str, str] | None = None) -> None:
+    """Write what describes a data set into its folder, beside the images.
+
+    Args:
+        data_set: What to describe.
+        folder: Where.
+        more: Texts of further files, by their names.
+    """
     summary = DataSetSummary(
         data_set.id, data_set.name, len(data_set.classes), len(data_set.records)
     )
     texts = {
         "summary.json": [json.dumps(asdict(summary), ensure_ascii=False)],
         "dataset.json": data_set.to_json(),
+        **{name: [text] for name, text in (more or {}).items()},
     }
     for name, pieces in texts.items():
         with (folder / name).open("w", encoding="utf-8") as file:
@@ -79,11 +87,8 @@ def image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
     Raises:
         DataSetError: If the data set was removed from the disk.
     """
-    record = data_set.records[index]
     try:
-        with data_set.pack(home).open("rb") as pack:
-            pack.seek(record.offset)
-            return pack.read(record.length)
+        return next(data_set.contents(home, (index,)))
     except FileNotFoundError as error:
         raise DataSetError(
             "The images of the data set are gone.",

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, get_args
@@ -25,10 +26,11 @@ class ImageRecord:
     label: int  # index into DataSet.classes
     split: Split
     digest: str  # SHA-256 of the file, hexadecimal
-    offset: int  # bytes, in images.pack
+    offset: int  # bytes, in its pack
     length: int  # bytes
     width: int  # pixels, upright
     height: int  # pixels, upright
+    added: bool = False  # to a version, so that its bytes lie in the pack of added images
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,29 @@ class DataSet:
         found = Counter(r.label for r in self.records if split in (None, r.split))
         return tuple(found[label] for label in range(len(self.classes)))
 
-    def pack(self, home: Path) -> Path:
-        """The file that holds the original bytes of all images, one after the other."""
-        return home / "data" / self.id / "images.pack"
+    def pack(self, home: Path, *, added: bool = False) -> Path:
+        """The file that holds original bytes of images, one after the other.
+
+        Args:
+            home: The data folder.
+            added: Whether the pack of the images that were added to a version is meant.
+        """
+        return home / "data" / self.id / ("added.pack" if added else "images.pack")
+
+    def contents(self, home: Path, indices: Iterable[int]) -> Iterator[bytes]:
+        """The original bytes of some images, in the order of their indices.
+
+        Raises:
+            FileNotFoundError: If the data set was removed from the disk.
+        """
+        with ExitStack() as opened:
+            packs = {}
+            for record in (self.records[index] for index in indices):
+                if record.added not in packs:
+                    file = self.pack(home, added=record.added).open("rb")
+                    packs[record.added] = opened.enter_context(file)
+                packs[record.added].seek(record.offset)
+                yield packs[record.added].read(record.length)
 
     def to_json(self) -> Iterator[str]:
         """Everything but the images, in pieces; records go by columns, which is half as long."""
@@ -107,6 +129,8 @@ class DataSet:
     def from_json(cls, text: str) -> "DataSet":
         """Undo `to_json`, given its pieces as one text."""
         values = json.loads(text)
+        # Data sets of before there were versions say nothing of it.
+        values["records"].setdefault("added", [False] * len(values["records"]["path"]))
         columns = (values["records"][f.name] for f in fields(ImageRecord))
         reading = values["reading"]
         for key in ("given_splits", "made_splits"):

@@ -4,31 +4,48 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import SHARES_ON_LIGHT, plain, styled
+from transfer_core.figures.theme import CLEAR, ORANGE, SHARES_ON_LIGHT, plain, styled
 
 MOST_NUMBERS = 15  # classes up to which the cells carry their counts
+MOST_SHARES = 6  # classes up to which they carry their shares too
 MOST_NAMES = 12  # classes up to which the columns carry their names
+MOST_CLICKED = 40  # classes up to which cells can be clicked; more would make the page slow
 
 
-def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> go.Figure:
+def confusion_matrix(
+    confusion: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    chosen: tuple[int, int] | None = None,
+) -> go.Figure:
     """A cell per pair of classes, shaded by the share of the actual class.
+
+    The customdata of what can be clicked is [actual, predicted], as class indices.
 
     Args:
         confusion: Test images, C rows of the actual class, C columns of the predicted one.
         classes: The C class names.
+        chosen: Actual and predicted class of a cell to be outlined.
     """
     shares = [[n / sum(row) if n else None for n in row] for row in confusion]
     positions, names = list(range(len(classes))), [plain(name, 16) for name in classes]
     figure = go.Figure(
         go.Heatmap(
             z=shares, x=positions, y=positions, zmin=0, zmax=1, colorscale=SHARES_ON_LIGHT,
-            text=[[str(n) if n else "" for n in row] for row in confusion],
+            text=_texts(confusion),
             texttemplate="%{text}" if len(classes) <= MOST_NUMBERS else None,
             customdata=_details(confusion, [plain(name) for name in classes]),
             hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1,
             colorbar={"thickness": 10, "xpad": 4, "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
     )  # fmt: skip
+    if len(classes) <= MOST_CLICKED:
+        _add_clickable(figure, confusion)
+    if chosen:
+        actual, predicted = chosen
+        figure.add_shape(
+            type="rect", x0=predicted - 0.5, x1=predicted + 0.5, y0=actual - 0.5, y1=actual + 0.5,
+            line={"color": ORANGE, "width": 3},
+        )  # fmt: skip
     axis = {"tickvals": positions, "showgrid": False, "zeroline": False}
     few = len(classes) <= MOST_NAMES
     if not few:  # names would not fit under the columns, their numbers do
@@ -41,12 +58,35 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str])
         ticktext=names if few else [f"{n + 1}" for n in positions[step - 1 :: step]],
         tickangle=-45 if few else 0,
     )  # fmt: skip
-    size = max(15, min(34, 420 / len(classes)))  # pixels of a row
+    row = 44 if len(classes) <= MOST_SHARES else 34
+    size = max(15, min(row, 420 / len(classes)))  # pixels of a row
     figure.update_yaxes(
-        axis, title="actual class", ticktext=names, autorange="reversed", tickfont={"size": 11}
+        axis,
+        title="actual class",
+        ticktext=names,
+        range=[len(classes) - 0.5, -0.5],
+        tickfont={"size": 11},
     )
     height = round(min(1200, 250 + size * len(classes)))
     return styled(figure, "Confusion matrix of the test images", height=height)
+
+
+def _texts(confusion: Sequence[Sequence[int]]) -> list[list[str]]:
+    """Counts, with shares of the actual class where there is room for them."""
+    if len(confusion) > MOST_SHARES:
+        return [[str(n) if n else "" for n in row] for row in confusion]
+    return [[f"{n}<br>{n / sum(row):.0%}" if n else "" for n in row] for row in confusion]
+
+
+def _add_clickable(figure: go.Figure, confusion: Sequence[Sequence[int]]) -> None:
+    """An unseen bar over each cell, since Plotly lets bars be clicked and no heatmap."""
+    cells = [(a, p) for a, row in enumerate(confusion) for p, n in enumerate(row) if n]
+    unseen = {"marker": {"opacity": 0}}
+    figure.add_bar(
+        x=[p for _, p in cells], y=[1] * len(cells), base=[a - 0.5 for a, _ in cells], width=1,
+        customdata=cells, hoverinfo="none", marker={"color": CLEAR, "line": {"width": 0}},
+        selected=unseen, unselected=unseen, showlegend=False,
+    )  # fmt: skip
 
 
 def _details(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[list[str]]:

@@ -52,15 +52,12 @@ class PackedImages:
             places: Where the images go.
             into: uint8, shape (M, H, W, 3).
         """
-        done = 0
-        with self.data_set.pack(self.home).open("rb") as file:
-            for row, index in places:
-                record = self.data_set.records[index]
-                file.seek(record.offset)
-                image = _decoded(file.read(record.length), record.path, self.transform)
-                into[row] = apply(image, self.transform)
-                done += 1
-        return done
+        places = list(places)
+        files = self.data_set.contents(self.home, (index for _, index in places))
+        for (row, index), data in zip(places, files, strict=True):
+            image = _decoded(data, self.data_set.records[index].path, self.transform)
+            into[row] = apply(image, self.transform)
+        return len(places)
 
 
 def _decoded(data: bytes, path: str, transform: Transform) -> Image.Image:

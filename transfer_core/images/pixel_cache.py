@@ -48,13 +48,18 @@ class Pixels:
         return self.shape[0]
 
     @property
+    def kept(self) -> bool:
+        """Whether all images are kept decoded already."""
+        return len(self._kept) == len(self)
+
+    @property
     def room(self) -> int:
         """How many of the images are kept decoded, or will be once all were read."""
         return len(self._kept) or self._fitting()
 
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
         """Images of a slice, or of indices of which none is negative: uint8 (M, H, W, 3)."""
-        if len(self._kept) == len(self):
+        if self.kept:
             return self._kept[key]
         return self.read(np.arange(*key.indices(len(self))) if isinstance(key, slice) else key)
 
@@ -182,12 +187,16 @@ def pixels(
 
 
 def in_batches(
-    pixels: np.ndarray | Pixels, size: int, stop: StopRequested | None = None
+    pixels: np.ndarray | Pixels,
+    size: int,
+    indices: np.ndarray | None = None,
+    stop: StopRequested | None = None,
 ) -> Iterator[np.ndarray]:
-    """Batches of all images in order, as `Pixels.in_batches`, of an array too."""
+    """Batches of images in order, as `Pixels.in_batches`, of an array too."""
     if isinstance(pixels, Pixels):
-        return pixels.in_batches(size, stop=stop)
-    return (pixels[start : start + size] for start in range(0, len(pixels), size))
+        return pixels.in_batches(size, indices, stop)
+    chosen = pixels if indices is None else pixels[indices]
+    return (chosen[start : start + size] for start in range(0, len(chosen), size))
 
 
 def _joined(parts: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:

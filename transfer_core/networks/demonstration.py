@@ -10,7 +10,6 @@ from collections import OrderedDict
 from torch import nn
 
 NAME = "demonstration"
-INPUT_SIZE = 64  # pixels, side of the square input
 STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
 
 

@@ -110,7 +110,7 @@ def _problem(network: SourceNetwork, reason: str) -> DownloadError:
         found=f"{address(network)}: {reason}",
         remedy="Try again when this computer is connected to the internet, or bring the file "
         f"here by other means, to {network.weights_file}. Without it, the demonstration network "
-        "is the way on: its weights are part of the program (--network demonstration).",
+        "is the way on: its weights are part of the program.",
     )
 
 

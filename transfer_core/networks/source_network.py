@@ -1,7 +1,7 @@
 """A source network as plain data: what it is, how it sees images, where its weights lie."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +50,15 @@ class SourceNetwork:
     def early(self) -> tuple[str, ...]:
         """Names of the stages below the top that give maps or tokens, where case 2 may cut."""
         return tuple(s.name for s in self.stages[:-2] if s.kind != "fully connected")
+
+    def at(self, size: int | None) -> "SourceNetwork":
+        """The network as used at another input size, in pixels; None is its own.
+
+        An image's shorter side is scaled in proportion, so that as much of it is cut out.
+        """
+        if size in {None, self.input_size}:
+            return self
+        return replace(self, input_size=size, resize=round(self.resize * size / self.input_size))
 
     def titles(self, names: tuple[str, ...]) -> str:
         """Stages by their titles, for people; "nothing" for none."""

@@ -13,6 +13,7 @@ from transfer_core.errors import RunError
 from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.execution import Executor, Perform, Status
 from transfer_core.runs.journal import Journal
+from transfer_core.runs.keeping import remove_deleted
 from transfer_core.runs.ownership import EngineLock, forget, is_alive
 from transfer_core.runs.reading import RunReader
 from transfer_core.runs.records import Outcome, RunRecord, RunState, as_error
@@ -112,7 +113,10 @@ class Engine(RunReader):
                 ) from error
 
     def reconcile(self) -> None:
-        """Give runs of engines that have died their state, and take over what waits."""
+        """Give runs of engines that have died their state, and take over what waits.
+
+        What was deleted long enough ago is removed on the way.
+        """
         unfinished = self.store.list(states=UNFINISHED)
         for engine in {run.engine for run in unfinished} - {None, self._lock.id}:
             if not is_alive(self.home, engine):
@@ -121,6 +125,7 @@ class Engine(RunReader):
         if self._resume and any(run.engine is None for run in self.store.list(states=UNFINISHED)):
             self._queue.adopt(self._lock.id)
             self._wake()
+        remove_deleted(self.store, self.home)
 
     def close(self, timeout: float = 10.0) -> None:
         """Leave off what runs and end the threads; closing again changes nothing.

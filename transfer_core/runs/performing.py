@@ -1,10 +1,9 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -12,42 +11,30 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import __version__, dataset, images, networks
+from transfer_core import __version__, dataset, images
 from transfer_core.cases import NEW_LAYER, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.embedding import batch_size, embed
-from transfer_core.embedding_cache import cache_folder, cached
+from transfer_core.devices import best_device
+from transfer_core.embedding import batch_size
 from transfer_core.evaluation import Tested, logits, score
-from transfer_core.networks import SourceNetwork
-from transfer_core.number_format import fastest
-from transfer_core.parallel import Progress, WorkStopped
+from transfer_core.networks import SourceNetwork, get
+from transfer_core.number_format import channels_last_is_faster, fastest
+from transfer_core.parallel import StopRequested, WorkStopped
+from transfer_core.runs.directory import RunDirectory
 from transfer_core.runs.engine import Engine
-from transfer_core.surgery import kept_stages, operate
+from transfer_core.runs.outside_log import logged
+from transfer_core.runs.preparing import Embedding, Setting, decoded
+from transfer_core.runs.trackers import SETTING, tracker_of
+from transfer_core.surgery import kept_stages
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
+from transfer_core.views import View
 
 UNBALANCED = 1.5  # largest class over smallest, from which classes are weighed
 WEIGHTS = "network.safetensors"  # in the run's directory
 TEST_LOGITS = "test_logits.npy"  # there too; of the test images in the data set's order
-
-StopRequested = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What a run works on."""
-
-    config: RunConfig
-    home: Path
-    data_set: DataSet
-    source: SourceNetwork
-    stop_requested: StopRequested
-
-    @property
-    def transform(self) -> images.Transform:
-        return self.source.transform
 
 
 def perform(
@@ -65,82 +52,58 @@ def perform(
     Yields:
         The events of the training, then the result on the test images.
     """
-    setting = _Setting(
-        config, home, dataset.load(home, config.data_id), networks.get(config.network),
-        stop_requested,
-    )  # fmt: skip
+    data_set, source = dataset.load(home, config.data_id), config.source()
+    pixels = images.Pixels(home, data_set, source.transform)
+    setting = Setting(config, home, data_set, source, pixels, stop_requested)
     strategy = config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
-    everything_frozen = strategy.frozen == kept_stages(setting.source, strategy)
+    network = setting.operated(strategy)
+    everything_frozen = strategy.frozen == kept_stages(source, strategy)
     try:
-        pixels = images.Pixels(home, setting.data_set, setting.transform)
         if everything_frozen:
-            training = _new_layer_training(setting, strategy, network, pixels)
+            training = _new_layer_training(setting, strategy, network)
         else:
-            rival = (yield from _new_layer_alone(setting, pixels)) if strategy.fall_back else None
-            yield from _reported(
-                _named("Decoding images", pixels),
-                lambda progress: pixels.keep(progress, stop_requested),
-                stop_requested,
-            )
+            rival = (yield from _new_layer_alone(setting)) if strategy.fall_back else None
+            yield from decoded(setting)
             training = train_whole_network(
-                network, pixels, source=setting.source, number_format=config.number_format,
-                rival=rival, **_common(setting, strategy),
+                network, pixels, source=source, number_format=config.number_format,
+                channels_last=config.channels_last, compiled=config.compiled, rival=rival,
+                **_common(setting, strategy),
             )  # fmt: skip
         validation_accuracy = yield from _watched(training)
     except WorkStopped:
         return
     _save(network, directory)
-    yield _test(setting, network, pixels, validation_accuracy, directory)
-
-
-def _named(work: str, pixels: images.Pixels) -> str:
-    """Say so where not all images have room on the disk once they are decoded."""
-    if pixels.room == len(pixels):
-        return work
-    return f"{work} (only {pixels.room:,} fit into the cache, the others are decoded each time)"
+    yield _test(setting, network, validation_accuracy, directory)
 
 
 def _new_layer_training(
-    setting: _Setting, strategy: Strategy, network: nn.Sequential, pixels: images.Pixels
+    setting: Setting, strategy: Strategy, network: nn.Sequential
 ) -> Iterator[Event]:
     """Embed every image once at the last kept stage, then train the new layer on that."""
-    data_set = setting.data_set
-    everything, number_format = np.arange(len(data_set.records)), setting.config.number_format
-    folder = cache_folder(
-        setting.home, data_set.id, setting.source, setting.transform.key, everything, number_format
-    )
-    embeddings = yield from _reported(
-        _named("Embedding images once", pixels),
-        lambda progress: cached(
-            setting.home,
-            folder,
-            (strategy.keep_through,),
-            lambda stages: embed(
-                network,
-                pixels,
-                setting.source,
-                stages,
-                number_format=number_format,
-                progress=progress,
-                stop=setting.stop_requested,
-            ),
-        ),
-        setting.stop_requested,
-    )
-    yield from train_new_layer(
-        network, embeddings[strategy.keep_through], **_common(setting, strategy)
-    )
+    common, count = _common(setting, strategy), strategy.optimiser.views
+    everything, train = len(setting.pixels), common["train"]
+    embedding = Embedding(setting, network, strategy.keep_through)
+    parts = [(yield from embedding.of(None, "Embedding images once"))]
+    for number in range(count):
+        what = f"Embedding augmented views, {number + 1} of {count}"
+        view = View(number, strategy.optimiser.mirror)
+        parts.append((yield from embedding.of(train, what, view)))
+    if count:  # the views follow the images, each with its image's label
+        added = everything + np.arange(count * len(train))
+        labels = (common["labels"], *[common["labels"][train]] * count)
+        common |= {"labels": np.concatenate(labels), "train": np.concatenate((train, added))}
+    embeddings = np.concatenate(parts) if count else parts[0]
+    yield from train_new_layer(network, embeddings, **common)
 
 
 def _new_layer_alone(
-    setting: _Setting, pixels: images.Pixels
+    setting: Setting,
 ) -> Generator[Preparing, None, dict[str, torch.Tensor]]:
     """Train the new layer as in case 1, told as preparation; returns the network's weights."""
-    config, strategy = setting.config, setting.config.strategy
-    network = operate(setting.source, strategy, len(setting.data_set.classes), config.seed)
+    strategy = setting.config.strategy
+    network = setting.operated(strategy)
     alone = replace(strategy, frozen=kept_stages(setting.source, strategy), optimiser=NEW_LAYER)
-    for event in _new_layer_training(setting, alone, network, pixels):
+    for event in _new_layer_training(setting, alone, network):
         if isinstance(event, Preparing):
             yield event
         elif isinstance(event, EpochEnded):
@@ -148,7 +111,7 @@ def _new_layer_alone(
     return network.state_dict()
 
 
-def _common(setting: _Setting, strategy: Strategy) -> dict[str, Any]:
+def _common(setting: Setting, strategy: Strategy) -> dict[str, Any]:
     data_set = setting.data_set
     return {
         "labels": data_set.labels,
@@ -185,12 +148,10 @@ def _watched(training: Iterator[Event]) -> Generator[Event, None, float | None]:
     return None
 
 
-def _test(
-    setting: _Setting, network, pixels, validation_accuracy: float | None, directory: Path
-) -> Tested:
+def _test(setting: Setting, network, validation_accuracy: float | None, directory: Path) -> Tested:
     data_set = setting.data_set
     test = data_set.indices("test")
-    batches = pixels.in_batches(batch_size(setting.source), test)
+    batches = setting.pixels.in_batches(batch_size(setting.source), test)
     found = torch.cat([logits(network, batch, setting.source) for batch in batches])
     part = directory / f"{TEST_LOGITS}.part"
     with part.open("wb") as file:
@@ -208,41 +169,45 @@ def _save(network: nn.Sequential, directory: Path) -> None:
     part.replace(directory / WEIGHTS)
 
 
-def _reported(
-    what: str, work: Callable[[Progress], Any], stop_requested: StopRequested
-) -> Generator[Preparing, None, Any]:
-    """Run work that calls back with its progress; yields that progress as events."""
-    queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
-
-    def progress(done: int, total: int) -> None:
-        if stop_requested():
-            raise WorkStopped
-        queue.put((done, total))
-
-    with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(work, progress)
-        result.add_done_callback(lambda _: queue.put(None))
-        while (report := queue.get()) is not None:
-            yield Preparing(what, *report)
-    return result.result()
-
-
 def run_config(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    compiled: bool = False,
 ) -> RunConfig:
-    """The configuration of a run that would start now."""
+    """The configuration of a run that would start now, at the source's input size.
+
+    It is for the fastest device of this machine.
+    """
     versions = {
         "transfer_core": __version__,
         "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
-    return RunConfig(data_set.id, source.name, strategy, seed, versions, fastest())
+    own_size, device = get(source.name).input_size, best_device()
+    number_format = fastest(device)
+    return RunConfig(
+        data_set.id, source.name, strategy, seed, versions, number_format, device,
+        channels_last_is_faster(device, number_format), compiled,
+        None if source.input_size == own_size else source.input_size,
+    )  # fmt: skip
 
 
 def new_engine(home: Path, *, resume: bool = True) -> Engine:
-    """An engine that performs runs with everything in this package; see `Engine`."""
-    return Engine(
-        home,
-        lambda config, directory, stop: perform(config, directory.path, home, stop),
-        resume=resume,
-    )
+    """An engine that performs runs with everything in this package; see `Engine`.
+
+    Raises:
+        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
+    """
+
+    def performed(
+        config: RunConfig, directory: RunDirectory, stop: StopRequested
+    ) -> Iterator[Event | Tested]:
+        return perform(config, directory.path, home, stop)
+
+    setting = os.environ.get(SETTING)
+    seen = logged(performed, tracker_of(setting), home) if setting else performed
+    return Engine(home, seen, resume=resume)

@@ -9,6 +9,7 @@ from typing import Any
 from transfer_core.errors import RunError
 from transfer_core.training.config import RunConfig
 
+IMPORTED = "imported"  # owner of the runs that came in a bundle
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -61,6 +62,14 @@ class RunRecord:
     engine: str | None  # id of the engine that has it; None waits for any that resumes runs
     attempt: int  # how often it was started
     resumable: bool  # whether it may go on in another engine after its own one has died
+    notes: str = ""  # of people, lines of plain text
+    tags: tuple[str, ...] = ()
+    deleted: float | None = None  # seconds since 1970; it can be brought back for a day
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was trained elsewhere and came in a bundle, so that it has no log."""
+        return self.owner == IMPORTED
 
 
 @dataclass(frozen=True, slots=True)

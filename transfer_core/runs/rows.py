@@ -42,6 +42,7 @@ def record(row: sa.Row) -> RunRecord:
     values = row._asdict()
     for name in ("error", "result"):
         values[name] = json.loads(values[name]) if values[name] is not None else None
+    values["tags"] = tuple(json.loads(values["tags"]))
     return RunRecord(
         **values | {"config": from_json(values["config"]), "state": RunState(values["state"])}
     )
@@ -49,7 +50,12 @@ def record(row: sa.Row) -> RunRecord:
 
 def label(text: str | None) -> str:
     """One line of printable text, cut to a length that a page can show."""
-    return "".join(c if c.isprintable() else " " for c in text or "").strip()[:NAME_LENGTH]
+    return printable(text or "").strip()[:NAME_LENGTH]
+
+
+def printable(text: str) -> str:
+    """The text with a space in place of each control character and line end."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def encode(values: dict[str, Any] | None) -> str | None:

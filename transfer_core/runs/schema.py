@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from transfer_core.errors import RunError
 
-VERSION = 1  # of the tables below; kept in SQLite's user_version
+VERSION = 2  # of the tables below; kept in SQLite's user_version
 
 _METADATA = sa.MetaData()
 
@@ -32,6 +32,9 @@ RUNS = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
     sa.Column("turn", sa.Integer, nullable=False, default=0),  # order of starting; 0 is never
     sa.Column("resumable", sa.Boolean, nullable=False),
+    sa.Column("notes", sa.Text, nullable=False, server_default=""),
+    sa.Column("tags", sa.Text, nullable=False, server_default="[]"),  # JSON
+    sa.Column("deleted", sa.Float),  # when; its files go a day later
     sa.UniqueConstraint("owner", "key"),
     sa.Index("runs_by_state", "state", "engine"),
     sa.Index("runs_by_owner", "owner", "turn"),
@@ -48,9 +51,19 @@ EVENTS = sa.Table(
     sqlite_with_rowid=False,
 )
 
+_MIGRATIONS = {  # what makes the tables of the next version from those of a version
+    1: (
+        "ALTER TABLE runs ADD COLUMN notes TEXT DEFAULT '' NOT NULL",
+        "ALTER TABLE runs ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL",
+        "ALTER TABLE runs ADD COLUMN deleted FLOAT",
+    ),
+}
+
 
 def open_database(path: Path) -> sa.Engine:
-    """Open the database, or make it.
+    """Open the database, make it, or bring one of an older version up to date.
+
+    A copy of the older one stays beside it, named after its version.
 
     A connection with the execution option `writes` takes the write lock when its
     transaction begins, so that what it reads cannot change before it writes.
@@ -64,8 +77,11 @@ def open_database(path: Path) -> sa.Engine:
     sa.event.listen(database, "begin", _begin)
     # SQLite does not wait when two processes switch a new file to WAL at once.
     with FileLock(path.with_name(path.name + ".lock")):
-        if _checked_version(path) == 0:
+        version = _checked_version(path)
+        if version == 0:
             _make(path, database)
+        elif version < VERSION:
+            _migrate(path, database, version)
     return database
 
 
@@ -74,6 +90,19 @@ def _make(path: Path, database: sa.Engine) -> None:
         connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
     with database.execution_options(writes=True).begin() as connection:
         _METADATA.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def _migrate(path: Path, database: sa.Engine, version: int) -> None:
+    with (
+        closing(sqlite3.connect(path, timeout=60)) as old,
+        closing(sqlite3.connect(path.with_name(f"{path.name}.version-{version}"))) as copy,
+    ):
+        old.backup(copy)
+    with database.execution_options(writes=True).begin() as connection:  # all or nothing
+        for number in range(version, VERSION):
+            for statement in _MIGRATIONS[number]:
+                connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
 

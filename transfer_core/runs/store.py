@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from transfer_core.errors import RunError
 from transfer_core.runs.records import (
     FINAL,
+    IMPORTED,
     RunEvent,
     RunRecord,
     RunState,
@@ -98,22 +99,61 @@ class RunStore:
             )
         return self.get(row["id"])
 
+    def add_imported(
+        self, run_id: str, config: RunConfig, name: str, result: dict[str, Any], key: str
+    ) -> RunRecord:
+        """Record a run that came to its result elsewhere.
+
+        Args:
+            run_id: A new id, under which its files lie already.
+            config: What was run.
+            name: For people.
+            result: Values of its "tested" event.
+            key: Of what it came in, so that taking that in twice makes one run.
+
+        Returns:
+            Its record, or that of the run which came of the same key before.
+        """
+        now = time.time()
+        row = {
+            "id": run_id, "name": label(name), "owner": IMPORTED, "key": key,
+            "config": to_json(config), "state": RunState.finished, "created": now, "ended": now,
+            "result": encode(result), "resumable": False,
+        }  # fmt: skip
+        with self.writing() as connection:
+            same = sa.select(*RECORD_FIELDS).filter_by(owner=IMPORTED, key=key)
+            if (earlier := connection.execute(same).first()) is not None:
+                return record(earlier)
+            connection.execute(RUNS.insert().values(row))
+            report = state_report(RunState.finished, "Taken in from a bundle.")
+            add_events(connection, run_id, [report])
+        return self.get(run_id)
+
     def get(self, run_id: str) -> RunRecord:
         """One run.
 
         Raises:
-            RunError: If there is none of this id.
+            RunError: If there is none of this id, or it was deleted.
         """
         found = sa.select(*RECORD_FIELDS).where(RUNS.c.id == checked_id(run_id))
         with self.reading() as connection:
             row = connection.execute(found).first()
         if row is None:
             raise no_such_run(run_id)
+        if row.deleted is not None:
+            raise RunError(
+                "This run was deleted.",
+                found=f"run {run_id}",
+                remedy="Bring it back on the page Runs, which can be done for a day.",
+            )
         return record(row)
 
-    def list(self, *, states: Collection[RunState] | None = None) -> tuple[RunRecord, ...]:
-        """Every run, or those in these states, newest first."""
+    def list(
+        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+    ) -> tuple[RunRecord, ...]:
+        """Every run, or those in these states, newest first; or those that were deleted."""
         wanted = sa.select(*RECORD_FIELDS).order_by(RUNS.c.number.desc())
+        wanted = wanted.where((RUNS.c.deleted.is_not(None)) == deleted)
         if states is not None:
             wanted = wanted.where(RUNS.c.state.in_(states))
         with self.reading() as connection:

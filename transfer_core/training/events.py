@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from transfer_core.training.config import Device
+from transfer_core.devices import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Stepped:
     epoch: float  # epochs since the start, with a fraction
     loss: float  # training loss, nats per image, mean since the last report
     accuracy: float  # training accuracy in [0, 1], mean since the last report
-    learning_rate: float
+    learning_rate: float  # of the last stage, which learns fastest
     images_per_second: float
     seconds_left: float  # estimate until the last epoch, from a running median
 

@@ -1,8 +1,9 @@
 """Where the batches come from: embeddings in memory, or pixels decoded once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from transfer_core.networks.catalog import SourceNetwork
 
 ROWS = 256  # embeddings that are validated at a time
 
-Batch = tuple[torch.Tensor, torch.Tensor]  # inputs, labels int64 (B,)
+Item, Made = TypeVar("Item"), TypeVar("Made")
 
 
 class Feed(Protocol):
@@ -27,11 +28,13 @@ class Feed(Protocol):
     def at_a_time(self) -> int:
         """Images that the memory surely holds where nothing is learned."""
 
-    def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
-        """Inputs of these images, augmented where that is asked for."""
+    def train_batches(
+        self, chosen: list[np.ndarray], generator: torch.Generator
+    ) -> Iterator[torch.Tensor]:
+        """Inputs of each of these batches of images, augmented where that is asked for."""
 
-    def plain_batch(self, indices: np.ndarray) -> torch.Tensor:
-        """Inputs of these images as they are."""
+    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+        """Inputs of each of these batches of images as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,20 @@ class EmbeddingFeed:
         """Embeddings are small."""
         return ROWS
 
-    def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
+    def train_batches(
+        self, chosen: list[np.ndarray], generator: torch.Generator
+    ) -> Iterator[torch.Tensor]:
         """Rows of the embeddings; there is nothing random in them."""
-        return self.plain_batch(indices)
+        return self.plain_batches(chosen)
 
-    def plain_batch(self, indices: np.ndarray) -> torch.Tensor:
-        """Rows of the embeddings, shape (B, D)."""
-        return self.features[torch.from_numpy(indices)]
+    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+        """Rows of the embeddings, each (B, D)."""
+        return (self.features[torch.from_numpy(indices)] for indices in chosen)
 
 
 @dataclass(frozen=True)
 class PixelFeed:
-    """Images for a whole network, from the pixel cache."""
+    """Images for a whole network, each batch made while the one before it is computed on."""
 
     pixels: np.ndarray  # uint8, shape (N, H, W, 3), usually memory-mapped
     labels: np.ndarray
@@ -68,24 +73,45 @@ class PixelFeed:
     source: SourceNetwork
     augmented: bool
     mirrored: bool  # half of the augmented images
+    device: torch.device  # that the inputs are wanted on
 
     @property
     def at_a_time(self) -> int:
         """See `embedding.batch_size`."""
         return batch_size(self.source)
 
-    def train_batch(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
-        """Normalised images, shape (B, 3, H, W)."""
+    def train_batches(
+        self, chosen: list[np.ndarray], generator: torch.Generator
+    ) -> Iterator[torch.Tensor]:
+        """Normalised images, each (B, 3, H, W)."""
         if not self.augmented:
-            return self.plain_batch(indices)
-        return augment(
-            self.pixels[indices], self.source, self.source.input_size, generator,
-            mirror=self.mirrored,
+            return self.plain_batches(chosen)
+        return ahead(
+            chosen,
+            lambda indices: augment(
+                self.pixels[indices], self.source, self.source.input_size, generator,
+                mirror=self.mirrored, device=self.device,
+            ),
         )  # fmt: skip
 
-    def plain_batch(self, indices: np.ndarray) -> torch.Tensor:
-        """Normalised images, shape (B, 3, H, W)."""
-        return normalise(self.pixels[indices], self.source)
+    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+        """Normalised images, each (B, 3, H, W)."""
+        return ahead(
+            chosen, lambda indices: normalise(self.pixels[indices], self.source, self.device)
+        )
+
+
+def ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Made]:
+    """What is made of each item, in order, the next on a thread while one is in use."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batch") as pool:
+        waiting = None
+        for item in items:
+            following = pool.submit(make, item)
+            if waiting:
+                yield waiting.result()
+            waiting = following
+        if waiting:
+            yield waiting.result()
 
 
 def shuffled(indices: np.ndarray, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
@@ -104,8 +130,6 @@ def batches(images: int, batch_size: int) -> int:
     return count if images // count >= 2 else max(1, images // 2)
 
 
-def plain(feed: Feed, indices: np.ndarray) -> Iterator[Batch]:
-    """Batches of these images as they are, in order."""
-    for start in range(0, len(indices), feed.at_a_time):
-        chosen = indices[start : start + feed.at_a_time]
-        yield feed.plain_batch(chosen), torch.from_numpy(feed.labels[chosen])
+def in_order(indices: np.ndarray, images: int) -> list[np.ndarray]:
+    """These indices, so many at a time."""
+    return [indices[start : start + images] for start in range(0, len(indices), images)]

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from transfer_core.cases import OptimiserSettings
+from transfer_core.cases import OptimiserSettings, stage_rates
+from transfer_core.devices import device_of
 from transfer_core.errors import RunError
 from transfer_core.number_format import NumberFormat
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
 from transfer_core.training.events import (
-    Device,
     Ended,
     EpochEnded,
     Event,
@@ -23,11 +23,10 @@ from transfer_core.training.events import (
     Started,
     Stepped,
 )
-from transfer_core.training.feeds import Feed, batches, plain, shuffled
+from transfer_core.training.feeds import Feed, batches, in_order, shuffled
 from transfer_core.training.stepping import Stepper
 
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
-DEVICE: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,8 @@ class Training:
         trainable = sum(p.numel() for p in self._learner.model.parameters() if p.requires_grad)
         return Started(
             self._settings.epochs, self._steps_per_epoch, len(self._feed.train),
-            len(self._feed.validation), trainable, self._learner.frozen_weights, DEVICE,
+            len(self._feed.validation), trainable, self._learner.frozen_weights,
+            device_of(self._learner.model).type,
         )  # fmt: skip
 
     def _steps(self, epoch: int, sums: "Sums"):
@@ -129,11 +129,12 @@ class Training:
         self._learner.set_training()
         recent = Sums()
         chosen = shuffled(self._feed.train, self._settings.batch_size, self._generator)
+        inputs = self._feed.train_batches(chosen, self._generator)
         for number, indices in enumerate(chosen, start=1):
             if self._stop_requested():
                 return "stopped"
             before = self._stepper.at_a_time
-            loss, hits = self._step(indices)
+            loss, hits = self._step(indices, inputs)
             if self._stepper.at_a_time < before:
                 yield MemoryShort(self._stepper.at_a_time)
             if not math.isfinite(loss):
@@ -144,16 +145,15 @@ class Training:
                 loss, accuracy = recent.means()
                 yield Stepped(
                     self._clock.step, epoch + number / len(chosen), loss, accuracy,
-                    self._schedule.get_last_lr()[0], self._clock.images_per_second(),
+                    self._schedule.get_last_lr()[-1], self._clock.images_per_second(),
                     self._clock.seconds_left(),
                 )  # fmt: skip
                 recent = Sums()
         return "done"
 
-    def _step(self, indices) -> tuple[float, int]:
+    def _step(self, indices, inputs: Iterator[torch.Tensor]) -> tuple[float, int]:
         began = time.perf_counter()
-        inputs = self._feed.train_batch(indices, self._generator)
-        taken = self._stepper.step(inputs, torch.from_numpy(self._feed.labels[indices]))
+        taken = self._stepper.step(next(inputs), torch.from_numpy(self._feed.labels[indices]))
         self._schedule.step()
         self._clock.stepped(len(indices), time.perf_counter() - began)
         return taken
@@ -163,11 +163,13 @@ class Training:
         """Loss and accuracy on the validation images; None if stopped meanwhile."""
         began, found = time.perf_counter(), []
         self._learner.model.eval()
-        for inputs, labels in plain(self._feed, self._feed.validation):
+        chosen = in_order(self._feed.validation, self._feed.at_a_time)
+        for inputs in self._feed.plain_batches(chosen):
             if self._stop_requested():
                 return None
-            found.append((self._stepper.logits(inputs), labels))
-        logits, labels = map(torch.cat, zip(*found, strict=True))
+            found.append(self._stepper.logits(inputs))
+        logits = torch.cat(found)
+        labels = torch.from_numpy(self._feed.labels[self._feed.validation]).to(logits.device)
         loss = self._stepper.loss(logits, labels).item() / self._stepper.weight(labels)
         self._clock.validated(time.perf_counter() - began)
         return loss, (logits.argmax(1) == labels).double().mean().item()
@@ -219,19 +221,30 @@ class Sums:
 
 
 def _optimiser(model: nn.Module, settings: OptimiserSettings, steps: int):
-    # Biases and normalisation scales are not decayed, as is usual.
-    groups = {True: [], False: []}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            groups[parameter.ndim > 1].append(parameter)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": groups[True], "weight_decay": settings.weight_decay},
-            {"params": groups[False], "weight_decay": 0.0},
-        ],
-        lr=settings.learning_rate,
-    )
+    groups = parameter_groups(model, settings)
+    optimiser = torch.optim.AdamW(groups)
+    rates = [group["lr"] for group in groups]
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
+        optimiser, rates, total_steps=steps + 1, pct_start=WARM_UP
     )
     return optimiser, schedule
+
+
+def parameter_groups(model: nn.Module, settings: OptimiserSettings) -> list[dict]:
+    """What a model learns, for AdamW: by stage, each with its learning rate.
+
+    Biases and normalisation scales are not decayed, as is usual.
+    """
+    stages = list(model.children()) or [model]
+    trained = [
+        parameters
+        for stage in stages
+        if (parameters := [p for p in stage.parameters() if p.requires_grad])
+    ]
+    groups = []
+    for parameters, rate in zip(trained, stage_rates(settings, len(trained)), strict=True):
+        for decay, matrices in ((settings.weight_decay, True), (0.0, False)):
+            chosen = [p for p in parameters if (p.ndim > 1) == matrices]
+            if chosen:
+                groups.append({"params": chosen, "weight_decay": decay, "lr": rate})
+    return groups

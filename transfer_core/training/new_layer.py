@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
+from transfer_core.devices import sent
 from transfer_core.standardisation import standardisation
 from transfer_core.surgery import NEW
 from transfer_core.training.changes import ChangeMeter
@@ -49,10 +50,12 @@ def train_new_layer(
     """
     mean, deviation = map(torch.from_numpy, standardisation(embeddings[train]))
     target = network.get_submodule(NEW).linear
-    layer = nn.Linear(target.in_features, target.out_features)
+    device = target.weight.device
+    mean, deviation = mean.to(device), deviation.to(device)
+    layer = nn.Linear(target.in_features, target.out_features, device=device)
     layer.load_state_dict(target.state_dict())
     fold(layer, mean, deviation, into=target)
-    features = (torch.from_numpy(np.array(embeddings)) - mean) / deviation
+    features = (sent(embeddings, device) - mean) / deviation
     learner = Learner(
         model=layer,
         meter=ChangeMeter(network, strategy.frozen),

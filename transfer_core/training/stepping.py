@@ -4,13 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from transfer_core.devices import device_of
 from transfer_core.number_format import NumberFormat, computed_in
 
 FEWEST = 2  # images at a time; batch normalisation cannot learn from one
 
 
 class Stepper:
-    """Takes the optimiser steps of one training.
+    """Takes the optimiser steps of one training, on the device where the model lies.
 
     Where the memory does not suffice for a batch, it passes through the network in halves, in
     quarters and so on, and their gradients are summed: the step stays what it was but for batch
@@ -33,15 +34,16 @@ class Stepper:
         batch_size: int,
     ) -> None:
         self._model, self._optimiser = model, optimiser
-        self._class_weights, self._number_format = class_weights, number_format
+        self._device, self._number_format = device_of(model), number_format
+        self._class_weights = None if class_weights is None else class_weights.to(self._device)
         self.at_a_time = batch_size  # images
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
         """Take one step.
 
         Args:
-            inputs: Of the batch, (B, ...).
-            labels: Class indices, int64 (B,).
+            inputs: Of the batch, (B, ...), on the model's device.
+            labels: Class indices, int64 (B,), on any device.
 
         Returns:
             Its mean loss in nats per image, and how many images were right before it.
@@ -49,6 +51,7 @@ class Stepper:
         Raises:
             RuntimeError: If the memory does not even suffice for two images.
         """
+        labels = labels.to(self._device)
         while True:
             try:
                 return self._step(inputs, labels)
@@ -60,7 +63,7 @@ class Stepper:
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of inputs, float32 (B, C)."""
-        with computed_in(self._number_format):
+        with computed_in(self._number_format, self._device.type):
             return self._model(inputs).float()
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

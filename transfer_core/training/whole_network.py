@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
+from transfer_core.devices import device_of
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.number_format import NumberFormat
 from transfer_core.surgery import set_training
@@ -28,10 +29,12 @@ def train_whole_network(
     seed: int,
     class_weights: torch.Tensor | None,
     number_format: NumberFormat = "float32",
+    channels_last: bool = True,
+    compiled: bool = False,
     rival: Mapping[str, torch.Tensor] | None = None,
     stop_requested: Callable[[], bool],
 ) -> Iterator[Event]:
-    """Train all that the strategy does not freeze, in place.
+    """Train all that the strategy does not freeze, in place and where the network lies.
 
     Args:
         network: From `surgery.operate`.
@@ -44,13 +47,18 @@ def train_whole_network(
         seed: Draws the order of the images, their augmentation and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         number_format: In which the steps are computed; the weights are float32 always.
+        channels_last: Whether its weights, and so its maps, have the channels last in memory.
+        compiled: Whether torch.compile translates the network first.
         rival: Weights of the network with its new layer trained alone, to fall back on.
         stop_requested: Asked between batches.
 
     Yields:
         The events of `loop.Training`.
     """
-    network.to(memory_format=torch.channels_last)
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    if compiled:
+        network.compile()  # in place, so that its weights keep their names
     learner = Learner(
         model=network,
         meter=ChangeMeter(network, strategy.frozen),
@@ -60,7 +68,8 @@ def train_whole_network(
     )
     optimiser = strategy.optimiser
     feed = PixelFeed(
-        pixels, labels, train, validation, source, optimiser.augment, optimiser.mirror
+        pixels, labels, train, validation, source, optimiser.augment, optimiser.mirror,
+        device_of(network),
     )  # fmt: skip
     training = Training(
         learner, feed, optimiser, seed=seed, class_weights=class_weights,

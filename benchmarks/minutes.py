@@ -1,0 +1,92 @@
+"""Forecasts of how long runs take, beside what they took.
+
+    python -m benchmarks.minutes [DATA.zip ...] [--network N] [--epochs E] [--input-size P]
+
+Every case is forecast and then run, one after another in a new data folder, so that later runs
+find images decoded by earlier ones. A network whose weights are not here gets random ones, which
+cost the same.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from benchmarks.report import Row, lines, shared_zip
+from transfer_core import dataset
+from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.dataset import DataSet
+from transfer_core.networks import DEFAULT, SourceNetwork, get
+from transfer_core.runs.performing import perform, run_config
+from transfer_core.timing.forecast import forecast
+from transfer_core.training.events import Ended
+
+DATA = ("ants_bees.zip", "brain_mri_253.zip")
+
+
+def compared(home: Path, data: DataSet, source: SourceNetwork, strategy: Strategy) -> Row:
+    """One run: its forecast, then the run itself."""
+    began = time.perf_counter()
+    told = forecast(data, source, strategy, home)
+    asked = time.perf_counter() - began
+    config = run_config(data, source, strategy, seed=0)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as directory:
+        events = list(perform(config, Path(directory), home, lambda: False))
+    took = time.perf_counter() - began
+    ended = [event for event in events if isinstance(event, Ended)][-1]
+    low, high = told.total.low, told.total.high
+    return {
+        "data": data.name, "network": source.title.partition(",")[0],
+        "pixels": source.input_size, "case": strategy.case.value,
+        "forecast after, s": asked, "low, s": low, "high, s": high, "took, s": took,
+        "epochs": ended.epochs, "of": strategy.optimiser.epochs,
+        "within": "yes" if low <= took <= high else "NO",
+    }  # fmt: skip
+
+
+def network(name: str, size: int | None) -> SourceNetwork:
+    """A network of the catalog, with random weights where the published ones are not here."""
+    source = get(name)
+    if source.weights == "download":
+        from transfer_core.networks import torchvision_row
+        from transfer_core.networks.own_weights import take_in
+
+        model = torchvision_row.build(source.architecture, 1000, source.input_size)
+        with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+            save_file(model.state_dict(), file.name)
+            source = take_in(Path(file.name), source, "random weights")
+    return source.at(size)
+
+
+def main() -> None:
+    """Forecast and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, nargs="*")
+    parser.add_argument("--network", default=DEFAULT)
+    parser.add_argument("--epochs", type=int, help="at most")
+    parser.add_argument("--input-size", type=int)
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for path in options.data or [shared_zip(name) for name in DATA]:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["TRANSFER_HOME"], home = folder, Path(folder)
+            source = network(options.network, options.input_size)
+            data = dataset.ingest(path, home=home)
+            for case in TransferCase:
+                strategy = plan(case, source.stage_names)
+                limited = replace(
+                    strategy.optimiser, epochs=options.epochs or strategy.optimiser.epochs
+                )
+                rows.append(compared(home, data, source, replace(strategy, optimiser=limited)))
+    print(*lines(rows), f"Load average {os.getloadavg()[0]:.1f}.", sep="\n")
+
+
+if __name__ == "__main__":
+    main()

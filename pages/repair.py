@@ -1,0 +1,238 @@
+"""Repair: relabel, set aside or restore images, which makes a new version of the data set."""
+
+import io
+from datetime import datetime
+
+import numpy as np
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import (
+    go_on,
+    literal,
+    page_title,
+    progress,
+    show_problem,
+    shown_errors,
+    stop_unless,
+    with_weights,
+)
+from pages.shared.repairing import PER_PAGE, card, grid, page_of, restorable, show_basket
+from pages.shared.session import Pending
+from transfer_core import dataset
+from transfer_core.dataset import SPLITS, Change, DataSet, Version
+from transfer_core.errors import RunError
+from transfer_core.home import home
+from transfer_core.runs.records import RunRecord
+
+MISTAKES, DUPLICATES, ASIDE = "Mistakes of the run", "Near-duplicates", "Set aside"
+
+
+def asked_for() -> tuple[RunRecord | None, DataSet]:
+    """The run whose mistakes are looked at, if any, and the data set to repair."""
+    run_id, record = session.current("run"), None
+    with shown_errors():
+        if run_id:
+            record = caches.engine().get(run_id)
+            if "data" not in st.query_params:
+                session.change(data_id=record.config.data_id)
+                session.change(run_id=run_id)
+        data_id = session.current("data")
+        stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+        data = caches.data_set(data_id)
+    before = {version.parent for version in dataset.history(home(), data.id)}
+    if record and (record.result is None or record.config.data_id not in {data.id, *before}):
+        record = None  # a run on something else
+    return record, data
+
+
+def new_version(data: DataSet, record: RunRecord | None) -> None:
+    """Make a version of what waits, and go on with it."""
+    waiting = session.basket(data.id)
+    files = {each.change.path: each.file for each in waiting if each.file is not None}
+    with shown_errors():
+        made = dataset.make_version(home(), data, [each.change for each in waiting], files)
+    session.take_from_basket(data.id)
+    session.change(data_id=made.id)
+    st.query_params["data"] = made.id
+    if record:
+        session.change(run_id=record.id)
+    st.rerun()
+
+
+def train_again(record: RunRecord, data: DataSet) -> None:
+    """One click: the run's settings and seed on this version."""
+    config = record.config
+    case = config.strategy.case
+    st.markdown(
+        f"The run you came from learned from the images as they were before. "
+        f"Train {case.title.lower()} on this version with the same settings and seed "
+        f"({config.seed}):"
+    )
+    if st.button(
+        "Train again with the same settings", type="primary", icon=":material/replay:",
+        key="repair_train",
+    ):  # fmt: skip
+        with shown_errors():
+            from transfer_core.runs.performing import run_config
+
+            work, source = session.workspace(), with_weights(config.source())
+            run = caches.engine().submit(
+                run_config(
+                    data, source, config.strategy, config.seed, compiled=config.compiled
+                ),
+                name=f"{data.name}, {case.title.lower()}", owner=work.owner, key=work.start_key,
+            )  # fmt: skip
+        session.change(run_id=run, start_key=session.new_key())
+        st.switch_page("pages/train.py", query_params={"run": run})
+
+
+def mistakes(record: RunRecord, data: DataSet) -> None:
+    """The test images that the run got wrong, the surest mistakes first."""
+    from transfer_core.prediction import answers_on_test_images
+
+    try:
+        answers = answers_on_test_images(home(), record.id)
+    except RunError as error:
+        show_problem(error.problem, error.found, error.remedy)
+        return
+    ran_on = caches.data_set(record.config.data_id)
+    place = {each.path: index for index, each in enumerate(data.records)}
+    sure = answers.probabilities.max(1)
+    wrong = np.flatnonzero(answers.predicted != answers.labels)
+    found = [
+        (place[path], int(answers.predicted[i]), float(sure[i]))
+        for i in wrong[np.argsort(-sure[wrong])]
+        if (path := ran_on.records[answers.images[i]].path) in place
+        and data.records[place[path]].label != answers.predicted[i]  # else it was relabelled
+    ]
+    if not found:
+        st.success("No mistake is left on the test images.", icon=":material/task_alt:")
+        return
+    st.caption(
+        f"{len(found)} test images that the network takes for another class, the surest mistakes "
+        "first. Change only what is clearly wrong: correcting test images wherever the network "
+        "disagrees, and only there, makes its accuracy look better than it is."
+    )
+    shown = page_of(found, "mistakes")
+    for place_, (index, label, share) in zip(grid(len(shown)), shown, strict=True):
+        own, taken_for = data.classes[data.records[index].label], data.classes[label]
+        with place_:
+            words = f"**{literal(own)}**, taken for **{literal(taken_for)}** ({share:.0%} sure)"
+            card(data, index, words, suggested=taken_for)
+
+
+def duplicates(data: DataSet) -> None:
+    """Groups of images that look the same, side by side."""
+    with shown_errors(), progress() as report:
+        groups = caches.near_duplicates(data.id, report)
+    if not groups:
+        st.success("No two images look the same.", icon=":material/task_alt:")
+        return
+    leaks = sum(group.leak for group in groups)
+    st.caption(
+        f"{len(groups):,} groups of images that look the same by a perceptual hash; {leaks:,} of "
+        "them stand in several parts of the split, so that the test asks for what was learned by "
+        "heart. Those come first. Look before you set aside: pictures of one kind can look alike."
+    )
+    for group in page_of(list(groups), "duplicates"):
+        with st.container(border=True):
+            records = [data.records[index] for index in group.images]
+            kept = max(records, key=lambda record: SPLITS.index(record.split))
+            told = ["in several parts of the split: a leak"] * group.leak
+            told += ["in several classes: one of them may be wrong"] * group.conflict
+            st.markdown(f"**{len(records)} images** {literal('; '.join(told))}")
+            st.button(
+                f"Keep only one ({kept.split})", icon=":material/filter_1:",
+                key=f"repair_keep_{group.images[0]}", on_click=session.put_in_basket,
+                args=(data.id, *(
+                    Pending(Change("set aside", each.path)) for each in records if each is not kept
+                )),
+            )  # fmt: skip
+            shown = group.images[:PER_PAGE]
+            for place, index in zip(grid(len(shown)), shown, strict=True):
+                record = data.records[index]
+                with place:
+                    words = f"{literal(data.classes[record.label])}, **{record.split}**"
+                    card(data, index, words, relabel=group.conflict)
+            if len(group.images) > len(shown):
+                st.caption(f"The first {len(shown)} of {len(group.images)}.")
+
+
+def aside(data: DataSet) -> None:
+    """What versions before left out."""
+    records = caches.set_aside(data.id).records
+    if not records:
+        st.info("No image was set aside.", icon=":material/info:")
+        return
+    shown = page_of(list(range(len(records))), "aside")
+    for place, index in zip(grid(len(shown)), shown, strict=True):
+        with place:
+            restorable(data, index)
+
+
+def show_history(data: DataSet, versions: tuple[Version, ...]) -> None:
+    """Every version up to this one, the newest first, each a click away."""
+    st.subheader("History", anchor=False)
+    for version in reversed(versions):
+        name = literal(caches.data_set(version.id).name)
+        when = datetime.fromtimestamp(version.made).strftime("%d %b %Y %H:%M")
+        changes = [f"- {literal(change.sentence())}" for change in version.changes[:PER_PAGE]]
+        if len(version.changes) > PER_PAGE:
+            changes.append(f"- and {len(version.changes) - PER_PAGE:,} more")
+        st.markdown(f"**{name}**, {when}\n" + "\n".join(changes))
+        _open(version.parent)
+    if not versions:
+        st.caption(f"{literal(data.name)} is as it was read from {literal(data.reading.archive)}.")
+
+
+def _open(data_id: str) -> None:
+    name = caches.data_set(data_id).name
+    st.page_link(
+        "pages/repair.py", label=f"Open the version before: {literal(name)}",
+        icon=":material/history:", query_params={"data": data_id},
+    )  # fmt: skip
+
+
+def zipped() -> bytes:
+    """Written when it is clicked."""
+    file = io.BytesIO()
+    dataset.write_zip(home(), data, file)
+    return file.getvalue()
+
+
+page_title("Repair", "pages/repair.py")
+record, data = asked_for()
+versions = dataset.history(home(), data.id)
+st.header(literal(data.name), anchor=False)
+parts = ", ".join(f"{len(data.indices(split)):,} {split}" for split in SPLITS)
+st.caption(
+    f"{len(data.records):,} images in {len(data.classes)} classes: {parts}. A new version never "
+    "changes the data set that it is made from. Images keep their part of the split."
+)
+if show_basket(data):
+    new_version(data, record)
+if record and record.config.data_id != data.id:
+    train_again(record, data)
+views = [MISTAKES] * bool(record) + [DUPLICATES, ASIDE]
+view = st.segmented_control(
+    "Look at", views, default=views[0], key=f"repair_view_{len(views)}", required=True
+)
+if view == MISTAKES:
+    mistakes(record, data)
+elif view == DUPLICATES:
+    duplicates(data)
+else:
+    aside(data)
+show_history(data, versions)
+st.subheader("Take the images away", anchor=False)
+st.caption(
+    "A zip with a folder for each part of the split and in it one for each class, with the "
+    "original files. Loaded again here, it has the same classes, images and split."
+)
+st.download_button(
+    "Download this version as a zip", zipped, file_name="images.zip", mime="application/zip",
+    icon=":material/download:", key="repair_zip", on_click="ignore",
+)  # fmt: skip
+if not record:
+    go_on("Go on: decide how to transfer", "pages/decide.py", data=data.id)

@@ -1,0 +1,52 @@
+"""Attribution maps of one image, for several classes side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared.layout import explained, literal
+from transfer_core.figures.attribution import attribution_overlay, describe_attribution
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from transfer_core.prediction import TrainedNetwork
+
+
+def attribution_beside(
+    trained: TrainedNetwork, pixels: np.ndarray, classes: Sequence[tuple[int, str]], *, key: str
+) -> None:
+    """The image as the network sees it, and where the evidence for each class lies.
+
+    Args:
+        trained: The network.
+        pixels: uint8, shape (H, W, 3), of its input size.
+        classes: Index of each class, and what it is here, such as "predicted".
+        key: Begins the keys of the figures.
+    """
+    from transfer_core.attribution import explain
+
+    found = explain(trained.network, trained.source, pixels, [number for number, _ in classes])
+    size = pixels.shape[0]
+    columns = st.columns([2, *[3] * len(classes)])
+    with columns[0]:
+        st.image(
+            pixels, width="stretch", alt="The image",
+            caption=f"As the network sees it, {size} x {size} pixels",
+        )  # fmt: skip
+    for column, (number, role), evidence in zip(
+        columns[1:], classes, found.enlarged(size), strict=True
+    ):
+        name = trained.classes[number]
+        with column:
+            explained(
+                attribution_overlay(pixels, evidence, f"{role.capitalize()}: {name}"),
+                describe_attribution(evidence, name), key=f"{key}_{number}_{role}",
+            )  # fmt: skip
+    st.caption(
+        f"{literal(found.method)}. Each map has its own scale: compare where the evidence lies, "
+        "not how strong it is. It shows roughly what the network used, not why."
+    )

@@ -1,0 +1,115 @@
+"""Several runs side by side: what came out, whether it is chance, curves, settings."""
+
+from collections.abc import Mapping
+from string import ascii_uppercase
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import explained, literal
+from pages.shared.runs_table import row
+from transfer_core.errors import RunError
+from transfer_core.figures.comparison import (
+    describe_differences,
+    describe_overlaid,
+    differences,
+    overlaid_curves,
+)
+from transfer_core.runs.records import RunRecord
+from transfer_core.side_by_side import side_by_side
+
+LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
+OF_A_ROW = ("state", "case", "data set", "network", "took")
+
+
+def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
+    """What came out of each run, under its letter.
+
+    Args:
+        runs: By letter.
+        names: Of the data sets, by their ids.
+    """
+    rows = []
+    for letter, record in runs.items():
+        told = row(record, names)
+        validation = (record.result or {}).get("validation_accuracy")
+        rows.append(
+            {"": letter, "run": told["run"], "test accuracy (%)": told["test accuracy (%)"]}
+            | {"95 % interval": told["95 % interval"]}
+            | {"validation accuracy (%)": None if validation is None else 100 * validation}
+            | {name: told[name] for name in OF_A_ROW}
+        )
+    decimal = st.column_config.NumberColumn(format="%.1f")
+    st.dataframe(
+        rows, hide_index=True, width="stretch", key="compare_outcomes", placeholder="–",
+        column_config={"test accuracy (%)": decimal, "validation accuracy (%)": decimal},
+    )  # fmt: skip
+
+
+def is_it_real(runs: Mapping[str, RunRecord]) -> None:
+    """The paired comparison of each run with the first."""
+    (first, one), *others = runs.items()
+    pairs, refused = {}, []
+    for letter, other in others:
+        try:
+            pairs[letter] = caches.paired(one.id, other.id)
+        except RunError as error:
+            refused.append(f"{first} and {letter}: {error.problem} Found: {error.found}.")
+    for letter, pair in pairs.items():
+        st.markdown(f"- {literal(pair.sentence(first, letter))}")
+        if left_out := pair.left_out(first, letter):
+            st.caption(literal(left_out))
+    for told in refused:
+        st.markdown(f"- {literal(told)}")
+    if not pairs:
+        return
+    titled = {f"{first} minus {letter}": pair for letter, pair in pairs.items()}
+    explained(differences(titled), describe_differences(titled), key="compare_differences")
+    with st.expander("How this is judged", icon=":material/help:"):
+        st.markdown(
+            "Both networks saw the same test images, so only those count on which one is right "
+            "and the other wrong. If both were equally good, each such image would fall to either "
+            "side like a coin: p is how often coins would be at least as uneven (McNemar's exact "
+            "test). From 5 % on the difference may be chance. The interval comes from drawing the "
+            "test images anew, with replacement, 10,000 times (paired bootstrap).\n\n"
+            "It is these two trained networks that are compared: another seed trains another one. "
+            + (
+                f"Of many comparisons some differ by chance: with {len(pairs)} of them, take only "
+                f"a p below {0.05 / len(pairs):.2g} for more than chance (Bonferroni)."
+                if len(pairs) > 1
+                else ""
+            )
+        )
+
+
+def curves(runs: Mapping[str, RunRecord]) -> None:
+    """Loss and accuracy over epochs, all runs in one figure each."""
+    part = st.segmented_control(
+        "Images", ["validation", "training"], default="validation", required=True,
+        key="compare_part", persist_state="session",
+    )  # fmt: skip
+    logs = {letter: caches.run_log(record.id).events() for letter, record in runs.items()}
+    for place, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        with place:
+            explained(
+                overlaid_curves(logs, measure, part), describe_overlaid(logs, measure, part),
+                key=f"compare_{measure}",
+            )  # fmt: skip
+
+
+def settings(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
+    """Every setting under the run's letter; what differs comes first and is marked."""
+    rows = side_by_side([record.config for record in runs.values()], names)
+    differing = [each for each in rows if each.differs]
+    same = [each for each in rows if not each.differs]
+    told = ", ".join(each.name for each in differing) or "nothing"
+    st.markdown(f"**{len(differing)} of {len(rows)} settings differ:** {literal(told)}.")
+    only = st.toggle("Only what differs", key="compare_only", persist_state="session")
+    st.dataframe(
+        [
+            {"setting": each.name, "": "≠ differs" if each.differs else "same"}
+            | dict(zip(runs, each.values, strict=True))
+            for each in differing + ([] if only else same)
+        ],
+        hide_index=True, width="stretch", height="content", key="compare_settings",
+    )  # fmt: skip

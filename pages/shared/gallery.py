@@ -1,0 +1,61 @@
+"""Images of a data set as tiles, a page at a time, each with a button of its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import literal, shown_errors
+from transfer_core.dataset import DataSet
+
+TILES = 12  # on a page
+WIDTH = 160  # pixels of a tile
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One image and what is said of it."""
+
+    image: int  # index into the data set's records
+    name: str  # such as "image 12"; completes the button's label
+    words: str  # under the image
+
+
+def gallery(
+    data: DataSet,
+    positions: Sequence[int],
+    tile: Callable[[int], Tile],
+    *,
+    key: str,
+    button: str,
+    icon: str,
+    on_click: Callable[[int], None],
+) -> None:
+    """Draw the images of some positions, in this order.
+
+    Args:
+        data: Whose images they are.
+        positions: What stands for each image, such as its position among the test images.
+        tile: Makes the tile of a position; asked only for what is drawn.
+        key: Of this gallery, and of nothing else on the page.
+        button: The label of each image's button begins so.
+        icon: Of the buttons.
+        on_click: Called with the position whose button was pressed, before the page is drawn.
+    """
+    pages = -(-len(positions) // TILES)
+    place = st.container(horizontal=True, gap="small")
+    page = st.pagination(pages, key=f"{key}_page") if pages > 1 else 1
+    for position in positions[TILES * (page - 1) : TILES * page]:
+        shown = tile(int(position))
+        with place.container(width=WIDTH, gap="small"), shown_errors():
+            st.image(
+                caches.tile(data.id, shown.image),
+                alt=f"{shown.name}: {shown.words}",
+                width="stretch",
+            )
+            st.button(
+                f"{button} {shown.name}", key=f"{key}_{position}", on_click=on_click,
+                args=(int(position),), width="stretch", icon=icon,
+            )  # fmt: skip
+            st.caption(literal(shown.words))

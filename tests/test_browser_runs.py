@@ -1,0 +1,85 @@
+"""Runs and Compare in a real Chromium: rows chosen in the table, a shared link, undo."""
+
+import re
+
+import pytest
+from answered_runs import answered, data_set
+from test_browser import Server, browser, open_page  # noqa: F401
+
+pytestmark = pytest.mark.browser
+HEAD, ROW = 35, 35  # pixels, of the table
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A server with three finished runs, newest last, and their ids."""
+    data = data_set(tmp_path, test=4)
+    answers = ([0] * 8, [0] * 4 + [1] * 4, [0, 0, 0, 1, 1, 1, 1, 1])
+    runs = [answered(tmp_path, data, each, f"run {n}") for n, each in enumerate(answers)]
+    running = Server(tmp_path)
+    yield running, runs
+    running.close()
+
+
+def choose(page, row: int) -> None:
+    """Click the box before a row of the table, counted from 0."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * row + ROW / 2)
+
+
+def opened(page, server) -> None:
+    page.goto(f"{server.url}/runs")
+    page.get_by_text("Choose a run by the box before it").wait_for()
+    page.wait_for_timeout(1_500)  # the table is drawn on a canvas, which nothing waits for
+
+
+def test_rows_chosen_in_the_table_are_compared_and_a_link_shows_the_same(served, open_page):
+    server, runs = served
+    page = open_page()
+    opened(page, server)
+    choose(page, 1)
+    page.get_by_text("Repeat exactly").wait_for()
+    choose(page, 2)
+    page.get_by_text("2 runs chosen").wait_for()
+    page.get_by_role("button", name="Compare").click()
+    sentence = page.get_by_text("A is right on 4 images that B misses, B on 0 that A misses")
+    sentence.wait_for()
+    link = page.locator("code", has_text="/compare?runs=").inner_text()
+    assert link == f"{server.url}/compare?runs={runs[1]},{runs[0]}"
+    other = open_page()
+    other.goto(link)
+    other.get_by_text(sentence.inner_text()).wait_for()
+    other.get_by_text("settings differ").wait_for()
+
+
+def test_a_run_deleted_by_hand_comes_back_with_undo(served, open_page):
+    server, runs = served
+    page = open_page()
+    opened(page, server)
+    choose(page, 0)
+    page.wait_for_url(re.compile(runs[2]))
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("“run 2” was deleted").wait_for()
+    other = open_page()
+    other.goto(f"{server.url}/results?run={runs[2]}")
+    other.get_by_text("This run was deleted").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("“run 2” was deleted").wait_for(state="detached")
+    page.wait_for_url(re.compile(runs[2]))  # it is there again, and chosen
+    page.get_by_text("Repeat exactly").wait_for()
+
+
+def test_a_row_is_chosen_by_keyboard_alone(served, open_page):
+    server, runs = served
+    page = open_page()
+    opened(page, server)
+    page.get_by_role("textbox", name="Search").focus()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.tagName") == "CANVAS":
+            break
+    for key in ("ArrowDown", "ArrowDown", "Shift+Space"):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+    page.get_by_text("Repeat exactly").wait_for()
+    assert any(run in page.url for run in runs)

@@ -1,0 +1,149 @@
+"""Where networks are computed; a GPU is imitated by tensors that have a place but no values."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from transfer_core.cases import TransferCase, plan
+from transfer_core.devices import best_device, device_of, sent, usable
+from transfer_core.embedding import embed
+from transfer_core.errors import SettingsError
+from transfer_core.networks import get
+from transfer_core.surgery import operate
+from transfer_core.training import feeds, loop
+from transfer_core.training.events import Ended, Started, Stepped
+from transfer_core.training.feeds import in_order
+from transfer_core.training.new_layer import train_new_layer
+from transfer_core.training.whole_network import train_whole_network
+
+# The imitation is no promise of torch's, which says so.
+pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer", "ignore:CUDA is not")
+SOURCE = get("demonstration")
+GPU = torch.device("cuda")
+LABELS = np.arange(24, dtype=np.int64) % 3
+SPLIT = {"train": np.arange(16), "validation": np.arange(16, 24)}
+without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+
+
+@without_gpu
+def test_without_a_gpu_the_processor_is_taken(monkeypatch):
+    monkeypatch.delenv("TRANSFER_DEVICE", raising=False)
+    assert best_device() == "cpu"
+
+
+@without_gpu
+@pytest.mark.parametrize("device", ["cuda", "tpu"])
+def test_a_device_that_is_not_there_is_refused_by_name(device, monkeypatch):
+    monkeypatch.setenv("TRANSFER_DEVICE", device)
+    with pytest.raises(SettingsError) as error:
+        best_device()
+    assert error.value.found == device and "TRANSFER_DEVICE" in error.value.remedy
+
+
+def test_the_processor_is_always_usable():
+    assert usable("cpu") == "cpu"
+
+
+def test_what_is_sent_is_a_copy():
+    array = np.zeros(3, np.uint8)
+    sent(array).add_(1)
+    assert not array.any()
+
+
+def small(case):
+    strategy = plan(case, SOURCE.stage_names)
+    return replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, batch_size=8))
+
+
+@pytest.fixture
+def whole():
+    """The network of case 3."""
+    return operate(SOURCE, small(TransferCase.LARGE_SIMILAR), 3, seed=0)
+
+
+@pytest.fixture
+def frozen():
+    """The network of case 1."""
+    return operate(SOURCE, small(TransferCase.SMALL_SIMILAR), 3, seed=0)
+
+
+@pytest.fixture
+def imitated_gpu(monkeypatch):
+    """Tensors on "cuda" without values: an operation across devices fails, as on a real one."""
+    monkeypatch.setattr(torch.Tensor, "backward", lambda loss: None)  # asks the driver for threads
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    monkeypatch.setattr(torch.Tensor, "item", lambda tensor: 0.5)
+    monkeypatch.setattr(torch, "equal", lambda one, other: False)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_format: module)
+    monkeypatch.setattr(feeds, "ahead", lambda items, make: map(make, items))  # threads see none
+    monkeypatch.setattr(loop, "shuffled", lambda indices, size, _: in_order(indices, size))
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def moved(network):
+    """The network with all its weights and statistics on the imitated GPU."""
+    for module in network.modules():
+        for name, weight in module._parameters.items():
+            if weight is not None:
+                empty = torch.empty(weight.shape, device=GPU)
+                module._parameters[name] = torch.nn.Parameter(empty, weight.requires_grad)
+        for name, values in module._buffers.items():
+            if values is not None:
+                module._buffers[name] = torch.empty(values.shape, dtype=values.dtype, device=GPU)
+    return network
+
+
+def pixels():
+    return np.zeros((24, 64, 64, 3), np.uint8)
+
+
+@pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_a_whole_network_is_trained_where_it_lies(number_format, weighted, whole, imitated_gpu):
+    strategy = small(TransferCase.LARGE_SIMILAR)
+    with imitated_gpu:
+        state = moved(whole).state_dict()
+        rival = {name: torch.empty_like(value) for name, value in state.items()}
+        del state
+        events = list(
+            train_whole_network(
+                whole, pixels(), LABELS, **SPLIT, strategy=strategy, source=SOURCE, seed=0,
+                class_weights=torch.ones(3) if weighted else None, number_format=number_format,
+                rival=rival, stop_requested=lambda: False,
+            )
+        )  # fmt: skip
+    assert isinstance(events[0], Started) and events[0].device == "cuda"
+    assert any(isinstance(event, Stepped) for event in events)
+    assert isinstance(events[-1], Ended) and device_of(whole).type == "cuda"
+
+
+def test_a_new_layer_is_trained_where_the_network_lies(frozen, imitated_gpu):
+    strategy, embeddings = small(TransferCase.SMALL_SIMILAR), np.zeros((24, 512), np.float32)
+    with imitated_gpu:
+        events = list(
+            train_new_layer(
+                moved(frozen), embeddings, LABELS, **SPLIT, strategy=strategy, seed=0,
+                class_weights=torch.ones(3), stop_requested=lambda: False,
+            )
+        )  # fmt: skip
+    assert events[0].device == "cuda" and isinstance(events[-1], Ended)
+
+
+def test_embeddings_are_computed_where_the_network_lies_and_come_back(
+    frozen, imitated_gpu, monkeypatch
+):
+    seen = []
+
+    def brought_back(tensor):
+        seen.append(tensor.device.type)
+        return np.zeros(tensor.shape, np.float32)
+
+    monkeypatch.setattr(torch.Tensor, "numpy", brought_back)
+    with imitated_gpu:
+        stages = ("conv3", "fc1")
+        found = embed(moved(frozen), pixels(), SOURCE, stages, number_format="bfloat16")
+    assert {stage: len(values) for stage, values in found.items()} == {"conv3": 24, "fc1": 24}
+    assert set(seen) == {"cpu"}

@@ -1,0 +1,170 @@
+"""Getting an image from an address: off by default, nothing private, bounded in size and time."""
+
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from zips import picture
+
+from transfer_core import fetching
+from transfer_core.errors import ImageError
+from transfer_core.fetching import fetch_image, is_public
+
+PHOTO = picture(5)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        getattr(self, self.path.strip("/").partition("?")[0])()
+
+    def photo(self):
+        self.answered(200, PHOTO)
+
+    def moved(self):
+        self.answered(302, b"", Location="/photo")
+
+    def inwards(self):
+        self.answered(302, b"", Location="http://169.254.169.254/latest")
+
+    def around(self):
+        self.answered(302, b"", Location="/around")
+
+    def file(self):
+        self.answered(302, b"", Location="file:///etc/passwd")
+
+    def missing(self):
+        self.answered(404, b"nothing")
+
+    def endless(self):
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"0" * 1024**2)
+        except OSError:
+            pass
+
+    def trickling(self):
+        try:
+            for _ in range(100):
+                self.wfile.write(b"H")
+                time.sleep(0.05)
+        except OSError:
+            pass
+
+    def answered(self, status, content, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A local server whose address counts as public, so that it can be asked at all."""
+    monkeypatch.setenv(fetching.SETTING, "1")
+    monkeypatch.setattr(fetching, "is_public", lambda a: a == "127.0.0.1" or is_public(a))
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.asked = []
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+def at(server, path: str) -> str:
+    return f"http://127.0.0.1:{server.server_port}/{path}"
+
+
+@pytest.mark.parametrize("path", ["photo", "photo?size=1", "moved"])
+def test_the_file_at_the_address_comes_as_it_is(server, path):
+    assert fetch_image(at(server, path)) == PHOTO
+
+
+def test_nothing_is_asked_unless_the_server_allows_it(server, monkeypatch):
+    monkeypatch.delenv(fetching.SETTING)
+    with pytest.raises(ImageError, match="gets no images"):
+        fetch_image(at(server, "photo"))
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("path", ["inwards", "file"])
+def test_a_redirect_is_checked_like_the_address_itself(server, path):
+    with pytest.raises(ImageError, match="public internet|no address"):
+        fetch_image(at(server, path))
+
+
+@pytest.mark.parametrize("path", ["around", "missing"])
+def test_what_leads_nowhere_is_told(server, path):
+    with pytest.raises(ImageError, match="on and on|404"):
+        fetch_image(at(server, path))
+
+
+def test_a_file_without_end_is_left_off(server, monkeypatch):
+    monkeypatch.setattr(fetching, "MOST_BYTES", 2 * 1024**2)
+    with pytest.raises(ImageError, match="too large"):
+        fetch_image(at(server, "endless"))
+
+
+def test_an_answer_that_trickles_in_is_cut_off_when_the_time_is_up(server, monkeypatch):
+    monkeypatch.setattr(fetching, "SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(ImageError, match="not in"):
+        fetch_image(at(server, "trickling"))
+    assert time.monotonic() - began < 4  # the answer itself takes five seconds
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1/x.png", "http://localhost/x.png", "http://[::1]/x.png", "http://0/x.png",
+     "http://10.0.0.1/x.png", "http://169.254.169.254/", "http://2130706433/x.png",
+     "http://[::ffff:127.0.0.1]/x.png", "http://[64:ff9b::7f00:1]/x.png"],
+)  # fmt: skip
+def test_private_addresses_are_refused_however_they_are_written(address, monkeypatch):
+    monkeypatch.setenv(fetching.SETTING, "1")
+    with pytest.raises(ImageError, match="public internet|does not answer"):
+        fetch_image(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://example.org/x.png", "file:///etc/passwd", "x.png", "", "http://[/",
+     "http://user:word@example.org/x.png"],
+)  # fmt: skip
+def test_what_is_no_web_address_is_refused(address, monkeypatch):
+    monkeypatch.setenv(fetching.SETTING, "1")
+    with pytest.raises(ImageError, match="no address|does not answer"):
+        fetch_image(address)
+
+
+def test_a_name_with_one_private_address_among_others_is_refused(monkeypatch):
+    monkeypatch.setenv(fetching.SETTING, "1")
+
+    def resolved(*_, **__):
+        return [(socket.AF_INET, 0, 0, "", (a, 80)) for a in ("93.184.215.14", "192.168.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with pytest.raises(ImageError, match="public internet"):
+        fetch_image("http://example.org/x.png")
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(server, monkeypatch):
+    """A name that resolves otherwise the second time leads nowhere else."""
+    asked = []
+
+    def resolved(host, port, *_, **__):
+        asked.append(host)
+        private = host == "rebinding.example" and len(asked) > 1
+        return [(socket.AF_INET, 1, 6, "", ("10.0.0.1" if private else "127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    assert fetch_image(f"http://rebinding.example:{server.server_port}/photo") == PHOTO
+    assert asked.count("rebinding.example") == 1

@@ -1,0 +1,225 @@
+"""What is taken away: it holds what it says, and gives the answers of the run."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+
+import nbformat
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from bare_torch import bare_python
+from PIL import Image
+from safetensors.torch import save_file
+
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan
+from transfer_core.errors import RunError
+from transfer_core.export import export_run, onnx_file, prepare, prepared
+from transfer_core.export.plain_weights import read_weights
+from transfer_core.images import Pixels
+from transfer_core.networks import get
+from transfer_core.prediction import answers_on_test_images, predict_files
+from transfer_core.runs.performing import new_engine, run_config
+
+NAMES = ("blue <b>", "green", "red")
+
+
+@pytest.fixture
+def colours(tmp_path):
+    """A zip of one-coloured pictures in three classes, some of them 16 bits and transparent."""
+    noise = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / "colours.zip", "w") as archive:
+        for label, name in enumerate(NAMES):
+            for number in range(20):
+                pixels = noise.integers(0, 150, (48, 64, 4), dtype=np.uint8)
+                pixels[..., 2 - label] += 60
+                picture = Image.fromarray(pixels, "RGBA")
+                if number == 0:
+                    grey = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * (7 + label)
+                    picture = Image.fromarray(grey)
+                buffer = io.BytesIO()
+                picture.save(buffer, "PNG")
+                archive.writestr(f"wrapper/{name}/{number}.png", buffer.getvalue())
+    return tmp_path / "colours.zip"
+
+
+@pytest.fixture(scope="module")
+def bare_torch(tmp_path_factory):
+    """Runs a script with torch and torchvision alone."""
+    return bare_python(tmp_path_factory.mktemp("bare"))
+
+
+@pytest.fixture
+def trained(colours, transfer_home):
+    """A function that trains a case on the colours and returns the run's record."""
+
+    def train(case: TransferCase, views: int = 0, **options):
+        data_set, source = dataset.ingest(colours, home=transfer_home), get("demonstration")
+        strategy = plan(case, source.stage_names, **options)
+        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=views))
+        with new_engine(transfer_home) as engine:
+            run = engine.submit(run_config(data_set, source, strategy, 3), name="colours <b>")
+            return engine.wait(run, timeout=120)
+
+    return train
+
+
+def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
+    weights = {
+        "half": torch.randn(3, 5).half(), "count": torch.tensor(7),
+        "brain": torch.ones(2).bfloat16(), "long": torch.arange(4),
+        "mask": torch.tensor([True, False]),
+    }  # fmt: skip
+    save_file(weights, tmp_path / "some.safetensors", {"about": "this"})
+    found = read_weights(tmp_path / "some.safetensors")
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[k], v) and found[k].dtype == v.dtype for k, v in weights.items())
+
+
+@pytest.mark.parametrize(
+    ("case", "options"),
+    [
+        (TransferCase.SMALL_SIMILAR, {"views": 2}),
+        (TransferCase.LARGE_SIMILAR, {}),
+        (TransferCase.LARGE_DIFFERENT, {"initialise": "random"}),
+    ],
+)
+def test_script_and_notebook_reach_the_same_accuracy_with_torch_and_torchvision_alone(
+    case, options, trained, colours, transfer_home, bare_torch, tmp_path
+):  # fmt: skip
+    run = trained(case, **options)
+    files = export_run(transfer_home, run.id, "script", tmp_path / "out")
+    reached = f"test accuracy {run.result['accuracy']:.4f}"
+    assert reached in bare_torch(tmp_path / "out" / "train.py", colours)
+    cells = nbformat.read(tmp_path / "out" / "train.ipynb", as_version=4).cells
+    code = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    colours.rename(tmp_path / "out" / "images.zip")
+    plain = tmp_path / "out" / "from_the_notebook.py"
+    plain.write_text(code, encoding="utf-8")
+    assert reached in bare_torch(plain)
+    assert {file.name for file in files} >= {"train.py", "train.ipynb", "images.csv"}
+
+
+def test_torch_and_torchvision_alone_are_without_what_the_app_brings(bare_torch, tmp_path):
+    (tmp_path / "try.py").write_text(
+        "import torch, torchvision, importlib.util as u\n"
+        "print([m for m in ('transfer_core', 'safetensors', 'sklearn') if u.find_spec(m)])"
+    )
+    assert bare_torch(tmp_path / "try.py").strip() == "[]"
+
+
+def test_a_notebook_is_valid_and_tells_each_section_before_its_code(
+    trained, transfer_home, tmp_path
+):
+    run = trained(TransferCase.SMALL_SIMILAR)
+    export_run(transfer_home, run.id, "script", tmp_path)
+    lesson = nbformat.read(tmp_path / "train.ipynb", as_version=4)
+    nbformat.validate(lesson)
+    told = [cell.source for cell in lesson.cells if cell.cell_type == "markdown"]
+    assert told[0].startswith("# Repeat a run of Transfer Lab")
+    assert any(text.startswith("## Surgery\n\nThe heart of transfer learning") for text in told)
+    assert json.loads((tmp_path / "train.ipynb").read_text())["nbformat"] == 4
+
+
+@pytest.fixture
+def exported(trained, transfer_home, tmp_path):
+    """A run's record, and the folder with its ONNX file."""
+    run = trained(TransferCase.SMALL_DIFFERENT)
+    export_run(transfer_home, run.id, "onnx", tmp_path / "onnx")
+    return run, tmp_path / "onnx"
+
+
+def test_onnxruntime_gives_the_answers_that_the_run_kept_of_its_test_images(
+    exported, transfer_home
+):
+    run, folder = exported
+    kept = answers_on_test_images(transfer_home, run.id)
+    data_set = dataset.load(transfer_home, run.config.data_id)
+    pixels = Pixels(transfer_home, data_set, get("demonstration").transform)[kept.images]
+    session = onnxruntime.InferenceSession(folder / "network.onnx")
+    inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
+    (found,) = session.run(None, {"image": inputs})
+    assert np.abs(found - kept.probabilities).max() < 1e-4
+    check = json.loads((folder / "card.json").read_text())["onnx_check"]
+    assert check["images"] == check["same_class"] == len(kept.images)
+    assert 0 < check["mean_difference"] <= check["largest_difference"] < check["tolerance"]
+
+
+def test_an_onnx_file_carries_its_classes_and_its_preprocessing(exported):
+    model = onnxruntime.InferenceSession(exported[1] / "network.onnx").get_modelmeta()
+    told = model.custom_metadata_map
+    assert tuple(told["classes"].split("\n")) == NAMES
+    assert "centre of 64 x 64 pixels" in json.loads(told["card"])["preprocessing"]["resize"]
+
+
+def test_an_onnx_file_with_other_answers_is_refused_and_not_kept(
+    trained, transfer_home, monkeypatch, tmp_path
+):
+    run = trained(TransferCase.SMALL_SIMILAR)
+    monkeypatch.setattr(onnx_file, "TOLERANCE", 0.0)
+    with pytest.raises(RunError, match=r"differ by up to .*, allowed is 0"):
+        export_run(transfer_home, run.id, "onnx", tmp_path / "onnx")
+    assert not (tmp_path / "onnx" / "network.onnx").exists()
+
+
+def test_a_network_that_the_exporter_fails_on_is_told_plainly(
+    trained, transfer_home, monkeypatch, tmp_path
+):
+    run = trained(TransferCase.SMALL_SIMILAR)
+
+    def forward(self, image):
+        return image if image.sum() > 0 else -image  # no graph decides by values
+
+    monkeypatch.setattr(onnx_file._Probabilities, "forward", forward)
+    with pytest.raises(RunError, match="cannot be written as an ONNX file.*bundle"):
+        export_run(transfer_home, run.id, "onnx", tmp_path / "onnx")
+
+
+@pytest.mark.parametrize("kind", ["weights", "onnx"])
+def test_the_example_of_use_prints_what_the_app_predicts(
+    kind, exported, transfer_home, bare_torch, tmp_path
+):
+    run, folder = exported
+    photo = tmp_path / "photo.jpg"
+    noise = np.random.default_rng(5).integers(0, 256, (300, 500, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(photo, exif=turned())
+    if kind == "weights":
+        folder = export_run(transfer_home, run.id, "weights", tmp_path / "weights")[0].parent
+        told = bare_torch(folder / "predict.py", photo)
+    else:
+        command = [sys.executable, folder / "predict.py", photo]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    ((_, probabilities),) = predict_files(transfer_home, run.id, [photo])
+    for name, share in probabilities.items():
+        assert f"{name} {share:.1%}" in told
+
+
+def turned() -> Image.Exif:
+    """EXIF data that say: turn by a right angle."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def test_the_script_with_its_images_runs_as_it_is(trained, transfer_home, bare_torch, tmp_path):
+    run = trained(TransferCase.SMALL_SIMILAR)
+    prepared_zip = prepare(transfer_home, run.id, "script-with-images", lambda *_: None)
+    with zipfile.ZipFile(prepared_zip) as archive:
+        for name in archive.namelist():
+            archive.extract(name, tmp_path / "out")
+    told = bare_torch(tmp_path / "out" / "train.py")
+    assert f"test accuracy {run.result['accuracy']:.4f}" in told
+
+
+def test_what_was_prepared_is_found_again_and_only_then(trained, transfer_home):
+    run = trained(TransferCase.SMALL_SIMILAR)
+    assert prepared(transfer_home, run.id, "bundle") is None
+    made = prepare(transfer_home, run.id, "bundle", lambda *_: None)
+    assert prepared(transfer_home, run.id, "bundle") == made
+    assert prepare(transfer_home, run.id, "bundle", lambda *_: None) == made
+    assert [path.name for path in made.parent.parent.iterdir()] == ["bundle"]

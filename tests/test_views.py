@@ -1,0 +1,75 @@
+"""Augmented views: what they are, and that a run learns from them and is judged without them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from zips import class_files, write_zip
+
+from transfer_core.cases import TransferCase, plan
+from transfer_core.dataset import ingest
+from transfer_core.embedding import embed
+from transfer_core.networks import get
+from transfer_core.networks.weights_file import load
+from transfer_core.runs.performing import new_engine, run_config
+from transfer_core.views import View
+
+SOURCE = get("demonstration")
+
+
+def pixels(images=40):
+    return np.random.default_rng(0).integers(0, 256, (images, 64, 64, 3), np.uint8)
+
+
+def embedded(view: View, images=40) -> np.ndarray:
+    found = embed(load(SOURCE), pixels(images), SOURCE, ("fc1",), prepare=view.preparing())
+    return found["fc1"]
+
+
+def test_a_view_is_the_same_whenever_it_is_made():
+    view = View(0, mirror=True)
+    assert (embedded(view) == embedded(view)).all()
+
+
+def test_views_differ_from_each_other_and_from_the_images():
+    plain = embed(load(SOURCE), pixels(), SOURCE, ("fc1",))["fc1"]
+    first, second = embedded(View(0, mirror=True)), embedded(View(1, mirror=True))
+    for one, other in ((plain, first), (first, second)):
+        assert np.abs(one - other).max(1).min() > 1e-3  # of every image
+
+
+def test_views_have_keys_of_their_own():
+    views = [View(number, mirror) for number in (0, 1) for mirror in (True, False)]
+    assert len({view.key for view in views}) == 4
+
+
+def test_only_the_wanted_images_are_embedded():
+    whole = embed(load(SOURCE), pixels(), SOURCE, ("fc1",))["fc1"]
+    some = embed(load(SOURCE), pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30]))["fc1"]
+    assert np.allclose(some, whole[[7, 3, 30]], atol=1e-5)
+
+
+@pytest.fixture
+def ran(tmp_path, transfer_home):
+    """Events and result of a run of case 1 with two views."""
+    zip_ = write_zip(tmp_path / "noise.zip", class_files({"a": 20, "b": 20}))
+    data = ingest(zip_, home=transfer_home)
+    strategy = plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=2))
+    with new_engine(transfer_home) as engine:
+        run = engine.wait(engine.submit(run_config(data, SOURCE, strategy, 0)), 60)
+        return data, run, engine.events(run.id)
+
+
+def test_a_run_learns_from_the_views_and_is_judged_on_images_alone(ran):
+    data, run, events = ran
+    started = next(event.values for event in events if event.kind == "started")
+    assert started["train_images"] == 3 * len(data.indices("train"))
+    assert started["validation_images"] == len(data.indices("validation"))
+    assert run.result["images"] == len(data.indices("test"))
+
+
+def test_views_are_told_while_they_are_embedded(ran):
+    _, _, events = ran
+    told = {event.values["what"] for event in events if event.kind == "preparing"}
+    assert {f"Embedding augmented views, {number} of 2" for number in (1, 2)} <= told

@@ -1,0 +1,104 @@
+"""Changes to the images of a data set, as plain values, and what they make of its records."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from transfer_core.dataset.types import DataSet, ImageRecord
+from transfer_core.errors import DataSetError
+from transfer_core.images.decoding import ImageFacts
+
+Action = Literal["relabel", "set aside", "restore", "add"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing done to one image."""
+
+    action: Action
+    path: str  # of the image in the data set; see `added_path`
+    class_name: str = ""  # the class that a relabelled or added image gets
+
+    def sentence(self) -> str:
+        """The change in words."""
+        return {
+            "relabel": f"{self.path} is now of the class {self.class_name}",
+            "set aside": f"{self.path} is set aside",
+            "restore": f"{self.path} is back",
+            "add": f"{self.path} is added to the training images of {self.class_name}",
+        }[self.action]
+
+
+def added_path(data: bytes, facts: ImageFacts) -> str:
+    """The path of an image that is added: named by its content, so that it fits beside all."""
+    return f"added/{hashlib.sha256(data).hexdigest()[:16]}.{facts.format.lower()}"
+
+
+def changed(
+    parent: DataSet,
+    aside: Iterable[ImageRecord],
+    added: Mapping[str, ImageRecord],
+    changes: Sequence[Change],
+) -> tuple[ImageRecord, ...]:
+    """Apply changes one after the other. No image changes its part of the split.
+
+    Args:
+        parent: What they start from.
+        aside: Images that were set aside before, which may be restored.
+        added: Records of the images to add, by their path.
+        changes: The changes.
+
+    Returns:
+        The images of the new version in the order of their paths.
+
+    Raises:
+        DataSetError: If a change does not fit, or a class would have no image left
+            in a part of the split.
+    """
+    present = {record.path: record for record in parent.records}
+    apart = {record.path: record for record in aside}
+    for change in changes:
+        if change.action == "set aside":
+            apart[change.path] = _taken(present, change)
+        elif change.action == "restore":
+            present[change.path] = _taken(apart, change)
+        else:
+            source = present if change.action == "relabel" else dict(added)
+            record = replace(_taken(source, change), label=_label(parent, change))
+            present[change.path] = record
+    _check_nothing_is_emptied(parent, present.values())
+    return tuple(present[path] for path in sorted(present))
+
+
+def _taken(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
+    if change.path not in records:
+        raise DataSetError(
+            "The change does not fit the data set.",
+            found=f"{change.action}: {change.path} is not there",
+            remedy="Take this change back; the data set may have another version meanwhile.",
+        )
+    return records.pop(change.path)
+
+
+def _label(parent: DataSet, change: Change) -> int:
+    if change.class_name not in parent.classes:
+        raise DataSetError(
+            "The data set has no such class.",
+            found=f"{change.path} as {change.class_name!r}",
+            remedy="Choose one of its classes.",
+        )
+    return parent.classes.index(change.class_name)
+
+
+def _check_nothing_is_emptied(parent: DataSet, records: Iterable[ImageRecord]) -> None:
+    left = {(record.label, record.split) for record in records}
+    were = {(record.label, record.split) for record in parent.records}
+    emptied = [f"{parent.classes[label]} in {split}" for label, split in sorted(were - left)]
+    if emptied:
+        raise DataSetError(
+            "A class would have no image left in a part of the split.",
+            found=", ".join(emptied[:10]),
+            remedy="Keep or restore at least one image of each class in train, validation and "
+            "test.",
+        )

@@ -1,0 +1,55 @@
+"""Bring a finished folder into the store at once: complete, or not at all."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from transfer_core.errors import DataSetError
+
+ABANDONED = 3600  # seconds after which an unfinished folder belongs to a process that died
+
+
+@contextmanager
+def unfinished_folder(data: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards unless it was published."""
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=data))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(folder: Path, final: Path) -> bool:
+    """Give the finished folder its name; False if the same content was there before."""
+    try:
+        folder.rename(final)
+    except OSError:
+        if not (final / "dataset.json").is_file():
+            raise
+        return False
+    return True
+
+
+def sweep(data: Path) -> None:
+    """Remove what a process that was killed left behind."""
+    for folder in data.glob(".unfinished-*"):
+        with suppress(FileNotFoundError):  # it was just published or removed
+            newest = max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
+            if time.time() - newest > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def disk_errors_told() -> Iterator[None]:
+    """Tell a full or unwritable disk as something that a person can mend."""
+    try:
+        yield
+    except OSError as error:
+        raise DataSetError(
+            "The data folder cannot be used.",
+            found=error.strerror or str(error),
+            remedy="Free space on the disk, or choose another folder with TRANSFER_HOME.",
+        ) from error

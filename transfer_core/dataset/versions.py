@@ -1,0 +1,196 @@
+"""Versions: a data set made from another by changes, with its history; no other is touched."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from transfer_core.archive import Problem
+from transfer_core.dataset import store
+from transfer_core.dataset.assembly import content_id, unbalanced
+from transfer_core.dataset.changes import Change, added_path, changed
+from transfer_core.dataset.layout import folder_counts
+from transfer_core.dataset.publishing import disk_errors_told, publish, unfinished_folder
+from transfer_core.dataset.types import DataSet, ImageRecord
+from transfer_core.errors import DataSetError
+from transfer_core.images.decoding import check
+
+HISTORY = "version.json"  # beside what describes the data set
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """How a data set came from another."""
+
+    id: str
+    parent: str  # id of the data set that it was made from
+    root: str  # id of the data set that was read from an archive
+    made: float  # seconds since 1970
+    changes: tuple[Change, ...]  # to the parent
+
+
+def history(home: Path, data_id: str) -> tuple[Version, ...]:
+    """The versions that led to a data set, oldest first; empty if it was read from an archive."""
+    versions: list[Version] = []
+    while (found := _version(home, data_id)) is not None:
+        versions.insert(0, found)
+        data_id = found.parent
+    return tuple(versions)
+
+
+def set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
+    """The images that versions before left out and that may be restored, by their path."""
+    present, aside = {record.path for record in data_set.records}, {}
+    versions = history(home, data_set.id)
+    missing = {c.path for v in versions for c in v.changes if c.action == "set aside"} - present
+    for version in reversed(versions):  # the nearest one knows the image as it was last
+        if not missing:
+            break
+        for record in store.load(home, version.parent).records:
+            if record.path in missing:
+                aside[record.path] = record
+                missing.remove(record.path)
+    return tuple(aside[path] for path in sorted(aside))
+
+
+def addition(data: bytes, class_name: str) -> Change:
+    """The change that adds an image file to the training images of a class.
+
+    Raises:
+        ImageError: If it cannot be used as an image.
+    """
+    return Change("add", added_path(data, check(data)), class_name)
+
+
+def make_version(
+    home: Path,
+    parent: DataSet,
+    changes: Sequence[Change],
+    added: Mapping[str, bytes] | None = None,
+) -> DataSet:
+    """Make a new data set from another one by changes, and keep how it came about.
+
+    Images that are not changed keep their part of the split, so do relabelled and
+    restored ones, and added images are for training. Nothing is copied but what is
+    added. Changes that are undone lead back to the data set of before, with its id.
+
+    Args:
+        home: The data folder.
+        parent: What the changes apply to; stays as it is.
+        changes: Applied one after the other.
+        added: The file of each image that is added, by the path of its change.
+
+    Raises:
+        DataSetError: If a change does not fit, a class would lose its last image in
+            a part of the split, or an added image is in the data set already.
+        ImageError: If an added file cannot be used as an image.
+    """
+    aside, added = set_aside(home, parent), added or {}
+    _check_new((*parent.records, *aside), parent, added)
+    start = _size(parent.pack(home, added=True))
+    records = changed(parent, aside, _records(added, start), changes)
+    versions = history(home, parent.id)
+    root = store.load(home, versions[0].root) if versions else parent
+    version_set = _described(root, records, f"{root.name}, version {_number(home, root.id)}")
+    with disk_errors_told(), unfinished_folder(home / "data") as folder:
+        _pack(home, parent, folder, added)
+        version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
+        store.write(version_set, folder, {HISTORY: json.dumps(asdict(version))})
+        new = publish(folder, home / "data" / version_set.id)
+    return version_set if new else store.load(home, version_set.id)
+
+
+def _version(home: Path, data_id: str) -> Version | None:
+    if not store.exists(home, data_id):
+        return None
+    with suppress(FileNotFoundError):
+        values = json.loads((home / "data" / data_id / HISTORY).read_text(encoding="utf-8"))
+        return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
+    return None
+
+
+def _number(home: Path, root: str) -> int:
+    """Of the next version; what was read from an archive counts as the first."""
+    ids = (summary.id for summary in store.list_data_sets(home))
+    versions = filter(None, (_version(home, data_id) for data_id in ids))
+    return 2 + sum(version.root == root for version in versions)
+
+
+def _check_new(known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]) -> None:
+    """Refuse to add what is there, also where it is set aside: it could leak into the test."""
+    there = {record.digest: record for record in known}
+    for data in added.values():
+        same = there.get(hashlib.sha256(data).hexdigest())
+        if same:
+            raise DataSetError(
+                "This image is in the data set already.",
+                found=f"{same.path}: {parent.classes[same.label]}, {same.split}",
+                remedy="Leave it out of what is added; relabel or restore the other one.",
+            )
+
+
+def _records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
+    """Of images to add, whose files follow one another from an offset in bytes."""
+    records = {}
+    for path, data in added.items():
+        facts, digest = check(data), hashlib.sha256(data).hexdigest()
+        records[path] = ImageRecord(
+            path, 0, "train", digest, start, len(data), facts.width, facts.height, added=True
+        )
+        start += len(data)
+    return records
+
+
+def _described(root: DataSet, records: tuple[ImageRecord, ...], name: str) -> DataSet:
+    """The data set of these records, told as its root is told."""
+    problems = _problems(root, records)
+    folders = tuple(sorted(folder_counts([record.path for record in records]).items()))
+    duplicates = sum(problem.kind in ("duplicate", "leak") for problem in problems)
+    reading = replace(root.reading, duplicates=duplicates, folders=folders)
+    data_id = content_id(root.classes, records, problems, reading)
+    return DataSet(data_id, name, root.classes, records, problems, reading)
+
+
+def _problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[Problem, ...]:
+    """What was told of the root, but for images of which a copy was changed since."""
+    now = {record.path: record.label for record in records}
+    was = {record.path: record for record in root.records}
+    dealt_with = {r.digest for r in was.values() if now.get(r.path) != r.label}
+    stay = [
+        problem
+        for problem in root.problems
+        if problem.kind != "unbalanced"
+        and (problem.path not in was or was[problem.path].digest not in dealt_with)
+    ]
+    return (*stay, *unbalanced(records, root.classes))
+
+
+def _pack(home: Path, parent: DataSet, folder: Path, added: Mapping[str, bytes]) -> None:
+    """The parent's images by a second name for the same file, and a pack of added ones."""
+    for is_added in (False, True):
+        there = parent.pack(home, added=is_added)
+        if not is_added or there.is_file():
+            _linked(there, folder / there.name, copy=is_added and bool(added))
+    if added:
+        with (folder / parent.pack(home, added=True).name).open("ab") as pack:
+            pack.writelines(added.values())
+            pack.flush()
+            os.fsync(pack.fileno())
+
+
+def _linked(file: Path, name: Path, *, copy: bool) -> None:
+    """Give a file a second name, or a copy where it will grow or the disk knows no links."""
+    if not copy:
+        with suppress(OSError):
+            os.link(file, name)
+            return
+    shutil.copyfile(file, name)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0

@@ -1,0 +1,73 @@
+"""The card of a trained network: all that is to be known about it, plain values only."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transfer_core import dataset
+from transfer_core.dataset import DataSet
+from transfer_core.errors import DataSetError
+from transfer_core.prediction import TrainedNetwork
+from transfer_core.runs.directory import RunDirectory
+from transfer_core.runs.specification import to_json
+
+FORMAT = "transfer lab card 1"  # changes whenever a reader must
+CARD = "card.json"
+CLASSES = "classes.txt"  # a name a line, in the order of the network's outputs
+
+
+def card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
+    """The card; what it says of the network's origin, settings and worth was measured."""
+    source, record = trained.source, trained.record
+    return {
+        "format": FORMAT,
+        "run": record.id,
+        "name": record.name,
+        "created": record.created,
+        "classes": list(trained.classes),
+        "case": record.config.strategy.case.title,
+        "data": _data(home, trained),
+        "config": json.loads(to_json(record.config)),
+        "result": record.result,
+        "preprocessing": {
+            "colours": "red, green, blue; transparent images are put on white",
+            "resize": trained.transform.describe(),
+            "scale": "divided by 255",
+            "mean": list(source.mean),
+            "std": list(source.std),
+        },
+        "source": {
+            "name": source.name,
+            "title": source.title,
+            "architecture": source.architecture,
+            "weights_sha256": source.weights_hash,
+        }
+        | {key: source.card.get(key) for key in ("data", "licence", "made_by")},
+    }
+
+
+def write_card(to: Path, content: dict[str, Any]) -> tuple[Path, Path]:
+    """Write a card, and the class names as a file of their own."""
+    text, names = to / CARD, to / CLASSES
+    text.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    names.write_text("\n".join(content["classes"]) + "\n", encoding="utf-8")
+    return text, names
+
+
+def data_set_of(home: Path, trained: TrainedNetwork) -> DataSet | None:
+    """The images that a run was trained on; None where they are not on this computer."""
+    try:
+        return dataset.load(home, trained.record.config.data_id)
+    except DataSetError:
+        return None
+
+
+def _data(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
+    data_set = data_set_of(home, trained)
+    if data_set:
+        images = {split: len(data_set.indices(split)) for split in dataset.SPLITS}
+        return {"id": data_set.id, "name": data_set.name, "images": images}
+    imported = RunDirectory.of(home, trained.record.id).path / CARD
+    if imported.is_file():  # the run came from elsewhere, with its card
+        return json.loads(imported.read_text(encoding="utf-8"))["data"]
+    return {"id": trained.record.config.data_id, "name": None, "images": None}

@@ -1,0 +1,74 @@
+"""An example of a taken-away network's use: a script, and a page that tells what lies where."""
+
+from pathlib import Path
+from typing import Literal
+
+from transfer_core.export.source_text import filled, literal
+from transfer_core.prediction import TrainedNetwork
+from transfer_core.surgery import kept_stages
+
+TEMPLATES = Path(__file__).parent
+README = """\
+# A trained network from Transfer Lab
+
+| file | what |
+|---|---|
+| {file} | {what} |
+| classes.txt | the names of the classes, in the order of the network's outputs |
+| card.json | data, case, strategy, settings, result, versions, licence of the source weights |
+| predict.py | classifies images: `python predict.py IMAGE...`; needs {needs} |
+
+{sentence}
+
+What goes into the network: {resize} {values}
+{again}
+"""
+WHAT = {
+    "torch": {
+        "file": "network.safetensors",
+        "what": "the weights, by the names that predict.py gives its layers",
+        "needs": "torch and torchvision",
+        "values": "Red, green and blue are divided by 255; then the mean is subtracted and the "
+        "result divided by the standard deviation that card.json gives.",
+        "again": "\nTransfer Lab takes the whole bundle in again: on its page Take away, or with "
+        "`python -m transfer_core load BUNDLE.zip`.\n",
+    },
+    "onnx": {
+        "file": "network.onnx",
+        "what": "the network: red, green and blue from 0 to 255, (B, 3, H, W), to probabilities",
+        "needs": "onnxruntime and pillow",
+        "values": "The network itself normalises the values, so they go in as they are, from 0 to "
+        "255.",
+        "again": "\ncard.json tells under `onnx_check` how the answers compare with the original "
+        "network's on the test images.\n",
+    },
+}
+
+
+def write_example(
+    to: Path, trained: TrainedNetwork, kind: Literal["torch", "onnx"]
+) -> tuple[Path, Path]:
+    """Write `predict.py` and `README.md`."""
+    source = trained.source
+    settings = {
+        "CLASSES": list(trained.classes),
+        "INPUT_SIZE": source.input_size,
+        "RESIZE": source.resize,
+        "INTERPOLATION": source.interpolation,
+    }
+    if kind == "torch":
+        settings |= {
+            "KEPT": list(kept_stages(source, trained.record.config.strategy)),
+            "MEAN": list(source.mean),
+            "STD": list(source.std),
+        }
+    lines = "\n".join(f"{name} = {literal(value)}" for name, value in settings.items())
+    template = (TEMPLATES / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
+    script, page = to / "predict.py", to / "README.md"
+    script.write_text(filled(template, source, settings=lines), encoding="utf-8")
+    text = README.format(
+        **WHAT[kind], sentence=trained.record.result["sentence"],
+        resize=trained.transform.describe(),
+    )  # fmt: skip
+    page.write_text(text, encoding="utf-8")
+    return script, page

@@ -1,0 +1,135 @@
+"""A trained network as an ONNX file, checked against the network on the person's test images."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from transfer_core import images
+from transfer_core.embedding import batch_size
+from transfer_core.errors import RunError
+from transfer_core.export.card import card, data_set_of, write_card
+from transfer_core.export.example import write_example
+from transfer_core.prediction import TrainedNetwork, predict
+
+TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
+MOST_CHECKED = 2_000  # test images; of more, so many spread evenly
+REMEDY = "Take the bundle or the script instead; both work for every network."
+NETWORK = "network.onnx"
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How an ONNX file's answers compare with the network's."""
+
+    images: int  # test images that both were asked about
+    largest_difference: float  # of a probability
+    mean_difference: float  # of all probabilities
+    same_class: int  # images that both take for the same class
+    tolerance: float  # that the largest difference stays below
+
+
+def write_onnx(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """Write `network.onnx` with its card and an example of its use.
+
+    The file takes red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C): the
+    normalisation is part of it. How an image is scaled and cut is told by the card, which it
+    carries, and done by the example.
+
+    Raises:
+        RunError: If the network cannot be written so, or the file's answers differ.
+    """
+    pixels = _test_images(home, trained)
+    about, part = card(home, trained), to / f"{NETWORK}.part"
+    progress("Writing the ONNX file", 0, 1)
+    _write(part, trained, about)
+    agreement = compare(trained, pixels, part, progress)
+    if agreement.largest_difference > TOLERANCE:
+        raise RunError(
+            "The ONNX file does not give the network's answers, so it was not kept.",
+            found=f"probabilities differ by up to {agreement.largest_difference:.2g}, "
+            f"allowed is {TOLERANCE:g}",
+            remedy=REMEDY,
+        )
+    part.replace(to / NETWORK)
+    described = write_card(to, about | {"onnx_check": asdict(agreement)})
+    return (to / NETWORK, *described, *write_example(to, trained, "onnx"))
+
+
+class _Probabilities(nn.Module):
+    """The network with its normalisation in front and a softmax behind."""
+
+    def __init__(self, trained: TrainedNetwork) -> None:
+        super().__init__()
+        self.network = trained.network
+        for name in ("mean", "std"):
+            values = torch.tensor(getattr(trained.source, name)).view(1, 3, 1, 1)
+            self.register_buffer(name, values)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C)."""
+        return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
+
+
+def _write(file: Path, trained: TrainedNetwork, about: dict) -> None:
+    size = trained.source.input_size
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        program = torch.onnx.export(
+            _Probabilities(trained).eval(), (torch.zeros(2, 3, size, size),),
+            input_names=["image"], output_names=["probabilities"], dynamo=True,
+            dynamic_shapes=({0: batch},), verbose=False,
+        )  # fmt: skip
+        program.model.metadata_props["card"] = json.dumps(about, ensure_ascii=False)
+        program.model.metadata_props["classes"] = "\n".join(about["classes"])
+        program.save(str(file), external_data=False)
+    except Exception as error:  # the exporter's own, and those of what it meets in a network
+        told = " ".join(str(error).split())[:160]
+        raise RunError(
+            "This network cannot be written as an ONNX file.",
+            found=f"{trained.source.title}: {type(error).__name__}: {told}",
+            remedy=REMEDY,
+        ) from error
+
+
+def _test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
+    data_set = data_set_of(home, trained)
+    if data_set is None:
+        raise RunError(
+            "An ONNX file is checked on your test images, which are not on this computer.",
+            found=f"no data set {trained.record.config.data_id}",
+            remedy="Bring the images in again, or take the bundle.",
+        )
+    test = data_set.indices("test")
+    chosen = test[np.linspace(0, len(test) - 1, min(len(test), MOST_CHECKED)).astype(int)]
+    return images.Pixels(home, data_set, trained.transform)[chosen]
+
+
+def compare(
+    trained: TrainedNetwork, pixels: np.ndarray, file: Path, progress: Progress
+) -> Agreement:
+    """Ask an ONNX file and the network about the same images, uint8 (N, H, W, 3)."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    found, expected, step = [], [], batch_size(trained.source)
+    for start in range(0, len(pixels), step):
+        progress("Comparing on your test images", start, len(pixels))
+        batch = pixels[start : start + step]
+        inputs = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
+        found.append(session.run(None, {"image": inputs})[0])
+        expected.append(predict(trained, batch))
+    ours, theirs = np.concatenate(expected), np.concatenate(found)
+    difference = np.abs(theirs.astype(np.float64) - ours)
+    same = int((theirs.argmax(1) == ours.argmax(1)).sum())
+    return Agreement(
+        len(pixels), float(difference.max()), float(difference.mean()), same, TOLERANCE
+    )  # fmt: skip

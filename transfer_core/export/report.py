@@ -1,0 +1,53 @@
+"""A report of a run as one HTML file, for handing in: it needs no network and no other file."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+from plotly.offline import get_plotlyjs
+
+from transfer_core.export import report_sections as sections
+from transfer_core.export.card import card, data_set_of
+from transfer_core.prediction import TrainedNetwork
+from transfer_core.runs.store import RunStore
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+TEMPLATE = Path(__file__).parent / "report.html"
+
+
+def write_report(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """Write `report.html`: data, decision, settings, curves, result, history and versions.
+
+    What is not on this computer, such as the images of a run that came in a bundle, is left out,
+    and the report says so.
+    """
+    page, record = to / "report.html", trained.record
+    store = RunStore(home)
+    try:
+        events, runs = store.events(record.id), store.list()
+    finally:
+        store.close()
+    data_set = data_set_of(home, trained)
+    when = datetime.fromtimestamp(record.created).strftime("%d %B %Y, %H:%M")
+    # Everything that people wrote goes through the template, which escapes it.
+    template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    text = template.render(
+        title=record.name,
+        lead=f"Transfer Lab, {when}. {record.result['sentence']}",
+        plotly=get_plotlyjs(),
+        sections=(
+            sections.data(data_set),
+            sections.decision(home, data_set, trained, progress),
+            sections.settings(trained),
+            *sections.training(trained, events),
+            *sections.results(record),
+            sections.history(record, runs),
+            sections.origin(card(home, trained)),
+        ),
+    )
+    page.write_text(text, encoding="utf-8")
+    return (page,)

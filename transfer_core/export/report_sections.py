@@ -1,0 +1,202 @@
+"""The sections of a report: texts, tables and figures from what a run has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from transfer_core.advice import advise
+from transfer_core.dataset import DataSet
+from transfer_core.figures.classes import class_counts, describe_class_counts
+from transfer_core.figures.confusion import confusion_matrix, describe_confusion
+from transfer_core.figures.curves import curves_table, describe_curves, live_curves
+from transfer_core.figures.decision import decision_diagram, describe_decision
+from transfer_core.figures.network import describe_network, network_drawing
+from transfer_core.figures.similarity import describe_stage_accuracy, stage_accuracy
+from transfer_core.figures.theme import styled, themed
+from transfer_core.prediction import TrainedNetwork
+from transfer_core.runs.records import RunEvent, RunRecord
+from transfer_core.similarity import estimate
+from transfer_core.surgery import describe, what_was_kept
+from transfer_core.training.events import LayerChange
+
+NOT_HERE = "The images are not on this computer: the run came from elsewhere, in a bundle."
+NO_LOG = "The run came from elsewhere, in a bundle, which holds no training log."
+MOST_RUNS = 20  # of the history
+AXES = {"loss": "loss (nats per image)", "accuracy": "accuracy (%)"}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    texts: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    figures: tuple[tuple[str, str], ...] = ()  # HTML, and the same in words
+    table: Sequence[dict[str, Any]] = ()  # rows with the same keys
+
+
+def data(data_set: DataSet | None) -> Section:
+    """What was learned from."""
+    if data_set is None:
+        return Section("Data", (NOT_HERE,))
+    told = (f"{data_set.name}: {data_set.reading.sentence()}.",)
+    drawn = _drawn(class_counts(data_set), describe_class_counts(data_set))
+    noticed = tuple(
+        f"{problem.path}: {problem.message}"
+        for problem in data_set.problems
+        if problem.kind in {"leak", "conflict", "unbalanced"}
+    )
+    return Section("Data", told, noticed, (drawn,))
+
+
+def decision(home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress) -> Section:
+    """Which case the network advises, which one was trained, and why."""
+    source, case = trained.source, trained.record.config.strategy.case
+    if data_set is None or source.weights == "download":
+        missing = NOT_HERE if data_set is None else "The source weights are not on this computer."
+        return Section("Decision", (f"Trained was {case.title}.", missing))
+    found = estimate(data_set, source, home, progress=progress)
+    advice = advise(data_set, source, found)
+    verdict = found.verdict(advice.size.answer)
+    told = (
+        f"Trained was {case.title}; the estimate advises {advice.case.title}.",
+        f"Size: {advice.size.answer}, {advice.size.images:,} images; the line is at "
+        f"{advice.size.line:,}. Similarity: {verdict.answer}, with a probability of "
+        f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
+    )
+    shown = advice.size, verdict, advice.case, case
+    figures = (
+        _drawn(decision_diagram(*shown), describe_decision(*shown)),
+        _drawn(stage_accuracy(found.readings), describe_stage_accuracy(found.readings)),
+    )
+    return Section("Decision", told, (*found.reasons, *found.warnings), figures)
+
+
+def settings(trained: TrainedNetwork) -> Section:
+    """Everything that was set."""
+    config, source = trained.record.config, trained.source
+    strategy = config.strategy
+    values = {
+        "source network": source.title,
+        "kept through": source.titles((strategy.keep_through,)),
+        "frozen": source.titles(strategy.frozen),
+        "initial weights": strategy.initialise,
+        **asdict(strategy.optimiser),
+        "class weights": strategy.class_weights,
+        "fall back": strategy.fall_back,
+        "seed": config.seed,
+        "number format": config.number_format,
+    }
+    words = {"True": "yes", "False": "no"}
+    rows = [
+        {"setting": name.replace("_", " "), "value": words.get(str(value), value)}
+        for name, value in values.items()
+    ]
+    return Section("Settings", table=rows)
+
+
+def training(trained: TrainedNetwork, events: Sequence[RunEvent]) -> tuple[Section, ...]:
+    """The curves, the epochs, and what moved."""
+    table = curves_table(events)
+    if not table:
+        return (Section("Training", (NO_LOG,)),)
+    words = describe_curves(events)
+    curves = tuple(
+        _drawn(_curve(traces, what), words) for what, traces in live_curves(events).items()
+    )
+    ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
+    sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
+    if ended:
+        changes = tuple(LayerChange(**change) for change in ended["changes"])
+        strategy = what_was_kept(
+            trained.source, trained.record.config.strategy, ended["best_epoch"]
+        )
+        parts = describe(trained.source, strategy, len(trained.classes))
+        drawn = _drawn(network_drawing(parts, changes), describe_network(parts, changes))
+        sections.append(Section("What moved, and what stayed frozen", figures=(drawn,)))
+    return tuple(sections)
+
+
+def _curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
+    figure = go.Figure(traces)
+    figure.update_xaxes(title="epoch").update_yaxes(title=AXES[what])
+    return styled(figure, what.capitalize())
+
+
+def results(record: RunRecord) -> tuple[Section, ...]:
+    """What the network is worth, on images that nothing was learned from."""
+    result = record.result
+    names = [score["name"] for score in result["per_class"]]
+    validation = result["validation_accuracy"]
+    told = [result["sentence"], f"Macro F1 is {result['macro_f1']:.2f}."]
+    if validation is not None:
+        told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
+    drawn = _drawn(
+        confusion_matrix(result["confusion"], names), describe_confusion(result["confusion"], names)
+    )
+    rows = [
+        {
+            "class": score["name"],
+            "precision": f"{score['precision']:.1%}",
+            "recall": f"{score['recall']:.1%}",
+            "test images": score["support"],
+        }
+        for score in result["per_class"]
+    ]
+    return Section("Result", tuple(told), figures=(drawn,)), Section("Each class", table=rows)
+
+
+def history(record: RunRecord, runs: Sequence[RunRecord]) -> Section:
+    """The runs on the same images, newest first."""
+    same = [run for run in runs if run.config.data_id == record.config.data_id]
+    rows = [
+        {
+            "run": run.name + (" (this one)" if run.id == record.id else ""),
+            "case": run.config.strategy.case.title,
+            "seed": run.config.seed,
+            "test accuracy": _accuracy(run),
+        }
+        for run in same[:MOST_RUNS]
+    ]
+    told = f"The newest {MOST_RUNS} of {len(same)} runs on these images."
+    told = told if len(same) > MOST_RUNS else "Every run on these images that this computer knows."
+    note = "Where two intervals overlap widely, the difference may be chance."
+    return Section("History", (f"{told} {note}",), table=rows)
+
+
+def _accuracy(run: RunRecord) -> str:
+    if not run.result:
+        return run.state.value
+    return f"{run.result['accuracy']:.1%} ({run.result['low']:.0%} to {run.result['high']:.0%})"
+
+
+def origin(about: dict[str, Any]) -> Section:
+    """Where data and weights come from, and the versions that the numbers depend on."""
+    source, versions = about["source"], about["config"]["versions"]
+    values = {
+        "run": about["run"],
+        "data set": about["config"]["data_id"],
+        "source network": source["title"],
+        "learned from": source["data"],
+        "licence of its weights": source["licence"],
+        "SHA-256 of its weights": source["weights_sha256"],
+        "preprocessing": about["preprocessing"]["resize"],
+        **{f"version of {name}": value for name, value in versions.items() if name != "weights"},
+    }
+    rows = [{"what": name, "which": value} for name, value in values.items() if value]
+    return Section("Origin and versions", table=rows)
+
+
+def _drawn(figure: go.Figure, description: str) -> tuple[str, str]:
+    """A figure as HTML without the library, which stands once at the top of the page."""
+    options = {"displayModeBar": False, "responsive": True}
+    html = themed(figure, dark=False).to_html(
+        full_html=False, include_plotlyjs=False, config=options
+    )
+    return html, description

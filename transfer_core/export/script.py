@@ -1,0 +1,130 @@
+"""Export a run as a Python script that repeats it with plain torch, and reads as a lesson."""
+
+import csv
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from transfer_core import augmentation, cases, dataset, standardisation, views
+from transfer_core.cases import NEW_LAYER
+from transfer_core.export.notebook import notebook
+from transfer_core.export.source_text import filled, literal, module_text, text_of
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_file import load
+from transfer_core.prediction import TrainedNetwork
+from transfer_core.surgery import kept_stages
+from transfer_core.training import feeds, loop, new_layer
+from transfer_core.training.config import RunConfig
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+TEMPLATE = Path(__file__).parent / "script_template.py.txt"
+SCRIPT_USAGE = """\
+    python train.py DATA
+
+DATA is the zip of images, or the folder that it was unpacked to. Without it, images.zip beside
+this file is read. images.csv and source.safetensors lie beside it too."""
+SCRIPT_PLACE = """\
+HERE = Path(__file__).parent
+DATA = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "images.zip\""""
+NOTEBOOK_USAGE = """\
+images.csv and source.safetensors lie beside this notebook; DATA below is the zip of images, or the
+folder that it was unpacked to."""
+NOTEBOOK_PLACE = """\
+HERE = Path()
+DATA = HERE / "images.zip"  # write the name of your zip or folder of images here"""
+
+
+def write_script(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """Write the run as `train.py` and `train.ipynb`, with all that they need but the photos.
+
+    The script holds the very source text of this package's functions, so it
+    cannot drift from what the run did.
+    """
+    data_set = dataset.load(home, trained.record.config.data_id)
+    script, lesson = to / "train.py", to / "train.ipynb"
+    run = trained.record.config, trained.source, trained.classes
+    script.write_text(script_text(*run), encoding="utf-8")
+    lesson_text = notebook(script_text(*run, NOTEBOOK_USAGE, NOTEBOOK_PLACE))
+    lesson.write_text(lesson_text, encoding="utf-8")
+    images, weights = to / "images.csv", to / "source.safetensors"
+    with images.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("path", "label", "split"))
+        rows.writerows((r.path, r.label, r.split) for r in data_set.records)
+    if trained.record.config.strategy.initialise == "random":
+        return script, lesson, images
+    state = load(trained.source).state_dict()
+    save_file({name: value.contiguous() for name, value in state.items()}, weights)
+    return script, lesson, images, weights
+
+
+def write_script_with_images(
+    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+) -> tuple[Path, ...]:
+    """The same with the images beside it, in a zip, so that it runs as it is."""
+    data_set = dataset.load(home, trained.record.config.data_id)
+    files, images = write_script(to, home, trained, progress), to / "images.zip"
+    with zipfile.ZipFile(images, "w") as archive:
+        for number, record in enumerate(data_set.records):
+            progress("Adding the images", number, len(data_set.records))
+            archive.writestr(record.path, dataset.image_bytes(home, data_set, number))
+    return *files, images
+
+
+def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -> dict[str, object]:
+    """What steers the script, by the names that it has there; plain values."""
+    strategy = config.strategy
+    return {
+        "CASE": strategy.case.value,
+        "CLASSES": list(classes),
+        "KEPT": list(kept_stages(source, strategy)),
+        "FROZEN": list(strategy.frozen),
+        "FALL_BACK": strategy.fall_back,
+        "NUMBER_FORMAT": config.number_format,
+        "DEVICE": config.device,
+        "CHANNELS_LAST": config.channels_last,
+        "COMPILED": config.compiled,
+        "INITIALISE": strategy.initialise,
+        "SEED": config.seed,
+        "CLASS_WEIGHTS": strategy.class_weights,
+        "OPTIMISER": asdict(strategy.optimiser),
+        "NEW_LAYER": asdict(NEW_LAYER),
+        "SOURCE_CLASSES": len(source.card["classes"]),
+        "INPUT_SIZE": source.input_size,
+        "RESIZE": source.resize,
+        "INTERPOLATION": source.interpolation,
+        "MEAN": list(source.mean),
+        "STD": list(source.std),
+    }
+
+
+def script_text(
+    config: RunConfig,
+    source: SourceNetwork,
+    classes: Sequence[str],
+    usage: str = SCRIPT_USAGE,
+    place: str = SCRIPT_PLACE,
+) -> str:
+    """The source of a run's script; `usage` and `place` say where it finds its files."""
+    values = settings(config, source, classes)
+    lines = [f"{name} = {literal(value)}" for name, value in values.items()]
+    if threads := config.versions.get("threads"):  # sums of floats depend on it
+        lines.append(f"torch.set_num_threads({int(threads)})")
+    return filled(
+        TEMPLATE.read_text(encoding="utf-8"), source,
+        usage=usage,
+        place=place,
+        settings="\n".join(lines),
+        augmentation=module_text(augmentation),
+        views=text_of(views.View),
+        rates=text_of(cases.stage_rates, loop.parameter_groups),
+        batches=text_of(feeds.shuffled, feeds.batches),
+        standardisation=module_text(standardisation),
+        fold=text_of(new_layer.fold),
+    )  # fmt: skip

@@ -1,0 +1,125 @@
+"""The lines of a run's script that each setting becomes, found in the script itself."""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+TORCH = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
+HOLDERS = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
+
+
+def setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
+    """For each setting the statements that it steers, with its value in them.
+
+    Where none of them is PyTorch's, those follow that call them, until one is.
+
+    Args:
+        script: From `script.script_text`.
+        values: From `script.settings`, by the script's names; those in `OPTIMISER` by theirs.
+
+    Returns:
+        Python source by setting: the keys of `OPTIMISER` and the other names.
+    """
+    tree = ast.parse(script)
+    every = values | dict(values["OPTIMISER"])
+    return {
+        name: "\n".join(dict.fromkeys(_shown(each, every) for each in _steered(tree, name)))
+        for name in every
+    }
+
+
+def _steered(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """The statements that mention a setting, and what calls them, up to PyTorch."""
+    found = [(own, around) for own, around in _statements(tree) if _mentions(own, name)]
+    lines = [own for own, _ in found]
+    functions = {around.name for _, around in found if around and _gives(around)}
+    while functions and not any(_is_torch(line) for line in lines):
+        calling = [
+            (own, around) for own, around in _statements(tree)
+            if any(_calls(own, function) for function in functions) and own not in lines
+        ]  # fmt: skip
+        lines += [own for own, _ in calling]
+        functions = {around.name for _, around in calling if around and _gives(around)}
+    return lines
+
+
+def _statements(
+    tree: ast.AST, around: ast.FunctionDef | None = None
+) -> Iterator[tuple[ast.stmt, ast.FunctionDef | None]]:
+    """Every statement within functions and blocks, with the function that it stands in."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node, around
+        yield from _statements(node, node if isinstance(node, ast.FunctionDef) else around)
+
+
+def _own(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement without those of the statements inside it."""
+    for node in ast.iter_child_nodes(statement):
+        if not isinstance(node, ast.stmt):
+            yield from ast.walk(node)
+
+
+def _mentions(statement: ast.stmt, name: str) -> bool:
+    return any(_setting(node) == name for node in _own(statement))
+
+
+def _setting(node: ast.AST) -> str | None:
+    """The setting that an expression reads, if it reads one."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id.isupper():
+        return node.id
+    if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in HOLDERS:
+        return node.attr
+    return None
+
+
+def _gives(function: ast.FunctionDef) -> bool:
+    """Whether a function returns a value, so that its callers go on with it."""
+    return any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
+
+
+def _calls(statement: ast.stmt, function: str) -> bool:
+    calls = (node.func for node in _own(statement) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Name) and called.id == function for called in calls)
+
+
+def _is_torch(statement: ast.stmt) -> bool:
+    return any(isinstance(node, ast.Name) and node.id in TORCH for node in _own(statement))
+
+
+def _shown(statement: ast.stmt, values: Mapping[str, object]) -> str:
+    """A statement with the settings' values in it; of a long block, its first line."""
+    filled = _Filled(values).visit(ast.parse(ast.unparse(statement)))
+    for block in filled.body:
+        if isinstance(block, ast.For | ast.With) or (isinstance(block, ast.If) and block.body[1:]):
+            block.body, block.orelse = [ast.Expr(ast.Constant(...))], []
+    return ast.unparse(ast.fix_missing_locations(filled)).replace(":\n    ...", ": ...")
+
+
+class _Filled(ast.NodeTransformer):
+    """Puts values in place of settings, and takes the branch that they choose."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._filled(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        filled = self._filled(node)
+        return self.generic_visit(node) if filled is node else filled
+
+    def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse or [ast.Pass()]
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.test, ast.Constant):
+            return node.body if node.test.value else node.orelse
+        return node
+
+    def _filled(self, node: ast.expr) -> ast.expr:
+        value = self._values.get(_setting(node))
+        return ast.Constant(value) if isinstance(value, bool | int | float) else node

@@ -1,0 +1,50 @@
+"""Test accuracies of runs beside each other, with their intervals."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from transfer_core.figures.theme import BLUE, GREY, ORANGE, plain, styled
+
+LOOKS = ((ORANGE, "diamond"), (BLUE, "circle"))
+
+
+def accuracies(rows: Sequence[tuple[str, float, float, float]], majority: float) -> go.Figure:
+    """A point for each run, and a line for always guessing the largest class.
+
+    Args:
+        rows: Name, accuracy, and both ends of its 95 % interval, each in [0, 1].
+        majority: Accuracy of always guessing the largest class, in [0, 1].
+    """
+    figure = go.Figure()
+    for number, (name, accuracy, low, high) in enumerate(rows):
+        colour, symbol = LOOKS[min(number, 1)]
+        figure.add_scatter(
+            x=[accuracy], y=[plain(name, 28)], mode="markers+text", text=[f"{accuracy:.1%}"],
+            textposition="top center", showlegend=False, cliponaxis=False,
+            marker={"color": colour, "symbol": symbol, "size": 14},
+            error_x={
+                "type": "data", "symmetric": False, "array": [high - accuracy],
+                "arrayminus": [accuracy - low], "thickness": 2, "width": 6, "color": colour,
+            },
+            hovertemplate=f"{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(  # names the line in the legend
+        x=[None],
+        y=[None],
+        mode="lines",
+        name="always the largest class",
+        line={"color": GREY, "dash": "dash"},
+    )
+    figure.add_vline(x=majority, line={"color": GREY, "dash": "dash"})
+    figure.update_xaxes(title="test accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title="run", automargin=True, autorange="reversed", showgrid=False)
+    return styled(figure, "Against simpler ways", height=150 + 65 * len(rows))
+
+
+def describe_accuracies(rows: Sequence[tuple[str, float, float, float]], majority: float) -> str:
+    """The figure in words."""
+    told = "; ".join(
+        f"{name} {accuracy:.1%} ({low:.1%} to {high:.1%})" for name, accuracy, low, high in rows
+    )
+    return f"Test accuracy: {told}; always the largest class {majority:.1%}."

@@ -1,0 +1,81 @@
+"""The test images as points: near to each other where the network sees them alike."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+
+from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, plain, styled
+
+if TYPE_CHECKING:
+    from transfer_core.embedding_map import Plane
+
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "cross")
+MOST_LOOKS = len(COLOURS) * len(SYMBOLS)  # classes; further ones look like earlier ones
+
+
+def embedding_map(
+    plane: "Plane",
+    labels: np.ndarray,
+    positions: np.ndarray,
+    classes: Sequence[str],
+    title: str,
+    chosen: int | None = None,
+) -> go.Figure:
+    """A point for each image; its customdata is the image's position.
+
+    Args:
+        plane: Where the M points lie.
+        labels: True classes, int64 (M,); colour and symbol together tell them.
+        positions: Of the images among the test images, int64 (M,).
+        classes: The class names.
+        title: Short enough for a phone.
+        chosen: Position of the image to be marked.
+    """
+    figure, points = go.Figure(), plane.points
+    for label in np.unique(labels):
+        inside = labels == label
+        steady = {"marker": {"opacity": 0.85}}  # a click must not fade the others
+        figure.add_scatter(
+            x=points[inside, 0], y=points[inside, 1], mode="markers",
+            name=plain(classes[label], 20), customdata=positions[inside],
+            selected=steady, unselected=steady,
+            marker={
+                "color": COLOURS[label % len(COLOURS)], "size": 8, "opacity": 0.85,
+                # Five colours and eight symbols have no common divisor: 40 looks.
+                "symbol": SYMBOLS[label % len(SYMBOLS)],
+            },
+            hovertemplate="%{fullData.name}, image %{customdata}<extra></extra>",
+        )  # fmt: skip
+    here = np.flatnonzero(positions == chosen)
+    if len(here):
+        figure.add_scatter(
+            x=points[here, 0], y=points[here, 1], mode="markers", name="chosen image",
+            marker={"symbol": "circle-open", "size": 20, "color": ORANGE, "line": {"width": 3}},
+            hoverinfo="skip",
+        )  # fmt: skip
+    named = ["first direction", "second direction"]
+    if plane.shares:
+        named = [
+            f"{name} ({share:.0%} of the spread)"
+            for name, share in zip(named, plane.shares, strict=True)
+        ]
+    look = {"showticklabels": False, "zeroline": False}
+    figure.update_xaxes(look, title=named[0])
+    figure.update_yaxes(look, title=named[1])
+    rows = -(-len(figure.data) // 2)  # of the legend, below the map, two names a row
+    figure.update_layout(hovermode="closest", showlegend=len(figure.data) <= MOST_LOOKS + 1)
+    figure = styled(figure, title, height=420 + (20 * rows if figure.layout.showlegend else 0))
+    return figure.update_layout(
+        margin={"t": 44}, legend={"y": 0, "yref": "container", "yanchor": "bottom"}
+    )
+
+
+def describe_embedding(alike: float, count: int, classes: int) -> str:
+    """The figure in words."""
+    return (
+        f"{count:,} test images; for {alike:.0%} of them the nearest other image, in all "
+        f"directions, is of the same class (about {1 / classes:.0%} would be chance)."
+    )

@@ -1,0 +1,72 @@
+"""The settings of several runs side by side, with what differs told apart."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from transfer_core.cases import TransferCase
+from transfer_core.training.config import RunConfig
+
+ABSENT = "–"  # a setting that a run does not have
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting of each run."""
+
+    name: str
+    values: tuple[str, ...]  # in words, one for each run
+
+    @property
+    def differs(self) -> bool:
+        """Whether not all runs have the same."""
+        return len(set(self.values)) > 1
+
+
+def side_by_side(
+    configs: Sequence[RunConfig], data_names: Mapping[str, str] | None = None
+) -> tuple[SettingRow, ...]:
+    """Every setting of some runs.
+
+    Args:
+        configs: One for each run.
+        data_names: Names of the data sets by their ids; one without a name is told by its id.
+    """
+    told = [in_words(config, data_names) for config in configs]
+    names = dict.fromkeys(name for settings in told for name in settings)  # in their order
+    return tuple(
+        SettingRow(name, tuple(settings.get(name, ABSENT) for settings in told)) for name in names
+    )
+
+
+def in_words(config: RunConfig, data_names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Every setting of a run by its name; `data_names` as for `side_by_side`."""
+    return dict(_settings(asdict(config), data_names or {}))
+
+
+def _settings(
+    values: Mapping[str, Any], data_names: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if name == "versions":
+            for part, version in value.items():
+                yield f"version of {part.replace('_', ' ')}", version[:20]
+        elif isinstance(value, Mapping):
+            yield from _settings(value, data_names)
+        elif name == "data_id":
+            known = data_names.get(value)
+            yield "data set", f"{known} ({value[:6]})" if known else value
+        else:
+            yield name.replace("_", " "), _value(value)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, TransferCase):
+        return value.title
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_value, value)) or "nothing"
+    return ABSENT if value is None else str(value)
