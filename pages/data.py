@@ -119,7 +119,8 @@ with left:
     explained(class_counts(data), describe_class_counts(data), key="data_classes")
 with right:
     st.markdown("**The tree as I read it**")
-    st.code(reading.tree(), language=None, height=300)
+    tree = reading.tree()
+    st.code(tree, language=None, height=300 if tree.count("\n") > 9 else "content")
 st.subheader("A look at the images", anchor=False)
 for label, name in enumerate(data.classes[:EXAMPLES]):
     with shown_errors():

@@ -24,7 +24,7 @@ st.header("What the layers see", anchor=False)
 st.markdown((LESSONS / "layers.md").read_text(encoding="utf-8"))
 with shown_errors():
     filters = caches.first_filters()
-st.image(filters, width=44)
+st.image(filters, width=44, alt=[f"Filter {n}" for n in range(1, len(filters) + 1)])
 st.caption(f"The {len(filters)} filters of Convolution 1 after pre-training, in their own colours.")
 
 st.header("The four cases", anchor=False)

@@ -77,7 +77,8 @@ def table(shown, images: int, speed: float) -> str | None:
     height = min(420, 38 + 35 * len(rows))
     chosen = st.dataframe(
         rows, hide_index=True, width="stretch", height=height, column_config=COLUMNS,
-        on_select="rerun", selection_mode="single-row",
+        on_select="rerun", selection_mode="single-row", placeholder="–",
+        alt=f"Table of {len(rows)} networks; each row can be chosen, as in the list below it.",
         key=f"networks_table_{session.workspace().start_key}",
     )  # fmt: skip
     picked = chosen.selection.rows

@@ -21,6 +21,7 @@ from pages.shared.repairing import PER_PAGE, card, grid, page_of, restorable, sh
 from pages.shared.session import Pending
 from transfer_core import dataset
 from transfer_core.dataset import SPLITS, Change, DataSet, Version
+from transfer_core.dataset.wording import counted
 from transfer_core.errors import RunError
 from transfer_core.home import home
 from transfer_core.runs.records import RunRecord
@@ -110,9 +111,9 @@ def mistakes(record: RunRecord, data: DataSet) -> None:
         st.success("No mistake is left on the test images.", icon=":material/task_alt:")
         return
     st.caption(
-        f"{len(found)} test images that the network takes for another class, the surest mistakes "
-        "first. Change only what is clearly wrong: correcting test images wherever the network "
-        "disagrees, and only there, makes its accuracy look better than it is."
+        f"{counted(len(found), 'test image')} that the network takes for another class, the "
+        "surest mistakes first. Change only what is clearly wrong: correcting test images wherever "
+        "the network disagrees, and only there, makes its accuracy look better than it is."
     )
     shown = page_of(found, "mistakes")
     for place_, (index, label, share) in zip(grid(len(shown)), shown, strict=True):

@@ -117,7 +117,7 @@ def test_the_chart_is_an_image_with_words_and_a_failed_library_leaves_the_words(
     open_page,  # noqa: F811
 ):
     page = opened_chart(open_page(), chart_address)
-    assert page.get_by_role("img", name="Loss. So far").count() == 1
+    assert page.get_by_role("figure", name="Loss. So far").count() == 1
     broken = open_page()
     broken.route("**/plotly.min.js*", lambda route: route.abort())
     broken.goto(chart_address)

@@ -14,10 +14,17 @@ from transfer_core.errors import TransferError
 from transfer_core.figures.theme import themed
 from transfer_core.networks import SourceNetwork
 
+# The themes' blue is dark enough for white text on it, too dark as text itself.
+READABLE = """<style>
+[data-testid="stSlider"] [data-testid="stSliderThumbValue"],
+[data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
+</style>"""
+
 
 def page_title(title: str, page: str) -> None:
     """The head of a page; the page is named by its path from the app's folder."""
     session.through_app(page)
+    st.html(READABLE)
     st.title(title, anchor=False)
 
 

@@ -40,7 +40,7 @@ function layout(chart, style, perEpoch, shown) {
   const grid = "rgba(128, 132, 140, 0.25)"
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true }
   const steps = {
-    overlaying: "x", side: "top", fixedrange: true, showgrid: false, zeroline: false,
+    overlaying: "x", side: "top", tickmode: "auto", fixedrange: true, showgrid: false, zeroline: false,
     title: { text: "optimiser step", standoff: 4 }, nticks: 6, uirevision: false,
     range: shown.map((epoch) => epoch * perEpoch),
   }
@@ -86,7 +86,7 @@ function chartElement(root, index) {
   if (root.children[index]) return root.children[index]
   const element = document.createElement("div")
   element.className = "live-chart"
-  element.setAttribute("role", "img")
+  element.setAttribute("role", "figure") // an image may hold no buttons
   root.appendChild(element)
   return element
 }

@@ -21,6 +21,6 @@ def sample_cards() -> str | None:
             )
             st.markdown(f"**{sample.title}**  \n:small[{TransferCase(sample.case).title}]")
             st.caption(f"{sample.count:,} images, {sample.classes} classes. {sample.story}")
-            if st.button("Use this sample", key=f"data_use_{sample.name}"):
+            if st.button(f"Use “{sample.title}”", key=f"data_use_{sample.name}"):
                 asked = sample.name
     return asked

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from transfer_core.dataset.wording import counted
 from transfer_core.figures.theme import CLEAR, ORANGE, SHARES_ON_LIGHT, plain, styled
 
 MOST_NUMBERS = 15  # classes up to which the cells carry their counts
@@ -115,6 +116,6 @@ def describe_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str
     if not pairs:
         return "No test image was taken for another class."
     told = "; ".join(
-        f"{actual} taken for {predicted} ({n} images)" for n, actual, predicted in pairs
+        f"{actual} taken for {predicted} ({counted(n, 'image')})" for n, actual, predicted in pairs
     )
     return f"The commonest confusions: {told}."
