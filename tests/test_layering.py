@@ -15,9 +15,9 @@ ROOMS = [  # a room may import only from rooms before it
     "standardisation", "surgery", "input_sizes", "embedding", "embedding_cache", "augmentation",
     "views", "distance", "folds", "probes", "source_classes", "near_copies", "readings",
     "learning_curve", "mirroring", "reader", "evidence", "similarity", "advice", "training",
-    "side_by_side", "evaluation", "timing", "runs", "prediction", "comparison", "mistakes", "confidence",
-    "reading_of_a_run", "attribution", "attribution_sanity", "embedding_map", "unknown_images",
-    "trying", "figures", "export", "bundle", "pretraining", "commands",
+    "side_by_side", "evaluation", "timing", "runs", "prediction", "comparison", "mistakes",
+    "confidence", "reading_of_a_run", "attribution", "attribution_sanity", "embedding_map",
+    "unknown_images", "trying", "figures", "export", "bundle", "pretraining", "commands",
     "training_commands", "__main__",
 ]  # fmt: skip
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
