@@ -73,7 +73,8 @@ def show_answer(number: int, name: str, file: bytes) -> float | None:
             rest = len(answer.probabilities) - len(likely)
             others = f", {rest} further classes not shown" if rest else ""
             st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
-        keep(file)
+        if known is not None:  # else the data set is not here
+            keep(file)
     return answer.distance
 
 

@@ -380,10 +380,10 @@ def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, 
     page = open_page()
     upload(page, server, archive)
     page.get_by_role("link", name="Find near-duplicates").click()
-    page.get_by_role("button", name="Download this version as a zip").wait_for()
+    page.get_by_role("link", name="Download this version as a zip").wait_for()
     told = page.get_by_text(re.compile(r"images in \d+ classes")).inner_text()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download this version as a zip").click()
+        page.get_by_role("link", name="Download this version as a zip").click()
     download.value.save_as(tmp_path / "again.zip")
     upload(page, server, tmp_path / "again.zip")
     page.get_by_role("link", name="Find near-duplicates").click()
