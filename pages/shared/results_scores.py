@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import clicked_by_mouse_only, explained, literal, shown_errors
-from pages.shared.results_images import test_images
+from pages.shared.results_images import asked_and_answered, test_images
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.accuracies import accuracies, describe_accuracies
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
@@ -79,9 +79,10 @@ def _cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> Non
     actual, predicted = (classes[number] for number in chosen)
     what = "found" if actual == predicted else f"taken for {predicted}"
     st.subheader(literal(f"Test images: {actual}, {what}"), anchor=False)
-    with shown_errors():
-        answers = caches.test_answers(record.id)
-        data = caches.data_set(record.config.data_id)
+    found = asked_and_answered(record)
+    if found is None:
+        return
+    data, answers = found
     positions = in_cell(answers, *chosen)
     if not len(positions):
         st.caption("No test image is in this cell.")
@@ -112,7 +113,7 @@ def _per_class(scores: list[dict]) -> None:
 def show_comparison(record: RunRecord) -> None:
     """The run beside case 1 and beside always guessing the largest class."""
     result, simple = record.result, record.config.strategy.case == TransferCase.SMALL_SIMILAR
-    other = None if simple else _case_one(record)
+    other = None if simple or record.imported else _case_one(record)
     rows = [(record.name, result["accuracy"], result["low"], result["high"])]
     if other and other.result:
         name = "case 1" if other.name == record.name else other.name
@@ -123,6 +124,8 @@ def show_comparison(record: RunRecord) -> None:
     )  # fmt: skip
     if simple:
         st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
+    elif record.imported:
+        return
     elif other is None:
         _offer_case_one(record)
     elif other.result:
@@ -147,6 +150,7 @@ def _case_one(record: RunRecord) -> RunRecord | None:
         run
         for run in caches.engine().list_runs()
         if setting(run) == setting(record)
+        and not run.imported
         and run.config.strategy.case == TransferCase.SMALL_SIMILAR
         and (run.result or not run.state.over)
     )
