@@ -34,7 +34,8 @@ def show_scores(record: RunRecord) -> None:
     with right:
         _per_class(result["per_class"])
         show_comparison(record)
-    _cell(record, classes, chosen)
+    if not record.imported:
+        _cell(record, classes, chosen)
 
 
 def _matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, int]:
