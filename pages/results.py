@@ -8,7 +8,7 @@ from pages.shared import caches, session
 from pages.shared.layout import literal, page_title, shown_errors, stop_unless
 from pages.shared.live_run import STATES
 from pages.shared.results_embedding import show_embedding
-from pages.shared.results_images import VIEW, asked_and_answered, show_images
+from pages.shared.results_images import VIEW, show_images
 from pages.shared.results_maps import show_maps
 from pages.shared.results_scores import show_scores
 from pages.shared.results_training import show_confidence, show_training
@@ -21,13 +21,6 @@ VIEWS = {
     "maps": "What it looks at",
     "embedding": "Embedding map",
     "settings": "Settings",
-}
-
-IMAGE_VIEWS = {
-    "images": lambda data, answers, _: show_images(data, answers),
-    "confidence": lambda _, answers, __: show_confidence(answers),
-    "maps": show_maps,
-    "embedding": show_embedding,
 }
 
 page_title("Results", "pages/results.py")
@@ -77,14 +70,23 @@ if record.imported:
 session.from_address(VIEW, views, "scores")
 view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW)
 session.into_address(VIEW)
+if view in {"images", "confidence", "maps", "embedding"}:
+    with shown_errors():
+        answers = caches.test_answers(run_id)
+        data = caches.data_set(record.config.data_id)
 match view:
     case "scores":
         show_scores(record)
     case "training":
         show_training(record)
-    case "images" | "confidence" | "maps" | "embedding":
-        if found := asked_and_answered(record):
-            IMAGE_VIEWS[view](*found, run_id)
+    case "images":
+        show_images(data, answers)
+    case "confidence":
+        show_confidence(answers)
+    case "maps":
+        show_maps(data, answers, run_id)
+    case "embedding":
+        show_embedding(data, answers, run_id)
     case "settings":
         with shown_errors():
             strategy, source = record.config.strategy, record.config.source()

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.gallery import Tile, gallery
-from pages.shared.layout import literal, shown_errors
+from pages.shared.layout import literal
 from transfer_core.dataset import DataSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transfer_core.prediction import TestAnswers
-    from transfer_core.runs.records import RunRecord
 
 LISTS = {
     "mistakes": "Mistakes, the surest first",
@@ -51,18 +50,6 @@ def told(data: DataSet, answers: TestAnswers, position: int) -> str:
     if actual == predicted:
         return f"{actual}, found ({sure:.0%} sure)"
     return f"{actual}, taken for {predicted} ({sure:.0%} sure)"
-
-
-def asked_and_answered(record: RunRecord) -> tuple[DataSet, TestAnswers] | None:
-    """A run's images and what was said of the tested ones; None, and told, if not here."""
-    if record.imported:
-        st.info(
-            "This run came in a bundle: its test images, and what was said of each, stayed where "
-            "it was trained.", icon=":material/inventory_2:",
-        )  # fmt: skip
-        return None
-    with shown_errors():
-        return caches.data_set(record.config.data_id), caches.test_answers(record.id)
 
 
 def test_images(data: DataSet, answers: TestAnswers, positions: Sequence[int], *, key: str) -> None:

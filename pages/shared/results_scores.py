@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import clicked_by_mouse_only, explained, literal, shown_errors
-from pages.shared.results_images import asked_and_answered, test_images
+from pages.shared.results_images import test_images
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.accuracies import accuracies, describe_accuracies
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
@@ -80,10 +80,9 @@ def _cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> Non
     actual, predicted = (classes[number] for number in chosen)
     what = "found" if actual == predicted else f"taken for {predicted}"
     st.subheader(literal(f"Test images: {actual}, {what}"), anchor=False)
-    found = asked_and_answered(record)
-    if found is None:
-        return
-    data, answers = found
+    with shown_errors():
+        answers = caches.test_answers(record.id)
+        data = caches.data_set(record.config.data_id)
     positions = in_cell(answers, *chosen)
     if not len(positions):
         st.caption("No test image is in this cell.")
