@@ -9,7 +9,8 @@ called more unknown than a test image. False alarms: the share of test images be
 threshold that validation images set for 5 %. Found: the share of held-out images beyond it.
 Sets of two classes cannot lose one; for them the unknown images are those of the other such sets.
 
-The score was picked on the sets of PICKED_ON alone; the others judge the choice.
+The score was picked, in case 1, on sample:digits, sample:plankton_many and cifar10_5k alone; the
+other sets judge the choice.
 """
 
 import argparse

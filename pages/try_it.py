@@ -140,9 +140,9 @@ if distances and known is not None:
     )  # fmt: skip
     st.caption(
         "The distance is measured between what the last layer sees of an image and of the nearest "
-        "training image. One in twenty images of the known kinds lies beyond the line too, and "
-        "images of other kinds can lie within it: "
-        "it is a warning, not a proof."
+        "training image. One in twenty images of the known kinds lies beyond the line too. Images "
+        "of quite other kinds are mostly found, such as a brain scan among insects; kinds that are "
+        "close to the known ones are often missed. It is a warning, not a proof."
     )
 if session.basket(record.config.data_id):
     st.page_link(
