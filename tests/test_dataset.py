@@ -21,6 +21,7 @@ from transfer_core.archive import Problem
 from transfer_core.dataset import DataSet, ingestion
 from transfer_core.dataset.json_text import PIECE, listed
 from transfer_core.dataset.placing import split_named
+from transfer_core.dataset.types import SPLITS
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
 from transfer_core.parallel import WorkStopped
 
@@ -322,6 +323,18 @@ def test_50_a_leak_between_given_splits_is_left_out_of_train_and_told(read):
     assert "train/a/leak.png" not in {record.path for record in found.records}
     (problem,) = found.problems
     assert "test/a/0.png" in problem.message and "left out of train" in problem.message
+
+
+def test_a_validation_part_of_test_images_only_is_made_of_training_images(read):
+    names = [f"{part}/{kind}/{n}.png" for part in ("train", "test") for kind in "ab"
+             for n in range(8)]  # fmt: skip
+    files = {name: picture(number) for number, name in enumerate(names)}
+    copies = {name.replace("test/", "val/"): files[name] for name in names if "test/" in name}
+    found = read(files | copies)
+    digests = {part: {r.digest for r in found.records if r.split == part} for part in SPLITS}
+    assert found.reading.made_splits == ("validation",)
+    assert digests["validation"] and found.counts("test") == (8, 8)
+    assert not digests["validation"] & digests["test"]
 
 
 def test_52_a_class_of_identical_images_is_split_and_told(read):

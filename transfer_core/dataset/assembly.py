@@ -38,7 +38,9 @@ def assemble(material: Material, name: str, seed: int) -> DataSet:
     if not material.images:
         raise _nothing_readable(material)
     images, findings = without_leaks(material.images)
-    made = tuple(s for s in SPLITS if s != "train" and s not in material.layout.given)
+    # A part that was given, but only with copies of what is in later ones, is made too.
+    given = {image.split for image in images} & set(material.layout.given)
+    made = tuple(split for split in SPLITS if split != "train" and split not in given)
     _check_class_sizes(images, made, material)
     splits, more = assign(images, made, seed)
     classes = tuple(sorted({image.class_name for image in images}))
@@ -52,7 +54,7 @@ def assemble(material: Material, name: str, seed: int) -> DataSet:
         *_animated(images),
         *unbalanced(records, classes),
     )
-    reading = _reading(material, classes, made, seed, images, problems)
+    reading = _reading(material, classes, given, made, seed, images, problems)
     data_id = content_id(classes, records, problems, reading)
     return DataSet(data_id, name, classes, records, problems, reading)
 
@@ -76,14 +78,14 @@ def _records(
     )
 
 
-def _reading(material: Material, classes, made, seed, images, problems) -> Reading:
+def _reading(material: Material, classes, given, made, seed, images, problems) -> Reading:
     layout, kinds = material.layout, Counter(problem.kind for problem in problems)
     return Reading(
         archive=material.source.name,
         classes=len(classes),
         wrapper=layout.wrapper,
-        given_splits=layout.given,
-        made_splits=made if layout.given else SPLITS,
+        given_splits=tuple(split for split in layout.given if split in given),
+        made_splits=made if given else SPLITS,
         seed=seed,
         junk=material.source.junk,
         unreadable=len(material.unreadable),
