@@ -70,8 +70,12 @@ with st.expander("Bring images in", expanded=given is None):
         "An earlier data set", list(known), index=None, key="data_earlier",
         format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
         placeholder="Choose one" if known else "None yet", disabled=not known,
+        help="What was brought in on this computer, by anybody, is kept.",
     )  # fmt: skip
-    if earlier.button("Open it", key="data_open", disabled=again is None):
+    if earlier.button(
+        "Open it", key="data_open", disabled=again is None,
+        help="Choose an earlier data set first." if again is None else None,
+    ):  # fmt: skip
         session.change(data_id=again)
         st.query_params["data"] = again
         st.rerun()
