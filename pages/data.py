@@ -66,15 +66,21 @@ with st.expander("Bring images in", expanded=given is None):
     plain.code(PLAIN, language=None)
     split.code(SPLIT, language=None)
     known = {summary.id: summary for summary in dataset.list_data_sets(home())}
-    again = earlier.selectbox(
-        "An earlier data set", list(known), index=None, key="data_earlier",
-        format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
-        placeholder="Choose one" if known else "None yet", disabled=not known,
-    )  # fmt: skip
-    if earlier.button("Open it", key="data_open", disabled=again is None):
-        session.change(data_id=again)
-        st.query_params["data"] = again
-        st.rerun()
+    if known:
+        again = earlier.selectbox(
+            "An earlier data set", list(known), index=None, key="data_earlier",
+            format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
+            placeholder="Choose one",
+        )  # fmt: skip
+        if earlier.button(
+            "Open it", key="data_open", disabled=again is None,
+            help="Choose an earlier data set first." if again is None else None,
+        ):  # fmt: skip
+            session.change(data_id=again)
+            st.query_params["data"] = again
+            st.rerun()
+    else:
+        earlier.caption("What you bring in can be opened here again later.")
     news = st.container()  # what comes of an upload is told right below it
     sample = sample_cards() or sample
 if upload is not None:

@@ -100,6 +100,7 @@ def keep(file: bytes) -> None:
         if st.button(
             "Keep as a training image", key=f"try_keep_{path}", disabled=chosen is None,
             icon=":material/add_photo_alternate:",
+            help="Choose its class first." if chosen is None else None,
         ):  # fmt: skip
             session.put_in_basket(data_id, Pending(dataset.addition(file, chosen), file))
             st.rerun()

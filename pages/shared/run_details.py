@@ -143,7 +143,10 @@ def deleted_runs() -> None:
             "Runs to bring back", list(names), format_func=names.get, key="runs_back"
         )
         with st.container(horizontal=True):
-            if st.button("Bring back", icon=":material/undo:", key="runs_bring", disabled=not back):
+            if st.button(
+                "Bring back", icon=":material/undo:", key="runs_bring", disabled=not back,
+                help=None if back else "Choose runs above first.",
+            ):  # fmt: skip
                 _bring_back(back)
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")

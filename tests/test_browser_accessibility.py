@@ -1,0 +1,214 @@
+"""Every page for screen reader and keyboard alone, judged by axe-core in a real Chromium."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page
+from test_browser import Server, browser  # noqa: F401
+from zips import picture, write_zip
+
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan
+from transfer_core.networks import get
+from transfer_core.runs.performing import new_engine, run_config
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SERIOUS = {"serious", "critical"}
+OUT_OF_REACH = {
+    # Streamlit's menu lays its sections' list items in a <div> below the <ul>.
+    "list": "ul[data-testid=stSidebarNavItems]",
+    "listitem": "ul[data-testid=stSidebarNavItems] > div > li",
+}
+EMPTY = [
+    "", "data", "decide", "train", "results", "repair", "try_it", "take_away", "learn", "networks",
+    "runs", "compare",
+]  # fmt: skip
+VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
+FULL = {  # how many charts each page has, by its address
+    "data?{data}": 1,
+    "decide?{data}": 6,
+    "train?{data}": 0,
+    "train?{run}": 3,
+    **{f"results?{{run}}&results_view={view}": charts
+       for view, charts in zip(VIEWS, (2, 3, 0, 1, 2, 2, 0), strict=True)},
+    "repair?{run}&{data}": 0,
+    "repair?{data}": 0,
+    "try_it?{run}": 1,
+    "take_away?{run}": 0,
+    "networks?{data}": 0,
+    "runs": 0,
+    "runs?runs={one}": 0,
+    "runs?runs={both}": 0,
+    "compare?runs={both}": 3,
+}  # fmt: skip
+CHARTS = ".js-plotly-plot"
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    """One for all tests, which keeps the program's files in its cache."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.set_default_timeout(90_000)
+    yield opened
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("empty"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """A server with a data set, in which two images look the same, and two runs; its addresses."""
+    home = tmp_path_factory.mktemp("full")
+    files = {
+        f"{split}/{name}/{number}.png": picture(100 * label + 10 * part + number, (64, 64))
+        for label, name in enumerate(("ant", "bee <b>"))
+        for part, (split, count) in enumerate({"train": 6, "val": 4, "test": 6}.items())
+        for number in range(count)
+    }
+    files["train/ant/again.bmp"] = picture(0, (64, 64), "BMP")
+    files["train/ant/torn.png"] = picture(0, (64, 64))[:200]
+    data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
+    source = get("demonstration")
+    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
+    with new_engine(home) as engine:
+        one, two = (
+            engine.submit(run_config(data, source, strategy, seed), name=f"run <b> {seed}")
+            for seed in range(2)
+        )
+        engine.wait(one, timeout=120)
+        engine.wait(two, timeout=120)
+    running = Server(home)
+    names = {"data": f"data={data.id}", "run": f"run={one}", "one": one, "both": f"{one},{two}"}
+    yield running, names
+    running.close()
+
+
+def settled(page: Page) -> None:
+    page.locator("h1").first.wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(200)  # what was sent last is drawn
+
+
+def opened(page: Page, address: str) -> None:
+    page.emulate_media(color_scheme="light")
+    page.goto(address)
+    settled(page)
+
+
+def violations(page: Page, **options) -> list[str]:
+    """Serious violations, less those out of reach."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
+    return [
+        f"{each['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for each in found["violations"]
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+        if not out_of_reach(page, each["id"], node["target"][0])
+    ]
+
+
+def out_of_reach(page: Page, rule: str, target: str) -> bool:
+    known = OUT_OF_REACH.get(rule)
+    return known is not None and page.locator(target).first.evaluate(
+        "(element, known) => element.matches(known)", known
+    )
+
+
+def in_both_themes(page: Page) -> list[str]:
+    """Violations in the light theme, and those of colours in the dark one."""
+    found = violations(page)
+    page.emulate_media(color_scheme="dark")
+    settled(page)
+    return found + violations(page, runOnly=["color-contrast"])
+
+
+def unnamed_charts(page: Page) -> list[str]:
+    """Charts, and whatever else is drawn but tables, of which a screen reader is told nothing."""
+    return page.locator(f"{CHARTS}, canvas").evaluate_all(
+        """drawn => drawn.filter(each => {
+          if (!each.checkVisibility() || each.closest("[data-testid=stDataFrame]")) return false
+          const figure = each.closest("[role=img], [role=figure]")
+          const told = figure?.getAttribute("aria-label") ?? ""
+          return told.split(/\\s+/).length < 4
+        }).map(each => each.outerHTML.slice(0, 200))"""
+    )
+
+
+@pytest.mark.parametrize("path", EMPTY)
+def test_no_empty_page_has_a_serious_violation(path, empty, page):
+    opened(page, f"{empty.url}/{path}")
+    assert in_both_themes(page) == []
+    assert unnamed_charts(page) == []
+
+
+@pytest.mark.parametrize("path", FULL)
+def test_no_page_has_a_serious_violation_or_a_chart_without_words(path, full, page):
+    server, names = full
+    opened(page, f"{server.url}/{path.format(**names)}")
+    if path.startswith("try_it"):
+        file = {"name": "a.png", "mimeType": "image/png", "buffer": picture(7, (64, 64))}
+        page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
+        page.get_by_text("Does it know these images?").wait_for()
+    page.wait_for_function(
+        "([charts, count]) => document.querySelectorAll(charts).length >= count",
+        arg=[CHARTS, FULL[path]],
+    )
+    settled(page)
+    assert in_both_themes(page) == []
+    assert unnamed_charts(page) == []
+
+
+def tabbed_to(page: Page, role: str, name: str | re.Pattern, most: int = 120) -> Locator:
+    """Press Tab until the keyboard stands on this."""
+    wanted = page.get_by_role(role, name=name)
+    wanted.first.wait_for()
+    focused = wanted.and_(page.locator(":focus"))
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if focused.count():
+            return focused
+    raise AssertionError(f"Tab does not come to {role} {name}")
+
+
+def pressed(page: Page, role: str, name: str | re.Pattern) -> None:
+    tabbed_to(page, role, name)
+    page.keyboard.press("Enter")
+
+
+def chosen(page: Page, first: str | re.Pattern, right: int) -> None:
+    """Of choices side by side, the one that far from this."""
+    tabbed_to(page, "radio", first)
+    for key in ["ArrowRight"] * right + ["Space"]:
+        page.keyboard.press(key)
+
+
+def test_the_whole_journey_by_keyboard_alone(empty, page):
+    opened(page, empty.url)
+    pressed(page, "link", "Start with plankton")
+    pressed(page, "button", "Go on: decide how to transfer")
+    page.get_by_text("Chosen is Case").first.wait_for()
+    chosen(page, re.compile("^Case 1"), right=1)
+    page.get_by_text("Chosen is Case 2").first.wait_for()
+    pressed(page, "button", re.compile("^Go on: train case 2"))
+    tabbed_to(page, "spinbutton", "Epochs, at most")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("3")
+    pressed(page, "button", "Start training")
+    pressed(page, "button", "Go on: the result")
+    page.get_by_text("test images are right").wait_for()
+    chosen(page, "Scores", right=3)  # Confidence
+    page.get_by_role("figure", name=re.compile("sure")).wait_for()
+    pressed(page, "link", "Take it away")
+    page.get_by_role("heading", name="Bundle").wait_for()
+    pressed(page, "button", "Prepare")
+    tabbed_to(page, "link", re.compile("^Download"))
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.path().stat().st_size > 0

@@ -1,0 +1,245 @@
+"""Every widget of every page, changed one after the other: something is seen to come of it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest, element_tree
+from test_pages import asked, own_engine, page  # noqa: F401
+from zips import picture, write_zip
+
+from pages.shared import caches
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan
+from transfer_core.export import prepare
+from transfer_core.networks import get
+from transfer_core.runs import keeping
+from transfer_core.runs.performing import new_engine, run_config
+
+PHOTO = picture(1_000, (64, 64))
+LAST = "Remove for good"  # takes away what other widgets of the page need
+THROUGH = {  # widgets of which something comes by a button beside them
+    "Minutes": "Fit the run",
+    "Also networks that are still to be downloaded": "Fit the run",
+}
+CHOOSERS = (
+    element_tree.ButtonGroup, element_tree.Multiselect, element_tree.Radio,
+    element_tree.Selectbox, element_tree.SelectSlider,
+)  # fmt: skip
+
+
+def clicked(key: str) -> Callable[[AppTest], object]:
+    """Press the first button whose key begins so, to get a page into another state."""
+    return lambda app: next(b for b in app.button if (b.key or "").startswith(key)).click().run()
+
+
+def with_code(app: AppTest) -> None:
+    app.toggle(key="train_code").set_value(True).run()
+
+
+def with_an_image(app: AppTest) -> None:
+    app.file_uploader(key="try_files").set_value([("a.png", PHOTO, "image/png")]).run()
+
+
+STATES = {  # of each page that has widgets: what its address asks for, and what is done first
+    "data": [(("data",), None)],
+    "decide": [(("data", "case=2"), None), (("data", "case=4"), None)],
+    "train": [
+        (("data", "case=1"), with_code),
+        (("data", "case=3"), with_code),
+        (("data", "case=1"), clicked("train_fit")),
+        (("run",), None),
+    ],
+    "results": [
+        (("run", f"results_view={view}"), None)
+        for view in (
+            "scores", "training", "images", "confidence", "maps", "embedding", "settings"
+        )
+    ],
+    "repair": [
+        (("run", "data"), None), (("data",), None), (("run", "data"), clicked("repair_set aside")),
+    ],
+    "try_it": [(("run",), with_an_image)],
+    "take_away": [(("run",), None), ((), None)],
+    "learn": [((), None)],
+    "networks": [((), None)],
+    "runs": [(("one",), None), (("several",), None), ((), None)],
+    "compare": [(("several",), None)],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A home with near-duplicates, two finished runs, a deleted one; and what to ask for."""
+    home = tmp_path_factory.mktemp("prepared")
+    files = {
+        f"{split}/{name}/{number}.png": picture(100 * label + 10 * part + number, (64, 64))
+        for label, name in enumerate(("ant", "bee", "cat"))
+        for part, (split, count) in enumerate({"train": 6, "val": 4, "test": 6}.items())
+        for number in range(count)
+    }
+    files["train/ant/again.bmp"] = picture(0, (64, 64), "BMP")
+    files["train/ant/torn.png"] = PHOTO[:200]
+    data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
+    del files["train/ant/again.bmp"]
+    other_data = dataset.ingest(write_zip(home / "other.zip", files), home=home)
+    source = get("demonstration")
+    first, second = (plan(case, source.stage_names) for case in list(TransferCase)[:2])
+    asked_for = (data, first), (data, first), (other_data, second), (data, first)
+    with new_engine(home) as engine:
+        runs = [
+            engine.submit(run_config(each, source, strategy, 0), name=f"run {number}")
+            for number, (each, strategy) in enumerate(asked_for)
+        ]
+        for run in runs:
+            engine.wait(run, timeout=120)
+        keeping.describe(engine.store, runs[0], tags=("kept",))
+        keeping.delete(engine.store, runs[3:])
+    prepare(home, runs[0], "script", lambda *_: None)
+    one, two = (f"runs={','.join(runs[:count])}" for count in (1, 2))
+    return home, {"data": f"data={data.id}", "run": f"run={runs[0]}", "one": one, "several": two}
+
+
+@pytest.fixture
+def made(prepared, transfer_home) -> dict[str, str]:
+    """What to ask for in a copy of that home, the test's own."""
+    shutil.copytree(prepared[0], transfer_home, dirs_exist_ok=True)
+    return prepared[1]
+
+
+@pytest.fixture(autouse=True)
+def options_as_shown(monkeypatch):
+    """Let the driver choose an option by the words that the page shows for it."""
+
+    def worded(self, real):
+        return lambda value: value if value in self.options else real(value)
+
+    for kind in CHOOSERS:
+        real = kind.format_func.fget
+        monkeypatch.setattr(
+            kind, "format_func", property(lambda self, real=real: worded(self, real(self)))
+        )
+
+
+def opened(name: str, query: tuple[str, ...], before: Callable | None) -> AppTest:
+    app = page(name, **dict(part.split("=") for part in query)).run()
+    if before:
+        before(app)
+    assert not app.exception
+    return app.run()  # what a page takes from its address is then settled
+
+
+def elements(block) -> Iterator:
+    for child in block.children.values():
+        if isinstance(child, element_tree.Block):
+            yield from elements(child)
+        elif getattr(child, "proto", None) is not None:
+            yield child
+
+
+def widgets(app: AppTest) -> dict[tuple[str, str], element_tree.Widget]:
+    """Of those with the same label, which do the same with something else, the first."""
+    found: dict = {}
+    for each in elements(app._tree):
+        if isinstance(each, element_tree.Widget):
+            words = re.sub(r"\d+", "N", each.proto.label)
+            found.setdefault((each.type, words), each)
+    return dict(sorted(found.items(), key=lambda item: item[0][1] == LAST))
+
+
+def observed(app: AppTest, but: str) -> tuple:
+    """Everything that can be seen of a session and of what is kept, less one widget."""
+    shown = []
+    for each in elements(app._tree):
+        if getattr(each.proto, "id", None) != but:
+            proto = type(each.proto).FromString(each.proto.SerializeToString())
+            for name in {"id", "deferred_file_id"} & {*proto.DESCRIPTOR.fields_by_name}:
+                proto.ClearField(name)
+            shown.append(proto.SerializeToString(deterministic=True))
+    store = caches.engine().store
+    said = [(run.id, run.name, run.tags, run.notes) for run in store.list()]
+    state = app.session_state
+    kept = {name: str(state[name]) for name in ("workspace", "baskets") if name in state}
+    address = {name: asked(app, name) for name in app.query_params}
+    home = caches.engine().home
+    files = {file: file.stat().st_mtime_ns for file in home.rglob("*.zip")}  # to take away
+    return shown, said, kept, address, files, dataset.list_data_sets(home)
+
+
+def other(widget) -> object:
+    """A value that the widget does not have."""
+    match widget.type:
+        case "button" | "download_button" | "toggle" | "checkbox":
+            return not widget.value
+        case "number_input":
+            step = widget.proto.step or 1
+            return widget.value + (step if widget.value + step <= widget.proto.max else -step)
+        case "text_input" | "text_area":
+            return f"{widget.value} other"
+        case "file_uploader":
+            file = ("new.png", picture(2_000, (64, 64)), "image/png")
+            file = file if ".png" in widget.allowed_type else ("new.zip", b"no zip", "")
+            return [file] if widget.accept_multiple_files else file
+        case "multiselect":
+            return [each for each in widget.options if each not in widget.values][:1]
+        case "pagination":
+            return widget.value % widget.proto.num_pages + 1
+        case _:
+            now = None if widget.value is None else widget.format_func(widget.value)
+            return next(each for each in widget.options if each != now)
+
+
+def does_something(fresh: Callable[[], AppTest], name: tuple[str, str]) -> bool:
+    """Change a widget of a fresh page, and look whether anything else has changed by it."""
+    app = fresh()
+    widget = widgets(app)[name]
+    if widget.proto.disabled:
+        return bool(widget.proto.help)
+    before = observed(app, widget.id)
+    if name[1] in THROUGH:
+        before = observed(press(fresh(), THROUGH[name[1]]), widget.id)
+    widget.set_value(other(widget)).run(timeout=120)
+    if name[1] in THROUGH:
+        press(app, THROUGH[name[1]])
+    assert not app.exception, name
+    if widget.type == "download_button":
+        return bool(widget.proto.url or widget.proto.deferred_file_id)
+    return observed(app, widget.id) != before
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run(timeout=120)
+
+
+def tidy(made: dict[str, str]) -> None:
+    """End what a widget has started, and bring back the runs that it has deleted."""
+    engine = caches.engine()
+    for run in engine.list_runs():
+        engine.stop(run.id)
+        engine.wait(run.id, timeout=60)
+    needed = made["several"].removeprefix("runs=").split(",")
+    deleted = [run.id for run in engine.store.list(deleted=True)]
+    keeping.bring_back(engine.store, [run for run in needed if run in deleted])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STATES)
+def test_every_widget_does_something_or_says_why_it_cannot(name, made):
+    """Each once, in the first state of its page in which it can be used."""
+    tried, idle = set(), []
+    for asked_for, before in STATES[name]:
+        query = tuple(made.get(part, part) for part in asked_for)
+        fresh = partial(opened, name, query, before)
+        first = fresh()
+        assert observed(first, "") == observed(first.run(), "")  # else a change proves nothing
+        for each, widget in widgets(first).items():
+            if each not in tried and not does_something(fresh, each):
+                idle.append(each)
+            if not widget.proto.disabled:
+                tried.add(each)
+            tidy(made)
+    assert tried
+    assert idle == []
