@@ -29,4 +29,4 @@ if __name__ == "__main__":  # run anew for every click in a browser
     session.arranged()
     page.run()
 else:  # imported once, by the server
-    app = st.App(__file__, routes=[downloads.ROUTE])
+    app = st.App(__file__, routes=[downloads.IMAGES, downloads.ROUTE])

@@ -1,12 +1,12 @@
 """Repair: relabel, set aside or restore images, which makes a new version of the data set."""
 
-import io
 from datetime import datetime
 
 import numpy as np
 import streamlit as st
 
 from pages.shared import caches, session
+from pages.shared.downloads import images_link
 from pages.shared.layout import (
     go_on,
     literal,
@@ -195,13 +195,6 @@ def _open(data_id: str) -> None:
     )  # fmt: skip
 
 
-def zipped() -> bytes:
-    """Written when it is clicked."""
-    file = io.BytesIO()
-    dataset.write_zip(home(), data, file)
-    return file.getvalue()
-
-
 page_title("Repair", "pages/repair.py")
 record, data = asked_for()
 versions = dataset.history(home(), data.id)
@@ -229,11 +222,8 @@ show_history(data, versions)
 st.subheader("Take the images away", anchor=False)
 st.caption(
     "A zip with a folder for each part of the split and in it one for each class, with the "
-    "original files. It can be loaded again here, and gives the same data set."
+    "original files. Loaded again here, it has the same classes, images and split."
 )
-st.download_button(
-    "Download this version as a zip", zipped, file_name="images.zip", mime="application/zip",
-    icon=":material/download:", key="repair_zip", on_click="ignore",
-)  # fmt: skip
+images_link(data.id)
 if not record:
     go_on("Go on: decide how to transfer", "pages/decide.py", data=data.id)

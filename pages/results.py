@@ -63,10 +63,12 @@ if validation is not None:
         f"Validation accuracy of the same weights: {validation:.1%}. Validation images chose the "
         f"best epoch; the {result['images']:,} test images were used once, after training."
     )
-session.from_address(VIEW, VIEWS, "scores")
-view = st.segmented_control(
-    "What to see", list(VIEWS), required=True, format_func=VIEWS.get, key=VIEW
-)
+views = list(VIEWS)
+if record.imported:
+    views = ["scores", "settings"]
+    st.caption("It came in a bundle: its images and the log of its training stayed where it was.")
+session.from_address(VIEW, views, "scores")
+view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW)
 session.into_address(VIEW)
 if view in {"images", "confidence", "maps", "embedding"}:
     with shown_errors():

@@ -19,8 +19,8 @@ from pages.shared.setting_code import show_code
 from pages.shared.strategy import current_choice, repeated_run
 from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
 from transfer_core.devices import best_device
+from transfer_core.evidence import mirroring_in_words
 from transfer_core.networks import SourceNetwork
-from transfer_core.similarity import mirroring_in_words
 
 
 def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:

@@ -73,7 +73,8 @@ def show_answer(number: int, name: str, file: bytes) -> float | None:
             rest = len(answer.probabilities) - len(likely)
             others = f", {rest} further classes not shown" if rest else ""
             st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
-        keep(file)
+        if known is not None:  # else the data set is not here
+            keep(file)
     return answer.distance
 
 
@@ -139,8 +140,8 @@ if distances and known is not None:
         key="try_distances",
     )  # fmt: skip
     st.caption(
-        "The distance is measured between what the last layer sees of an image and of its nearest "
-        "training images. One in twenty images of the known kinds lies beyond the line too, and "
+        "The distance is measured between what the last layer sees of an image and of the nearest "
+        "training image. One in twenty images of the known kinds lies beyond the line too, and "
         "images of other kinds can lie within it: "
         "it is a warning, not a proof."
     )

@@ -3,12 +3,16 @@
 import io
 from itertools import count
 
+import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.distance import cdist
+from zips import class_files, write_zip
 
 from benchmarks.indexing import make_zip, tiny_png
 from benchmarks.report import Claim, rows_of, tell
 from benchmarks.sides import compare
+from benchmarks.unknown_images import Seen, drawn_classes, judged, mahalanobis, scores
 from transfer_core import dataset
 
 
@@ -68,3 +72,41 @@ def test_tiny_images_are_images_and_all_different(tmp_path, transfer_home):
     make_zip(tmp_path / "many.zip", 300)
     found = dataset.ingest(tmp_path / "many.zip", home=transfer_home)
     assert len({record.digest for record in found.records}) == len(found.records) == 300
+
+
+def test_unknown_images_are_judged_by_a_threshold_that_rests_on_validation_images_alone():
+    validation, test = np.arange(100.0), np.r_[np.zeros(18), 200.0, 300.0]
+    area, false_alarms, found = judged(validation, test, np.r_[250.0, np.full(3, 50.0)])
+    assert (false_alarms, found) == (0.1, 0.25)
+    assert area == pytest.approx((19 + 3 * 18) / 80)  # pairs in order, by hand
+
+
+def seen(seed: int, count: int = 60) -> Seen:
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 3
+    embeddings = random.normal(size=(count, 4)).astype(np.float32) + labels[:, None]
+    return Seen(embeddings, random.normal(size=(count, 3)).astype(np.float32), labels)
+
+
+def test_every_score_calls_an_image_far_from_all_classes_more_unknown():
+    train, near = seen(0), seen(1)
+    far = Seen(near.embeddings + 50, np.zeros_like(near.logits), near.labels)
+    for name, measure in scores().items():
+        if "unit length" not in name:  # the direction of these is that of a class
+            assert np.median(measure(train, far)) > np.median(measure(train, near)), name
+
+
+def test_the_mahalanobis_score_is_that_of_scipy_to_the_nearest_class():
+    train, others = seen(0, 3000), seen(1)
+    classes = [train.embeddings[train.labels == label] for label in range(3)]
+    means = np.stack([members.mean(0) for members in classes])
+    pooled = np.mean([np.cov(members.T, bias=True) for members in classes], axis=0)
+    expected = cdist(others.embeddings, means, "mahalanobis", VI=np.linalg.inv(pooled)).min(1)
+    assert np.allclose(np.sqrt(mahalanobis(train, others)), expected, rtol=0.05)  # it is shrunk
+
+
+def test_a_set_of_few_classes_loses_none(tmp_path, transfer_home):
+    for names, lost in (("ab", 0), ("abcdefghij", 3)):
+        files = class_files({name: 3 for name in names})
+        found = dataset.ingest(write_zip(tmp_path / f"{lost}.zip", files), home=transfer_home)
+        assert len(drawn_classes(found, 0)) == lost == len(drawn_classes(found, 1))

@@ -13,8 +13,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
+
+from transfer_core import dataset
+from transfer_core.images import Pixels
+from transfer_core.networks import get
+from transfer_core.prediction import answers_on_test_images
+from transfer_core.runs.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
@@ -239,6 +246,37 @@ def test_no_view_of_a_result_is_wider_than_a_phone(server, open_page, archive):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["ants_bees", "brain_mri_253"])
+def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
+    name, open_page, shared_data, tmp_path
+):
+    running = Server(tmp_path / "home")
+    try:
+        page = open_page()
+        upload(page, running, shared_data / f"{name}.zip")
+        page.get_by_role("button", name="Go on: decide how to transfer").click()
+        page.get_by_role("button", name="Go on: train").click()
+        page.get_by_role("button", name="Start training").click()
+        page.get_by_role("button", name="Go on: the result").click()
+        page.get_by_role("link", name="Take it away").click()
+        page.get_by_role("button", name="Prepare").first.click()
+        page.get_by_text("name the same class for").wait_for()
+        run = re.search(r"run=([0-9a-z]+)", page.url).group(1)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+    finally:
+        running.close()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        session = onnxruntime.InferenceSession(archive.read("network.onnx"))
+    kept = answers_on_test_images(tmp_path / "home", run)
+    data_set = dataset.load(tmp_path / "home", RunStore(tmp_path / "home").get(run).config.data_id)
+    pixels = Pixels(tmp_path / "home", data_set, get("demonstration").transform)[kept.images]
+    inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
+    (found,) = session.run(None, {"image": inputs})
+    assert np.abs(found - kept.probabilities).max() < 1e-4
+
+
+@pytest.mark.slow
 def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page = open_page()
     started_run(page, server, archive, "Case 4", epochs=30)
@@ -342,10 +380,10 @@ def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, 
     page = open_page()
     upload(page, server, archive)
     page.get_by_role("link", name="Find near-duplicates").click()
-    page.get_by_role("button", name="Download this version as a zip").wait_for()
+    page.get_by_role("link", name="Download this version as a zip").wait_for()
     told = page.get_by_text(re.compile(r"images in \d+ classes")).inner_text()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download this version as a zip").click()
+        page.get_by_role("link", name="Download this version as a zip").click()
     download.value.save_as(tmp_path / "again.zip")
     upload(page, server, tmp_path / "again.zip")
     page.get_by_role("link", name="Find near-duplicates").click()

@@ -317,7 +317,7 @@ def test_tried_images_stand_where_their_distance_is_beside_every_validation_imag
     assert sum(bars.y) == 100 and list(marks.x) == [0.3, 1.1]
     assert set(line.x) == {KNOWN.threshold} and 0.75 < KNOWN.threshold < 0.8
     told = describe_distances(KNOWN, {"1": 0.3, "2": 1.1})
-    assert "image 2 at 1.10" in told and "100 validation images" in told
+    assert "image 2 at 1.1" in told and "100 validation images" in told
 
 
 def test_too_few_validation_images_are_told_and_no_line_is_drawn():

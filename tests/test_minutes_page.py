@@ -51,7 +51,7 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     app.number_input(key="train_minutes").set_value(1)
     button(app, "train_fit").click().run()
     assert not app.exception
-    # One step of half a second an epoch, and a margin of 1.3.
+    # An epoch is one step of half a second, and the margin is kept.
     assert epochs(app) == int(60 / (0.5 * forecasting.MARGIN))
     assert "These settings are filled in below" in texts(app)
     button(app, "train_unfit").click().run()

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from PIL import Image
+from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import caches
+from pages.shared import caches, downloads
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
+from transfer_core.export import prepare
+from transfer_core.home import home
 from transfer_core.networks import get
 from transfer_core.runs.performing import run_config
 
@@ -306,3 +309,23 @@ def test_the_code_beside_the_settings_follows_them(data):
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]
     assert any("def operate()" in element.value for element in app.code)
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [("0123456789abcdef", "bundle"), ("../../etc", "bundle"), (None, ".."), (None, "onnx")],
+)
+def test_a_download_of_what_was_not_prepared_is_not_found(run, kind, finished):
+    prepare(home(), finished, "bundle", lambda *_: None)
+    asked = {"type": "http", "path_params": {"run": run or finished, "kind": kind}}
+    assert downloads.ROUTE.endpoint(Request(asked)).status_code == 404
+
+
+def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
+    made = prepare(home(), finished, "report", lambda *_: None)
+    asked = {"type": "http", "path_params": {"run": finished, "kind": "report"}}
+    answer = downloads.ROUTE.endpoint(Request(asked))
+    assert answer.path == made
+    assert answer.headers["content-disposition"] == f'attachment; filename="{made.name}"'
+    assert made.name == "colours-case-1-report.html"
+    assert answer.headers["x-content-type-options"] == "nosniff"

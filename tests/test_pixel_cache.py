@@ -11,7 +11,7 @@ import pytest
 import torch
 from zips import class_files, write_zip
 
-from transfer_core import cache_limit, dataset, images
+from transfer_core import cache_limit, dataset, images, parallel
 from transfer_core.cases import TransferCase, plan
 from transfer_core.embedding import embed
 from transfer_core.embedding_cache import cached
@@ -98,6 +98,7 @@ def test_the_next_batches_are_decoded_while_one_is_used_but_not_all_of_them(
 ):
     decoded, real = [], PackedImages.decode
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(parallel, "BATCH_IMAGES", 4)
     monkeypatch.setattr(
         PackedImages, "decode", lambda *given, **named: decoded.append(real(*given, **named))
     )
@@ -176,3 +177,20 @@ def test_a_run_learns_the_same_with_and_without_room(
     events = [[e.what for e in run if isinstance(e, Preparing)] for run in told]
     assert "(only 0 fit into the cache, the others are decoded each time)" in events[0][0]
     assert not any("into the cache" in what for what in events[1])
+
+
+@pytest.mark.parametrize("case", [TransferCase.SMALL_SIMILAR, TransferCase.LARGE_SIMILAR])
+def test_a_run_stopped_while_images_are_decoded_ends_and_leaves_nothing_behind(
+    case, small_set, transfer_home, monkeypatch, tmp_path
+):
+    begun, real = threading.Event(), PackedImages.decode
+
+    def noticed(*given, **named):
+        begun.set()
+        return real(*given, **named)
+
+    monkeypatch.setattr(PackedImages, "decode", noticed)
+    config = run_config(small_set, SOURCE, plan(case, SOURCE.stage_names), 0)
+    events = list(perform(config, tmp_path, transfer_home, begun.is_set))
+    assert begun.is_set() and all(isinstance(event, Preparing) for event in events)
+    assert kept_files(transfer_home) == []

@@ -17,6 +17,7 @@ from transfer_core.advice import (
     what_would_change,
 )
 from transfer_core.cases import TransferCase, judge_size
+from transfer_core.evidence import mirroring_in_words
 from transfer_core.learning_curve import learning_curve
 from transfer_core.mirroring import mirroring
 from transfer_core.near_copies import near_copies
@@ -25,7 +26,7 @@ from transfer_core.networks.calibration import Calibration, Logistic, Reliabilit
 from transfer_core.probes import kernel
 from transfer_core.reader import read
 from transfer_core.readings import Mirroring, from_json
-from transfer_core.similarity import judge, mirroring_in_words
+from transfer_core.similarity import judge
 from transfer_core.source_classes import energy, share_explained
 
 SOURCE = get("demonstration")

@@ -23,8 +23,9 @@ from transfer_core.export import export_run, onnx_file, prepare, prepared
 from transfer_core.export.plain_weights import read_weights
 from transfer_core.images import Pixels
 from transfer_core.networks import get
-from transfer_core.prediction import answers_on_test_images, predict_files
+from transfer_core.prediction import answers_on_test_images
 from transfer_core.runs.performing import new_engine, run_config
+from transfer_core.trying import ask_about_files
 
 NAMES = ("blue <b>", "green", "red")
 
@@ -194,8 +195,8 @@ def test_the_example_of_use_prints_what_the_app_predicts(
     else:
         command = [sys.executable, folder / "predict.py", photo]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    ((_, probabilities),) = predict_files(transfer_home, run.id, [photo])
-    for name, share in probabilities.items():
+    ((_, answer),) = ask_about_files(transfer_home, run.id, [photo])
+    for name, share in answer.probabilities.items():
         assert f"{name} {share:.1%}" in told
 
 

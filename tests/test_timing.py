@@ -16,7 +16,7 @@ from transfer_core.timing import forecast as forecasting
 from transfer_core.timing import kept
 from transfer_core.timing.fitting import fit_into
 from transfer_core.timing.forecast import MARGIN, epochs, forecast, in_words, reckon
-from transfer_core.timing.measuring import Costs, Spread
+from transfer_core.timing.measuring import Costs, Spread, extrapolated
 from transfer_core.training.events import Ended, EpochEnded, Started
 
 SOURCE = get("demonstration")
@@ -151,6 +151,13 @@ def test_with_time_to_spare_nothing_is_given_up(data, transfer_home, timed):
     found = fit_into(10_000, data, (SOURCE,), strategy_of, transfer_home, present=SOURCE)
     assert found.source == SOURCE and found.strategy == strategy_of(SOURCE)
     assert "Its own input size" in found.reasons[1] and "All 30 epochs" in found.reasons[2]
+
+
+def test_a_step_on_a_whole_batch_lies_between_proportion_and_a_straight_line():
+    # The optimiser takes 1 s, each image 0.1 s: 1.2 s for 2 images, 1.8 s for 8.
+    told = extrapolated(Spread(1.2, 1.2), Spread(1.8, 1.8), 8, 64)
+    assert told.low == pytest.approx(1 + 64 * 0.1) and told.high == pytest.approx(1.8 * 64 / 8)
+    assert extrapolated(Spread(1.2, 1.2), Spread(1.8, 1.8), 64, 64) == Spread(1.8, 1.8)
 
 
 @pytest.mark.parametrize(

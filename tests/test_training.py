@@ -14,8 +14,8 @@ from transfer_core.surgery import operate
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
 from transfer_core.training.feeds import ahead, batches, shuffled
-from transfer_core.training.loop import parameter_groups
 from transfer_core.training.new_layer import fold, train_new_layer
+from transfer_core.training.optimiser import one_cycle, parameter_groups
 from transfer_core.training.stepping import Stepper, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network
 
@@ -332,3 +332,18 @@ def test_only_one_batch_is_made_ahead():
     assert len(made) <= 2
     stream.close()
     assert len(made) <= 2
+
+
+@pytest.mark.parametrize("steps", [*range(1, 30), 99, 1000])
+def test_the_rate_rises_and_falls_over_any_number_of_steps(steps):
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    schedule, rates = one_cycle(optimiser, steps), []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step()
+    rates.append(schedule.get_last_lr()[0])
+    top = int(np.argmax(rates))
+    assert max(rates) == pytest.approx(0.1, rel=0.3)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)

@@ -1,6 +1,8 @@
 """Versions of a data set: changes, history, nothing that was there touched, and the zip."""
 
 import hashlib
+import io
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -224,8 +226,7 @@ def test_the_zip_of_a_version_loads_again_with_the_same_classes_images_and_split
         new = make_version(folder, found, changes, {changes[1].path: picture(0)})
     except DataSetError:  # a class would be empty
         reject()
-    with (folder / "again.zip").open("wb") as file:
-        dataset.write_zip(folder, new, file)
+    (folder / "again.zip").write_bytes(b"".join(dataset.zip_pieces(folder, new)))
     again = dataset.ingest(folder / "again.zip", home=folder)
     assert again.classes == new.classes
     assert not [p for p in again.problems if p.kind != "unbalanced"]
@@ -242,6 +243,17 @@ def test_names_that_a_computer_would_take_for_one_are_kept_apart_in_the_zip(
     files = class_files({"daisy/a": 4, "daisy/b": 4, "daisy/c": 4, "rose": 4})
     files["daisy/d/1.PNG"] = picture(77)
     found = dataset.ingest(write_files(tmp_path / "f.zip", files), home=transfer_home)
-    dataset.write_zip(transfer_home, found, tmp_path / "again.zip")
+    (tmp_path / "again.zip").write_bytes(b"".join(dataset.zip_pieces(transfer_home, found)))
     again = dataset.ingest(tmp_path / "again.zip", home=transfer_home)
     assert len(again.records) == len(found.records) == 17
+
+
+def test_the_zip_comes_in_pieces_of_an_image_each_and_is_one_that_python_reads(
+    flowers, transfer_home
+):
+    pieces = list(dataset.zip_pieces(transfer_home, flowers))
+    assert len(pieces) == len(flowers.records) + 1
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        digests = {hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+    assert digests == {record.digest for record in flowers.records}

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any, Literal
 
 from transfer_core.cases import Strategy
-from transfer_core.evaluation import Z_95, difference_interval
+from transfer_core.evaluation import Z_95, difference_interval, wilson_interval
 from transfer_core.runs.records import RunEvent
 
 GAP = 0.05  # between training and validation accuracy, from which one would act on it
@@ -87,26 +87,42 @@ def _fit(course: Course, strategy: Strategy) -> Finding:
         f"{validated[0]:.0%} of the {validated[1]:,} validation images: a gap of "
         f"{_points(trained[0] - validated[0])} (95 % interval {_points(low)} to {_points(high)})."
     )
-    if strategy.optimiser.augment and not strategy.frozen:
+    if _augmented(strategy):
         told += " Training images were changed at random, which makes the gap look smaller."
     if low > GAP:
         return Finding(
-            "warning", "Over-fitting", f"{told} The network knows its training images partly by "
-            "heart. More images help most; else more weight decay, random crops, or training "
-            "fewer layers.",
+            "warning", "Over-fitting",
+            f"{told} The network knows its training images partly by heart. More images help "
+            f"most; else {_against_over_fitting(strategy)}.",
         )  # fmt: skip
     if high > GAP:
         return Finding(
             "unsure", "Too few validation images to tell over-fitting",
             f"{told} It may be {_points(GAP)} or more, or chance.",
         )  # fmt: skip
-    if difference_interval(trained, (LEARNED, course.train_images))[1] < 0:
+    if wilson_interval(trained[0] * trained[1], trained[1])[1] < LEARNED:
+        more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
         return Finding(
-            "warning", "Under-fitting", f"{told} Even the images that it learned from are often "
-            "wrong. Train more layers (case 3), keep more of them (a later cut), train longer, or "
-            "take a larger network; and look whether the classes can be told apart at all.",
+            "warning", "Under-fitting",
+            f"{told} Even the images that it learned from are often wrong. {more} take a larger "
+            "network; and look whether the classes can be told apart at all.",
         )  # fmt: skip
     return Finding("good", "No over-fitting, no under-fitting", told)
+
+
+def _augmented(strategy: Strategy) -> bool:
+    """Whether training images were changed at random, which makes them harder."""
+    settings = strategy.optimiser
+    return settings.views > 0 if strategy.frozen else settings.augment
+
+
+def _against_over_fitting(strategy: Strategy) -> str:
+    """What there is to try, besides more images."""
+    if strategy.frozen:
+        return "more weight decay, or an earlier cut (case 2), which leaves fewer features"
+    if _augmented(strategy):
+        return "more weight decay, or training the new layer alone (case 1)"
+    return "random crops and colours, more weight decay, or training the new layer alone (case 1)"
 
 
 def _going_on(course: Course) -> Finding | None:
@@ -160,7 +176,7 @@ def _leak(course: Course, strategy: Strategy, result: dict[str, Any]) -> Finding
             "gives the classes away: photos of one scene in several parts of the split, a "
             "background, a watermark, another camera. See what the network looks at.",
         )  # fmt: skip
-    if course.train_accuracy is None or (strategy.optimiser.augment and not strategy.frozen):
+    if course.train_accuracy is None or _augmented(strategy):
         return None
     low, _ = difference_interval(
         (result["accuracy"], result["images"]), (course.train_accuracy, course.train_images)

@@ -20,23 +20,19 @@ from transfer_core.cache_limit import NoRoom, adding, mark_used
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.embedding_cache import cache_folder
+from transfer_core.evidence import alarms, doubts, reasons, unchecked
 from transfer_core.folds import stratified
 from transfer_core.networks.calibration import Calibration, Logistic
 from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.readings import Readings, from_json, log_distance
+from transfer_core.readings import Readings, from_json
 
 if TYPE_CHECKING:
     from transfer_core.reader import Progress
 
 SAMPLE = 2_000  # images at most
 FORMAT = 2  # of kept readings; grows when a reading is added or taken otherwise
-FEWEST_PER_CLASS = 5  # images of a class, below which nothing is claimed
-FEWEST = 40  # images in all, below which nothing is claimed
-UNNOTICEABLE = 0.02  # difference of two accuracies not worth a word
 SURE = 0.8  # probability from which an answer is given; below 1 - SURE the other one
 BOUNDS = (0.05, 0.95)  # no estimate claims more certainty than this
-MANY_COPIES = 0.05  # share of near-copies worth a word
-KNOWN = 0.7  # share of the labels that the source classes explain, from which they are known
 QUANTILES = np.array([NormalDist().inv_cdf((i + 0.5) / 200) for i in range(200)])
 
 Answer = Literal["similar", "different", "can't tell"]
@@ -129,16 +125,16 @@ def judge(
         calibration: In place of the network's own.
     """
     calibration = calibration or source.calibration
-    doubts = _doubts(readings)
+    against = doubts(readings)
     verdicts = [
-        verdict(model, readings, calibration, bool(doubts))
+        verdict(model, readings, calibration, bool(against))
         for model in (calibration.top, calibration.start)
     ]
     ladder = tuple((rung["name"], rung["distance"]) for rung in source.card.get("ladder", ()))
     return SimilarityEstimate(
         *verdicts, line=calibration.line(readings.named()),
-        readings=readings, reasons=_reasons(readings, ladder),
-        warnings=(*doubts, *_unchecked(source), *_alarms(readings, calibration)), ladder=ladder,
+        readings=readings, reasons=reasons(readings, ladder),
+        warnings=(*against, *unchecked(source), *alarms(readings, calibration)), ladder=ladder,
     )  # fmt: skip
 
 
@@ -157,121 +153,3 @@ def verdict(
         answer = "different"
     low, high = (round(float(edge), 4) for edge in np.quantile(chances, (0.1, 0.9)))
     return Verdict(answer, probability, low, high)
-
-
-def _doubts(readings: Readings) -> tuple[str, ...]:
-    """What forbids an answer."""
-    doubts, chance = [], 1 / readings.classes
-    if readings.fewest < FEWEST_PER_CLASS:
-        doubts.append(
-            f"The smallest class has only {readings.fewest} images outside the test split: "
-            "too few to say anything."
-        )
-    elif readings.images < FEWEST:
-        doubts.append(
-            f"Only {readings.images} images outside the test split: too few to say anything."
-        )
-    if all(stage.low <= chance for stage in readings.stages):
-        doubts.append(
-            "No stage tells these classes apart better than guessing: the labels may be "
-            "wrong, or the images may not show the difference."
-        )
-    return tuple(doubts)
-
-
-def _unchecked(source: SourceNetwork) -> tuple[str, ...]:
-    if source.measured:
-        return ()
-    return (
-        "The percentages were not checked for this network: its readings are judged by what was "
-        "measured of the demonstration network. Training both cases tells for certain.",
-    )
-
-
-def _alarms(readings: Readings, calibration: Calibration) -> tuple[str, ...]:
-    """What a person should know beside the answer."""
-    alarms = []
-    if readings.gain < -UNNOTICEABLE:
-        alarms.append(
-            "Pre-training does not help to tell these classes apart: a probe does better by "
-            f"{-100 * readings.gain:.0f} points without it. Training from random weights "
-            "(case 4) deserves a try."
-        )
-    if readings.share >= KNOWN:
-        alarms.append(
-            f"The network's old classes already tell {readings.share:.0%} of what your labels "
-            "say: your images may be of kinds that it was trained on."
-        )
-    if readings.copies > MANY_COPIES * readings.images:
-        alarms.append(
-            f"{readings.copies:,} of the {readings.images:,} images looked at are near-copies of "
-            "others. The estimate keeps them together; the split may have one in training and "
-            "the other in the test, which flatters the test accuracy."
-        )
-    if readings.distance and readings.distance > calibration.furthest:
-        alarms.append(
-            "Your images look more foreign to the network than every image set that this "
-            "estimate was checked on, so its percentages are a guess."
-        )
-    return tuple(alarms)
-
-
-def _reasons(readings: Readings, ladder: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
-    best, top, distance = readings.best_early, readings.top, readings.distance
-    accuracies = f"balanced accuracy {best.accuracy:.0%} against {top.accuracy:.0%}"
-    if abs(readings.gap) < UNNOTICEABLE:
-        told = f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
-    elif readings.gap > 0:
-        told = f"{best.title} tells the classes apart better than {top.title}, the top"
-    else:
-        told = f"{top.title}, the top, tells the classes apart better than any early stage"
-        accuracies = f"balanced accuracy {top.accuracy:.0%} against {best.accuracy:.0%}"
-    reached = max(stage.accuracy for stage in readings.stages)
-    reasons = [
-        f"{told}: {accuracies}.",
-        *_as_foreign(distance, ladder),
-        f"What pre-training buys a probe: {100 * readings.gain:+.0f} points (best stage "
-        f"{reached:.0%}, without pre-training {reached - readings.gain:.0%}).",
-        f"The network's old classes already tell {max(0, readings.share):.0%} of what your labels "
-        "say.",
-    ]
-    if not readings.mirror_keeps_labels:
-        reasons.append(mirroring_in_words(readings))
-    if not ladder or distance is None:
-        return tuple(reasons)
-    rungs = sorted(rung for _, rung in ladder)
-    if distance < rungs[len(rungs) // 3] and readings.gap > UNNOTICEABLE:
-        reasons.append(
-            "The readings disagree: your images look familiar to the network, but what tells "
-            "your classes apart is lost towards the top. So it is with a new kind of label."
-        )
-    elif distance > rungs[len(rungs) // 2] and readings.gap < -UNNOTICEABLE:
-        reasons.append(
-            "The readings disagree: your images look foreign to the network, but its top "
-            "features tell your classes apart best all the same."
-        )
-    return tuple(reasons)
-
-
-def _as_foreign(distance: float | None, ladder: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
-    if not ladder or distance is None:
-        return ()
-    nearest = min(ladder, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
-    return (
-        f"To the network your images look about as foreign as this: {nearest[0]} "
-        f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
-    )
-
-
-def mirroring_in_words(readings: Readings) -> str:
-    """Whether a mirror image keeps its label, for people."""
-    told = readings.mirroring
-    if told is None:
-        return "Too few images to tell whether a mirror image keeps its label."
-    fell = f"from {told.plain:.0%} on images to {told.mirrored:.0%} on their mirror images"
-    if readings.mirror_keeps_labels:
-        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
-    return (
-        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
-        "difference here, as in letters, so training images are not mirrored."
-    )

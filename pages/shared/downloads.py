@@ -8,10 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from transfer_core.errors import RunError
+from transfer_core import dataset
+from transfer_core.errors import DataSetError, RunError
 from transfer_core.home import home
 
 PATH = "downloads"
@@ -41,4 +42,25 @@ def _give(request: Request) -> Response:
     )  # fmt: skip
 
 
+def images_link(data_id: str) -> None:
+    """A button that downloads all images of a data set, packed while they are sent."""
+    st.link_button(
+        "Download this version as a zip", f"{PATH}/images/{data_id}", icon=":material/download:"
+    )
+
+
+def _give_images(request: Request) -> Response:
+    try:
+        data_set = dataset.load(home(), request.path_params["data"])
+    except DataSetError:
+        return PlainTextResponse("There is no such data set.", status_code=404)
+    headers = {
+        "Content-Disposition": 'attachment; filename="images.zip"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    pieces = dataset.zip_pieces(home(), data_set)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+IMAGES = Route(f"/{PATH}/images/{{data}}", _give_images)
 ROUTE = Route(f"/{PATH}/{{run}}/{{kind}}", _give)

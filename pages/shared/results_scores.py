@@ -34,7 +34,8 @@ def show_scores(record: RunRecord) -> None:
     with right:
         _per_class(result["per_class"])
         show_comparison(record)
-    _cell(record, classes, chosen)
+    if not record.imported:
+        _cell(record, classes, chosen)
 
 
 def _matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, int]:
@@ -112,7 +113,7 @@ def _per_class(scores: list[dict]) -> None:
 def show_comparison(record: RunRecord) -> None:
     """The run beside case 1 and beside always guessing the largest class."""
     result, simple = record.result, record.config.strategy.case == TransferCase.SMALL_SIMILAR
-    other = None if simple else _case_one(record)
+    other = None if simple or record.imported else _case_one(record)
     rows = [(record.name, result["accuracy"], result["low"], result["high"])]
     if other and other.result:
         name = "case 1" if other.name == record.name else other.name
@@ -123,6 +124,8 @@ def show_comparison(record: RunRecord) -> None:
     )  # fmt: skip
     if simple:
         st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
+    elif record.imported:
+        return
     elif other is None:
         _offer_case_one(record)
     elif other.result:
@@ -147,6 +150,7 @@ def _case_one(record: RunRecord) -> RunRecord | None:
         run
         for run in caches.engine().list_runs()
         if setting(run) == setting(record)
+        and not run.imported
         and run.config.strategy.case == TransferCase.SMALL_SIMILAR
         and (run.result or not run.state.over)
     )

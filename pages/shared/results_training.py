@@ -26,9 +26,6 @@ def show_training(record: RunRecord) -> None:
     """Training against validation and test, the curves, and the layers' changes."""
     from transfer_core.reading_of_a_run import course, read
 
-    if record.imported:
-        st.info("Trained elsewhere and brought in as a bundle, which has no log of the training.")
-        return
     events = caches.run_log(record.id).events()
     went = course(events)
     st.subheader("Training against validation and test", anchor=False)

@@ -96,7 +96,7 @@ def row(record: RunRecord, names: Mapping[str, str]) -> dict:
     took = record.ended and record.started and duration(record.ended - record.started)
     return {
         "run": record.name,
-        "state": record.state.value,
+        "state": "imported" if record.imported else record.state.value,
         "test accuracy (%)": None if accuracy is None else 100 * accuracy,
         "95 % interval": f"{result['low']:.0%} – {result['high']:.0%}" if "low" in result else "",
         "case": config.strategy.case.value,

@@ -16,7 +16,7 @@ from transfer_core.dataset.store import (
 )
 from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
 from transfer_core.dataset.versions import Version, addition, history, make_version, set_aside
-from transfer_core.dataset.zipping import write_zip
+from transfer_core.dataset.zipping import zip_pieces
 
 __all__ = [
     "SPLITS",
@@ -38,5 +38,5 @@ __all__ = [
     "make_version",
     "problems_csv",
     "set_aside",
-    "write_zip",
+    "zip_pieces",
 ]

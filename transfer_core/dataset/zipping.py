@@ -1,43 +1,59 @@
 """Write a data set as a zip of class folders in split folders, which loads again as it is."""
 
+import io
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from transfer_core.archive.names import same_file_key
 from transfer_core.dataset.types import DataSet
-from transfer_core.parallel import Progress
 
 STEM = 30  # characters of a name that stays, where another file had it already
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # instead of the clock, so that equal data sets give equal zips
 
 
-def write_zip(
-    home: Path, data_set: DataSet, target: Path | BinaryIO, progress: Progress | None = None
-) -> None:
-    """Write the original files of all images as train/class/name, validation/... and test/...
+def zip_pieces(home: Path, data_set: DataSet) -> Iterator[bytes]:
+    """The original files of all images as a zip of train/class/name, validation/... and test/...
 
-    Loaded again, the zip has the same classes, images and splits. Only where exact copies
-    stand in several parts of the split, as in a class of few different images, they
-    are left out again as leaks.
+    It comes in pieces, an image at a time, so that it never lies in memory as a whole. Loaded
+    again, it has the same classes, images and splits. Only where exact copies stand in
+    several parts of the split, as in a class of few different images, they are left out
+    again as leaks.
 
     Args:
         home: The data folder.
         data_set: What to write.
-        target: The zip, or an open binary file.
-        progress: Called with images done and images in all; may raise to end the work.
 
     Raises:
         FileNotFoundError: If the data set was removed from the disk.
     """
-    names, everything = _names(data_set), range(len(data_set.records))
+    names, everything, written = _names(data_set), range(len(data_set.records)), _Written()
     # Stored: image files are compressed already.
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for number, data in enumerate(data_set.contents(home, everything)):
-            archive.writestr(zipfile.ZipInfo(names[number], LONG_AGO), data)
-            if progress:
-                progress(number + 1, len(names))
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in zip(names, data_set.contents(home, everything), strict=True):
+            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), data)
+            yield written.taken()
+    yield written.taken()
+
+
+class _Written(io.RawIOBase):
+    """What a zip file wrote and nobody took yet; it cannot go back, as a connection cannot."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """Everything since it was asked last."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
 
 
 def _names(data_set: DataSet) -> list[str]:

@@ -16,7 +16,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.surgery import kept_stages
-from transfer_core.training import feeds, loop, new_layer
+from transfer_core.training import feeds, new_layer, optimiser
 from transfer_core.training.config import RunConfig
 
 Progress = Callable[[str, int, int], None]  # what, done, total
@@ -95,6 +95,7 @@ def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
         "NEW_LAYER": asdict(NEW_LAYER),
+        "WARM_UP": optimiser.WARM_UP,
         "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
         "RESIZE": source.resize,
@@ -123,7 +124,7 @@ def script_text(
         settings="\n".join(lines),
         augmentation=module_text(augmentation),
         views=text_of(views.View),
-        rates=text_of(cases.stage_rates, loop.parameter_groups),
+        rates=text_of(cases.stage_rates, optimiser.parameter_groups, optimiser.one_cycle),
         batches=text_of(feeds.shuffled, feeds.batches),
         standardisation=module_text(standardisation),
         fold=text_of(new_layer.fold),

@@ -51,7 +51,7 @@ def confusion_matrix(
     few = len(classes) <= MOST_NAMES
     if not few:  # names would not fit under the columns, their numbers do
         names = [f"{name} {number}" for number, name in enumerate(names, 1)]
-    step = 1 if len(classes) <= 2 * MOST_NAMES else 5
+    step = 1 if len(classes) <= MOST_NUMBERS else 5
     figure.update_xaxes(
         axis,
         title=f"predicted class{'' if few else ', number'}<br>(colour: share of the actual class)",

@@ -37,6 +37,11 @@ class PackedImages:
         """Group places, so that a task is worth a thread and yet soon over."""
         return batches(places, lambda place: self.data_set.records[place[1]].length)
 
+    def parts(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """The same of images in order: their indices in groups, each int64."""
+        for task in self.tasks(enumerate(indices)):
+            yield np.array([index for _, index in task])
+
     def decode(self, places: Iterable[Place], into: np.ndarray) -> int:
         """Decode images one after the other; returns how many they were.
 

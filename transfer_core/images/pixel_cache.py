@@ -111,13 +111,13 @@ class Pixels:
         Raises:
             WorkStopped: If `stop` said so.
         """
-        chosen = np.arange(len(self)) if indices is None else indices
-        parts = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+        parts = self._packed.parts(np.arange(len(self)) if indices is None else indices)
         if indices is None and not len(self._kept):
             with suppress(NoRoom), self._new_file() as array:  # raised before the first batch
-                yield from in_order(partial(self._decoded, into=array), parts, stop)
+                decode = partial(self._decoded, into=array)
+                yield from _joined(in_order(decode, parts, stop), size)
                 return
-        yield from in_order(self._read_alone, parts, stop)
+        yield from _joined(in_order(self._read_alone, parts, stop), size)
 
     def _fitting(self) -> int:
         """How many images a new file may hold."""
@@ -197,6 +197,21 @@ def in_batches(
         return pixels.in_batches(size, indices, stop)
     chosen = pixels if indices is None else pixels[indices]
     return (chosen[start : start + size] for start in range(0, len(chosen), size))
+
+
+def _joined(parts: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Batches of so many images from parts of any length."""
+    waiting, count = [], 0
+    with closing(parts):
+        for part in parts:
+            waiting.append(part)
+            count += len(part)
+            while count >= size:
+                images = np.concatenate(waiting)
+                yield images[:size]
+                waiting, count = [images[size:]], count - size
+    if count:
+        yield np.concatenate(waiting)
 
 
 def _told(numbers: Iterator[int], total: int, progress: Progress | None) -> None:

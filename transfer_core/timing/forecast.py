@@ -1,5 +1,6 @@
 """How long a run will take: measured steps, times how many of them it will take."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from transfer_core.timing.kept import costs, decoding_costs
 from transfer_core.timing.measuring import Costs, Spread
 from transfer_core.training.feeds import ROWS, batches
 
-MARGIN = 1.3  # times slower or faster than measured; see `benchmarks/minutes.py`
+MARGIN = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
 NOTHING = Spread(0, 0)
 
 Progress = Callable[[str, int, int], None]  # what is done, done, total
@@ -77,8 +78,16 @@ def costs_of(
     trainings, measured = _trainings(source, strategy), []
     for number, each in enumerate(trainings):
         report(f"Timing a few batches, {source.title}", number, len(trainings))
-        measured.append(costs(home, source, each, len(data_set.classes), fastest(best_device())))
+        taken = _in_equal_batches(each, len(data_set.indices("train")))
+        number_format = fastest(best_device())
+        measured.append(costs(home, source, taken, len(data_set.classes), number_format))
     return tuple(measured)
+
+
+def _in_equal_batches(strategy: Strategy, train: int) -> Strategy:
+    """With the batches that a run makes of its training images, see `feeds.shuffled`."""
+    size = math.ceil(train / batches(train, strategy.optimiser.batch_size))
+    return replace(strategy, optimiser=replace(strategy.optimiser, batch_size=size))
 
 
 def _trainings(source: SourceNetwork, strategy: Strategy) -> tuple[Strategy, ...]:

@@ -25,10 +25,9 @@ from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
 
 DECODED_FOR = 0.3  # seconds that images are decoded for, and one portion of them at least
-PASSED_FOR = 0.3  # seconds that images pass through the network for, and one of them at least
-TRAINED_FOR = 1.0  # seconds that are trained for, and one epoch of STEPS steps at least
-STEPS = 2  # of an epoch; the first of all prepares and is not counted
-STEP_OVER_PASS = 4  # times as long as a pass, about what a step of training everything takes
+PASSED_FOR = 0.5  # seconds that images pass through the network for, and one of them at least
+TRAINED_FOR = 1.5  # seconds that are trained for, and one epoch of STEPS steps at least
+STEPS = 3  # of an epoch; the first of all prepares and is not counted
 FEWEST = 2  # images of a step; batch normalisation cannot learn from one
 MOST = 1000  # epochs and patience, so that nothing but the time ends a training
 
@@ -89,7 +88,7 @@ def measure(
     if strategy.frozen == kept_stages(source, strategy):
         step, epoch = _new_layer(network, strategy)
     else:
-        step, epoch = _whole_network(network, strategy, source, number_format, image.high)
+        step, epoch = _whole_network(network, strategy, source, number_format)
     return Costs(Spread(build / 2, build), image, exact, step, epoch)
 
 
@@ -126,9 +125,9 @@ def passes(
     durations(1)  # the first pass prepares
     (alone,) = durations(1)
     batch = batch_size(source)
-    if alone * batch > PASSED_FOR:  # too large for whole batches
-        count = max(1, int(PASSED_FOR / alone))
-        return Spread.of([alone, durations(count)[0] / count])
+    if alone * batch > PASSED_FOR:  # too large for several batches
+        count = min(batch, max(2, int(PASSED_FOR / alone)))
+        return Spread.of([durations(count)[0] / count])
     rounds = min(20, int(PASSED_FOR / (alone * batch)))
     return Spread.of([seconds / batch for seconds in durations(rounds * batch)])
 
@@ -142,7 +141,9 @@ def _new_layer(network: nn.Sequential, strategy: Strategy) -> tuple[Spread, Spre
         train_new_layer, network, embeddings, **_examples(batch, classes),
         strategy=_lasting(strategy, batch),
     )  # fmt: skip
-    return _timed(lambda stop: training(seed=0, class_weights=None, stop_requested=stop))
+    return _timed(
+        lambda stop: training(seed=0, class_weights=None, stop_requested=stop), TRAINED_FOR / 3
+    )
 
 
 def _whole_network(
@@ -150,24 +151,44 @@ def _whole_network(
     strategy: Strategy,
     source: SourceNetwork,
     number_format: NumberFormat,
-    image: float,
 ) -> tuple[Spread, Spread]:
-    whole, classes = strategy.optimiser.batch_size, network.get_submodule(NEW).linear.out_features
-    affordable = int(TRAINED_FOR / STEPS / (STEP_OVER_PASS * image))
-    batch = min(whole, max(FEWEST, affordable))
-    training = partial(
-        train_whole_network, network, _pixels(source, STEPS * batch + 2),
-        **_examples(batch, classes), strategy=_lasting(strategy, batch), source=source,
-        number_format=number_format,
-    )  # fmt: skip
-    step, epoch = _timed(lambda stop: training(seed=0, class_weights=None, stop_requested=stop))
-    return step * (whole / batch), epoch
+    classes = network.get_submodule(NEW).linear.out_features
+    pixels = _pixels(source, STEPS * strategy.optimiser.batch_size + 2)
+
+    def timed(batch: int, seconds: float) -> tuple[Spread, Spread]:
+        training = partial(
+            train_whole_network, network, pixels, **_examples(batch, classes),
+            strategy=_lasting(strategy, batch), source=source, number_format=number_format,
+        )  # fmt: skip
+        return _timed(
+            lambda stop: training(seed=0, class_weights=None, stop_requested=stop), seconds
+        )
+
+    whole = strategy.optimiser.batch_size
+    few, _ = timed(min(FEWEST, whole), 0)
+    affordable = int(FEWEST * TRAINED_FOR / STEPS / few.low)
+    batch = min(whole, max(2 * FEWEST, affordable))
+    step, epoch = timed(batch, TRAINED_FOR)
+    return extrapolated(few, step, batch, whole), epoch
 
 
-def _timed(train: Callable[[Stop], Iterator[Event]]) -> tuple[Spread, Spread]:
+def extrapolated(few: Spread, step: Spread, batch: int, whole: int) -> Spread:
+    """Seconds of a step on a whole batch, from steps on `FEWEST` and on `batch` images.
+
+    At most it takes in proportion to the images; at least what each further image took, since
+    the optimiser's own work is the same for all batches. As that is a small difference of two
+    measured times, it is taken for half of the proportion or more.
+    """
+    most = step * (whole / batch)
+    image = (step.low - few.low) / max(1, batch - FEWEST)
+    return Spread(min(max(step.low + image * (whole - batch), most.low / 2), most.low), most.high)
+
+
+def _timed(train: Callable[[Stop], Iterator[Event]], seconds: float) -> tuple[Spread, Spread]:
     """Seconds of a step, and of the end of an epoch with a validation of two images.
 
-    A training asks before every batch whether it is to stop, which tells its steps apart.
+    A training asks before every batch whether it is to stop, which tells its steps apart. It is
+    stopped after so many seconds, but not before its first epoch has ended.
     """
     asked: list[float] = []
     steps: list[float] = []
@@ -176,7 +197,7 @@ def _timed(train: Callable[[Stop], Iterator[Event]]) -> tuple[Spread, Spread]:
 
     def stop() -> bool:
         asked.append(time.perf_counter())
-        return bool(ends) and asked[-1] - began > TRAINED_FOR
+        return bool(ends) and asked[-1] - began > seconds
 
     for event in train(stop):
         if isinstance(event, EpochEnded):

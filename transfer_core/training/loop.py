@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from transfer_core.cases import OptimiserSettings, stage_rates
+from transfer_core.cases import OptimiserSettings
 from transfer_core.devices import device_of
 from transfer_core.errors import RunError
 from transfer_core.number_format import NumberFormat
@@ -24,9 +24,8 @@ from transfer_core.training.events import (
     Stepped,
 )
 from transfer_core.training.feeds import Feed, batches, in_order, shuffled
+from transfer_core.training.optimiser import one_cycle, parameter_groups
 from transfer_core.training.stepping import Stepper
-
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ class Training:
         self._generator = torch.Generator().manual_seed(seed)
         self._steps_per_epoch = batches(len(feed.train), settings.batch_size)
         self._clock = Clock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
-        optimiser, self._schedule = _optimiser(learner.model, settings, self._clock.steps)
+        optimiser = torch.optim.AdamW(parameter_groups(learner.model, settings))
+        self._schedule = one_cycle(optimiser, self._clock.steps)
         self._stepper = Stepper(
             learner.model, optimiser, class_weights, number_format, settings.batch_size
         )
@@ -218,33 +218,3 @@ class Sums:
     def means(self) -> tuple[float, float]:
         """Loss in nats per image and accuracy in [0, 1]."""
         return self._loss / self._images, self._hits / self._images
-
-
-def _optimiser(model: nn.Module, settings: OptimiserSettings, steps: int):
-    groups = parameter_groups(model, settings)
-    optimiser = torch.optim.AdamW(groups)
-    rates = [group["lr"] for group in groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=steps + 1, pct_start=WARM_UP
-    )
-    return optimiser, schedule
-
-
-def parameter_groups(model: nn.Module, settings: OptimiserSettings) -> list[dict]:
-    """What a model learns, for AdamW: by stage, each with its learning rate.
-
-    Biases and normalisation scales are not decayed, as is usual.
-    """
-    stages = list(model.children()) or [model]
-    trained = [
-        parameters
-        for stage in stages
-        if (parameters := [p for p in stage.parameters() if p.requires_grad])
-    ]
-    groups = []
-    for parameters, rate in zip(trained, stage_rates(settings, len(trained)), strict=True):
-        for decay, matrices in ((settings.weight_decay, True), (0.0, False)):
-            chosen = [p for p in parameters if (p.ndim > 1) == matrices]
-            if chosen:
-                groups.append({"params": chosen, "weight_decay": decay, "lr": rate})
-    return groups
