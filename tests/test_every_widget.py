@@ -12,7 +12,7 @@ from test_pages import asked, own_engine, page  # noqa: F401
 from zips import picture, write_zip
 
 from pages.shared import caches
-from transfer_core import dataset
+from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan
 from transfer_core.export import prepare
 from transfer_core.networks import get
@@ -20,6 +20,7 @@ from transfer_core.runs import keeping
 from transfer_core.runs.performing import new_engine, run_config
 
 PHOTO = picture(1_000, (64, 64))
+FEW = {"demonstration", "squeezenet1_1", "resnet18"}
 LAST = "Remove for good"  # takes away what other widgets of the page need
 THROUGH = {  # widgets of which something comes by a button beside them
     "Minutes": "Fit the run",
@@ -33,7 +34,11 @@ CHOOSERS = (
 
 def clicked(key: str) -> Callable[[AppTest], object]:
     """Press the first button whose key begins so, to get a page into another state."""
-    return lambda app: next(b for b in app.button if (b.key or "").startswith(key)).click().run()
+
+    def click(app: AppTest) -> None:
+        next(b for b in app.button if (b.key or "").startswith(key)).click().run().run()
+
+    return click
 
 
 def with_code(app: AppTest) -> None:
@@ -54,13 +59,14 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("run",), None),
     ],
     "results": [
-        (("run", f"results_view={view}"), None)
+        (("run", f"results_view={view}"), AppTest.run)  # its view comes from the address
         for view in (
             "scores", "training", "images", "confidence", "maps", "embedding", "settings"
         )
     ],
     "repair": [
-        (("run", "data"), None), (("data",), None), (("run", "data"), clicked("repair_set aside")),
+        (("run", "data"), AppTest.run), (("data",), None),
+        (("run", "data"), clicked("repair_set aside")),
     ],
     "try_it": [(("run",), with_an_image)],
     "take_away": [(("run",), None), ((), None)],
@@ -111,6 +117,13 @@ def made(prepared, transfer_home) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
+def few_networks(monkeypatch):
+    """Only three, since fitting a run into a time measures each of them."""
+    few = [each for each in networks.catalog() if each.name in FEW]
+    monkeypatch.setattr(networks, "catalog", lambda: few)
+
+
+@pytest.fixture(autouse=True)
 def options_as_shown(monkeypatch):
     """Let the driver choose an option by the words that the page shows for it."""
 
@@ -129,7 +142,7 @@ def opened(name: str, query: tuple[str, ...], before: Callable | None) -> AppTes
     if before:
         before(app)
     assert not app.exception
-    return app.run()  # what a page takes from its address is then settled
+    return app
 
 
 def elements(block) -> Iterator:

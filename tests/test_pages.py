@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,18 @@ def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
     app.radio(key="decide_answer").set_value("different").run()
     assert "Your answer is used" in texts(app) or "estimate: different" in texts(app)
     assert "Advised is Case 2" in texts(app)
+
+
+def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
+    data, finished, monkeypatch
+):
+    told, (run,) = "What was measured outranks the estimate", caches.engine().list_runs()
+    assert told in texts(page("decide", data=data.id).run())
+    stopped = replace(run, result=run.result | {"validation_accuracy": None})
+    monkeypatch.setattr(caches.engine(), "list_runs", lambda: [stopped])
+    app = page("decide", data=data.id).run()
+    assert not app.exception
+    assert told not in texts(app)
 
 
 def test_moving_the_line_changes_the_size_and_the_advice(data):

@@ -35,13 +35,17 @@ def measuring(
 
 
 def _measured(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
-    """The finished runs on this data set, best on the validation images first."""
+    """The finished runs on this data set, best on the validation images first.
+
+    A run that was stopped within its first epoch has seen no validation image, and is left out.
+    """
     with shown_errors():
         records = caches.engine().list_runs()
     done = [
         record
         for record in records
         if record.result
+        and record.result["validation_accuracy"] is not None
         and (record.config.data_id, record.config.network) == (data.id, source.name)
     ]
     done.sort(key=lambda record: -record.result["validation_accuracy"])

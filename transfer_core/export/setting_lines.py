@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 
 TORCH = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
+Placed = tuple[ast.stmt, ast.FunctionDef | None]  # a statement, and the function around it
 HOLDERS = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
 
 
@@ -19,22 +20,22 @@ def setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
     Returns:
         Python source by setting: the keys of `OPTIMISER` and the other names.
     """
-    tree = ast.parse(script)
+    statements = tuple(_statements(ast.parse(script)))
     every = values | dict(values["OPTIMISER"])
     return {
-        name: "\n".join(dict.fromkeys(_shown(each, every) for each in _steered(tree, name)))
+        name: "\n".join(dict.fromkeys(_shown(each, every) for each in _steered(statements, name)))
         for name in every
     }
 
 
-def _steered(tree: ast.Module, name: str) -> list[ast.stmt]:
+def _steered(statements: tuple[Placed, ...], name: str) -> list[ast.stmt]:
     """The statements that mention a setting, and what calls them, up to PyTorch."""
-    found = [(own, around) for own, around in _statements(tree) if _mentions(own, name)]
+    found = [(own, around) for own, around in statements if _mentions(own, name)]
     lines = [own for own, _ in found]
     functions = {around.name for _, around in found if around and _gives(around)}
     while functions and not any(_is_torch(line) for line in lines):
         calling = [
-            (own, around) for own, around in _statements(tree)
+            (own, around) for own, around in statements
             if any(_calls(own, function) for function in functions) and own not in lines
         ]  # fmt: skip
         lines += [own for own, _ in calling]
@@ -42,9 +43,7 @@ def _steered(tree: ast.Module, name: str) -> list[ast.stmt]:
     return lines
 
 
-def _statements(
-    tree: ast.AST, around: ast.FunctionDef | None = None
-) -> Iterator[tuple[ast.stmt, ast.FunctionDef | None]]:
+def _statements(tree: ast.AST, around: ast.FunctionDef | None = None) -> Iterator[Placed]:
     """Every statement within functions and blocks, with the function that it stands in."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
