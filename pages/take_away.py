@@ -14,33 +14,33 @@ from transfer_core.runs.records import RunRecord
 
 FORMATS = {
     "onnx": (
-        ":material/memory: ONNX",
+        "memory", "ONNX",
         "To use the network in other programs and languages, on phones and in browsers.",
         "`network.onnx` with the normalisation in it, its card, the class names, and "
         "`predict.py`, which classifies photos with onnxruntime.",
     ),
     "script": (
-        ":material/code: Script and notebook",
+        "code", "script and notebook",
         "To read, change and repeat exactly this run with plain torch and torchvision.",
         "`train.py`, the same as `train.ipynb`, the list of your images with their splits, and "
         "the weights that it begins with.",
     ),
     "bundle": (
-        ":material/inventory_2: Bundle",
+        "inventory_2", "bundle",
         "To keep, to share, and to bring in again, here or in another Transfer Lab.",
         "The weights as safetensors, a card (data, case, settings, result, versions, licence), "
         "the class names, and `predict.py` for torch.",
     ),
     "report": (
-        ":material/description: Report",
+        "description", "report",
         "To hand in or to print: the whole run as one HTML file that opens without a network.",
         "Data, decision and its evidence, settings, curves, result, history and versions, with "
         "all figures.",
     ),
-}
+}  # fmt: skip
 
 
-def offer(record: RunRecord, name: str):
+def offer(record: RunRecord, key: str):
     """The card of a format: what it is for, what is in it, and the way to it.
 
     Returns:
@@ -48,22 +48,24 @@ def offer(record: RunRecord, name: str):
     """
     from transfer_core.export import prepared  # brings torch
 
-    title, purpose, content = FORMATS[name]
+    icon, name, purpose, content = FORMATS[key]
     card = st.container(border=True, height="stretch")
     with card:
-        st.subheader(title, anchor=False)
+        st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
         st.markdown(f"{purpose}  \n:small[{content}]")
-        kind = f"script{_with_images()}" if name == "script" else name
+        kind = f"script{_with_images()}" if key == "script" else key
         file = prepared(home(), record.id, kind)
         with st.container(horizontal=True):
             if file:
                 download_link(record.id, kind, file)
-            label, icon = ("Prepare again", "refresh") if file else ("Prepare", "build")
-            asked = st.button(label, icon=f":material/{icon}:", key=f"take_away_{name}")
+            again, icon = (" again", "refresh") if file else ("", "build")
+            asked = st.button(
+                f"Prepare {name}{again}", icon=f":material/{icon}:", key=f"take_away_{key}"
+            )
         if file:
             when = datetime.fromtimestamp(file.stat().st_mtime)
             st.caption(f"Prepared on {when:%d %b at %H:%M}.")
-            if name == "onnx":
+            if key == "onnx":
                 _show_check(file)
     return (card, kind) if asked else None
 
