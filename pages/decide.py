@@ -99,6 +99,11 @@ with left.container(border=True, height="stretch"):
         key="decide_line", help=line_help(found.line, measured),
     )  # fmt: skip
     session.change(line=None if line == found.line else line)
+    if line != found.line:
+        st.button(
+            f"Back to {found.line:,} images", icon=":material/undo:", key="decide_line_back",
+            on_click=session.fill, kwargs={"decide_line": found.line},
+        )  # fmt: skip
     size = current_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
@@ -163,9 +168,10 @@ if points:
     clicked = points[0]["customdata"]
     session.change(case=TransferCase(clicked[0] if isinstance(clicked, list) else clicked))
     st.rerun()
+said = " (advised)" if answer == "estimate" else " (by your answer)"
 taken = st.segmented_control(
     "Choose a case, here or in the diagram", list(TransferCase), default=case, required=True,
-    format_func=lambda each: each.title + (" (advised)" if each == advised else ""),
+    format_func=lambda each: each.title + (said if each == advised else ""),
     key=f"decide_case_{shown}",
 )  # fmt: skip
 if case != advised and st.button("Back to the advice", icon=":material/undo:", key="decide_back"):

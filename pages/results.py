@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import literal, page_title, shown_errors, stop_unless
-from pages.shared.live_run import STATES
+from pages.shared.live_run import STATES, new_layer_alone_in_words
 from pages.shared.results_embedding import show_embedding
 from pages.shared.results_images import VIEW, show_images
 from pages.shared.results_maps import show_maps
@@ -57,6 +57,10 @@ figures[3].metric(
     "are taken for it; this is the mean over the classes.",
 )
 st.markdown(literal(result["sentence"]))
+if fell_back := new_layer_alone_in_words(record):
+    st.info(fell_back, icon=":material/undo:")
+for warning in caches.repairs(record.config.data_id):
+    st.warning(warning, icon=":material/healing:")
 validation = result["validation_accuracy"]
 if validation is not None:
     st.caption(

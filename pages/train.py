@@ -96,8 +96,9 @@ with form.container(border=True):
         "as they are: they belong to the case."
     )
     first, second, third = st.columns(1) * 3 if with_code else st.columns(3)
-    # A case, and a run that is repeated, bring their own defaults.
+    # A case, a run that is repeated, and a time to finish within bring their own defaults.
     key = f"train_{repeated.id if repeated else ''}{case.value}_{strategy.initialise}_"
+    key += f"{session.workspace().fits}_"
     learning_rate = first.number_input(
         "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
         key=key + "rate", help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
@@ -152,6 +153,7 @@ with form.container(border=True):
     )  # fmt: skip
     mirror = st.checkbox(
         "Mirror half of these images, left to right", settings.mirror, key=key + "mirror",
+        disabled=not whole and not views,
         help=mirroring_in_words(found.readings)
         + ("" if whole else " Counts where there are augmented views."),
     )  # fmt: skip

@@ -93,6 +93,9 @@ def keep(file: bytes) -> None:
                 on_click=session.take_from_basket, args=(data_id, path),
             )  # fmt: skip
             return
+        if caches.holds(data_id, file):
+            st.caption("This image is in the data set already.")
+            return
         chosen = st.selectbox(
             "It is", trained.classes, index=None, key=f"try_class_{path}", width=220,
             placeholder="Choose its class",

@@ -58,6 +58,17 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     assert epochs(app) == 100
 
 
+def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_second):  # noqa: F811
+    app = train(data)
+    asked = next(each for each in app.number_input if each.label == "Epochs, at most")
+    asked.set_value(7).run()
+    app.number_input(key="train_minutes").set_value(1)
+    button(app, "train_fit").click().run()
+    assert epochs(app) == int(60 / (0.5 * forecasting.MARGIN))
+    button(app, "train_unfit").click().run()
+    assert epochs(app) == 100
+
+
 def test_another_case_keeps_its_own_settings(data, half_a_second):  # noqa: F811
     app = train(data)
     app.number_input(key="train_minutes").set_value(1)

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import replace
 
 import pytest
 from answered_runs import data_set
@@ -179,3 +180,15 @@ def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
     shutil.rmtree(home() / "data" / noise.id)
     for view, app in opened(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
+
+
+@pytest.mark.parametrize("best_epoch", [0, 3])
+def test_a_run_says_whether_it_fell_back_on_the_new_layer(best_epoch, noise, monkeypatch):
+    run = trained(noise, TransferCase.LARGE_SIMILAR)
+    log = caches.run_log(run)
+    ended = next(event for event in log.events() if event.kind == "ended")
+    changed = replace(ended, values=ended.values | {"best_epoch": best_epoch})
+    others = [event for event in log.events() if event is not ended]
+    monkeypatch.setattr(log, "events", lambda: [*others, changed])
+    told = [info.value for info in page("results", run=run).run().info]
+    assert any("the new layer trained alone" in text for text in told) == (best_epoch == 0)

@@ -14,7 +14,15 @@ from zips import class_files, picture
 from zips import write_zip as write_files
 
 from transfer_core import dataset, images
-from transfer_core.dataset import Change, DataSet, addition, history, make_version, set_aside
+from transfer_core.dataset import (
+    Change,
+    DataSet,
+    addition,
+    history,
+    make_version,
+    repaired_in_words,
+    set_aside,
+)
 from transfer_core.errors import DataSetError, ImageError
 
 
@@ -257,3 +265,14 @@ def test_the_zip_comes_in_pieces_of_an_image_each_and_is_one_that_python_reads(
         assert archive.testzip() is None
         digests = {hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
     assert digests == {record.digest for record in flowers.records}
+
+
+def test_only_changes_of_test_images_are_told_as_what_flatters(flowers, transfer_home):
+    learned = make_version(transfer_home, flowers, [Change("relabel", first(flowers), "rose")])
+    assert repaired_in_words(transfer_home, learned) == ()
+    tested = [
+        Change("relabel", first(learned, "test"), "rose"),
+        Change("set aside", first(learned, "test", "rose")),
+    ]
+    (told,) = repaired_in_words(transfer_home, make_version(transfer_home, learned, tested))
+    assert "by hand: 2." in told

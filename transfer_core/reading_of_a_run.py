@@ -207,4 +207,5 @@ def _test_images(result: dict[str, Any]) -> Finding | None:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:.0f} points"
+    points = round(100 * share)
+    return f"{points} point" if abs(points) == 1 else f"{points} points"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from dataclasses import replace
@@ -12,6 +13,7 @@ import streamlit as st
 from PIL import Image
 
 from transfer_core import dataset, images, networks
+from transfer_core.errors import DataSetError
 from transfer_core.home import home
 from transfer_core.images import Transform, apply
 from transfer_core.samples import SAMPLES
@@ -179,6 +181,22 @@ def first_filters() -> list:
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
     return list(((weights - low) / (high - low + 1e-9) * 255).astype("uint8"))
+
+
+def holds(data_id: str, file: bytes) -> bool:
+    """Whether a data set has this very file, also set aside."""
+    digest = hashlib.sha256(file).hexdigest()
+    known = (*data_set(data_id).records, *set_aside(data_id).records)
+    return any(record.digest == digest for record in known)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def repairs(data_id: str) -> tuple[str, ...]:
+    """What changes by hand mean for the test of a run on this data set; none if it is gone."""
+    try:
+        return dataset.repaired_in_words(home(), data_set(data_id))
+    except DataSetError:
+        return ()
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

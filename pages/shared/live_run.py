@@ -137,8 +137,11 @@ def _draw_end(record: RunRecord) -> None:
         show_problem(record.error["problem"], record.error["found"], record.error["remedy"])
     ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
     if ended:
+        reason = REASONS[ended["reason"]]
+        if ended["reason"] == "early stopping" and not ended["best_epoch"]:
+            reason = "Ended early, as no epoch came below the new layer trained alone,"
         st.write(
-            f"{REASONS[ended['reason']]} after {ended['epochs']} epochs and "
+            f"{reason} after {ended['epochs']} epochs and "
             f"{duration(ended['seconds'])}; the weights are those of {_best(ended)}."
         )
     if record.result:
@@ -148,6 +151,20 @@ def _draw_end(record: RunRecord) -> None:
     if table := curves_table(events):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
+
+
+def new_layer_alone_in_words(record: RunRecord) -> str:
+    """That a run fell back on the new layer; "" where it did not, or is not known."""
+    if record.imported or not record.config.strategy.fall_back:
+        return ""
+    events = caches.run_log(record.id).events()
+    ended = next((event.values for event in reversed(events) if event.kind == "ended"), None)
+    if not ended or ended["best_epoch"]:
+        return ""
+    return (
+        "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
+        "training everything had a lower validation loss."
+    )
 
 
 def _best(ended: dict) -> str:

@@ -88,12 +88,12 @@ def finish_within(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
         more = second.toggle("Also networks that are still to be downloaded", key="train_download")
         if third.button("Fit the run", icon=":material/timer:", key="train_fit"):
             fit, proposal = _search(minutes, data, source, choice, more)
-            session.change(fit=fit, proposal=proposal)
+            _fill_in(fit, proposal)
         if fit:
             _reasons("These settings are filled in below", fit)
             st.button(
                 "Back to the case's own settings", icon=":material/undo:", key="train_unfit",
-                on_click=session.change, kwargs={"fit": None, "proposal": None},
+                on_click=_fill_in, args=(None, None),
             )  # fmt: skip
         if fit and not proposal:
             st.caption("Of the networks asked for, no more accurate one would end in time.")
@@ -147,8 +147,13 @@ def _search(
     return own, best if best and best.source.name != source.name else None
 
 
+def _fill_in(fit: Fit | None, proposal: Fit | None) -> None:
+    session.change(fit=fit, proposal=proposal, fits=session.workspace().fits + 1)
+
+
 def _take(proposal: Fit) -> None:
-    session.change(network=proposal.source.name, case=proposal.strategy.case, fit=proposal)
+    session.change(network=proposal.source.name, case=proposal.strategy.case)
+    _fill_in(proposal, None)
 
 
 def _of(fit: Fit | None, strategy: Strategy) -> Fit | None:

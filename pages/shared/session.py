@@ -36,6 +36,7 @@ class Workspace:
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
     fit: Fit | None = None  # settings that end in time, filled in on Train
     proposal: Fit | None = None  # what ends in time on another network
+    fits: int = 0  # counted, so that the settings are filled in anew after each
     run_id: str | None = None
     runs: tuple[str, ...] = ()  # chosen on the page Runs, and compared
     deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it

@@ -15,7 +15,14 @@ from transfer_core.dataset.store import (
     problems_csv,
 )
 from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
-from transfer_core.dataset.versions import Version, addition, history, make_version, set_aside
+from transfer_core.dataset.versions import (
+    Version,
+    addition,
+    history,
+    make_version,
+    repaired_in_words,
+    set_aside,
+)
 from transfer_core.dataset.zipping import zip_pieces
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "load",
     "make_version",
     "problems_csv",
+    "repaired_in_words",
     "set_aside",
     "zip_pieces",
 ]

@@ -58,6 +58,20 @@ def set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
     return tuple(aside[path] for path in sorted(aside))
 
 
+def repaired_in_words(home: Path, data_set: DataSet) -> tuple[str, ...]:
+    """That test images were changed by hand, and what that does; nothing if none was."""
+    changes = [change for version in history(home, data_set.id) for change in version.changes]
+    paths = {change.path for change in changes}
+    known = (*data_set.records, *set_aside(home, data_set))
+    count = sum(record.split == "test" and record.path in paths for record in known)
+    if not count:
+        return ()
+    return (
+        f"Test images that were relabelled, set aside or restored by hand: {count}. Where only "
+        "a network's mistakes were looked at, that flatters its accuracy.",
+    )
+
+
 def addition(data: bytes, class_name: str) -> Change:
     """The change that adds an image file to the training images of a class.
 

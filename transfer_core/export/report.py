@@ -40,7 +40,7 @@ def write_report(
         lead=f"Transfer Lab, {when}. {record.result['sentence']}",
         plotly=get_plotlyjs(),
         sections=(
-            sections.data(data_set),
+            sections.data(home, data_set),
             sections.decision(home, data_set, trained, progress),
             sections.settings(trained),
             *sections.training(trained, events),

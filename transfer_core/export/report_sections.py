@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from transfer_core.advice import advise
-from transfer_core.dataset import DataSet
+from transfer_core.dataset import DataSet, repaired_in_words
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
@@ -18,6 +18,7 @@ from transfer_core.figures.decision import decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.similarity import describe_stage_accuracy, stage_accuracy
 from transfer_core.figures.theme import styled, themed
+from transfer_core.networks import get
 from transfer_core.prediction import TrainedNetwork
 from transfer_core.runs.records import RunEvent, RunRecord
 from transfer_core.similarity import estimate
@@ -41,11 +42,14 @@ class Section:
     table: Sequence[dict[str, Any]] = ()  # rows with the same keys
 
 
-def data(data_set: DataSet | None) -> Section:
+def data(home: Path, data_set: DataSet | None) -> Section:
     """What was learned from."""
     if data_set is None:
         return Section("Data", (NOT_HERE,))
-    told = (f"{data_set.name}: {data_set.reading.sentence()}.",)
+    told = (
+        f"{data_set.name}: {data_set.reading.sentence()}.",
+        *repaired_in_words(home, data_set),
+    )
     drawn = _drawn(class_counts(data_set), describe_class_counts(data_set))
     noticed = tuple(
         f"{problem.path}: {problem.message}"
@@ -57,7 +61,8 @@ def data(data_set: DataSet | None) -> Section:
 
 def decision(home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress) -> Section:
     """Which case the network advises, which one was trained, and why."""
-    source, case = trained.source, trained.record.config.strategy.case
+    strategy = trained.record.config.strategy
+    source, case = get(trained.record.config.network), strategy.case  # as the estimate saw it
     if data_set is None or source.weights == "download":
         missing = NOT_HERE if data_set is None else "The source weights are not on this computer."
         return Section("Decision", (f"Trained was {case.title}.", missing))
@@ -73,7 +78,10 @@ def decision(home: Path, data_set: DataSet | None, trained: TrainedNetwork, prog
     shown = advice.size, verdict, advice.case, case
     figures = (
         _drawn(decision_diagram(*shown), describe_decision(*shown)),
-        _drawn(stage_accuracy(found.readings), describe_stage_accuracy(found.readings)),
+        _drawn(
+            stage_accuracy(found.readings, strategy.keep_through),
+            describe_stage_accuracy(found.readings),
+        ),
     )
     return Section("Decision", told, (*found.reasons, *found.warnings), figures)
 
@@ -84,6 +92,7 @@ def settings(trained: TrainedNetwork) -> Section:
     strategy = config.strategy
     values = {
         "source network": source.title,
+        "input size": f"{source.input_size} pixels a side",
         "kept through": source.titles((strategy.keep_through,)),
         "frozen": source.titles(strategy.frozen),
         "initial weights": strategy.initialise,

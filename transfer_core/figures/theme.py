@@ -22,6 +22,8 @@ STATES = {  # of a layer: colour and hatching, so that colour never carries mean
 
 def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
     """Title, transparent background and margins that all figures share."""
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
     return figure.update_layout(
         title={
             "text": title, "font": {"size": 16}, "x": 0, "xanchor": "left", "y": 1,
