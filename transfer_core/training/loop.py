@@ -72,7 +72,7 @@ class Training:
         self._generator = torch.Generator().manual_seed(seed)
         self._steps_per_epoch = batches(len(feed.train), settings.batch_size)
         self._clock = Clock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
-        optimiser = torch.optim.AdamW(parameter_groups(learner.model, settings))
+        optimiser = torch.optim.AdamW(parameter_groups(learner.model, settings), fused=True)
         self._schedule = one_cycle(optimiser, self._clock.steps)
         self._stepper = Stepper(
             learner.model, optimiser, class_weights, number_format, settings.batch_size
