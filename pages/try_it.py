@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches, session
+from pages.shared.attribution import attribution_beside
 from pages.shared.layout import (
     explained,
     literal,
@@ -13,7 +14,7 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.session import Pending
-from transfer_core import dataset, fetching
+from transfer_core import dataset, fetching, images
 from transfer_core.errors import DataSetError, ImageError
 from transfer_core.figures.distances import describe_distances, distance_figure
 from transfer_core.images.decoding import ENDINGS
@@ -73,9 +74,24 @@ def show_answer(number: int, name: str, file: bytes) -> float | None:
             rest = len(answer.probabilities) - len(likely)
             others = f", {rest} further classes not shown" if rest else ""
             st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
+        if st.toggle(
+            f"What it looks at in image {number}", key=f"try_maps_{caches.added_path(file)}",
+            help="Where it finds evidence for the likeliest class and for the next one.",
+        ):  # fmt: skip
+            show_maps(file, [label for label, _ in likely[:2]])
         if known is not None:  # else the data set is not here
             keep(file)
     return answer.distance
+
+
+def show_maps(file: bytes, labels: list[str]) -> None:
+    """Attribution maps of an image for the likeliest classes."""
+    transform = trained.transform
+    pixels = images.apply(images.decode(file, transform.least_side), transform)
+    roles = zip(labels, ("likeliest", "next"), strict=False)
+    classes = [(trained.classes.index(label), role) for label, role in roles]
+    with shown_errors():
+        attribution_beside(trained, pixels, classes, key=f"try_map_{caches.added_path(file)}")
 
 
 def keep(file: bytes) -> None:

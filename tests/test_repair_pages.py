@@ -171,6 +171,23 @@ def test_several_images_are_tried_and_a_bad_one_is_told_beside_the_others(finish
     assert shown.count("Answered in") == 2
 
 
+def test_what_the_network_looks_at_is_shown_on_demand_for_two_classes(finished):  # noqa: F811
+    red = png(np.full((80, 64, 3), (205, 50, 50), np.uint8))
+    app = tried(page("try_it", run=finished).run(), ("r.png", red))
+    charts = len(app.get("plotly_chart"))
+    app.toggle[-1].set_value(True).run()
+    assert not app.exception and not app.error
+    assert len(app.get("plotly_chart")) == charts + 2
+    assert "Each map has its own scale" in texts(app)
+
+
+def test_an_image_of_the_data_set_is_not_kept_again(finished, data, transfer_home):  # noqa: F811
+    known = dataset.image_bytes(transfer_home, data, 0)
+    app = tried(page("try_it", run=finished).run(), ("known.png", known))
+    assert "in the data set already" in texts(app)
+    assert "Keep as a training image" not in [each.label for each in app.button]
+
+
 def test_a_try_is_kept_as_a_training_image_of_a_new_version(finished, data, transfer_home):  # noqa: F811
     odd = png(photo(3))
     app = tried(page("try_it", run=finished).run(), ("odd.png", odd))
