@@ -185,6 +185,16 @@ def test_moving_the_line_changes_the_size_and_the_advice(data):
     assert "Advised is Case 3" in texts(app)
 
 
+def test_a_moved_line_can_be_taken_back(data):
+    app = page("decide", data=data.id).run()
+    line = app.select_slider[0].value
+    app.select_slider[0].set_value(20).run()
+    app.button(key="decide_line_back").click().run()
+    assert not app.exception and app.select_slider[0].value == line
+    assert "line" not in app.query_params
+    assert "decide_line_back" not in [button.key for button in app.button]
+
+
 def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
     app = page("decide", data=data.id).run()
     app.radio(key="decide_answer").set_value("similar").run()
