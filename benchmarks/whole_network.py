@@ -20,6 +20,7 @@ from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan
 from transfer_core.embedding import normalise
+from transfer_core.memory import keep_freed_memory
 from transfer_core.networks import get
 from transfer_core.number_format import computed_in, fastest
 from transfer_core.surgery import operate
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--images", type=int, default=2048)
     options_ = parser.parse_args()
+    keep_freed_memory()  # as every engine does; it serves both sides
     source = get("demonstration")
     strategy = plan(TransferCase.LARGE_SIMILAR, source.stage_names)
     one_epoch = replace(strategy.optimiser, epochs=1)

@@ -93,10 +93,9 @@ with shown_errors(), progress() as report:
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
-    lines = sorted({*session.LINES, found.line})
-    session.preset("decide_line", lines, work.line or found.line)
     line = st.select_slider(
-        "The dividing line, in images", lines, format_func=lambda images: f"{images:,}",
+        "The dividing line, in images", sorted({*session.LINES, found.line}),
+        value=work.line or found.line, format_func=lambda images: f"{images:,}",
         key="decide_line", help=line_help(found.line, measured),
     )  # fmt: skip
     session.change(line=None if line == found.line else line)

@@ -204,12 +204,6 @@ def from_address(key: str, allowed: Iterable[object], default: object) -> None:
         st.session_state[key] = next((v for v in allowed if str(v) == text), default)
 
 
-def preset(key: str, allowed: Iterable[object], value: object) -> None:
-    """Give a widget its value where it has none, or none that is allowed."""
-    if st.session_state.get(key) not in allowed:
-        st.session_state[key] = value
-
-
 def into_address(key: str) -> None:
     """Write a widget's value into the address, so that a refresh and a shared link keep it."""
     text = str(st.session_state[key])

@@ -17,6 +17,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.devices import best_device
 from transfer_core.embedding import batch_size
 from transfer_core.evaluation import Tested, logits, score
+from transfer_core.memory import keep_freed_memory
 from transfer_core.networks import SourceNetwork, get
 from transfer_core.number_format import channels_last_is_faster, fastest
 from transfer_core.parallel import StopRequested, WorkStopped
@@ -208,6 +209,7 @@ def new_engine(home: Path, *, resume: bool = True) -> Engine:
     ) -> Iterator[Event | Tested]:
         return perform(config, directory.path, home, stop)
 
+    keep_freed_memory()
     setting = os.environ.get(SETTING)
     seen = logged(performed, tracker_of(setting), home) if setting else performed
     return Engine(home, seen, resume=resume)
