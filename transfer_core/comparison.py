@@ -1,6 +1,7 @@
 """Whether the difference between two runs is more than chance: on the same test images."""
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +149,8 @@ def bootstrap_interval(only_first: int, only_second: int, images: int) -> tuple[
 def _rights(home: Path, run_id: str) -> dict[_Image, bool]:
     """Whether a run is right on each of its test images."""
     answers = answers_on_test_images(home, run_id)
-    data_set = dataset.load(home, RunStore(home).get(run_id).config.data_id)
+    with closing(RunStore(home)) as store:
+        data_set = dataset.load(home, store.get(run_id).config.data_id)
     seen, rights = Counter(), {}
     for index, right in zip(answers.images, answers.predicted == answers.labels, strict=True):
         record = data_set.records[index]

@@ -1,5 +1,6 @@
 """Use a trained network: restore it from its run, and classify images."""
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,15 +42,7 @@ def restore(home: Path, run_id: str) -> TrainedNetwork:
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    store = RunStore(home)
-    record = store.get(run_id)
-    weights = RunDirectory.of(home, run_id).path / WEIGHTS
-    if record.result is None or not weights.is_file():
-        raise RunError(
-            "This run has no trained network.",
-            found=f"run {run_id} is {record.state}",
-            remedy="Choose a run that has finished, or train one.",
-        )
+    record, weights = _left_by(home, run_id, WEIGHTS, "trained network")
     config, source = record.config, record.config.source()
     classes = tuple(score["name"] for score in record.result["per_class"])
     # All weights come from the run, so that the source's need not be on this machine.
@@ -82,18 +75,25 @@ def answers_on_test_images(home: Path, run_id: str) -> TestAnswers:
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    record = RunStore(home).get(run_id)
-    kept = RunDirectory.of(home, run_id).path / TEST_LOGITS
-    if record.result is None or not kept.is_file():
-        raise RunError(
-            "This run has no answers for its test images.",
-            found=f"run {run_id} is {record.state}",
-            remedy="Choose a run that has finished, or repeat this one.",
-        )
+    record, kept = _left_by(home, run_id, TEST_LOGITS, "answers for its test images")
     data_set = dataset.load(home, record.config.data_id)
     images, scores = data_set.indices("test"), torch.from_numpy(np.load(kept))
     probabilities = torch.softmax(scores, dim=1).numpy()
     return TestAnswers(images, data_set.labels[images], probabilities)
+
+
+def _left_by(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, Path]:
+    """A run and a file that it left; RunError, which says what is missing, where it left none."""
+    with closing(RunStore(home)) as store:
+        record = store.get(run_id)
+    path = RunDirectory.of(home, run_id).path / name
+    if record.result is None or not path.is_file():
+        raise RunError(
+            f"This run has no {what}.",
+            found=f"run {run_id} is {record.state}",
+            remedy="Choose a run that has finished, or train one.",
+        )
+    return record, path
 
 
 def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:

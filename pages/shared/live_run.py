@@ -7,7 +7,7 @@ from pages.shared.layout import duration, explained, go_on, literal, show_proble
 from pages.shared.live_chart import live_charts
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
 from transfer_core.figures.network import change_in_words, describe_network, network_drawing
-from transfer_core.runs.records import RunRecord
+from transfer_core.runs.records import RunRecord, how_it_ended
 
 REDRAW = 1.0  # seconds
 STATES = {
@@ -135,7 +135,7 @@ def _draw_end(record: RunRecord) -> None:
     events = caches.run_log(record.id).events()
     if record.error:
         show_problem(record.error["problem"], record.error["found"], record.error["remedy"])
-    ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
+    ended = how_it_ended(events)
     if ended:
         reason = REASONS[ended["reason"]]
         if ended["reason"] == "early stopping" and not ended["best_epoch"]:
@@ -157,8 +157,7 @@ def new_layer_alone_in_words(record: RunRecord) -> str:
     """That a run fell back on the new layer; "" where it did not, or is not known."""
     if record.imported or not record.config.strategy.fall_back:
         return ""
-    events = caches.run_log(record.id).events()
-    ended = next((event.values for event in reversed(events) if event.kind == "ended"), None)
+    ended = how_it_ended(caches.run_log(record.id).events())
     if not ended or ended["best_epoch"]:
         return ""
     return (

@@ -10,6 +10,7 @@ from pages.shared import caches
 from pages.shared.layout import explained, literal
 from pages.shared.live_run import show_curves, show_proof
 from transfer_core.figures.confidence import confidence_diagram, describe_confidence
+from transfer_core.runs.records import how_it_ended
 
 if TYPE_CHECKING:
     from transfer_core.prediction import TestAnswers
@@ -41,9 +42,8 @@ def show_training(record: RunRecord) -> None:
     st.subheader("Learning curves of the whole run", anchor=False)
     show_curves(record.id)
     st.subheader("What moved, and what stayed frozen", anchor=False)
-    ended = next((event for event in reversed(events) if event.kind == "ended"), None)
-    if ended:
-        show_proof(record, ended.values)
+    if ended := how_it_ended(events):
+        show_proof(record, ended)
 
 
 def _leaks(record: RunRecord) -> str:

@@ -20,7 +20,7 @@ from transfer_core.figures.similarity import describe_stage_accuracy, stage_accu
 from transfer_core.figures.theme import styled, themed
 from transfer_core.networks import get
 from transfer_core.prediction import TrainedNetwork
-from transfer_core.runs.records import RunEvent, RunRecord
+from transfer_core.runs.records import RunEvent, RunRecord, how_it_ended
 from transfer_core.similarity import estimate
 from transfer_core.surgery import describe, what_was_kept
 from transfer_core.training.events import LayerChange
@@ -119,7 +119,7 @@ def training(trained: TrainedNetwork, events: Sequence[RunEvent]) -> tuple[Secti
     curves = tuple(
         _drawn(_curve(traces, what), words) for what, traces in live_curves(events).items()
     )
-    ended = next((e.values for e in reversed(events) if e.kind == "ended"), None)
+    ended = how_it_ended(events)
     sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
     if ended:
         changes = tuple(LayerChange(**change) for change in ended["changes"])

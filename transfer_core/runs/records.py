@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -105,3 +106,8 @@ def no_such_run(run_id: object) -> RunError:
 def as_error(problem: str, found: str, remedy: str) -> dict[str, str]:
     """The three parts of a message, as a record keeps them."""
     return {"problem": problem, "found": found, "remedy": remedy}
+
+
+def how_it_ended(events: Sequence[RunEvent]) -> dict[str, Any] | None:
+    """Values of the last event "ended" of a run's log; None where no training has ended."""
+    return next((event.values for event in reversed(events) if event.kind == "ended"), None)
