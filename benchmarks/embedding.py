@@ -17,10 +17,10 @@ from torch import nn
 
 from benchmarks.report import Claim, drawn, load, options, rows_of, tell
 from benchmarks.sides import compare, stopwatch
-from transfer_core.embedding import embed, normalise
+from transfer_core.features.embedding import embed, normalise
 from transfer_core.networks import SourceNetwork, get
 from transfer_core.networks.weights_file import build
-from transfer_core.number_format import NumberFormat, computed_in, fastest
+from transfer_core.system.precision import NumberFormat, computed_in, fastest
 
 FORMATS: tuple[NumberFormat, ...] = ("float32", "bfloat16")
 BATCHES = (16, 32, 64, 128)  # images

@@ -52,7 +52,7 @@ def ours(path: Path, *, pixels: bool) -> float:
     with tempfile.TemporaryDirectory() as home, stopwatch() as seconds:
         data = dataset.ingest(path, home=Path(home))
         if pixels:
-            images.pixels(Path(home), data, TRANSFORM)
+            dataset.pixels(Path(home), data, TRANSFORM)
         return seconds()
 
 

@@ -21,7 +21,7 @@ from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase, plan
 from transfer_core.dataset import DataSet
 from transfer_core.networks import DEFAULT, SourceNetwork, get
-from transfer_core.runs.performing import perform, run_config
+from transfer_core.runs.perform import perform, run_config
 from transfer_core.timing.forecast import forecast
 from transfer_core.training.events import Ended
 

@@ -27,7 +27,7 @@ def finished_run(home: Path, test_images: int) -> str:
     from pages.shared import caches
     from transfer_core import dataset, networks
     from transfer_core.cases import TransferCase, plan
-    from transfer_core.runs.performing import run_config
+    from transfer_core.runs.perform import run_config
 
     make_zip(home / "images.zip", round(test_images / TESTED))
     data, source = dataset.ingest(home / "images.zip", home=home), networks.get("demonstration")

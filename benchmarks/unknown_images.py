@@ -28,18 +28,18 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-from transfer_core import dataset, networks, samples
+from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan
-from transfer_core.dataset import DataSet
-from transfer_core.prediction import TrainedNetwork, restore
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.unknown_images import (
+from transfer_core.dataset import DataSet, samples
+from transfer_core.inspection.out_of_distribution import (
     FALSE_ALARMS,
     KnownImages,
     conformal_threshold,
     embedded,
     some,
 )
+from transfer_core.inspection.prediction import TrainedNetwork, restore
+from transfer_core.runs.perform import new_engine, run_config
 
 PICKED_ON = ("sample:digits", "sample:plankton_many", "cifar10_5k")
 SOURCE_SET = "source_photos_160"  # what the network was pre-trained on knows no held-out class

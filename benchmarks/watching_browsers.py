@@ -28,8 +28,8 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
 from transfer_core.figures.theme import BLUE, styled
 from transfer_core.networks import get
-from transfer_core.runs.performing import run_config
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.perform import run_config
+from transfer_core.runs.store.store import RunStore
 
 TICKS = os.sysconf("SC_CLK_TCK")  # per second, of processor times
 

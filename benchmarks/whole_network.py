@@ -19,11 +19,11 @@ from benchmarks.report import Claim, drawn, load, options, rows_of, shared_zip, 
 from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan
-from transfer_core.embedding import normalise
-from transfer_core.memory import keep_freed_memory
+from transfer_core.features.embedding import normalise
 from transfer_core.networks import get
-from transfer_core.number_format import computed_in, fastest
-from transfer_core.surgery import operate
+from transfer_core.networks.surgery import operate
+from transfer_core.system.memory import keep_freed_memory
+from transfer_core.system.precision import computed_in, fastest
 from transfer_core.training.events import Ended
 from transfer_core.training.whole_network import train_whole_network
 
@@ -75,7 +75,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         path = options_.data or shared_zip("new_photos_20_large.zip")
         data = dataset.ingest(path, home=Path(home))
-        pixels = images.pixels(Path(home), data, images.Transform(source.input_size))
+        pixels = dataset.pixels(Path(home), data, images.Transform(source.input_size))
         given = data, pixels, data.indices("train")[: options_.images], source, strategy
         sides = {OURS: lambda: ours(*given), BARE: lambda: bare(*given)}
         found = compare("Training the whole network", "images/s", sides, options_.rounds)

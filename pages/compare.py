@@ -7,7 +7,7 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.comparing import LETTERS, curves, is_it_real, outcomes, settings
 from pages.shared.layout import address, page_title, shown_errors, stop_unless
-from transfer_core.runs.records import RunRecord
+from transfer_core.runs.store.records import RunRecord
 
 
 def label(record: RunRecord) -> str:

@@ -16,9 +16,10 @@ from pages.shared.layout import (
     vanishing,
 )
 from pages.shared.sample_cards import sample_cards
-from transfer_core import dataset, samples
+from transfer_core import dataset
+from transfer_core.dataset import samples
 from transfer_core.figures.classes import class_counts, describe_class_counts
-from transfer_core.home import home
+from transfer_core.system.home import home
 
 PLAIN = """\
 my_photos.zip

@@ -19,7 +19,6 @@ from pages.shared.layout import (
 from pages.shared.measuring import measuring
 from pages.shared.minutes import minutes_per_case
 from pages.shared.strategy import current_choice
-from transfer_core.advice import in_words, leaning, what_would_change
 from transfer_core.cases import TransferCase
 from transfer_core.figures.classes import in_each
 from transfer_core.figures.decision import decision_diagram, describe_decision
@@ -33,7 +32,8 @@ from transfer_core.figures.similarity import (
     learning_curve_figure,
     stage_accuracy,
 )
-from transfer_core.similarity import SURE
+from transfer_core.transferability.advice import in_words, leaning, what_would_change
+from transfer_core.transferability.estimate import SURE
 
 LESSONS = Path(__file__).parent / "lessons"
 ANSWERS = {

@@ -23,8 +23,8 @@ from transfer_core import dataset
 from transfer_core.dataset import SPLITS, Change, DataSet, Version
 from transfer_core.dataset.wording import counted
 from transfer_core.errors import RunError
-from transfer_core.home import home
-from transfer_core.runs.records import RunRecord
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.system.home import home
 
 MISTAKES, DUPLICATES, ASIDE = "Mistakes of the run", "Near-duplicates", "Set aside"
 
@@ -75,7 +75,7 @@ def train_again(record: RunRecord, data: DataSet) -> None:
         key="repair_train",
     ):  # fmt: skip
         with shown_errors():
-            from transfer_core.runs.performing import run_config
+            from transfer_core.runs.perform import run_config
 
             work, source = session.workspace(), with_weights(config.source())
             run = caches.engine().submit(
@@ -90,7 +90,7 @@ def train_again(record: RunRecord, data: DataSet) -> None:
 
 def mistakes(record: RunRecord, data: DataSet) -> None:
     """The test images that the run got wrong, the surest mistakes first."""
-    from transfer_core.prediction import answers_on_test_images
+    from transfer_core.inspection.prediction import answers_on_test_images
 
     try:
         answers = answers_on_test_images(home(), record.id)

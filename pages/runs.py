@@ -6,8 +6,8 @@ from pages.shared import caches, session
 from pages.shared.layout import page_title, shown_errors
 from pages.shared.run_details import delete_button, deleted_runs, run_details, undo_deletion
 from pages.shared.runs_table import filtered, runs_table, tags_of
-from transfer_core.runs.records import RunRecord
-from transfer_core.runs.recovery import UNFINISHED
+from transfer_core.runs.engine.recovery import UNFINISHED
+from transfer_core.runs.store.records import RunRecord
 
 LOOK = 2.0  # seconds between looks at runs that are not over
 

@@ -9,8 +9,8 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.downloads import download_link
 from pages.shared.layout import literal, page_title, progress, shown_errors, vanishing
-from transfer_core.home import home
-from transfer_core.runs.records import RunRecord
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.system.home import home
 
 FORMATS = {
     "onnx": (
@@ -111,7 +111,7 @@ def bring_in(expanded: bool) -> None:
         )  # fmt: skip
         if upload is None:
             return
-        from transfer_core.bundle import load
+        from transfer_core.export.bundle import load
 
         with shown_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(upload.getbuffer())

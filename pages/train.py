@@ -18,9 +18,9 @@ from pages.shared.minutes import finish_within, fitted, fitted_size, how_long
 from pages.shared.setting_code import show_code
 from pages.shared.strategy import current_choice, repeated_run
 from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
-from transfer_core.devices import best_device
-from transfer_core.evidence import mirroring_in_words
 from transfer_core.networks import SourceNetwork
+from transfer_core.system.devices import best_device
+from transfer_core.transferability.explanation import mirroring_in_words
 
 
 def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:
@@ -191,7 +191,7 @@ if code:
         show_code(data, source, chosen, seed)
 if started:
     with shown_errors():
-        from transfer_core.runs.performing import run_config
+        from transfer_core.runs.perform import run_config
 
         run = caches.engine().submit(
             run_config(data, source, chosen, seed, compiled=compiled),

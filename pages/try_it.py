@@ -14,9 +14,10 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.session import Pending
-from transfer_core import dataset, fetching, images
+from transfer_core import dataset, images
 from transfer_core.errors import DataSetError, ImageError
 from transfer_core.figures.distances import describe_distances, distance_figure
+from transfer_core.images import remote
 from transfer_core.images.decoding import ENDINGS
 
 MOST = 24  # images at a time
@@ -35,7 +36,7 @@ def brought() -> list[tuple[str, bytes]]:
     if st.toggle("Take a photo with the camera", key="try_camera_on"):
         photo = st.camera_input("Camera", key="try_camera")
         found += [("photo", photo.getvalue())] if photo else []
-    if fetching.allowed():
+    if remote.allowed():
         address = st.text_input("Address of an image", key="try_address", placeholder="https://")
         if address:
             try:

@@ -9,12 +9,12 @@ from zips import picture, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
 from transfer_core.dataset import DataSet
-from transfer_core.evaluation import wilson_interval
 from transfer_core.networks import get
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.records import RunState
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
+from transfer_core.training.evaluation import wilson_interval
 
 
 def data_set(

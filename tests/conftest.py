@@ -34,7 +34,7 @@ def made(tmp_path_factory):
     from transfer_core.cases import TransferCase, plan
     from transfer_core.export import export_run
     from transfer_core.networks import get
-    from transfer_core.runs.performing import new_engine, run_config
+    from transfer_core.runs.perform import new_engine, run_config
 
     folder = tmp_path_factory.mktemp("made")
     noise, home = np.random.default_rng(0), folder / "home"

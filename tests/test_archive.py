@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zips import RawZip, deflated, picture, write_zip
 
-from transfer_core.archive import Limits, MemberError, open_source
+from transfer_core.dataset.archive import Limits, MemberError, open_source
 from transfer_core.errors import ArchiveError
 
 A, B = picture(1), picture(2)

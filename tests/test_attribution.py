@@ -11,14 +11,15 @@ from PIL import Image
 from torchvision import models
 from zips import write_zip
 
-from transfer_core import dataset, images, prediction
-from transfer_core.attribution import Attribution, explain
-from transfer_core.attribution_sanity import cascade, rank_correlation
+from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
-from transfer_core.embedding import normalise
+from transfer_core.features.embedding import normalise
+from transfer_core.inspection import prediction
+from transfer_core.inspection.attribution import Attribution, explain
+from transfer_core.inspection.attribution_sanity import cascade, rank_correlation
 from transfer_core.networks import get
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.surgery import operate
+from transfer_core.networks.surgery import operate
+from transfer_core.runs.perform import new_engine, run_config
 from transfer_core.training.config import RunConfig
 
 FAMILIES = (
@@ -123,7 +124,7 @@ def trained_on_spots(home, source, case, **settings):
     engine.wait(run, timeout=300)
     engine.close()
     network, test = prediction.restore(home, run), data.indices("test")
-    pixels = images.Pixels(home, data, source.transform).read(test)
+    pixels = dataset.Pixels(home, data, source.transform).read(test)
     return network, pixels, data.labels[test], [data.records[index].path for index in test]
 
 

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from transfer_core import dataset
-from transfer_core.images import Pixels
+from transfer_core.dataset import Pixels
+from transfer_core.inspection.prediction import answers_on_test_images
 from transfer_core.networks import get
-from transfer_core.prediction import answers_on_test_images
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.store.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"

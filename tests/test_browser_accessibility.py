@@ -11,7 +11,7 @@ from zips import picture, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
 from transfer_core.networks import get
-from transfer_core.runs.performing import new_engine, run_config
+from transfer_core.runs.perform import new_engine, run_config
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = {"serious", "critical"}

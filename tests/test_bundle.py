@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from transfer_core.__main__ import main
-from transfer_core.bundle import load
+from transfer_core.cli.main import main
 from transfer_core.errors import TransferError
 from transfer_core.export import export_run
-from transfer_core.prediction import predict, restore
-from transfer_core.runs.store import RunStore
+from transfer_core.export.bundle import load
+from transfer_core.inspection.prediction import predict, restore
+from transfer_core.runs.store.store import RunStore
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from transfer_core import cache_limit
-from transfer_core.cache_limit import GIGABYTE, NoRoom, adding, limit, opened
 from transfer_core.errors import SettingsError
+from transfer_core.system import disk_cache
+from transfer_core.system.disk_cache import GIGABYTE, NoRoom, adding, limit, opened
 
 BOUND = 1_000  # bytes
 NAMES = "abcdef"
@@ -28,7 +28,7 @@ ACTIONS = some.lists(
 @pytest.fixture
 def bounded(transfer_home, monkeypatch):
     """A data folder whose caches may take a thousand bytes."""
-    monkeypatch.setenv(cache_limit.SETTING, str(BOUND / GIGABYTE))
+    monkeypatch.setenv(disk_cache.SETTING, str(BOUND / GIGABYTE))
     return transfer_home
 
 
@@ -38,13 +38,13 @@ def entry(home, name):
 
 def add(home, name, size, value=0):
     """Add an array of so many bytes, all told, each element with this value."""
-    values = np.full(size - cache_limit.HEADER, value, np.uint8)
+    values = np.full(size - disk_cache.HEADER, value, np.uint8)
     with adding(home, entry(home, name), size) as file:
         np.save(file, values)
 
 
 def files(home):
-    return sorted(path for cache in cache_limit.CACHES for path in (home / cache).rglob("*.*"))
+    return sorted(path for cache in disk_cache.CACHES for path in (home / cache).rglob("*.*"))
 
 
 def total(home):
@@ -56,7 +56,7 @@ def total(home):
 def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_factory, actions):
     home, kept = tmp_path_factory.mktemp("home"), {}  # the oracle: sizes, last used last
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(cache_limit.SETTING, str(BOUND / GIGABYTE))
+        patch.setenv(disk_cache.SETTING, str(BOUND / GIGABYTE))
         for action, name, size in actions:
             if action == "add":
                 with adding(home, entry(home, name), size) as file:
@@ -66,7 +66,7 @@ def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_facto
                 kept.pop(name, None)
                 kept[name] = size
             elif name in kept:
-                cache_limit.mark_used(entry(home, name))
+                disk_cache.mark_used(entry(home, name))
                 kept[name] = kept.pop(name)
             assert [path.stem for path in files(home)] == sorted(kept)
             assert total(home) == sum(kept.values()) <= BOUND
@@ -97,11 +97,12 @@ def test_an_entry_that_fails_to_be_written_leaves_nothing_behind(bounded):
 
 def test_what_a_killed_process_was_writing_makes_room(bounded):
     code = (
-        "import os, sys; from pathlib import Path; from transfer_core.cache_limit import adding\n"
+        "import os, sys; from pathlib import Path\n"
+        "from transfer_core.system.disk_cache import adding\n"
         "with adding(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
     )
     path = entry(bounded, "a")
-    root = Path(cache_limit.__file__).parents[1]
+    root = Path(disk_cache.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code, bounded, path], cwd=root)
     assert total(bounded) == 900
     add(bounded, "b", 600)
@@ -113,7 +114,7 @@ def test_a_removed_array_stays_readable_for_those_who_have_it_open(bounded):
     array = opened(entry(bounded, "a"))
     add(bounded, "b", 600)
     assert opened(entry(bounded, "a")) is None
-    assert (array == 7).all() and len(array) == 600 - cache_limit.HEADER
+    assert (array == 7).all() and len(array) == 600 - disk_cache.HEADER
 
 
 def test_threads_that_add_and_read_at_once_never_meet_half_an_array(bounded):
@@ -142,20 +143,20 @@ def test_an_array_that_was_cut_off_counts_as_missing(bounded):
 def test_half_of_the_free_disk_is_used_and_a_hundred_gigabytes_at_most(
     transfer_home, monkeypatch, free, expected
 ):
-    monkeypatch.delenv(cache_limit.SETTING, raising=False)
+    monkeypatch.delenv(disk_cache.SETTING, raising=False)
     disk = SimpleNamespace(free=free * GIGABYTE)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
     assert limit(transfer_home) == expected * GIGABYTE
 
 
 def test_a_gigabyte_of_the_disk_stays_free_whatever_is_set(transfer_home, monkeypatch):
-    monkeypatch.setenv(cache_limit.SETTING, "500")
+    monkeypatch.setenv(disk_cache.SETTING, "500")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * GIGABYTE))
     assert limit(transfer_home) == 2 * GIGABYTE
 
 
 @pytest.mark.parametrize("setting", ["-1", "nan", "inf", "many"])
 def test_a_setting_that_is_no_size_is_told(transfer_home, monkeypatch, setting):
-    monkeypatch.setenv(cache_limit.SETTING, setting)
+    monkeypatch.setenv(disk_cache.SETTING, setting)
     with pytest.raises(SettingsError, match="TRANSFER_CACHE_GB is not a size"):
         limit(transfer_home)

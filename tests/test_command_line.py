@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from transfer_core.__main__ import main
-from transfer_core.evaluation import confusion_matrix
+from transfer_core.cli.main import main
+from transfer_core.inspection.prediction import answers_on_test_images
 from transfer_core.networks.download import HOST_SETTING
-from transfer_core.prediction import answers_on_test_images
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.store.store import RunStore
+from transfer_core.training.evaluation import confusion_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,10 +7,10 @@ import pytest
 from answered_runs import answered, data_set
 from scipy import stats
 
-from transfer_core.__main__ import main
-from transfer_core.comparison import bootstrap_interval, compare_runs, mcnemar
+from transfer_core.cli.main import main
 from transfer_core.errors import RunError
-from transfer_core.runs.store import RunStore
+from transfer_core.inspection.comparison import bootstrap_interval, compare_runs, mcnemar
+from transfer_core.runs.store.store import RunStore
 
 WRONG_FIRST = [1, 1, 0, 0, 1, 1, 1, 1]  # predicted classes; the images are four of 0, four of 1
 WRONG_LATER = [0, 0, 0, 0, 1, 1, 0, 0]

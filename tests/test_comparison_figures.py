@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from test_figures import log
 
-from transfer_core.comparison import PairedComparison
 from transfer_core.figures.comparison import (
     describe_differences,
     describe_overlaid,
     differences,
     overlaid_curves,
 )
-from transfer_core.runs.records import RunEvent
+from transfer_core.inspection.comparison import PairedComparison
+from transfer_core.runs.store.records import RunEvent
 
 LETTERS = "ABCDEFGH"
 SURE = PairedComparison(100, 0, 0, 60, 25, 5, 0.0003, 0.1, 0.3)

@@ -17,13 +17,13 @@ from PIL import Image
 from zips import RawZip, class_files, picture, write_zip
 
 from transfer_core import dataset
-from transfer_core.archive import Problem
 from transfer_core.dataset import DataSet, ingestion
+from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.json_text import PIECE, listed
 from transfer_core.dataset.placing import split_named
 from transfer_core.dataset.types import SPLITS
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
-from transfer_core.parallel import WorkStopped
+from transfer_core.system.parallel import WorkStopped
 
 
 @pytest.fixture

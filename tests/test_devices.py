@@ -8,14 +8,14 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from transfer_core.cases import TransferCase, plan
-from transfer_core.devices import best_device, device_of, sent, usable
-from transfer_core.embedding import embed
 from transfer_core.errors import SettingsError
+from transfer_core.features.embedding import embed
 from transfer_core.networks import get
-from transfer_core.surgery import operate
-from transfer_core.training import feeds, loop
+from transfer_core.networks.surgery import operate
+from transfer_core.system.devices import best_device, device_of, sent, usable
+from transfer_core.training import data_loaders, loop
+from transfer_core.training.data_loaders import in_order
 from transfer_core.training.events import Ended, Started, Stepped
-from transfer_core.training.feeds import in_order
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
 
@@ -78,7 +78,8 @@ def imitated_gpu(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "item", lambda tensor: 0.5)
     monkeypatch.setattr(torch, "equal", lambda one, other: False)
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_format: module)
-    monkeypatch.setattr(feeds, "ahead", lambda items, make: map(make, items))  # threads see none
+    # Threads see no fake mode.
+    monkeypatch.setattr(data_loaders, "ahead", lambda items, make: map(make, items))
     monkeypatch.setattr(loop, "shuffled", lambda indices, size, _: in_order(indices, size))
     return FakeTensorMode(allow_non_fake_inputs=True)
 

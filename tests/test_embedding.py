@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from transfer_core.embedding import embed, normalise
-from transfer_core.embedding_cache import cache_folder
+from transfer_core.features.embedding import embed, normalise
+from transfer_core.features.embedding_cache import cache_folder
 from transfer_core.networks import get
+from transfer_core.networks.surgery import pooled
 from transfer_core.networks.weights_file import load
-from transfer_core.surgery import pooled
 
 SOURCE = get("demonstration")
 

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as oracle_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from transfer_core.evaluation import confusion_matrix, score, wilson_interval
+from transfer_core.training.evaluation import confusion_matrix, score, wilson_interval
 
 
 def outcome(images=200, classes=5):

@@ -16,8 +16,8 @@ from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan
 from transfer_core.export import prepare
 from transfer_core.networks import get
-from transfer_core.runs import keeping
-from transfer_core.runs.performing import new_engine, run_config
+from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.runs.store import curation
 
 PHOTO = picture(1_000, (64, 64))
 FEW = {"demonstration", "squeezenet1_1", "resnet18"}
@@ -102,8 +102,8 @@ def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
         ]
         for run in runs:
             engine.wait(run, timeout=120)
-        keeping.describe(engine.store, runs[0], tags=("kept",))
-        keeping.delete(engine.store, runs[3:])
+        curation.describe(engine.store, runs[0], tags=("kept",))
+        curation.delete(engine.store, runs[3:])
     prepare(home, runs[0], "script", lambda *_: None)
     one, two = (f"runs={','.join(runs[:count])}" for count in (1, 2))
     return home, {"data": f"data={data.id}", "run": f"run={runs[0]}", "one": one, "several": two}
@@ -235,7 +235,7 @@ def tidy(made: dict[str, str]) -> None:
         engine.wait(run.id, timeout=60)
     needed = made["several"].removeprefix("runs=").split(",")
     deleted = [run.id for run in engine.store.list(deleted=True)]
-    keeping.bring_back(engine.store, [run for run in needed if run in deleted])
+    curation.bring_back(engine.store, [run for run in needed if run in deleted])
 
 
 @pytest.mark.slow

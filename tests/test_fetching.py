@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from zips import picture
 
-from transfer_core import fetching
 from transfer_core.errors import ImageError
-from transfer_core.fetching import fetch_image, is_public
+from transfer_core.images import remote
+from transfer_core.images.remote import fetch_image, is_public
 
 PHOTO = picture(5)
 
@@ -70,8 +70,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     """A local server whose address counts as public, so that it can be asked at all."""
-    monkeypatch.setenv(fetching.SETTING, "1")
-    monkeypatch.setattr(fetching, "is_public", lambda a: a == "127.0.0.1" or is_public(a))
+    monkeypatch.setenv(remote.SETTING, "1")
+    monkeypatch.setattr(remote, "is_public", lambda a: a == "127.0.0.1" or is_public(a))
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.asked = []
     threading.Thread(target=running.serve_forever, daemon=True).start()
@@ -90,7 +90,7 @@ def test_the_file_at_the_address_comes_as_it_is(server, path):
 
 
 def test_nothing_is_asked_unless_the_server_allows_it(server, monkeypatch):
-    monkeypatch.delenv(fetching.SETTING)
+    monkeypatch.delenv(remote.SETTING)
     with pytest.raises(ImageError, match="gets no images"):
         fetch_image(at(server, "photo"))
     assert server.asked == []
@@ -109,13 +109,13 @@ def test_what_leads_nowhere_is_told(server, path):
 
 
 def test_a_file_without_end_is_left_off(server, monkeypatch):
-    monkeypatch.setattr(fetching, "MOST_BYTES", 2 * 1024**2)
+    monkeypatch.setattr(remote, "MOST_BYTES", 2 * 1024**2)
     with pytest.raises(ImageError, match="too large"):
         fetch_image(at(server, "endless"))
 
 
 def test_an_answer_that_trickles_in_is_cut_off_when_the_time_is_up(server, monkeypatch):
-    monkeypatch.setattr(fetching, "SECONDS", 0.5)
+    monkeypatch.setattr(remote, "SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(ImageError, match="not in"):
         fetch_image(at(server, "trickling"))
@@ -129,7 +129,7 @@ def test_an_answer_that_trickles_in_is_cut_off_when_the_time_is_up(server, monke
      "http://[::ffff:127.0.0.1]/x.png", "http://[64:ff9b::7f00:1]/x.png"],
 )  # fmt: skip
 def test_private_addresses_are_refused_however_they_are_written(address, monkeypatch):
-    monkeypatch.setenv(fetching.SETTING, "1")
+    monkeypatch.setenv(remote.SETTING, "1")
     with pytest.raises(ImageError, match="public internet|does not answer"):
         fetch_image(address)
 
@@ -140,13 +140,13 @@ def test_private_addresses_are_refused_however_they_are_written(address, monkeyp
      "http://user:word@example.org/x.png"],
 )  # fmt: skip
 def test_what_is_no_web_address_is_refused(address, monkeypatch):
-    monkeypatch.setenv(fetching.SETTING, "1")
+    monkeypatch.setenv(remote.SETTING, "1")
     with pytest.raises(ImageError, match="no address|does not answer"):
         fetch_image(address)
 
 
 def test_a_name_with_one_private_address_among_others_is_refused(monkeypatch):
-    monkeypatch.setenv(fetching.SETTING, "1")
+    monkeypatch.setenv(remote.SETTING, "1")
 
     def resolved(*_, **__):
         return [(socket.AF_INET, 0, 0, "", (a, 80)) for a in ("93.184.215.14", "192.168.0.1")]

@@ -9,11 +9,8 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from transfer_core.attribution_sanity import SanityStep
 from transfer_core.cases import TransferCase, judge_size, plan
-from transfer_core.confidence import Confidence, ConfidenceBin
 from transfer_core.dataset import SPLITS
-from transfer_core.embedding_map import Plane
 from transfer_core.figures.accuracies import accuracies, describe_accuracies
 from transfer_core.figures.attribution import (
     attribution_overlay,
@@ -52,14 +49,17 @@ from transfer_core.figures.theme import (
     plain,
     themed,
 )
+from transfer_core.inspection.attribution_sanity import SanityStep
+from transfer_core.inspection.calibration import Confidence, ConfidenceBin
+from transfer_core.inspection.embedding_map import Plane
+from transfer_core.inspection.out_of_distribution import KnownImages
 from transfer_core.networks import get
 from transfer_core.networks.calibration import Measured, Reliability
-from transfer_core.readings import LearningCurve, Readings, StageEvidence
-from transfer_core.runs.records import RunEvent
-from transfer_core.similarity import SimilarityEstimate, Verdict
-from transfer_core.surgery import describe
+from transfer_core.networks.surgery import describe
+from transfer_core.runs.store.records import RunEvent
 from transfer_core.training.events import LayerChange
-from transfer_core.unknown_images import KnownImages
+from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
+from transfer_core.transferability.evidence import LearningCurve, Readings, StageEvidence
 
 SOURCE = get("demonstration")
 SIZE = judge_size((300, 300), line=1_000)

@@ -6,9 +6,9 @@ import pytest
 from toy_runs import config
 
 from transfer_core.cases import TransferCase
-from transfer_core.runs.finding import ORDERS, Wanted, find
-from transfer_core.runs.records import RunRecord, RunState
-from transfer_core.side_by_side import side_by_side
+from transfer_core.runs.store.records import RunRecord, RunState
+from transfer_core.runs.store.search import ORDERS, Wanted, find
+from transfer_core.training.settings_table import side_by_side
 
 NAMES = {"one": "ants and bees", "two": "Zebras"}
 

@@ -14,7 +14,7 @@ from zips import class_files, picture, write_zip
 from transfer_core import dataset, images
 from transfer_core.errors import ImageError
 from transfer_core.images import decoding
-from transfer_core.parallel import WorkStopped, in_order
+from transfer_core.system.parallel import WorkStopped, in_order
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF"]
 
@@ -286,31 +286,31 @@ def small_set(tmp_path, transfer_home):
 def test_pixels_are_in_the_order_of_the_records_and_kept(small_set, transfer_home):
     calls = []
     transform = images.Transform(8)
-    pixels = images.pixels(transfer_home, small_set, transform, lambda *n: calls.append(n))
+    pixels = dataset.pixels(transfer_home, small_set, transform, lambda *n: calls.append(n))
     assert (pixels.shape, pixels[:].dtype) == ((60, 8, 8, 3), np.uint8)
     assert calls[-1] == (60, 60) and calls == sorted(calls)
     for index in (0, 31, 59):
         image = dataset.image(transfer_home, small_set, index)
         assert (pixels[index] == images.apply(image, transform)).all()
     small_set.pack(transfer_home).unlink()  # the second time nothing is decoded
-    assert (images.pixels(transfer_home, small_set, transform)[:] == pixels[:]).all()
+    assert (dataset.pixels(transfer_home, small_set, transform)[:] == pixels[:]).all()
 
 
 def test_some_pixels_are_those_of_the_whole_and_decode_nothing_else(small_set, transfer_home):
     chosen, transform, calls = np.array([0, 31, 59]), images.Transform(8), []
-    some = images.Pixels(transfer_home, small_set, transform).read(
+    some = dataset.Pixels(transfer_home, small_set, transform).read(
         chosen, lambda *n: calls.append(n)
     )
     assert calls[-1] == (3, 3) and not (transfer_home / "pixels").exists()
-    whole = images.pixels(transfer_home, small_set, transform)
+    whole = dataset.pixels(transfer_home, small_set, transform)
     assert (some == whole[chosen]).all()
     small_set.pack(transfer_home).unlink()  # what was decoded before is used
-    assert (images.Pixels(transfer_home, small_set, transform).read(chosen) == some).all()
+    assert (dataset.Pixels(transfer_home, small_set, transform).read(chosen) == some).all()
 
 
 def test_stopped_decoding_leaves_nothing_behind(small_set, transfer_home):
     with pytest.raises(WorkStopped):
-        images.pixels(transfer_home, small_set, images.Transform(8), stop=lambda: True)
+        dataset.pixels(transfer_home, small_set, images.Transform(8), stop=lambda: True)
     assert [p for p in (transfer_home / "pixels").rglob("*") if p.is_file()] == []
 
 

@@ -10,12 +10,12 @@ from test_command_line import colours, lines  # noqa: F401  (fixture)
 from torchvision import models
 
 from transfer_core import images
-from transfer_core.__main__ import main
-from transfer_core.input_sizes import input_sizes
+from transfer_core.cli.main import main
+from transfer_core.inspection.prediction import restore
 from transfer_core.networks import get
-from transfer_core.prediction import restore
-from transfer_core.runs.specification import from_json, to_json
-from transfer_core.runs.store import RunStore
+from transfer_core.networks.input_sizes import input_sizes
+from transfer_core.runs.store.specification import from_json, to_json
+from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
 
 

@@ -8,7 +8,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import numpy as np
-from transfer_core.memory import keep_freed_memory
+from transfer_core.system.memory import keep_freed_memory
 if sys.argv[1] == "kept" and not keep_freed_memory():
     sys.exit(3)
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -9,7 +9,7 @@ from pages.shared import caches
 from transfer_core.cases import TransferCase
 from transfer_core.networks import catalog, get
 from transfer_core.timing import forecast as forecasting
-from transfer_core.timing.measuring import Costs, Spread
+from transfer_core.timing.measurement import Costs, Spread
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 from zips import write_zip
 
 from transfer_core import dataset
-from transfer_core.near_duplicates import near_duplicates
+from transfer_core.dataset.near_duplicates import near_duplicates
 
 SIDE = 96  # pixels
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from transfer_core import number_format
-from transfer_core.number_format import channels_last_is_faster, computed_in, fastest
+from transfer_core.system import precision
+from transfer_core.system.precision import channels_last_is_faster, computed_in, fastest
 
 
 @pytest.fixture
 def seconds(monkeypatch):
     """Sets how long a step takes in each way."""
     told = {}
-    monkeypatch.setattr(number_format, "_step", lambda *way: lambda: told[way])
+    monkeypatch.setattr(precision, "_step", lambda *way: lambda: told[way])
     for measured in (fastest, channels_last_is_faster):
         measured.cache_clear()
     yield told
@@ -32,7 +32,7 @@ def test_the_layout_is_the_faster_one_in_the_runs_format(last, seconds):
 
 def test_the_real_steps_can_be_taken():
     for way in (("bfloat16", True), ("float32", True), ("float32", False)):
-        assert number_format._step(*way)() > 0
+        assert precision._step(*way)() > 0
 
 
 def test_products_are_computed_in_the_format_and_only_within():

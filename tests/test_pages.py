@@ -15,9 +15,9 @@ from pages.shared import caches, downloads
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
 from transfer_core.export import prepare
-from transfer_core.home import home
 from transfer_core.networks import get
-from transfer_core.runs.performing import run_config
+from transfer_core.runs.perform import run_config
+from transfer_core.system.home import home
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [

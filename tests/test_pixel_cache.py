@@ -11,15 +11,16 @@ import pytest
 import torch
 from zips import class_files, write_zip
 
-from transfer_core import cache_limit, dataset, images, parallel
+from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan
-from transfer_core.embedding import embed
-from transfer_core.embedding_cache import cached
-from transfer_core.images.packed_images import PackedImages
+from transfer_core.dataset.packed_images import PackedImages
+from transfer_core.features.embedding import embed
+from transfer_core.features.embedding_cache import cached
 from transfer_core.networks import get
 from transfer_core.networks.weights_file import load
-from transfer_core.parallel import WorkStopped
-from transfer_core.runs.performing import perform, run_config
+from transfer_core.runs.perform import perform, run_config
+from transfer_core.system import disk_cache, parallel
+from transfer_core.system.parallel import WorkStopped
 from transfer_core.training.events import Preparing
 
 SOURCE = get("demonstration")
@@ -42,14 +43,14 @@ def expected(small_set, transfer_home):
 @pytest.fixture
 def pixels(small_set, transfer_home):
     """Makes pixels anew, as a new process would."""
-    return lambda: images.Pixels(transfer_home, small_set, SOURCE.transform)
+    return lambda: dataset.Pixels(transfer_home, small_set, SOURCE.transform)
 
 
 @pytest.fixture(params=[COUNT, 25, 0], ids=["all fit", "some fit", "none fits"])
 def fitting(request, monkeypatch):
     """How many images have room on the disk."""
-    size = 64 * 64 * 3 * request.param / images.pixel_cache.SHARE + 2_000
-    monkeypatch.setenv(cache_limit.SETTING, str(size / cache_limit.GIGABYTE))
+    size = 64 * 64 * 3 * request.param / dataset.pixel_cache.SHARE + 2_000
+    monkeypatch.setenv(disk_cache.SETTING, str(size / disk_cache.GIGABYTE))
     return request.param
 
 
@@ -66,7 +67,7 @@ def test_images_are_the_same_however_many_are_kept(fitting, pixels, expected, tr
         chosen = np.array([59, 3, 24, 25, 3])
         assert (found[chosen] == expected[chosen]).all()
     size = sum(path.stat().st_size for path in kept_files(transfer_home))
-    assert size == (fitting and 64 * 64 * 3 * fitting + cache_limit.HEADER)
+    assert size == (fitting and 64 * 64 * 3 * fitting + disk_cache.HEADER)
 
 
 def test_batches_are_the_images_in_order_and_keep_those_that_fit(
@@ -127,10 +128,10 @@ def test_batches_that_are_not_all_read_leave_nothing_behind(end, pixels, transfe
 
 
 def test_all_are_kept_once_there_is_room_for_all(pixels, expected, monkeypatch, transfer_home):
-    monkeypatch.setenv(cache_limit.SETTING, "0.0004")
+    monkeypatch.setenv(disk_cache.SETTING, "0.0004")
     pixels().keep()
     assert 0 < pixels().room < COUNT
-    monkeypatch.setenv(cache_limit.SETTING, "1")
+    monkeypatch.setenv(disk_cache.SETTING, "1")
     pixels().keep()
     (file,) = kept_files(transfer_home)
     assert (np.load(file) == expected).all()
@@ -167,7 +168,7 @@ def test_a_run_learns_the_same_with_and_without_room(
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2))
     config, told = run_config(small_set, SOURCE, strategy, 0), []
     for room in ("0", "1"):
-        monkeypatch.setenv(cache_limit.SETTING, room)
+        monkeypatch.setenv(disk_cache.SETTING, room)
         directory = tmp_path / room
         directory.mkdir()
         torch.manual_seed(0)

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from transfer_core import pretraining
+from tools import pretraining
 from transfer_core.networks import get
-from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import BUNDLED
 from transfer_core.networks.weights_file import build, load
+from transfer_core.system.files import file_hash
 
 
 def toy_world(path, prefix, classes):

@@ -9,11 +9,12 @@ from PIL import Image
 from test_pages import asked, colours, data, finished, own_engine, page, texts  # noqa: F401
 
 from pages.shared import caches, session
-from transfer_core import dataset, fetching
+from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
+from transfer_core.images import remote
+from transfer_core.inspection.prediction import answers_on_test_images
 from transfer_core.networks import get
-from transfer_core.prediction import answers_on_test_images
-from transfer_core.runs.performing import run_config
+from transfer_core.runs.perform import run_config
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -207,7 +208,7 @@ def test_a_try_is_kept_as_a_training_image_of_a_new_version(finished, data, tran
 
 def test_addresses_are_asked_for_only_where_the_server_allows_it(finished, monkeypatch):  # noqa: F811
     assert not page("try_it", run=finished).run().text_input
-    monkeypatch.setenv(fetching.SETTING, "1")
+    monkeypatch.setenv(remote.SETTING, "1")
     app = page("try_it", run=finished).run()
     app.text_input[0].set_value("http://127.0.0.1/x.png").run()
     assert not app.exception

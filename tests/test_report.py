@@ -5,9 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from transfer_core.bundle import load
 from transfer_core.export import export_run
-from transfer_core.runs.store import RunStore
+from transfer_core.export.bundle import load
+from transfer_core.runs.store.store import RunStore
 
 
 class Page(HTMLParser):

@@ -9,21 +9,28 @@ from sklearn.calibration import calibration_curve
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
 
-from transfer_core import networks, prediction
+from transfer_core import networks
 from transfer_core.cases import TransferCase, plan
-from transfer_core.confidence import check_confidence
-from transfer_core.embedding_map import (
+from transfer_core.inspection import prediction
+from transfer_core.inspection.calibration import check_confidence
+from transfer_core.inspection.diagnosis import Course, course, read
+from transfer_core.inspection.embedding_map import (
     alike_neighbours,
     embedded_test_images,
     neighbourhood_plane,
     principal_plane,
 )
-from transfer_core.evaluation import difference_interval, wilson_interval
-from transfer_core.mistakes import confidences, in_cell, margins, mistakes, most_uncertain
-from transfer_core.prediction import restore
-from transfer_core.reading_of_a_run import Course, course, read
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.runs.records import RunEvent
+from transfer_core.inspection.mistakes import (
+    confidences,
+    in_cell,
+    margins,
+    mistakes,
+    most_uncertain,
+)
+from transfer_core.inspection.prediction import restore
+from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.runs.store.records import RunEvent
+from transfer_core.training.evaluation import difference_interval, wilson_interval
 
 STAGES = networks.get("demonstration").stage_names
 FROZEN = plan(TransferCase.SMALL_SIMILAR, STAGES)

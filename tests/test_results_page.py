@@ -13,10 +13,10 @@ from zips import class_files, write_zip
 from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
-from transfer_core.home import home
 from transfer_core.networks import get
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.performing import run_config
+from transfer_core.runs.perform import run_config
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.system.home import home
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
@@ -81,7 +81,7 @@ def test_a_mistake_is_explained_by_its_button_and_the_address_keeps_it(run):
 
 
 def test_a_cell_chosen_in_the_lists_shows_exactly_its_images(run):
-    from transfer_core.prediction import answers_on_test_images
+    from transfer_core.inspection.prediction import answers_on_test_images
 
     answers = answers_on_test_images(home(), run)
     app = page("results", run=run).run()

@@ -1,7 +1,7 @@
 """The shared copy of a run's log."""
 
-from transfer_core.runs.log import RunLog
-from transfer_core.runs.records import RunEvent
+from transfer_core.runs.store.log import RunLog
+from transfer_core.runs.store.records import RunEvent
 
 
 class Reader:

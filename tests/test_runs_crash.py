@@ -12,11 +12,11 @@ import pytest
 from test_runs_engine import WAIT, states, wait_for
 from toy_runs import toy
 
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.engine import Engine
-from transfer_core.runs.event_file import EventFile
-from transfer_core.runs.reading import RunReader
-from transfer_core.runs.records import Outcome, RunState
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.reader import RunReader
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.event_file import EventFile
+from transfer_core.runs.store.records import Outcome, RunState
 
 TESTS = Path(__file__).parent
 
@@ -29,7 +29,7 @@ def child(home, *, perform="toy(epochs=10_000, pause=0.02)", resume=True, runs=2
         sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
         from toy_runs import config, toy
         from test_runs_crash import checkpointing
-        from transfer_core.runs.engine import Engine
+        from transfer_core.runs.engine.engine import Engine
         engine = Engine(Path({str(home)!r}), {perform}, resume={resume})
         print(*[engine.submit(config(n)) for n in range({runs})], flush=True)
         time.sleep(600)
@@ -168,7 +168,7 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
         import sys, time
         from pathlib import Path
         sys.path[:0] = [{str(TESTS.parent)!r}]
-        from transfer_core.runs.store import RunStore
+        from transfer_core.runs.store.store import RunStore
         print("ready", flush=True)
         start = float(sys.stdin.readline())
         for number in range(30):

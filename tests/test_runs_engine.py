@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from toy_runs import config, toy
 
 from transfer_core.errors import DataSetError, RunError
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.engine import Engine
-from transfer_core.runs.records import RunState
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import RunState
 
 WAIT = 10.0  # seconds until a test gives up
 

@@ -8,14 +8,14 @@ from contextlib import closing
 import pytest
 from toy_runs import config, toy
 
-from transfer_core.__main__ import main
+from transfer_core.cli.main import main
 from transfer_core.errors import RunError
-from transfer_core.runs import keeping
-from transfer_core.runs.engine import Engine
-from transfer_core.runs.records import RunState
-from transfer_core.runs.schema import VERSION
-from transfer_core.runs.specification import to_json
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.store import curation
+from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.schema import VERSION
+from transfer_core.runs.store.specification import to_json
+from transfer_core.runs.store.store import RunStore
 
 VERSION_1 = """
 CREATE TABLE runs (
@@ -74,7 +74,7 @@ def test_database_of_version_1_is_brought_up_to_date_with_everything_in_it(old_h
         assert (run.config, run.result) == (config(seed=4), {"accuracy": 0.9})
         assert (run.notes, run.tags, run.deleted) == ("", (), None)
         assert [event.kind for event in store.events(OLD_RUN)] == ["started"]
-        assert keeping.describe(store, OLD_RUN, tags=["good"]).tags == ("good",)
+        assert curation.describe(store, OLD_RUN, tags=["good"]).tags == ("good",)
 
 
 def test_database_of_version_1_gets_the_columns_of_a_new_one(old_home, tmp_path_factory):
@@ -98,7 +98,7 @@ def test_a_copy_of_the_old_database_stays_beside_the_new_one(old_home):
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(old_home, monkeypatch):
     broken = {1: ("ALTER TABLE runs ADD COLUMN notes TEXT", "no statement at all")}
-    monkeypatch.setattr("transfer_core.runs.schema._MIGRATIONS", broken)
+    monkeypatch.setattr("transfer_core.runs.store.schema._MIGRATIONS", broken)
     with pytest.raises(Exception, match="syntax error"):
         RunStore(old_home)
     with closing(sqlite3.connect(old_home / "runs.db")) as connection:
@@ -109,15 +109,15 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(old_home, monkeypa
 
 def test_name_notes_and_tags_are_kept(store):
     run = store.create(config(), "first")
-    keeping.describe(store, run.id, name="second", notes="more\nlines", tags=["mri", "good one"])
+    curation.describe(store, run.id, name="second", notes="more\nlines", tags=["mri", "good one"])
     found = store.get(run.id)
     assert (found.name, found.notes, found.tags) == ("second", "more\nlines", ("mri", "good one"))
 
 
 def test_what_is_not_given_is_left_as_it_is(store):
     run = store.create(config(), "first")
-    keeping.describe(store, run.id, notes="why", tags=["mri"])
-    keeping.describe(store, run.id, name=" ")
+    curation.describe(store, run.id, notes="why", tags=["mri"])
+    curation.describe(store, run.id, name=" ")
     assert store.list()[0] == store.get(run.id)
     assert (store.get(run.id).name, store.get(run.id).notes) == ("first", "why")
 
@@ -125,20 +125,20 @@ def test_what_is_not_given_is_left_as_it_is(store):
 def test_tags_are_cleaned_and_each_is_kept_once(store):
     run = store.create(config())
     given = ["MRI", " mri ", "", "a\x1b[31mb", "x" * 99, *map(str, range(30))]
-    tags = keeping.describe(store, run.id, tags=given).tags
-    assert tags[:3] == ("MRI", "a [31mb", "x" * keeping.TAG_LENGTH)
-    assert len(tags) == keeping.MOST_TAGS
+    tags = curation.describe(store, run.id, tags=given).tags
+    assert tags[:3] == ("MRI", "a [31mb", "x" * curation.TAG_LENGTH)
+    assert len(tags) == curation.MOST_TAGS
 
 
 def test_a_deleted_run_is_hidden_at_once_and_comes_back_whole(store):
     run_id = over(store)
     before = store.get(run_id)
-    keeping.delete(store, [run_id])
+    curation.delete(store, [run_id])
     assert store.list() == ()
     assert [run.id for run in store.list(deleted=True)] == [run_id]
     with pytest.raises(RunError, match="deleted.*Bring it back"):
         store.get(run_id)
-    keeping.bring_back(store, [run_id])
+    curation.bring_back(store, [run_id])
     assert store.list() == (before,)
 
 
@@ -147,7 +147,7 @@ def test_a_run_that_is_not_over_must_be_stopped_first(store, state):
     finished, going = over(store), store.create(config(), "still going").id
     store.set_state(going, state)
     with pytest.raises(RunError, match="still going.*Stop it first"):
-        keeping.delete(store, [finished, going])
+        curation.delete(store, [finished, going])
     assert len(store.list()) == 2
 
 
@@ -156,12 +156,12 @@ def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypa
         kept, gone = (engine.submit(config()) for _ in range(2))
         for run_id in (kept, gone):
             engine.wait(run_id, 10)
-        keeping.delete(engine.store, [gone])
+        curation.delete(engine.store, [gone])
         folder = tmp_path / "runs" / gone
         engine.reconcile()
         assert folder.is_dir()
         now = time.time()
-        monkeypatch.setattr(time, "time", lambda: now + keeping.KEPT + 1)
+        monkeypatch.setattr(time, "time", lambda: now + curation.KEPT + 1)
         engine.reconcile()
         assert not folder.exists()
         assert engine.store.list(deleted=True) == ()
@@ -171,24 +171,24 @@ def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypa
 
 def test_emptying_removes_what_was_deleted_at_once(store, tmp_path):
     run_id = over(store)
-    keeping.delete(store, [run_id])
-    assert keeping.remove_deleted(store, tmp_path, older_than=0) == 1
+    curation.delete(store, [run_id])
+    assert curation.remove_deleted(store, tmp_path, older_than=0) == 1
     with pytest.raises(RunError, match="no such run"):
         store.events(run_id)
 
 
 def test_a_run_that_was_brought_back_is_not_removed(store, tmp_path):
     run_id = over(store)
-    keeping.delete(store, [run_id])
-    keeping.bring_back(store, [run_id])
-    assert keeping.remove_deleted(store, tmp_path, older_than=0) == 0
+    curation.delete(store, [run_id])
+    curation.bring_back(store, [run_id])
+    assert curation.remove_deleted(store, tmp_path, older_than=0) == 0
     assert store.get(run_id).id == run_id
 
 
 def test_the_command_line_tells_notes_and_tags_deletes_and_undoes(transfer_home, capsys):
     with closing(RunStore(transfer_home)) as store:
         run_id = over(store, RunState.stopped)
-        keeping.describe(store, run_id, notes="why", tags=["mri"])
+        curation.describe(store, run_id, notes="why", tags=["mri"])
 
     def told(*arguments):
         assert main(["runs", "--json", *arguments]) == 0

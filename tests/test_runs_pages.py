@@ -7,8 +7,8 @@ from answered_runs import answered, data_set
 from test_pages import asked, own_engine, page, texts  # noqa: F401
 
 from pages.shared import caches
-from transfer_core.runs import keeping
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.store import curation
+from transfer_core.runs.store.store import RunStore
 
 RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
 
@@ -34,7 +34,7 @@ def test_runs_are_listed_newest_first(runs):
 
 def test_runs_are_filtered_and_sorted(runs, transfer_home):
     with closing(RunStore(transfer_home)) as store:
-        keeping.describe(store, runs[0], tags=["odd"])
+        curation.describe(store, runs[0], tags=["odd"])
     app = page("runs").run()
     app.selectbox(key="runs_order").set_value("Oldest first").run()
     assert list(table(app)["run"]) == ["first try", "second try"]
@@ -45,7 +45,7 @@ def test_runs_are_filtered_and_sorted(runs, transfer_home):
 
 
 def test_name_notes_and_tags_are_edited_in_place(runs):
-    keeping.describe(caches.engine().store, runs[1], tags=["mri"])
+    curation.describe(caches.engine().store, runs[1], tags=["mri"])
     app = page("runs", runs=runs[0]).run()
     app.text_input[1].set_value("better <b>name</b>").run()
     app.text_area[0].set_value("a first\nnote").run()
@@ -74,7 +74,7 @@ def test_a_deleted_run_comes_back_with_undo(runs):
 
 
 def test_deleted_runs_can_be_brought_back_later_or_removed_for_good(runs):
-    keeping.delete(caches.engine().store, runs)
+    curation.delete(caches.engine().store, runs)
     app = page("runs").run()
     assert not app.exception
     app.multiselect(key="runs_back").set_value([runs[0]]).run()

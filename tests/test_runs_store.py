@@ -11,11 +11,11 @@ import pytest
 from toy_runs import config
 
 from transfer_core.errors import RunError, SettingsError
-from transfer_core.runs.queue import turns
-from transfer_core.runs.records import RunState
-from transfer_core.runs.schema import VERSION
-from transfer_core.runs.specification import from_json, to_json
-from transfer_core.runs.store import RunStore
+from transfer_core.runs.engine.queue import turns
+from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.schema import VERSION
+from transfer_core.runs.store.specification import from_json, to_json
+from transfer_core.runs.store.store import RunStore
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from benchmarks.panel import calls
-from transfer_core import dataset, samples
+from transfer_core import dataset
+from transfer_core.dataset import samples
+from transfer_core.dataset.samples import makers, plankton
 from transfer_core.errors import ArchiveError, DataSetError
-from transfer_core.samples import makers, plankton
 
 
 def test_the_digits_are_those_of_scikit_learn(tmp_path, transfer_home):

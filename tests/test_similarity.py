@@ -9,25 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as some
 from toy_readings import readings
 
-from transfer_core.advice import (
+from transfer_core.cases import TransferCase, judge_size
+from transfer_core.networks import get
+from transfer_core.networks.calibration import Calibration, Logistic, Reliability
+from transfer_core.transferability.advice import (
     advise,
     contested,
     in_words,
     leaning,
     what_would_change,
 )
-from transfer_core.cases import TransferCase, judge_size
-from transfer_core.evidence import mirroring_in_words
-from transfer_core.learning_curve import learning_curve
-from transfer_core.mirroring import mirroring
-from transfer_core.near_copies import near_copies
-from transfer_core.networks import get
-from transfer_core.networks.calibration import Calibration, Logistic, Reliability
-from transfer_core.probes import kernel
-from transfer_core.reader import read
-from transfer_core.readings import Mirroring, from_json
-from transfer_core.similarity import judge
-from transfer_core.source_classes import energy, share_explained
+from transfer_core.transferability.estimate import judge
+from transfer_core.transferability.evidence import Mirroring, from_json
+from transfer_core.transferability.explanation import mirroring_in_words
+from transfer_core.transferability.flip_invariance import mirroring
+from transfer_core.transferability.learning_curve import learning_curve
+from transfer_core.transferability.leep import energy, share_explained
+from transfer_core.transferability.measurement import read
+from transfer_core.transferability.near_copies import near_copies
+from transfer_core.transferability.probes import kernel
 
 SOURCE = get("demonstration")
 CALIBRATION = Calibration(

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from transfer_core.augmentation import augment
-from transfer_core.distance import distance_ladder, statistics_distance
-from transfer_core.embedding import normalise
-from transfer_core.folds import grouped_folds
+from transfer_core.features.augmentation import augment
+from transfer_core.features.embedding import normalise
 from transfer_core.networks import get
 from transfer_core.networks.weights_file import load
-from transfer_core.probes import kernel, probe
+from transfer_core.transferability.batchnorm_shift import distance_ladder, statistics_distance
+from transfer_core.transferability.cross_validation import grouped_folds
+from transfer_core.transferability.probes import kernel, probe
 
 SOURCE = get("demonstration")
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from transfer_core.cases import TransferCase, plan
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get
+from transfer_core.networks.surgery import describe, operate, set_training
 from transfer_core.networks.weights_file import load
-from transfer_core.surgery import describe, operate, set_training
 
 SOURCE = get("demonstration")
 STAGES = SOURCE.stage_names

@@ -18,14 +18,14 @@ from safetensors.torch import save_file
 
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan
+from transfer_core.dataset import Pixels
 from transfer_core.errors import RunError
 from transfer_core.export import export_run, onnx_file, prepare, prepared
 from transfer_core.export.plain_weights import read_weights
-from transfer_core.images import Pixels
+from transfer_core.inspection.prediction import answers_on_test_images
+from transfer_core.inspection.trial import ask_about_files
 from transfer_core.networks import get
-from transfer_core.prediction import answers_on_test_images
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.trying import ask_about_files
+from transfer_core.runs.perform import new_engine, run_config
 
 NAMES = ("blue <b>", "green", "red")
 

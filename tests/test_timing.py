@@ -6,17 +6,17 @@ import pytest
 from test_command_line import colours, lines  # noqa: F401  (fixture)
 
 from transfer_core import dataset
-from transfer_core.__main__ import main
 from transfer_core.cases import TransferCase, plan
+from transfer_core.cli.main import main
 from transfer_core.errors import SettingsError
-from transfer_core.input_sizes import input_sizes
 from transfer_core.networks import catalog, get
-from transfer_core.runs.performing import perform, run_config
+from transfer_core.networks.input_sizes import input_sizes
+from transfer_core.runs.perform import perform, run_config
+from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
-from transfer_core.timing import kept
-from transfer_core.timing.fitting import fit_into
 from transfer_core.timing.forecast import MARGIN, epochs, forecast, in_words, reckon
-from transfer_core.timing.measuring import Costs, Spread, extrapolated
+from transfer_core.timing.measurement import Costs, Spread, extrapolated
+from transfer_core.timing.time_budget import fit_into
 from transfer_core.training.events import Ended, EpochEnded, Started
 
 SOURCE = get("demonstration")
@@ -99,8 +99,8 @@ def test_what_is_decoded_and_embedded_already_is_not_forecast_again(data, transf
 
 def test_asking_again_measures_nothing(data, transfer_home, monkeypatch):
     before = forecast(data, SOURCE, strategy_of(SOURCE), transfer_home)
-    monkeypatch.setattr(kept, "measure", None)
-    monkeypatch.setattr(kept, "decoding", None)
+    monkeypatch.setattr(cost_cache, "measure", None)
+    monkeypatch.setattr(cost_cache, "decoding", None)
     assert forecast(data, SOURCE, strategy_of(SOURCE), transfer_home) == before
 
 

@@ -11,14 +11,14 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from torchvision import models
 
+from tools.torchvision_listing import listing
 from transfer_core.cases import TransferCase, plan
-from transfer_core.embedding import normalise
+from transfer_core.features.embedding import normalise
 from transfer_core.images import apply
 from transfer_core.networks import catalog, torchvision_row, weights_file
 from transfer_core.networks.blank import blank
+from transfer_core.networks.surgery import describe, operate, output_shapes, set_training
 from transfer_core.networks.torchvision_catalog import LISTING, assumed
-from transfer_core.networks.torchvision_listing import listing
-from transfer_core.surgery import describe, operate, output_shapes, set_training
 
 NETWORKS = {n.name: n for n in catalog() if n.architecture in models.list_models(module=models)}
 LARGE = 80_000_000  # weights, from which a network is marked slow

@@ -8,11 +8,11 @@ import pytest
 from toy_runs import config, toy
 
 from transfer_core.errors import SettingsError
-from transfer_core.runs.engine import Engine
-from transfer_core.runs.outside_log import logged
-from transfer_core.runs.performing import new_engine
-from transfer_core.runs.records import RunState
-from transfer_core.runs.trackers import EXPERIMENT, SETTING, tracker_of
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.perform import new_engine
+from transfer_core.runs.store.records import RunState
+from transfer_core.runs.trackers.backends import EXPERIMENT, SETTING, tracker_of
+from transfer_core.runs.trackers.follower import logged
 
 WAIT = 60.0  # seconds until a test gives up
 
@@ -140,7 +140,7 @@ def test_a_setting_that_names_no_tracker_is_refused(setting):
 
 
 def test_a_tracker_that_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
-    monkeypatch.setattr("transfer_core.runs.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("transfer_core.runs.trackers.backends.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match="pip install tensorboard"):
         tracker_of("tensorboard:here")
 

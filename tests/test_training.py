@@ -10,13 +10,13 @@ import torch
 from transfer_core.cases import OptimiserSettings, TransferCase, plan
 from transfer_core.errors import RunError
 from transfer_core.networks import get
-from transfer_core.surgery import operate
+from transfer_core.networks.surgery import operate
 from transfer_core.training.changes import ChangeMeter
+from transfer_core.training.data_loaders import ahead, batches, shuffled
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
-from transfer_core.training.feeds import ahead, batches, shuffled
 from transfer_core.training.new_layer import fold, train_new_layer
 from transfer_core.training.optimiser import one_cycle, parameter_groups
-from transfer_core.training.stepping import Stepper, is_out_of_memory
+from transfer_core.training.optimiser_step import Stepper, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network
 
 SOURCE = get("demonstration")

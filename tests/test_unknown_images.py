@@ -8,14 +8,9 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from transfer_core import dataset
-from transfer_core.__main__ import main
 from transfer_core.cases import TransferCase, plan
-from transfer_core.networks import get
-from transfer_core.prediction import restore
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.trying import ask
-from transfer_core.unknown_images import (
+from transfer_core.cli.main import main
+from transfer_core.inspection.out_of_distribution import (
     KEPT,
     MOST_TRAINING,
     conformal_threshold,
@@ -23,6 +18,11 @@ from transfer_core.unknown_images import (
     known_images,
     some,
 )
+from transfer_core.inspection.prediction import restore
+from transfer_core.inspection.trial import ask
+from transfer_core.networks import get
+from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.runs.store.directory import RunDirectory
 
 
 def drawn(count: int, seed: int, size: int = 8) -> np.ndarray:

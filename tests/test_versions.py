@@ -124,7 +124,7 @@ def test_the_pixels_of_a_version_with_added_images_are_those_of_its_images(flowe
     change = addition(picture(99), "rose")
     new = make_version(transfer_home, flowers, [change], {change.path: picture(99)})
     size = images.Transform(16)
-    found = images.pixels(transfer_home, new, size)
+    found = dataset.pixels(transfer_home, new, size)
     one_by_one = [
         images.apply(dataset.image(transfer_home, new, i), size) for i in range(len(new.records))
     ]

@@ -8,11 +8,11 @@ from zips import class_files, write_zip
 
 from transfer_core.cases import TransferCase, plan
 from transfer_core.dataset import ingest
-from transfer_core.embedding import embed
+from transfer_core.features.embedding import embed
+from transfer_core.features.views import View
 from transfer_core.networks import get
 from transfer_core.networks.weights_file import load
-from transfer_core.runs.performing import new_engine, run_config
-from transfer_core.views import View
+from transfer_core.runs.perform import new_engine, run_config
 
 SOURCE = get("demonstration")
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from transfer_core.__main__ import main
+from transfer_core.cli.main import main
 from transfer_core.errors import DownloadError, NetworkError
 from transfer_core.networks import catalog, get, torchvision_row
 from transfer_core.networks.download import HOST_SETTING, fetch

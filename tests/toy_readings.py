@@ -1,6 +1,6 @@
 """Readings as a network and images might give them, for tests."""
 
-from transfer_core.readings import Readings, StageEvidence
+from transfer_core.transferability.evidence import Readings, StageEvidence
 
 
 def readings(early=0.6, top=0.8, spread=0.02, distance=0.05, **others) -> Readings:

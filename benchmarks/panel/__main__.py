@@ -24,10 +24,10 @@ from benchmarks.panel.pools import Pools
 from benchmarks.panel.signals import read
 from benchmarks.panel.truth import measure
 from transfer_core.figures.reliability import reliability_diagram
-from transfer_core.home import home
 from transfer_core.networks import get
 from transfer_core.networks.calibration import calibration_file
-from transfer_core.readings import from_json
+from transfer_core.system.home import home
+from transfer_core.transferability.evidence import from_json
 
 RESULTS = Path(__file__).parent / "results"
 

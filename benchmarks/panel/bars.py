@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.panel.fitting import TARGETS, held_out
 from benchmarks.panel.outcomes import POINT, TEST_SHARE, Outcome
 from transfer_core.networks import SourceNetwork
-from transfer_core.similarity import SURE, SimilarityEstimate, judge
+from transfer_core.transferability.estimate import SURE, SimilarityEstimate, judge
 
 ENOUGH = 250  # images from which the bars hold
 Accuracy = Callable[[Outcome], float]

@@ -6,8 +6,8 @@ from benchmarks.panel.outcomes import rows
 from benchmarks.panel.pools import CONTROLS
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.calibration import Calibration
-from transfer_core.readings import from_json, log_distance
-from transfer_core.similarity import judge
+from transfer_core.transferability.estimate import judge
+from transfer_core.transferability.evidence import from_json, log_distance
 
 
 def control_bars(

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from benchmarks.panel.outcomes import TEST_SHARE, Outcome
 from transfer_core.networks.calibration import Calibration, Logistic, Measured, Reliability
-from transfer_core.similarity import judge
+from transfer_core.transferability.estimate import judge
 
 READS = {  # chosen on the panel; the signs are what the theory demands
     "top": {"gap": -1},

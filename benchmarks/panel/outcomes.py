@@ -8,7 +8,7 @@ from statistics import mean
 
 import numpy as np
 
-from transfer_core.readings import Readings, from_json
+from transfer_core.transferability.evidence import Readings, from_json
 
 TEST_SHARE = 0.2  # of a data set in the app; the panel's images are the rest
 POINT = 0.01  # of accuracy: what the bars call a difference

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from benchmarks.panel.worlds import WORLDS
-from transfer_core import dataset, images, samples
+from transfer_core import dataset, images
+from transfer_core.dataset import samples
 
 SIZE = 64  # pixels a side
 SOURCE_CLASSES = 20  # of the source photos, for the control
@@ -97,7 +98,7 @@ class Pools:
 
     def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = dataset.ingest(path, home=self._home)
-        pixels = images.pixels(self._home, data, images.Transform(SIZE))[:]
+        pixels = dataset.pixels(self._home, data, images.Transform(SIZE))[:]
         first = {}  # copies of an image would stand on both sides of a split
         for index, record in enumerate(data.records):
             first.setdefault(record.digest, index)
@@ -123,7 +124,7 @@ class Pools:
         data = dataset.ingest(self._data / SOURCE, home=self._home)
         held = data.indices("validation")
         held = held[data.labels[held] < SOURCE_CLASSES]
-        pixels = images.pixels(self._home, data, images.Transform(SIZE))
+        pixels = dataset.pixels(self._home, data, images.Transform(SIZE))
         return pixels[held], data.labels[held]
 
 

@@ -8,12 +8,12 @@ from scipy.special import logsumexp
 
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.truth import draw
-from transfer_core.embedding import embed
-from transfer_core.folds import grouped_folds
+from transfer_core.features.embedding import embed
+from transfer_core.features.standardisation import standardisation
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load
-from transfer_core.reader import read as readings_of
-from transfer_core.standardisation import standardisation
+from transfer_core.transferability.cross_validation import grouped_folds
+from transfer_core.transferability.measurement import read as readings_of
 
 NEIGHBOURS = 5
 

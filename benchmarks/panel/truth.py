@@ -8,16 +8,16 @@ import torch
 
 from benchmarks.panel.pools import Pool
 from transfer_core.cases import Strategy, TransferCase, plan
-from transfer_core.embedding import embed
-from transfer_core.evaluation import logits
-from transfer_core.folds import stratified
+from transfer_core.features.embedding import embed
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.surgery import NEW, operate
 from transfer_core.networks.weights_file import load
-from transfer_core.number_format import fastest
-from transfer_core.readings import Readings
-from transfer_core.surgery import NEW, operate
+from transfer_core.system.precision import fastest
+from transfer_core.training.evaluation import logits
 from transfer_core.training.new_layer import train_new_layer
 from transfer_core.training.whole_network import train_whole_network
+from transfer_core.transferability.cross_validation import stratified
+from transfer_core.transferability.evidence import Readings
 
 TEST = 1_000  # images at most
 VALIDATION = 0.25  # of the images that are not for testing

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.panel.calls import bird, spectrograms
-from transfer_core.samples import stripes
-from transfer_core.samples.plankton import individuals, species
-from transfer_core.samples.stripes import two_colours
+from transfer_core.dataset.samples import stripes
+from transfer_core.dataset.samples.plankton import individuals, species
+from transfer_core.dataset.samples.stripes import two_colours
 
 SIZE = 64  # pixels a side
 LARGER = 2  # drawings are made so many times larger and then reduced, against jagged edges

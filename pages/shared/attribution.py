@@ -13,7 +13,7 @@ from transfer_core.figures.attribution import attribution_overlay, describe_attr
 if TYPE_CHECKING:
     import numpy as np
 
-    from transfer_core.prediction import TrainedNetwork
+    from transfer_core.inspection.prediction import TrainedNetwork
 
 
 def attribution_beside(
@@ -27,7 +27,7 @@ def attribution_beside(
         classes: Index of each class, and what it is here, such as "predicted".
         key: Begins the keys of the figures.
     """
-    from transfer_core.attribution import explain
+    from transfer_core.inspection.attribution import explain
 
     found = explain(trained.network, trained.source, pixels, [number for number, _ in classes])
     size = pixels.shape[0]

@@ -13,23 +13,23 @@ import streamlit as st
 from PIL import Image
 
 from transfer_core import dataset, images, networks
+from transfer_core.dataset.samples import SAMPLES
 from transfer_core.errors import DataSetError
-from transfer_core.home import home
 from transfer_core.images import Transform, apply
-from transfer_core.samples import SAMPLES
+from transfer_core.system.home import home
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
-    from transfer_core.comparison import PairedComparison
-    from transfer_core.near_duplicates import NearDuplicates
-    from transfer_core.prediction import TestAnswers, TrainedNetwork
-    from transfer_core.runs.engine import Engine
-    from transfer_core.runs.log import RunLog
-    from transfer_core.similarity import Progress, SimilarityEstimate
-    from transfer_core.surgery import LayerPart
+    from transfer_core.dataset.near_duplicates import NearDuplicates
+    from transfer_core.inspection.comparison import PairedComparison
+    from transfer_core.inspection.out_of_distribution import KnownImages
+    from transfer_core.inspection.prediction import TestAnswers, TrainedNetwork
+    from transfer_core.inspection.trial import Answer
+    from transfer_core.networks.surgery import LayerPart
+    from transfer_core.runs.engine.engine import Engine
+    from transfer_core.runs.store.log import RunLog
     from transfer_core.timing.forecast import Forecast
-    from transfer_core.trying import Answer
-    from transfer_core.unknown_images import KnownImages
+    from transfer_core.transferability.estimate import Progress, SimilarityEstimate
 
 THUMBNAIL = 96  # pixels of an image beside others
 TILE = 144  # pixels of an image alone
@@ -43,7 +43,7 @@ def engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages."""
     import torch
 
-    from transfer_core.runs.performing import new_engine
+    from transfer_core.runs.perform import new_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return new_engine(home())
@@ -63,7 +63,7 @@ def data_names() -> dict[str, str]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
-    from transfer_core.runs.log import RunLog
+    from transfer_core.runs.store.log import RunLog
 
     return RunLog(engine(), run_id)
 
@@ -71,7 +71,7 @@ def run_log(run_id: str) -> RunLog:
 @st.cache_data(max_entries=512, show_spinner=False)
 def paired(first: str, second: str) -> PairedComparison:
     """Two runs that are over, compared image by image."""
-    from transfer_core.comparison import compare_runs
+    from transfer_core.inspection.comparison import compare_runs
 
     return compare_runs(home(), first, second)
 
@@ -81,7 +81,7 @@ def layer_parts(
     network: str, strategy: Strategy, classes: int, input_size: int | None = None
 ) -> tuple[LayerPart, ...]:
     """The operated network's layers, at its own input size unless another is given."""
-    from transfer_core.surgery import describe
+    from transfer_core.networks.surgery import describe
 
     return describe(networks.get(network).at(input_size), strategy, classes)
 
@@ -89,7 +89,7 @@ def layer_parts(
 @st.cache_resource(max_entries=256, show_spinner=False)
 def input_sizes(network: str) -> tuple[int, ...]:
     """The input sizes that a network can take, largest first."""
-    from transfer_core.input_sizes import input_sizes as found
+    from transfer_core.networks.input_sizes import input_sizes as found
 
     return found(networks.get(network))
 
@@ -118,7 +118,7 @@ def tile(data_id: str, index: int) -> bytes:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def test_answers(run_id: str) -> TestAnswers:
     """What a run's network said of its test images."""
-    from transfer_core.prediction import answers_on_test_images
+    from transfer_core.inspection.prediction import answers_on_test_images
 
     return answers_on_test_images(home(), run_id)
 
@@ -126,7 +126,7 @@ def test_answers(run_id: str) -> TestAnswers:
 @st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
 def trained_network(run_id: str) -> TrainedNetwork:
     """The network of a run, shared: never to be changed."""
-    from transfer_core.prediction import restore
+    from transfer_core.inspection.prediction import restore
 
     return restore(home(), run_id)
 
@@ -148,7 +148,7 @@ def sample_preview(name: str) -> bytes:
 
 def estimate(data_id: str, network: str, progress: Progress) -> SimilarityEstimate:
     """The similarity estimate; the core keeps it on disk, and progress cannot be cached."""
-    from transfer_core.similarity import estimate as compute
+    from transfer_core.transferability.estimate import estimate as compute
 
     return compute(data_set(data_id), networks.get(network), home(), progress=progress)
 
@@ -225,7 +225,7 @@ def small(file: bytes) -> bytes:
 
 def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, ...]:
     """The core keeps the hashes on disk, and progress cannot be cached."""
-    from transfer_core.near_duplicates import near_duplicates as compute
+    from transfer_core.dataset.near_duplicates import near_duplicates as compute
 
     return compute(
         home(), data_set(data_id), lambda *n: progress("Looking for near-duplicates", *n)
@@ -234,7 +234,7 @@ def near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicates, .
 
 def known_images(run_id: str, progress: Progress) -> KnownImages:
     """What a run's network knows; the core keeps it beside the run."""
-    from transfer_core.unknown_images import known_images as compute
+    from transfer_core.inspection.out_of_distribution import known_images as compute
 
     return compute(
         home(), trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
@@ -250,7 +250,7 @@ def answer(run_id: str, file: bytes, knows: bool) -> tuple[Answer, float]:
         file: Of the image.
         knows: Whether it can be said what the network knows.
     """
-    from transfer_core.trying import ask, latency
+    from transfer_core.inspection.trial import ask, latency
 
     known = known_images(run_id, lambda what, done, total: None) if knows else None
     return ask(trained_network(run_id), known, file), latency(trained_network(run_id), file)
@@ -265,6 +265,6 @@ def added_path(file: bytes) -> str:
 @st.cache_data(max_entries=32, ttl=600, show_spinner="Getting the image")
 def fetched(address: str) -> bytes:
     """The file at an address; asked for once in a while."""
-    from transfer_core.fetching import fetch_image
+    from transfer_core.images.remote import fetch_image
 
     return fetch_image(address)

@@ -15,8 +15,8 @@ from transfer_core.figures.comparison import (
     differences,
     overlaid_curves,
 )
-from transfer_core.runs.records import RunRecord
-from transfer_core.side_by_side import side_by_side
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.training.settings_table import side_by_side
 
 LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
 OF_A_ROW = ("state", "case", "data set", "network", "took")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from transfer_core import dataset
 from transfer_core.errors import DataSetError, RunError
-from transfer_core.home import home
+from transfer_core.system.home import home
 
 PATH = "downloads"
 

@@ -7,7 +7,7 @@ from pages.shared.layout import duration, explained, go_on, literal, show_proble
 from pages.shared.live_chart import live_charts
 from transfer_core.figures.curves import curves_table, describe_curves, live_curves
 from transfer_core.figures.network import change_in_words, describe_network, network_drawing
-from transfer_core.runs.records import RunRecord, how_it_ended
+from transfer_core.runs.store.records import RunRecord, how_it_ended
 
 REDRAW = 1.0  # seconds
 STATES = {
@@ -179,7 +179,7 @@ def show_proof(record: RunRecord, ended: dict) -> None:
         record: The run.
         ended: Values of its "ended" event.
     """
-    from transfer_core.surgery import what_was_kept
+    from transfer_core.networks.surgery import what_was_kept
     from transfer_core.training.events import LayerChange
 
     source = record.config.source()

@@ -4,11 +4,11 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import shown_errors
-from transfer_core.advice import contested, strategy_for
 from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.similarity import SimilarityEstimate
+from transfer_core.transferability.advice import contested, strategy_for
+from transfer_core.transferability.estimate import SimilarityEstimate
 
 
 def measuring(
@@ -65,7 +65,7 @@ def _train(
     found: SimilarityEstimate,
     cases: tuple[TransferCase, ...],
 ) -> None:
-    from transfer_core.runs.performing import run_config
+    from transfer_core.runs.perform import run_config
 
     work = session.workspace()
     for case in cases:

@@ -16,10 +16,10 @@ from transfer_core.cases import Strategy, TransferCase, plan
 from transfer_core.dataset import DataSet
 from transfer_core.errors import SettingsError
 from transfer_core.networks import SourceNetwork
-from transfer_core.similarity import SimilarityEstimate
+from transfer_core.transferability.estimate import SimilarityEstimate
 
 if TYPE_CHECKING:
-    from transfer_core.timing.fitting import Fit
+    from transfer_core.timing.time_budget import Fit
 
 MOST = 24 * 60  # minutes that can be asked for
 TIMING = "Timing a few batches on this computer"
@@ -27,8 +27,8 @@ TIMING = "Timing a few batches on this computer"
 
 def minutes_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> None:
     """A table of how long a run of each case takes, with the choices made so far."""
-    from transfer_core.advice import strategy_for
     from transfer_core.timing.forecast import in_words
+    from transfer_core.transferability.advice import strategy_for
 
     work, rows = session.workspace(), []
     with st.spinner(TIMING), progress() as report:
@@ -115,8 +115,8 @@ def _search(
     minutes: int, data: DataSet, source: SourceNetwork, choice: Choice, more: bool
 ) -> tuple[Fit | None, Fit | None]:
     """What ends in time on this network, and what on the best one if that is another."""
-    from transfer_core.home import home
-    from transfer_core.timing.fitting import fit_into
+    from transfer_core.system.home import home
+    from transfer_core.timing.time_budget import fit_into
 
     caches.engine()  # leaves a core to the pages, in the measurement as in the run
 

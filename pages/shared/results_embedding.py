@@ -17,11 +17,11 @@ from pages.shared.layout import (
 from pages.shared.results_images import IMAGE, image_number, look_at, told
 from transfer_core.dataset import DataSet
 from transfer_core.figures.embedding import describe_embedding, embedding_map
-from transfer_core.home import home
+from transfer_core.system.home import home
 
 if TYPE_CHECKING:
-    from transfer_core.embedding_map import EmbeddedImages
-    from transfer_core.prediction import TestAnswers
+    from transfer_core.inspection.embedding_map import EmbeddedImages
+    from transfer_core.inspection.prediction import TestAnswers
 
 WAYS = {"principal": "PCA: at once", "neighbours": "t-SNE: takes some seconds"}
 CLICKED = "results_points"  # how the figures' keys begin
@@ -56,7 +56,7 @@ def show_embedding(data: DataSet, answers: TestAnswers, run_id: str) -> None:
 
 def _embedded(run_id: str) -> EmbeddedImages:
     """Both embeddings, worked out once; a click elsewhere ends the work."""
-    from transfer_core.embedding_map import embedded_test_images
+    from transfer_core.inspection.embedding_map import embedded_test_images
 
     kept = caches.on_demand(run_id)
     if "embedded" not in kept:
@@ -69,7 +69,7 @@ def _embedded(run_id: str) -> EmbeddedImages:
 def _map(
     data: DataSet, embedded: EmbeddedImages, run_id: str, way: str, time: str, position: int
 ) -> None:
-    from transfer_core import embedding_map as core
+    from transfer_core.inspection import embedding_map as core
 
     kept, features = caches.on_demand(run_id), getattr(embedded, time)
     if (way, time) not in kept:

@@ -14,7 +14,7 @@ from transfer_core.dataset import DataSet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transfer_core.prediction import TestAnswers
+    from transfer_core.inspection.prediction import TestAnswers
 
 LISTS = {
     "mistakes": "Mistakes, the surest first",
@@ -67,7 +67,7 @@ def test_images(data: DataSet, answers: TestAnswers, positions: Sequence[int], *
 
 def show_images(data: DataSet, answers: TestAnswers) -> None:
     """Mistakes and doubtful images, of all classes or one."""
-    from transfer_core.mistakes import mistakes, most_uncertain
+    from transfer_core.inspection.mistakes import mistakes, most_uncertain
 
     left, right = st.columns(2, vertical_alignment="bottom")
     which = left.segmented_control(

@@ -11,14 +11,14 @@ from pages.shared import caches
 from pages.shared.attribution import attribution_beside
 from pages.shared.layout import explained, literal, progress, shown_errors
 from pages.shared.results_images import image_number, told
-from transfer_core import images
+from transfer_core import dataset, images
 from transfer_core.dataset import DataSet
 from transfer_core.figures.attribution import describe_sanity, sanity_figure
-from transfer_core.home import home
 from transfer_core.images.decoding import ENDINGS
+from transfer_core.system.home import home
 
 if TYPE_CHECKING:
-    from transfer_core.prediction import TestAnswers, TrainedNetwork
+    from transfer_core.inspection.prediction import TestAnswers, TrainedNetwork
 
 CHECKED = 16  # test images of the sanity check
 
@@ -70,11 +70,11 @@ def _test_image(
 ) -> np.ndarray:
     with shown_errors():
         chosen = answers.images[position : position + 1]
-        return images.Pixels(home(), data, trained.transform).read(chosen)[0]
+        return dataset.Pixels(home(), data, trained.transform).read(chosen)[0]
 
 
 def _predicted(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
-    from transfer_core.prediction import predict
+    from transfer_core.inspection.prediction import predict
 
     return predict(trained, pixels[None])[0]
 
@@ -89,11 +89,11 @@ def _sanity(data: DataSet, answers: TestAnswers, trained: TrainedNetwork, run_id
             "change (Adebayo et al. 2018)."
         )
         if st.button("Check it on this network", icon=":material/rule:", key="results_sanity"):
-            from transfer_core.attribution_sanity import cascade
+            from transfer_core.inspection.attribution_sanity import cascade
 
             chosen = answers.images[:CHECKED]
             with shown_errors(), progress() as report:
-                pixels = images.Pixels(home(), data, trained.transform).read(chosen)
+                pixels = dataset.Pixels(home(), data, trained.transform).read(chosen)
                 kept["sanity"] = cascade(
                     trained, pixels, answers.predicted[:CHECKED],
                     progress=lambda *n: report("Randomising stages", *n),

@@ -15,7 +15,7 @@ from transfer_core.figures.accuracies import accuracies, describe_accuracies
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
 
 if TYPE_CHECKING:
-    from transfer_core.runs.records import RunRecord
+    from transfer_core.runs.store.records import RunRecord
 
 MATRIX, ACTUAL, PREDICTED = "results_confusion", "results_actual", "results_predicted"
 MEANINGS = {
@@ -75,7 +75,7 @@ def _commonest(confusion: list[list[int]]) -> tuple[int, int]:
 
 
 def _cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> None:
-    from transfer_core.mistakes import in_cell
+    from transfer_core.inspection.mistakes import in_cell
 
     actual, predicted = (classes[number] for number in chosen)
     what = "found" if actual == predicted else f"taken for {predicted}"
@@ -162,7 +162,7 @@ def _offer_case_one(record: RunRecord) -> None:
     if not st.button("Train case 1, to compare", icon=":material/science:", key="results_case_1"):
         return
     with shown_errors():
-        from transfer_core.runs.performing import run_config
+        from transfer_core.runs.perform import run_config
 
         data, source = caches.data_set(record.config.data_id), record.config.source()
         case = TransferCase.SMALL_SIMILAR

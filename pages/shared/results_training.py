@@ -10,11 +10,11 @@ from pages.shared import caches
 from pages.shared.layout import explained, literal
 from pages.shared.live_run import show_curves, show_proof
 from transfer_core.figures.confidence import confidence_diagram, describe_confidence
-from transfer_core.runs.records import how_it_ended
+from transfer_core.runs.store.records import how_it_ended
 
 if TYPE_CHECKING:
-    from transfer_core.prediction import TestAnswers
-    from transfer_core.runs.records import RunRecord
+    from transfer_core.inspection.prediction import TestAnswers
+    from transfer_core.runs.store.records import RunRecord
 
 LOOKS = {
     "good": (st.success, ":material/check_circle:"),
@@ -25,7 +25,7 @@ LOOKS = {
 
 def show_training(record: RunRecord) -> None:
     """Training against validation and test, the curves, and the layers' changes."""
-    from transfer_core.reading_of_a_run import course, read
+    from transfer_core.inspection.diagnosis import course, read
 
     events = caches.run_log(record.id).events()
     went = course(events)
@@ -65,7 +65,7 @@ def _leaks(record: RunRecord) -> str:
 
 def show_confidence(answers: TestAnswers) -> None:
     """Whether the network is as sure as it is right."""
-    from transfer_core.confidence import check_confidence
+    from transfer_core.inspection.calibration import check_confidence
 
     found = check_confidence(answers)
     st.write(found.sentence())

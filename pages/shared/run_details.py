@@ -9,8 +9,8 @@ from pages.shared import caches, session
 from pages.shared.layout import literal, shown_errors
 from pages.shared.live_run import STATES
 from transfer_core.errors import NetworkError
-from transfer_core.runs import keeping
-from transfer_core.runs.records import RunRecord
+from transfer_core.runs.store import curation
+from transfer_core.runs.store.records import RunRecord
 from transfer_core.training.config import RunConfig
 
 
@@ -55,7 +55,7 @@ def link(run_id: str, page: str, label: str, icon: str) -> None:
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs.performing import run_config
+    from transfer_core.runs.perform import run_config
 
     config, work = record.config, session.workspace()
     with shown_errors():
@@ -77,11 +77,11 @@ def _said_of(record: RunRecord, tags: Collection[str]) -> None:
     )
     chosen = right.multiselect(
         "Tags", sorted({*tags, *record.tags}), list(record.tags), accept_new_options=True,
-        max_selections=keeping.MOST_TAGS, key=f"runs_tags_{record.id}_{record.tags}",
+        max_selections=curation.MOST_TAGS, key=f"runs_tags_{record.id}_{record.tags}",
         placeholder="choose or write", select_all=False,
     )  # fmt: skip
     notes = st.text_area(
-        "Notes", record.notes, max_chars=keeping.NOTES_LENGTH, height=90,
+        "Notes", record.notes, max_chars=curation.NOTES_LENGTH, height=90,
         key=f"runs_notes_{record.id}_{hash(record.notes)}",
         placeholder="What did you try, and what did you find?",
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _said_of(record: RunRecord, tags: Collection[str]) -> None:
     changed = {part: value for part, value in said.items() if value != getattr(record, part)}
     if changed:
         with shown_errors():
-            kept = keeping.describe(caches.engine().store, record.id, **changed)
+            kept = curation.describe(caches.engine().store, record.id, **changed)
         if kept != record:  # not where nothing of it could be kept, such as an empty name
             st.rerun()
 
@@ -105,7 +105,7 @@ def delete_button(records: Sequence[RunRecord]) -> None:
     ):  # fmt: skip
         ids = tuple(record.id for record in records)
         with shown_errors():
-            keeping.delete(caches.engine().store, ids)
+            curation.delete(caches.engine().store, ids)
         shown = session.workspace().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
@@ -151,13 +151,13 @@ def deleted_runs() -> None:
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")
                 if st.button("Remove for good", key="runs_empty"):
-                    keeping.remove_deleted(store, caches.engine().home, older_than=0)
+                    curation.remove_deleted(store, caches.engine().home, older_than=0)
                     st.rerun()
 
 
 def _bring_back(run_ids: Sequence[str]) -> None:
     with shown_errors():
-        keeping.bring_back(caches.engine().store, run_ids)
+        curation.bring_back(caches.engine().store, run_ids)
     session.choose_runs(run_ids)
     session.change(deleted=())
     st.rerun()

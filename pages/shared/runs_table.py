@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages.shared.layout import duration
 from transfer_core.cases import TransferCase
-from transfer_core.runs.finding import ORDERS, Wanted, find
-from transfer_core.runs.records import RunRecord, RunState
+from transfer_core.runs.store.records import RunRecord, RunState
+from transfer_core.runs.store.search import ORDERS, Wanted, find
 
 ROWS = 12  # in sight; the table scrolls
 ROW_HEIGHT = 35  # pixels

@@ -14,7 +14,7 @@ from transfer_core.cases import Initialise, TransferCase
 from transfer_core.dataset import Change
 
 if TYPE_CHECKING:  # brings torch
-    from transfer_core.timing.fitting import Fit
+    from transfer_core.timing.time_budget import Fit
 
 LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
 KEY = "workspace"

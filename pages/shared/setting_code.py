@@ -27,7 +27,7 @@ def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: in
     """The code that the settings of a run make; it is read from the script of that run."""
     from transfer_core.export.script import script_text, settings
     from transfer_core.export.setting_lines import setting_lines
-    from transfer_core.runs.performing import run_config
+    from transfer_core.runs.perform import run_config
 
     config = run_config(data, source, strategy, seed)
     script = script_text(config, source, data.classes)

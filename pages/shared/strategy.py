@@ -14,8 +14,8 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
-    from transfer_core.runs.records import RunRecord
-    from transfer_core.similarity import SimilarityEstimate
+    from transfer_core.runs.store.records import RunRecord
+    from transfer_core.transferability.estimate import SimilarityEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def repeated_run() -> RunRecord | None:
 
 def current_choice(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.advice import advise, strategy_for
+    from transfer_core.transferability.advice import advise, strategy_for
 
     work = workspace()
     own = None if work.answer == "estimate" else work.answer

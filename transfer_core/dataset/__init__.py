@@ -3,9 +3,10 @@
 Knows nothing of networks.
 """
 
-from transfer_core.archive import Problem
+from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.changes import Change
 from transfer_core.dataset.ingestion import ingest
+from transfer_core.dataset.pixel_cache import Pixels, in_batches, pixels
 from transfer_core.dataset.store import (
     DataSetSummary,
     image,
@@ -31,6 +32,7 @@ __all__ = [
     "DataSet",
     "DataSetSummary",
     "ImageRecord",
+    "Pixels",
     "Problem",
     "Reading",
     "Split",
@@ -39,10 +41,12 @@ __all__ = [
     "history",
     "image",
     "image_bytes",
+    "in_batches",
     "ingest",
     "list_data_sets",
     "load",
     "make_version",
+    "pixels",
     "problems_csv",
     "repaired_in_words",
     "set_aside",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import chain
 
-from transfer_core.archive import Problem, Source
 from transfer_core.dataset import wording
+from transfer_core.dataset.archive import Problem, Source
 from transfer_core.dataset.json_text import listed
 from transfer_core.dataset.layout import Layout, folder_counts, layout_error
 from transfer_core.dataset.splitting import Usable, assign, needed, without_leaks

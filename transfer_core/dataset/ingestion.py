@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from transfer_core.archive import Limits, Member, MemberError, Problem, Source, open_source
-from transfer_core.archive.names import printable
 from transfer_core.dataset import store
+from transfer_core.dataset.archive import Limits, Member, MemberError, Problem, Source, open_source
+from transfer_core.dataset.archive.names import printable
 from transfer_core.dataset.assembly import VERSION, Material, assemble
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.publishing import disk_errors_told, publish, sweep, unfinished_folder
@@ -17,7 +17,7 @@ from transfer_core.dataset.splitting import Usable
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import ImageFacts, check
-from transfer_core.parallel import Progress, StopRequested, WorkStopped, batches, in_order
+from transfer_core.system.parallel import Progress, StopRequested, WorkStopped, batches, in_order
 
 BUFFER = 1024**2  # bytes of small images that are written at once
 

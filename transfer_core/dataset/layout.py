@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from transfer_core.archive import Member, Problem, Source
-from transfer_core.archive.names import ending
 from transfer_core.dataset import wording
+from transfer_core.dataset.archive import Member, Problem, Source
+from transfer_core.dataset.archive.names import ending
 from transfer_core.dataset.placing import Placed, lacks_train, with_splits, without_wrapper
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from transfer_core.archive import Problem
+from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.images.decoding import ImageFacts
 

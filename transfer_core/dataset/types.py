@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from transfer_core.archive import Problem
 from transfer_core.dataset import wording
+from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.json_text import listed
 
 Split = Literal["train", "validation", "test"]

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from transfer_core.archive import Problem
 from transfer_core.dataset import store
+from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.assembly import content_id, unbalanced
 from transfer_core.dataset.changes import Change, added_path, changed
 from transfer_core.dataset.layout import folder_counts

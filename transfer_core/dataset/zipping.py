@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from transfer_core.archive.names import same_file_key
+from transfer_core.dataset.archive.names import same_file_key
 from transfer_core.dataset.types import DataSet
 
 STEM = 30  # characters of a name that stays, where another file had it already

@@ -15,8 +15,8 @@ from transfer_core.export.example import write_example
 from transfer_core.export.onnx_file import Agreement, Progress, write_onnx
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
-from transfer_core.prediction import TrainedNetwork, restore
-from transfer_core.runs.directory import RunDirectory
+from transfer_core.inspection.prediction import TrainedNetwork, restore
+from transfer_core.runs.store.directory import RunDirectory
 
 WEIGHTS = "network.safetensors"
 

@@ -7,9 +7,9 @@ from typing import Any
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.errors import DataSetError
-from transfer_core.prediction import TrainedNetwork
-from transfer_core.runs.directory import RunDirectory
-from transfer_core.runs.specification import to_json
+from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.specification import to_json
 
 FORMAT = "transfer lab card 1"  # changes whenever a reader must
 CARD = "card.json"

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from transfer_core.export.source_text import filled, literal
-from transfer_core.prediction import TrainedNetwork
-from transfer_core.surgery import kept_stages
+from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.networks.surgery import kept_stages
 
 TEMPLATES = Path(__file__).parent
 README = """\

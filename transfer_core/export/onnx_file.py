@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from transfer_core import images
-from transfer_core.embedding import batch_size
+from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.export.card import card, data_set_of, write_card
 from transfer_core.export.example import write_example
-from transfer_core.prediction import TrainedNetwork, predict
+from transfer_core.features.embedding import batch_size
+from transfer_core.inspection.prediction import TrainedNetwork, predict
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
 MOST_CHECKED = 2_000  # test images; of more, so many spread evenly
@@ -110,7 +110,7 @@ def _test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
         )
     test = data_set.indices("test")
     chosen = test[np.linspace(0, len(test) - 1, min(len(test), MOST_CHECKED)).astype(int)]
-    return images.Pixels(home, data_set, trained.transform)[chosen]
+    return dataset.Pixels(home, data_set, trained.transform)[chosen]
 
 
 def compare(

@@ -9,8 +9,8 @@ from plotly.offline import get_plotlyjs
 
 from transfer_core.export import report_sections as sections
 from transfer_core.export.card import card, data_set_of
-from transfer_core.prediction import TrainedNetwork
-from transfer_core.runs.store import RunStore
+from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.runs.store.store import RunStore
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 

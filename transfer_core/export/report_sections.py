@@ -9,7 +9,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from transfer_core.advice import advise
 from transfer_core.dataset import DataSet, repaired_in_words
 from transfer_core.figures.classes import class_counts, describe_class_counts
 from transfer_core.figures.confusion import confusion_matrix, describe_confusion
@@ -18,12 +17,13 @@ from transfer_core.figures.decision import decision_diagram, describe_decision
 from transfer_core.figures.network import describe_network, network_drawing
 from transfer_core.figures.similarity import describe_stage_accuracy, stage_accuracy
 from transfer_core.figures.theme import styled, themed
+from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get
-from transfer_core.prediction import TrainedNetwork
-from transfer_core.runs.records import RunEvent, RunRecord, how_it_ended
-from transfer_core.similarity import estimate
-from transfer_core.surgery import describe, what_was_kept
+from transfer_core.networks.surgery import describe, what_was_kept
+from transfer_core.runs.store.records import RunEvent, RunRecord, how_it_ended
 from transfer_core.training.events import LayerChange
+from transfer_core.transferability.advice import advise
+from transfer_core.transferability.estimate import estimate
 
 NOT_HERE = "The images are not on this computer: the run came from elsewhere, in a bundle."
 NO_LOG = "The run came from elsewhere, in a bundle, which holds no training log."

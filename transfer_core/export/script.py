@@ -8,15 +8,16 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core import augmentation, cases, dataset, standardisation, views
+from transfer_core import cases, dataset
 from transfer_core.cases import NEW_LAYER
 from transfer_core.export.notebook import notebook
 from transfer_core.export.source_text import filled, literal, module_text, text_of
+from transfer_core.features import augmentation, standardisation, views
+from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.surgery import kept_stages
 from transfer_core.networks.weights_file import load
-from transfer_core.prediction import TrainedNetwork
-from transfer_core.surgery import kept_stages
-from transfer_core.training import feeds, new_layer, optimiser
+from transfer_core.training import data_loaders, new_layer, optimiser
 from transfer_core.training.config import RunConfig
 
 Progress = Callable[[str, int, int], None]  # what, done, total
@@ -125,7 +126,7 @@ def script_text(
         augmentation=module_text(augmentation),
         views=text_of(views.View),
         rates=text_of(cases.stage_rates, optimiser.parameter_groups, optimiser.one_cycle),
-        batches=text_of(feeds.shuffled, feeds.batches),
+        batches=text_of(data_loaders.shuffled, data_loaders.batches),
         standardisation=module_text(standardisation),
         fold=text_of(new_layer.fold),
     )  # fmt: skip

@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable
 from types import ModuleType
 
-from transfer_core import devices, embedding, surgery
 from transfer_core.export import plain_weights
+from transfer_core.features import embedding
 from transfer_core.images import decoding, transform
 from transfer_core.networks import (
     SourceNetwork,
     demonstration,
+    surgery,
     torchvision_row,
     torchvision_stages,
 )
+from transfer_core.system import devices
 
 TORCHVISION_IMPORTS = """\
 import re

@@ -12,7 +12,7 @@ from PIL import Image
 from transfer_core.figures.theme import BLUE, CLEAR, GREY, plain, styled
 
 if TYPE_CHECKING:
-    from transfer_core.attribution_sanity import SanityStep
+    from transfer_core.inspection.attribution_sanity import SanityStep
 
 TINT = (255, 140, 0)  # over a grey image
 STRONGEST = 0.75  # opacity of the tint where the evidence is strongest

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
-from transfer_core.runs.records import RunEvent
+from transfer_core.runs.store.records import RunEvent
 
 if TYPE_CHECKING:
-    from transfer_core.comparison import PairedComparison
+    from transfer_core.inspection.comparison import PairedComparison
 
 Part = Literal["validation", "training"]
 Measure = Literal["loss", "accuracy"]

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, styled
 
 if TYPE_CHECKING:
-    from transfer_core.confidence import Confidence
+    from transfer_core.inspection.calibration import Confidence
 
 
 def confidence_diagram(found: "Confidence") -> go.Figure:

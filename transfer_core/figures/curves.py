@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
-from transfer_core.runs.records import RunEvent
+from transfer_core.runs.store.records import RunEvent
 
 BUCKETS = 400  # at most two points of each are drawn
 

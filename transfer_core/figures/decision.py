@@ -9,7 +9,7 @@ from transfer_core.cases import LARGE_MARK, SMALL_MARK, Similarity, SizeJudgemen
 from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
-    from transfer_core.similarity import Verdict
+    from transfer_core.transferability.estimate import Verdict
 
 LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
 LEAST_SHARE = 0.42  # of the height, which a row of cells needs for its words

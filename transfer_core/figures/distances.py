@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, plain, styled
 
 if TYPE_CHECKING:
-    from transfer_core.unknown_images import KnownImages
+    from transfer_core.inspection.out_of_distribution import KnownImages
 
 BINS = 30
 

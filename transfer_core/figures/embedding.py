@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, plain, styled
 
 if TYPE_CHECKING:
-    from transfer_core.embedding_map import Plane
+    from transfer_core.inspection.embedding_map import Plane
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "cross")

@@ -9,7 +9,7 @@ from transfer_core.figures.theme import CLEAR, STATES, styled
 from transfer_core.training.events import LayerChange
 
 if TYPE_CHECKING:
-    from transfer_core.surgery import LayerPart
+    from transfer_core.networks.surgery import LayerPart
 
 
 def network_drawing(

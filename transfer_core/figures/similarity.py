@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, styled
 
 if TYPE_CHECKING:
-    from transfer_core.readings import LearningCurve, Readings
-    from transfer_core.similarity import SimilarityEstimate
+    from transfer_core.transferability.estimate import SimilarityEstimate
+    from transfer_core.transferability.evidence import LearningCurve, Readings
 
 
 def stage_accuracy(readings: "Readings", cut: str | None = None) -> go.Figure:

@@ -1,12 +1,9 @@
-"""Images: decoding untrusted bytes, the transform to network input, the pixel cache.
+"""Images: decoding untrusted bytes, and the transform to network input.
 
 Knows nothing of labels.
 """
 
 from transfer_core.images.decoding import ImageFacts, check, decode
-from transfer_core.images.pixel_cache import Pixels, in_batches, pixels
 from transfer_core.images.transform import Transform, apply
 
-__all__ = [
-    "ImageFacts", "Pixels", "Transform", "apply", "check", "decode", "in_batches", "pixels",
-]  # fmt: skip
+__all__ = ["ImageFacts", "Transform", "apply", "check", "decode"]

@@ -11,8 +11,8 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
-from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.system.files import file_hash
 
 HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
 HOST_SETTING = "TRANSFER_WEIGHTS_HOST"  # environment variable: a mirror in its place

@@ -9,10 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
-from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.own_networks import card_file, own_network
 from transfer_core.networks.source_network import SourceNetwork, own_folder
 from transfer_core.networks.weights_file import fitted
+from transfer_core.system.files import file_hash
 
 LARGEST = 4 << 30  # bytes
 SAVED = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from transfer_core.home import home
 from transfer_core.images.transform import Interpolation, Transform
 from transfer_core.networks.calibration import Calibration
+from transfer_core.system.home import home
 
 BUNDLED = Path(__file__).parent / "weights"
 

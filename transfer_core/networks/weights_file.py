@@ -10,8 +10,8 @@ from torch import nn
 from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
 from transfer_core.networks.blank import blank
-from transfer_core.networks.hashing import file_hash
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.system.files import file_hash
 
 Weights = dict[str, torch.Tensor]
 COUNTER = "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_core import images
+from transfer_core import dataset
 from transfer_core.cases import NEW_LAYER, OptimiserSettings, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.devices import best_device
-from transfer_core.embedding_cache import cache_folder
+from transfer_core.features.embedding_cache import cache_folder
 from transfer_core.networks import SourceNetwork
-from transfer_core.number_format import fastest
-from transfer_core.surgery import kept_stages
-from transfer_core.timing.kept import costs, decoding_costs
-from transfer_core.timing.measuring import Costs, Spread
-from transfer_core.training.feeds import ROWS, batches
+from transfer_core.networks.surgery import kept_stages
+from transfer_core.system.devices import best_device
+from transfer_core.system.precision import fastest
+from transfer_core.timing.cost_cache import costs, decoding_costs
+from transfer_core.timing.measurement import Costs, Spread
+from transfer_core.training.data_loaders import ROWS, batches
 
 MARGIN = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
 NOTHING = Spread(0, 0)
@@ -65,7 +65,7 @@ def forecast(
     report = progress or (lambda what, done, total: None)
     taken = costs_of(data_set, source, strategy, home, report)
     byte = NOTHING
-    if not images.Pixels(home, data_set, source.transform).kept:
+    if not dataset.Pixels(home, data_set, source.transform).kept:
         byte = decoding_costs(home, data_set, source)
     embedded = is_embedded(home, data_set, source, strategy.keep_through)
     return reckon(data_set, source, strategy, taken, byte, embedded)

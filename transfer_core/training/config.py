@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from transfer_core.cases import Strategy
-from transfer_core.devices import Device
 from transfer_core.networks import SourceNetwork, get
-from transfer_core.number_format import NumberFormat
+from transfer_core.system.devices import Device
+from transfer_core.system.precision import NumberFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from transfer_core.devices import Device
+from transfer_core.system.devices import Device
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from transfer_core.cases import OptimiserSettings
-from transfer_core.devices import device_of
 from transfer_core.errors import RunError
-from transfer_core.number_format import NumberFormat
+from transfer_core.system.devices import device_of
+from transfer_core.system.precision import NumberFormat
 from transfer_core.training.changes import ChangeMeter
 from transfer_core.training.clock import Clock
+from transfer_core.training.data_loaders import Feed, batches, in_order, shuffled
 from transfer_core.training.events import (
     Ended,
     EpochEnded,
@@ -23,9 +24,8 @@ from transfer_core.training.events import (
     Started,
     Stepped,
 )
-from transfer_core.training.feeds import Feed, batches, in_order, shuffled
 from transfer_core.training.optimiser import one_cycle, parameter_groups
-from transfer_core.training.stepping import Stepper
+from transfer_core.training.optimiser_step import Stepper
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.devices import sent
-from transfer_core.standardisation import standardisation
-from transfer_core.surgery import NEW
+from transfer_core.features.standardisation import standardisation
+from transfer_core.networks.surgery import NEW
+from transfer_core.system.devices import sent
 from transfer_core.training.changes import ChangeMeter
+from transfer_core.training.data_loaders import EmbeddingFeed
 from transfer_core.training.events import Event
-from transfer_core.training.feeds import EmbeddingFeed
 from transfer_core.training.loop import Learner, Training
 
 

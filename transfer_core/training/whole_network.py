@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.devices import device_of
 from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.number_format import NumberFormat
-from transfer_core.surgery import set_training
+from transfer_core.networks.surgery import set_training
+from transfer_core.system.devices import device_of
+from transfer_core.system.precision import NumberFormat
 from transfer_core.training.changes import ChangeMeter
+from transfer_core.training.data_loaders import PixelFeed
 from transfer_core.training.events import Event
-from transfer_core.training.feeds import PixelFeed
 from transfer_core.training.loop import Learner, Training
 
 

@@ -1,0 +1,1 @@
+"""Tools for whoever develops Transfer Lab; the app never imports them."""

@@ -1,0 +1,93 @@
+"""List torchvision's networks: `python -m tools.torchvision_listing`.
+
+Every classification network of the installed torchvision is built without memory for its
+weights and parted into stages; what its preferred weights say of themselves is kept beside.
+"""
+
+import inspect
+import json
+import re
+
+from torchvision import models
+
+from transfer_core.networks.blank import blank
+from transfer_core.networks.torchvision_catalog import LISTING
+from transfer_core.networks.torchvision_row import build, row
+from transfer_core.networks.torchvision_stages import part
+
+HOST = "https://download.pytorch.org/models/"
+FAMILIES = {
+    "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet",
+    "efficientnet": "EfficientNet", "googlenet": "GoogLeNet", "inception": "Inception",
+    "maxvit": "MaxViT", "mnasnet": "MNASNet", "mobilenet": "MobileNet", "regnet": "RegNet",
+    "resnet": "ResNet", "resnext": "ResNeXt", "shufflenet": "ShuffleNet",
+    "squeezenet": "SqueezeNet", "swin": "Swin Transformer", "vgg": "VGG",
+    "vit": "Vision Transformer", "wide_resnet": "Wide ResNet",
+}  # fmt: skip
+LICENCE = (
+    "Weights published by torchvision (BSD 3-Clause), learned from ImageNet, whose photos are "
+    "for non-commercial research and teaching"
+)
+
+
+def listing() -> dict:
+    """What `torchvision.json` should hold for the installed torchvision."""
+    names = models.list_models(module=models)
+    classes = models.get_model_weights(names[0]).DEFAULT.meta["categories"]
+    return {"classes": classes, "networks": [entry(name, classes) for name in names]}
+
+
+def entry(name: str, classes: list[str]) -> dict:
+    """One network as kept in the listing.
+
+    Raises:
+        ValueError: If its weights break a rule that all published weights have kept so far.
+    """
+    weights = models.get_model_weights(name).DEFAULT
+    preset, meta = weights.transforms(), weights.meta
+    file = weights.url.removeprefix(HOST)
+    digest = re.search(r"-([0-9a-f]{8,})\.pth$", file)
+    if not digest or "/" in file or meta["categories"] != classes:
+        raise ValueError(f"{weights.url}: no hash in its name, another host, or other classes")
+    size, resize = preset.crop_size[0], preset.resize_size[0]
+    with blank():
+        model = build(name, len(classes), size)
+    stages = part(row(model.to("meta")), size)
+    scores = meta["_metrics"]["ImageNet-1K"]
+    return {
+        "name": name, "title": title(name), "architecture": name,
+        "input_size": size, "resize": resize, "interpolation": preset.interpolation.value,
+        "mean": preset.mean, "std": preset.std, "file": file,
+        "card": {
+            "data": "ImageNet, 1.28 million photos of 1,000 classes",
+            "weights": weights.name, "weights_sha256": digest[1],
+            "accuracy": round(scores["acc@1"] / 100, 5),
+            "accuracy_top5": round(scores["acc@5"] / 100, 5),
+            "parameters": meta["num_params"], "operations": meta["_ops"],
+            "file_size": meta["_file_size"], "how": _plain(inspect.cleandoc(meta["_docs"])),
+            "made_by": meta["recipe"], "licence": meta.get("license", LICENCE),
+        },
+        "stages": [
+            {"name": s.name, "title": s.title, "kind": s.kind, "sees": s.sees, "modules": s.modules}
+            for s in stages
+        ],
+    }  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """Text without the marks that make links and code of it in torchvision's pages."""
+    return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
+
+
+def title(name: str) -> str:
+    """A builder's name for people: "regnet_y_1_6gf" is "RegNet Y 1.6GF"."""
+    family = max((f for f in FAMILIES if name.startswith(f)), key=len)
+    variant = re.sub(r"(?<!\d)(\d)_(\d)", r"\1.\2", name.removeprefix(family))
+    words = variant.replace("_", " ").split()
+    short = (w.upper() if len(w) <= 2 or w.endswith(("gf", "mf")) else w for w in words)
+    return " ".join((FAMILIES[family], *short))
+
+
+if __name__ == "__main__":
+    text = json.dumps(listing(), ensure_ascii=False)
+    LISTING.write_text(text.replace('{"name"', '\n{"name"') + "\n", encoding="utf-8")

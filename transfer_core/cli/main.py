@@ -1,0 +1,104 @@
+"""The command line: `python -m transfer_core COMMAND ...`, the core without a browser."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from transfer_core.cli import commands, training_commands
+from transfer_core.errors import DownloadError, TransferError
+from transfer_core.networks import DEFAULT
+
+EXPORTS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        Exit status: 0 done, 1 failed, 2 bad input.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except TransferError as error:
+        print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
+        if not isinstance(error, DownloadError):
+            return 2
+        print(f"Take it by --network {DEFAULT}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m transfer_core", description=__doc__)
+    add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
+
+    def command(name: str, function, help: str, data: bool = False) -> argparse.ArgumentParser:
+        added = add(name, help=help, description=help)
+        added.set_defaults(command=function)
+        if data:
+            added.add_argument("data", metavar="DATA.zip", help="zip, folder or sample:NAME")
+        if name not in {"export"}:
+            added.add_argument("--json", action="store_true", help="print JSON")
+        return added
+
+    command("inspect", commands.inspect, "classes, images, splits and problems of a data set", True)
+    decide = command("decide", commands.decide, "size, similarity, the case and its strategy", True)
+    _network(decide)
+    decide.add_argument("--similarity", choices=("auto", "similar", "different"), default="auto")
+    decide.add_argument("--small-below", type=int, metavar="K", help="dividing line in images")
+    decide.add_argument("--minutes", action="store_true", help="how long each case would take")
+    train = command("train", training_commands.train, "train one case and test it", True)
+    _network(train, default=None)
+    train.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
+    train.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
+    train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
+    train.add_argument("--views", type=int, help="augmented views of each image; cases 1 and 2")
+    train.add_argument("--compile", action="store_true", help="translate the network first; GPU")
+    size = train.add_mutually_exclusive_group()
+    size.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
+    size.add_argument(
+        "--minutes", type=float, metavar="N",
+        help="finish within N: picks network (unless one is named), input size and epochs",
+    )  # fmt: skip
+    train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
+    compare = command("compare", training_commands.compare, "all cases side by side", True)
+    _network(compare)
+    compare.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
+    compare.add_argument("--seeds", type=int, default=1, metavar="K", help="repeat with K seeds")
+    predict = command("predict", commands.predict, "classes of images by a trained network")
+    predict.add_argument("run", metavar="RUN", help="id of a finished run")
+    predict.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    export = command("export", commands.export, "take a trained network away")
+    export.add_argument("run", metavar="RUN", help="id of a finished run")
+    export.add_argument("--format", choices=EXPORTS, required=True)
+    export.add_argument("--to", metavar="DIR", type=Path, required=True)
+    load = command("load", commands.load, "take a bundle in again, as a finished run")
+    load.add_argument("bundle", metavar="BUNDLE.zip", type=Path)
+    networks = command("networks", commands.networks, "the source networks")
+    networks.add_argument("--add", metavar="FILE.safetensors", type=Path, help="your own weights")
+    networks.add_argument("--of", default="demonstration", metavar="N", help="what they belong to")
+    samples = command("samples", commands.samples, "the built-in sample data sets")
+    samples.add_argument("name", metavar="NAME", nargs="?")
+    samples.add_argument("--to", metavar="FILE.zip", type=Path)
+    runs = command("runs", commands.runs, "every run, newest first")
+    change = runs.add_mutually_exclusive_group()
+    change.add_argument("--delete", metavar="RUN", help="can be undone for a day")
+    change.add_argument("--undelete", metavar="RUN", help="undo a deletion")
+    compared = command(
+        "compare-runs", commands.compare_runs, "is one run better than another, image by image?"
+    )
+    compared.add_argument("first", metavar="RUN")
+    compared.add_argument("second", metavar="RUN")
+    return parser
+
+
+def _network(parser: argparse.ArgumentParser, default: str | None = DEFAULT) -> None:
+    parser.add_argument("--network", default=default, metavar="N", help="source network")

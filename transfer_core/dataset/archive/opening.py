@@ -1,0 +1,45 @@
+"""Open a zip or a folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from transfer_core.dataset.archive.folder_source import FolderSource
+from transfer_core.dataset.archive.names import printable
+from transfer_core.dataset.archive.source import Limits, Source
+from transfer_core.dataset.archive.zip_source import ZipSource
+from transfer_core.errors import ArchiveError
+
+DEFAULT_LIMITS = Limits()
+
+
+@contextmanager
+def open_source(
+    path: Path, limits: Limits = DEFAULT_LIMITS, *, name: str | None = None
+) -> Iterator[Source]:
+    """Open a zip or a folder and check its names; nothing is unpacked yet.
+
+    Args:
+        path: Of the zip or folder.
+        limits: What it may cost.
+        name: What it is called for people, such as an upload that lies under a
+            temporary name; the name of the file if None.
+
+    Raises:
+        ArchiveError: If it cannot be read safely as a whole.
+    """
+    path = Path(path)
+    try:
+        source = FolderSource(path, limits) if path.is_dir() else ZipSource(path, limits)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        raise ArchiveError(
+            "The file cannot be opened.",
+            found=f"{printable(str(path))} ({getattr(error, 'strerror', None) or error})",
+            remedy="Check the name and that you may read it.",
+        ) from error
+    if name is not None:
+        source.name = printable(name)
+    try:
+        yield source
+    finally:
+        source.close()

@@ -1,0 +1,252 @@
+"""The directory of a zip, read strictly: every entry has its own bytes and one name.
+
+The standard library is lenient where hostile archives live: before Python 3.11.8
+it unpacks entries that overlap, and before 3.11.14 it believes a false zip64
+record. Here each offset is checked before anything is unpacked.
+
+Source:
+    PKWARE APPNOTE.TXT 6.3.10; Fifield 2019, "A better zip bomb".
+"""
+
+import stat
+import struct
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import BinaryIO, NamedTuple
+
+from transfer_core.dataset.archive.names import decode_old_name, printable
+from transfer_core.dataset.archive.source import Limits
+from transfer_core.errors import ArchiveError
+
+STORED, DEFLATED = 0, 8
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
+_UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
+_MOST_BYTES_OF_AN_ENTRY = 320  # in the directory, on average over the archive
+
+
+class Entry(NamedTuple):  # a tuple, since a zip may hold a million of them
+    """What finds the bytes of one file."""
+
+    method: int
+    crc: int
+    packed: int  # bytes
+    size: int  # bytes, as claimed
+    start: int  # offset of its data
+
+
+class Line(NamedTuple):
+    """One line of the directory."""
+
+    raw_name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int  # bytes
+    size: int  # bytes, as claimed
+    header: int  # offset of the local header
+
+    @property
+    def name(self) -> str:
+        """The decoded name."""
+        if not self.flags & _UTF8:
+            return decode_old_name(self.raw_name)
+        try:
+            return self.raw_name.decode("utf-8")
+        except UnicodeDecodeError:
+            raise damaged("a name that is marked as UTF-8 and is not") from None
+
+
+def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tuple[str, Entry]]:
+    """Read and check the whole directory.
+
+    Args:
+        file: The zip, opened for reading.
+        length: Its length in bytes.
+        limits: Bounds the number of entries.
+
+    Yields:
+        Name and entry of each file and folder, in the order of their data.
+
+    Raises:
+        ArchiveError: If anything is not as it has to be; known only after the last entry.
+    """
+    start, end = _find_directory(file, length, limits)
+    file.seek(start)
+    data = file.read(end - start)
+    lines, position = [], 0
+    while position < len(data):
+        line, position = _line(data, position)
+        lines.append(line)
+        if len(lines) > limits.entries:
+            raise too_many_entries(limits)
+    del data
+    lines.sort(key=attrgetter("header"))
+    lines.reverse()  # the last first, to be popped
+    yield from _located(file, lines, start)
+
+
+def too_many_entries(limits: Limits) -> ArchiveError:
+    """The error for an archive with too many files."""
+    return ArchiveError(
+        "The archive holds too many files.",
+        found=f"more than {limits.entries:,}",
+        remedy="Split it into several archives or leave images out.",
+    )
+
+
+def damaged(what: str) -> ArchiveError:
+    """The error for a zip whose inner structure is broken."""
+    return ArchiveError(
+        "The zip is damaged, or was made to deceive.",
+        found=what,
+        remedy="Pack the images again, or copy the file again if the copy was interrupted.",
+    )
+
+
+def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, int]:
+    """Offsets of the first byte of the directory and of the byte after it."""
+    tail_start = max(0, length - _END.size - 0xFFFF)
+    file.seek(tail_start)
+    tail = file.read(length - tail_start)
+    at = tail.rfind(b"PK\5\6")
+    while at >= 0 and not _ends_file(tail, at):
+        at = tail.rfind(b"PK\5\6", 0, at + 3)
+    if at < 0:
+        raise damaged("the directory at its end is missing, so it is cut off or no zip")
+    _, disk, start_disk, count, _, size, start, _ = _END.unpack_from(tail, at)
+    end = tail_start + at
+    if disk not in (0, 0xFFFF) or start_disk not in (0, 0xFFFF):
+        raise damaged("it is one part of a zip that was split into several files")
+    if 0xFFFFFFFF in (size, start) or 0xFFFF in (disk, start_disk, count):
+        end, size, start = _zip64_end(file, end, size, start)
+    if start + size != end:
+        raise damaged("its directory is not where it says, or other data stand before the zip")
+    if size > limits.entries * _MOST_BYTES_OF_AN_ENTRY:
+        raise too_many_entries(limits)
+    return start, end
+
+
+def _ends_file(tail: bytes, at: int) -> bool:
+    if at + _END.size > len(tail):
+        return False
+    return at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail)
+
+
+def _zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, int, int]:
+    """End, size and start of the directory of a zip of more than 4 GB or 65,534 entries."""
+    file.seek(max(0, end - _LOCATOR64.size))
+    locator = file.read(_LOCATOR64.size)
+    if not locator.startswith(b"PK\6\7"):
+        return end, size, start  # exactly 65,535 entries, or the caller finds the sizes wrong
+    _, disk, record, _ = _LOCATOR64.unpack(locator)
+    if disk or record != end - _LOCATOR64.size - _END64.size:
+        raise damaged("its zip64 record is not where it says")
+    file.seek(record)
+    signature, *_, size, start = _END64.unpack(file.read(_END64.size))
+    if signature != b"PK\6\6":
+        raise damaged("its zip64 record is missing")
+    return record, size, start
+
+
+def _line(data: bytes, position: int) -> tuple[Line, int]:
+    if len(data) - position < _CENTRAL.size:
+        raise damaged("its directory ends in the middle of an entry")
+    (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length,
+     comment_length, _, _, attributes, header) = _CENTRAL.unpack_from(data, position)  # fmt: skip
+    name_end = position + _CENTRAL.size + name_length
+    extra_end = name_end + extra_length
+    after = extra_end + comment_length
+    if signature != b"PK\1\2" or after > len(data):
+        raise damaged("its directory holds something that is no entry")
+    raw_name = data[position + _CENTRAL.size : name_end]
+    extra = data[name_end:extra_end]
+    packed, size, header = _zip64_sizes(extra, packed, size, header)
+    line = Line(raw_name, flags, method, crc, packed, size, header)
+    _refuse_unsupported(line)
+    if made_by >> 8 in _UNIX_HOSTS:
+        _refuse_special_files(line, attributes >> 16)
+    return line, after
+
+
+def _refuse_unsupported(line: Line) -> None:
+    if line.flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
+        raise ArchiveError(
+            "The archive is protected by a password.",
+            found=printable(line.name),
+            remedy="Remove the password: unpack it and pack the images again without one.",
+        )
+    if line.method not in (STORED, DEFLATED):
+        raise ArchiveError(
+            "The archive uses a compression method that is not supported.",
+            found=f"method {line.method} for {printable(line.name)}",
+            remedy="Pack the images as an ordinary zip (deflate).",
+        )
+
+
+def _refuse_special_files(line: Line, mode: int) -> None:
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(
+            "The archive holds a link or a device instead of a file.",
+            found=printable(line.name),
+            remedy="Pack the images themselves, not links to them.",
+        )
+
+
+def _zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> tuple[int, int, int]:
+    """Replace the sizes and the offset that did not fit into 32 bits."""
+    if 0xFFFFFFFF not in (packed, size, header):
+        return packed, size, header
+    values = {"size": size, "packed": packed, "header": header}
+    large = [key for key in ("size", "packed", "header") if values[key] == 0xFFFFFFFF]
+    position = 0
+    while large and position + 4 <= len(extra):
+        tag, length = struct.unpack_from("<2H", extra, position)
+        if tag == 1 and length >= 8 * len(large) and position + 4 + length <= len(extra):
+            numbers = struct.unpack_from(f"<{len(large)}Q", extra, position + 4)
+            values.update(zip(large, numbers, strict=True))
+            large = []
+        position += 4 + length
+    if large:
+        raise damaged("the sizes of a large file are missing")
+    return values["packed"], values["size"], values["header"]
+
+
+def _located(file: BinaryIO, lines: list[Line], directory: int) -> Iterator[tuple[str, Entry]]:
+    """Check that each line has a header of its own, and find where its data begin.
+
+    Args:
+        file: The zip.
+        lines: The last in the file first; emptied, so that a large directory is there once.
+        directory: Its offset.
+    """
+    if lines and lines[-1].header != 0:
+        raise damaged("other data stand before the zip, such as a program or a second zip")
+    previous_end = 0
+    while lines:
+        line = lines.pop()
+        if line.header < previous_end:
+            raise damaged(f"{printable(line.name)} shares its bytes with another entry")
+        start = _start(file, line, directory)
+        previous_end = start + line.packed
+        if previous_end > directory:
+            raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
+        yield line.name, Entry(line.method, line.crc, line.packed, line.size, start)
+
+
+def _start(file: BinaryIO, line: Line, directory: int) -> int:
+    wanted = _LOCAL.size + len(line.raw_name)
+    if line.header + wanted > directory:
+        raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
+    file.seek(line.header)
+    header = file.read(wanted)
+    signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
+    if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
+        raise damaged(f"the directory says {printable(line.name)}, the file itself does not")
+    if name_length != len(line.raw_name) or method != line.method or flags & _ENCRYPTED:
+        raise damaged(f"the directory and the file disagree about {printable(line.name)}")
+    return line.header + wanted + extra_length

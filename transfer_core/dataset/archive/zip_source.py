@@ -1,0 +1,136 @@
+"""A zip as a source of members."""
+
+import threading
+import zlib
+from pathlib import Path
+
+from transfer_core.dataset.archive import names
+from transfer_core.dataset.archive.listing import Listing
+from transfer_core.dataset.archive.source import (
+    Budget,
+    Limits,
+    Member,
+    MemberError,
+    packed_too_tightly,
+)
+from transfer_core.dataset.archive.zip_directory import DEFLATED, Entry, read_directory
+from transfer_core.errors import ArchiveError
+
+_OTHER_KINDS = (
+    (0, b"Rar!", "RAR"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ", "xz"),
+    (257, b"ustar", "tar"),
+)
+
+
+class ZipSource:
+    """An opened zip; see `Source`."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.name = path.name
+        self._limits = limits
+        self._budget = Budget(limits)
+        self._lock = threading.Lock()  # one file position for all threads
+        self._file = path.open("rb")
+        try:
+            self._open(path.stat().st_size)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; reading is over."""
+        with self._lock:
+            self._file.close()
+
+    def read(self, member: Member) -> bytes:
+        """See `Source.read`."""
+        entry = member.place
+        if entry.packed > self._limits.entry_bytes:
+            raise _too_large(member, self._limits)
+        with self._lock:
+            self._file.seek(entry.start)
+            packed = self._file.read(entry.packed)
+        data = self._unpacked(member, entry, packed)
+        self._budget.spend(len(data), len(packed))
+        if zlib.crc32(data) != entry.crc:
+            raise _damaged(member, "its checksum is wrong")
+        return data
+
+    def _open(self, length: int) -> None:
+        self._refuse_other_kinds(length)
+        listing = Listing(self._limits)
+        for name, entry in read_directory(self._file, length, self._limits):
+            parts = names.path_parts(name)
+            if name.endswith(("/", "\\")):
+                listing.add_folder(parts)
+            else:
+                listing.add_file(parts, entry.size, entry)
+        self.members, self.folders = tuple(listing.members), tuple(listing.folders)
+        self.problems, self.junk = tuple(listing.problems), listing.junk
+
+    def _refuse_other_kinds(self, length: int) -> None:
+        if length > self._limits.archive_bytes:
+            raise ArchiveError(
+                "The archive is too large.",
+                found=f"{length / 1024**2:,.0f} MB",
+                remedy=f"At most {self._limits.archive_bytes / 1024**2:,.0f} MB are accepted; "
+                "make the images smaller or leave some out.",
+            )
+        start = self._file.read(512)
+        for offset, signature, kind in _OTHER_KINDS:
+            if start[offset:].startswith(signature):
+                raise _not_a_zip(f"a {kind} archive")
+        if not start:
+            raise _not_a_zip("an empty file")
+        if start.startswith(b"PK\5\6"):
+            raise ArchiveError(
+                "There are no images in the archive.",
+                found="an empty zip",
+                remedy="Pack a folder that holds one folder of images for each class.",
+            )
+        if not start.startswith(b"PK\3\4"):
+            raise _not_a_zip("a file of another kind")
+
+    def _unpacked(self, member: Member, entry: Entry, packed: bytes) -> bytes:
+        limits = self._limits
+        if entry.method != DEFLATED:
+            return packed
+        by_ratio = max(limits.ratio_from_bytes, limits.entry_ratio * len(packed))
+        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            data = inflate.decompress(packed, min(by_ratio, limits.entry_bytes) + 1)
+        except zlib.error:
+            raise _damaged(member, "its compressed data are broken") from None
+        if len(data) > by_ratio:
+            raise packed_too_tightly(len(data) / len(packed), limits.entry_ratio)
+        if len(data) > limits.entry_bytes:
+            raise _too_large(member, limits)
+        if not inflate.eof:
+            raise _damaged(member, "its compressed data end early")
+        return data
+
+
+def _not_a_zip(found: str) -> ArchiveError:
+    return ArchiveError(
+        "This is not a zip.", found=found, remedy="Pack the folder of images as an ordinary zip."
+    )
+
+
+def _too_large(member: Member, limits: Limits) -> MemberError:
+    return MemberError(
+        f"The file is larger than {limits.entry_bytes // 1024**2} MB.",
+        found=member.path,
+        remedy="Save the image smaller.",
+    )
+
+
+def _damaged(member: Member, what: str) -> MemberError:
+    return MemberError(
+        f"The file is damaged inside the zip: {what}.",
+        found=member.path,
+        remedy="Pack this file again.",
+    )

@@ -1,0 +1,71 @@
+"""The images of a data set as they were stored, decoded to network input when asked for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from transfer_core.errors import ImageError
+from transfer_core.images.decoding import decode
+from transfer_core.images.transform import Transform, apply
+from transfer_core.system.parallel import batches
+
+if TYPE_CHECKING:
+    from transfer_core.dataset import DataSet
+
+Place = tuple[int, int]  # row of an array, and index of the image that belongs there
+
+
+@dataclass(frozen=True)
+class PackedImages:
+    """Image files one after the other in one file, and the transform of each."""
+
+    home: Path
+    data_set: "DataSet"
+    transform: Transform
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, H, W, 3) of all images once they are decoded."""
+        size = self.transform.size
+        return len(self.data_set.records), size, size, 3
+
+    def tasks(self, places: Iterable[Place]) -> Iterator[list[Place]]:
+        """Group places, so that a task is worth a thread and yet soon over."""
+        return batches(places, lambda place: self.data_set.records[place[1]].length)
+
+    def parts(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """The same of images in order: their indices in groups, each int64."""
+        for task in self.tasks(enumerate(indices)):
+            yield np.array([index for _, index in task])
+
+    def decode(self, places: Iterable[Place], into: np.ndarray) -> int:
+        """Decode images one after the other; returns how many they were.
+
+        May run on many threads at once. Each writes its rows where they are wanted, in
+        memory or mapped from the disk, so that no pixels are handed from thread to thread.
+
+        Args:
+            places: Where the images go.
+            into: uint8, shape (M, H, W, 3).
+        """
+        places = list(places)
+        files = self.data_set.contents(self.home, (index for _, index in places))
+        for (row, index), data in zip(places, files, strict=True):
+            image = _decoded(data, self.data_set.records[index].path, self.transform)
+            into[row] = apply(image, self.transform)
+        return len(places)
+
+
+def _decoded(data: bytes, path: str, transform: Transform) -> Image.Image:
+    try:
+        return decode(data, transform.least_side)
+    except ImageError as error:
+        raise ImageError(
+            "An image of the data set cannot be read any more.",
+            found=f"{path} ({error.problem})",
+            remedy="Load the data set again.",
+        ) from error

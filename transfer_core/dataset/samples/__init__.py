@@ -1,0 +1,180 @@
+"""Sample data sets that work without a network, and the way from a name to a file."""
+
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from transfer_core.dataset.archive.names import printable
+from transfer_core.dataset.samples import makers
+from transfer_core.errors import ArchiveError, DataSetError
+
+PREFIX = "sample:"
+JPEG_QUALITY = 92
+SOURCE_WORLD = "plankton_source"  # to pre-train on, so it is not offered as a new data set
+_DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
+
+Progress = Callable[[int, int], None]  # images done, images in all
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A data set that anybody can start with."""
+
+    name: str
+    title: str
+    story: str  # what it is, where it is from, and why it is worth trying
+    case: int  # that the demonstration network's measurements advise
+    classes: int
+    count: int  # images
+    each: int  # images of a class, at most
+    images: Callable[[int], makers.Images]  # makes so many of each class, the same every time
+
+    def examples(self) -> list[Image.Image]:
+        """One image of each class."""
+        return [image for _, image in self.images(1)]
+
+
+def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
+    """Write a sample as a zip; the bytes are the same every time.
+
+    Args:
+        name: One of SAMPLES, or SOURCE_WORLD.
+        to: The file to write.
+        progress: Called with images done and images in all; may raise to end the work.
+
+    Raises:
+        DataSetError: If there is no such sample.
+    """
+    known = _known()
+    if name not in known:
+        raise DataSetError(
+            "There is no such sample.",
+            found=printable(name),
+            remedy=f"Choose one of: {', '.join(SAMPLES)}.",
+        )
+    to.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(suffix=".part", dir=to.parent)
+    os.close(handle)
+    try:
+        count, images = known[name]
+        _write_zip(Path(unfinished), images(), count, progress or (lambda done, total: None))
+        os.replace(unfinished, to)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
+    return to
+
+
+def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
+    """Turn what a person gives for a data set into a file or folder that exists.
+
+    Args:
+        text: A path, or "sample:" and the name of a sample.
+        home: The data folder; samples are kept there.
+        progress: Called while a sample is made, with images done and images in all.
+
+    Raises:
+        DataSetError: If there is no such sample.
+        ArchiveError: If there is no such file.
+    """
+    if text.startswith(PREFIX):
+        name = text.removeprefix(PREFIX)
+        kept = home / "samples" / f"{name}.zip" if name in _known() else None
+        if kept and kept.is_file():
+            return kept
+        return sample_zip(name, kept or home, progress=progress)
+    path = Path(text).expanduser()
+    if not text.strip() or not path.exists():
+        raise ArchiveError(
+            "There is no such file or folder.",
+            found=printable(text),
+            remedy=f"Give the path of a zip or a folder, or {PREFIX}{next(iter(SAMPLES))}.",
+        )
+    return path
+
+
+def _known() -> dict[str, tuple[int, Callable[[], makers.Images]]]:
+    """How many images each sample and the source world have, and what makes them."""
+    source = makers.SOURCE_SPECIES * makers.SOURCE_INDIVIDUALS, makers.source_world
+    made = {
+        name: (sample.count, partial(sample.images, sample.each))
+        for name, sample in SAMPLES.items()
+    }
+    return made | {SOURCE_WORLD: source}
+
+
+def _write_zip(to: Path, images: makers.Images, count: int, progress: Progress) -> None:
+    with zipfile.ZipFile(to, "w") as archive:
+        for done, (name, image) in enumerate(images, start=1):
+            data = io.BytesIO()
+            image.save(data, "PNG" if name.endswith(".png") else "JPEG", quality=JPEG_QUALITY)
+            archive.writestr(zipfile.ZipInfo(name, _DATE), data.getvalue())
+            progress(done, count)
+
+
+SAMPLES: dict[str, Sample] = {
+    sample.name: sample
+    for sample in (
+        Sample(
+            name="plankton",
+            title="Plankton, a few",
+            story=(
+                "An expedition brought home 15 pictures each of ten new species. The network has "
+                "seen other species, so its features fit, and a new layer will do. The species "
+                "do not exist; code draws them."
+            ),
+            case=1,
+            classes=10,
+            count=150,
+            each=15,
+            images=partial(makers.species, range(1_000, 1_010)),
+        ),
+        Sample(
+            name="stripes",
+            title="Striped cloth, a few",
+            story=(
+                "A weaver sorts cloth by how its stripes run, whatever their colours. That is "
+                "for the layers that see edges; the higher ones have learned to look past it. "
+                "Code draws the cloth."
+            ),
+            case=2,
+            classes=8,
+            count=320,
+            each=40,
+            images=makers.cloths,
+        ),
+        Sample(
+            name="plankton_many",
+            title="Plankton, many",
+            story=(
+                "The same ten species after a year at sea: 200 pictures of each. Enough to train "
+                "every layer, and still a good start to begin where the network is."
+            ),
+            case=3,
+            classes=10,
+            count=2_000,
+            each=200,
+            images=partial(makers.species, range(1_000, 1_010)),
+        ),
+        Sample(
+            name="digits",
+            title="Handwritten digits, many",
+            story=(
+                "1,797 scans of the digits 0 to 9, written by 13 people, from the UCI repository "
+                "through scikit-learn. So many that a network can learn them from nothing: does "
+                "pre-training on photos still help?"
+            ),
+            case=4,
+            classes=10,
+            count=1_797,
+            each=200,
+            images=makers.digits,
+        ),
+    )
+}

@@ -1,0 +1,69 @@
+"""What the samples consist of: images by their path in the zip, each class at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from transfer_core.dataset.samples import plankton, stripes
+
+SOURCE_SPECIES, SOURCE_INDIVIDUALS, SOURCE_TRAIN = 64, 280, 250
+DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
+
+CLOTHS = tuple(
+    f"{width} {way}"
+    for width in ("wide", "narrow")
+    for way in ("upright", "rising", "level", "falling")
+)
+
+Images = Iterator[tuple[str, Image.Image]]  # path in the zip, image
+
+
+def digits(each: int) -> Images:
+    """Scans of the digits 0 to 9, at most so many of each, dark ink on white paper."""
+    from sklearn.datasets import load_digits  # takes a second to import
+
+    scans = load_digits()
+    for label in range(10):
+        for number in np.flatnonzero(scans.target == label)[:each]:
+            yield f"{label}/{number:04}.png", _digit(scans.images[number])
+
+
+def species(numbers: range, each: int) -> Images:
+    """Plankton of species that are not in the source world if their numbers are 64 or more."""
+    for place, number in enumerate(numbers, start=1):
+        drawn = plankton.individuals(
+            plankton.species(number), each, np.random.default_rng([12, number])
+        )
+        for index, pixels in enumerate(drawn):
+            yield f"species {place:02}/{index:03}.jpg", Image.fromarray(pixels)
+
+
+def cloths(each: int) -> Images:
+    """Striped cloth, eight kinds of it."""
+    for kind in range(stripes.KINDS):
+        drawn = stripes.cloth(kind, each, np.random.default_rng([13, kind]))
+        for index, pixels in enumerate(drawn):
+            yield f"{CLOTHS[kind]}/{index:03}.jpg", Image.fromarray(pixels)
+
+
+def source_world() -> Images:
+    """Plankton to pre-train a network on, with its split."""
+    for number in range(SOURCE_SPECIES):
+        drawn = plankton.individuals(
+            plankton.species(number), SOURCE_INDIVIDUALS, np.random.default_rng([11, number])
+        )
+        for index, pixels in enumerate(drawn):
+            split = "val" if index >= SOURCE_TRAIN else "train"
+            yield f"{split}/plankton_{number:02}/{index:03}.jpg", Image.fromarray(pixels)
+
+
+def _digit(ink: np.ndarray) -> Image.Image:
+    """Dark ink on white paper.
+
+    Args:
+        ink: Shape (8, 8), from 0 to 16.
+    """
+    framed = np.pad(ink, 1)  # the digits reach the edge, so that a crop would cut them
+    paper = Image.fromarray(np.round(255 - framed * (255 / 16)).astype(np.uint8))
+    return paper.resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC)

@@ -1,0 +1,181 @@
+"""Take a bundle in again: an untrusted zip becomes a finished run, or is refused with a reason."""
+
+import hashlib
+import shutil
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from transfer_core.dataset.archive import Limits, Member, Source, open_source
+from transfer_core.dataset.archive.names import has_hidden_characters
+from transfer_core.errors import BundleError
+from transfer_core.export import WEIGHTS
+from transfer_core.export.card import CARD, FORMAT
+from transfer_core.networks.blank import blank
+from transfer_core.networks.surgery import operate
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import Outcome, RunRecord, RunState, new_id
+from transfer_core.runs.store.specification import to_json
+from transfer_core.runs.store.store import RunStore
+from transfer_core.training.config import RunConfig
+from transfer_core.training.evaluation import Tested
+
+CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
+WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
+PICKLES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".pt2", ".npy")
+AGAIN = "Take the bundle from Transfer Lab once more, and bring it in as it is."
+LONGEST_NAME = 512  # characters of a class
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """What is read of a card; all else in it is for people."""
+
+    format: str
+    name: str
+    classes: tuple[str, ...]
+    config: RunConfig
+    result: Tested
+
+
+def load(home: Path, path: Path) -> RunRecord:
+    """The run that a bundle holds, recorded as finished; the same bundle twice makes one run.
+
+    Args:
+        home: The data folder.
+        path: A zip; nothing in it is trusted, and nothing in it can run a program.
+
+    Raises:
+        ArchiveError: If the zip cannot be read safely.
+        BundleError: If it is no bundle, or says what cannot be.
+        NetworkError: If it builds on a source network that is not known here.
+    """
+    with open_source(path, CARD_LIMITS) as source:
+        text = source.read(_member(source, CARD))
+    card = _card(text)
+    run_id = new_id()
+    directory, store = RunDirectory.of(home, run_id), RunStore(home)
+    directory.prepare(to_json(card.config), attempt=1)
+    try:
+        weights = directory.path / WEIGHTS
+        with open_source(path, WEIGHTS_LIMITS) as source:
+            weights.write_bytes(source.read(_member(source, WEIGHTS)))
+        _check_weights(weights, card)
+        (directory.path / CARD).write_bytes(text)
+        result = asdict(card.result)
+        directory.write_result(Outcome(RunState.finished, result=result))
+        key = hashlib.sha256(text).hexdigest()
+        record = store.add_imported(run_id, card.config, card.name, result, key)
+    except BaseException:
+        shutil.rmtree(directory.path)
+        raise
+    finally:
+        store.close()
+    if record.id != run_id:
+        shutil.rmtree(directory.path)
+    return record
+
+
+def _member(source: Source, name: str) -> Member:
+    """The member of this name, at the top or in a folder that the zip was packed with."""
+    found = [member for member in source.members if member.path.rpartition("/")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    names = [member.path for member in source.members]
+    if name == WEIGHTS and any(each.lower().endswith(PICKLES) for each in names):
+        raise BundleError(
+            "The weights are in a form that can run programs on the computer that reads it. "
+            "They were not read.",
+            found=", ".join(names[:5]),
+            remedy=f"A bundle has its weights in {WEIGHTS}. {AGAIN}",
+        )
+    raise BundleError(
+        f"This zip is no bundle of Transfer Lab: it needs one {name}.",
+        found=", ".join(names[:5]) or "no file",
+        remedy="Take the zip that the page Take away calls the bundle. Images go in on the page "
+        "Data.",
+    )
+
+
+def _card(text: bytes) -> _Card:
+    try:
+        card = _ADAPTER.validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or CARD
+        raise _wrong(f"{place}: {first['msg']}, {str(first['input'])[:60]!r}") from None
+    result, count = card.result, len(card.classes)
+    numbers = (result.accuracy, result.low, result.high, result.majority_accuracy, result.macro_f1)
+    sides = {len(result.confusion), *(len(row) for row in result.confusion)}
+    checks = {
+        f"the format {card.format[:40]!r}": card.format != FORMAT,
+        "fewer than two classes": count < 2,
+        "a class without a proper name": not all(map(_is_name, card.classes)),
+        "a class twice": len(set(card.classes)) < count,
+        "other classes in its result": [c.name for c in result.per_class] != list(card.classes),
+        "a confusion matrix of another size": sides != {count},
+        "fewer than no images in its confusion matrix": any(
+            n < 0 for row in result.confusion for n in row
+        ),
+        "an accuracy outside 0 to 1": not all(0 <= number <= 1 for number in numbers),
+        "a loss that is no number": not isfinite(result.loss),
+    }
+    for what, wrong in checks.items():
+        if wrong:
+            raise _wrong(what)
+    return card
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME and not has_hidden_characters(text)
+
+
+def _check_weights(path: Path, card: _Card) -> None:
+    """Compare what is in a weights file with the network that the card describes."""
+    source = card.config.source()
+    with blank():
+        strategy = replace(card.config.strategy, initialise="random")
+        network = operate(source, strategy, len(card.classes), card.config.seed)
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise _misfit(f"{WEIGHTS} cannot be read: {error}") from error
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise _misfit(
+                f"{name[:80]} is {_shape(found.get(name))}, expected {_shape(expected.get(name))}"
+            )
+    for name, value in weights.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise _misfit(f"{name} holds a value that is no number")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    if shape is None:
+        return "missing"
+    return " x ".join(map(str, shape)) or "one number"
+
+
+def _wrong(found: Any) -> BundleError:
+    return BundleError(
+        f"The bundle's {CARD} does not say what a card says.",
+        found=str(found), remedy=f"It may be of another version. {AGAIN}",
+    )  # fmt: skip
+
+
+def _misfit(found: str) -> BundleError:
+    return BundleError(
+        "The bundle's weights do not fit the network that its card describes.",
+        found=found, remedy=AGAIN,
+    )  # fmt: skip
+
+
+_ADAPTER = TypeAdapter(_Card)

@@ -1,0 +1,1 @@
+"""What a network makes of pixels: augmented inputs and embeddings, computed once and cached."""

@@ -1,0 +1,30 @@
+"""Augmented views: randomly changed copies of images, each embedded once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from transfer_core.features.augmentation import augment
+from transfer_core.networks.source_network import SourceNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One randomly cropped and recoloured copy of every image; the same whenever it is made."""
+
+    number: int  # counted from 0; draws the crops and colours
+    mirror: bool  # whether half of the copies are mirrored
+
+    @property
+    def key(self) -> str:
+        """Names the view in caches."""
+        return f"view-{self.number}" + ("-mirrored" if self.mirror else "")
+
+    def preparing(self) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
+        """Turns pixels, given in order, into what the network takes; see `embedding.embed`."""
+        generator = torch.Generator().manual_seed(self.number)
+        return lambda pixels, source, device: augment(
+            pixels, source, source.input_size, generator, mirror=self.mirror, device=device
+        )

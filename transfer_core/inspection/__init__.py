@@ -1,0 +1,1 @@
+"""What a finished run knows: predictions, mistakes, calibration, attribution, comparison."""

@@ -1,0 +1,76 @@
+"""Whether attribution maps depend on what the network learned: weights randomised in cascade."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import spearmanr
+from torch import nn
+
+from transfer_core.inspection.attribution import explain
+from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.networks.surgery import NEW, operate
+from transfer_core.system.devices import device_of
+
+
+@dataclass(frozen=True, slots=True)
+class SanityStep:
+    """How alike the maps still are when the weights down to a stage are random."""
+
+    title: str  # of the stage that was randomised last, for people
+    correlation: float  # Spearman's rank correlation with the maps before; mean over images
+    spread: float  # standard deviation over images
+
+
+def cascade(
+    trained: TrainedNetwork,
+    pixels: np.ndarray,
+    classes: np.ndarray,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[SanityStep, ...]:
+    """Randomise a network from its output to its input, and compare the maps each time.
+
+    A method whose maps stay alike shows the image, not what the network learned of it.
+
+    Args:
+        trained: The network.
+        pixels: uint8, shape (N, H, W, 3).
+        classes: The class that is explained of each image, int64 (N,).
+        progress: Called with steps done and steps in all; may raise to end the work.
+
+    Source:
+        The cascading randomisation of Adebayo et al. 2018, "Sanity checks for saliency
+        maps".
+    """
+    config, source = trained.record.config, trained.source
+    # Of another seed: a new layer that training hardly moved is still its own first draw.
+    strategy, seed = replace(config.strategy, initialise="random"), config.seed + 1
+    other = operate(source, strategy, len(trained.classes), seed)
+    other.to(device_of(trained.network))
+    stages = dict(trained.network.named_children())
+    before, steps = _maps(trained.network, source, pixels, classes), []
+    for done, name in enumerate(reversed(list(stages)), start=1):
+        stages[name] = getattr(other, name)
+        maps = _maps(nn.Sequential(OrderedDict(stages)), source, pixels, classes)
+        alike = [rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
+        title = "New layer" if name == NEW else source.titles((name,))
+        steps.append(SanityStep(title, float(np.mean(alike)), float(np.std(alike))))
+        if progress:
+            progress(done, len(stages))
+    return tuple(steps)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation of two maps; 0 where one of them is the same everywhere."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
+
+
+def _maps(network, source, pixels, classes) -> list[np.ndarray]:
+    return [
+        explain(network, source, image, [int(label)]).maps[0]
+        for image, label in zip(pixels, classes, strict=True)
+    ]

@@ -1,0 +1,164 @@
+"""Whether the difference between two runs is more than chance: on the same test images."""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from transfer_core import dataset
+from transfer_core.errors import RunError
+from transfer_core.inspection.prediction import answers_on_test_images
+from transfer_core.runs.store.store import RunStore
+
+CHANCE = 0.05  # p-value from which a difference may be chance
+RESAMPLES = 10_000  # of the paired bootstrap
+
+_Image = tuple[str, str, int]  # digest, class name, and which of several equal files it is
+
+
+@dataclass(frozen=True, slots=True)
+class PairedComparison:
+    """Two runs on the test images that both were tested on."""
+
+    images: int  # that both were tested on, with the same content and the same class
+    alone_first: int  # further test images of the first run, left out of the comparison
+    alone_second: int  # and of the second
+    both_right: int  # images
+    only_first: int  # images that only the first run is right on
+    only_second: int  # images that only the second run is right on
+    p_value: float  # exact McNemar, two-sided
+    low: float  # of the 95 % interval of the difference, in [-1, 1]
+    high: float
+
+    @property
+    def accuracies(self) -> tuple[float, float]:
+        """Of the first and the second run on the common images, fractions in [0, 1]."""
+        first, second = self.both_right + self.only_first, self.both_right + self.only_second
+        return first / self.images, second / self.images
+
+    @property
+    def difference(self) -> float:
+        """Accuracy of the first run less that of the second, in [-1, 1]."""
+        return (self.only_first - self.only_second) / self.images
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether equally good networks would often differ as much."""
+        return self.p_value >= CHANCE
+
+    def sentence(self, first: str = "A", second: str = "B") -> str:
+        """The comparison in words, for two runs of these names."""
+        if not self.only_first + self.only_second:
+            told = f"{first} and {second} are right on the same {_images(self.both_right)}"
+            return f"{told} of {self.images:,}: no difference to be seen."
+        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
+        verdict = "may be chance" if self.may_be_chance else "is unlikely to be chance"
+        return (
+            f"{first} is right on {_images(self.only_first)} that {second} misses, {second} on "
+            f"{self.only_second:,} that {first} misses: the difference {verdict} ({p})."
+        )
+
+    def left_out(self, first: str = "A", second: str = "B") -> str:
+        """Which test images could not be compared; "" if all could."""
+        if not self.alone_first + self.alone_second:
+            return ""
+        return (
+            f"Compared on the {_images(self.images)} that both were tested on. Left out, because "
+            "the other was not tested on them or has them in another class: "
+            f"{self.alone_first:,} of {first}, {self.alone_second:,} of {second}."
+        )
+
+
+def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
+    """Compare two finished runs image by image.
+
+    The runs may be of two data sets, such as a data set and its mended version: images
+    are the same where their files have the same content and their classes the same name.
+
+    Args:
+        home: The data folder.
+        first: Id of a run.
+        second: Id of the run that it is compared with.
+
+    Raises:
+        RunError: If a run is unknown or has no result, or no test image is common to both.
+    """
+    one, other = _rights(home, first), _rights(home, second)
+    common = one.keys() & other.keys()
+    if not common:
+        raise RunError(
+            "These runs were tested on different images, so they cannot be compared.",
+            found=f"{_images(len(one))} of one, {len(other):,} of the other, none in common",
+            remedy="Choose runs on the same data set, or train on the same one again.",
+        )
+    counts = Counter((one[image], other[image]) for image in common)
+    only_first, only_second = counts[True, False], counts[False, True]
+    low, high = bootstrap_interval(only_first, only_second, len(common))
+    return PairedComparison(
+        images=len(common), alone_first=len(one) - len(common),
+        alone_second=len(other) - len(common), both_right=counts[True, True],
+        only_first=only_first, only_second=only_second,
+        p_value=mcnemar(only_first, only_second), low=low, high=high,
+    )  # fmt: skip
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """How often equally good networks would differ at least as much, in [0, 1].
+
+    Args:
+        only_first: Images that only the first network is right on.
+        only_second: Images that only the second network is right on.
+
+    Returns:
+        The two-sided p-value; 1 if the networks never differ.
+
+    Source:
+        McNemar 1947, "Note on the sampling error of the difference between correlated
+        proportions or percentages", exact: a binomial test of one half. It assumes that
+        the images are independent of each other.
+    """
+    differing = only_first + only_second
+    ways, term = 0, 1
+    for k in range(min(only_first, only_second) + 1):
+        ways += term
+        term = term * (differing - k) // (k + 1)  # comb(differing, k + 1), exact
+    return min(1.0, 2 * ways / 2**differing)
+
+
+def bootstrap_interval(only_first: int, only_second: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of the difference of two accuracies, each in [-1, 1].
+
+    Args:
+        only_first: Images that only the first network is right on.
+        only_second: Images that only the second network is right on.
+        images: Images in all, at least 1.
+
+    Source:
+        Efron 1979, "Bootstrap methods: another look at the jackknife": percentiles of the
+        difference over images drawn anew with replacement, both networks' answers to an
+        image together. Only the counts matter, so they are drawn, from a fixed seed.
+    """
+    shares = np.array([only_first, only_second, images - only_first - only_second]) / images
+    drawn = np.random.default_rng(0).multinomial(images, shares, RESAMPLES)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _rights(home: Path, run_id: str) -> dict[_Image, bool]:
+    """Whether a run is right on each of its test images."""
+    answers = answers_on_test_images(home, run_id)
+    with closing(RunStore(home)) as store:
+        data_set = dataset.load(home, store.get(run_id).config.data_id)
+    seen, rights = Counter(), {}
+    for index, right in zip(answers.images, answers.predicted == answers.labels, strict=True):
+        record = data_set.records[index]
+        content = record.digest, data_set.classes[record.label]
+        rights[*content, seen[content]] = bool(right)
+        seen[content] += 1
+    return rights
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image" + ("" if count == 1 else "s")

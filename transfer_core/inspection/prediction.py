@@ -1,0 +1,101 @@
+"""Use a trained network: restore it from its run, and classify images."""
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from transfer_core import dataset, images
+from transfer_core.errors import RunError
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.blank import blank
+from transfer_core.networks.surgery import operate
+from transfer_core.runs.perform import TEST_LOGITS, WEIGHTS
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.store import RunStore
+from transfer_core.training.evaluation import logits
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that a run has trained."""
+
+    network: nn.Sequential  # normalised images (B, 3, H, W) to logits (B, C), eval mode
+    source: SourceNetwork
+    classes: tuple[str, ...]
+    record: RunRecord
+
+    @property
+    def transform(self) -> images.Transform:
+        """How an image becomes the network's input."""
+        return self.source.transform
+
+
+def restore(home: Path, run_id: str) -> TrainedNetwork:
+    """The network of a run.
+
+    Raises:
+        RunError: If there is no such run, or it has not come to a result.
+    """
+    record, weights = _left_by(home, run_id, WEIGHTS, "trained network")
+    config, source = record.config, record.config.source()
+    classes = tuple(score["name"] for score in record.result["per_class"])
+    # All weights come from the run, so that the source's need not be on this machine.
+    strategy = replace(config.strategy, initialise="random")
+    with blank():
+        network = operate(source, strategy, len(classes), config.seed)
+    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    state = {name: value.clone() for name, value in load_file(weights).items()}
+    network.load_state_dict(state, assign=True)
+    return TrainedNetwork(network.eval(), source, classes, record)
+
+
+@dataclass(frozen=True)
+class TestAnswers:
+    """What a run's network said of the test images, when they were used."""
+
+    images: np.ndarray  # indices into the data set's records, int64 (N,)
+    labels: np.ndarray  # true classes, int64 (N,)
+    probabilities: np.ndarray  # of each class, float32 (N, C)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The likeliest classes, int64 (N,)."""
+        return self.probabilities.argmax(1)
+
+
+def answers_on_test_images(home: Path, run_id: str) -> TestAnswers:
+    """What a finished run's network said of each test image.
+
+    Raises:
+        RunError: If there is no such run, or it has not come to a result.
+    """
+    record, kept = _left_by(home, run_id, TEST_LOGITS, "answers for its test images")
+    data_set = dataset.load(home, record.config.data_id)
+    images, scores = data_set.indices("test"), torch.from_numpy(np.load(kept))
+    probabilities = torch.softmax(scores, dim=1).numpy()
+    return TestAnswers(images, data_set.labels[images], probabilities)
+
+
+def _left_by(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, Path]:
+    """A run and a file that it left; RunError, which says what is missing, where it left none."""
+    with closing(RunStore(home)) as store:
+        record = store.get(run_id)
+    path = RunDirectory.of(home, run_id).path / name
+    if record.result is None or not path.is_file():
+        raise RunError(
+            f"This run has no {what}.",
+            found=f"run {run_id} is {record.state}",
+            remedy="Choose a run that has finished, or train one.",
+        )
+    return record, path
+
+
+def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
+    """Class probabilities of images, float32 (N, C), from pixels uint8 (N, H, W, 3)."""
+    return torch.softmax(logits(trained.network, pixels, trained.source), dim=1).numpy()

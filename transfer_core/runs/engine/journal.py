@@ -1,0 +1,86 @@
+"""Writes a run's events to the store beside the training, many in one transaction."""
+
+import threading
+
+from transfer_core.runs.store.rows import Report
+from transfer_core.runs.store.store import RunStore
+
+GATHER = 0.05  # seconds that the first event of a transaction waits for others
+MOST = 2_000  # events in memory; beyond this the loop waits for the disk
+
+
+class Journal:
+    """A thread that appends what it is given, so that the training never waits for the disk.
+
+    Used as a context; leaving it writes what is left. A failed write ends it:
+    the error is raised by the next call.
+
+    Args:
+        store: Where to.
+        run_id: The run's log.
+        engine: The engine that has the run.
+    """
+
+    def __init__(self, store: RunStore, run_id: str, engine: str) -> None:
+        self._store, self._run_id, self._engine = store, run_id, engine
+        self._changed = threading.Condition()
+        self._waiting: list[Report] = []
+        self._writing = self._hurried = self._closed = False
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._write, name=f"journal-{run_id}", daemon=True)
+
+    def __enter__(self) -> "Journal":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, error, _traceback) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+        if kind is None and self._error is not None:
+            raise self._error
+
+    def put(self, report: Report) -> None:
+        """Append an event soon."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < MOST or self._error)
+            self._raise()
+            self._waiting.append(report)
+            self._changed.notify_all()
+
+    def drain(self) -> None:
+        """Wait until everything so far is written."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._error or not (self._waiting or self._writing))
+            self._hurried = False
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _write(self) -> None:
+        while (reports := self._next()) is not None:
+            try:
+                self._store.append_all(self._run_id, reports, engine=self._engine)
+            except Exception as error:  # delivered to the thread that trains
+                self._settle(error)
+                return
+            self._settle(None)
+
+    def _next(self) -> list[Report] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if not self._waiting:
+                return None
+            self._changed.wait_for(lambda: self._closed or self._hurried, timeout=GATHER)
+            reports, self._waiting, self._writing = self._waiting, [], True
+            return reports
+
+    def _settle(self, error: Exception | None) -> None:
+        with self._changed:
+            self._error, self._writing = error, False
+            self._changed.notify_all()

@@ -1,0 +1,98 @@
+"""Whose turn it is: one run at a time, owners in turn, each owner's oldest first."""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from transfer_core.runs.store.records import RunRecord, RunState
+from transfer_core.runs.store.rows import add_events, state_report
+from transfer_core.runs.store.schema import RUNS
+from transfer_core.runs.store.store import RunStore
+
+
+def turns(waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]) -> tuple[str, ...]:
+    """The order in which waiting runs start, round robin by owner.
+
+    Args:
+        waiting: Run id and owner of each, oldest first.
+        last_turn: When each owner's last run started, as a growing number; an
+            owner who never had a turn may be missing and comes first.
+    """
+    queues: dict[str, deque[str]] = {}
+    for run_id, owner in waiting:
+        queues.setdefault(owner, deque()).append(run_id)
+    # Stable sort: among owners who never had a turn, the one who asked first.
+    circle = deque(sorted(queues, key=lambda owner: last_turn.get(owner, 0)))
+    order = []
+    while circle:
+        owner = circle.popleft()
+        order.append(queues[owner].popleft())
+        if queues[owner]:
+            circle.append(owner)
+    return tuple(order)
+
+
+class RunQueue:
+    """The waiting runs of one store; each engine takes its own."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def claim(self, engine: str) -> RunRecord | None:
+        """Take the next waiting run of an engine out of the queue, or None if none waits."""
+        with self._store.reading() as connection:
+            if not _order(connection, engine):
+                return None  # without asking for the write lock
+        with self._store.writing() as connection:
+            order = _order(connection, engine)
+            if not order:
+                return None
+            latest = sa.select(sa.func.max(RUNS.c.turn)).scalar_subquery()
+            connection.execute(
+                sa.update(RUNS)
+                .where(RUNS.c.id == order[0])
+                .values(
+                    state=RunState.preparing,
+                    started=sa.func.coalesce(RUNS.c.started, time.time()),
+                    attempt=RUNS.c.attempt + 1,
+                    turn=latest + 1,
+                )
+            )
+            add_events(connection, order[0], [state_report(RunState.preparing, "")])
+        return self._store.get(order[0])
+
+    def position(self, run: RunRecord) -> int | None:
+        """Place in its engine's queue, 1 starts next; None if it does not wait."""
+        if run.state is not RunState.queued:
+            return None
+        with self._store.reading() as connection:
+            order = _order(connection, run.engine)
+        return order.index(run.id) + 1 if run.id in order else None
+
+    def adopt(self, engine: str) -> int:
+        """Take over the waiting runs that belong to no engine; returns how many."""
+        unowned = sa.update(RUNS).where(
+            RUNS.c.state == RunState.queued, RUNS.c.engine.is_(None), RUNS.c.resumable
+        )
+        with self._store.writing() as connection:
+            return connection.execute(unowned.values(engine=engine)).rowcount
+
+
+def _order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
+    waiting = (
+        sa.select(RUNS.c.id, RUNS.c.owner)
+        .where(RUNS.c.state == RunState.queued, RUNS.c.engine == engine)
+        .order_by(RUNS.c.number)
+    )
+    rows = connection.execute(waiting).all()
+    if not rows:
+        return ()
+    owners = {row.owner for row in rows}
+    last = (
+        sa.select(RUNS.c.owner, sa.func.max(RUNS.c.turn))
+        .where(RUNS.c.owner.in_(owners))
+        .group_by(RUNS.c.owner)
+    )
+    return turns(((row.id, row.owner) for row in rows), dict(connection.execute(last).all()))

@@ -1,0 +1,66 @@
+"""What becomes of the runs of an engine that is gone."""
+
+from pathlib import Path
+
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import ACTIVE, Outcome, RunRecord, RunState, as_error
+from transfer_core.runs.store.store import RunStore
+
+MOST_ATTEMPTS = 3  # a run that takes its process down each time must not do so for ever
+
+UNFINISHED = ACTIVE | {RunState.queued}
+
+
+def recover(store: RunStore, home: Path, engine: str) -> None:
+    """Give every unfinished run of an engine that is gone its state.
+
+    A run that wrote its result has ended as that says. One that still waited, or
+    has a checkpoint, waits for an engine that resumes runs. Any other is interrupted.
+    """
+    for run in store.list(states=UNFINISHED):
+        if run.engine == engine:
+            _recover(store, RunDirectory.of(home, run.id), run)
+
+
+def _recover(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+    outcome = directory.outcome()
+    if outcome is None and _can_go_on(run, directory):
+        store.set_state(
+            run.id, RunState.queued, "Waiting to go on after a restart of the program.",
+            among={run.state}, held_by=run.engine, engine=None,
+        )  # fmt: skip
+        return
+    conclude(store, run, outcome or Outcome(RunState.interrupted, error=_interruption(run)))
+
+
+def conclude(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
+    """Write a run's final state."""
+    match outcome:
+        case Outcome(state=RunState.finished):
+            message = "Finished."
+        case Outcome(state=RunState.stopped, result=None):
+            message = "Stopped before anything was learned."
+        case Outcome(state=RunState.stopped):
+            message = "Stopped; what was learned until then is kept."
+        case Outcome(error=dict(error)):
+            message = error["problem"]
+    store.set_state(
+        run.id, outcome.state, message,
+        held_by=run.engine, result=outcome.result, error=outcome.error,
+    )  # fmt: skip
+
+
+def _can_go_on(run: RunRecord, directory: RunDirectory) -> bool:
+    if not run.resumable or run.state is RunState.stopping:
+        return False
+    if run.state is RunState.queued:
+        return True
+    return run.attempt < MOST_ATTEMPTS and directory.latest_checkpoint() is not None
+
+
+def _interruption(run: RunRecord) -> dict[str, str]:
+    return as_error(
+        "The run was interrupted: the program that ran it ended before the run did.",
+        f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
+        "Start it again with the same settings.",
+    )

@@ -1,0 +1,146 @@
+"""The `thread` executor: the loop runs in the thread that asks for its events."""
+
+import logging
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+from transfer_core.errors import TransferError
+from transfer_core.runs.engine.executor import Perform, Status, report
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.event_file import EventFile
+from transfer_core.runs.store.records import Outcome, RunState, as_error
+from transfer_core.runs.store.rows import Report, finite
+from transfer_core.training.config import RunConfig
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Job:
+    config: RunConfig
+    directory: RunDirectory
+    stop: threading.Event = field(default_factory=threading.Event)
+    status: Status = Status.accepted
+    outcome: Outcome = Outcome(RunState.interrupted)  # until it ends by itself
+
+
+class ThreadExecutor:
+    """Runs `perform` in whichever thread pulls the events.
+
+    Args:
+        perform: What a run does.
+        capacity: Runs at a time.
+    """
+
+    def __init__(self, perform: Perform, capacity: int = 1) -> None:
+        self._perform, self.capacity = perform, capacity
+        self._jobs: dict[str, _Job] = {}
+        self._closing = threading.Event()
+
+    def submit(self, config: RunConfig, directory: RunDirectory) -> None:
+        """Accept a run; accepting it again changes nothing."""
+        self._jobs.setdefault(directory.id, _Job(config, directory))
+
+    def status(self, run_id: str) -> Status:
+        """Where a run stands here."""
+        job = self._jobs.get(run_id)
+        return Status.unknown if job is None else job.status
+
+    def events(self, run_id: str) -> Iterator[Report]:
+        """Drive the run and pass on what it reports; a failure ends it and is its outcome."""
+        job = self._jobs[run_id]
+        job.status = Status.running
+        try:
+            with (
+                closing(EventFile(job.directory.events)) as file,
+                closing(self._reports(job)) as reports,
+            ):
+                for kind, values in reports:
+                    file.append(kind, values)
+                    yield kind, values
+        except TransferError as error:
+            problem = as_error(error.problem, error.found, error.remedy)
+            job.outcome = Outcome(RunState.failed, error=problem)
+        except Exception as error:  # whatever a run does, only that run fails
+            job.outcome = Outcome(RunState.failed, error=_fault(error, job.directory))
+        finally:
+            job.status = Status.over
+
+    def _reports(self, job: _Job) -> Iterator[Report]:
+        result = None
+
+        def stop_requested() -> bool:
+            asked = job.stop.is_set() or job.directory.stop.exists()
+            return asked or self._closing.is_set()
+
+        # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
+        with closing(self._perform(job.config, job.directory, stop_requested)) as events:
+            for event in events:
+                if self._closing.is_set():
+                    break
+                kind, values = report(event)
+                if kind == "tested":
+                    result = finite(values)
+                yield kind, values
+        job.outcome = self._ended(job, result, job.stop.is_set() or job.directory.stop.exists())
+
+    def _ended(self, job: _Job, result, stopped: bool) -> Outcome:
+        if result is None and self._closing.is_set():
+            return Outcome(RunState.interrupted)
+        if stopped:
+            return Outcome(RunState.stopped, result)
+        if result is None:
+            raise RuntimeError(f"run {job.directory.id} ended without a result")
+        return Outcome(RunState.finished, result)
+
+    def outcome(self, run_id: str) -> Outcome:
+        """How a run ended; interrupted if its events were not read to the end.
+
+        The executor forgets the run.
+        """
+        return self._jobs.pop(run_id).outcome
+
+    def cancel(self, run_id: str) -> None:
+        """Ask a run to stop and keep what it learned; asking again changes nothing."""
+        if (job := self._jobs.get(run_id)) is not None:
+            job.stop.set()
+
+    def reconcile(self) -> tuple[str, ...]:
+        """None: a thread does not outlive its process."""
+        return ()
+
+    def close(self) -> None:
+        """Ask every run to leave off at once, without a result."""
+        self._closing.set()
+
+
+def _fault(error: Exception, directory: RunDirectory) -> dict[str, str]:
+    """A plain sentence for people; the traceback goes to the run's log."""
+    _LOG.error("run %s failed", directory.id, exc_info=error)
+    with suppress(OSError), directory.log.open("a", encoding="utf-8") as log:
+        log.write("".join(traceback.format_exception(error)))
+    return as_error(*_in_words(error))
+
+
+def _in_words(error: Exception) -> tuple[str, str, str]:
+    kind = type(error).__name__
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
+        return (
+            "The memory of this computer was not enough for this run.",
+            kind,
+            "Choose a smaller batch size, or close other programs, and start it again.",
+        )
+    if isinstance(error, OSError):
+        return (
+            "The run could not read or write its files.",
+            error.strerror or kind,
+            "Check that the disk with the data folder has space and can be written; start again.",
+        )
+    return (
+        "The run broke off because of a fault in the program, not in your data.",
+        kind,
+        "Start it again; if it fails again, report it with the log of this run.",
+    )

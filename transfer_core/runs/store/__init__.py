@@ -1,0 +1,1 @@
+"""What is stored of runs: records, event logs and the files of each run."""

@@ -1,0 +1,140 @@
+"""The run directory: the contract between whoever runs a loop and whoever watches it."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from transfer_core.runs.store.records import Outcome, RunState, checked_id
+
+KEPT_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
+_PART = ".part"  # ending of a file that is still being written
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Args:
+        path: The folder, named as the run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec = path / "spec.json"  # what to run
+        self.events = path / "events.jsonl"  # what it reported, one object a line
+        self.checkpoints = path / "checkpoints"
+        self.stop = path / "STOP"  # there once a stop was asked for
+        self.heartbeat = path / "heartbeat"  # touched every second while the run is driven
+        self.log = path / "run.log"  # tracebacks, for whoever mends the program
+        self.result = path / "result.json"  # written last, whole or not at all
+
+    @classmethod
+    def of(cls, home: Path, run_id: str) -> "RunDirectory":
+        """The directory of a run under a data folder; it need not exist yet."""
+        return cls(home / "runs" / checked_id(run_id))
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    def prepare(self, config: str, attempt: int) -> None:
+        """Make the folder and write the specification; half-written files are swept.
+
+        Args:
+            config: The run's configuration as JSON.
+            attempt: Counted from 1.
+        """
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.checkpoints):
+            for left in folder.glob(f"*{_PART}"):
+                left.unlink()
+        spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
+        write_whole(self.spec, json.dumps(spec, indent=1).encode())
+
+    def request_stop(self) -> None:
+        """Ask whoever runs the loop to stop, from any process."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.stop.touch()
+
+    def save_checkpoint(self, epoch: int, write: Callable[[Path], None], suffix: str) -> Path:
+        """Keep a checkpoint, whole or not at all, and drop those that are too old.
+
+        Args:
+            epoch: Epochs that went into it.
+            write: Writes it to the path it is given.
+            suffix: Ending of its name, such as ".safetensors".
+
+        Returns:
+            Its path; the name carries the hash of its content.
+        """
+        part = self.checkpoints / f"epoch-{epoch:06d}{suffix}{_PART}"
+        write(part)
+        _sync(part)
+        path = self.checkpoints / f"epoch-{epoch:06d}-{_digest(part)[:16]}{suffix}"
+        part.replace(path)
+        _sync(self.checkpoints)
+        for old in self._newest_first()[KEPT_CHECKPOINTS:]:
+            old.unlink()
+        return path
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest checkpoint whose content is what was written; None if there is none."""
+        for path in self._newest_first():
+            if path.name.split(".")[0].rpartition("-")[2] == _digest(path)[:16]:
+                return path
+        return None
+
+    def _newest_first(self) -> list[Path]:
+        found = self.checkpoints.glob("epoch-*")
+        whole = [path for path in found if path.suffix != _PART]
+        return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
+
+    def write_result(self, outcome: Outcome) -> None:
+        """Write the last file of a run, with the hashes of the files that it left."""
+        files = {
+            path.name: _digest(path)
+            for path in sorted(self.path.iterdir())
+            if path.is_file() and path not in (self.result, self.heartbeat, self.log)
+        }
+        content = {
+            "state": outcome.state.value,
+            "result": outcome.result,
+            "error": outcome.error,
+            "files": files,
+        }
+        write_whole(self.result, json.dumps(content, indent=1).encode())
+
+    def outcome(self) -> Outcome | None:
+        """How the run ended, or None if its last file was never written."""
+        with suppress(FileNotFoundError):
+            content: dict[str, Any] = json.loads(self.result.read_bytes())
+            return Outcome(RunState(content["state"]), content["result"], content["error"])
+        return None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file so that every reader, and a power cut, finds the old or the new one."""
+    part = path.with_name(path.name + _PART)
+    part.write_bytes(content)
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows keeps directory entries by itself and cannot open a folder
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Experiment trackers that runs can be logged to."""

@@ -1,0 +1,172 @@
+"""Metrics on the test split, which is used once, at the end of a run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from transfer_core.features.embedding import batch_size, normalise
+from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.system.devices import device_of
+
+Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """How well one class is told apart, on the test images."""
+
+    name: str
+    precision: float  # share of the images called this class that are of it; 0 if none
+    recall: float  # share of the images of this class that are found
+    support: int  # test images of this class
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """The result of a run."""
+
+    images: int  # test images
+    accuracy: float  # fraction in [0, 1]
+    low: float  # of the 95 % interval
+    high: float
+    majority_class: str  # the largest class of the training images
+    majority_accuracy: float  # on the test images, of always guessing that class
+    macro_f1: float  # mean of the classes' F1 scores
+    loss: float  # nats per image
+    validation_accuracy: float | None  # of the same weights; None if no epoch ended
+    confusion: tuple[tuple[int, ...], ...]  # images; rows actual, columns predicted
+    per_class: tuple[ClassScore, ...]
+    sentence: str  # the result in words
+
+
+@torch.inference_mode()
+def logits(
+    network: nn.Sequential,
+    pixels: np.ndarray,
+    source: SourceNetwork,
+    *,
+    stop_requested: Callable[[], bool] | None = None,
+) -> torch.Tensor:
+    """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
+    network.eval()
+    parts, batch, device = [], batch_size(source), device_of(network)
+    for start in range(0, len(pixels), batch):
+        if stop_requested and stop_requested():
+            break
+        parts.append(network(normalise(pixels[start : start + batch], source, device)).cpu())
+    return torch.cat(parts)
+
+
+def score(
+    test_logits: torch.Tensor,
+    labels: np.ndarray,
+    classes: tuple[str, ...],
+    train_counts: tuple[int, ...],
+    validation_accuracy: float | None,
+) -> Tested:
+    """Judge predictions on the test images.
+
+    Args:
+        test_logits: float32 (N, C), N at least 1.
+        labels: True classes, int64 (N,).
+        classes: The C class names.
+        train_counts: Training images of each class; they choose the largest class.
+        validation_accuracy: Fraction in [0, 1], of the same weights.
+    """
+    predicted = test_logits.argmax(1).numpy()
+    confusion = confusion_matrix(predicted, labels, len(classes))
+    support, called = confusion.sum(1), confusion.sum(0)
+    right = np.diag(confusion)
+    precision, recall = right / np.maximum(called, 1), right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(support + called, 1)
+    images, hits = len(labels), int(right.sum())
+    low, high = wilson_interval(hits, images)
+    majority = int(np.argmax(train_counts))
+    per_class = tuple(
+        ClassScore(name, float(p), float(r), int(s))
+        for name, p, r, s in zip(classes, precision, recall, support, strict=True)
+    )
+    return Tested(
+        images=images, accuracy=hits / images, low=low, high=high,
+        majority_class=classes[majority], majority_accuracy=float(support[majority] / images),
+        macro_f1=float(f1[support > 0].mean()),
+        loss=functional.cross_entropy(test_logits, torch.from_numpy(labels)).item(),
+        validation_accuracy=validation_accuracy,
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion), per_class=per_class,
+        sentence=_sentence(hits, images, low, high, float(support[majority] / images)),
+    )  # fmt: skip
+
+
+def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
+    """Count how often each class was taken for each other class.
+
+    Args:
+        predicted: Predicted class indices, int64 (N,).
+        actual: True class indices, int64 (N,).
+        num_classes: Number of classes C; every index lies in [0, C).
+
+    Returns:
+        Images, int64 (C, C); rows are the actual class, columns the predicted one.
+
+    Source:
+        Same orientation as sklearn.metrics.confusion_matrix.
+    """
+    pairs = actual * num_classes + predicted
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def wilson_interval(hits: float, images: int) -> tuple[float, float]:
+    """The 95 % score interval of an accuracy, as fractions in [0, 1].
+
+    Args:
+        hits: Images that were right.
+        images: Images in all, at least 1.
+
+    Source:
+        Wilson 1927, "Probable inference, the law of succession, and statistical
+        inference". It assumes that the images are independent of each other.
+    """
+    share, z2 = hits / images, Z_95**2
+    centre = (share + z2 / (2 * images)) / (1 + z2 / images)
+    half = Z_95 / (1 + z2 / images) * sqrt(share * (1 - share) / images + z2 / (4 * images**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def difference_interval(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
+    """The 95 % interval of the difference of two accuracies on different images.
+
+    Args:
+        first: An accuracy in [0, 1] and the number of images it was measured on.
+        second: The accuracy that is subtracted, and its images.
+
+    Source:
+        Newcombe 1998, "Interval estimation for the difference between independent
+        proportions: comparison of eleven methods", the tenth, from Wilson's intervals.
+    """
+    (a, images_a), (b, images_b) = first, second
+    low_a, high_a = wilson_interval(a * images_a, images_a)
+    low_b, high_b = wilson_interval(b * images_b, images_b)
+    return (
+        a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
+        a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
+    )
+
+
+def _sentence(hits: int, images: int, low: float, high: float, majority: float) -> str:
+    accuracy = hits / images
+    if low > majority:
+        verdict = "better than"
+    elif high < majority:
+        verdict = "worse than"
+    else:
+        verdict = "too few test images to tell it from"
+    return (
+        f"{hits} of {images} test images are right: {accuracy:.1%} "
+        f"(95 % interval {low:.1%} to {high:.1%}); {verdict} "
+        f"always guessing the largest class ({majority:.1%})."
+    )

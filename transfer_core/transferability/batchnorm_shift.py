@@ -1,0 +1,161 @@
+"""Do the images look alike to the network? The shift of its normalisation statistics."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch import nn
+
+from transfer_core.features.embedding import batch_size, normalise
+from transfer_core.networks.source_network import SourceNetwork
+
+EPSILON = 1e-5  # added to variances, as normalisation layers do
+BLUR = 2.0  # pixels, standard deviation of the blurred photos on the ladder
+
+
+@torch.inference_mode()
+def statistics_distance(
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
+) -> dict[str, float]:
+    """How far images shift each stage's normalisation statistics from the stored ones.
+
+    Per channel, the Kullback-Leibler divergence in nats between a normal
+    distribution with the images' mean and variance and one with the running
+    mean and variance of the source data; the mean over channels and layers.
+    0 means alike; new photos of unseen classes give a few hundredths.
+
+    Args:
+        network: Its children are named stages; run in eval mode, never changed.
+        pixels: uint8, shape (N, H, W, 3).
+        source: Describes the normalisation.
+
+    Returns:
+        For each stage that normalises, its distance, at least 0.
+
+    Source:
+        The divergence of two normal distributions, as used to compare batch
+        normalisation statistics in Li et al. 2017, "Revisiting batch
+        normalization for practical domain adaptation".
+    """
+    batch = batch_size(source)
+    with recorded(network) as distances:
+        for start in range(0, len(pixels), batch):
+            network.eval()(normalise(pixels[start : start + batch], source))
+    return distances()
+
+
+@contextmanager
+def recorded(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
+    """Within it, the statistics of all that passes through a network are summed.
+
+    Args:
+        network: Its children are named stages.
+
+    Yields:
+        What then gives each stage's distance, see `statistics_distance`.
+    """
+    layers = {
+        (stage_name, name): layer
+        for stage_name, stage in network.named_children()
+        for name, layer in stage.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    }
+    moments = {key: _Moments(layer) for key, layer in layers.items()}
+    hooks = [layer.register_forward_pre_hook(moments[key]) for key, layer in layers.items()]
+
+    def distances() -> dict[str, float]:
+        stages: dict[str, list[float]] = {}
+        for (stage_name, _), moment in moments.items():
+            stages.setdefault(stage_name, []).append(moment.divergence())
+        return {name: float(np.mean(values)) for name, values in stages.items()}
+
+    try:
+        yield distances
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class _Moments:
+    """Forward pre-hook that keeps the mean and variance of a normalisation layer's inputs."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self._layer = layer
+        self._count, self._mean, self._variance = 0, 0.0, 0.0
+
+    def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        (values,) = inputs
+        over = (0, *range(2, values.ndim))  # all but the channels
+        variance, mean = (moment.double() for moment in torch.var_mean(values, over, correction=0))
+        count = values.numel() // values.shape[1]
+        self._count += count
+        # The moments of two parts together, after Chan, Golub and LeVeque 1983.
+        weight, step = count / self._count, mean - self._mean
+        self._mean = self._mean + weight * step
+        self._variance = (
+            (1 - weight) * self._variance + weight * variance + weight * (1 - weight) * step**2
+        )
+
+    def divergence(self) -> float:
+        mean, variance = self._mean, self._variance + EPSILON
+        source_mean = self._layer.running_mean.double()
+        source_variance = self._layer.running_var.double() + EPSILON
+        ratio = (variance + (mean - source_mean) ** 2) / source_variance
+        return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
+
+
+def depth_distance(distances: dict[str, float], stages: tuple[str, ...]) -> float | None:
+    """The distance at the end of the early part, where higher-level features are.
+
+    Args:
+        distances: From `statistics_distance`.
+        stages: Names of the early stages, input to output.
+
+    Returns:
+        None for a network that does not normalise with running statistics.
+    """
+    return next((distances[name] for name in reversed(stages) if name in distances), None)
+
+
+def distance_ladder(
+    network: nn.Sequential, photos: np.ndarray, source: SourceNetwork
+) -> list[dict[str, str | float]]:
+    """Distances of known image sets, which give the numbers a meaning.
+
+    Args:
+        network: The source network with its pre-trained weights.
+        photos: Source photos that it was not trained on, uint8 (N, H, W, 3).
+        source: Describes its stages and normalisation.
+
+    Returns:
+        Rungs {"name", "distance"}, nearest first.
+    """
+    rungs = [
+        {
+            "name": name,
+            "distance": round(
+                depth_distance(statistics_distance(network, changed, source), source.early), 4
+            ),
+        }
+        for name, changed in _variants(photos).items()
+    ]
+    return sorted(rungs, key=lambda rung: rung["distance"])
+
+
+def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
+    grey = photos.mean(axis=3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
+    noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
+    return {
+        "source photos, not trained on": photos,
+        "grey source photos": grey,
+        "blurred source photos": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
+        "inverted source photos": 255 - photos,
+        "outlines of source photos": _filtered(photos, ImageFilter.FIND_EDGES),
+        "pure noise": noise,
+    }
+
+
+def _filtered(photos: np.ndarray, kernel: ImageFilter.Filter) -> np.ndarray:
+    return np.stack([np.asarray(Image.fromarray(photo).filter(kernel)) for photo in photos])
