@@ -26,7 +26,7 @@ if __name__ == "__main__":  # run anew for every click in a browser
             ],
         }
     )
-    session.arranged()
+    session.mark_pages_arranged()
     page.run()
 else:  # imported once, by the server
-    app = st.App(__file__, routes=[downloads.IMAGES, downloads.ROUTE])
+    app = st.App(__file__, routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE])

@@ -11,29 +11,36 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.report import Claim, drawn, load, options, rows_of, tell
-from benchmarks.server import ROOT, serving
+from benchmarks.report import (
+    Claim,
+    build_parser,
+    describe_load,
+    draw_comparison,
+    summarise_sides,
+    write_report,
+)
+from benchmarks.server import ROOT, run_server
 from benchmarks.sides import compare, stopwatch
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 START, DATA, EMPTY = "Start", "Data", "an empty Streamlit page"
-ENDED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-USABLE = {  # what a person needs first
+SCRIPT_ENDED_SELECTOR = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+FIRST_ELEMENTS = {  # what a person needs first
     START: ("", "text=Upload a zip"),
     DATA: ("data", '[data-testid="stFileUploaderDropzone"]'),
     EMPTY: ("", "text=Nothing more"),
 }
 
 
-def seconds_to(browser, page: str, app: Path) -> float:
+def measure_start(browser, page: str, app: Path) -> float:
     """Seconds from starting a server until a page of it is usable."""
-    path, first = USABLE[page]
+    path, first = FIRST_ELEMENTS[page]
     with tempfile.TemporaryDirectory() as home, browser.new_context() as context:
         tab = context.new_page()
-        with stopwatch() as seconds, serving(Path(home), app) as (_, address):
+        with stopwatch() as seconds, run_server(Path(home), app) as (_, address):
             tab.goto(f"http://{address}/{path}", wait_until="commit")
             tab.locator(first).first.wait_for(state="visible")
-            tab.locator(ENDED).wait_for(state="attached")
+            tab.locator(SCRIPT_ENDED_SELECTOR).wait_for(state="attached")
             found = seconds()
             tab.close()
     return found
@@ -41,7 +48,7 @@ def seconds_to(browser, page: str, app: Path) -> float:
 
 def main() -> None:
     """Open each page of a fresh server in turn."""
-    chosen = options(__doc__, "app_start").parse_args()
+    chosen = build_parser(__doc__, "app_start").parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if chromium is None:
         raise SystemExit("This benchmark needs Chromium, which is not on this machine.")
@@ -50,19 +57,19 @@ def main() -> None:
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
         empty.write_text('import streamlit as st\nst.write("Nothing more")\n')
-        browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
         found = compare("From starting the app to a usable page", "s", {
-            START: lambda: seconds_to(browser, START, ROOT / "app.py"),
-            DATA: lambda: seconds_to(browser, DATA, ROOT / "app.py"),
-            EMPTY: lambda: seconds_to(browser, EMPTY, empty),
+            START: lambda: measure_start(browser, START, ROOT / "app.py"),
+            DATA: lambda: measure_start(browser, DATA, ROOT / "app.py"),
+            EMPTY: lambda: measure_start(browser, EMPTY, empty),
         }, chosen.rounds)  # fmt: skip
         browser.close()
     claims = [
         Claim(f"{page}: median seconds until usable", found.median(page), at_most=5)
         for page in (START, DATA)
     ]
-    rows = rows_of(found, EMPTY)
-    tell("App start", rows, claims, [drawn(found)], [load(found)], chosen.page)
+    rows = summarise_sides(found, EMPTY)
+    write_report("App start", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page)
 
 
 if __name__ == "__main__":

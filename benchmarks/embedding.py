@@ -15,33 +15,40 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.report import Claim, drawn, load, options, rows_of, tell
+from benchmarks.report import (
+    Claim,
+    build_parser,
+    describe_load,
+    draw_comparison,
+    summarise_sides,
+    write_report,
+)
 from benchmarks.sides import compare, stopwatch
 from transfer_core.features.embedding import embed, normalise
-from transfer_core.networks import SourceNetwork, get
-from transfer_core.networks.weights_file import build
-from transfer_core.system.precision import NumberFormat, computed_in, fastest
+from transfer_core.networks import SourceNetwork, get_network
+from transfer_core.networks.weights_file import build_untrained
+from transfer_core.system.precision import Precision, autocast, choose_precision
 
-FORMATS: tuple[NumberFormat, ...] = ("float32", "bfloat16")
-BATCHES = (16, 32, 64, 128)  # images
-TRIED = 256  # images, to find the fastest batch and format
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+BATCH_SIZES = (16, 32, 64, 128)  # images
+TUNING_IMAGES = 256  # images, to find the fastest batch and format
 
 
-def ours(
-    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork, number_format: NumberFormat
+def measure_ours(
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork, precision: Precision
 ) -> float:
     """Images per second."""
     top = source.stage_names[-2]
     with stopwatch() as seconds:
-        embed(network, pixels, source, (top,), number_format=number_format)
+        embed(network, pixels, source, (top,), precision=precision)
         return len(pixels) / seconds()
 
 
 @torch.inference_mode()
-def bare(stages: nn.Sequential, batch: torch.Tensor, images: int, number_format) -> float:
+def measure_bare_loop(stages: nn.Sequential, batch: torch.Tensor, images: int, precision) -> float:
     """Images per second."""
     steps = -(-images // len(batch))
-    with stopwatch() as seconds, computed_in(number_format):
+    with stopwatch() as seconds, autocast(precision):
         for _ in range(steps):
             stages(batch)
         return steps * len(batch) / seconds()
@@ -49,30 +56,30 @@ def bare(stages: nn.Sequential, batch: torch.Tensor, images: int, number_format)
 
 def main() -> None:
     """Find the fastest bare loop, then run both sides in turn."""
-    parser = options(__doc__, "embedding")
+    parser = build_parser(__doc__, "embedding")
     parser.add_argument("--network", default="demonstration")
     parser.add_argument("--images", type=int, default=2048)
     chosen = parser.parse_args()
-    source, number_format = get(chosen.network), fastest()
-    network = build(source, classes=len(source.card["classes"])).eval()
+    source, number_format = get_network(chosen.network), choose_precision()
+    network = build_untrained(source, num_classes=len(source.card["classes"])).eval()
     stages = network[:-1]
     with tempfile.TemporaryDirectory() as folder:
         shape = chosen.images, source.input_size, source.input_size, 3
         kept = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         np.save(Path(folder) / "pixels.npy", kept)
         pixels = np.load(Path(folder) / "pixels.npy", mmap_mode="r")
-        batches = {size: normalise(kept[:size], source) for size in BATCHES}
-        speed = {(n, f): bare(stages, batches[n], TRIED, f) for n in BATCHES for f in FORMATS}
+        batches = {size: normalise(kept[:size], source) for size in BATCH_SIZES}
+        speed = {(n, f): measure_bare_loop(stages, batches[n], TUNING_IMAGES, f) for n in BATCH_SIZES for f in PRECISIONS}
         size, best = max(speed, key=speed.get)
         other = f"bare forward pass, {best}, batches of {size}"
         mine = f"ours, {number_format}"
         found = compare(f"Embedding, {source.title}", "images/s", {
-            mine: lambda: ours(network, pixels, source, number_format),
-            other: lambda: bare(stages, batches[size], chosen.images, best),
+            mine: lambda: measure_ours(network, pixels, source, number_format),
+            other: lambda: measure_bare_loop(stages, batches[size], chosen.images, best),
         }, chosen.rounds)  # fmt: skip
     claim = Claim("time of ours over the bare forward pass", found.ratio(other, mine), at_most=1.3)
-    notes = [load(found), f"Threads of torch: {torch.get_num_threads()}. Random weights."]
-    tell("Embedding", rows_of(found, other), [claim], [drawn(found)], notes, chosen.page)
+    notes = [describe_load(found), f"Threads of torch: {torch.get_num_threads()}. Random weights."]
+    write_report("Embedding", summarise_sides(found, other), [claim], [draw_comparison(found)], notes, chosen.page)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.report import Claim, drawn, load, options, rows_of, shared_zip, tell
+from benchmarks.report import (
+    Claim,
+    build_parser,
+    describe_load,
+    draw_comparison,
+    find_shared_zip,
+    summarise_sides,
+    write_report,
+)
 from benchmarks.sides import compare
 from transfer_core import dataset
 
@@ -29,11 +37,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 NETWORK, WEIGHTS = "resnet18", "resnet18-f37072fd.pth"  # as torchvision calls them
 OURS, FASTAI, LOOP = "ours", "fastai", "plain loop"
-EQUAL = 0.05  # of accuracy, which some images of the test split decide
+MAX_ACCURACY_LOSS = 0.05  # of accuracy, which some images of the test split decide
 
 
 @dataclass(frozen=True)
-class Race:
+class PeerBenchmark:
     """What all sides are given, and how accurate they came out."""
 
     data: Path  # zip
@@ -41,39 +49,39 @@ class Race:
     cache: Path  # TORCH_HOME
     random: bool  # whether the weights are
     epochs: int
-    peers: Path  # interpreter
+    peer_python: Path  # interpreter
     accuracies: dict[str, list[float]] = field(default_factory=dict)
 
-    def ours(self) -> float:
+    def run_ours(self) -> float:
         """Seconds of the command line, the weights of the network being at hand."""
         with tempfile.TemporaryDirectory() as home:
             network, settings = NETWORK, {"TRANSFER_HOME": home, "TORCH_HOME": str(self.cache)}
             if self.random:
-                told = _run([*_core("networks"), "--add", self.cache / "random.safetensors",
+                told = _run_json([*_build_command("networks"), "--add", self.cache / "random.safetensors",
                              "--of", NETWORK, "--json"], settings)  # fmt: skip
                 network = next(t["name"] for t in told if t["name"].startswith(f"{NETWORK}@"))
-            command = [*_core("train"), self.data, "--network", network, "--case", "1",
+            command = [*_build_command("train"), self.data, "--network", network, "--case", "1",
                        "--epochs", self.epochs, "--json"]  # fmt: skip
-            return self._timed(OURS, command, settings)
+            return self._time_side(OURS, command, settings)
 
-    def peer(self, side: str, script: str) -> float:
+    def run_peer(self, side: str, script: str) -> float:
         """Seconds of one of the others."""
-        command = [self.peers, PEERS / script, self.folder, self.epochs]
-        return self._timed(side, command, {"TORCH_HOME": str(self.cache)})
+        command = [self.peer_python, PEERS / script, self.folder, self.epochs]
+        return self._time_side(side, command, {"TORCH_HOME": str(self.cache)})
 
-    def _timed(self, side: str, command: list, settings: dict[str, str]) -> float:
+    def _time_side(self, side: str, command: list, settings: dict[str, str]) -> float:
         began = time.perf_counter()
-        told = _run(command, settings)
+        told = _run_json(command, settings)
         seconds = time.perf_counter() - began
         self.accuracies.setdefault(side, []).append(told[-1]["test_accuracy"])
         return seconds
 
 
-def _core(command: str) -> list[str]:
+def _build_command(command: str) -> list[str]:
     return [sys.executable, "-m", "transfer_core", command]
 
 
-def _run(command: list, settings: dict[str, str]) -> list[dict]:
+def _run_json(command: list, settings: dict[str, str]) -> list[dict]:
     """Run a command; returns the JSON objects that it printed."""
     done = subprocess.run(
         list(map(str, command)), cwd=ROOT, env=os.environ | settings, capture_output=True, text=True
@@ -83,7 +91,7 @@ def _run(command: list, settings: dict[str, str]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def unpacked(data: Path, folder: Path) -> None:
+def unpack_images(data: Path, folder: Path) -> None:
     """Write the images into folders by split and class, as ours splits them."""
     with tempfile.TemporaryDirectory() as home:
         found = dataset.ingest(data, home=Path(home))
@@ -91,10 +99,10 @@ def unpacked(data: Path, folder: Path) -> None:
             name = f"{index}{Path(record.path).suffix}"
             path = folder / record.split / found.classes[record.label] / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(dataset.image_bytes(Path(home), found, index))
+            path.write_bytes(dataset.read_image_bytes(Path(home), found, index))
 
 
-def weights_at_hand(cache: Path) -> bool:
+def prepare_weights(cache: Path) -> bool:
     """Put weights where torch looks for them; returns whether they are random."""
     import torch
     from safetensors.torch import save_file
@@ -113,45 +121,45 @@ def weights_at_hand(cache: Path) -> bool:
     return True
 
 
-def accuracy_of(race: Race) -> Callable[[str], float]:
+def make_accuracy_lookup(race: PeerBenchmark) -> Callable[[str], float]:
     """Median test accuracy of a side."""
     return lambda side: statistics.median(race.accuracies[side])
 
 
 def main() -> None:
     """Let the sides run in turn."""
-    parser: argparse.ArgumentParser = options(__doc__, "frozen_network", rounds=1)
+    parser: argparse.ArgumentParser = build_parser(__doc__, "frozen_network", rounds=1)
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--peers", type=Path, default=PEERS / ".venv" / "bin" / "python")
     chosen = parser.parse_args()
     if not chosen.peers.is_file():
         raise SystemExit(f"{chosen.peers} does not exist; see benchmarks/requirements.txt.")
-    data = (chosen.data or shared_zip("ants_bees.zip")).resolve()
+    data = (chosen.data or find_shared_zip("ants_bees.zip")).resolve()
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name) / "images", Path(name) / "cache"
-        unpacked(data, folder)
-        race = Race(data, folder, cache, weights_at_hand(cache), chosen.epochs, chosen.peers)
+        unpack_images(data, folder)
+        race = PeerBenchmark(data, folder, cache, prepare_weights(cache), chosen.epochs, chosen.peers)
         sides = {
-            OURS: race.ours,
-            FASTAI: lambda: race.peer(FASTAI, "fastai_side.py"),
-            LOOP: lambda: race.peer(LOOP, "tutorial_side.py"),
+            OURS: race.run_ours,
+            FASTAI: lambda: race.run_peer(FASTAI, "fastai_side.py"),
+            LOOP: lambda: race.run_peer(LOOP, "tutorial_side.py"),
         }
         found = compare(
             f"Frozen ResNet-18, {chosen.epochs} epochs", "s", sides, chosen.rounds, warm_up=False
         )
-    accuracy = accuracy_of(race)
-    rows = [row | {"test accuracy": accuracy(row["side"])} for row in rows_of(found, OURS)]
+    accuracy = make_accuracy_lookup(race)
+    rows = [row | {"test accuracy": accuracy(row["side"])} for row in summarise_sides(found, OURS)]
     claims = [Claim("fastai over ours, end to end", found.ratio(FASTAI, OURS), at_least=100)]
     if not race.random:
         better = max(accuracy(FASTAI), accuracy(LOOP)) - accuracy(OURS)
-        claims.append(Claim("test accuracy that ours lacks", better, at_most=EQUAL))
+        claims.append(Claim("test accuracy that ours lacks", better, at_most=MAX_ACCURACY_LOSS))
     kind = (
         "Random weights on all sides: accuracies say nothing."
         if race.random
         else "ImageNet weights."
     )
-    tell("Frozen network", rows, claims, [drawn(found)], [load(found), kind], chosen.page)
+    write_report("Frozen network", rows, claims, [draw_comparison(found)], [describe_load(found), kind], chosen.page)
 
 
 if __name__ == "__main__":

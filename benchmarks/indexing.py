@@ -22,13 +22,13 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from benchmarks.report import Row, options, tell
-from transfer_core.figures.theme import styled
+from benchmarks.report import Row, build_parser, write_report
+from transfer_core.figures.theme import apply_layout
 
-CLASSES, SIDE = 10, 8
-FREE = 20 * 1024**3  # bytes that must remain on the disk
-BYTES_AN_IMAGE = 1_000  # at most, of the zip, the pack and the index together
-CHILD = """
+CLASSES, SIDE_PIXELS = 10, 8
+MIN_FREE_BYTES = 20 * 1024**3  # bytes that must remain on the disk
+MAX_BYTES_PER_IMAGE = 1_000  # at most, of the zip, the pack and the index together
+CHILD_SCRIPT = """
 import json, sys, time
 from pathlib import Path
 from transfer_core import dataset
@@ -40,15 +40,15 @@ before, began = status("VmRSS"), time.perf_counter()
 print(json.dumps(dict(seconds=time.perf_counter() - began, peak=status("VmHWM") - before,
                       kept=status("VmRSS") - before, images=len(data.records), id=data.id)))
 """
-INGEST = CHILD.format(work="data = dataset.ingest(Path(sys.argv[1]), home=Path(sys.argv[2]))")
-LOAD = CHILD.format(work="data = dataset.load(Path(sys.argv[2]), sys.argv[1])")
+INGEST_SCRIPT = CHILD_SCRIPT.format(work="data = dataset.ingest(Path(sys.argv[1]), home=Path(sys.argv[2]))")
+LOAD_SCRIPT = CHILD_SCRIPT.format(work="data = dataset.load(Path(sys.argv[2]), sys.argv[1])")
 
 
-def tiny_png(number: int) -> bytes:
+def make_png(number: int) -> bytes:
     """A PNG of one colour that no other number has."""
-    line = b"\0" + number.to_bytes(3, "big") * SIDE
-    header = struct.pack(">2L5B", SIDE, SIDE, 8, 2, 0, 0, 0)
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(line * SIDE, 1)), (b"IEND", b"")
+    line = b"\0" + number.to_bytes(3, "big") * SIDE_PIXELS
+    header = struct.pack(">2L5B", SIDE_PIXELS, SIDE_PIXELS, 8, 2, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(line * SIDE_PIXELS, 1)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
         for kind, data in chunks
@@ -60,25 +60,25 @@ def make_zip(path: Path, images: int) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for number in range(images):
             name = f"class{number % CLASSES}/image{number:07}.png"
-            archive.writestr(name, tiny_png(number))
+            archive.writestr(name, make_png(number))
 
 
-def child(code: str, *arguments: object) -> dict:
+def run_child(code: str, *arguments: object) -> dict:
     """Run code in a process of its own; returns what it measured."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def measured(images: int) -> Row:
+def measure_indexing(images: int) -> Row:
     """Take in one set and load it again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if shutil.disk_usage(folder).free < FREE + images * BYTES_AN_IMAGE:
+        if shutil.disk_usage(folder).free < MIN_FREE_BYTES + images * MAX_BYTES_PER_IMAGE:
             raise SystemExit(f"Not enough disk for {images:,} images; 20 GB must remain free.")
         make_zip(folder / "images.zip", images)
         load = os.getloadavg()[0]
-        taken = child(INGEST, folder / "images.zip", folder / "home")
-        loaded = child(LOAD, taken["id"], folder / "home")
+        taken = run_child(INGEST_SCRIPT, folder / "images.zip", folder / "home")
+        loaded = run_child(LOAD_SCRIPT, taken["id"], folder / "home")
     if taken["images"] != images:
         raise SystemExit(f"{images:,} images were made and {taken['images']:,} taken in.")
     return {
@@ -95,7 +95,7 @@ def measured(images: int) -> Row:
     }
 
 
-def drawn(rows: list[Row], column: str) -> go.Figure:
+def draw_scaling(rows: list[Row], column: str) -> go.Figure:
     """One column over the number of images, both logarithmic."""
     figure = go.Figure()
     x = [row["images"] for row in rows]
@@ -103,17 +103,17 @@ def drawn(rows: list[Row], column: str) -> go.Figure:
     proportional = [rows[-1][column] * count / x[-1] for count in x]
     figure.add_scatter(x=x, y=proportional, line={"dash": "dot"}, name="in proportion to the last")
     figure.update_xaxes(type="log", title="images").update_yaxes(type="log", title=column)
-    return styled(figure, f"Indexing: {column}")
+    return apply_layout(figure, f"Indexing: {column}")
 
 
 def main() -> None:
     """Measure each size, the smallest first."""
-    parser: argparse.ArgumentParser = options(__doc__, "indexing", rounds=1)
+    parser: argparse.ArgumentParser = build_parser(__doc__, "indexing", rounds=1)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     chosen = parser.parse_args()
-    rows = [measured(images) for images in sorted(chosen.images)]
-    figures = [drawn(rows, column) for column in ("seconds", "peak, MB")]
-    tell("Indexing many small images", rows, [], figures, [], chosen.page)
+    rows = [measure_indexing(images) for images in sorted(chosen.images)]
+    figures = [draw_scaling(rows, column) for column in ("seconds", "peak, MB")]
+    write_report("Indexing many small images", rows, [], figures, [], chosen.page)
 
 
 if __name__ == "__main__":

@@ -19,19 +19,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.report import Claim, drawn, load, options, rows_of, shared_zip, tell
+from benchmarks.report import (
+    Claim,
+    build_parser,
+    describe_load,
+    draw_comparison,
+    find_shared_zip,
+    summarise_sides,
+    write_report,
+)
 from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
-from transfer_core.images.decoding import ENDINGS
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
 
-SETS = ("new_photos_20_large.zip", "ants_bees.zip")
+IMAGE_SETS = ("new_photos_20_large.zip", "ants_bees.zip")
 CORES = os.cpu_count() or 1
 TRANSFORM = images.Transform(64)
 OURS, OURS_PIXELS = "ours: ingest", "ours: to network input"
 DECODED, RESIZED = "decoding from memory", "decoding and resizing"
 
 
-def camera_photos(folder: Path, count: int = 80) -> Path:
+def make_camera_photos(folder: Path, count: int = 80) -> Path:
     """Photos of 12 megapixels, made by code: soft shapes and the noise of a sensor."""
     chance, path = np.random.default_rng(0), folder / "camera_photos.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -47,23 +55,23 @@ def camera_photos(folder: Path, count: int = 80) -> Path:
     return path
 
 
-def ours(path: Path, *, pixels: bool) -> float:
+def measure_ours(path: Path, *, with_pixels: bool) -> float:
     """Seconds from the zip to the stored data set, or on to the pixels of all its images."""
     with tempfile.TemporaryDirectory() as home, stopwatch() as seconds:
         data = dataset.ingest(path, home=Path(home))
-        if pixels:
-            dataset.pixels(Path(home), data, TRANSFORM)
+        if with_pixels:
+            dataset.load_pixels(Path(home), data, TRANSFORM)
         return seconds()
 
 
-def files_in(path: Path) -> list[bytes]:
+def read_image_files(path: Path) -> list[bytes]:
     """The image files in a zip."""
     with zipfile.ZipFile(path) as archive:
-        names = [n for n in archive.namelist() if n.rpartition(".")[2].lower() in ENDINGS]
+        names = [n for n in archive.namelist() if n.rpartition(".")[2].lower() in IMAGE_EXTENSIONS]
         return [archive.read(name) for name in names]
 
 
-def from_memory(
+def measure_decoding(
     pool: ThreadPoolExecutor, files: list[bytes], work: Callable[[bytes], object]
 ) -> float:
     """Seconds to decode image files on a thread for each core."""
@@ -72,19 +80,19 @@ def from_memory(
         return seconds()
 
 
-def whole(data: bytes) -> Image.Image:
+def decode_full_size(data: bytes) -> Image.Image:
     """Decode an image as most programs do."""
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
-def resized(data: bytes) -> np.ndarray:
+def decode_and_resize(data: bytes) -> np.ndarray:
     """Decode an image at full size, then scale it to network input."""
-    return images.apply(whole(data), TRANSFORM)
+    return images.apply_transform(decode_full_size(data), TRANSFORM)
 
 
 def main() -> None:
     """Run all sides on each set."""
-    parser = options(__doc__, "ingest")
+    parser = build_parser(__doc__, "ingest")
     parser.add_argument("data", type=Path, nargs="*")
     chosen = parser.parse_args()
     rows, claims, figures, comparisons = [], [], [], []
@@ -92,21 +100,21 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(CORES) as threads,
     ):
-        paths = chosen.data or [*map(shared_zip, SETS), camera_photos(Path(folder))]
+        paths = chosen.data or [*map(find_shared_zip, IMAGE_SETS), make_camera_photos(Path(folder))]
         for path in paths:
-            files = files_in(path)
+            files = read_image_files(path)
             found = compare(path.name, "s", {
-                OURS: lambda path=path: ours(path, pixels=False),
-                DECODED: lambda files=files: from_memory(threads, files, whole),
-                OURS_PIXELS: lambda path=path: ours(path, pixels=True),
-                RESIZED: lambda files=files: from_memory(threads, files, resized),
+                OURS: lambda path=path: measure_ours(path, with_pixels=False),
+                DECODED: lambda files=files: measure_decoding(threads, files, decode_full_size),
+                OURS_PIXELS: lambda path=path: measure_ours(path, with_pixels=True),
+                RESIZED: lambda files=files: measure_decoding(threads, files, decode_and_resize),
             }, chosen.rounds)  # fmt: skip
             comparisons.append(found)
-            rows += rows_of(found, DECODED)
-            figures.append(drawn(found))
+            rows += summarise_sides(found, DECODED)
+            figures.append(draw_comparison(found))
             ratio = found.ratio(OURS, DECODED)
             claims.append(Claim(f"{path.name}: ingest over decoding", ratio, at_most=1.2))
-    tell("Ingest beside decoding", rows, claims, figures, [load(*comparisons)], chosen.page)
+    write_report("Ingest beside decoding", rows, claims, figures, [describe_load(*comparisons)], chosen.page)
 
 
 if __name__ == "__main__":

@@ -16,24 +16,24 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from benchmarks.report import Row, lines, shared_zip
+from benchmarks.report import Row, find_shared_zip, format_table
 from transfer_core import dataset
-from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import DEFAULT, SourceNetwork, get
-from transfer_core.runs.perform import perform, run_config
-from transfer_core.timing.forecast import forecast
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
+from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.timing.forecast import forecast_run
 from transfer_core.training.events import Ended
 
-DATA = ("ants_bees.zip", "brain_mri_253.zip")
+IMAGE_SETS = ("ants_bees.zip", "brain_mri_253.zip")
 
 
-def compared(home: Path, data: DataSet, source: SourceNetwork, strategy: Strategy) -> Row:
+def compare_with_forecast(home: Path, data: DataSet, source: SourceNetwork, strategy: Strategy) -> Row:
     """One run: its forecast, then the run itself."""
     began = time.perf_counter()
-    told = forecast(data, source, strategy, home)
+    told = forecast_run(data, source, strategy, home)
     asked = time.perf_counter() - began
-    config = run_config(data, source, strategy, seed=0)
+    config = make_run_config(data, source, strategy, seed=0)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as directory:
         events = list(perform(config, Path(directory), home, lambda: False))
@@ -49,18 +49,18 @@ def compared(home: Path, data: DataSet, source: SourceNetwork, strategy: Strateg
     }  # fmt: skip
 
 
-def network(name: str, size: int | None) -> SourceNetwork:
+def load_network(name: str, size: int | None) -> SourceNetwork:
     """A network of the catalog, with random weights where the published ones are not here."""
-    source = get(name)
+    source = get_network(name)
     if source.weights == "download":
         from transfer_core.networks import torchvision_row
-        from transfer_core.networks.own_weights import take_in
+        from transfer_core.networks.own_weights import import_weights
 
-        model = torchvision_row.build(source.architecture, 1000, source.input_size)
+        model = torchvision_row.build_model(source.architecture, 1000, source.input_size)
         with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
             save_file(model.state_dict(), file.name)
-            source = take_in(Path(file.name), source, "random weights")
-    return source.at(size)
+            source = import_weights(Path(file.name), source, "random weights")
+    return source.with_input_size(size)
 
 
 def main() -> None:
@@ -69,23 +69,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, nargs="*")
-    parser.add_argument("--network", default=DEFAULT)
+    parser.add_argument("--network", default=DEFAULT_NETWORK)
     parser.add_argument("--epochs", type=int, help="at most")
     parser.add_argument("--input-size", type=int)
     options = parser.parse_args()
     rows: list[Row] = []
-    for path in options.data or [shared_zip(name) for name in DATA]:
+    for path in options.data or [find_shared_zip(name) for name in IMAGE_SETS]:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["TRANSFER_HOME"], home = folder, Path(folder)
-            source = network(options.network, options.input_size)
+            source = load_network(options.network, options.input_size)
             data = dataset.ingest(path, home=home)
             for case in TransferCase:
-                strategy = plan(case, source.stage_names)
+                strategy = plan_strategy(case, source.stage_names)
                 limited = replace(
                     strategy.optimiser, epochs=options.epochs or strategy.optimiser.epochs
                 )
-                rows.append(compared(home, data, source, replace(strategy, optimiser=limited)))
-    print(*lines(rows), f"Load average {os.getloadavg()[0]:.1f}.", sep="\n")
+                rows.append(compare_with_forecast(home, data, source, replace(strategy, optimiser=limited)))
+    print(*format_table(rows), f"Load average {os.getloadavg()[0]:.1f}.", sep="\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.io
 
 from benchmarks.sides import Comparison
-from transfer_core.figures.theme import BLUE, ORANGE, styled
+from transfer_core.figures.theme import BLUE, ORANGE, apply_layout
 
 Row = dict[str, str | int | float]
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +36,7 @@ class Claim:
         return f"{self.what}: {self.found:.3g} ({word} {bar:g}): {verdict}"
 
 
-def options(description: str, page: str, *, rounds: int = 5) -> argparse.ArgumentParser:
+def build_parser(description: str, page: str, *, rounds: int = 5) -> argparse.ArgumentParser:
     """The options that benchmarks share: rounds, and where the page goes."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -46,7 +46,7 @@ def options(description: str, page: str, *, rounds: int = 5) -> argparse.Argumen
     return parser
 
 
-def shared_zip(name: str) -> Path:
+def find_shared_zip(name: str) -> Path:
     """A real image set beside the checkout; says so and ends where it is absent."""
     path = SHARED_DATA / name
     if not path.is_file():
@@ -54,7 +54,7 @@ def shared_zip(name: str) -> Path:
     return path
 
 
-def rows_of(comparison: Comparison, reference: str) -> list[Row]:
+def summarise_sides(comparison: Comparison, reference: str) -> list[Row]:
     """A row for each side: median, least and greatest figure, and the ratio to one side."""
     return [
         {
@@ -64,14 +64,14 @@ def rows_of(comparison: Comparison, reference: str) -> list[Row]:
             "least": min(figures),
             "greatest": max(figures),
             f"ratio to {reference}": comparison.ratio(side, reference),
-            "processor, s": statistics.median(comparison.processor[side]),
-            "its ratio": comparison.processor_ratio(side, reference),
+            "processor, s": statistics.median(comparison.cpu_seconds[side]),
+            "its ratio": comparison.cpu_ratio(side, reference),
         }
         for side, figures in comparison.figures.items()
     ]
 
 
-def load(*comparisons: Comparison) -> str:
+def describe_load(*comparisons: Comparison) -> str:
     """How busy the machine was, which decides how far the figures can be trusted."""
     loads = ", ".join(
         f"{before:.1f} to {after:.1f}" for before, after in (c.load for c in comparisons)
@@ -79,7 +79,7 @@ def load(*comparisons: Comparison) -> str:
     return f"Load average (1 minute) {loads} on {os.cpu_count()} cores ({platform.machine()})."
 
 
-def drawn(comparison: Comparison) -> go.Figure:
+def draw_comparison(comparison: Comparison) -> go.Figure:
     """A bar for the median of each side, and a point for each round."""
     figure = go.Figure()
     sides = list(comparison.figures)
@@ -95,10 +95,10 @@ def drawn(comparison: Comparison) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title=comparison.unit, rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
-    return styled(figure, comparison.title, height=180 + 40 * len(sides))
+    return apply_layout(figure, comparison.title, height=180 + 40 * len(sides))
 
 
-def tell(
+def write_report(
     title: str,
     rows: Sequence[Row],
     claims: Sequence[Claim],
@@ -107,7 +107,7 @@ def tell(
     page: Path,
 ) -> None:
     """Print the table, the claims and the notes, and write them and the figures as a page."""
-    text = "\n".join([title, "", *lines(rows), "", *map(str, claims), *notes])
+    text = "\n".join([title, "", *format_table(rows), "", *map(str, claims), *notes])
     print(text)
     parts = [
         plotly.io.to_html(figure, full_html=False, include_plotlyjs=number == 0)
@@ -116,26 +116,26 @@ def tell(
     page.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<body style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto">'
-        f"<pre>{_escaped(text)}</pre>{''.join(parts)}</body></html>",
+        f"<pre>{_escape_html(text)}</pre>{''.join(parts)}</body></html>",
         encoding="utf-8",
     )
     print(f"The same with figures: {page}")
 
 
-def lines(rows: Sequence[Row]) -> list[str]:
+def format_table(rows: Sequence[Row]) -> list[str]:
     """The rows as a table of aligned columns."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [columns, *([_cell(row.get(name, "")) for name in columns] for row in rows)]
+    cells = [columns, *([_format_cell(row.get(name, "")) for name in columns] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
-def _cell(value: str | int | float) -> str:
+def _format_cell(value: str | int | float) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def _escaped(text: str) -> str:
+def _escape_html(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;")

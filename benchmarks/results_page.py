@@ -15,32 +15,40 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.indexing import make_zip
-from benchmarks.report import ROOT, Claim, drawn, load, options, rows_of, tell
+from benchmarks.report import (
+    ROOT,
+    Claim,
+    build_parser,
+    describe_load,
+    draw_comparison,
+    summarise_sides,
+    write_report,
+)
 from benchmarks.sides import compare, stopwatch
 
-TESTED = 0.2  # share of the images that are test images
+TEST_SHARE = 0.2  # share of the images that are test images
 VIEWS = ("scores", "training", "images", "confidence", "maps", "embedding", "settings")
 
 
-def finished_run(home: Path, test_images: int) -> str:
+def train_run(home: Path, test_images: int) -> str:
     """Train case 1 for a moment; returns the run's id."""
     from pages.shared import caches
     from transfer_core import dataset, networks
-    from transfer_core.cases import TransferCase, plan
-    from transfer_core.runs.perform import run_config
+    from transfer_core.cases import TransferCase, plan_strategy
+    from transfer_core.runs.perform import make_run_config
 
-    make_zip(home / "images.zip", round(test_images / TESTED))
-    data, source = dataset.ingest(home / "images.zip", home=home), networks.get("demonstration")
-    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
+    make_zip(home / "images.zip", round(test_images / TEST_SHARE))
+    data, source = dataset.ingest(home / "images.zip", home=home), networks.get_network("demonstration")
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
-    run = caches.engine().submit(run_config(data, source, strategy, 0))
+    run = caches.engine().submit(make_run_config(data, source, strategy, 0))
     result = caches.engine().wait(run).result
     if not result or result["images"] != test_images:
         raise SystemExit(f"The run did not test {test_images:,} images.")
     return run
 
 
-def seconds_to_open(run: str, view: str) -> float:
+def measure_opening(run: str, view: str) -> float:
     """Seconds that the page's script runs in a fresh session."""
     from streamlit.testing.v1 import AppTest
 
@@ -57,7 +65,7 @@ def seconds_to_open(run: str, view: str) -> float:
 
 def main() -> None:
     """Open every view of a run with few and one with many test images, in turn."""
-    parser = options(__doc__, "results_page")
+    parser = build_parser(__doc__, "results_page")
     parser.add_argument("--images", type=int, nargs="+", default=[60, 2_000])
     chosen = parser.parse_args()
     logging.disable(logging.WARNING)  # Streamlit's, of running without a browser
@@ -65,17 +73,17 @@ def main() -> None:
         os.environ["TRANSFER_HOME"] = home
         from pages.shared import caches
 
-        runs = {count: finished_run(Path(home), count) for count in chosen.images}
+        runs = {count: train_run(Path(home), count) for count in chosen.images}
         sides = {
-            f"{view}, {count:,} test images": partial(seconds_to_open, run, view)
+            f"{view}, {count:,} test images": partial(measure_opening, run, view)
             for count, run in runs.items()
             for view in VIEWS
         }
         found = compare("Opening a view of a result", "s", sides, chosen.rounds)
         caches.engine().close()
     claims = [Claim(f"{side}: median seconds", found.median(side), at_most=1) for side in sides]
-    rows = rows_of(found, next(iter(sides)))
-    tell("The Results page", rows, claims, [drawn(found)], [load(found)], chosen.page)
+    rows = summarise_sides(found, next(iter(sides)))
+    write_report("The Results page", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60  # seconds
+START_TIMEOUT_SECONDS = 60  # seconds
 
 
 @contextmanager
-def serving(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, str]]:
+def run_server(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, str]]:
     """Start a server, and end it afterwards.
 
     Args:
@@ -34,15 +34,15 @@ def serving(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, str]
         cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        _wait_until_ready(f"http://127.0.0.1:{port}/_stcore/health")
         yield server.pid, f"127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait_for(address: str) -> None:
-    end = time.monotonic() + PATIENCE
+def _wait_until_ready(address: str) -> None:
+    end = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < end:
         try:
             urllib.request.urlopen(address, timeout=1).read()

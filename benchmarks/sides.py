@@ -20,7 +20,7 @@ class Comparison:
     title: str
     unit: str  # of all figures
     figures: dict[str, tuple[float, ...]]  # of each side, one a round
-    processor: dict[str, tuple[float, ...]]  # seconds on all cores, which others slow down less
+    cpu_seconds: dict[str, tuple[float, ...]]  # seconds on all cores, which others slow down less
     load: tuple[float, float]  # processes that wanted a core, in the minute before and at the end
 
     def median(self, side: str) -> float:
@@ -29,11 +29,11 @@ class Comparison:
 
     def ratio(self, side: str, to: str) -> float:
         """Median over the rounds of one side's figure over the other's in the same round."""
-        return _ratio(self.figures[side], self.figures[to])
+        return _median_ratio(self.figures[side], self.figures[to])
 
-    def processor_ratio(self, side: str, to: str) -> float:
+    def cpu_ratio(self, side: str, to: str) -> float:
         """The same of the seconds that the cores were busy."""
-        return _ratio(self.processor[side], self.processor[to])
+        return _median_ratio(self.cpu_seconds[side], self.cpu_seconds[to])
 
 
 def compare(
@@ -54,13 +54,13 @@ def compare(
     for number in range(rounds + warm_up):
         for name in order.sample(list(sides), len(sides)):
             gc.collect()
-            began = _processor_seconds()
+            began = _read_cpu_seconds()
             figure = sides[name]()
             if number >= warm_up:
                 figures[name].append(figure)
-                processor[name].append(_processor_seconds() - began)
+                processor[name].append(_read_cpu_seconds() - began)
     load = before, os.getloadavg()[0]
-    return Comparison(title, unit, _fixed(figures), _fixed(processor), load)
+    return Comparison(title, unit, _to_tuples(figures), _to_tuples(processor), load)
 
 
 @contextmanager
@@ -70,15 +70,15 @@ def stopwatch() -> Iterator[Callable[[], float]]:
     yield lambda: time.perf_counter() - began
 
 
-def _processor_seconds() -> float:
+def _read_cpu_seconds() -> float:
     """Of this process, and of the processes that it has started and that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
-def _ratio(figures: tuple[float, ...], others: tuple[float, ...]) -> float:
+def _median_ratio(figures: tuple[float, ...], others: tuple[float, ...]) -> float:
     return statistics.median(a / b for a, b in zip(figures, others, strict=True))
 
 
-def _fixed(values: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
+def _to_tuples(values: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
     return {name: tuple(each) for name, each in values.items()}

@@ -21,25 +21,25 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
-from benchmarks.report import Row, options, shared_zip, tell
-from benchmarks.server import serving
+from benchmarks.report import Row, build_parser, find_shared_zip, write_report
+from benchmarks.server import run_server
 from benchmarks.sides import stopwatch
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
-from transfer_core.figures.theme import BLUE, styled
-from transfer_core.networks import get
-from transfer_core.runs.perform import run_config
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.figures.theme import BLUE, apply_layout
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config
 from transfer_core.runs.store.store import RunStore
 
-TICKS = os.sysconf("SC_CLK_TCK")  # per second, of processor times
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # per second, of processor times
 
 
-def waiting_run(home: Path, archive: Path) -> str:
+def queue_run(home: Path, archive: Path) -> str:
     """Put a long run into the queue; the server's engine takes it when it starts."""
-    data, source = dataset.ingest(archive, home=home), get("demonstration")
-    strategy = plan(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    data, source = dataset.ingest(archive, home=home), get_network("demonstration")
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
     settings = replace(strategy.optimiser, epochs=1000, patience=1000)
-    config = run_config(data, source, replace(strategy, optimiser=settings), seed=0)
+    config = make_run_config(data, source, replace(strategy, optimiser=settings), seed=0)
     return RunStore(home).create(config, name="watched").id
 
 
@@ -48,17 +48,17 @@ async def watch(address: str, run: str, seconds: float, latencies: list[float], 
     await asyncio.sleep(random.random())
     url = f"ws://{address}/_stcore/stream"
     async with connect(url, max_size=None, subprotocols=["streamlit"]) as socket_:
-        fragment, size = await _script(socket_, f"run={run}", None)
+        fragment, size = await _rerun_script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
         while fragment and time.monotonic() < end:
             with stopwatch() as seconds:
-                _, size = await _script(socket_, f"run={run}", fragment)
+                _, size = await _rerun_script(socket_, f"run={run}", fragment)
                 latencies.append(seconds())
             sent.append(size)
             await asyncio.sleep(max(0.0, 1 - latencies[-1]))
 
 
-async def _script(socket_, query: str, fragment: str | None) -> tuple[str | None, int]:
+async def _rerun_script(socket_, query: str, fragment: str | None) -> tuple[str | None, int]:
     """Ask for a run of the page or its fragment; returns the fragment's id and bytes received."""
     message, size = BackMsg(), 0
     message.rerun_script.query_string = query
@@ -81,49 +81,49 @@ async def _script(socket_, query: str, fragment: str | None) -> tuple[str | None
             return fragment, size
 
 
-def processor_seconds(stat: Path) -> float:
+def read_cpu_seconds(stat: Path) -> float:
     """Processor seconds so far, from a stat file of a process or of one of its threads."""
     fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
-def thread_seconds(process: int) -> dict[str, float]:
+def read_thread_seconds(process: int) -> dict[str, float]:
     """Processor seconds of each living thread of a process."""
     tasks = Path(f"/proc/{process}/task").iterdir()
-    return {task.name: processor_seconds(task / "stat") for task in tasks}
+    return {task.name: read_cpu_seconds(task / "stat") for task in tasks}
 
 
-async def training_threads(process: int) -> set[str]:
+async def find_training_threads(process: int) -> set[str]:
     """The threads that work while nobody watches."""
-    before = thread_seconds(process)
+    before = read_thread_seconds(process)
     await asyncio.sleep(5)
-    after = thread_seconds(process)
+    after = read_thread_seconds(process)
     return {thread for thread in after if after[thread] - before.get(thread, 0) > 0.25}
 
 
-def spent(process: int, training: set[str]) -> tuple[float, float]:
+def split_cpu_seconds(process: int, training: set[str]) -> tuple[float, float]:
     """Processor seconds of training and of all else, ended threads included."""
-    threads = thread_seconds(process)
+    threads = read_thread_seconds(process)
     trained = sum(threads[thread] for thread in training)
-    return trained, processor_seconds(Path(f"/proc/{process}/stat")) - trained
+    return trained, read_cpu_seconds(Path(f"/proc/{process}/stat")) - trained
 
 
-async def measure(
+async def measure_redraws(
     address: str, run: str, server: int, watchers: int, seconds: float
 ) -> tuple[Row, list[float]]:
     """Watch alone until it trains, then all together; returns the figures and the latencies."""
     latencies, sent = [], []
     await watch(address, run, 15, [], [])  # the engine starts with the first page
-    training = await training_threads(server)
+    training = await find_training_threads(server)
     if not training:
         raise SystemExit("the run does not train; nothing was measured")
-    before = spent(server, training)
+    before = split_cpu_seconds(server, training)
     with stopwatch() as elapsed:
         await asyncio.gather(
             *(watch(address, run, seconds, latencies, sent) for _ in range(watchers))
         )
         passed = elapsed()
-    trained, other = (now - then for now, then in zip(spent(server, training), before, strict=True))
+    trained, other = (now - then for now, then in zip(split_cpu_seconds(server, training), before, strict=True))
     ordered = sorted(1000 * latency for latency in latencies)
     row: Row = {
         "watchers": watchers,
@@ -138,29 +138,29 @@ async def measure(
     return row, ordered
 
 
-def drawn(latencies: list[float]) -> go.Figure:
+def draw_latencies(latencies: list[float]) -> go.Figure:
     """How the latencies are spread."""
     figure = go.Figure(go.Histogram(x=latencies, marker_color=BLUE))
     figure.update_xaxes(title="milliseconds from asking for a redraw to its end")
     figure.update_yaxes(title="redraws")
-    return styled(figure, "Latency of a redraw")
+    return apply_layout(figure, "Latency of a redraw")
 
 
 def main() -> None:
     """Set up, measure, tear down."""
-    parser = options(__doc__, "watching_browsers")
+    parser = build_parser(__doc__, "watching_browsers")
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--watchers", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=30)
     chosen = parser.parse_args()
-    path = chosen.data or shared_zip("new_photos_20_large.zip")
+    path = chosen.data or find_shared_zip("new_photos_20_large.zip")
     with tempfile.TemporaryDirectory() as folder:
-        run = waiting_run(Path(folder), path)
-        with serving(Path(folder)) as (process, address):
+        run = queue_run(Path(folder), path)
+        with run_server(Path(folder)) as (process, address):
             row, latencies = asyncio.run(
-                measure(address, run, process, chosen.watchers, chosen.seconds)
+                measure_redraws(address, run, process, chosen.watchers, chosen.seconds)
             )
-    tell("Watching browsers", [row], [], [drawn(latencies)], [], chosen.page)
+    write_report("Watching browsers", [row], [], [draw_latencies(latencies)], [], chosen.page)
 
 
 if __name__ == "__main__":

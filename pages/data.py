@@ -7,65 +7,65 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import (
-    explained,
-    go_on,
-    literal,
-    page_title,
-    progress,
-    shown_errors,
-    vanishing,
+    empty_on_exit,
+    escape_markdown,
+    offer_next_page,
+    show_errors,
+    show_figure,
+    show_page_title,
+    show_progress,
 )
-from pages.shared.sample_cards import sample_cards
+from pages.shared.sample_cards import show_sample_cards
 from transfer_core import dataset
 from transfer_core.dataset import samples
-from transfer_core.figures.classes import class_counts, describe_class_counts
+from transfer_core.figures.classes import describe_class_counts, plot_class_counts
 from transfer_core.system.home import home
 
-PLAIN = """\
+PLAIN_LAYOUT = """\
 my_photos.zip
 ├── ants
 │   ├── one.jpg
 │   └── two.png
 └── bees
     └── ..."""
-SPLIT = """\
+SPLIT_LAYOUT = """\
 my_photos.zip
 ├── train
 │   ├── ants ...
 │   └── bees ...
 ├── val   ...
 └── test  ..."""
-EXAMPLES = 6  # classes of which images are shown
+MAX_CLASSES_SHOWN = 6  # classes of which images are shown
 
 
-def take_in(path: Path, name: str | None = None) -> None:
+def ingest_and_open(path: Path, name: str | None = None) -> None:
     """Ingest an archive and make it this session's data set."""
     cancel = st.empty()
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
-    with shown_errors(), progress() as report, vanishing(cancel):
+    with show_errors(), show_progress() as report, empty_on_exit(cancel):
         found = dataset.ingest(
             path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
         )
-    session.change(data_id=found.id, uploads=session.workspace().uploads + 1)
+    session.change(data_id=found.id, uploads=session.workspace().upload_count + 1)
     st.query_params.clear()
     st.query_params["data"] = found.id
     st.rerun()
 
 
-page_title("Data", "pages/data.py")
+show_page_title("Data", "pages/data.py")
 sample = st.query_params.get("sample")
-given = None if sample else session.current("data")
+given = None if sample else session.get_current_id("data")
 with st.expander("Bring images in", expanded=given is None):
     ours, earlier = st.columns([3, 1])
     upload = ours.file_uploader(
         "A zip with one folder per class", type="zip",
-        key=f"data_upload_{session.workspace().uploads}",
+        key=f"data_upload_{session.workspace().upload_count}",
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
     )  # fmt: skip
     ours.caption("Either layout is understood; in the second, val and test may be missing:")
     plain, split = ours.columns(2)
-    plain.code(PLAIN, language=None)
-    split.code(SPLIT, language=None)
+    plain.code(PLAIN_LAYOUT, language=None)
+    split.code(SPLIT_LAYOUT, language=None)
     known = {summary.id: summary for summary in dataset.list_data_sets(home())}
     if known:
         again = earlier.selectbox(
@@ -83,32 +83,32 @@ with st.expander("Bring images in", expanded=given is None):
     else:
         earlier.caption("What you bring in can be opened here again later.")
     news = st.container()  # what comes of an upload is told right below it
-    sample = sample_cards() or sample
+    sample = show_sample_cards() or sample
 if upload is not None:
     with news, tempfile.NamedTemporaryFile(suffix=".zip") as file:
         file.write(upload.getbuffer())
         file.flush()
-        take_in(Path(file.name), Path(upload.name).stem)
+        ingest_and_open(Path(file.name), Path(upload.name).stem)
 if sample:
-    with shown_errors(), progress() as report:
-        path = samples.resolve(
+    with show_errors(), show_progress() as report:
+        path = samples.resolve_path(
             f"sample:{sample}", home(), progress=lambda *n: report("Making the sample", *n)
         )
-    take_in(path, samples.SAMPLES[sample].title)
+    ingest_and_open(path, samples.SAMPLES[sample].title)
 
 if given is None:
     st.info("Upload a zip, or use a sample, to begin.", icon=":material/info:")
     st.stop()
-with shown_errors():
-    data = caches.data_set(given)
-st.header(literal(data.name), anchor=False)
-reading = data.reading
-st.success(f"What I read: {literal(reading.sentence())}.", icon=":material/task_alt:")
+with show_errors():
+    data = caches.load_data_set(given)
+st.header(escape_markdown(data.name), anchor=False)
+reading = data.import_summary
+st.success(f"What I read: {escape_markdown(reading.sentence())}.", icon=":material/task_alt:")
 figures = st.columns(4)
 figures[0].metric("Images", f"{len(data.records):,}")
 for column, split in zip(figures[1:], dataset.SPLITS, strict=True):
     column.metric(split.capitalize(), f"{len(data.indices(split)):,}")
-go_on("Go on: decide how to transfer", "pages/decide.py", data=data.id)
+offer_next_page("Go on: decide how to transfer", "pages/decide.py", data=data.id)
 st.page_link(
     "pages/repair.py",
     label="Find near-duplicates, relabel or set aside images",
@@ -118,27 +118,27 @@ st.page_link(
 for problem in data.problems:
     if problem.kind in {"leak", "conflict", "unbalanced"}:
         st.warning(
-            f"{literal(problem.path)}: {literal(problem.message)}", icon=":material/warning:"
+            f"{escape_markdown(problem.path)}: {escape_markdown(problem.message)}", icon=":material/warning:"
         )
 
 left, right = st.columns([3, 2])
 with left:
-    explained(class_counts(data), describe_class_counts(data), key="data_classes")
+    show_figure(plot_class_counts(data), describe_class_counts(data), key="data_classes")
 with right:
     st.markdown("**The tree as I read it**")
-    tree = reading.tree()
+    tree = reading.draw_tree()
     st.code(tree, language=None, height=300 if tree.count("\n") > 9 else "content")
 st.subheader("A look at the images", anchor=False)
-for label, name in enumerate(data.classes[:EXAMPLES]):
-    with shown_errors():
+for label, name in enumerate(data.classes[:MAX_CLASSES_SHOWN]):
+    with show_errors():
         st.image(
-            caches.contact_sheet(data.id, label),
-            caption=literal(f"{name}: {data.counts()[label]:,} images"),
+            caches.render_contact_sheet(data.id, label),
+            caption=escape_markdown(f"{name}: {data.counts()[label]:,} images"),
             alt=f"First images of the class {name}",
             width="content",
         )
-if len(data.classes) > EXAMPLES:
-    st.caption(f"The first {EXAMPLES} of {len(data.classes)} classes.")
+if len(data.classes) > MAX_CLASSES_SHOWN:
+    st.caption(f"The first {MAX_CLASSES_SHOWN} of {len(data.classes)} classes.")
 st.subheader("Everything set aside or noticed", anchor=False)
 if data.problems:
     st.dataframe(
@@ -146,7 +146,7 @@ if data.problems:
         hide_index=True, width="stretch",
     )  # fmt: skip
     st.download_button(
-        "Download as CSV", dataset.problems_csv(data), file_name="problems.csv", mime="text/csv",
+        "Download as CSV", dataset.export_problems_csv(data), file_name="problems.csv", mime="text/csv",
         icon=":material/download:", key="data_csv",
     )  # fmt: skip
 else:

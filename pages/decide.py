@@ -6,50 +6,54 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import (
-    clicked_by_mouse_only,
-    explained,
-    go_on,
-    literal,
-    page_title,
-    progress,
-    shown_errors,
+    disable_taps,
+    escape_markdown,
+    offer_next_page,
+    require_weights,
+    show_errors,
+    show_figure,
+    show_page_title,
+    show_progress,
     stop_unless,
-    with_weights,
 )
-from pages.shared.measuring import measuring
-from pages.shared.minutes import minutes_per_case
-from pages.shared.strategy import current_choice
+from pages.shared.measuring import offer_measurement
+from pages.shared.minutes import show_time_per_case
+from pages.shared.strategy import resolve_choice
 from transfer_core.cases import TransferCase
-from transfer_core.figures.classes import in_each
-from transfer_core.figures.decision import decision_diagram, describe_decision
-from transfer_core.figures.network import describe_network, network_drawing
-from transfer_core.figures.reliability import describe_reliability, reliability_diagram
+from transfer_core.figures.classes import describe_count_range
+from transfer_core.figures.decision import describe_decision, plot_decision_diagram
+from transfer_core.figures.network import describe_network, plot_network
+from transfer_core.figures.reliability import describe_reliability_diagram, plot_reliability_diagram
 from transfer_core.figures.similarity import (
-    describe_ladder,
     describe_learning_curve,
+    describe_reference_distances,
     describe_stage_accuracy,
-    ladder,
-    learning_curve_figure,
-    stage_accuracy,
+    plot_learning_curve,
+    plot_reference_distances,
+    plot_stage_accuracy,
 )
-from transfer_core.transferability.advice import in_words, leaning, what_would_change
-from transfer_core.transferability.estimate import SURE
+from transfer_core.transferability.advice import (
+    choose_similarity,
+    describe_probability,
+    explain_what_would_change_advice,
+)
+from transfer_core.transferability.estimate import DECISION_THRESHOLD
 
 LESSONS = Path(__file__).parent / "lessons"
-ANSWERS = {
+ANSWER_LABELS = {
     "estimate": "Let the network estimate it",
     "similar": "Similar: I know better",
     "different": "Different: I know better",
 }
-DIAGRAM = "decide_diagram"  # how its keys begin
-MEANING = {
+DIAGRAM_KEY_PREFIX = "decide_diagram"  # how its keys begin
+SIMILAR_MEANINGS = {
     "small": "Here similar means: a new layer on the top does as well as one further down.",
     "large": "Here similar means: pre-trained weights are a better start than random ones.",
 }
-WEIGHTS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
+INITIALISE_LABELS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}
 
 
-def line_help(line: int, measured) -> str:
+def describe_dividing_line(line: int, measured) -> str:
     """Where the dividing line's default comes from."""
     if not measured:
         return (
@@ -64,7 +68,7 @@ def line_help(line: int, measured) -> str:
     )
 
 
-def starts(measured) -> str:
+def describe_start_comparison(measured) -> str:
     """How often pre-trained weights were as good a start as random ones."""
     if not measured:
         return "For this network it was not measured which start is better."
@@ -75,39 +79,39 @@ def starts(measured) -> str:
     )
 
 
-page_title("Decide", "pages/decide.py")
-data_id = session.current("data")
+show_page_title("Decide", "pages/decide.py")
+data_id = session.get_current_id("data")
 stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
-with shown_errors():
-    data = caches.data_set(data_id)
-    source = with_weights(session.source())
+with show_errors():
+    data = caches.load_data_set(data_id)
+    source = require_weights(session.source())
 work, measured = session.workspace(), source.calibration.measured
 st.caption(
-    f"{literal(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
-    f"from: {literal(source.title)}"
+    f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
+    f"from: {escape_markdown(source.title)}"
 )
 st.page_link("pages/networks.py", label="Choose another network", icon=":material/hub:")
-with shown_errors(), progress() as report:
-    found = caches.estimate(data_id, source.name, report)
+with show_errors(), show_progress() as report:
+    found = caches.estimate_similarity(data_id, source.name, report)
 
 left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
-        "The dividing line, in images", sorted({*session.LINES, found.line}),
+        "The dividing line, in images", sorted({*session.DIVIDING_LINES, found.line}),
         value=work.line or found.line, format_func=lambda images: f"{images:,}",
-        key="decide_line", help=line_help(found.line, measured),
+        key="decide_line", help=describe_dividing_line(found.line, measured),
     )  # fmt: skip
     session.change(line=None if line == found.line else line)
     if line != found.line:
         st.button(
             f"Back to {found.line:,} images", icon=":material/undo:", key="decide_line_back",
-            on_click=session.fill, kwargs={"decide_line": found.line},
+            on_click=session.set_widgets, kwargs={"decide_line": found.line},
         )  # fmt: skip
-    size = current_choice(data, source, found).size
+    size = resolve_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
-        f"{size.images:,} images, {in_each(data.counts())} in each class; the line is at "
+        f"{size.images:,} images, {describe_count_range(data.counts())} in each class; the line is at "
         f"{size.line:,}"
         + (", as measured for data like yours." if measured and line == found.line else ".")
     )
@@ -120,49 +124,49 @@ told = found.verdict(size.answer)
 with right.container(border=True, height="stretch"):
     st.subheader("2. Similar or different?", anchor=False)
     answer = st.radio(
-        "Does your data look like what the network was trained on?", list(ANSWERS),
-        index=list(ANSWERS).index(work.answer), format_func=ANSWERS.get, key="decide_answer",
+        "Does your data look like what the network was trained on?", list(ANSWER_LABELS),
+        index=list(ANSWER_LABELS).index(work.answer), format_func=ANSWER_LABELS.get, key="decide_answer",
         help="Similar means: the network's higher-level features carry over to your images.",
     )  # fmt: skip
     session.change(answer=answer)
     heading = told.answer if answer == "estimate" else answer
-    unsure = f", leaning to {leaning(found, size)}" if heading == "can't tell" else ""
-    st.subheader(literal(heading.capitalize() + unsure), anchor=False)
+    unsure = f", leaning to {choose_similarity(found, size)}" if heading == "can't tell" else ""
+    st.subheader(escape_markdown(heading.capitalize() + unsure), anchor=False)
     st.write(
-        f"The network's estimate: {in_words(told.probability)}. Probability of similar "
+        f"The network's estimate: {describe_probability(told.probability)}. Probability of similar "
         f"{told.probability:.0%} (80 % "
-        f"interval {told.low:.0%} to {told.high:.0%}), from {found.readings.images:,} images "
-        f"outside the test split. {MEANING[size.answer]}"
+        f"interval {told.low:.0%} to {told.high:.0%}), from {found.evidence.images:,} images "
+        f"outside the test split. {SIMILAR_MEANINGS[size.answer]}"
     )
     if measured:
-        right, stated = source.calibration.record(SURE)
+        right, stated = source.calibration.record(DECISION_THRESHOLD)
         st.caption(
             f"How good is it? {sum(bin.count for bin in source.calibration.reliability)} answers "
             f"were checked, both questions on {len(measured)} image sets, some drawn twice, each "
-            f"judged without having seen its kind. Those at least {SURE:.0%} sure were right "
+            f"judged without having seen its kind. Those at least {DECISION_THRESHOLD:.0%} sure were right "
             f"{right} of {stated} times."
         )
     if answer not in ("estimate", told.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
 for warning in found.warnings:
-    st.warning(literal(warning), icon=":material/warning:")
+    st.warning(escape_markdown(warning), icon=":material/warning:")
 for reason in found.reasons:
-    st.markdown(f"- {literal(reason)}")
+    st.markdown(f"- {escape_markdown(reason)}")
 with st.expander("What would change this advice", icon=":material/swap_horiz:"):
-    for change in what_would_change(found, size, source):
-        st.markdown(f"- {literal(change)}")
-measuring(data, source, found, size)
+    for change in explain_what_would_change_advice(found, size, source):
+        st.markdown(f"- {escape_markdown(change)}")
+offer_measurement(data, source, found, size)
 
-choice = current_choice(data, source, found)
+choice = resolve_choice(data, source, found)
 own = None if answer == "estimate" else answer
 advised, case = choice.advised, choice.case
 shown = f"{case}_{advised}_{line}"
-event = explained(
-    decision_diagram(size, told, advised, case),
+event = show_figure(
+    plot_decision_diagram(size, told, advised, case),
     describe_decision(size, told, advised, case, own),
-    key=f"{DIAGRAM}_{shown}", on_select="rerun", selection_mode="points",
+    key=f"{DIAGRAM_KEY_PREFIX}_{shown}", on_select="rerun", selection_mode="points",
 )  # fmt: skip
-clicked_by_mouse_only(DIAGRAM)
+disable_taps(DIAGRAM_KEY_PREFIX)
 points = [point for point in event.selection.points if point.get("customdata")]
 if points:
     clicked = points[0]["customdata"]
@@ -180,14 +184,14 @@ if case != advised and st.button("Back to the advice", icon=":material/undo:", k
 if taken != case:
     session.change(case=None if taken == advised else taken)
     st.rerun()
-with shown_errors():
-    minutes_per_case(data, source, found)
+with show_errors():
+    show_time_per_case(data, source, found)
 if case == TransferCase.SMALL_DIFFERENT:
-    best = found.readings.best_cut
+    best = found.evidence.best_cut
     titles = {
         stage.stage: f"{stage.title}, probe {stage.accuracy:.0%}"
         + (" (best of the early layers)" if stage.stage == best else "")
-        for stage in found.readings.stages
+        for stage in found.evidence.stages
     }
     cut = st.selectbox(
         "Keep the layers through", list(titles), index=list(titles).index(work.cut or best),
@@ -197,33 +201,33 @@ if case == TransferCase.SMALL_DIFFERENT:
     session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
-        "Initial weights", list(WEIGHTS), index=list(WEIGHTS).index(work.initialise),
-        format_func=WEIGHTS.get, horizontal=True, key="decide_initialise",
-        help="Both are worth comparing. " + starts(measured),
+        "Initial weights", list(INITIALISE_LABELS), index=list(INITIALISE_LABELS).index(work.initialise),
+        format_func=INITIALISE_LABELS.get, horizontal=True, key="decide_initialise",
+        help="Both are worth comparing. " + describe_start_comparison(measured),
     )  # fmt: skip
     session.change(initialise=initialise)
-session.remember()
-strategy = current_choice(data, source, found).strategy
-parts = caches.layer_parts(source.name, strategy, len(data.classes))
-explained(network_drawing(parts), describe_network(parts), key="decide_network", caption=False)
-go_on(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new="run")
+session.write_choices_to_url()
+strategy = resolve_choice(data, source, found).strategy
+parts = caches.describe_layers(source.name, strategy, len(data.classes))
+show_figure(plot_network(parts), describe_network(parts), key="decide_network", caption=False)
+offer_next_page(f"Go on: train {case.title.lower()}", "pages/train.py", data=data_id, new="run")
 st.header("What the estimate rests on", anchor=False)
 with st.expander("What these words mean", icon=":material/help:"):
     st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
 places = iter([*st.columns(2), *st.columns(2)])
 with next(places):
-    explained(
-        stage_accuracy(found.readings, strategy.keep_through),
-        describe_stage_accuracy(found.readings), key="decide_stages",
+    show_figure(
+        plot_stage_accuracy(found.evidence, strategy.keep_through),
+        describe_stage_accuracy(found.evidence), key="decide_stages",
     )  # fmt: skip
-if found.ladder:
+if found.reference_distances:
     with next(places):
-        explained(ladder(found), describe_ladder(found), key="decide_ladder")
+        show_figure(plot_reference_distances(found), describe_reference_distances(found), key="decide_ladder")
 if measured:
     with next(places):
         bins = source.calibration.reliability
-        explained(reliability_diagram(bins), describe_reliability(bins), key="decide_reliability")
-if found.readings.curve:
-    curve = found.readings.curve
+        show_figure(plot_reliability_diagram(bins), describe_reliability_diagram(bins), key="decide_reliability")
+if found.evidence.learning_curve:
+    curve = found.evidence.learning_curve
     with next(places):
-        explained(learning_curve_figure(curve), describe_learning_curve(curve), key="decide_curve")
+        show_figure(plot_learning_curve(curve), describe_learning_curve(curve), key="decide_curve")

@@ -5,25 +5,25 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import explained, page_title, shown_errors
+from pages.shared.layout import show_errors, show_figure, show_page_title
 from transfer_core import networks
-from transfer_core.cases import TransferCase, plan
-from transfer_core.figures.network import describe_network, network_drawing
-from transfer_core.figures.panel import describe_gains, gains_of_training_everything
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.figures.network import describe_network, plot_network
+from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tuning_gains
 
 LESSONS = Path(__file__).parent / "lessons"
 
-CASES = {
+CASE_COLUMNS = {
     "top": "case 1 (%)", "cut": "case 2 (%)", "tuned": "case 3 (%)",
     "random": "case 4, random weights (%)",
 }  # fmt: skip
 
-page_title("Learn", "pages/learn.py")
-source = networks.get("demonstration")
+show_page_title("Learn", "pages/learn.py")
+source = networks.get_network("demonstration")
 st.header("What the layers see", anchor=False)
 st.markdown((LESSONS / "layers.md").read_text(encoding="utf-8"))
-with shown_errors():
-    filters = caches.first_filters()
+with show_errors():
+    filters = caches.load_first_filters()
 st.image(filters, width=44, alt=[f"Filter {n}" for n in range(1, len(filters) + 1)])
 st.caption(f"The {len(filters)} filters of Convolution 1 after pre-training, in their own colours.")
 
@@ -34,9 +34,9 @@ case = st.segmented_control(
     format_func=lambda case: f"Case {case.value}", key="learn_case",
 )  # fmt: skip
 
-with shown_errors():
-    parts = caches.layer_parts(source.name, plan(case, source.stage_names), 10)
-explained(network_drawing(parts), describe_network(parts), key="learn_network", caption=False)
+with show_errors():
+    parts = caches.describe_layers(source.name, plan_strategy(case, source.stage_names), 10)
+show_figure(plot_network(parts), describe_network(parts), key="learn_network", caption=False)
 
 measured = source.calibration.measured
 st.header("Where is the line between small and large?", anchor=False)
@@ -47,7 +47,7 @@ st.markdown(
     "seconds. From these measurements comes the line that Decide draws for your images: the more "
     "foreign they are to the network, the fewer are enough to train everything."
 )
-explained(gains_of_training_everything(measured), describe_gains(measured), key="learn_gains")
+show_figure(plot_fine_tuning_gains(measured), describe_fine_tuning_gains(measured), key="learn_gains")
 with st.expander("All that was measured", icon=":material/table:"):
     st.dataframe(
         [
@@ -55,7 +55,7 @@ with st.expander("All that was measured", icon=":material/table:"):
                 "image set": each.name, "images": each.images,
                 "distance (nats)": each.distance,
                 **{
-                    title: round(100 * getattr(each, case), 1) for case, title in CASES.items()
+                    title: round(100 * getattr(each, case), 1) for case, title in CASE_COLUMNS.items()
                 },
             }
             for each in measured

@@ -5,13 +5,13 @@ from dataclasses import asdict
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import literal, page_title, shown_errors, stop_unless
-from pages.shared.live_run import STATES, new_layer_alone_in_words
+from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
+from pages.shared.live_run import STATE_LABELS, describe_fall_back
 from pages.shared.results_embedding import show_embedding
-from pages.shared.results_images import VIEW, show_images
+from pages.shared.results_images import VIEW_KEY, show_images
 from pages.shared.results_maps import show_maps
 from pages.shared.results_scores import show_scores
-from pages.shared.results_training import show_confidence, show_training
+from pages.shared.results_training import show_calibration, show_training
 
 VIEWS = {
     "scores": "Scores",
@@ -23,14 +23,14 @@ VIEWS = {
     "settings": "Settings",
 }
 
-page_title("Results", "pages/results.py")
-run_id = session.current("run")
+show_page_title("Results", "pages/results.py")
+run_id = session.get_current_id("run")
 stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
-with shown_errors():
+with show_errors():
     record = caches.engine().get(run_id)
-st.subheader(literal(record.name), anchor=False)
+st.subheader(escape_markdown(record.name), anchor=False)
 if record.result is None:
-    icon, words = STATES[record.state]
+    icon, words = STATE_LABELS[record.state]
     st.info(f"This run has no result: {words.lower()}.", icon=icon)
     st.page_link(
         "pages/train.py",
@@ -56,10 +56,10 @@ figures[3].metric(
     help="Between 0 and 1. A class has a high F1 if most of its images are found and few others "
     "are taken for it; this is the mean over the classes.",
 )
-st.markdown(literal(result["sentence"]))
-if fell_back := new_layer_alone_in_words(record):
+st.markdown(escape_markdown(result["sentence"]))
+if fell_back := describe_fall_back(record):
     st.info(fell_back, icon=":material/undo:")
-for warning in caches.repairs(record.config.data_id):
+for warning in caches.describe_repairs(record.config.data_id):
     st.warning(warning, icon=":material/healing:")
 validation = result["validation_accuracy"]
 if validation is not None:
@@ -68,16 +68,16 @@ if validation is not None:
         f"best epoch; the {result['images']:,} test images were used once, after training."
     )
 views = list(VIEWS)
-if record.imported:
+if record.is_imported:
     views = ["scores", "settings"]
     st.caption("It came in a bundle: its images and the log of its training stayed where it was.")
-session.from_address(VIEW, views, "scores")
-view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW)
-session.into_address(VIEW)
+session.read_widget_from_url(VIEW_KEY, views, "scores")
+view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW_KEY)
+session.write_widget_to_url(VIEW_KEY)
 if view in {"images", "confidence", "maps", "embedding"}:
-    with shown_errors():
-        answers = caches.test_answers(run_id)
-        data = caches.data_set(record.config.data_id)
+    with show_errors():
+        answers = caches.load_test_predictions(run_id)
+        data = caches.load_data_set(record.config.data_id)
 match view:
     case "scores":
         show_scores(record)
@@ -86,17 +86,17 @@ match view:
     case "images":
         show_images(data, answers)
     case "confidence":
-        show_confidence(answers)
+        show_calibration(answers)
     case "maps":
         show_maps(data, answers, run_id)
     case "embedding":
         show_embedding(data, answers, run_id)
     case "settings":
-        with shown_errors():
+        with show_errors():
             strategy, source = record.config.strategy, record.config.source()
         st.markdown(
-            f"{strategy.case.title}; kept through {source.titles((strategy.keep_through,))}, "
-            f"{strategy.initialise} weights, frozen: {source.titles(strategy.frozen)}; "
+            f"{strategy.case.title}; kept through {source.format_titles((strategy.keep_through,))}, "
+            f"{strategy.initialise} weights, frozen: {source.format_titles(strategy.frozen)}; "
             f"{source.input_size} pixels a side; seed {record.config.seed}."
         )
         st.caption("Every setting, enough to repeat the run:")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared.layout import page_title
+from pages.shared.layout import show_page_title
 
 LESSONS = Path(__file__).parent / "lessons"
 
-page_title("Transfer Lab", "pages/start.py")
+show_page_title("Transfer Lab", "pages/start.py")
 st.markdown(
     "**Take your images and a pre-trained network, decide how to transfer, train it live, and see "
     "why it works.** No code; nothing leaves the computer that runs it."

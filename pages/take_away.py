@@ -7,8 +7,14 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.downloads import download_link
-from pages.shared.layout import literal, page_title, progress, shown_errors, vanishing
+from pages.shared.downloads import show_download_link
+from pages.shared.layout import (
+    empty_on_exit,
+    escape_markdown,
+    show_errors,
+    show_page_title,
+    show_progress,
+)
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.system.home import home
 
@@ -40,24 +46,24 @@ FORMATS = {
 }  # fmt: skip
 
 
-def offer(record: RunRecord, key: str):
+def show_format_card(record: RunRecord, key: str):
     """The card of a format: what it is for, what is in it, and the way to it.
 
     Returns:
         The card and the kind of file that is to be prepared; None if nothing is.
     """
-    from transfer_core.export import prepared  # brings torch
+    from transfer_core.export import find_download  # brings torch
 
     icon, name, purpose, content = FORMATS[key]
     card = st.container(border=True, height="stretch")
     with card:
         st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
         st.markdown(f"{purpose}  \n:small[{content}]")
-        kind = f"script{_with_images()}" if key == "script" else key
-        file = prepared(home(), record.id, kind)
+        kind = f"script{_choose_script_suffix()}" if key == "script" else key
+        file = find_download(home(), record.id, kind)
         with st.container(horizontal=True):
             if file:
-                download_link(record.id, kind, file)
+                show_download_link(record.id, kind, file)
             again, icon = (" again", "refresh") if file else ("", "build")
             asked = st.button(
                 f"Prepare {name}{again}", icon=f":material/{icon}:", key=f"take_away_{key}"
@@ -66,11 +72,11 @@ def offer(record: RunRecord, key: str):
             when = datetime.fromtimestamp(file.stat().st_mtime)
             st.caption(f"Prepared on {when:%d %b at %H:%M}.")
             if key == "onnx":
-                _show_check(file)
+                _show_onnx_check(file)
     return (card, kind) if asked else None
 
 
-def _with_images() -> str:
+def _choose_script_suffix() -> str:
     wanted = st.checkbox(
         "With the images, so that it runs as it is", key="take_away_images",
         help="Without them, the script takes the zip of images that you have.",
@@ -79,19 +85,19 @@ def _with_images() -> str:
 
 
 def _prepare(record: RunRecord, kind: str) -> None:
-    from transfer_core.export import prepare
+    from transfer_core.export import prepare_download
 
     cancel = st.empty()
     cancel.button("Cancel", key="take_away_cancel")  # a click ends this run of the page
-    with shown_errors(), progress() as report, vanishing(cancel):
-        prepare(home(), record.id, kind, report)
+    with show_errors(), show_progress() as report, empty_on_exit(cancel):
+        prepare_download(home(), record.id, kind, report)
     st.rerun()
 
 
-def _show_check(file: Path) -> None:
-    from transfer_core.export import onnx_check
+def _show_onnx_check(file: Path) -> None:
+    from transfer_core.export import read_onnx_check
 
-    check = onnx_check(file)
+    check = read_onnx_check(file)
     st.markdown(
         f"Asked about {check.images:,} of your test images, onnxruntime and the network trained "
         f"here differ by at most **{check.largest_difference:.1e}** in a probability, by "
@@ -101,59 +107,59 @@ def _show_check(file: Path) -> None:
     st.caption(f"A file that differs by more than {check.tolerance:g} is not handed out.")
 
 
-def bring_in(expanded: bool) -> None:
+def upload_bundle(expanded: bool) -> None:
     """Take an uploaded bundle in, and go to its result."""
     with st.expander("Bring a bundle in", icon=":material/upload:", expanded=expanded):
         upload = st.file_uploader(
             "A bundle from Transfer Lab, as it was downloaded", type="zip",
-            key=f"take_away_upload_{session.workspace().uploads}",
+            key=f"take_away_upload_{session.workspace().upload_count}",
             help="It becomes a finished run. Nothing in it can run a program here.",
         )  # fmt: skip
         if upload is None:
             return
-        from transfer_core.export.bundle import load
+        from transfer_core.export.bundle import import_bundle
 
-        with shown_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(upload.getbuffer())
             file.flush()
-            record = load(home(), Path(file.name))
-        session.change(uploads=session.workspace().uploads + 1, run_id=record.id)
+            record = import_bundle(home(), Path(file.name))
+        session.change(uploads=session.workspace().upload_count + 1, run_id=record.id)
         st.switch_page("pages/results.py", query_params={"run": record.id})
 
 
-page_title("Take away", "pages/take_away.py")
-run_id = session.current("run")
+show_page_title("Take away", "pages/take_away.py")
+run_id = session.get_current_id("run")
 if not run_id:
     st.info(
         "Train something first, choose a run, or bring a bundle in.", icon=":material/info:"
     )  # fmt: skip
     st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
-    bring_in(expanded=True)
+    upload_bundle(expanded=True)
     st.stop()
-with shown_errors():
+with show_errors():
     record = caches.engine().get(run_id)
-st.subheader(literal(record.name), anchor=False)
+st.subheader(escape_markdown(record.name), anchor=False)
 if record.result is None:
     st.info("This run has no result yet, so there is nothing to take away.", icon=":material/info:")
     st.page_link(
         "pages/train.py", label="Watch the run", icon=":material/show_chart:",
         query_params={"run": run_id},
     )  # fmt: skip
-    bring_in(expanded=False)
+    upload_bundle(expanded=False)
     st.stop()
-origin = " It was trained elsewhere and came in a bundle." if record.imported else ""
-st.markdown(literal(record.result["sentence"]) + origin)
+origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
+st.markdown(escape_markdown(record.result["sentence"]) + origin)
 asked = None
 for column, name in zip([*st.columns(2), *st.columns(2)], FORMATS, strict=True):
     with column:
-        asked = offer(record, name) or asked
+        asked = show_format_card(record, name) or asked
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code(
         f"python -m transfer_core export {record.id} --format onnx --to FOLDER\n"
         "python -m transfer_core load BUNDLE.zip",
         language="bash",
     )  # fmt: skip
-bring_in(expanded=False)
+upload_bundle(expanded=False)
 if asked:  # last, so that whatever comes of it, all else is on the page
     card, kind = asked
     with card:

@@ -6,24 +6,29 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import (
-    literal,
-    page_title,
-    progress,
-    shown_errors,
+    escape_markdown,
+    require_weights,
+    show_errors,
+    show_page_title,
+    show_progress,
     stop_unless,
-    with_weights,
 )
 from pages.shared.live_run import show_run
-from pages.shared.minutes import finish_within, fitted, fitted_size, how_long
+from pages.shared.minutes import (
+    apply_fitted_epochs,
+    choose_input_size,
+    offer_time_limit,
+    show_run_time,
+)
 from pages.shared.setting_code import show_code
-from pages.shared.strategy import current_choice, repeated_run
-from transfer_core.cases import OptimiserSettings, Strategy, stage_rates
+from pages.shared.strategy import load_repeated_run, resolve_choice
+from transfer_core.cases import OptimiserSettings, Strategy, compute_stage_learning_rates
 from transfer_core.networks import SourceNetwork
-from transfer_core.system.devices import best_device
-from transfer_core.transferability.explanation import mirroring_in_words
+from transfer_core.system.devices import choose_device
+from transfer_core.transferability.explanation import describe_flip_invariance
 
 
-def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:
+def _describe_stage_rates(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:
     """What the default of the setting means for the stages that learn."""
     kept = source.stage_names.index(strategy.keep_through) + 1
     if settings.stage_decay == 1:
@@ -31,7 +36,7 @@ def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy
             "Learning rate of each stage as a share of that of the stage behind it. At 1 all "
             "learn at the same rate; below 1 those near the input learn less."
         )
-    first, *_, last = stage_rates(settings, kept + 1)
+    first, *_, last = compute_stage_learning_rates(settings, kept + 1)
     return (
         "Learning rate of each stage as a share of that of the stage behind it: early stages "
         "hold general features and need the smallest changes. At "
@@ -40,13 +45,13 @@ def _rates_in_words(settings: OptimiserSettings, source: SourceNetwork, strategy
     )
 
 
-page_title("Train", "pages/train.py")
+show_page_title("Train", "pages/train.py")
 if "new" in st.query_params:  # from Decide: the run shown last is not what is wanted now
     session.change(run_id=None)
     del st.query_params["new"]
-with shown_errors():
-    repeated = repeated_run()
-run_id = session.current("run")
+with show_errors():
+    repeated = load_repeated_run()
+run_id = session.get_current_id("run")
 if run_id:
     record = show_run(run_id)
     if st.button("Set up another run", icon=":material/add:", key="train_another"):
@@ -55,24 +60,24 @@ if run_id:
         st.rerun()
     st.stop()
 
-data_id = session.current("data")
+data_id = session.get_current_id("data")
 stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
-with shown_errors():
-    data = caches.data_set(data_id)
-    source, work = with_weights(session.source()), session.workspace()
-    with progress() as report:
-        found = caches.estimate(data_id, source.name, report)
-    on_gpu = best_device() == "cuda"
-session.remember()
-choice = current_choice(data, source, found)
+with show_errors():
+    data = caches.load_data_set(data_id)
+    source, work = require_weights(session.source()), session.workspace()
+    with show_progress() as report:
+        found = caches.estimate_similarity(data_id, source.name, report)
+    on_gpu = choose_device() == "cuda"
+session.write_choices_to_url()
+choice = resolve_choice(data, source, found)
 case, strategy, first_seed = choice.case, choice.strategy, 0
 if repeated:
     strategy, first_seed = repeated.config.strategy, repeated.config.seed
     case, source = strategy.case, repeated.config.source()  # at that run's input size
-    st.info(f"The settings of “{literal(repeated.name)}”, to be changed.", icon=":material/tune:")
+    st.info(f"The settings of “{escape_markdown(repeated.name)}”, to be changed.", icon=":material/tune:")
 st.markdown(
-    f"**{case.title}** on {literal(data.name)}, from: {literal(source.title)}. "
-    f"Frozen: {source.titles(strategy.frozen)}. New: one fully connected layer."
+    f"**{case.title}** on {escape_markdown(data.name)}, from: {escape_markdown(source.title)}. "
+    f"Frozen: {source.format_titles(strategy.frozen)}. New: one fully connected layer."
 )
 st.page_link(
     "pages/decide.py",
@@ -80,10 +85,10 @@ st.page_link(
     icon=":material/alt_route:",
     query_params={"data": data_id},
 )
-with shown_errors():
-    finish_within(data, source, choice)
+with show_errors():
+    offer_time_limit(data, source, choice)
 own_size = repeated.config.source().input_size if repeated else source.input_size
-strategy, size = fitted(strategy), fitted_size(strategy, own_size)
+strategy, size = apply_fitted_epochs(strategy), choose_input_size(strategy, own_size)
 settings = strategy.optimiser
 with_code = st.toggle(
     "Show the code", key="train_code",
@@ -135,7 +140,7 @@ with form.container(border=True):
     stage_decay = first.number_input(
         "Rate of earlier stages", 0.01, 1.0, settings.stage_decay,
         step=0.05, disabled=not whole, key=key + "stage_decay",
-        help=_rates_in_words(settings, source, strategy) if whole else "Only the new layer learns.",
+        help=_describe_stage_rates(settings, source, strategy) if whole else "Only the new layer learns.",
     )  # fmt: skip
     views = second.number_input(
         "Augmented views of each image", 0, 100, settings.views, disabled=whole,
@@ -154,7 +159,7 @@ with form.container(border=True):
     mirror = st.checkbox(
         "Mirror half of these images, left to right", settings.mirror, key=key + "mirror",
         disabled=not whole and not views,
-        help=mirroring_in_words(found.readings)
+        help=describe_flip_invariance(found.evidence)
         + ("" if whole else " Counts where there are augmented views."),
     )  # fmt: skip
     fall_back = st.checkbox(
@@ -180,9 +185,9 @@ with form.container(border=True):
         learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
     )  # fmt: skip
     chosen = replace(strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back)
-    source = source.at(size)
-    with shown_errors():
-        how_long(data, source, chosen)
+    source = source.with_input_size(size)
+    with show_errors():
+        show_run_time(data, source, chosen)
     started = st.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
     )
@@ -190,14 +195,14 @@ if code:
     with code:
         show_code(data, source, chosen, seed)
 if started:
-    with shown_errors():
-        from transfer_core.runs.perform import run_config
+    with show_errors():
+        from transfer_core.runs.perform import make_run_config
 
         run = caches.engine().submit(
-            run_config(data, source, chosen, seed, compiled=compiled),
-            name=f"{data.name}, {case.title.lower()}", owner=work.owner, key=work.start_key,
+            make_run_config(data, source, chosen, seed, compiled=compiled),
+            name=f"{data.name}, {case.title.lower()}", owner=work.owner, idempotency_key=work.start_key,
         )  # fmt: skip
-    session.change(run_id=run, start_key=session.new_key())
+    session.change(run_id=run, start_key=session.make_key())
     st.query_params.pop("repeat", None)
     st.query_params["run"] = run
     st.rerun()

@@ -3,114 +3,114 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.attribution import attribution_beside
+from pages.shared.attribution import show_attribution_maps
 from pages.shared.layout import (
-    explained,
-    literal,
-    page_title,
-    progress,
+    escape_markdown,
+    show_errors,
+    show_figure,
+    show_page_title,
     show_problem,
-    shown_errors,
+    show_progress,
     stop_unless,
 )
-from pages.shared.session import Pending
+from pages.shared.session import PendingChange
 from transfer_core import dataset, images
 from transfer_core.errors import DataSetError, ImageError
-from transfer_core.figures.distances import describe_distances, distance_figure
+from transfer_core.figures.distances import describe_distances, plot_distances
 from transfer_core.images import remote
-from transfer_core.images.decoding import ENDINGS
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
 
-MOST = 24  # images at a time
-BARS = 5  # classes
-MEGABYTES = 50  # of an image file
+MAX_IMAGES = 24  # images at a time
+MAX_CLASSES_SHOWN = 5  # classes
+MAX_UPLOAD_MEGABYTES = 50  # of an image file
 
 
-def brought() -> list[tuple[str, bytes]]:
+def collect_images() -> list[tuple[str, bytes]]:
     """Names and files of the images to try, whether they are images or not."""
     files = st.file_uploader(
-        "Images", sorted(ENDINGS), accept_multiple_files=True, key="try_files",
-        max_upload_size=MEGABYTES,
+        "Images", sorted(IMAGE_EXTENSIONS), accept_multiple_files=True, key="try_files",
+        max_upload_size=MAX_UPLOAD_MEGABYTES,
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; they stay on this server.",
     )  # fmt: skip
     found = [(file.name, file.getvalue()) for file in files]
     if st.toggle("Take a photo with the camera", key="try_camera_on"):
         photo = st.camera_input("Camera", key="try_camera")
         found += [("photo", photo.getvalue())] if photo else []
-    if remote.allowed():
+    if remote.is_allowed():
         address = st.text_input("Address of an image", key="try_address", placeholder="https://")
         if address:
             try:
-                found.append((address.rpartition("/")[2] or address, caches.fetched(address)))
+                found.append((address.rpartition("/")[2] or address, caches.download_image(address)))
             except ImageError as error:
                 show_problem(error.problem, error.found, error.remedy)
     found = [(name, file) for file, name in {file: name for name, file in found}.items()]
-    if len(found) > MOST:
-        st.caption(f"The first {MOST} of {len(found)} images are tried.")
-    return found[:MOST]
+    if len(found) > MAX_IMAGES:
+        st.caption(f"The first {MAX_IMAGES} of {len(found)} images are tried.")
+    return found[:MAX_IMAGES]
 
 
-def show_answer(number: int, name: str, file: bytes) -> float | None:
+def show_prediction(number: int, name: str, file: bytes) -> float | None:
     """One image with what the network says; returns its distance, None if it is no image."""
     try:
-        answer, seconds = caches.answer(record.id, file, known is not None)
-        picture = caches.small(file)
+        answer, seconds = caches.predict_image(record.id, file, known is not None)
+        picture = caches.shrink_image(file)
     except ImageError as error:
-        st.markdown(f"**{number}. {literal(name)}**")
+        st.markdown(f"**{number}. {escape_markdown(name)}**")
         show_problem(error.problem, error.found, error.remedy)
         return None
     with st.container(border=True):
         image, said = st.columns([1, 2])
-        likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:BARS]
+        likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:MAX_CLASSES_SHOWN]
         image.image(picture, alt=f"Image {name}", width="stretch")
         with said:
-            st.markdown(f"**{number}. {literal(name)}**: {literal(likely[0][0])}")
-            if answer.unknown:
+            st.markdown(f"**{number}. {escape_markdown(name)}**: {escape_markdown(likely[0][0])}")
+            if answer.is_out_of_distribution:
                 st.warning(
                     "This looks like nothing that the network knows; do not trust its answer. It "
                     "has to call every image one of its classes.",
                     icon=":material/help:",
                 )
             for label, share in likely:
-                st.progress(share, text=f"{literal(label)}: {share:.1%}")
+                st.progress(share, text=f"{escape_markdown(label)}: {share:.1%}")
             rest = len(answer.probabilities) - len(likely)
             others = f", {rest} further classes not shown" if rest else ""
             st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
         if st.toggle(
-            f"What it looks at in image {number}", key=f"try_maps_{caches.added_path(file)}",
+            f"What it looks at in image {number}", key=f"try_maps_{caches.get_added_path(file)}",
             help="Where it finds evidence for the likeliest class and for the next one.",
         ):  # fmt: skip
             show_maps(file, [label for label, _ in likely[:2]])
         if known is not None:  # else the data set is not here
-            keep(file)
+            offer_as_training_image(file)
     return answer.distance
 
 
 def show_maps(file: bytes, labels: list[str]) -> None:
     """Attribution maps of an image for the likeliest classes."""
     transform = trained.transform
-    pixels = images.apply(images.decode(file, transform.least_side), transform)
+    pixels = images.apply_transform(images.decode_image(file, transform.min_decoded_side), transform)
     roles = zip(labels, ("likeliest", "next"), strict=False)
     classes = [(trained.classes.index(label), role) for label, role in roles]
-    with shown_errors():
-        attribution_beside(trained, pixels, classes, key=f"try_map_{caches.added_path(file)}")
+    with show_errors():
+        show_attribution_maps(trained, pixels, classes, key=f"try_map_{caches.get_added_path(file)}")
 
 
-def keep(file: bytes) -> None:
+def offer_as_training_image(file: bytes) -> None:
     """A try as a new training image of a class: it waits in the basket of Repair."""
-    data_id, path = record.config.data_id, caches.added_path(file)
+    data_id, path = record.config.data_id, caches.get_added_path(file)
     waiting = [each for each in session.basket(data_id) if each.change.path == path]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if waiting:
             st.markdown(
                 ":material/pending: Waits as a training image of "
-                f"**{literal(waiting[0].change.class_name)}**"
+                f"**{escape_markdown(waiting[0].change.class_name)}**"
             )
             st.button(
                 "Take back", key=f"try_back_{path}", icon=":material/undo:",
                 on_click=session.take_from_basket, args=(data_id, path),
             )  # fmt: skip
             return
-        if caches.holds(data_id, file):
+        if caches.has_file(data_id, file):
             st.caption("This image is in the data set already.")
             return
         chosen = st.selectbox(
@@ -122,41 +122,41 @@ def keep(file: bytes) -> None:
             icon=":material/add_photo_alternate:",
             help="Choose its class first." if chosen is None else None,
         ):  # fmt: skip
-            session.put_in_basket(data_id, Pending(dataset.addition(file, chosen), file))
+            session.put_in_basket(data_id, PendingChange(dataset.make_addition(file, chosen), file))
             st.rerun()
 
 
-page_title("Try it", "pages/try_it.py")
-run_id = session.current("run")
+show_page_title("Try it", "pages/try_it.py")
+run_id = session.get_current_id("run")
 stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
-with shown_errors():
+with show_errors():
     record = caches.engine().get(run_id)
-    trained = caches.trained_network(run_id)
-st.subheader(literal(record.name), anchor=False)
+    trained = caches.load_trained_network(run_id)
+st.subheader(escape_markdown(record.name), anchor=False)
 result = record.result
 st.caption(
     f"It knows {len(trained.classes)} classes and is right for {result['accuracy']:.0%} of its "
     "test images. An image of anything else is called one of these classes too."
 )
-tries = brought()
+tries = collect_images()
 if not tries:
     st.info("Drop one image or several, to see what the network says.", icon=":material/info:")
     st.stop()
 try:
-    with progress() as report:
-        known = caches.known_images(run_id, report)
+    with show_progress() as report:
+        known = caches.load_known_images(run_id, report)
 except DataSetError as error:
     known = None
-    st.caption(f"Whether it knows an image cannot be said: {literal(error.problem)}")
+    st.caption(f"Whether it knows an image cannot be said: {escape_markdown(error.problem)}")
 distances = {}
 for number, (name, file) in enumerate(tries, start=1):
-    distance = show_answer(number, name, file)
+    distance = show_prediction(number, name, file)
     if distance is not None:
         distances[str(number)] = distance
 if distances and known is not None:
     st.subheader("Does it know these images?", anchor=False)
-    explained(
-        distance_figure(known, distances), describe_distances(known, distances),
+    show_figure(
+        plot_distances(known, distances), describe_distances(known, distances),
         key="try_distances",
     )  # fmt: skip
     st.caption(

@@ -9,18 +9,18 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 
-def needed(name: str, found: set[str]) -> set[str]:
+def collect_requirements(name: str, found: set[str]) -> set[str]:
     """A distribution and all that it requires here, by name."""
     if name not in found:
         found.add(name)
         for line in distribution(name).requires or ():
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                needed(requirement.name, found)
+                collect_requirements(requirement.name, found)
     return found
 
 
-def bare_python(packages: Path) -> Callable[..., str]:
+def make_bare_python(packages: Path) -> Callable[..., str]:
     """A function that runs a script in such a Python and returns what it printed.
 
     Args:
@@ -28,7 +28,7 @@ def bare_python(packages: Path) -> Callable[..., str]:
     """
     tops = {
         (distribution(name).locate_file(top), top)
-        for name in needed("torch", needed("torchvision", set()))
+        for name in collect_requirements("torch", collect_requirements("torchvision", set()))
         for top in {Path(file).parts[0] for file in distribution(name).files}
     }
     for place, top in tops:

@@ -31,10 +31,10 @@ def transfer_home(tmp_path, monkeypatch) -> Path:
 def made(tmp_path_factory):
     """A data folder with a finished run, the run's id, and its bundle; names look like markup."""
     from transfer_core import dataset
-    from transfer_core.cases import TransferCase, plan
+    from transfer_core.cases import TransferCase, plan_strategy
     from transfer_core.export import export_run
-    from transfer_core.networks import get
-    from transfer_core.runs.perform import new_engine, run_config
+    from transfer_core.networks import get_network
+    from transfer_core.runs.perform import make_run_config, start_engine
 
     folder = tmp_path_factory.mktemp("made")
     noise, home = np.random.default_rng(0), folder / "home"
@@ -47,10 +47,10 @@ def made(tmp_path_factory):
                 buffer = io.BytesIO()
                 Image.fromarray(pixels).save(buffer, "PNG")
                 archive.writestr(f"{name}/{number}.png", buffer.getvalue())
-    data_set, source = dataset.ingest(folder / "colours.zip", home=home), get("demonstration")
-    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
-    with new_engine(home) as engine:
-        run = engine.submit(run_config(data_set, source, strategy, 3), name="colours <b>")
+    data_set, source = dataset.ingest(folder / "colours.zip", home=home), get_network("demonstration")
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    with start_engine(home) as engine:
+        run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")
         engine.wait(run, timeout=120)
     (bundle,) = export_run(home, run, "bundle", folder)
     return home, run, bundle

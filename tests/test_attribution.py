@@ -12,14 +12,17 @@ from torchvision import models
 from zips import write_zip
 
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.features.embedding import normalise
 from transfer_core.inspection import prediction
 from transfer_core.inspection.attribution import Attribution, explain
-from transfer_core.inspection.attribution_sanity import cascade, rank_correlation
-from transfer_core.networks import get
-from transfer_core.networks.surgery import operate
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.inspection.attribution_sanity import (
+    compute_rank_correlation,
+    run_randomisation_test,
+)
+from transfer_core.networks import get_network
+from transfer_core.networks.surgery import adapt
+from transfer_core.runs.perform import make_run_config, start_engine
 from transfer_core.training.config import RunConfig
 
 FAMILIES = (
@@ -27,27 +30,27 @@ FAMILIES = (
     "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_1",
     "swin_t", "vgg11_bn", "vit_b_32",
 )  # fmt: skip
-BAR = 0.3  # rank correlation that maps may keep when all weights are random
+MAX_CORRELATION = 0.3  # rank correlation that maps may keep when all weights are random
 
 
-def with_random_weights(source, case=TransferCase.LARGE_DIFFERENT):
-    strategy = replace(plan(case, source.stage_names), initialise="random")
-    return operate(source, strategy, classes=3, seed=0)
+def build_random_network(source, case=TransferCase.LARGE_DIFFERENT):
+    strategy = replace(plan_strategy(case, source.stage_names), initialise="random")
+    return adapt(source, strategy, num_classes=3, seed=0)
 
 
-def noise(size, count=None):
+def make_noise(size, count=None):
     shape = (size, size, 3) if count is None else (count, size, size, 3)
     return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
 
 def test_maps_are_those_of_the_formula_of_grad_cam():
     """Written out with plain gradients: channel weights are mean gradients, then ReLU."""
-    source = get("demonstration")
-    network, pixels = with_random_weights(source), noise(64)
+    source = get_network("demonstration")
+    network, pixels = build_random_network(source), make_noise(64)
     features = normalise(pixels[None], source)
     for module in (network.conv1, network.conv2, *list(network.conv3)[:3]):
         features = module(features)
-    rest = torch.nn.Sequential(network.conv3.pool, network.fc1, network.fc2, network.new)
+    rest = torch.nn.Sequential(network.conv3.pool, network.fc1, network.fc2, network.head)
     for label in range(3):
         (gradient,) = torch.autograd.grad(rest(features)[0, label], features, retain_graph=True)
         expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1).relu()[0]
@@ -57,9 +60,9 @@ def test_maps_are_those_of_the_formula_of_grad_cam():
 
 
 def test_maps_of_a_vision_transformer_are_gradient_times_activation_of_the_patches():
-    source = get("vit_b_32")
+    source = get_network("vit_b_32")
     source = replace(source, input_size=96)
-    network, pixels = with_random_weights(source), noise(96)
+    network, pixels = build_random_network(source), make_noise(96)
     modules = [module for stage in network for module in stage]
     last = max(i for i, module in enumerate(modules) if hasattr(module, "self_attention"))
     tokens = torch.nn.Sequential(*modules[:last])(normalise(pixels[None], source)).detach()
@@ -77,18 +80,18 @@ def test_maps_of_a_vision_transformer_are_gradient_times_activation_of_the_patch
 def test_every_family_of_networks_gets_maps_that_differ_between_classes(name, case):
     least = models.get_model_weights(name).DEFAULT.meta["min_size"][0]
     size = 96 if name.startswith(("vit", "swin")) else max(96, least)
-    source = replace(get(name), input_size=size)
-    found = explain(with_random_weights(source, case), source, noise(size), [0, 1, 2])
+    source = replace(get_network(name), input_size=size)
+    found = explain(build_random_network(source, case), source, make_noise(size), [0, 1, 2])
     assert found.maps.shape[0] == 3 and min(found.maps.shape[1:]) >= 2
     assert np.isfinite(found.maps).all() and (found.maps >= 0).all()
     assert not np.array_equal(found.maps[0], found.maps[1])
-    assert found.enlarged(size).shape == (3, size, size)
+    assert found.upsample(size).shape == (3, size, size)
 
 
 def test_a_network_is_left_as_it_was():
-    source = get("demonstration")
-    network = with_random_weights(source)
-    explain(network, source, noise(64), [0])
+    source = get_network("demonstration")
+    network = build_random_network(source)
+    explain(network, source, make_noise(64), [0])
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not any(module._forward_hooks for module in network.modules())
 
@@ -96,11 +99,11 @@ def test_a_network_is_left_as_it_was():
 def test_a_map_without_evidence_stays_empty_when_enlarged():
     maps = np.zeros((2, 4, 4), np.float32)
     maps[1, 2, 2] = 0.25
-    enlarged = Attribution(maps, "").enlarged(32)
+    enlarged = Attribution(maps, "").upsample(32)
     assert enlarged[0].max() == 0 and enlarged[1].max() == 1
 
 
-def spots(count=40) -> dict[str, bytes]:
+def make_spots(count=40) -> dict[str, bytes]:
     """Grey noise with one coloured square somewhere; its colour is the class."""
     files, generator = {}, np.random.default_rng(1)
     for label, name in enumerate(("red", "green", "blue")):
@@ -114,24 +117,24 @@ def spots(count=40) -> dict[str, bytes]:
     return files
 
 
-def trained_on_spots(home, source, case, **settings):
+def train_on_spots(home, source, case, **settings):
     """A network that has learned to tell the squares' colours, its test images and their paths."""
-    data = dataset.ingest(write_zip(home / "spots.zip", spots()), home=home)
-    strategy, engine = plan(case, source.stage_names), new_engine(home)
+    data = dataset.ingest(write_zip(home / "spots.zip", make_spots()), home=home)
+    strategy, engine = plan_strategy(case, source.stage_names), start_engine(home)
     optimiser = replace(strategy.optimiser, epochs=8, augment=False, **settings)
     strategy = replace(strategy, optimiser=optimiser, fall_back=False)
-    run = engine.submit(run_config(data, source, strategy, 0))
+    run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=300)
     engine.close()
-    network, test = prediction.restore(home, run), data.indices("test")
-    pixels = dataset.Pixels(home, data, source.transform).read(test)
+    network, test = prediction.load_trained_network(home, run), data.indices("test")
+    pixels = dataset.PixelArray(home, data, source.transform).read(test)
     return network, pixels, data.labels[test], [data.records[index].path for index in test]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    return trained_on_spots(home, get("demonstration"), TransferCase.LARGE_SIMILAR)
+    return train_on_spots(home, get_network("demonstration"), TransferCase.LARGE_SIMILAR)
 
 
 def test_maps_point_at_what_makes_the_class(trained):
@@ -140,49 +143,49 @@ def test_maps_point_at_what_makes_the_class(trained):
     hits = 0
     for image, label, path in zip(pixels, labels, paths, strict=True):
         top, left = (int(part) for part in path.removesuffix(".png").split("-")[1:])
-        found = explain(network.network, network.source, image, [label]).enlarged(64)[0]
+        found = explain(network.network, network.source, image, [label]).upsample(64)[0]
         y, x = np.unravel_index(found.argmax(), found.shape)
         hits += top <= y < top + 20 and left <= x < left + 20
     print(f"\nthe map's highest value lies on the square in {hits} of {len(labels)} images")
     assert hits >= 3 * (20 / 64) ** 2 * len(labels)
 
 
-def randomised(network, pixels, labels):
+def randomise(network, pixels, labels):
     """The steps of the cascade, printed (pytest -s)."""
-    steps = cascade(network, pixels, labels)
+    steps = run_randomisation_test(network, pixels, labels)
     print(f"\n{network.source.title}: rank correlation with the maps before, random down to")
     for step in steps:
-        print(f"  {step.title:<18} {step.correlation:+.2f} ± {step.spread:.2f}")
+        print(f"  {step.title:<18} {step.correlation:+.2f} ± {step.standard_deviation:.2f}")
     return steps
 
 
 def test_randomising_the_weights_changes_the_maps(trained):
     """The sanity check of Adebayo et al. 2018: rank correlation after cascading randomisation."""
     network, pixels, labels, _ = trained
-    steps = randomised(network, pixels, labels)
+    steps = randomise(network, pixels, labels)
     assert steps[-1].title == "Convolution 1" and len(steps) == 6
-    assert abs(steps[-1].correlation) < BAR
+    assert abs(steps[-1].correlation) < MAX_CORRELATION
     assert min(step.correlation for step in steps) < steps[0].correlation
 
 
 @pytest.mark.slow
 def test_randomising_the_weights_changes_the_maps_of_a_residual_network(transfer_home):
     """Its maps have 3 x 3 positions here, which padded borders make alike to some degree."""
-    source = get("resnet18").at(96)
+    source = get_network("resnet18").with_input_size(96)
     case, batch = TransferCase.LARGE_DIFFERENT, 16
-    network, pixels, labels, _ = trained_on_spots(transfer_home, source, case, batch_size=batch)
-    assert randomised(network, pixels, labels)[-1].correlation < 0.5
+    network, pixels, labels, _ = train_on_spots(transfer_home, source, case, batch_size=batch)
+    assert randomise(network, pixels, labels)[-1].correlation < 0.5
 
 
 def test_maps_of_a_vision_transformer_follow_the_weights():
     """Without pre-trained weights at hand: other random weights, other maps."""
-    source = get("vit_b_32").at(128)
-    strategy = plan(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    source = get_network("vit_b_32").with_input_size(128)
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
     record = SimpleNamespace(config=RunConfig("", source.name, strategy, 0, {}))
-    network = operate(source, strategy, classes=3, seed=0)
+    network = adapt(source, strategy, num_classes=3, seed=0)
     network = prediction.TrainedNetwork(network, source, ("a", "b", "c"), record)
-    steps = randomised(network, noise(128, 8), np.zeros(8, int))
-    assert abs(steps[-1].correlation) < BAR
+    steps = randomise(network, make_noise(128, 8), np.zeros(8, int))
+    assert abs(steps[-1].correlation) < MAX_CORRELATION
 
 
 def test_maps_of_two_classes_differ(trained):
@@ -191,6 +194,6 @@ def test_maps_of_two_classes_differ(trained):
         explain(network.network, network.source, image, [label, (label + 1) % 3]).maps
         for image, label in zip(pixels, labels, strict=True)
     )
-    alike = float(np.mean([rank_correlation(*pair) for pair in maps]))
+    alike = float(np.mean([compute_rank_correlation(*pair) for pair in maps]))
     print(f"\nrank correlation of the maps of two classes: {alike:+.2f}")
-    assert alike < BAR
+    assert alike < MAX_CORRELATION

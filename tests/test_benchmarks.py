@@ -7,12 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.spatial.distance import cdist
-from zips import class_files, write_zip
+from zips import make_class_files, write_zip
 
-from benchmarks.indexing import make_zip, tiny_png
-from benchmarks.report import Claim, rows_of, tell
+from benchmarks.indexing import make_png, make_zip
+from benchmarks.report import Claim, summarise_sides, write_report
 from benchmarks.sides import compare
-from benchmarks.unknown_images import Seen, drawn_classes, judged, mahalanobis, scores
+from benchmarks.unknown_images import (
+    NetworkOutputs,
+    draw_classes,
+    list_score_functions,
+    measure_detection,
+    score_by_mahalanobis,
+)
 from transfer_core import dataset
 
 
@@ -32,18 +38,18 @@ def test_the_order_of_the_sides_differs_between_rounds():
 
 
 def test_the_processor_time_of_a_side_is_its_own():
-    def busy() -> float:
+    def work() -> float:
         return float(sum(range(3_000_000)))
 
-    found = compare("title", "s", {"busy": busy, "idle": lambda: 1.0}, rounds=3)
-    assert min(found.processor["busy"]) > max(found.processor["idle"])
+    found = compare("title", "s", {"busy": work, "idle": lambda: 1.0}, rounds=3)
+    assert min(found.cpu_seconds["busy"]) > max(found.cpu_seconds["idle"])
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios():
     slow, fast = iter([9.0, 2.0, 4.0, 30.0]), iter([9.0, 1.0, 4.0, 10.0])
     found = compare("t", "s", {"slow": lambda: next(slow), "fast": lambda: next(fast)}, rounds=3)
     assert found.ratio("slow", "fast") == 2.0
-    assert [row["ratio to fast"] for row in rows_of(found, "fast")] == [2.0, 1.0]
+    assert [row["ratio to fast"] for row in summarise_sides(found, "fast")] == [2.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -62,13 +68,13 @@ def test_a_claim_says_whether_its_bar_is_reached(bar, verdict):
 def test_the_page_shows_the_table_as_text(tmp_path, capsys):
     ticks = count(1)
     found = compare("title", "s", {"<ours>": lambda: float(next(ticks))}, rounds=1)
-    tell("title", rows_of(found, "<ours>"), [], [], ["a note"], tmp_path / "page.html")
+    write_report("title", summarise_sides(found, "<ours>"), [], [], ["a note"], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "&lt;ours>" in page and "a note" in page and "<ours>" in capsys.readouterr().out
 
 
 def test_tiny_images_are_images_and_all_different(tmp_path, transfer_home):
-    assert Image.open(io.BytesIO(tiny_png(0x010203))).getpixel((7, 7)) == (1, 2, 3)
+    assert Image.open(io.BytesIO(make_png(0x010203))).getpixel((7, 7)) == (1, 2, 3)
     make_zip(tmp_path / "many.zip", 300)
     found = dataset.ingest(tmp_path / "many.zip", home=transfer_home)
     assert len({record.digest for record in found.records}) == len(found.records) == 300
@@ -76,37 +82,37 @@ def test_tiny_images_are_images_and_all_different(tmp_path, transfer_home):
 
 def test_unknown_images_are_judged_by_a_threshold_that_rests_on_validation_images_alone():
     validation, test = np.arange(100.0), np.r_[np.zeros(18), 200.0, 300.0]
-    area, false_alarms, found = judged(validation, test, np.r_[250.0, np.full(3, 50.0)])
+    area, false_alarms, found = measure_detection(validation, test, np.r_[250.0, np.full(3, 50.0)])
     assert (false_alarms, found) == (0.1, 0.25)
     assert area == pytest.approx((19 + 3 * 18) / 80)  # pairs in order, by hand
 
 
-def seen(seed: int, count: int = 60) -> Seen:
+def make_outputs(seed: int, count: int = 60) -> NetworkOutputs:
     random = np.random.default_rng(seed)
     labels = np.arange(count) % 3
     embeddings = random.normal(size=(count, 4)).astype(np.float32) + labels[:, None]
-    return Seen(embeddings, random.normal(size=(count, 3)).astype(np.float32), labels)
+    return NetworkOutputs(embeddings, random.normal(size=(count, 3)).astype(np.float32), labels)
 
 
 def test_every_score_calls_an_image_far_from_all_classes_more_unknown():
-    train, near = seen(0), seen(1)
-    far = Seen(near.embeddings + 50, np.zeros_like(near.logits), near.labels)
-    for name, measure in scores().items():
+    train, near = make_outputs(0), make_outputs(1)
+    far = NetworkOutputs(near.embeddings + 50, np.zeros_like(near.logits), near.labels)
+    for name, measure in list_score_functions().items():
         if "unit length" not in name:  # the direction of these is that of a class
             assert np.median(measure(train, far)) > np.median(measure(train, near)), name
 
 
 def test_the_mahalanobis_score_is_that_of_scipy_to_the_nearest_class():
-    train, others = seen(0, 3000), seen(1)
+    train, others = make_outputs(0, 3000), make_outputs(1)
     classes = [train.embeddings[train.labels == label] for label in range(3)]
     means = np.stack([members.mean(0) for members in classes])
     pooled = np.mean([np.cov(members.T, bias=True) for members in classes], axis=0)
     expected = cdist(others.embeddings, means, "mahalanobis", VI=np.linalg.inv(pooled)).min(1)
-    assert np.allclose(np.sqrt(mahalanobis(train, others)), expected, rtol=0.05)  # it is shrunk
+    assert np.allclose(np.sqrt(score_by_mahalanobis(train, others)), expected, rtol=0.05)  # it is shrunk
 
 
 def test_a_set_of_few_classes_loses_none(tmp_path, transfer_home):
     for names, lost in (("ab", 0), ("abcdefghij", 3)):
-        files = class_files({name: 3 for name in names})
+        files = make_class_files({name: 3 for name in names})
         found = dataset.ingest(write_zip(tmp_path / f"{lost}.zip", files), home=transfer_home)
-        assert len(drawn_classes(found, 0)) == lost == len(drawn_classes(found, 1))
+        assert len(draw_classes(found, 0)) == lost == len(draw_classes(found, 1))

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 
 from transfer_core import dataset
-from transfer_core.dataset import Pixels
-from transfer_core.inspection.prediction import answers_on_test_images
-from transfer_core.networks import get
+from transfer_core.dataset import PixelArray
+from transfer_core.inspection.prediction import load_test_predictions
+from transfer_core.networks import get_network
 from transfer_core.runs.store.store import RunStore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,19 +85,19 @@ def server(tmp_path_factory):
 def open_page(browser):
     contexts, elsewhere = [], []
 
-    def requested(request):
+    def record_request(request):
         if not re.match(r"(ws|http)://127\.0\.0\.1[:/]|data:|blob:", request.url):
             elsewhere.append(request.url)
 
-    def opened(width=1280, scheme="light", **options):
+    def open_tab(width=1280, scheme="light", **options):
         view = {"width": width, "height": 900}
         contexts.append(browser.new_context(viewport=view, color_scheme=scheme, **options))
-        contexts[-1].on("request", requested)
+        contexts[-1].on("request", record_request)
         page = contexts[-1].new_page()
         page.set_default_timeout(90_000)
         return page
 
-    yield opened
+    yield open_tab
     for context in contexts:
         context.close()
     assert elsewhere == []  # everything works offline
@@ -128,7 +128,7 @@ def upload(page, server: Server, archive: Path) -> None:
     page.get_by_text("What I read").wait_for()
 
 
-def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> str:
+def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> str:
     """Walk from the upload to a run that trains; returns its id."""
     upload(page, server, archive)
     page.get_by_role("button", name="Go on: decide how to transfer").click()
@@ -144,7 +144,7 @@ def started_run(page, server: Server, archive: Path, case: str, epochs: int) -> 
     return re.search(r"run=([0-9a-z]+)", page.url).group(1)
 
 
-def points(page) -> int:
+def count_points(page) -> int:
     """How many points the loss chart holds."""
     return page.evaluate(
         "() => (document.querySelector('.live-chart')?.data || [])"
@@ -175,10 +175,10 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     server, open_page, archive
 ):
     page = open_page()
-    run = started_run(page, server, archive, "Case 3", epochs=8)
+    run = start_run(page, server, archive, "Case 3", epochs=8)
     wait_for_points(page, 0)
-    wait_for_points(page, points(page))  # the chart changes while it trains
-    before = points(page)
+    wait_for_points(page, count_points(page))  # the chart changes while it trains
+    before = count_points(page)
     page.reload()
     wait_for_points(page, before)
     assert run in page.url
@@ -190,9 +190,9 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     page.get_by_text("Confusion matrix of the test images").wait_for()
 
 
-def finished_run(page, server: Server, archive: Path) -> str:
+def train_run(page, server: Server, archive: Path) -> str:
     """Walk from the upload to the result of case 1; returns the run's id."""
-    run = started_run(page, server, archive, "Case 1", epochs=5)
+    run = start_run(page, server, archive, "Case 1", epochs=5)
     page.get_by_role("button", name="Go on: the result").click()
     page.get_by_text("test images are right").wait_for()
     return run
@@ -209,7 +209,7 @@ def click_in(page, figure: str, x: float, y: float) -> None:
 @pytest.mark.slow
 def test_results_are_looked_through_by_clicks_on_cells_and_points(server, open_page, archive):
     page = open_page()
-    run = finished_run(page, server, archive)
+    run = train_run(page, server, archive)
     page.get_by_text("Confusion matrix of the test images").wait_for()
     click_in(page, "results_confusion", 0.01, 0.01)  # the cell of the first class, found
     page.get_by_role("heading", name=re.compile("^Test images: .*, found$")).wait_for()
@@ -233,7 +233,7 @@ def test_results_are_looked_through_by_clicks_on_cells_and_points(server, open_p
 @pytest.mark.slow
 def test_no_view_of_a_result_is_wider_than_a_phone(server, open_page, archive):
     page = open_page(width=390)
-    run = finished_run(page, server, archive)
+    run = train_run(page, server, archive)
     for view in ("scores", "training", "images", "confidence", "maps", "embedding", "settings"):
         page.goto(f"{server.url}/results?run={run}&results_view={view}")
         page.get_by_text("What to see").wait_for()
@@ -268,9 +268,9 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
         running.close()
     with zipfile.ZipFile(download.value.path()) as archive:
         session = onnxruntime.InferenceSession(archive.read("network.onnx"))
-    kept = answers_on_test_images(tmp_path / "home", run)
+    kept = load_test_predictions(tmp_path / "home", run)
     data_set = dataset.load(tmp_path / "home", RunStore(tmp_path / "home").get(run).config.data_id)
-    pixels = Pixels(tmp_path / "home", data_set, get("demonstration").transform)[kept.images]
+    pixels = PixelArray(tmp_path / "home", data_set, get_network("demonstration").transform)[kept.images]
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})
     assert np.abs(found - kept.probabilities).max() < 1e-4
@@ -279,7 +279,7 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
 @pytest.mark.slow
 def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page = open_page()
-    started_run(page, server, archive, "Case 4", epochs=30)
+    start_run(page, server, archive, "Case 4", epochs=30)
     # Until an epoch has ended the validation curve is empty and has no place in the legend.
     page.wait_for_function("() => document.querySelector('.live-chart')?.data?.[1].x.length > 0")
     page.evaluate(
@@ -296,7 +296,7 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
     page.wait_for_function(f"() => ({state})()[3] === 'legendonly'")
     chosen = page.evaluate(state)
     for _ in range(3):
-        wait_for_points(page, points(page))
+        wait_for_points(page, count_points(page))
     assert page.evaluate(state) == chosen
     page.get_by_role("button", name="Stop and keep what was learned").click()
     page.get_by_text("what was learned until then was kept").wait_for()

@@ -6,12 +6,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 from test_browser import Server, browser  # noqa: F401
-from zips import picture, write_zip
+from zips import make_picture, write_zip
 
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
-from transfer_core.networks import get
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config, start_engine
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = {"serious", "critical"}
@@ -67,19 +67,19 @@ def full(tmp_path_factory):
     """A server with a data set, in which two images look the same, and two runs; its addresses."""
     home = tmp_path_factory.mktemp("full")
     files = {
-        f"{split}/{name}/{number}.png": picture(100 * label + 10 * part + number, (64, 64))
+        f"{split}/{name}/{number}.png": make_picture(100 * label + 10 * part + number, (64, 64))
         for label, name in enumerate(("ant", "bee <b>"))
         for part, (split, count) in enumerate({"train": 6, "val": 4, "test": 6}.items())
         for number in range(count)
     }
-    files["train/ant/again.bmp"] = picture(0, (64, 64), "BMP")
-    files["train/ant/torn.png"] = picture(0, (64, 64))[:200]
+    files["train/ant/again.bmp"] = make_picture(0, (64, 64), "BMP")
+    files["train/ant/torn.png"] = make_picture(0, (64, 64))[:200]
     data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
-    source = get("demonstration")
-    strategy = plan(TransferCase.SMALL_SIMILAR, source.stage_names)
-    with new_engine(home) as engine:
+    source = get_network("demonstration")
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    with start_engine(home) as engine:
         one, two = (
-            engine.submit(run_config(data, source, strategy, seed), name=f"run <b> {seed}")
+            engine.submit(make_run_config(data, source, strategy, seed), name=f"run <b> {seed}")
             for seed in range(2)
         )
         engine.wait(one, timeout=120)
@@ -90,19 +90,19 @@ def full(tmp_path_factory):
     running.close()
 
 
-def settled(page: Page) -> None:
+def wait_until_settled(page: Page) -> None:
     page.locator("h1").first.wait_for()
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     page.wait_for_timeout(200)  # what was sent last is drawn
 
 
-def opened(page: Page, address: str) -> None:
+def open_address(page: Page, address: str) -> None:
     page.emulate_media(color_scheme="light")
     page.goto(address)
-    settled(page)
+    wait_until_settled(page)
 
 
-def violations(page: Page, **options) -> list[str]:
+def find_violations(page: Page, **options) -> list[str]:
     """Serious violations, less those out of reach."""
     found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response
     return [
@@ -110,26 +110,26 @@ def violations(page: Page, **options) -> list[str]:
         for each in found["violations"]
         if each["impact"] in SERIOUS
         for node in each["nodes"]
-        if not out_of_reach(page, each["id"], node["target"][0])
+        if not is_out_of_reach(page, each["id"], node["target"][0])
     ]
 
 
-def out_of_reach(page: Page, rule: str, target: str) -> bool:
+def is_out_of_reach(page: Page, rule: str, target: str) -> bool:
     known = OUT_OF_REACH.get(rule)
     return known is not None and page.locator(target).first.evaluate(
         "(element, known) => element.matches(known)", known
     )
 
 
-def in_both_themes(page: Page) -> list[str]:
+def find_violations_in_both_themes(page: Page) -> list[str]:
     """Violations in the light theme, and those of colours in the dark one."""
-    found = violations(page)
+    found = find_violations(page)
     page.emulate_media(color_scheme="dark")
-    settled(page)
-    return found + violations(page, runOnly=["color-contrast"])
+    wait_until_settled(page)
+    return found + find_violations(page, runOnly=["color-contrast"])
 
 
-def unnamed_charts(page: Page) -> list[str]:
+def find_unnamed_charts(page: Page) -> list[str]:
     """Charts, and whatever else is drawn but tables, of which a screen reader is told nothing."""
     return page.locator(f"{CHARTS}, canvas").evaluate_all(
         """drawn => drawn.filter(each => {
@@ -143,72 +143,72 @@ def unnamed_charts(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("path", EMPTY)
 def test_no_empty_page_has_a_serious_violation(path, empty, page):
-    opened(page, f"{empty.url}/{path}")
-    assert in_both_themes(page) == []
-    assert unnamed_charts(page) == []
+    open_address(page, f"{empty.url}/{path}")
+    assert find_violations_in_both_themes(page) == []
+    assert find_unnamed_charts(page) == []
 
 
 @pytest.mark.parametrize("path", FULL)
 def test_no_page_has_a_serious_violation_or_a_chart_without_words(path, full, page):
     server, names = full
-    opened(page, f"{server.url}/{path.format(**names)}")
+    open_address(page, f"{server.url}/{path.format(**names)}")
     if path.startswith("try_it"):
-        file = {"name": "a.png", "mimeType": "image/png", "buffer": picture(7, (64, 64))}
+        file = {"name": "a.png", "mimeType": "image/png", "buffer": make_picture(7, (64, 64))}
         page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(file)
         page.get_by_text("Does it know these images?").wait_for()
     page.wait_for_function(
         "([charts, count]) => document.querySelectorAll(charts).length >= count",
         arg=[CHARTS, FULL[path]],
     )
-    settled(page)
-    assert in_both_themes(page) == []
-    assert unnamed_charts(page) == []
+    wait_until_settled(page)
+    assert find_violations_in_both_themes(page) == []
+    assert find_unnamed_charts(page) == []
 
 
-def tabbed_to(page: Page, role: str, name: str | re.Pattern, most: int = 120) -> Locator:
+def tab_to(page: Page, role: str, name: str | re.Pattern, max_presses: int = 120) -> Locator:
     """Press Tab until the keyboard stands on this."""
     wanted = page.get_by_role(role, name=name)
     wanted.first.wait_for()
     focused = wanted.and_(page.locator(":focus"))
-    for _ in range(most):
+    for _ in range(max_presses):
         page.keyboard.press("Tab")
         if focused.count():
             return focused
     raise AssertionError(f"Tab does not come to {role} {name}")
 
 
-def pressed(page: Page, role: str, name: str | re.Pattern) -> None:
-    tabbed_to(page, role, name)
+def press(page: Page, role: str, name: str | re.Pattern) -> None:
+    tab_to(page, role, name)
     page.keyboard.press("Enter")
 
 
-def chosen(page: Page, first: str | re.Pattern, right: int) -> None:
+def choose(page: Page, first: str | re.Pattern, right: int) -> None:
     """Of choices side by side, the one that far from this."""
-    tabbed_to(page, "radio", first)
+    tab_to(page, "radio", first)
     for key in ["ArrowRight"] * right + ["Space"]:
         page.keyboard.press(key)
 
 
 def test_the_whole_journey_by_keyboard_alone(empty, page):
-    opened(page, empty.url)
-    pressed(page, "link", "Start with plankton")
-    pressed(page, "button", "Go on: decide how to transfer")
+    open_address(page, empty.url)
+    press(page, "link", "Start with plankton")
+    press(page, "button", "Go on: decide how to transfer")
     page.get_by_text("Chosen is Case").first.wait_for()
-    chosen(page, re.compile("^Case 1"), right=1)
+    choose(page, re.compile("^Case 1"), right=1)
     page.get_by_text("Chosen is Case 2").first.wait_for()
-    pressed(page, "button", re.compile("^Go on: train case 2"))
-    tabbed_to(page, "spinbutton", "Epochs, at most")
+    press(page, "button", re.compile("^Go on: train case 2"))
+    tab_to(page, "spinbutton", "Epochs, at most")
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
-    pressed(page, "button", "Start training")
-    pressed(page, "button", "Go on: the result")
+    press(page, "button", "Start training")
+    press(page, "button", "Go on: the result")
     page.get_by_text("test images are right").wait_for()
-    chosen(page, "Scores", right=3)  # Confidence
+    choose(page, "Scores", right=3)  # Confidence
     page.get_by_role("figure", name=re.compile("sure")).wait_for()
-    pressed(page, "link", "Take it away")
+    press(page, "link", "Take it away")
     page.get_by_role("heading", name="Bundle").wait_for()
-    pressed(page, "button", "Prepare")
-    tabbed_to(page, "link", re.compile("^Download"))
+    press(page, "button", "Prepare")
+    tab_to(page, "link", re.compile("^Download"))
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert download.value.path().stat().st_size > 0

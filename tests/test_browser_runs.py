@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from answered_runs import answered, data_set
+from answered_runs import make_data_set, make_finished_run
 from test_browser import Server, browser, open_page  # noqa: F401
 
 pytestmark = pytest.mark.browser
@@ -13,9 +13,9 @@ HEAD, ROW = 35, 35  # pixels, of the table
 @pytest.fixture
 def served(tmp_path):
     """A server with three finished runs, newest last, and their ids."""
-    data = data_set(tmp_path, test=4)
+    data = make_data_set(tmp_path, test_images=4)
     answers = ([0] * 8, [0] * 4 + [1] * 4, [0, 0, 0, 1, 1, 1, 1, 1])
-    runs = [answered(tmp_path, data, each, f"run {n}") for n, each in enumerate(answers)]
+    runs = [make_finished_run(tmp_path, data, each, f"run {n}") for n, each in enumerate(answers)]
     running = Server(tmp_path)
     yield running, runs
     running.close()
@@ -27,7 +27,7 @@ def choose(page, row: int) -> None:
     page.mouse.click(box["x"] + 16, box["y"] + HEAD + ROW * row + ROW / 2)
 
 
-def opened(page, server) -> None:
+def open_runs(page, server) -> None:
     page.goto(f"{server.url}/runs")
     page.get_by_text("Choose a run by the box before it").wait_for()
     page.wait_for_timeout(1_500)  # the table is drawn on a canvas, which nothing waits for
@@ -36,7 +36,7 @@ def opened(page, server) -> None:
 def test_rows_chosen_in_the_table_are_compared_and_a_link_shows_the_same(served, open_page):
     server, runs = served
     page = open_page()
-    opened(page, server)
+    open_runs(page, server)
     choose(page, 1)
     page.get_by_text("Repeat exactly").wait_for()
     choose(page, 2)
@@ -55,7 +55,7 @@ def test_rows_chosen_in_the_table_are_compared_and_a_link_shows_the_same(served,
 def test_a_run_deleted_by_hand_comes_back_with_undo(served, open_page):
     server, runs = served
     page = open_page()
-    opened(page, server)
+    open_runs(page, server)
     choose(page, 0)
     page.wait_for_url(re.compile(runs[2]))
     page.get_by_role("button", name="Delete").click()
@@ -72,7 +72,7 @@ def test_a_run_deleted_by_hand_comes_back_with_undo(served, open_page):
 def test_a_row_is_chosen_by_keyboard_alone(served, open_page):
     server, runs = served
     page = open_page()
-    opened(page, server)
+    open_runs(page, server)
     page.get_by_role("textbox", name="Search").focus()
     for _ in range(12):
         page.keyboard.press("Tab")

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from transfer_core.cli.main import main
 from transfer_core.errors import TransferError
 from transfer_core.export import export_run
-from transfer_core.export.bundle import load
-from transfer_core.inspection.prediction import predict, restore
+from transfer_core.export.bundle import import_bundle
+from transfer_core.inspection.prediction import load_trained_network, predict_proba
 from transfer_core.runs.store.store import RunStore
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
@@ -43,7 +43,7 @@ def changed(made, tmp_path):
     return write
 
 
-def tensors(made, change) -> bytes:
+def change_tensors(made, change) -> bytes:
     """The bundle's weights after a change, as a safetensors file."""
     with zipfile.ZipFile(made[2]) as archive:
         folder = made[2].parent / "weights"
@@ -56,32 +56,32 @@ def tensors(made, change) -> bytes:
 
 def test_a_bundle_taken_in_elsewhere_gives_the_same_answers_to_the_bit(made, transfer_home):
     home, run, bundle = made
-    taken = load(transfer_home, bundle)
-    first, again = restore(home, run), restore(transfer_home, taken.id)
-    assert np.array_equal(predict(first, PIXELS), predict(again, PIXELS))
+    taken = import_bundle(transfer_home, bundle)
+    first, again = load_trained_network(home, run), load_trained_network(transfer_home, taken.id)
+    assert np.array_equal(predict_proba(first, PIXELS), predict_proba(again, PIXELS))
     assert again.classes == first.classes and taken.config == first.record.config
     assert taken.result == first.record.result
 
 
 def test_a_run_from_a_bundle_is_finished_and_marked_as_imported(made, transfer_home):
-    taken = load(transfer_home, made[2])
-    assert taken.imported and taken.state == "finished" and taken.name == "colours <b>"
-    assert not RunStore(made[0]).get(made[1]).imported
+    taken = import_bundle(transfer_home, made[2])
+    assert taken.is_imported and taken.state == "finished" and taken.name == "colours <b>"
+    assert not RunStore(made[0]).get(made[1]).is_imported
 
 
 def test_the_same_bundle_twice_makes_one_run(made, transfer_home):
-    first, second = load(transfer_home, made[2]), load(transfer_home, made[2])
+    first, second = import_bundle(transfer_home, made[2]), import_bundle(transfer_home, made[2])
     assert first.id == second.id
     assert [path.name for path in (transfer_home / "runs").iterdir()] == [first.id]
 
 
 def test_a_bundle_of_an_imported_run_is_taken_in_again(made, transfer_home, tmp_path):
-    taken = load(transfer_home, made[2])
+    taken = import_bundle(transfer_home, made[2])
     (again,) = export_run(transfer_home, taken.id, "bundle", tmp_path)
     with zipfile.ZipFile(again) as archive:
         card = json.loads(archive.read("card.json"))
     assert card["data"]["images"] == {"train": 18, "validation": 6, "test": 6}
-    assert load(made[0], again).result == taken.result
+    assert import_bundle(made[0], again).result == taken.result
 
 
 def test_the_command_line_takes_a_bundle_in_and_predicts(made, transfer_home, capsys, tmp_path):
@@ -93,7 +93,7 @@ def test_the_command_line_takes_a_bundle_in_and_predicts(made, transfer_home, ca
 
 
 def test_an_onnx_file_of_a_run_whose_images_are_not_here_is_refused(made, transfer_home, tmp_path):
-    taken = load(transfer_home, made[2])
+    taken = import_bundle(transfer_home, made[2])
     with pytest.raises(TransferError, match="not on this computer"):
         export_run(transfer_home, taken.id, "onnx", tmp_path)
 
@@ -128,7 +128,7 @@ def test_an_onnx_file_of_a_run_whose_images_are_not_here_is_refused(made, transf
 )
 def test_what_is_no_bundle_is_refused_with_what_was_found(changes, told, changed, transfer_home):
     with pytest.raises(TransferError, match=told):
-        load(transfer_home, changed(**changes))
+        import_bundle(transfer_home, changed(**changes))
     assert list((transfer_home / "runs").glob("*")) == []
     assert RunStore(transfer_home).list() == ()
 
@@ -137,14 +137,14 @@ def test_what_is_no_bundle_is_refused_with_what_was_found(changes, told, changed
     ("change", "told"),
     [
         (lambda w: w.update({"conv1.conv.weight": torch.zeros(3)}), "conv1.conv.weight is 3"),
-        (lambda w: w.pop("new.linear.bias"), "new.linear.bias is missing"),
+        (lambda w: w.pop("head.linear.bias"), "head.linear.bias is missing"),
         (lambda w: w.update({"more": torch.zeros(2)}), "more is 2, expected missing"),
-        (lambda w: w["new.linear.bias"].fill_(float("nan")), "no number"),
+        (lambda w: w["head.linear.bias"].fill_(float("nan")), "no number"),
     ],
     ids=["shape", "missing", "too many", "not a number"],
 )
 def test_weights_that_do_not_fit_are_named(change, told, made, changed, transfer_home):
-    path = changed(files={"network.safetensors": tensors(made, change)})
+    path = changed(files={"network.safetensors": change_tensors(made, change)})
     with pytest.raises(TransferError, match=told):
-        load(transfer_home, path)
+        import_bundle(transfer_home, path)
     assert list((transfer_home / "runs").iterdir()) == []

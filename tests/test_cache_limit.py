@@ -15,9 +15,15 @@ from hypothesis import strategies as some
 
 from transfer_core.errors import SettingsError
 from transfer_core.system import disk_cache
-from transfer_core.system.disk_cache import GIGABYTE, NoRoom, adding, limit, opened
+from transfer_core.system.disk_cache import (
+    GIGABYTE,
+    CacheFullError,
+    add_entry,
+    get_limit,
+    open_array,
+)
 
-BOUND = 1_000  # bytes
+LIMIT_BYTES = 1_000  # bytes
 NAMES = "abcdef"
 ACTIONS = some.lists(
     some.tuples(some.sampled_from(["add", "use"]), some.sampled_from(NAMES), some.integers(1, 600)),
@@ -28,27 +34,27 @@ ACTIONS = some.lists(
 @pytest.fixture
 def bounded(transfer_home, monkeypatch):
     """A data folder whose caches may take a thousand bytes."""
-    monkeypatch.setenv(disk_cache.SETTING, str(BOUND / GIGABYTE))
+    monkeypatch.setenv(disk_cache.SETTING, str(LIMIT_BYTES / GIGABYTE))
     return transfer_home
 
 
-def entry(home, name):
+def entry_path(home, name):
     return home / "embeddings" / "set" / f"{name}.npy"
 
 
 def add(home, name, size, value=0):
     """Add an array of so many bytes, all told, each element with this value."""
-    values = np.full(size - disk_cache.HEADER, value, np.uint8)
-    with adding(home, entry(home, name), size) as file:
+    values = np.full(size - disk_cache.NPY_HEADER_BYTES, value, np.uint8)
+    with add_entry(home, entry_path(home, name), size) as file:
         np.save(file, values)
 
 
-def files(home):
-    return sorted(path for cache in disk_cache.CACHES for path in (home / cache).rglob("*.*"))
+def list_files(home):
+    return sorted(path for cache in disk_cache.CACHE_FOLDERS for path in (home / cache).rglob("*.*"))
 
 
-def total(home):
-    return sum(path.stat().st_size for path in files(home))
+def sum_bytes(home):
+    return sum(path.stat().st_size for path in list_files(home))
 
 
 @settings(max_examples=40, deadline=None)
@@ -56,43 +62,43 @@ def total(home):
 def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_factory, actions):
     home, kept = tmp_path_factory.mktemp("home"), {}  # the oracle: sizes, last used last
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(disk_cache.SETTING, str(BOUND / GIGABYTE))
+        patch.setenv(disk_cache.SETTING, str(LIMIT_BYTES / GIGABYTE))
         for action, name, size in actions:
             if action == "add":
-                with adding(home, entry(home, name), size) as file:
+                with add_entry(home, entry_path(home, name), size) as file:
                     file.write(bytes(size))
-                while sum(kept.values()) + size > BOUND:
+                while sum(kept.values()) + size > LIMIT_BYTES:
                     del kept[next(iter(kept))]
                 kept.pop(name, None)
                 kept[name] = size
             elif name in kept:
-                disk_cache.mark_used(entry(home, name))
+                disk_cache.mark_used(entry_path(home, name))
                 kept[name] = kept.pop(name)
-            assert [path.stem for path in files(home)] == sorted(kept)
-            assert total(home) == sum(kept.values()) <= BOUND
+            assert [path.stem for path in list_files(home)] == sorted(kept)
+            assert sum_bytes(home) == sum(kept.values()) <= LIMIT_BYTES
 
 
 def test_an_entry_larger_than_the_bound_is_refused_and_nothing_is_removed(bounded):
     add(bounded, "a", 400)
-    with pytest.raises(NoRoom), adding(bounded, entry(bounded, "b"), BOUND + 1):
+    with pytest.raises(CacheFullError), add_entry(bounded, entry_path(bounded, "b"), LIMIT_BYTES + 1):
         pytest.fail("the block must not begin")
-    assert files(bounded) == [entry(bounded, "a")]
+    assert list_files(bounded) == [entry_path(bounded, "a")]
 
 
 def test_what_is_being_written_counts_and_stays(bounded):
-    with adding(bounded, entry(bounded, "a"), 700) as file:
-        with pytest.raises(NoRoom):
+    with add_entry(bounded, entry_path(bounded, "a"), 700) as file:
+        with pytest.raises(CacheFullError):
             add(bounded, "b", 400)
         add(bounded, "c", 300)
-        assert total(bounded) == BOUND
+        assert sum_bytes(bounded) == LIMIT_BYTES
         file.write(bytes(700))
-    assert files(bounded) == [entry(bounded, "a"), entry(bounded, "c")]
+    assert list_files(bounded) == [entry_path(bounded, "a"), entry_path(bounded, "c")]
 
 
 def test_an_entry_that_fails_to_be_written_leaves_nothing_behind(bounded):
-    with pytest.raises(ZeroDivisionError), adding(bounded, entry(bounded, "a"), 500):
+    with pytest.raises(ZeroDivisionError), add_entry(bounded, entry_path(bounded, "a"), 500):
         raise ZeroDivisionError
-    assert files(bounded) == []
+    assert list_files(bounded) == []
 
 
 def test_what_a_killed_process_was_writing_makes_room(bounded):
@@ -101,20 +107,20 @@ def test_what_a_killed_process_was_writing_makes_room(bounded):
         "from transfer_core.system.disk_cache import adding\n"
         "with adding(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
     )
-    path = entry(bounded, "a")
+    path = entry_path(bounded, "a")
     root = Path(disk_cache.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code, bounded, path], cwd=root)
-    assert total(bounded) == 900
+    assert sum_bytes(bounded) == 900
     add(bounded, "b", 600)
-    assert files(bounded) == [entry(bounded, "b")]
+    assert list_files(bounded) == [entry_path(bounded, "b")]
 
 
 def test_a_removed_array_stays_readable_for_those_who_have_it_open(bounded):
     add(bounded, "a", 600, value=7)
-    array = opened(entry(bounded, "a"))
+    array = open_array(entry_path(bounded, "a"))
     add(bounded, "b", 600)
-    assert opened(entry(bounded, "a")) is None
-    assert (array == 7).all() and len(array) == 600 - disk_cache.HEADER
+    assert open_array(entry_path(bounded, "a")) is None
+    assert (array == 7).all() and len(array) == 600 - disk_cache.NPY_HEADER_BYTES
 
 
 def test_threads_that_add_and_read_at_once_never_meet_half_an_array(bounded):
@@ -122,21 +128,21 @@ def test_threads_that_add_and_read_at_once_never_meet_half_an_array(bounded):
         chance, whole = np.random.default_rng(seed), True
         for _ in range(40):
             value, name = int(chance.integers(256)), chance.choice(list(NAMES))
-            with suppress(NoRoom):  # the other thread is writing
+            with suppress(CacheFullError):  # the other thread is writing
                 add(bounded, name, int(chance.integers(200, 600)), value)
-            array = opened(entry(bounded, chance.choice(list(NAMES))))
+            array = open_array(entry_path(bounded, chance.choice(list(NAMES))))
             whole &= array is None or (array == array[0]).all()
         return whole
 
     with ThreadPoolExecutor(2) as pool:
         assert all(pool.map(work, range(2)))
-    assert 0 < total(bounded) <= BOUND
+    assert 0 < sum_bytes(bounded) <= LIMIT_BYTES
 
 
 def test_an_array_that_was_cut_off_counts_as_missing(bounded):
     add(bounded, "a", 500)
-    entry(bounded, "a").write_bytes(entry(bounded, "a").read_bytes()[:300])
-    assert opened(entry(bounded, "a")) is None
+    entry_path(bounded, "a").write_bytes(entry_path(bounded, "a").read_bytes()[:300])
+    assert open_array(entry_path(bounded, "a")) is None
 
 
 @pytest.mark.parametrize(("free", "expected"), [(40, 20), (1_000, 100)])
@@ -146,17 +152,17 @@ def test_half_of_the_free_disk_is_used_and_a_hundred_gigabytes_at_most(
     monkeypatch.delenv(disk_cache.SETTING, raising=False)
     disk = SimpleNamespace(free=free * GIGABYTE)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: disk)
-    assert limit(transfer_home) == expected * GIGABYTE
+    assert get_limit(transfer_home) == expected * GIGABYTE
 
 
 def test_a_gigabyte_of_the_disk_stays_free_whatever_is_set(transfer_home, monkeypatch):
     monkeypatch.setenv(disk_cache.SETTING, "500")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * GIGABYTE))
-    assert limit(transfer_home) == 2 * GIGABYTE
+    assert get_limit(transfer_home) == 2 * GIGABYTE
 
 
 @pytest.mark.parametrize("setting", ["-1", "nan", "inf", "many"])
 def test_a_setting_that_is_no_size_is_told(transfer_home, monkeypatch, setting):
     monkeypatch.setenv(disk_cache.SETTING, setting)
     with pytest.raises(SettingsError, match="TRANSFER_CACHE_GB is not a size"):
-        limit(transfer_home)
+        get_limit(transfer_home)

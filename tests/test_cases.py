@@ -2,7 +2,7 @@
 
 import pytest
 
-from transfer_core.cases import TransferCase, choose_case, judge_size, plan
+from transfer_core.cases import TransferCase, choose_case, judge_size, plan_strategy
 from transfer_core.errors import SettingsError
 
 STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
@@ -22,53 +22,53 @@ def test_two_answers_point_at_one_case(size, similarity, case):
 
 
 def test_size_is_small_below_the_line_and_large_on_it():
-    assert judge_size((40, 59), line=100).answer == "small"
-    assert judge_size((40, 60), line=100).answer == "large"
+    assert judge_size((40, 59), threshold=100).answer == "small"
+    assert judge_size((40, 60), threshold=100).answer == "large"
 
 
 def test_a_starved_class_pulls_the_images_per_class_down():
-    assert judge_size((1000, 10), line=100).images_per_class == pytest.approx(2 / (0.001 + 0.1))
+    assert judge_size((1000, 10), threshold=100).images_per_class == pytest.approx(2 / (0.001 + 0.1))
 
 
 def test_a_line_of_no_images_is_refused():
     with pytest.raises(SettingsError, match="at least one image"):
-        judge_size((5, 5), line=0)
+        judge_size((5, 5), threshold=0)
 
 
 def test_case_1_freezes_all_stages_but_the_last():
-    strategy = plan(TransferCase.SMALL_SIMILAR, STAGES)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES)
     assert strategy.keep_through == "fc2"
     assert strategy.frozen == STAGES[:-1]
 
 
 def test_case_2_keeps_and_freezes_only_layers_near_the_beginning():
-    assert plan(TransferCase.SMALL_DIFFERENT, STAGES).frozen == ("conv1", "conv2")
-    assert plan(TransferCase.SMALL_DIFFERENT, STAGES, cut="conv1").frozen == ("conv1",)
+    assert plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES).frozen == ("conv1", "conv2")
+    assert plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut="conv1").frozen == ("conv1",)
 
 
 def test_case_3_starts_pretrained_and_freezes_nothing():
-    strategy = plan(TransferCase.LARGE_SIMILAR, STAGES)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, STAGES)
     assert (strategy.frozen, strategy.initialise) == ((), "pretrained")
 
 
 def test_case_4_offers_random_and_pretrained_weights():
-    assert plan(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
-    other = plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
+    assert plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
+    other = plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
     assert other.initialise == "pretrained"
-    assert other.optimiser == plan(TransferCase.LARGE_SIMILAR, STAGES).optimiser
+    assert other.optimiser == plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).optimiser
 
 
 def test_only_training_from_pre_trained_weights_can_fall_back_on_a_new_layer():
-    assert plan(TransferCase.LARGE_SIMILAR, STAGES).fall_back
-    assert not plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random").fall_back
+    assert plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).fall_back
+    assert not plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random").fall_back
 
 
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])
 def test_a_cut_that_keeps_no_stage_before_the_last_is_refused(cut):
     with pytest.raises(SettingsError, match=cut):
-        plan(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut)
+        plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut)
 
 
 def test_only_case_4_may_start_from_random_weights():
     with pytest.raises(SettingsError, match="Only case 4"):
-        plan(TransferCase.LARGE_SIMILAR, STAGES, initialise="random")
+        plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, initialise="random")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from transfer_core.cli.main import main
-from transfer_core.inspection.prediction import answers_on_test_images
+from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.evaluation import confusion_matrix
@@ -27,14 +27,14 @@ def colours(tmp_path) -> Path:
     return tmp_path / "colours"
 
 
-def lines(capsys) -> list[dict]:
+def read_lines(capsys) -> list[dict]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_inspect_tells_classes_images_splits_and_problems(colours, transfer_home, capsys):
     (colours / "red" / "broken.jpg").write_bytes(b"not an image")
     assert main(["inspect", str(colours), "--json"]) == 0
-    (told,) = lines(capsys)
+    (told,) = read_lines(capsys)
     assert told["classes"] == ["blue", "green", "red"]
     assert told["images"] == 36
     assert sum(told["splits"].values()) == 36
@@ -43,7 +43,7 @@ def test_inspect_tells_classes_images_splits_and_problems(colours, transfer_home
 
 def test_decide_names_size_similarity_case_and_strategy(colours, transfer_home, capsys):
     assert main(["decide", str(colours), "--json"]) == 0
-    (told,) = lines(capsys)
+    (told,) = read_lines(capsys)
     assert told["size"]["answer"] == "small"
     assert 0 <= told["similarity"]["probability"] <= 1
     assert told["case"] in (1, 2)
@@ -53,12 +53,12 @@ def test_decide_names_size_similarity_case_and_strategy(colours, transfer_home, 
 def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys):
     arguments = ["--similarity", "different", "--small-below", "10", "--json"]
     assert main(["decide", str(colours), *arguments]) == 0
-    assert lines(capsys)[0]["case"] == 4
+    assert read_lines(capsys)[0]["case"] == 4
 
 
 def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, capsys):
     assert main(["train", str(colours), "--case", "1", "--epochs", "3", "--json"]) == 0
-    events = lines(capsys)
+    events = read_lines(capsys)
     assert [e["event"] for e in events].count("epoch_ended") == 3
     last = events[-1]
     assert last["event"] == "finished"
@@ -68,7 +68,7 @@ def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, c
 
 def test_compare_trains_every_case_and_what_is_the_same_only_once(colours, transfer_home, capsys):
     assert main(["compare", str(colours), "--seeds", "1", "--epochs", "1", "--json"]) == 0
-    rows = [row for row in lines(capsys) if row["event"] == "compared"]
+    rows = [row for row in read_lines(capsys) if row["event"] == "compared"]
     assert [(r["case"], r["initialise"]) for r in rows] == [
         (1, "pretrained"), (2, "pretrained"), (3, "pretrained"), (4, "random"), (4, "pretrained"),
     ]  # fmt: skip
@@ -77,17 +77,17 @@ def test_compare_trains_every_case_and_what_is_the_same_only_once(colours, trans
 
 def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home, capsys, tmp_path):
     main(["train", str(colours), "--case", "2", "--epochs", "30", "--json"])
-    run = lines(capsys)[-1]["run"]
+    run = read_lines(capsys)[-1]["run"]
     assert main(["predict", run, str(colours / "red" / "3.png"), "--json"]) == 0
-    probabilities = lines(capsys)[0]["probabilities"]
+    probabilities = read_lines(capsys)[0]["probabilities"]
     assert max(probabilities, key=probabilities.get) == "red"
-    found = answers_on_test_images(transfer_home, run)
+    found = load_test_predictions(transfer_home, run)
     result = RunStore(transfer_home).get(run).result
     confusion = confusion_matrix(found.predicted, found.labels, 3)
     assert confusion.tolist() == result["confusion"]
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert main(["runs", "--json"]) == 0
-    assert [(r["run"], r["state"]) for r in lines(capsys)] == [(run, "finished")]
+    assert [(r["run"], r["state"]) for r in read_lines(capsys)] == [(run, "finished")]
     assert main(["export", run, "--format", "weights", "--to", str(tmp_path / "out")]) == 0
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["classes"] == ["blue", "green", "red"]
@@ -113,7 +113,7 @@ def test_random_weights_are_trained_without_the_pretrained_ones(
     monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
     start = ["--case", "4", "--initialise", "random", "--epochs", "1"]
     assert main(["train", str(colours), "--network", "squeezenet1_1", *start, "--json"]) == 0
-    assert lines(capsys)[-1]["initialise"] == "random"
+    assert read_lines(capsys)[-1]["initialise"] == "random"
 
 
 @pytest.mark.parametrize("epochs", ["0", "-3", "1000000000"])
@@ -129,11 +129,11 @@ def test_views_are_refused_where_everything_is_trained(colours, transfer_home, c
 
 def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):
     assert main(["networks", "--json"]) == 0
-    assert lines(capsys)[0]["weights"] == "bundled"
+    assert read_lines(capsys)[0]["weights"] == "bundled"
     assert main(["samples", "--json"]) == 0
-    assert "digits" in [sample["name"] for sample in lines(capsys)]
+    assert "digits" in [sample["name"] for sample in read_lines(capsys)]
     assert main(["samples", "digits", "--to", str(tmp_path / "digits.zip")]) == 0
     capsys.readouterr()
     assert main(["inspect", "sample:digits", "--json"]) == 0
-    told = lines(capsys)[0]
+    told = read_lines(capsys)[0]
     assert (len(told["classes"]), told["images"]) == (10, 1797)

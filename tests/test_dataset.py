@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from zips import RawZip, class_files, picture, write_zip
+from zips import RawZip, make_class_files, make_picture, write_zip
 
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, ingestion
 from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.json_text import PIECE, listed
-from transfer_core.dataset.placing import split_named
+from transfer_core.dataset.json_text import VALUES_PER_CHUNK, encode_list
+from transfer_core.dataset.placing import parse_split_name
 from transfer_core.dataset.types import SPLITS
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
 from transfer_core.system.parallel import WorkStopped
@@ -32,22 +32,22 @@ def read(tmp_path, transfer_home):
 
     def ingest(files: dict, **options) -> DataSet:
         if all(isinstance(value, int) for value in files.values()):
-            files = class_files(files)
+            files = make_class_files(files)
         path = write_zip(tmp_path / "flowers.zip", files)
         return dataset.ingest(path, home=transfer_home, **options)
 
     return ingest
 
 
-def kinds(data_set: DataSet) -> Counter:
+def list_kinds(data_set: DataSet) -> Counter:
     return Counter(problem.kind for problem in data_set.problems)
 
 
-def split_counts(data_set: DataSet) -> dict[str, tuple[int, ...]]:
+def count_splits(data_set: DataSet) -> dict[str, tuple[int, ...]]:
     return {split: data_set.counts(split) for split in dataset.SPLITS}
 
 
-def refused(read, files, **options) -> DataSetError:
+def read_refusal(read, files, **options) -> DataSetError:
     with pytest.raises(DataSetError) as caught:
         read(files, **options)
     return caught.value
@@ -71,16 +71,16 @@ def test_49_splits_are_recognised_by_any_usual_name_below_any_wrapper(
         {f"{wrapper}{names[s]}/{c}": n for s, n in counts.items() for c in ("daisy", "rose")}
     )
     assert found.classes == ("daisy", "rose")
-    assert split_counts(found) == {s: (n, n) for s, n in counts.items()}
-    assert found.reading.given_splits == dataset.SPLITS and not found.reading.made_splits
-    assert found.reading.wrapper == (wrapper.rstrip("/") or None)
+    assert count_splits(found) == {s: (n, n) for s, n in counts.items()}
+    assert found.import_summary.given_splits == dataset.SPLITS and not found.import_summary.made_splits
+    assert found.import_summary.wrapper == (wrapper.rstrip("/") or None)
 
 
 @pytest.mark.parametrize("wrapper", ["", "a/", "a/b/c/d/"])
 def test_49_class_folders_are_found_at_any_depth(read, wrapper):
     found = read({f"{wrapper}daisy": 5, f"{wrapper}rose": 5})
     assert found.classes == ("daisy", "rose") and found.counts() == (5, 5)
-    assert found.reading.wrapper == (wrapper.rstrip("/") or None)
+    assert found.import_summary.wrapper == (wrapper.rstrip("/") or None)
 
 
 def test_a_wrapper_inside_each_split_is_looked_through(read):
@@ -104,24 +104,24 @@ def test_classes_that_are_named_like_splits_stay_classes(read):
 
 @pytest.mark.parametrize("name", ["trainers", "attest", "evalua", "validate me", "devil", "set"])
 def test_names_that_only_resemble_a_split_are_none(name):
-    assert split_named(name) is None
+    assert parse_split_name(name) is None
 
 
 def test_endings_in_upper_case_count(read):
-    found = read(class_files({"a": 3}, ".PNG") | class_files({"b": 3}, ".Png"))
+    found = read(make_class_files({"a": 3}, ".PNG") | make_class_files({"b": 3}, ".Png"))
     assert found.counts() == (3, 3)
 
 
 def test_the_format_is_found_from_the_content(read):
-    files = {f"{c}/{n}.jpg": picture(n + 9 * (c == "b"), kind=k)
+    files = {f"{c}/{n}.jpg": make_picture(n + 9 * (c == "b"), kind=k)
              for c in "ab" for n, k in enumerate(("JPEG", "PNG", "WEBP", "HEIF"))}  # fmt: skip
-    assert read(files).reading.formats == {"JPEG": 2, "PNG": 2, "WEBP": 2, "HEIF": 2}
+    assert read(files).import_summary.formats == {"JPEG": 2, "PNG": 2, "WEBP": 2, "HEIF": 2}
 
 
 def test_folders_that_differ_in_case_are_one_class_and_told(read):
     found = read({"train/Daisy": 4, "train/rose": 4, "val/daisy": 2, "val/rose": 2})
     assert found.classes == ("Daisy", "rose") and found.counts("validation") == (2, 2)
-    assert kinds(found)["class-spelling"] == 1
+    assert list_kinds(found)["class-spelling"] == 1
 
 
 def test_53_a_blank_class_name_gets_a_label(read):
@@ -132,56 +132,56 @@ def test_53_a_blank_class_name_gets_a_label(read):
 
 
 def test_an_unreadable_image_is_set_aside_with_name_and_reason(read):
-    files = class_files({"a": 4, "b": 4})
-    files["a/cut.jpg"] = picture(99, (64, 64), "JPEG")[:900]
+    files = make_class_files({"a": 4, "b": 4})
+    files["a/cut.jpg"] = make_picture(99, (64, 64), "JPEG")[:900]
     files["b/text.png"] = b"hello"
     found = read(files)
-    assert found.reading.unreadable == 2 and found.counts() == (4, 4)
+    assert found.import_summary.unreadable == 2 and found.counts() == (4, 4)
     told = {p.path: p.message for p in found.problems}
     assert "truncated" in told["a/cut.jpg"] and "not an image" in told["b/text.png"]
 
 
 def test_an_entry_with_a_false_checksum_is_set_aside(tmp_path, transfer_home):
     raw = RawZip()
-    for name, data in class_files({"a": 3, "b": 3}).items():
+    for name, data in make_class_files({"a": 3, "b": 3}).items():
         raw.add(name, data)
-    path = raw.add("a/bad.png", picture(50), crc=1).write(tmp_path / "a.zip")
+    path = raw.add("a/bad.png", make_picture(50), crc=1).write(tmp_path / "a.zip")
     found = dataset.ingest(path, home=transfer_home)
-    assert [p.path for p in found.problems] == ["a/bad.png"] and found.reading.unreadable == 1
+    assert [p.path for p in found.problems] == ["a/bad.png"] and found.import_summary.unreadable == 1
 
 
 def test_files_that_are_no_images_are_listed_and_never_dropped_silently(read):
-    files = class_files({"a": 3, "b": 3}) | {"a/notes.txt": b"x", "b/x.svg": b"x", "README": b"x"}
+    files = make_class_files({"a": 3, "b": 3}) | {"a/notes.txt": b"x", "b/x.svg": b"x", "README": b"x"}
     found = read(files)
     assert {p.path for p in found.problems if p.kind == "not-an-image"} == {
         "a/notes.txt", "b/x.svg", "README"}  # fmt: skip
-    assert found.reading.not_images == 3
+    assert found.import_summary.not_images == 3
 
 
 def test_junk_is_counted_and_told_without_a_problem(read):
     junk = {"__MACOSX/a/._0.png": b"x", "a/.DS_Store": b"x", "Thumbs.db": b"x",
-            "a/.ipynb_checkpoints/0-checkpoint.png": picture(77)}  # fmt: skip
-    found = read(class_files({"a": 3, "b": 3}) | junk)
-    assert found.problems == () and found.reading.junk == 4
-    assert "4 junk files ignored" in found.reading.sentence()
+            "a/.ipynb_checkpoints/0-checkpoint.png": make_picture(77)}  # fmt: skip
+    found = read(make_class_files({"a": 3, "b": 3}) | junk)
+    assert found.problems == () and found.import_summary.junk == 4
+    assert "4 junk files ignored" in found.import_summary.sentence()
 
 
 def test_images_beside_the_class_folders_are_told(read):
-    files = class_files({"train/a": 4, "train/b": 4})
-    found = read(files | {"train/loose.png": picture(70), "test/unlabelled.png": picture(71)})
-    assert kinds(found) == {"no-class": 2} and found.reading.given_splits == ("train",)
+    files = make_class_files({"train/a": 4, "train/b": 4})
+    found = read(files | {"train/loose.png": make_picture(70), "test/unlabelled.png": make_picture(71)})
+    assert list_kinds(found) == {"no-class": 2} and found.import_summary.given_splits == ("train",)
 
 
 def test_an_animation_is_kept_and_told(read):
     frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue")]
     data = io.BytesIO()
     frames[0].save(data, "GIF", save_all=True, append_images=frames[1:])
-    found = read(class_files({"a": 3, "b": 3}) | {"a/film.gif": data.getvalue()})
-    assert kinds(found) == {"animated": 1} and found.counts() == (4, 3)
+    found = read(make_class_files({"a": 3, "b": 3}) | {"a/film.gif": data.getvalue()})
+    assert list_kinds(found) == {"animated": 1} and found.counts() == (4, 3)
 
 
 def test_an_empty_class_folder_is_told(tmp_path, transfer_home):
-    for name, data in class_files({"train/a": 4, "train/b": 4, "val/a": 2, "val/b": 2}).items():
+    for name, data in make_class_files({"train/a": 4, "train/b": 4, "val/a": 2, "val/b": 2}).items():
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "set" / name).write_bytes(data)
     (tmp_path / "set" / "train" / "c").mkdir()
@@ -193,11 +193,11 @@ def test_an_empty_class_folder_is_told(tmp_path, transfer_home):
 def test_a_class_that_one_split_lacks_is_told(read):
     found = read({"train/a": 4, "train/b": 4, "train/c": 4, "val/a": 2, "val/b": 2, "val/d": 1})
     assert found.classes == ("a", "b", "c")
-    assert kinds(found) == {"class-without-training": 1, "missing-in-split": 1}
+    assert list_kinds(found) == {"class-without-training": 1, "missing-in-split": 1}
 
 
 def test_51_unbalanced_classes_are_told(read):
-    assert kinds(read({"a": 60, "b": 5}))["unbalanced"] == 1
+    assert list_kinds(read({"a": 60, "b": 5}))["unbalanced"] == 1
 
 
 # Refusals
@@ -207,48 +207,48 @@ def test_51_unbalanced_classes_are_told(read):
     ("files", "said"),
     [
         ({"a/notes.txt": b"x"}, "no images"),
-        ({"1.png": picture(1), "2.png": picture(2)}, "do not lie in class folders"),
-        ({"all/1.png": picture(1)}, "only one class, all"),
-        ({"train/a/1.png": picture(1)}, "only one class, a"),
-        (class_files({"a": 3, "b": 2}), "Too few usable training images in 1 class: b (2)"),
-        (class_files({"train/a": 3, "train/b": 1, "val/a": 1}), "b (1)"),
-        (class_files({"test/a": 3, "test/b": 3, "val/a": 1, "val/b": 1}), "no train folder"),
+        ({"1.png": make_picture(1), "2.png": make_picture(2)}, "do not lie in class folders"),
+        ({"all/1.png": make_picture(1)}, "only one class, all"),
+        ({"train/a/1.png": make_picture(1)}, "only one class, a"),
+        (make_class_files({"a": 3, "b": 2}), "Too few usable training images in 1 class: b (2)"),
+        (make_class_files({"train/a": 3, "train/b": 1, "val/a": 1}), "b (1)"),
+        (make_class_files({"test/a": 3, "test/b": 3, "val/a": 1, "val/b": 1}), "no train folder"),
     ],
 )
 def test_45_46_48_a_set_that_cannot_be_split_shows_the_folders_found_and_expected(
     read, files, said
 ):
-    error = refused(read, files)
+    error = read_refusal(read, files)
     assert said in error.problem
     assert "flowers.zip" in error.found
     assert "Expected:\nyour.zip\n├── first class" in error.remedy
 
 
 def test_the_folders_found_are_drawn_with_their_counts(read):
-    error = refused(read, {"set/daisy": 4, "set/rose": 1})
+    error = read_refusal(read, {"set/daisy": 4, "set/rose": 1})
     assert error.found == (
         "flowers.zip\n└── set\n    ├── daisy  (4 images)\n    └── rose  (1 image)"
     )
 
 
 def test_a_nested_archive_alone_says_to_unpack_it(read):
-    assert "unpack that first" in refused(read, {"photos.zip": b"PK\3\4"}).remedy
+    assert "unpack that first" in read_refusal(read, {"photos.zip": b"PK\3\4"}).remedy
 
 
 def test_44_a_set_without_a_readable_image_is_refused_with_counts_and_reasons(read):
-    error = refused(read, {f"{c}/{n}.png": b"no" for c in "ab" for n in range(4)})
+    error = read_refusal(read, {f"{c}/{n}.png": b"no" for c in "ab" for n in range(4)})
     assert "None of the images can be read" in error.problem
     assert "8 images set aside: a/0.png: The file is not an image" in error.found
 
 
 def test_a_class_that_loses_its_images_says_why(read):
-    error = refused(read, class_files({"a": 4}) | {f"b/{n}.png": b"no" for n in range(3)})
+    error = read_refusal(read, make_class_files({"a": 4}) | {f"b/{n}.png": b"no" for n in range(3)})
     assert "b (0)" in error.problem and "not an image" in error.remedy
 
 
 def test_47_more_than_1000_classes_are_refused(read):
-    same = picture(1)
-    error = refused(read, {f"{n}/{m}.png": same for n in range(1001) for m in range(3)})
+    same = make_picture(1)
+    error = read_refusal(read, {f"{n}/{m}.png": same for n in range(1001) for m in range(3)})
     assert error.found == "1,001 class folders"
 
 
@@ -257,9 +257,9 @@ def test_47_more_than_1000_classes_are_refused(read):
 
 def test_a_missing_split_is_made_stratified_60_20_20(read):
     found = read({"a": 50, "b": 10, "c": 3})
-    assert split_counts(found) == {"train": (30, 6, 1), "validation": (10, 2, 1),
+    assert count_splits(found) == {"train": (30, 6, 1), "validation": (10, 2, 1),
                                    "test": (10, 2, 1)}  # fmt: skip
-    assert found.reading.made_splits == dataset.SPLITS
+    assert found.import_summary.made_splits == dataset.SPLITS
 
 
 @pytest.mark.parametrize(
@@ -270,17 +270,17 @@ def test_a_missing_split_is_made_stratified_60_20_20(read):
 def test_a_missing_part_is_taken_from_train_alone(read, given, made, train):
     counts = {"train": 20, "val": 5, "test": 7}
     found = read({f"{split}/{c}": counts[split] for split in given for c in "ab"})
-    assert found.reading.made_splits == made
+    assert found.import_summary.made_splits == made
     assert found.counts("train") == (train, train)
     for split in made:
         assert found.counts(split) == (4, 4)
         assert all(found.records[i].path.startswith("train/") for i in found.indices(split))
     taken = ", ".join(made).replace(", ", " and ")
-    assert f"{taken} taken from train" in found.reading.sentence()
+    assert f"{taken} taken from train" in found.import_summary.sentence()
 
 
 def test_the_split_depends_on_the_seed_alone(tmp_path, transfer_home):
-    files = class_files({"a": 20, "b": 20})
+    files = make_class_files({"a": 20, "b": 20})
     one = write_zip(tmp_path / "one.zip", files)
     other = write_zip(tmp_path / "other.zip", dict(reversed(files.items())))
     splits = [
@@ -294,10 +294,10 @@ def test_the_split_depends_on_the_seed_alone(tmp_path, transfer_home):
 
 
 def test_50_copies_stay_on_one_side_of_a_made_split_and_are_told(read):
-    files = class_files({"a": 20, "b": 20})
+    files = make_class_files({"a": 20, "b": 20})
     files |= {f"a/copy{n}.png": files[f"a/{n}.png"] for n in range(10)}
     found = read(files)
-    assert kinds(found) == {"duplicate": 10} and found.reading.duplicates == 10
+    assert list_kinds(found) == {"duplicate": 10} and found.import_summary.duplicates == 10
     sides: dict[str, set] = {}
     for record in found.records:
         sides.setdefault(record.digest, set()).add(record.split)
@@ -306,20 +306,20 @@ def test_50_copies_stay_on_one_side_of_a_made_split_and_are_told(read):
 
 
 def test_50_a_copy_in_two_classes_is_told_and_stays_on_one_side(read):
-    files = class_files({"a": 20, "b": 20})
+    files = make_class_files({"a": 20, "b": 20})
     files |= {f"b/from-a{n}.png": files[f"a/{n}.png"] for n in range(8)}
     found = read(files)
-    assert kinds(found)["conflict"] == 16
+    assert list_kinds(found)["conflict"] == 16
     split_of = {record.path: record.split for record in found.records}
     for n in range(8):
         assert split_of[f"a/{n}.png"] == split_of[f"b/from-a{n}.png"]
 
 
 def test_50_a_leak_between_given_splits_is_left_out_of_train_and_told(read):
-    files = class_files({"train/a": 6, "train/b": 6, "test/a": 4, "test/b": 4})
+    files = make_class_files({"train/a": 6, "train/b": 6, "test/a": 4, "test/b": 4})
     files["train/a/leak.png"] = files["test/a/0.png"]
     found = read(files)
-    assert kinds(found) == {"leak": 1} and found.counts("test") == (4, 4)
+    assert list_kinds(found) == {"leak": 1} and found.counts("test") == (4, 4)
     assert "train/a/leak.png" not in {record.path for record in found.records}
     (problem,) = found.problems
     assert "test/a/0.png" in problem.message and "left out of train" in problem.message
@@ -328,26 +328,26 @@ def test_50_a_leak_between_given_splits_is_left_out_of_train_and_told(read):
 def test_a_validation_part_of_test_images_only_is_made_of_training_images(read):
     names = [f"{part}/{kind}/{n}.png" for part in ("train", "test") for kind in "ab"
              for n in range(8)]  # fmt: skip
-    files = {name: picture(number) for number, name in enumerate(names)}
+    files = {name: make_picture(number) for number, name in enumerate(names)}
     copies = {name.replace("test/", "val/"): files[name] for name in names if "test/" in name}
     found = read(files | copies)
     digests = {part: {r.digest for r in found.records if r.split == part} for part in SPLITS}
-    assert found.reading.made_splits == ("validation",)
+    assert found.import_summary.made_splits == ("validation",)
     assert digests["validation"] and found.counts("test") == (8, 8)
     assert not digests["validation"] & digests["test"]
 
 
 def test_52_a_class_of_identical_images_is_split_and_told(read):
-    same = {f"{c}/{n}.png": picture(1 + (c == "b")) for c in "ab" for n in range(6)}
+    same = {f"{c}/{n}.png": make_picture(1 + (c == "b")) for c in "ab" for n in range(6)}
     found = read(same)
-    assert found.counts("test") == (1, 1) and kinds(found)["identical"] == 2
+    assert found.counts("test") == (1, 1) and list_kinds(found)["identical"] == 2
 
 
 # The store
 
 
 def test_equal_content_has_an_equal_id_and_another_seed_another(tmp_path, transfer_home):
-    files = class_files({"a": 5, "b": 5})
+    files = make_class_files({"a": 5, "b": 5})
     one = write_zip(tmp_path / "one.zip", files)
     other = write_zip(tmp_path / "other.zip", files)
     first = dataset.ingest(one, home=transfer_home)
@@ -358,12 +358,12 @@ def test_equal_content_has_an_equal_id_and_another_seed_another(tmp_path, transf
 
 def test_a_zip_that_is_known_is_not_read_again(read, monkeypatch):
     first = read({"a": 5, "b": 5})
-    monkeypatch.setattr(ingestion, "check", lambda data: pytest.fail("it was read again"))
+    monkeypatch.setattr(ingestion, "check_image", lambda data: pytest.fail("it was read again"))
     assert read({"a": 5, "b": 5}) == first
 
 
 def test_two_people_may_load_the_same_archive_at_once(tmp_path, transfer_home):
-    path = write_zip(tmp_path / "a.zip", class_files({"a": 100, "b": 100}))
+    path = write_zip(tmp_path / "a.zip", make_class_files({"a": 100, "b": 100}))
     with ThreadPoolExecutor(4) as people:
         found = list(people.map(lambda _: dataset.ingest(path, home=transfer_home), range(4)))
     assert found == [found[0]] * 4
@@ -371,10 +371,10 @@ def test_two_people_may_load_the_same_archive_at_once(tmp_path, transfer_home):
 
 
 def test_an_upload_is_told_under_its_own_name(tmp_path, transfer_home):
-    path = write_zip(tmp_path / "tmp83f.zip", class_files({"a": 3, "b": 3}))
+    path = write_zip(tmp_path / "tmp83f.zip", make_class_files({"a": 3, "b": 3}))
     found = dataset.ingest(path, home=transfer_home, name="My flowers.zip")
     assert found.name == "My flowers.zip"
-    assert found.reading.tree().startswith("My flowers.zip\n")
+    assert found.import_summary.draw_tree().startswith("My flowers.zip\n")
 
 
 def test_a_loaded_data_set_equals_the_ingested_one(read, transfer_home):
@@ -385,11 +385,11 @@ def test_a_loaded_data_set_equals_the_ingested_one(read, transfer_home):
 
 
 def test_the_original_bytes_of_each_image_are_kept(read, transfer_home):
-    files = class_files({"a": 5, "b": 5})
+    files = make_class_files({"a": 5, "b": 5})
     found = read(files)
     for index, record in enumerate(found.records):
-        assert dataset.image_bytes(transfer_home, found, index) == files[record.path]
-        assert dataset.image(transfer_home, found, index).size == (record.width, record.height)
+        assert dataset.read_image_bytes(transfer_home, found, index) == files[record.path]
+        assert dataset.load_image(transfer_home, found, index).size == (record.width, record.height)
 
 
 def test_labels_indices_and_counts_agree(read):
@@ -413,7 +413,7 @@ def inside(folder: Path) -> set[str]:
 
 
 def test_27_a_stop_is_heard_within_a_second_and_leaves_nothing(tmp_path, transfer_home):
-    path = write_zip(tmp_path / "a.zip", class_files({"a": 300, "b": 300}))
+    path = write_zip(tmp_path / "a.zip", make_class_files({"a": 300, "b": 300}))
     asked = []
 
     def stop() -> bool:
@@ -461,7 +461,7 @@ def test_77_a_full_disk_is_told_and_leaves_nothing(read, transfer_home, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ingestion.os, "fsync", full)
-    error = refused(read, {"a": 3, "b": 3})
+    error = read_refusal(read, {"a": 3, "b": 3})
     assert error.found == "No space left on device" and "Free space" in error.remedy
     assert inside(transfer_home) == set()
 
@@ -486,10 +486,10 @@ def test_a_mutated_zip_makes_a_data_set_or_a_transfer_error(
     tmp_path, transfer_home, changes, names
 ):
     raw = RawZip()
-    for name, data in class_files({"a": 3, "b": 3}).items():
+    for name, data in make_class_files({"a": 3, "b": 3}).items():
         raw.add(name, data)
     for name in names:
-        raw.add(f"{name}/1.png".encode("utf-8", "replace").decode(), picture(5))
+        raw.add(f"{name}/1.png".encode("utf-8", "replace").decode(), make_picture(5))
     data = bytearray(raw.bytes())
     for position, value in changes:
         data[position % len(data)] = value
@@ -506,10 +506,10 @@ def test_a_mutated_zip_makes_a_data_set_or_a_transfer_error(
 
 
 def test_the_reading_is_told_in_one_sentence(read):
-    files = class_files({"set/train/a": 6, "set/train/b": 6, "set/train/c": 6,
+    files = make_class_files({"set/train/a": 6, "set/train/b": 6, "set/train/c": 6,
                          "set/val/a": 2, "set/val/b": 2, "set/val/c": 2})  # fmt: skip
     files |= {"__MACOSX/x": b"x", "set/.DS_Store": b"x", "set/train/a/x.jpg": b"x"}
-    assert read(files).reading.sentence() == (
+    assert read(files).import_summary.sentence() == (
         "three classes, train and validation given, test taken from train (20 %, seed 0), "
         "wrapper folder set removed, 2 junk files ignored, 1 unreadable"
     )
@@ -517,15 +517,15 @@ def test_the_reading_is_told_in_one_sentence(read):
 
 def test_the_tree_shows_usable_images_and_stays_short(read):
     found = read({f"class{n:02}": 3 for n in range(30)})
-    lines = found.reading.tree().splitlines()
+    lines = found.import_summary.draw_tree().splitlines()
     assert lines[:2] == ["flowers.zip", "├── class00  (3 images)"]
     assert lines[-1] == "└── ... and 18 more folders" and len(lines) == 14
 
 
 def test_55_a_cell_of_the_csv_is_never_a_formula(read):
-    files = class_files({"a": 3, "=HYPERLINK(1)": 3})
+    files = make_class_files({"a": 3, "=HYPERLINK(1)": 3})
     files |= {"=HYPERLINK(1)/x.txt": b"x", "a/+1.png": b"x", 'a/,"q".txt': b"x", ".junk": b"x"}
-    text = dataset.problems_csv(read(files))
+    text = dataset.export_problems_csv(read(files))
     rows = list(csv.reader(io.StringIO(text)))
     assert rows[0] == ["kind", "path", "message"]
     assert {row[1] for row in rows[1:]} == {"'=HYPERLINK(1)/x.txt", "a/+1.png", 'a/,"q".txt', ""}
@@ -566,17 +566,17 @@ def test_real_sets_are_read_as_their_manifest_says(
     found = dataset.ingest(shared_data / name, home=transfer_home)
     assert len(found.classes) == classes
     assert {split: len(found.indices(split)) for split in dataset.SPLITS} == counts
-    assert found.reading.unreadable == 0 and found.reading.not_images == 0
-    assert kinds(found) == ({"duplicate": 25} if name.startswith("brain") else {})
+    assert found.import_summary.unreadable == 0 and found.import_summary.not_images == 0
+    assert list_kinds(found) == ({"duplicate": 25} if name.startswith("brain") else {})
 
 
-@pytest.mark.parametrize("count", [0, 1, PIECE, 2 * PIECE + 1])
+@pytest.mark.parametrize("count", [0, 1, VALUES_PER_CHUNK, 2 * VALUES_PER_CHUNK + 1])
 def test_a_list_written_in_pieces_is_the_json_of_the_list(count):
     values = [[number, "späß"] for number in range(count)]
-    assert "".join(listed(values)) == json.dumps(values, ensure_ascii=False)
+    assert "".join(encode_list(values)) == json.dumps(values, ensure_ascii=False)
 
 
 def test_the_data_set_that_is_loaded_is_the_one_that_was_taken_in(tmp_path, transfer_home):
-    path = write_zip(tmp_path / "a.zip", class_files({"a": 5, "b": 5}))
+    path = write_zip(tmp_path / "a.zip", make_class_files({"a": 5, "b": 5}))
     found = dataset.ingest(path, home=transfer_home)
     assert dataset.load(transfer_home, found.id) == found

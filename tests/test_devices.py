@@ -7,31 +7,31 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import SettingsError
 from transfer_core.features.embedding import embed
-from transfer_core.networks import get
-from transfer_core.networks.surgery import operate
-from transfer_core.system.devices import best_device, device_of, sent, usable
+from transfer_core.networks import get_network
+from transfer_core.networks.surgery import adapt
+from transfer_core.system.devices import choose_device, copy_to_device, get_device, validate_device
 from transfer_core.training import data_loaders, loop
-from transfer_core.training.data_loaders import in_order
+from transfer_core.training.data_loaders import split_into_batches
 from transfer_core.training.events import Ended, Started, Stepped
-from transfer_core.training.new_layer import train_new_layer
+from transfer_core.training.new_layer import train_head
 from transfer_core.training.whole_network import train_whole_network
 
 # The imitation is no promise of torch's, which says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer", "ignore:CUDA is not")
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 GPU = torch.device("cuda")
 LABELS = np.arange(24, dtype=np.int64) % 3
-SPLIT = {"train": np.arange(16), "validation": np.arange(16, 24)}
+SPLIT = {"train_indices": np.arange(16), "validation_indices": np.arange(16, 24)}
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
 
 @without_gpu
 def test_without_a_gpu_the_processor_is_taken(monkeypatch):
     monkeypatch.delenv("TRANSFER_DEVICE", raising=False)
-    assert best_device() == "cpu"
+    assert choose_device() == "cpu"
 
 
 @without_gpu
@@ -39,35 +39,35 @@ def test_without_a_gpu_the_processor_is_taken(monkeypatch):
 def test_a_device_that_is_not_there_is_refused_by_name(device, monkeypatch):
     monkeypatch.setenv("TRANSFER_DEVICE", device)
     with pytest.raises(SettingsError) as error:
-        best_device()
+        choose_device()
     assert error.value.found == device and "TRANSFER_DEVICE" in error.value.remedy
 
 
 def test_the_processor_is_always_usable():
-    assert usable("cpu") == "cpu"
+    assert validate_device("cpu") == "cpu"
 
 
 def test_what_is_sent_is_a_copy():
     array = np.zeros(3, np.uint8)
-    sent(array).add_(1)
+    copy_to_device(array).add_(1)
     assert not array.any()
 
 
-def small(case):
-    strategy = plan(case, SOURCE.stage_names)
+def build_network(case):
+    strategy = plan_strategy(case, SOURCE.stage_names)
     return replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, batch_size=8))
 
 
 @pytest.fixture
 def whole():
     """The network of case 3."""
-    return operate(SOURCE, small(TransferCase.LARGE_SIMILAR), 3, seed=0)
+    return adapt(SOURCE, build_network(TransferCase.LARGE_SIMILAR), 3, seed=0)
 
 
 @pytest.fixture
 def frozen():
     """The network of case 1."""
-    return operate(SOURCE, small(TransferCase.SMALL_SIMILAR), 3, seed=0)
+    return adapt(SOURCE, build_network(TransferCase.SMALL_SIMILAR), 3, seed=0)
 
 
 @pytest.fixture
@@ -79,12 +79,12 @@ def imitated_gpu(monkeypatch):
     monkeypatch.setattr(torch, "equal", lambda one, other: False)
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_format: module)
     # Threads see no fake mode.
-    monkeypatch.setattr(data_loaders, "ahead", lambda items, make: map(make, items))
-    monkeypatch.setattr(loop, "shuffled", lambda indices, size, _: in_order(indices, size))
+    monkeypatch.setattr(data_loaders, "prefetch", lambda items, make: map(make, items))
+    monkeypatch.setattr(loop, "shuffle_into_batches", lambda indices, size, _: split_into_batches(indices, size))
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
-def moved(network):
+def move_to_gpu(network):
     """The network with all its weights and statistics on the imitated GPU."""
     for module in network.modules():
         for name, weight in module._parameters.items():
@@ -97,36 +97,36 @@ def moved(network):
     return network
 
 
-def pixels():
+def make_pixels():
     return np.zeros((24, 64, 64, 3), np.uint8)
 
 
 @pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
 @pytest.mark.parametrize("weighted", [True, False])
 def test_a_whole_network_is_trained_where_it_lies(number_format, weighted, whole, imitated_gpu):
-    strategy = small(TransferCase.LARGE_SIMILAR)
+    strategy = build_network(TransferCase.LARGE_SIMILAR)
     with imitated_gpu:
-        state = moved(whole).state_dict()
+        state = move_to_gpu(whole).state_dict()
         rival = {name: torch.empty_like(value) for name, value in state.items()}
         del state
         events = list(
             train_whole_network(
-                whole, pixels(), LABELS, **SPLIT, strategy=strategy, source=SOURCE, seed=0,
-                class_weights=torch.ones(3) if weighted else None, number_format=number_format,
-                rival=rival, stop_requested=lambda: False,
+                whole, make_pixels(), LABELS, **SPLIT, strategy=strategy, source=SOURCE, seed=0,
+                class_weights=torch.ones(3) if weighted else None, precision=number_format,
+                baseline=rival, stop_requested=lambda: False,
             )
         )  # fmt: skip
     assert isinstance(events[0], Started) and events[0].device == "cuda"
     assert any(isinstance(event, Stepped) for event in events)
-    assert isinstance(events[-1], Ended) and device_of(whole).type == "cuda"
+    assert isinstance(events[-1], Ended) and get_device(whole).type == "cuda"
 
 
 def test_a_new_layer_is_trained_where_the_network_lies(frozen, imitated_gpu):
-    strategy, embeddings = small(TransferCase.SMALL_SIMILAR), np.zeros((24, 512), np.float32)
+    strategy, embeddings = build_network(TransferCase.SMALL_SIMILAR), np.zeros((24, 512), np.float32)
     with imitated_gpu:
         events = list(
-            train_new_layer(
-                moved(frozen), embeddings, LABELS, **SPLIT, strategy=strategy, seed=0,
+            train_head(
+                move_to_gpu(frozen), embeddings, LABELS, **SPLIT, strategy=strategy, seed=0,
                 class_weights=torch.ones(3), stop_requested=lambda: False,
             )
         )  # fmt: skip
@@ -145,6 +145,6 @@ def test_embeddings_are_computed_where_the_network_lies_and_come_back(
     monkeypatch.setattr(torch.Tensor, "numpy", brought_back)
     with imitated_gpu:
         stages = ("conv3", "fc1")
-        found = embed(moved(frozen), pixels(), SOURCE, stages, number_format="bfloat16")
+        found = embed(move_to_gpu(frozen), make_pixels(), SOURCE, stages, precision="bfloat16")
     assert {stage: len(values) for stage, values in found.items()} == {"conv3": 24, "fc1": 24}
     assert set(seen) == {"cpu"}

@@ -7,10 +7,10 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix as oracle_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from transfer_core.training.evaluation import confusion_matrix, score, wilson_interval
+from transfer_core.training.evaluation import compute_wilson_interval, confusion_matrix, score
 
 
-def outcome(images=200, classes=5):
+def make_outcome(images=200, classes=5):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, classes, images)
     logits = torch.from_numpy(generator.normal(size=(images, classes)).astype(np.float32))
@@ -18,7 +18,7 @@ def outcome(images=200, classes=5):
 
 
 def test_rows_are_actual_and_columns_predicted():
-    logits, labels = outcome()
+    logits, labels = make_outcome()
     predicted = logits.argmax(1).numpy()
     expected = oracle_confusion(labels, predicted, labels=range(5))
     assert (confusion_matrix(predicted, labels, 5) == expected).all()
@@ -27,11 +27,11 @@ def test_rows_are_actual_and_columns_predicted():
 @pytest.mark.parametrize(("hits", "images"), [(0, 7), (7, 7), (13, 40), (950, 1000)])
 def test_interval_is_wilsons(hits, images):
     expected = binomtest(hits, images).proportion_ci(method="wilson")
-    assert wilson_interval(hits, images) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert compute_wilson_interval(hits, images) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_scores_per_class_and_macro_f1_agree_with_scikit_learn():
-    logits, labels = outcome()
+    logits, labels = make_outcome()
     result = score(logits, labels, tuple("abcde"), (9, 9, 9, 9, 9), 0.5)
     precision, recall, f1, support = precision_recall_fscore_support(labels, logits.argmax(1))
     assert [s.precision for s in result.per_class] == pytest.approx(precision.tolist())
@@ -41,7 +41,7 @@ def test_scores_per_class_and_macro_f1_agree_with_scikit_learn():
 
 
 def test_the_largest_class_is_chosen_by_training_images_and_judged_on_test_images():
-    logits, labels = outcome(images=4, classes=2)
+    logits, labels = make_outcome(images=4, classes=2)
     result = score(logits, np.array([0, 0, 0, 1]), ("cat", "dog"), (3, 30), None)
     assert (result.majority_class, result.majority_accuracy) == ("dog", 0.25)
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest, element_tree
-from test_pages import asked, own_engine, page  # noqa: F401
-from zips import picture, write_zip
+from test_pages import build_page, own_engine, read_query  # noqa: F401
+from zips import make_picture, write_zip
 
 from pages.shared import caches
 from transfer_core import dataset, networks
-from transfer_core.cases import TransferCase, plan
-from transfer_core.export import prepare
-from transfer_core.networks import get
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.export import prepare_download
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config, start_engine
 from transfer_core.runs.store import curation
 
-PHOTO = picture(1_000, (64, 64))
-FEW = {"demonstration", "squeezenet1_1", "resnet18"}
-LAST = "Remove for good"  # takes away what other widgets of the page need
-THROUGH = {  # widgets of which something comes by a button beside them
+PHOTO = make_picture(1_000, (64, 64))
+FEW_NETWORKS = {"demonstration", "squeezenet1_1", "resnet18"}
+LAST_WIDGET = "Remove for good"  # takes away what other widgets of the page need
+APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
     "Minutes": "Fit the run",
     "Also networks that are still to be downloaded": "Fit the run",
 }
@@ -32,7 +32,7 @@ CHOOSERS = (
 )  # fmt: skip
 
 
-def clicked(key: str) -> Callable[[AppTest], object]:
+def make_click(key: str) -> Callable[[AppTest], object]:
     """Press the first button whose key begins so, to get a page into another state."""
 
     def click(app: AppTest) -> None:
@@ -41,11 +41,11 @@ def clicked(key: str) -> Callable[[AppTest], object]:
     return click
 
 
-def with_code(app: AppTest) -> None:
+def show_code(app: AppTest) -> None:
     app.toggle(key="train_code").set_value(True).run()
 
 
-def with_an_image(app: AppTest) -> None:
+def upload_image(app: AppTest) -> None:
     app.file_uploader(key="try_files").set_value([("a.png", PHOTO, "image/png")]).run()
 
 
@@ -53,9 +53,9 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "data": [(("data",), None)],
     "decide": [(("data", "case=2"), None), (("data", "case=4"), None)],
     "train": [
-        (("data", "case=1"), with_code),
-        (("data", "case=3"), with_code),
-        (("data", "case=1"), clicked("train_fit")),
+        (("data", "case=1"), show_code),
+        (("data", "case=3"), show_code),
+        (("data", "case=1"), make_click("train_fit")),
         (("run",), None),
     ],
     "results": [
@@ -66,9 +66,9 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "repair": [
         (("run", "data"), AppTest.run), (("data",), None),
-        (("run", "data"), clicked("repair_set aside")),
+        (("run", "data"), make_click("repair_set aside")),
     ],
-    "try_it": [(("run",), with_an_image)],
+    "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
     "learn": [((), None)],
     "networks": [((), None)],
@@ -82,29 +82,29 @@ def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     """A home with near-duplicates, two finished runs, a deleted one; and what to ask for."""
     home = tmp_path_factory.mktemp("prepared")
     files = {
-        f"{split}/{name}/{number}.png": picture(100 * label + 10 * part + number, (64, 64))
+        f"{split}/{name}/{number}.png": make_picture(100 * label + 10 * part + number, (64, 64))
         for label, name in enumerate(("ant", "bee", "cat"))
         for part, (split, count) in enumerate({"train": 6, "val": 4, "test": 6}.items())
         for number in range(count)
     }
-    files["train/ant/again.bmp"] = picture(0, (64, 64), "BMP")
+    files["train/ant/again.bmp"] = make_picture(0, (64, 64), "BMP")
     files["train/ant/torn.png"] = PHOTO[:200]
     data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
     del files["train/ant/again.bmp"]
     other_data = dataset.ingest(write_zip(home / "other.zip", files), home=home)
-    source = get("demonstration")
-    first, second = (plan(case, source.stage_names) for case in list(TransferCase)[:2])
+    source = get_network("demonstration")
+    first, second = (plan_strategy(case, source.stage_names) for case in list(TransferCase)[:2])
     asked_for = (data, first), (data, first), (other_data, second), (data, first)
-    with new_engine(home) as engine:
+    with start_engine(home) as engine:
         runs = [
-            engine.submit(run_config(each, source, strategy, 0), name=f"run {number}")
+            engine.submit(make_run_config(each, source, strategy, 0), name=f"run {number}")
             for number, (each, strategy) in enumerate(asked_for)
         ]
         for run in runs:
             engine.wait(run, timeout=120)
-        curation.describe(engine.store, runs[0], tags=("kept",))
-        curation.delete(engine.store, runs[3:])
-    prepare(home, runs[0], "script", lambda *_: None)
+        curation.update_run(engine.store, runs[0], tags=("kept",))
+        curation.delete_runs(engine.store, runs[3:])
+    prepare_download(home, runs[0], "script", lambda *_: None)
     one, two = (f"runs={','.join(runs[:count])}" for count in (1, 2))
     return home, {"data": f"data={data.id}", "run": f"run={runs[0]}", "one": one, "several": two}
 
@@ -119,55 +119,55 @@ def made(prepared, transfer_home) -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def few_networks(monkeypatch):
     """Only three, since fitting a run into a time measures each of them."""
-    few = [each for each in networks.catalog() if each.name in FEW]
-    monkeypatch.setattr(networks, "catalog", lambda: few)
+    few = [each for each in networks.list_networks() if each.name in FEW_NETWORKS]
+    monkeypatch.setattr(networks, "list_networks", lambda: few)
 
 
 @pytest.fixture(autouse=True)
 def options_as_shown(monkeypatch):
     """Let the driver choose an option by the words that the page shows for it."""
 
-    def worded(self, real):
+    def choose_by_label(self, real):
         return lambda value: value if value in self.options else real(value)
 
     for kind in CHOOSERS:
         real = kind.format_func.fget
         monkeypatch.setattr(
-            kind, "format_func", property(lambda self, real=real: worded(self, real(self)))
+            kind, "format_func", property(lambda self, real=real: choose_by_label(self, real(self)))
         )
 
 
-def opened(name: str, query: tuple[str, ...], before: Callable | None) -> AppTest:
-    app = page(name, **dict(part.split("=") for part in query)).run()
+def open_state(name: str, query: tuple[str, ...], before: Callable | None) -> AppTest:
+    app = build_page(name, **dict(part.split("=") for part in query)).run()
     if before:
         before(app)
     assert not app.exception
     return app
 
 
-def elements(block) -> Iterator:
+def iter_elements(block) -> Iterator:
     for child in block.children.values():
         if isinstance(child, element_tree.Block):
-            yield from elements(child)
+            yield from iter_elements(child)
         elif getattr(child, "proto", None) is not None:
             yield child
 
 
-def widgets(app: AppTest) -> dict[tuple[str, str], element_tree.Widget]:
+def list_widgets(app: AppTest) -> dict[tuple[str, str], element_tree.Widget]:
     """Of those with the same label, which do the same with something else, the first."""
     found: dict = {}
-    for each in elements(app._tree):
+    for each in iter_elements(app._tree):
         if isinstance(each, element_tree.Widget):
             words = re.sub(r"\d+", "N", each.proto.label)
             found.setdefault((each.type, words), each)
-    return dict(sorted(found.items(), key=lambda item: item[0][1] == LAST))
+    return dict(sorted(found.items(), key=lambda item: item[0][1] == LAST_WIDGET))
 
 
-def observed(app: AppTest, but: str) -> tuple:
+def observe(app: AppTest, except_widget: str) -> tuple:
     """Everything that can be seen of a session and of what is kept, less one widget."""
     shown = []
-    for each in elements(app._tree):
-        if getattr(each.proto, "id", None) != but:
+    for each in iter_elements(app._tree):
+        if getattr(each.proto, "id", None) != except_widget:
             proto = type(each.proto).FromString(each.proto.SerializeToString())
             for name in {"id", "deferred_file_id"} & {*proto.DESCRIPTOR.fields_by_name}:
                 proto.ClearField(name)
@@ -176,13 +176,13 @@ def observed(app: AppTest, but: str) -> tuple:
     said = [(run.id, run.name, run.tags, run.notes) for run in store.list()]
     state = app.session_state
     kept = {name: str(state[name]) for name in ("workspace", "baskets") if name in state}
-    address = {name: asked(app, name) for name in app.query_params}
+    address = {name: read_query(app, name) for name in app.query_params}
     home = caches.engine().home
     files = {file: file.stat().st_mtime_ns for file in home.rglob("*.zip")}  # to take away
     return shown, said, kept, address, files, dataset.list_data_sets(home)
 
 
-def other(widget) -> object:
+def choose_other_value(widget) -> object:
     """A value that the widget does not have."""
     match widget.type:
         case "button" | "download_button" | "toggle" | "checkbox":
@@ -193,7 +193,7 @@ def other(widget) -> object:
         case "text_input" | "text_area":
             return f"{widget.value} other"
         case "file_uploader":
-            file = ("new.png", picture(2_000, (64, 64)), "image/png")
+            file = ("new.png", make_picture(2_000, (64, 64)), "image/png")
             file = file if ".png" in widget.allowed_type else ("new.zip", b"no zip", "")
             return [file] if widget.accept_multiple_files else file
         case "multiselect":
@@ -208,19 +208,19 @@ def other(widget) -> object:
 def does_something(fresh: Callable[[], AppTest], name: tuple[str, str]) -> bool:
     """Change a widget of a fresh page, and look whether anything else has changed by it."""
     app = fresh()
-    widget = widgets(app)[name]
+    widget = list_widgets(app)[name]
     if widget.proto.disabled:
         return bool(widget.proto.help)
-    before = observed(app, widget.id)
-    if name[1] in THROUGH:
-        before = observed(press(fresh(), THROUGH[name[1]]), widget.id)
-    widget.set_value(other(widget)).run(timeout=120)
-    if name[1] in THROUGH:
-        press(app, THROUGH[name[1]])
+    before = observe(app, widget.id)
+    if name[1] in APPLYING_BUTTONS:
+        before = observe(press(fresh(), APPLYING_BUTTONS[name[1]]), widget.id)
+    widget.set_value(choose_other_value(widget)).run(timeout=120)
+    if name[1] in APPLYING_BUTTONS:
+        press(app, APPLYING_BUTTONS[name[1]])
     assert not app.exception, name
     if widget.type == "download_button":
         return bool(widget.proto.url or widget.proto.deferred_file_id)
-    return observed(app, widget.id) != before
+    return observe(app, widget.id) != before
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -235,7 +235,7 @@ def tidy(made: dict[str, str]) -> None:
         engine.wait(run.id, timeout=60)
     needed = made["several"].removeprefix("runs=").split(",")
     deleted = [run.id for run in engine.store.list(deleted=True)]
-    curation.bring_back(engine.store, [run for run in needed if run in deleted])
+    curation.restore_runs(engine.store, [run for run in needed if run in deleted])
 
 
 @pytest.mark.slow
@@ -245,10 +245,10 @@ def test_every_widget_does_something_or_says_why_it_cannot(name, made):
     tried, idle = set(), []
     for asked_for, before in STATES[name]:
         query = tuple(made.get(part, part) for part in asked_for)
-        fresh = partial(opened, name, query, before)
+        fresh = partial(open_state, name, query, before)
         first = fresh()
-        assert observed(first, "") == observed(first.run(), "")  # else a change proves nothing
-        for each, widget in widgets(first).items():
+        assert observe(first, "") == observe(first.run(), "")  # else a change proves nothing
+        for each, widget in list_widgets(first).items():
             if each not in tried and not does_something(fresh, each):
                 idle.append(each)
             if not widget.proto.disabled:

@@ -6,13 +6,13 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from zips import picture
+from zips import make_picture
 
 from transfer_core.errors import ImageError
 from transfer_core.images import remote
 from transfer_core.images.remote import fetch_image, is_public
 
-PHOTO = picture(5)
+PHOTO = make_picture(5)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -21,22 +21,22 @@ class Handler(BaseHTTPRequestHandler):
         getattr(self, self.path.strip("/").partition("?")[0])()
 
     def photo(self):
-        self.answered(200, PHOTO)
+        self.answer(200, PHOTO)
 
     def moved(self):
-        self.answered(302, b"", Location="/photo")
+        self.answer(302, b"", Location="/photo")
 
     def inwards(self):
-        self.answered(302, b"", Location="http://169.254.169.254/latest")
+        self.answer(302, b"", Location="http://169.254.169.254/latest")
 
     def around(self):
-        self.answered(302, b"", Location="/around")
+        self.answer(302, b"", Location="/around")
 
     def file(self):
-        self.answered(302, b"", Location="file:///etc/passwd")
+        self.answer(302, b"", Location="file:///etc/passwd")
 
     def missing(self):
-        self.answered(404, b"nothing")
+        self.answer(404, b"nothing")
 
     def endless(self):
         self.send_response(200)
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             pass
 
-    def answered(self, status, content, **headers):
+    def answer(self, status, content, **headers):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -80,45 +80,45 @@ def server(monkeypatch):
     running.server_close()
 
 
-def at(server, path: str) -> str:
+def make_address(server, path: str) -> str:
     return f"http://127.0.0.1:{server.server_port}/{path}"
 
 
 @pytest.mark.parametrize("path", ["photo", "photo?size=1", "moved"])
 def test_the_file_at_the_address_comes_as_it_is(server, path):
-    assert fetch_image(at(server, path)) == PHOTO
+    assert fetch_image(make_address(server, path)) == PHOTO
 
 
 def test_nothing_is_asked_unless_the_server_allows_it(server, monkeypatch):
     monkeypatch.delenv(remote.SETTING)
     with pytest.raises(ImageError, match="gets no images"):
-        fetch_image(at(server, "photo"))
+        fetch_image(make_address(server, "photo"))
     assert server.asked == []
 
 
 @pytest.mark.parametrize("path", ["inwards", "file"])
 def test_a_redirect_is_checked_like_the_address_itself(server, path):
     with pytest.raises(ImageError, match="public internet|no address"):
-        fetch_image(at(server, path))
+        fetch_image(make_address(server, path))
 
 
 @pytest.mark.parametrize("path", ["around", "missing"])
 def test_what_leads_nowhere_is_told(server, path):
     with pytest.raises(ImageError, match="on and on|404"):
-        fetch_image(at(server, path))
+        fetch_image(make_address(server, path))
 
 
 def test_a_file_without_end_is_left_off(server, monkeypatch):
-    monkeypatch.setattr(remote, "MOST_BYTES", 2 * 1024**2)
+    monkeypatch.setattr(remote, "MAX_BYTES", 2 * 1024**2)
     with pytest.raises(ImageError, match="too large"):
-        fetch_image(at(server, "endless"))
+        fetch_image(make_address(server, "endless"))
 
 
 def test_an_answer_that_trickles_in_is_cut_off_when_the_time_is_up(server, monkeypatch):
-    monkeypatch.setattr(remote, "SECONDS", 0.5)
+    monkeypatch.setattr(remote, "TIMEOUT_SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(ImageError, match="not in"):
-        fetch_image(at(server, "trickling"))
+        fetch_image(make_address(server, "trickling"))
     assert time.monotonic() - began < 4  # the answer itself takes five seconds
 
 

@@ -9,64 +9,73 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from transfer_core.cases import TransferCase, judge_size, plan
+from transfer_core.cases import TransferCase, judge_size, plan_strategy
 from transfer_core.dataset import SPLITS
-from transfer_core.figures.accuracies import accuracies, describe_accuracies
+from transfer_core.figures.accuracies import describe_accuracies, plot_accuracies
 from transfer_core.figures.attribution import (
-    attribution_overlay,
     describe_attribution,
-    describe_sanity,
-    sanity_figure,
+    describe_sanity_check,
+    plot_attribution,
+    plot_sanity_check,
 )
-from transfer_core.figures.classes import class_counts, describe_class_counts
-from transfer_core.figures.confidence import confidence_diagram, describe_confidence
-from transfer_core.figures.confusion import confusion_matrix, describe_confusion
-from transfer_core.figures.curves import curves_table, decimate, describe_curves, live_curves
-from transfer_core.figures.decision import decision_diagram, describe_decision
-from transfer_core.figures.distances import describe_distances, distance_figure
-from transfer_core.figures.embedding import embedding_map
-from transfer_core.figures.network import describe_network, network_drawing
-from transfer_core.figures.panel import describe_gains, gains_of_training_everything
-from transfer_core.figures.reliability import describe_reliability, reliability_diagram
+from transfer_core.figures.classes import describe_class_counts, plot_class_counts
+from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
+from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
+from transfer_core.figures.curves import (
+    build_curve_traces,
+    decimate,
+    describe_curves,
+    tabulate_epochs,
+)
+from transfer_core.figures.decision import describe_decision, plot_decision_diagram
+from transfer_core.figures.distances import describe_distances, plot_distances
+from transfer_core.figures.embedding import plot_embedding_projection
+from transfer_core.figures.network import describe_network, plot_network
+from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tuning_gains
+from transfer_core.figures.reliability import describe_reliability_diagram, plot_reliability_diagram
 from transfer_core.figures.similarity import (
-    describe_ladder,
     describe_learning_curve,
+    describe_reference_distances,
     describe_stage_accuracy,
-    ladder,
-    learning_curve_figure,
-    stage_accuracy,
+    plot_learning_curve,
+    plot_reference_distances,
+    plot_stage_accuracy,
 )
 from transfer_core.figures.theme import (
     BLUE,
-    CLEAR,
     GREEN,
     GREY,
+    LAYER_STATE_STYLES,
     ORANGE,
     PURPLE,
-    STATES,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
-    plain,
-    themed,
+    TRANSPARENT,
+    apply_theme,
+    escape_label,
 )
 from transfer_core.inspection.attribution_sanity import SanityStep
-from transfer_core.inspection.calibration import Confidence, ConfidenceBin
-from transfer_core.inspection.embedding_map import Plane
-from transfer_core.inspection.out_of_distribution import KnownImages
-from transfer_core.networks import get
-from transfer_core.networks.calibration import Measured, Reliability
-from transfer_core.networks.surgery import describe
+from transfer_core.inspection.calibration import CalibrationBin, ConfidenceCalibration
+from transfer_core.inspection.embedding_map import Projection
+from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
+from transfer_core.networks import get_network
+from transfer_core.networks.calibration import BenchmarkResult, ReliabilityBin
+from transfer_core.networks.surgery import summarise_network
 from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.events import LayerChange
+from transfer_core.training.events import StageChange
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
-from transfer_core.transferability.evidence import LearningCurve, Readings, StageEvidence
+from transfer_core.transferability.evidence import (
+    LearningCurve,
+    StageEvidence,
+    TransferabilityEvidence,
+)
 
-SOURCE = get("demonstration")
-SIZE = judge_size((300, 300), line=1_000)
+SOURCE = get_network("demonstration")
+SIZE = judge_size((300, 300), threshold=1_000)
 LIKELY = Verdict("similar", 0.9, 0.8, 0.95)
 
 
-def log(epochs=3, steps=10):
+def make_log(epochs=3, steps=10):
     events = []
     for epoch in range(1, epochs + 1):
         for step in range(1, steps + 1):
@@ -78,20 +87,20 @@ def log(epochs=3, steps=10):
     return tuple(RunEvent(n, 0.0, kind, values) for n, (kind, values) in enumerate(events, 1))
 
 
-def cells_of(figure):
+def read_cells(figure):
     return {int(trace.customdata[0]): trace for trace in figure.data if trace.type == "bar"}
 
 
 def test_each_cell_can_be_clicked_all_over_and_carries_its_case():
-    cells = cells_of(decision_diagram(SIZE, None, TransferCase(1), TransferCase(4)))
+    cells = read_cells(plot_decision_diagram(SIZE, None, TransferCase(1), TransferCase(4)))
     assert sorted(cells) == [1, 2, 3, 4]
     area = sum(float(cell.width) * cell.y[0] for cell in cells.values())
     assert area > 0.95  # of the whole diagram
 
 
 def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
-    figure = decision_diagram(SIZE, None, TransferCase(1), TransferCase(4))
-    filled = [case for case, cell in cells_of(figure).items() if cell.marker.color != CLEAR]
+    figure = plot_decision_diagram(SIZE, None, TransferCase(1), TransferCase(4))
+    filled = [case for case, cell in read_cells(figure).items() if cell.marker.color != TRANSPARENT]
     assert filled == [4]
     (outline,) = (shape for shape in figure.layout.shapes if shape.type == "rect")
     assert outline.x0 > 0.5 and outline.y0 < 0.5  # small and similar
@@ -104,26 +113,26 @@ def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
 @pytest.mark.parametrize("images", [(1, 1), (10**7, 10**7)])
 def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
     position = Verdict("similar", 0.9, 0.7, 0.95)
-    figure = decision_diagram(judge_size(images, line), position, TransferCase(3), TransferCase(3))
+    figure = plot_decision_diagram(judge_size(images, line), position, TransferCase(3), TransferCase(3))
     low, high = figure.layout.yaxis.range
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
     assert low <= point.y[0] <= high
-    assert all(cell.y[0] > 0.35 for cell in cells_of(figure).values())
+    assert all(cell.y[0] > 0.35 for cell in read_cells(figure).values())
 
 
 @pytest.mark.parametrize("line", [20, 1_000, 20_000, 1_000_000])
 @pytest.mark.parametrize("images", [11, 600, 999, 1_000, 50_000, 2_000_000])
 def test_the_point_lies_in_the_row_of_its_answer(line, images):
     size = judge_size((images,), line)
-    figure = decision_diagram(size, Verdict("similar", 0.5, 0.4, 0.6), None, None)
+    figure = plot_decision_diagram(size, Verdict("similar", 0.5, 0.4, 0.6), None, None)
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
-    small = cells_of(figure)[1]
+    small = read_cells(figure)[1]
     top = small.base[0] + small.y[0] + small.base[0]  # the gap is the same below and above
     assert (point.y[0] < top) == (size.answer == "small")
 
 
 def test_the_size_marks_of_the_courses_and_the_line_are_named():
-    figure = decision_diagram(SIZE, None, None, None)
+    figure = plot_decision_diagram(SIZE, None, None, None)
     ticks = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
     assert {"2,000<br>small in<br>textbooks", "1,000,000<br>large in<br>textbooks"} <= set(ticks)
     assert list(ticks.values()) == sorted(ticks.values())
@@ -142,15 +151,15 @@ def test_a_persons_own_answer_is_told_beside_the_estimate():
 
 
 def test_states_differ_by_more_than_colour():
-    assert len({hatching for _, hatching in STATES.values()}) == len(STATES)
-    parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names), 5)
-    texts = [note.text for note in network_drawing(parts).layout.annotations]
+    assert len({hatching for _, hatching in LAYER_STATE_STYLES.values()}) == len(LAYER_STATE_STYLES)
+    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names), 5)
+    texts = [note.text for note in plot_network(parts).layout.annotations]
     assert all(part.state in text for part, text in zip(parts, texts, strict=True))
 
 
 def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
-    parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5)
-    changes = (LayerChange("conv1", True, 0.0, False), LayerChange("new", False, 0.25, False))
+    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5)
+    changes = (StageChange("conv1", True, 0.0, False), StageChange("head", False, 0.25, False))
     told = describe_network(parts, changes)
     still = "frozen, weights unchanged to the bit, normalisation unchanged"
     assert f"Convolution 1 (64 x 16 x 16, 9,536 weights): {still}" in told
@@ -158,9 +167,9 @@ def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
 
 
 def test_a_drawing_of_many_stages_gives_each_its_row():
-    parts = describe(SOURCE, plan(TransferCase(3), SOURCE.stage_names), 5)
+    parts = summarise_network(SOURCE, plan_strategy(TransferCase(3), SOURCE.stage_names), 5)
     many = [replace(part, title=f"Stage {n}") for n, part in enumerate([*parts, *parts, *parts])]
-    figure = network_drawing(many)
+    figure = plot_network(many)
     assert len(figure.layout.annotations) == len(many) == len(figure.layout.yaxis.ticktext)
     assert figure.layout.height >= 50 * len(many)
 
@@ -179,13 +188,13 @@ def test_few_points_are_all_kept():
 
 
 def test_curves_hold_training_validation_and_the_best_epoch():
-    charts = live_curves(log())
+    charts = build_curve_traces(make_log())
     names = [trace["name"] for trace in charts["loss"]]
     assert names == ["training", "validation", "best epoch"]
     assert charts["loss"][2]["x"] == [2]
     assert charts["accuracy"][1]["y"] == [70.0, 70.0, 70.0]
-    assert len(curves_table(log())) == 3
-    assert "Best is epoch 2" in describe_curves(log())
+    assert len(tabulate_epochs(make_log())) == 3
+    assert "Best is epoch 2" in describe_curves(make_log())
 
 
 def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
@@ -193,29 +202,29 @@ def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
         "epoch": 0, "step": 0, "train_loss": None, "train_accuracy": None, "validation_loss": 0.1,
         "validation_accuracy": 0.9, "best": True, "seconds": 1.0, "changes": [],
     }  # fmt: skip
-    events = [RunEvent(0, 0.0, "epoch_ended", alone), *log()]
-    loss = live_curves(events)["loss"]
-    assert loss[1]["x"] == live_curves(log())["loss"][1]["x"]
+    events = [RunEvent(0, 0.0, "epoch_ended", alone), *make_log()]
+    loss = build_curve_traces(events)["loss"]
+    assert loss[1]["x"] == build_curve_traces(make_log())["loss"][1]["x"]
     assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
-    assert curves_table(events)[0]["training loss"] is None
+    assert tabulate_epochs(events)[0]["training loss"] is None
     only = [RunEvent(0, 0.0, "epoch_ended", alone)]
     assert "Best is the new layer trained alone" in describe_curves(only)
 
 
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():
-    charts = live_curves(log(epochs=30, steps=200))
+    charts = build_curve_traces(make_log(epochs=30, steps=200))
     longest = max(len(trace["x"]) for traces in charts.values() for trace in traces)
     assert 500 < longest <= 1_000
 
 
 def test_curves_of_a_run_without_events_are_empty():
-    assert all(trace["x"] == [] for trace in live_curves(())["loss"])
+    assert all(trace["x"] == [] for trace in build_curve_traces(())["loss"])
     assert describe_curves(()) == "No epoch has ended yet."
 
 
 def test_a_class_name_is_never_markup():
-    assert plain("<img src=x onerror=alert(1)>") == "&lt;img src=x onerror=alert(1)&gt;"
-    figure = confusion_matrix([[3, 1], [0, 4]], ["<b>bold</b>", "x" * 5000])
+    assert escape_label("<img src=x onerror=alert(1)>") == "&lt;img src=x onerror=alert(1)&gt;"
+    figure = plot_confusion_matrix([[3, 1], [0, 4]], ["<b>bold</b>", "x" * 5000])
     texts = figure.layout.xaxis.ticktext
     assert "<b>" not in texts[0] and len(texts[1]) < 50
 
@@ -223,7 +232,7 @@ def test_a_class_name_is_never_markup():
 @pytest.mark.parametrize("count", [2, 12, 13, 50])
 def test_every_class_of_a_confusion_matrix_is_named_beside_its_row(count):
     counts = np.eye(count, dtype=int).tolist()
-    figure = confusion_matrix(counts, [f"class {n}" for n in range(count)])
+    figure = plot_confusion_matrix(counts, [f"class {n}" for n in range(count)])
     rows = figure.layout.yaxis.ticktext
     assert [row.startswith(f"class {n}") for n, row in enumerate(rows)] == [True] * count
     assert len(figure.layout.xaxis.ticktext) == len(figure.layout.xaxis.tickvals) <= 24
@@ -231,12 +240,12 @@ def test_every_class_of_a_confusion_matrix_is_named_beside_its_row(count):
 
 
 def test_a_class_without_test_images_has_an_empty_row():
-    figure = confusion_matrix([[0, 0], [1, 3]], ["none", "some"])
+    figure = plot_confusion_matrix([[0, 0], [1, 3]], ["none", "some"])
     assert figure.to_plotly_json()["data"][0]["z"][0] == [None, None]
 
 
 def test_the_commonest_confusion_is_named_first():
-    told = describe_confusion([[3, 1, 0], [0, 1, 6], [0, 0, 2]], ["cat", "dog", "fox"])
+    told = describe_confusion_matrix([[3, 1, 0], [0, 1, 6], [0, 0, 2]], ["cat", "dog", "fox"])
     assert told.startswith("The commonest confusions: dog taken for fox (6 images)")
 
 
@@ -245,10 +254,10 @@ EVIDENCE = tuple(
     for name, accuracy in (("conv1", 0.4), ("conv2", 0.6), ("fc1", 0.5))
 )
 CURVE = LearningCurve("conv2", (5, 10), (0.5, 0.6), (0.1, 0.02), (12, 24, 48), (0.62, 0.7, 0.75))
-READINGS = Readings(
-    images=480, copies=0, classes=10, fewest=48, stages=EVIDENCE, early=2, gap=0.1, gap_spread=0.03,
-    distance=0.2, share=0.1, energy=6.0, pixels=0.3, best_cut="conv2", curve=CURVE,
-    mirroring=None,
+READINGS = TransferabilityEvidence(
+    images=480, num_near_duplicates=0, classes=10, min_images_per_class=48, stages=EVIDENCE, early=2, gap=0.1, gap_standard_deviation=0.03,
+    distance=0.2, leep=0.1, energy=6.0, pixels=0.3, best_cut="conv2", learning_curve=CURVE,
+    flip_invariance=None,
 )  # fmt: skip
 ESTIMATE = SimilarityEstimate(
     Verdict("different", 0.1, 0.05, 0.2), Verdict("similar", 0.9, 0.8, 0.95), 200, READINGS,
@@ -257,7 +266,7 @@ ESTIMATE = SimilarityEstimate(
 
 
 def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
-    figure = stage_accuracy(READINGS, cut="conv1")
+    figure = plot_stage_accuracy(READINGS, cut="conv1")
     probe, untrained, guessing, cut = figure.data
     assert [round(v, 3) for v in probe.error_y.array] == [0.04] * 3
     assert [round(v, 3) for v in probe.error_y.arrayminus] == [0.05] * 3
@@ -267,10 +276,10 @@ def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
 
 
 def test_the_ladder_places_the_data_set_between_its_neighbours_on_a_logarithmic_axis():
-    figure = ladder(ESTIMATE)
+    figure = plot_reference_distances(ESTIMATE)
     assert figure.layout.xaxis.type == "log"
     assert list(figure.data[0].y) == ["noise", "your images", "photos"]
-    assert "further than photos and nearer than noise" in describe_ladder(ESTIMATE)
+    assert "further than photos and nearer than noise" in describe_reference_distances(ESTIMATE)
 
 
 class ManyClasses:
@@ -284,7 +293,7 @@ class ManyClasses:
 
 
 def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
-    measured, expected = learning_curve_figure(CURVE).data
+    measured, expected = plot_learning_curve(CURVE).data
     assert list(measured.y) == [0.5, 0.6] and list(expected.y) == [0.6, 0.62, 0.7, 0.75]
     assert "10 images per class 60%. If it goes on so: 12 about 62%" in describe_learning_curve(
         CURVE
@@ -293,26 +302,26 @@ def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
 
 def test_gains_are_told_by_size():
     measured = (
-        Measured("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
-        Measured("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
-        Measured("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
+        BenchmarkResult("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
+        BenchmarkResult("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
+        BenchmarkResult("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
     )  # fmt: skip
-    figure = gains_of_training_everything(measured)
+    figure = plot_fine_tuning_gains(measured)
     assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]
-    assert "with 375 images it won on 1 of 2 image sets" in describe_gains(measured)
+    assert "with 375 images it won on 1 of 2 image sets" in describe_fine_tuning_gains(measured)
 
 
 def test_a_reliability_diagram_counts_what_was_true():
-    bins = (Reliability(0.8, 1.0, 0.9, 7, 8),)
-    assert list(reliability_diagram(bins).data[1].y) == [7 / 8]
-    assert "stated about 90%, truly similar 7 of 8" in describe_reliability(bins)
+    bins = (ReliabilityBin(0.8, 1.0, 0.9, 7, 8),)
+    assert list(plot_reliability_diagram(bins).data[1].y) == [7 / 8]
+    assert "stated about 90%, truly similar 7 of 8" in describe_reliability_diagram(bins)
 
 
-KNOWN = KnownImages(np.eye(8, dtype=np.float32), np.linspace(0.2, 0.8, 100))
+KNOWN = OutOfDistributionDetector(np.eye(8, dtype=np.float32), np.linspace(0.2, 0.8, 100))
 
 
 def test_tried_images_stand_where_their_distance_is_beside_every_validation_image():
-    figure = distance_figure(KNOWN, {"1": 0.3, "2": 1.1})
+    figure = plot_distances(KNOWN, {"1": 0.3, "2": 1.1})
     bars, marks, line = figure.data
     assert sum(bars.y) == 100 and list(marks.x) == [0.3, 1.1]
     assert set(line.x) == {KNOWN.threshold} and 0.75 < KNOWN.threshold < 0.8
@@ -321,13 +330,13 @@ def test_tried_images_stand_where_their_distance_is_beside_every_validation_imag
 
 
 def test_too_few_validation_images_are_told_and_no_line_is_drawn():
-    few = replace(KNOWN, usual=KNOWN.usual[:10])
-    assert len(distance_figure(few, {"1": 0.3}).data) == 2
+    few = replace(KNOWN, conformal_scores=KNOWN.conformal_scores[:10])
+    assert len(plot_distances(few, {"1": 0.3}).data) == 2
     assert "only 10 validation images" in describe_distances(few, {"1": 0.3})
 
 
 def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
-    figure = class_counts(ManyClasses())
+    figure = plot_class_counts(ManyClasses())
     assert [trace.name for trace in figure.data] == list(SPLITS)
     assert figure.layout.yaxis.ticktext[-1] == "class 59"
     assert len(figure.layout.yaxis.ticktext) == 40
@@ -336,7 +345,7 @@ def test_many_classes_are_drawn_as_the_largest_and_the_rest_is_told():
 
 
 def test_each_cell_with_images_can_be_clicked_and_says_which_it_is():
-    figure = confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"], chosen=(0, 1))
+    figure = plot_confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"], chosen=(0, 1))
     (bars,) = (trace for trace in figure.data if trace.type == "bar")
     cells = zip(bars.customdata, bars.x, bars.base, strict=True)
     assert [(tuple(c), x, base) for c, x, base in cells] == [
@@ -349,26 +358,26 @@ def test_each_cell_with_images_can_be_clicked_and_says_which_it_is():
 
 
 def test_a_matrix_of_very_many_classes_is_chosen_from_in_lists_alone():
-    figure = confusion_matrix(np.eye(60, dtype=int).tolist(), [f"class {n}" for n in range(60)])
+    figure = plot_confusion_matrix(np.eye(60, dtype=int).tolist(), [f"class {n}" for n in range(60)])
     assert [trace.type for trace in figure.data] == ["heatmap"]
 
 
-CONFIDENCE = Confidence((ConfidenceBin(10, 0.55, 4), ConfidenceBin(30, 0.95, 29)), 0.05)
+CONFIDENCE = ConfidenceCalibration((CalibrationBin(10, 0.55, 4), CalibrationBin(30, 0.95, 29)), 0.05)
 ROWS = [("case 3", 0.8, 0.7, 0.9), ("case 1", 0.6, 0.5, 0.7)]
 STEPS = (SanityStep("New layer", 0.6, 0.1), SanityStep("Convolution 1", 0.0, 0.1))
 
 
 def test_confidence_is_drawn_with_intervals_and_the_images_behind_each_point():
-    _, measured, images = confidence_diagram(CONFIDENCE).data
+    _, measured, images = plot_calibration_curve(CONFIDENCE).data
     assert list(measured.y) == [0.4, 29 / 30] and list(images.y) == [10, 30]
     low, high = CONFIDENCE.bins[0].interval
     assert measured.error_y.array[0] == pytest.approx(high - 0.4)
     assert measured.error_y.arrayminus[0] == pytest.approx(0.4 - low)
-    assert "about 95% sure, right 29 of 30" in describe_confidence(CONFIDENCE)
+    assert "about 95% sure, right 29 of 30" in describe_calibration_curve(CONFIDENCE)
 
 
 def test_accuracies_are_drawn_with_intervals_beside_the_largest_class():
-    figure = accuracies(ROWS, 0.3)
+    figure = plot_accuracies(ROWS, 0.3)
     assert [trace.x for trace in figure.data[:2]] == [(0.8,), (0.6,)]
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3]
     assert "case 1 60.0% (50.0% to 70.0%); always the largest class 30.0%" in describe_accuracies(
@@ -377,17 +386,17 @@ def test_accuracies_are_drawn_with_intervals_beside_the_largest_class():
 
 
 def test_no_two_of_forty_classes_look_alike_on_the_embedding_map():
-    labels, plane = np.arange(40), Plane(np.zeros((40, 2), np.float32), None)
+    labels, plane = np.arange(40), Projection(np.zeros((40, 2), np.float32), None)
     names = [f"class {n}" for n in labels]
-    figure = embedding_map(plane, labels, labels, names, "Before training", chosen=3)
+    figure = plot_embedding_projection(plane, labels, labels, names, "Before training", chosen=3)
     looks = {(t.marker.color, t.marker.symbol) for t in figure.data[:40]}
     assert len(looks) == 40
     assert figure.data[3].customdata.tolist() == [3]
     assert figure.data[40].name == "chosen image"
 
 
-def overlay(evidence):
-    figure = attribution_overlay(np.full((64, 64, 3), 100, np.uint8), evidence, "predicted: cat")
+def make_overlay(evidence):
+    figure = plot_attribution(np.full((64, 64, 3), 100, np.uint8), evidence, "predicted: cat")
     source = figure.layout.images[0].source
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))))
 
@@ -396,7 +405,7 @@ def test_an_overlay_is_grey_where_there_is_no_evidence_and_tinted_where_there_is
     evidence = np.zeros((64, 64), np.float32)
     evidence[40:60, 5:25] = 0.9
     evidence[50, 10] = 1
-    pixels = overlay(evidence).astype(int)
+    pixels = make_overlay(evidence).astype(int)
     assert np.ptp(pixels[10, 200]) == 0
     red, green, blue = pixels[300, 90]
     assert red > green > blue
@@ -406,31 +415,31 @@ def test_an_overlay_is_grey_where_there_is_no_evidence_and_tinted_where_there_is
 
 
 def test_the_sanity_figure_begins_with_nothing_randomised():
-    (line,) = sanity_figure(STEPS).data
+    (line,) = plot_sanity_check(STEPS).data
     assert list(line.y) == [1.0, 0.6, 0.0] and line.x[0] == "nothing"
-    assert "New layer 0.60, Convolution 1 0.00" in describe_sanity(STEPS)
+    assert "New layer 0.60, Convolution 1 0.00" in describe_sanity_check(STEPS)
 
 
-def figures():
-    parts = describe(SOURCE, plan(TransferCase(2), SOURCE.stage_names), 5)
+def make_figures():
+    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names), 5)
     return {
-        "decision": decision_diagram(SIZE, LIKELY, TransferCase(1), None),
-        "stages": stage_accuracy(READINGS),
-        "curve": learning_curve_figure(CURVE),
-        "ladder": ladder(ESTIMATE),
-        "confusion": confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
-        "classes": class_counts(ManyClasses()),
-        "distances": distance_figure(KNOWN, {"1": 0.3}),
-        "network": network_drawing(parts),
-        "confidence": confidence_diagram(CONFIDENCE),
-        "accuracies": accuracies(ROWS, 0.3),
-        "sanity": sanity_figure(STEPS),
+        "decision": plot_decision_diagram(SIZE, LIKELY, TransferCase(1), None),
+        "stages": plot_stage_accuracy(READINGS),
+        "curve": plot_learning_curve(CURVE),
+        "ladder": plot_reference_distances(ESTIMATE),
+        "confusion": plot_confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
+        "classes": plot_class_counts(ManyClasses()),
+        "distances": plot_distances(KNOWN, {"1": 0.3}),
+        "network": plot_network(parts),
+        "confidence": plot_calibration_curve(CONFIDENCE),
+        "accuracies": plot_accuracies(ROWS, 0.3),
+        "sanity": plot_sanity_check(STEPS),
     }
 
 
-@pytest.mark.parametrize("name", figures())
+@pytest.mark.parametrize("name", make_figures())
 def test_every_figure_has_a_title_and_labelled_axes(name):
-    layout = figures()[name].layout
+    layout = make_figures()[name].layout
     assert layout.title.text and len(layout.title.text) <= 45  # fits a phone
     if name not in {"network", "ladder"}:  # there each row carries its own name
         assert layout.yaxis.title.text
@@ -438,23 +447,23 @@ def test_every_figure_has_a_title_and_labelled_axes(name):
         assert layout.xaxis.title.text
 
 
-def contrast(first, second):
-    def luminance(colour):
+def compute_contrast(first, second):
+    def compute_luminance(colour):
         values = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    low, high = sorted((luminance(first), luminance(second)))
+    low, high = sorted((compute_luminance(first), compute_luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
 @pytest.mark.parametrize("background", ["#ffffff", "#f3f5f8", "#10151d", "#1b222d"])
 def test_colours_contrast_three_to_one_with_the_backgrounds_of_both_themes(background):
-    assert min(contrast(c, background) for c in (BLUE, ORANGE, GREEN, PURPLE, GREY)) >= 3
+    assert min(compute_contrast(c, background) for c in (BLUE, ORANGE, GREEN, PURPLE, GREY)) >= 3
 
 
 def test_themed_text_contrasts_strongly():
-    assert contrast(TEXT_ON_LIGHT, "#f3f5f8") > 7 and contrast(TEXT_ON_DARK, "#1b222d") > 7
-    figure = themed(go.Figure(layout={"title": "title"}), dark=True)
+    assert compute_contrast(TEXT_ON_LIGHT, "#f3f5f8") > 7 and compute_contrast(TEXT_ON_DARK, "#1b222d") > 7
+    figure = apply_theme(go.Figure(layout={"title": "title"}), dark=True)
     assert figure.layout.font.color == figure.layout.title.font.color == TEXT_ON_DARK
     assert figure.layout.title.text == "title"

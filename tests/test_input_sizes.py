@@ -6,14 +6,14 @@ import sys
 
 import pytest
 import torch
-from test_command_line import colours, lines  # noqa: F401  (fixture)
+from test_command_line import colours, read_lines  # noqa: F401  (fixture)
 from torchvision import models
 
 from transfer_core import images
 from transfer_core.cli.main import main
-from transfer_core.inspection.prediction import restore
-from transfer_core.networks import get
-from transfer_core.networks.input_sizes import input_sizes
+from transfer_core.inspection.prediction import load_trained_network
+from transfer_core.networks import get_network
+from transfer_core.networks.input_sizes import list_input_sizes
 from transfer_core.runs.store.specification import from_json, to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
@@ -27,7 +27,7 @@ from transfer_core.training.config import RunConfig
     ],
 )  # fmt: skip
 def test_the_sizes_that_a_network_takes_are_found_by_trying(name, sizes):
-    assert input_sizes(get(name)) == sizes
+    assert list_input_sizes(get_network(name)) == sizes
 
 
 @pytest.mark.parametrize("name", ["resnet18", "swin_t", "vit_b_32"])
@@ -37,30 +37,30 @@ def test_torchvisions_own_network_takes_the_sizes_found_and_no_others_that_were_
         try:
             model(torch.zeros(1, 3, size, size))
         except (RuntimeError, AssertionError):
-            assert size not in input_sizes(get(name))
+            assert size not in list_input_sizes(get_network(name))
         else:
-            assert size in input_sizes(get(name))
+            assert size in list_input_sizes(get_network(name))
 
 
 def test_at_another_size_as_much_of_an_image_is_cut_out():
-    source = get("resnet18")
-    smaller = source.at(112)
+    source = get_network("resnet18")
+    smaller = source.with_input_size(112)
     assert smaller.input_size / smaller.resize == source.input_size / source.resize
     assert smaller.transform == images.Transform(112, 128)
-    assert source.at(None) is source and source.at(224) is source
+    assert source.with_input_size(None) is source and source.with_input_size(224) is source
 
 
 @pytest.fixture
 def small_run(colours, transfer_home, capsys):  # noqa: F811
     arguments = ["--case", "3", "--epochs", "1", "--input-size", "32", "--seed", "3", "--json"]
     assert main(["train", str(colours), *arguments]) == 0
-    return lines(capsys)[-1]
+    return read_lines(capsys)[-1]
 
 
 def test_a_run_at_another_size_is_restored_at_it(small_run, transfer_home):
     config = RunStore(transfer_home).get(small_run["run"]).config
     assert config.input_size == 32
-    trained = restore(transfer_home, small_run["run"])
+    trained = load_trained_network(transfer_home, small_run["run"])
     assert trained.transform == images.Transform(32, 32)
 
 
@@ -101,4 +101,4 @@ def test_a_configuration_from_before_input_sizes_is_of_the_networks_own(small_ru
     values = json.loads(to_json(config))
     del values["input_size"]
     old = from_json(json.dumps(values))
-    assert isinstance(old, RunConfig) and old.source() == get("demonstration")
+    assert isinstance(old, RunConfig) and old.source() == get_network("demonstration")

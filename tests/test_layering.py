@@ -16,11 +16,11 @@ ROOMS = [  # a room may import only from rooms before it
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 
-def room_of(path: Path) -> str:
+def find_room(path: Path) -> str:
     return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> set[str]:
+def find_imports(path: Path) -> set[str]:
     """Full names of imported modules, imports for type checkers left out."""
     tree, names = ast.parse(path.read_text(encoding="utf-8")), set()
     for node in ast.walk(tree):
@@ -36,9 +36,9 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
 def test_a_room_imports_only_earlier_rooms_and_no_user_interface(path):
-    room = room_of(path)
+    room = find_room(path)
     assert room in ROOMS, f"{room} has no place in the flow yet"
-    for name in imported(path):
+    for name in find_imports(path):
         package, *rest = name.split(".")
         assert package not in {"streamlit", "pages", "app"}
         if package == "transfer_core" and rest and rest[0] in ROOMS:
@@ -61,7 +61,7 @@ def test_the_core_imports_without_streamlit():
 def test_the_command_line_the_catalog_and_kept_readings_do_without_torch():
     code = (
         "import sys, transfer_core.__main__, transfer_core.networks\n"
-        "assert len(transfer_core.networks.catalog()) > 80 and 'torch' not in sys.modules"
+        "assert len(transfer_core.networks.list_networks()) > 80 and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-FAULTS = """
+FAULTS_SCRIPT = """
 import resource, sys
 import numpy as np
 from transfer_core.system.memory import keep_freed_memory
@@ -20,8 +20,8 @@ print(faults() - before)
 """
 
 
-def page_faults(way: str) -> int:
-    command = [sys.executable, "-c", FAULTS, way]
+def count_page_faults(way: str) -> int:
+    command = [sys.executable, "-c", FAULTS_SCRIPT, way]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 3:
         pytest.skip("this C library keeps memory as it likes")
@@ -29,4 +29,4 @@ def page_faults(way: str) -> int:
 
 
 def test_freed_blocks_are_used_again_without_asking_the_system():
-    assert page_faults("kept") < 0.1 * page_faults("default")
+    assert count_page_faults("kept") < 0.1 * count_page_faults("default")

@@ -3,112 +3,112 @@
 from dataclasses import replace
 
 import pytest
-from test_pages import data, own_engine, page, texts  # noqa: F401  (fixtures)
+from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
 
 from pages.shared import caches
 from transfer_core.cases import TransferCase
-from transfer_core.networks import catalog, get
+from transfer_core.networks import get_network, list_networks
 from transfer_core.timing import forecast as forecasting
-from transfer_core.timing.measurement import Costs, Spread
+from transfer_core.timing.measurement import StepCosts, TimeRange
 
 
 @pytest.fixture
 def half_a_second(monkeypatch):
     """A step takes half a second on every network; nothing else takes any time."""
-    nothing, half = Spread(0, 0), Spread(0.5, 0.5)
+    nothing, half = TimeRange(0, 0), TimeRange(0.5, 0.5)
     monkeypatch.setattr(
-        forecasting, "costs", lambda *of: Costs(nothing, nothing, nothing, half, nothing)
+        forecasting, "load_or_measure_costs", lambda *of: StepCosts(nothing, nothing, nothing, half, nothing)
     )
-    monkeypatch.setattr(forecasting, "decoding_costs", lambda *of: nothing)
+    monkeypatch.setattr(forecasting, "load_or_measure_decoding_cost", lambda *of: nothing)
 
 
-def train(data_set, case: int = 1):
-    return page("train", data=data_set.id, case=str(case)).run(timeout=120)
+def open_train_page(data_set, case: int = 1):
+    return build_page("train", data=data_set.id, case=str(case)).run(timeout=120)
 
 
-def epochs(app) -> int:
+def read_epochs(app) -> int:
     return next(each for each in app.number_input if each.label == "Epochs, at most").value
 
 
-def button(app, key: str):
+def find_button(app, key: str):
     return next(each for each in app.button if each.key == key)
 
 
 def test_decide_tells_how_long_each_case_takes(data):  # noqa: F811
-    app = page("decide", data=data.id).run(timeout=120)
+    app = build_page("decide", data=data.id).run(timeout=120)
     assert not app.exception
     (table,) = [each.value for each in app.dataframe if "takes in all" in each.value]
     assert list(table["case"]) == [case.title for case in TransferCase]
 
 
 def test_train_tells_how_long_the_run_takes(data):  # noqa: F811
-    assert "the run takes" in texts(train(data))
+    assert "the run takes" in list_texts(open_train_page(data))
 
 
 def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_second):  # noqa: F811
-    app = train(data)
-    assert epochs(app) == 100
+    app = open_train_page(data)
+    assert read_epochs(app) == 100
     app.number_input(key="train_minutes").set_value(1)
-    button(app, "train_fit").click().run()
+    find_button(app, "train_fit").click().run()
     assert not app.exception
     # An epoch is one step of half a second, and the margin is kept.
-    assert epochs(app) == int(60 / (0.5 * forecasting.MARGIN))
-    assert "These settings are filled in below" in texts(app)
-    button(app, "train_unfit").click().run()
-    assert epochs(app) == 100
+    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    assert "These settings are filled in below" in list_texts(app)
+    find_button(app, "train_unfit").click().run()
+    assert read_epochs(app) == 100
 
 
 def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_second):  # noqa: F811
-    app = train(data)
+    app = open_train_page(data)
     asked = next(each for each in app.number_input if each.label == "Epochs, at most")
     asked.set_value(7).run()
     app.number_input(key="train_minutes").set_value(1)
-    button(app, "train_fit").click().run()
-    assert epochs(app) == int(60 / (0.5 * forecasting.MARGIN))
-    button(app, "train_unfit").click().run()
-    assert epochs(app) == 100
+    find_button(app, "train_fit").click().run()
+    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    find_button(app, "train_unfit").click().run()
+    assert read_epochs(app) == 100
 
 
 def test_another_case_keeps_its_own_settings(data, half_a_second):  # noqa: F811
-    app = train(data)
+    app = open_train_page(data)
     app.number_input(key="train_minutes").set_value(1)
-    button(app, "train_fit").click().run()
+    find_button(app, "train_fit").click().run()
     work = app.session_state["workspace"]
     app.session_state["workspace"] = replace(work, case=TransferCase.LARGE_SIMILAR)
     app.run()
-    assert not app.exception and epochs(app) == 30
+    assert not app.exception and read_epochs(app) == 30
 
 
 def test_a_better_network_is_proposed_and_taken_with_its_settings(data, half_a_second):  # noqa: F811
-    app = train(data)
+    app = open_train_page(data)
     app.number_input(key="train_minutes").set_value(1)
     app.toggle(key="train_download").set_value(True)
-    button(app, "train_fit").click().run(timeout=120)
+    find_button(app, "train_fit").click().run(timeout=120)
     assert not app.exception
-    assert "A more accurate network would end in time" in texts(app)
-    best = max(catalog(), key=lambda network: network.card.get("accuracy", 0))
-    button(app, "train_propose").click().run()
+    assert "A more accurate network would end in time" in list_texts(app)
+    best = max(list_networks(), key=lambda network: network.card.get("accuracy", 0))
+    find_button(app, "train_propose").click().run()
     work = app.session_state["workspace"]
     assert work.network == best.name and work.case == TransferCase.SMALL_SIMILAR
     assert work.fit.strategy.optimiser.epochs < 100
 
 
 def test_where_nothing_fits_the_least_time_is_told(data, monkeypatch):  # noqa: F811
-    hour = Spread(3600, 3600)
-    monkeypatch.setattr(forecasting, "costs", lambda *of: Costs(*[hour] * 5))
-    app = train(data)
-    button(app, "train_fit").click().run()
+    hour = TimeRange(3600, 3600)
+    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: StepCosts(*[hour] * 5))
+    app = open_train_page(data)
+    find_button(app, "train_fit").click().run()
     assert not app.exception
     assert "No run fits into 10 min" in app.error[0].value
-    assert button(app, "train_start").label == "Start training"
+    assert find_button(app, "train_start").label == "Start training"
 
 
 def test_a_run_is_started_at_the_chosen_input_size(data):  # noqa: F811
-    app = train(data)
+    app = open_train_page(data)
     size = next(each for each in app.selectbox if each.label.startswith("Input size"))
     assert size.options == ["64", "32"]
     size.set_value(32)
-    button(app, "train_start").click().run()
+    find_button(app, "train_start").click().run()
     (record,) = caches.engine().list_runs()
     assert record.config.input_size == 32
-    assert record.config.source() == get("demonstration").at(32)
+    assert record.config.source() == get_network("demonstration").with_input_size(32)

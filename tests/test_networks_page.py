@@ -2,49 +2,49 @@
 
 import torch
 from safetensors.torch import save
-from test_pages import data, own_engine, page, texts  # noqa: F401  (fixtures)
+from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
 
-from transfer_core.networks import catalog, get, torchvision_row
+from transfer_core.networks import get_network, list_networks, torchvision_row
 from transfer_core.networks.download import HOST_SETTING
-from transfer_core.networks.recommendation import operations_per_second, recommend
+from transfer_core.networks.recommendation import measure_operations_per_second, recommend_network
 
 NAME = "squeezenet1_1"
 
 
-def button(app, key: str):
+def find_button(app, key: str):
     return next(each for each in app.button if each.key == key)
 
 
-def looking_at(name: str):
-    app = page("networks").run()
+def open_network(name: str):
+    app = build_page("networks").run()
     return app.selectbox[0].set_value(name).run()
 
 
-def own_weights(classes: int = 5) -> bytes:
+def make_own_weights(classes: int = 5) -> bytes:
     torch.manual_seed(0)
-    return save(torchvision_row.build(NAME, classes, 224).state_dict())
+    return save(torchvision_row.build_model(NAME, classes, 224).state_dict())
 
 
 def test_the_most_accurate_network_within_two_minutes_is_recommended():
-    listed = catalog()
-    assert recommend(listed, images=1, speed=1e6).name == "vit_h_14"
-    assert recommend(listed, images=1_000, speed=1.0).name == "mnasnet0_5"
-    assert recommend(listed, images=1_000_000, speed=1.0) is None
+    listed = list_networks()
+    assert recommend_network(listed, images=1, speed=1e6).name == "vit_h_14"
+    assert recommend_network(listed, images=1_000, speed=1.0).name == "mnasnet0_5"
+    assert recommend_network(listed, images=1_000_000, speed=1.0) is None
 
 
 def test_this_computers_speed_is_measured_by_what_it_does():
-    assert 0.1 < operations_per_second() < 1e6
+    assert 0.1 < measure_operations_per_second() < 1e6
 
 
 def test_all_networks_are_listed_with_one_recommended_for_this_computer():
-    app = page("networks").run(timeout=120)
+    app = build_page("networks").run(timeout=120)
     assert not app.exception
-    assert len(app.dataframe[0].value) == len(catalog()) == 81
+    assert len(app.dataframe[0].value) == len(list_networks()) == 81
     assert "This computer does about" in app.info[0].value
 
 
 def test_filters_leave_what_was_asked_for():
-    app = page("networks").run()
+    app = build_page("networks").run()
     app.text_input(key="networks_name").set_value("resnet 18").run()
     assert list(app.dataframe[0].value["network"]) == ["ResNet 18"]
     app.text_input(key="networks_name").set_value("no such network").run()
@@ -54,12 +54,12 @@ def test_filters_leave_what_was_asked_for():
 def test_weights_that_cannot_be_downloaded_are_told_with_the_way_on(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
-    app = looking_at("resnet18")
-    button(app, "networks_download").click().run()
+    app = open_network("resnet18")
+    find_button(app, "networks_download").click().run()
     assert not app.exception
     assert "could not be downloaded" in app.error[0].value
-    assert "--network" not in texts(app)
-    button(app, "layout_demonstration").click().run()
+    assert "--network" not in list_texts(app)
+    find_button(app, "layout_demonstration").click().run()
     assert not app.exception and not app.error
     assert "This network is used now" in app.success[0].value
 
@@ -67,30 +67,30 @@ def test_weights_that_cannot_be_downloaded_are_told_with_the_way_on(monkeypatch,
 def test_a_network_without_its_weights_is_not_decided_on(data, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("decide", "train"):
-        app = page(name, data=data.id, network="resnet18").run()
+        app = build_page(name, data=data.id, network="resnet18").run()
         assert not app.exception
         assert "weights of ResNet 18 are not on this computer" in app.info[0].value
-        button(app, "layout_demonstration").click().run()
+        find_button(app, "layout_demonstration").click().run()
         assert not app.exception and not app.info
-        assert "Demonstration network" in texts(app)
+        assert "Demonstration network" in list_texts(app)
 
 
 def test_own_weights_are_taken_in_used_and_kept_in_the_address(data):  # noqa: F811
-    app = looking_at(NAME)
-    app.file_uploader[0].set_value(("mine.safetensors", own_weights(), "")).run(timeout=120)
+    app = open_network(NAME)
+    app.file_uploader[0].set_value(("mine.safetensors", make_own_weights(), "")).run(timeout=120)
     assert not app.exception and not app.error
     assert "This network is used now" in app.success[0].value
     workspace = app.session_state["workspace"]
-    assert get(workspace.network).title == "SqueezeNet 1.1, your mine.safetensors"
-    decided = page("decide", data=data.id, network=workspace.network).run(timeout=120)
+    assert get_network(workspace.network).title == "SqueezeNet 1.1, your mine.safetensors"
+    decided = build_page("decide", data=data.id, network=workspace.network).run(timeout=120)
     assert not decided.exception and not decided.error
-    assert "your mine" in texts(decided)
-    assert "not checked for this network" in texts(decided)
+    assert "your mine" in list_texts(decided)
+    assert "not checked for this network" in list_texts(decided)
     assert decided.query_params["network"] in (workspace.network, [workspace.network])
 
 
 def test_a_pickle_is_refused_with_the_line_that_converts_it():
-    app = looking_at(NAME)
+    app = open_network(NAME)
     app.file_uploader[0].set_value(("model.pth", b"\x80\x04cposix\nsystem\n.", "")).run()
     assert not app.exception
     assert "Only safetensors files" in app.error[0].value
@@ -98,7 +98,7 @@ def test_a_pickle_is_refused_with_the_line_that_converts_it():
 
 
 def test_another_network_drops_the_cut_that_belonged_to_the_one_before(data):  # noqa: F811
-    app = page("decide", data=data.id, case="2", cut="conv1").run()
+    app = build_page("decide", data=data.id, case="2", cut="conv1").run()
     assert app.session_state["workspace"].cut == "conv1"
-    app = page("decide", data=data.id, case="2", cut="conv1", network="vgg11").run()
+    app = build_page("decide", data=data.id, case="2", cut="conv1", network="vgg11").run()
     assert app.session_state["workspace"].cut is None

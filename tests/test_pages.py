@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import caches, downloads
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
-from transfer_core.export import prepare
-from transfer_core.networks import get
-from transfer_core.runs.perform import run_config
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.export import prepare_download
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config
 from transfer_core.system.home import home
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +36,7 @@ def own_engine(transfer_home):
     st.cache_resource.clear()
 
 
-def page(name: str, **query) -> AppTest:
+def build_page(name: str, **query) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.switch_page(f"pages/{name}.py")
     for key, value in query.items():
@@ -44,7 +44,7 @@ def page(name: str, **query) -> AppTest:
     return app
 
 
-def colours(names=("red", "green", "blue"), images=10) -> bytes:
+def write_colours(names=("red", "green", "blue"), images=10) -> bytes:
     """A zip of one-coloured pictures, one class per colour."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -60,62 +60,62 @@ def colours(names=("red", "green", "blue"), images=10) -> bytes:
 
 @pytest.fixture
 def data(transfer_home, tmp_path):
-    (tmp_path / "colours.zip").write_bytes(colours())
+    (tmp_path / "colours.zip").write_bytes(write_colours())
     return dataset.ingest(tmp_path / "colours.zip", home=transfer_home)
 
 
 @pytest.fixture
 def finished(data):
     """A finished run of case 1."""
-    source = get("demonstration")
-    config = run_config(data, source, plan(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
+    source = get_network("demonstration")
+    config = make_run_config(data, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
     run = caches.engine().submit(config, name="colours, case 1")
     caches.engine().wait(run, timeout=60)
     return run
 
 
-def asked(app: AppTest, name: str) -> str:
+def read_query(app: AppTest, name: str) -> str:
     """A value of the address, which the driver gives alone or in a list."""
     value = app.query_params[name]
     return value if isinstance(value, str) else value[0]
 
 
-def texts(app: AppTest) -> str:
+def list_texts(app: AppTest) -> str:
     groups = (app.markdown, app.info, app.error, app.success, app.caption, app.warning)
     return "\n".join(element.value for group in groups for element in group)
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_opens_in_a_fresh_session_without_an_exception(name):
-    app = page(name).run()
+    app = build_page(name).run()
     assert not app.exception
     assert app.title[0].value
 
 
 @pytest.mark.parametrize(("name", "missing"), [("decide", "images"), ("train", "images")])
 def test_a_page_without_its_input_says_what_is_missing(name, missing):
-    app = page(name).run()
+    app = build_page(name).run()
     assert missing in app.info[0].value
 
 
 @pytest.mark.parametrize("name", ["train", "results"])
 @pytest.mark.parametrize("run", ["../../etc", "0123456789abcdef"])
 def test_an_unknown_run_in_the_address_is_told_plainly(name, run):
-    app = page(name, run=run).run()
+    app = build_page(name, run=run).run()
     assert not app.exception
     assert app.error
 
 
 @pytest.mark.parametrize("name", ["data", "decide", "train"])
 def test_an_unknown_data_set_in_the_address_is_told_plainly(name):
-    app = page(name, data="../../etc/passwd").run()
+    app = build_page(name, data="../../etc/passwd").run()
     assert not app.exception
     assert app.error
 
 
 def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
-    app = page("data").run()
-    app.file_uploader[0].set_value(("my colours.zip", colours(), "application/zip")).run()
+    app = build_page("data").run()
+    app.file_uploader[0].set_value(("my colours.zip", write_colours(), "application/zip")).run()
     assert not app.exception
     assert "three classes" in app.success[0].value
     assert app.query_params["data"]
@@ -126,13 +126,13 @@ def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
     ("content", "told"),
     [
         (b"no zip at all", "zip"),
-        (colours(names=("only",)), "class"),
-        (colours(images=1), "image"),
+        (write_colours(names=("only",)), "class"),
+        (write_colours(images=1), "image"),
     ],
     ids=["text", "one class", "one image"],
 )
 def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
-    app = page("data").run()
+    app = build_page("data").run()
     app.file_uploader[0].set_value(("bad.zip", content, "application/zip")).run()
     assert not app.exception
     assert told in app.error[0].value
@@ -141,52 +141,52 @@ def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told)
 
 def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
     names = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\LaTeX$ `code`")
-    app = page("data").run()
-    app.file_uploader[0].set_value(("odd.zip", colours(names=names), "application/zip")).run()
+    app = build_page("data").run()
+    app.file_uploader[0].set_value(("odd.zip", write_colours(names=names), "application/zip")).run()
     assert not app.exception
-    shown = texts(app)
+    shown = list_texts(app)
     assert "<img" not in shown.replace("\\<img", "")
     assert "[x](" not in shown
 
 
 def test_a_sample_is_one_click_away():
-    app = page("data").run()
+    app = build_page("data").run()
     app.button(key="data_use_digits").click().run(timeout=120)
     assert not app.exception
     assert "ten classes" in app.success[0].value
 
 
 def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     assert not app.exception
-    assert "Probability of similar" in texts(app)
+    assert "Probability of similar" in list_texts(app)
     app.radio(key="decide_answer").set_value("different").run()
-    assert "Your answer is used" in texts(app) or "estimate: different" in texts(app)
-    assert "Advised is Case 2" in texts(app)
+    assert "Your answer is used" in list_texts(app) or "estimate: different" in list_texts(app)
+    assert "Advised is Case 2" in list_texts(app)
 
 
 def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
     data, finished, monkeypatch
 ):
     told, (run,) = "What was measured outranks the estimate", caches.engine().list_runs()
-    assert told in texts(page("decide", data=data.id).run())
+    assert told in list_texts(build_page("decide", data=data.id).run())
     stopped = replace(run, result=run.result | {"validation_accuracy": None})
     monkeypatch.setattr(caches.engine(), "list_runs", lambda: [stopped])
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     assert not app.exception
-    assert told not in texts(app)
+    assert told not in list_texts(app)
 
 
 def test_moving_the_line_changes_the_size_and_the_advice(data):
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     app.radio(key="decide_answer").set_value("similar").run()
-    assert "Advised is Case 1" in texts(app)
+    assert "Advised is Case 1" in list_texts(app)
     app.select_slider[0].set_value(20).run()  # the set has 30 images
-    assert "Advised is Case 3" in texts(app)
+    assert "Advised is Case 3" in list_texts(app)
 
 
 def test_a_moved_line_can_be_taken_back(data):
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     line = app.select_slider[0].value
     app.select_slider[0].set_value(20).run()
     app.button(key="decide_line_back").click().run()
@@ -196,32 +196,32 @@ def test_a_moved_line_can_be_taken_back(data):
 
 
 def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     app.radio(key="decide_answer").set_value("similar").run()
     app.segmented_control[0].set_value(TransferCase.LARGE_DIFFERENT).run()
-    assert "Chosen is Case 4" in texts(app) and "Advised is Case 1" in texts(app)
+    assert "Chosen is Case 4" in list_texts(app) and "Advised is Case 1" in list_texts(app)
     next(b for b in app.button if b.label == "Back to the advice").click().run()
-    assert "Chosen is Case 1" in texts(app)
+    assert "Chosen is Case 1" in list_texts(app)
 
 
 def test_training_from_the_form_ends_with_a_result(data):
-    app = page("train", data=data.id).run()
+    app = build_page("train", data=data.id).run()
     app.button(key="train_start").click().run()
     assert not app.exception
-    run = asked(app, "run")
+    run = read_query(app, "run")
     caches.engine().wait(run, timeout=60)
     app.run()
-    assert "the weights are those of epoch" in texts(app)
-    results = page("results", run=run).run()
+    assert "the weights are those of epoch" in list_texts(app)
+    results = build_page("results", run=run).run()
     assert not results.exception
     assert results.metric[0].label == "Test accuracy"
 
 
 def test_the_same_click_twice_starts_one_run(data):
-    app = page("train", data=data.id).run()
+    app = build_page("train", data=data.id).run()
     before = app.session_state["workspace"]
     app.button(key="train_start").click().run()
-    again = page("train", data=data.id).run()
+    again = build_page("train", data=data.id).run()
     again.session_state["workspace"] = before
     again.button(key="train_start").click().run()
     assert len(caches.engine().list_runs()) == 1
@@ -229,103 +229,103 @@ def test_the_same_click_twice_starts_one_run(data):
 
 def test_a_shared_link_shows_the_same_run_in_another_session(finished):
     for name in ("train", "results"):
-        app = page(name, run=finished).run()
+        app = build_page(name, run=finished).run()
         assert not app.exception
         assert "colours, case 1" in app.subheader[0].value
 
 
 def test_results_show_interval_baseline_and_settings(finished):
-    app = page("results", run=finished).run()
+    app = build_page("results", run=finished).run()
     assert [metric.label for metric in app.metric][:3] == [
         "Test accuracy", "95 % interval", "Always the largest class",
     ]  # fmt: skip
-    assert "test images are right" in texts(app)
+    assert "test images are right" in list_texts(app)
 
 
 def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, finished):
-    app = page("train", run=finished).run()
+    app = build_page("train", run=finished).run()
     workspace = app.session_state["workspace"]
-    again = page("train", data=data.id, new="run")
+    again = build_page("train", data=data.id, new="run")
     again.session_state["workspace"] = workspace
     again.run()
     assert "Start training" in [button.label for button in again.button]
 
 
 def test_choices_outlive_a_refresh_through_the_address(data):
-    app = page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id).run()
     app.radio(key="decide_answer").set_value("different").run()
     app.select_slider(key="decide_line").set_value(20).run()
-    kept = {name: asked(app, name) for name in app.query_params}
+    kept = {name: read_query(app, name) for name in app.query_params}
     assert kept == {"data": data.id, "answer": "different", "line": "20"}
-    again = page("decide", **kept).run()
+    again = build_page("decide", **kept).run()
     assert again.radio(key="decide_answer").value == "different"
     assert again.select_slider(key="decide_line").value == 20
-    assert "Case 4" in page("train", **kept).run().markdown[0].value
+    assert "Case 4" in build_page("train", **kept).run().markdown[0].value
 
 
 @pytest.mark.parametrize("choice", ["answer", "line", "case", "cut", "initialise"])
 def test_a_choice_in_the_address_that_does_not_exist_is_left_out(data, choice):
-    app = page("decide", data=data.id, **{choice: "../../nothing"}).run()
+    app = build_page("decide", data=data.id, **{choice: "../../nothing"}).run()
     assert not app.exception and not app.error
     assert choice not in app.query_params
 
 
 def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
-    app = page("train", run=finished).run()
+    app = build_page("train", run=finished).run()
     app.button(key="train_another").click().run()
     assert not app.exception and not app.info
-    assert asked(app, "data") == data.id
+    assert read_query(app, "data") == data.id
     assert app.button(key="train_start").label == "Start training"
 
 
 def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
-    source, engine = get("demonstration"), caches.engine()
-    strategy = plan(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    source, engine = get_network("demonstration"), caches.engine()
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
     first, second = (
-        engine.submit(run_config(data, source, strategy, seed), name="queued") for seed in (0, 1)
+        engine.submit(make_run_config(data, source, strategy, seed), name="queued") for seed in (0, 1)
     )
     engine.stop(second)
     engine.stop(first)
     engine.wait(second, timeout=60)
-    app = page("train", run=second).run()
+    app = build_page("train", run=second).run()
     assert not app.exception
     assert "Stopped before it began" in app.get("progress")[0].proto.text
 
 
 def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
-    app = page("take_away", run=finished).run()
+    app = build_page("take_away", run=finished).run()
     assert not app.exception
     assert [b.label for b in app.button if b.key.startswith("take_away_")] == [
         "Prepare ONNX", "Prepare script and notebook", "Prepare bundle", "Prepare report",
     ]  # fmt: skip
     app.button(key="take_away_onnx").click().run(timeout=120)
     assert not app.exception and not app.error
-    assert "name the same class for **6 of 6**" in texts(app)
+    assert "name the same class for **6 of 6**" in list_texts(app)
     link = app.get("link_button")[0].proto
     assert link.url == f"downloads/{finished}/onnx"
 
 
 def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
-    app = page("take_away").run()
+    app = build_page("take_away").run()
     app.file_uploader[0].set_value(("b.zip", made[2].read_bytes(), "application/zip")).run()
     assert not app.exception and not app.error
-    (imported,) = [run for run in caches.engine().list_runs() if run.imported]
+    (imported,) = [run for run in caches.engine().list_runs() if run.is_imported]
     for name in ("results", "take_away", "train", "runs"):
-        shown = page(name, run=imported.id).run()
+        shown = build_page(name, run=imported.id).run()
         assert not shown.exception and not shown.error
-    assert "came in a bundle" in texts(page("take_away", run=imported.id).run())
+    assert "came in a bundle" in list_texts(build_page("take_away", run=imported.id).run())
 
 
 def test_what_is_no_bundle_is_answered_with_what_was_found_and_what_to_do(transfer_home):
-    app = page("take_away").run()
-    app.file_uploader[0].set_value(("b.zip", colours(), "application/zip")).run()
+    app = build_page("take_away").run()
+    app.file_uploader[0].set_value(("b.zip", write_colours(), "application/zip")).run()
     assert not app.exception
     assert "no bundle of Transfer Lab" in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)
 
 
 def test_the_code_beside_the_settings_follows_them(data):
-    app = page("train", data=data.id).run()
+    app = build_page("train", data=data.id).run()
     assert not app.code
     app.toggle(key="train_code").set_value(True).run()
     field = next(field for field in app.number_input if field.label == "Weight decay")
@@ -341,15 +341,15 @@ def test_the_code_beside_the_settings_follows_them(data):
     [("0123456789abcdef", "bundle"), ("../../etc", "bundle"), (None, ".."), (None, "onnx")],
 )
 def test_a_download_of_what_was_not_prepared_is_not_found(run, kind, finished):
-    prepare(home(), finished, "bundle", lambda *_: None)
+    prepare_download(home(), finished, "bundle", lambda *_: None)
     asked = {"type": "http", "path_params": {"run": run or finished, "kind": kind}}
-    assert downloads.ROUTE.endpoint(Request(asked)).status_code == 404
+    assert downloads.EXPORT_ROUTE.endpoint(Request(asked)).status_code == 404
 
 
 def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
-    made = prepare(home(), finished, "report", lambda *_: None)
+    made = prepare_download(home(), finished, "report", lambda *_: None)
     asked = {"type": "http", "path_params": {"run": finished, "kind": "report"}}
-    answer = downloads.ROUTE.endpoint(Request(asked))
+    answer = downloads.EXPORT_ROUTE.endpoint(Request(asked))
     assert answer.path == made
     assert answer.headers["content-disposition"] == f'attachment; filename="{made.name}"'
     assert made.name == "colours-case-1-report.html"

@@ -5,21 +5,27 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from toy_readings import readings
+from toy_readings import make_evidence
 
-from benchmarks.panel.bars import judged, table
-from benchmarks.panel.fitting import calibrate, fit, held_out, reliability, statements
-from benchmarks.panel.outcomes import Outcome, load
+from benchmarks.panel.bars import judge_outcomes, tabulate_criteria
+from benchmarks.panel.fitting import (
+    bin_reliability,
+    calibrate,
+    fit_logistic,
+    hold_out_families,
+    predict_held_out,
+)
+from benchmarks.panel.outcomes import Outcome, load_outcomes
 from benchmarks.panel.pools import Pool
-from benchmarks.panel.signals import h_score, logme
-from benchmarks.panel.truth import draw
+from benchmarks.panel.signals import compute_h_score, compute_logme
+from benchmarks.panel.truth import draw_split
 from benchmarks.panel.worlds import WORLDS
-from transfer_core.networks import get
+from transfer_core.networks import get_network
 
 NOISE = np.random.default_rng(0)
 LABELS = np.arange(300) % 3
-TELLING = np.eye(3)[LABELS] + 0.3 * NOISE.normal(size=(300, 3))
-MUTE = NOISE.normal(size=(300, 3))
+INFORMATIVE = np.eye(3)[LABELS] + 0.3 * NOISE.normal(size=(300, 3))
+UNINFORMATIVE = NOISE.normal(size=(300, 3))
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -34,38 +40,38 @@ def test_a_world_is_balanced_and_repeats_from_its_seed(name):
 
 def test_a_split_shares_no_image_and_holds_every_class():
     pool = Pool("some", "family", np.zeros((400, 1)), np.arange(400) % 4)
-    parts = draw(pool, images=100, seed=0)
+    parts = draw_split(pool, images=100, seed=0)
     assert [len(parts[name]) for name in ("train", "validation", "test")] == [75, 25, 300]
     assert len(np.unique(np.concatenate(list(parts.values())))) == 400
     for part in parts.values():
         assert np.ptp(np.bincount(pool.labels[part])) <= 2
-    assert not np.array_equal(draw(pool, 100, seed=1)["test"], parts["test"])
+    assert not np.array_equal(draw_split(pool, 100, seed=1)["test"], parts["test"])
 
 
 def test_a_pool_without_images_to_test_on_is_left_out():
     pool = Pool("some", "family", np.zeros((120, 1)), np.arange(120) % 4)
-    assert draw(pool, images=100, seed=0) is None
+    assert draw_split(pool, images=100, seed=0) is None
 
 
-@pytest.mark.parametrize("score", [logme, h_score])
+@pytest.mark.parametrize("score", [compute_logme, compute_h_score])
 def test_a_score_prefers_features_that_tell_the_classes_apart(score):
-    features = np.hstack([TELLING, MUTE]).astype(np.float32)
-    mute = np.hstack([MUTE, NOISE.normal(size=(300, 3))]).astype(np.float32)
+    features = np.hstack([INFORMATIVE, UNINFORMATIVE]).astype(np.float32)
+    mute = np.hstack([UNINFORMATIVE, NOISE.normal(size=(300, 3))]).astype(np.float32)
     assert score(features, LABELS) > score(mute, LABELS)
 
 
-def outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
+def make_outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
     """Of a data set whose early stages lead the top by so much, in readings and in truth."""
     return Outcome(
         pool=family, family=family, images=images, seed=seed,
-        readings=readings(early=0.6 + lead, top=0.6, distance=0.1 + max(0, lead)),
+        evidence=make_evidence(early=0.6 + lead, top=0.6, distance=0.1 + max(0, lead)),
         cuts={"conv1": 0.5, "conv2": 0.6 + lead + noise, "fc1": 0.6},
         tuned=0.6 + 0.0005 * (images - 300), random=0.55 + 2 * lead, seconds=1.0,
     )  # fmt: skip
 
 
 OUTCOMES = [
-    outcome(lead, images, seed, f"family {number % 6}")
+    make_outcome(lead, images, seed, f"family {number % 6}")
     for number, lead in enumerate(np.linspace(-0.2, 0.2, 18))
     for images in (100, 300, 1_000)
     for seed in (0, 1)
@@ -73,7 +79,7 @@ OUTCOMES = [
 
 
 def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
-    model = fit(OUTCOMES, "top")
+    model = fit_logistic(OUTCOMES, "top")
     assert set(model.weights) == {"gap"} and model.weights["gap"] < 0
     chances = [model.probability(o.named()) for o in OUTCOMES]
     right = [
@@ -83,30 +89,30 @@ def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
 
 
 def test_a_line_falls_where_training_everything_begins_to_win():
-    line = calibrate([outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(outcome(-0.05).named())
+    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(make_outcome(-0.05).named())
     assert 300 / 0.8 * 0.6 < line < 300 / 0.8 * 1.7
 
 
 def test_a_family_is_judged_by_a_model_that_has_not_seen_it():
-    used = {o.family: calibration for o, calibration in held_out(OUTCOMES)}
+    used = {o.family: calibration for o, calibration in hold_out_families(OUTCOMES)}
     for family, calibration in used.items():
         assert calibration == calibrate([o for o in OUTCOMES if o.family != family])
 
 
 def test_statements_are_counted_in_bins():
-    bins = reliability([(0.1, False), (0.15, True), (0.9, True), (1.0, True)])
+    bins = bin_reliability([(0.1, False), (0.15, True), (0.9, True), (1.0, True)])
     assert [(b.low, b.similar, b.count) for b in bins] == [(0.0, 1, 2), (0.8, 2, 2)]
 
 
 def test_the_bars_tell_regret_statements_and_the_advised_case():
-    source = get("demonstration")
-    bars = {(name, row): told for name, row, told in table(judged(OUTCOMES, source))}
+    source = get_network("demonstration")
+    bars = {(name, row): told for name, row, told in tabulate_criteria(judge_outcomes(OUTCOMES, source))}
     regret = bars["1. mean regret at most 1.5 points, 90th percentile at most 5", "top"]
     assert float(regret.split(",")[0]) < 1.5 and "(72 data sets)" in regret
     assert any("always random" in name for name, _ in bars)
     advised = next(told for (name, _), told in bars.items() if name.endswith("all sizes"))
     assert "of 108" in advised
-    assert len(statements(OUTCOMES, source)["top"]) == 108
+    assert len(predict_held_out(OUTCOMES, source)["top"]) == 108
 
 
 def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
@@ -114,13 +120,13 @@ def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
     truth = key | {
         "family": "f", "cuts": {"conv2": 0.5, "fc1": 0.6}, "tuned": 0.7, "random": 0.4,
     }  # fmt: skip
-    signals = key | {"family": "f", "readings": asdict(readings()), "seconds": 1.0}
+    signals = key | {"family": "f", "readings": asdict(make_evidence()), "seconds": 1.0}
     other = signals | {"seed": 1}  # its truth is not known yet
     (tmp_path / "truth.jsonl").write_text(json.dumps(truth) + "\n")
     (tmp_path / "signals.jsonl").write_text(json.dumps(signals) + "\n" + json.dumps(other) + "\n")
-    (found,) = load(tmp_path, "w")
+    (found,) = load_outcomes(tmp_path, "w")
     assert (found.top, found.cut, found.best) == (0.6, 0.5, 0.7)
     with (tmp_path / "truth.jsonl").open("a") as file:
         file.write(json.dumps(truth | {"seed": 1, "tuned": 0.8}) + "\n")
-    assert [round(o.tuned, 3) for o in load(tmp_path, "w")] == [0.75, 0.75]
-    assert load(tmp_path, "other weights") == []
+    assert [round(o.tuned, 3) for o in load_outcomes(tmp_path, "w")] == [0.75, 0.75]
+    assert load_outcomes(tmp_path, "other weights") == []

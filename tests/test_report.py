@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from transfer_core.export import export_run
-from transfer_core.export.bundle import load
+from transfer_core.export.bundle import import_bundle
 from transfer_core.runs.store.store import RunStore
 
 
@@ -70,7 +70,7 @@ def test_names_are_never_markup_in_a_report(report):
 
 
 def test_a_report_of_an_imported_run_says_what_is_not_here(made, transfer_home, tmp_path):
-    taken = load(transfer_home, made[2])
+    taken = import_bundle(transfer_home, made[2])
     (file,) = export_run(transfer_home, taken.id, "report", tmp_path)
     told = Page(file.read_text(encoding="utf-8")).text
     assert "The images are not on this computer" in told and "no training log" in told

@@ -5,27 +5,27 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from answered_runs import data_set
+from answered_runs import make_data_set
 from PIL import Image
-from test_pages import asked, own_engine, page, texts  # noqa: F401  (fixtures)
-from zips import class_files, write_zip
+from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401  (fixtures)
+from zips import make_class_files, write_zip
 
 from pages.shared import caches
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
-from transfer_core.networks import get
-from transfer_core.runs.perform import run_config
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.home import home
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
 
-def trained(data, case=TransferCase.SMALL_SIMILAR, **changes):
+def train_run(data, case=TransferCase.SMALL_SIMILAR, **changes):
     """The id of a finished run."""
-    source = get("demonstration")
-    strategy = plan(case, source.stage_names, **changes)
-    run = caches.engine().submit(run_config(data, source, strategy, 0), name="noise")
+    source = get_network("demonstration")
+    strategy = plan_strategy(case, source.stage_names, **changes)
+    run = caches.engine().submit(make_run_config(data, source, strategy, 0), name="noise")
     assert caches.engine().wait(run, timeout=60).result
     return run
 
@@ -33,162 +33,162 @@ def trained(data, case=TransferCase.SMALL_SIMILAR, **changes):
 @pytest.fixture
 def noise(transfer_home):
     """Pictures of noise: some are surely mistaken."""
-    return data_set(transfer_home, test=20)
+    return make_data_set(transfer_home, test_images=20)
 
 
 @pytest.fixture
 def run(noise):
-    return trained(noise)
+    return train_run(noise)
 
 
-def labels(app) -> list[str]:
+def list_labels(app) -> list[str]:
     return [button.label for button in app.button]
 
 
-def explain_buttons(app):
+def list_explain_buttons(app):
     return [button for button in app.button if button.label.startswith("Explain image")]
 
 
-def opened(run) -> dict:
+def open_views(run) -> dict:
     """Every view of a run, each in a session of its own."""
-    return {view: page("results", run=run, results_view=view).run() for view in VIEWS}
+    return {view: build_page("results", run=run, results_view=view).run() for view in VIEWS}
 
 
 def test_every_view_opens_from_its_address(run):
-    for view, app in opened(run).items():
+    for view, app in open_views(run).items():
         assert not app.exception and not app.error, view
         assert app.segmented_control(key="results_view").value == view
         assert app.metric[0].label == "Test accuracy"
 
 
 def test_a_view_or_image_that_does_not_exist_opens_the_first(run):
-    app = page("results", run=run, results_view="../../nothing").run()
+    app = build_page("results", run=run, results_view="../../nothing").run()
     assert not app.exception and app.segmented_control(key="results_view").value == "scores"
-    app = page("results", run=run, results_view="maps", results_image="999").run()
+    app = build_page("results", run=run, results_view="maps", results_image="999").run()
     assert not app.exception and app.number_input(key="results_image").value == 1
 
 
 def test_a_mistake_is_explained_by_its_button_and_the_address_keeps_it(run):
-    app = page("results", run=run, results_view="images").run()
-    first = explain_buttons(app)[0]
+    app = build_page("results", run=run, results_view="images").run()
+    first = list_explain_buttons(app)[0]
     number = first.label.split()[-1]
     first.click().run()
     assert not app.exception
-    assert asked(app, "results_view") == "maps" and asked(app, "results_image") == number
-    assert f"Test image {number}" in texts(app) and "taken for" in texts(app)
-    again = page("results", run=run, results_view="maps", results_image=number).run()
-    assert f"Test image {number}" in texts(again)
+    assert read_query(app, "results_view") == "maps" and read_query(app, "results_image") == number
+    assert f"Test image {number}" in list_texts(app) and "taken for" in list_texts(app)
+    again = build_page("results", run=run, results_view="maps", results_image=number).run()
+    assert f"Test image {number}" in list_texts(again)
 
 
 def test_a_cell_chosen_in_the_lists_shows_exactly_its_images(run):
-    from transfer_core.inspection.prediction import answers_on_test_images
+    from transfer_core.inspection.prediction import load_test_predictions
 
-    answers = answers_on_test_images(home(), run)
-    app = page("results", run=run).run()
+    answers = load_test_predictions(home(), run)
+    app = build_page("results", run=run).run()
     for actual in (0, 1):
         for predicted in (0, 1):
             app.selectbox(key="results_actual").set_value(actual)
             app.selectbox(key="results_predicted").set_value(predicted).run()
             inside = (answers.labels == actual) & (answers.predicted == predicted)
-            shown = {int(button.label.split()[-1]) - 1 for button in explain_buttons(app)}
+            shown = {int(button.label.split()[-1]) - 1 for button in list_explain_buttons(app)}
             assert shown <= set(inside.nonzero()[0].tolist())
             assert len(shown) == min(12, inside.sum())
 
 
 def test_the_mistakes_of_one_class_are_shown_alone(run):
-    app = page("results", run=run, results_view="images").run()
+    app = build_page("results", run=run, results_view="images").run()
     app.selectbox(key="results_class").set_value("ant").run()
     assert not any("bee, taken for" in caption.value for caption in app.caption)
 
 
 def test_the_most_uncertain_images_are_one_choice_away(run):
-    app = page("results", run=run, results_view="images").run()
+    app = build_page("results", run=run, results_view="images").run()
     app.segmented_control(key="results_list").set_value("uncertain").run()
-    assert not app.exception and "the network wavers between the two" in texts(app)
+    assert not app.exception and "the network wavers between the two" in list_texts(app)
 
 
 def test_training_is_read_in_plain_words(run):
-    app = page("results", run=run, results_view="training").run()
-    assert "Too few test images to tell" in texts(app).replace("\\", "")
+    app = build_page("results", run=run, results_view="training").run()
+    assert "Too few test images to tell" in list_texts(app).replace("\\", "")
 
 
 def test_case_1_is_trained_by_a_button_and_compared_image_by_image(noise):
-    run = trained(noise, TransferCase.SMALL_DIFFERENT)
-    app = page("results", run=run).run()
+    run = train_run(noise, TransferCase.SMALL_DIFFERENT)
+    app = build_page("results", run=run).run()
     app.button(key="results_case_1").click().run()
     assert not app.exception
     other = caches.engine().list_runs()[0]
     assert other.config.strategy.case == TransferCase.SMALL_SIMILAR
     caches.engine().wait(other.id, timeout=60)
     app.run()
-    assert "Train case 1, to compare" not in labels(app)
-    assert "this run" in texts(app).lower() and "case 1" in texts(app)
+    assert "Train case 1, to compare" not in list_labels(app)
+    assert "this run" in list_texts(app).lower() and "case 1" in list_texts(app)
 
 
 def test_case_1_itself_is_compared_with_the_largest_class_alone(run):
-    app = page("results", run=run).run()
-    assert "Train case 1, to compare" not in labels(app)
-    assert "This run is case 1 itself" in texts(app)
+    app = build_page("results", run=run).run()
+    assert "Train case 1, to compare" not in list_labels(app)
+    assert "This run is case 1 itself" in list_texts(app)
 
 
 def test_an_image_of_ones_own_is_explained_and_a_bad_one_is_answered(run):
-    app = page("results", run=run, results_view="maps").run()
+    app = build_page("results", run=run, results_view="maps").run()
     picture = io.BytesIO()
     Image.new("RGB", (70, 50), "red").save(picture, "PNG")
     app.file_uploader(key="results_own").set_value(("my.png", picture.getvalue(), "image/png"))
     app.run()
-    assert not app.exception and "Your image" in texts(app)
+    assert not app.exception and "Your image" in list_texts(app)
     app.file_uploader(key="results_own").set_value(("bad.png", b"no image", "image/png")).run()
     assert not app.exception and app.error
     assert any("What to do" in element.value for element in app.markdown)
 
 
 def test_the_method_of_the_maps_is_checked_on_this_network(run):
-    app = page("results", run=run, results_view="maps").run()
+    app = build_page("results", run=run, results_view="maps").run()
     app.button(key="results_sanity").click().run()
     assert not app.exception
-    assert "weights randomised from the output down" in texts(app).replace("\\", "")
+    assert "weights randomised from the output down" in list_texts(app).replace("\\", "")
 
 
 def test_the_embedding_is_laid_out_by_both_ways_and_an_image_chosen_by_its_number(run):
-    app = page("results", run=run, results_view="embedding").run()
+    app = build_page("results", run=run, results_view="embedding").run()
     app.segmented_control(key="results_way").set_value("neighbours").run(timeout=120)
     app.number_input(key="results_image").set_value(7).run()
-    assert not app.exception and "Image 7" in texts(app)
+    assert not app.exception and "Image 7" in list_texts(app)
     app.button(key="results_explain").click().run()
-    assert asked(app, "results_view") == "maps" and "Test image 7" in texts(app)
+    assert read_query(app, "results_view") == "maps" and "Test image 7" in list_texts(app)
 
 
 def test_names_that_people_gave_are_never_read_as_markup(transfer_home):
     names = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))")
-    files = class_files(dict.fromkeys(names, 12))
+    files = make_class_files(dict.fromkeys(names, 12))
     data = dataset.ingest(write_zip(transfer_home / "odd.zip", files), home=transfer_home)
-    for view, app in opened(trained(data)).items():
+    for view, app in open_views(train_run(data)).items():
         assert not app.exception, view
-        shown = texts(app)
+        shown = list_texts(app)
         assert "<img" not in shown.replace("\\<img", "") and "[x](" not in shown, view
 
 
 def test_a_run_whose_answers_are_gone_still_shows_its_scores(run):
     (RunDirectory.of(home(), run).path / "test_logits.npy").unlink()
-    for view, app in opened(run).items():
+    for view, app in open_views(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
         assert bool(app.error) == (view not in {"training", "settings"}), view
 
 
 def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
     shutil.rmtree(home() / "data" / noise.id)
-    for view, app in opened(run).items():
+    for view, app in open_views(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
 
 
 @pytest.mark.parametrize("best_epoch", [0, 3])
 def test_a_run_says_whether_it_fell_back_on_the_new_layer(best_epoch, noise, monkeypatch):
-    run = trained(noise, TransferCase.LARGE_SIMILAR)
+    run = train_run(noise, TransferCase.LARGE_SIMILAR)
     log = caches.run_log(run)
     ended = next(event for event in log.events() if event.kind == "ended")
     changed = replace(ended, values=ended.values | {"best_epoch": best_epoch})
     others = [event for event in log.events() if event is not ended]
     monkeypatch.setattr(log, "events", lambda: [*others, changed])
-    told = [info.value for info in page("results", run=run).run().info]
+    told = [info.value for info in build_page("results", run=run).run().info]
     assert any("the new layer trained alone" in text for text in told) == (best_epoch == 0)

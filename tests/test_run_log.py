@@ -4,7 +4,7 @@ from transfer_core.runs.store.log import RunLog
 from transfer_core.runs.store.records import RunEvent
 
 
-class Reader:
+class StubReader:
     """Stands for the store: tells what is newer, and counts how often it was asked."""
 
     def __init__(self):
@@ -16,7 +16,7 @@ class Reader:
 
 
 def test_only_newer_events_are_fetched_and_all_are_told():
-    reader = Reader()
+    reader = StubReader()
     log = RunLog(reader, "run")
     reader.stored = [RunEvent(1, 0.0, "started", {}), RunEvent(2, 0.0, "stepped", {})]
     assert len(log.events()) == 2
@@ -26,15 +26,15 @@ def test_only_newer_events_are_fetched_and_all_are_told():
 
 
 def test_what_is_derived_is_computed_once_until_something_new_is_told():
-    reader, calls = Reader(), []
+    reader, calls = StubReader(), []
     log = RunLog(reader, "run")
 
-    def count(events):
+    def count_events(events):
         calls.append(len(events))
         return len(events)
 
     reader.stored = [RunEvent(1, 0.0, "started", {})]
-    assert [log.derived(count, log.events()) for _ in range(3)] == [1, 1, 1]
+    assert [log.compute_once(count_events, log.events()) for _ in range(3)] == [1, 1, 1]
     reader.stored.append(RunEvent(2, 0.0, "ended", {}))
-    assert log.derived(count, log.events()) == 2
+    assert log.compute_once(count_events, log.events()) == 2
     assert calls == [1, 2]

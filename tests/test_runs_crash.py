@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from test_runs_engine import WAIT, states, wait_for
-from toy_runs import toy
+from test_runs_engine import WAIT, list_states, wait_for
+from toy_runs import make_perform
 
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
@@ -21,17 +21,17 @@ from transfer_core.runs.store.records import Outcome, RunState
 TESTS = Path(__file__).parent
 
 
-def child(home, *, perform="toy(epochs=10_000, pause=0.02)", resume=True, runs=2):
+def start_child(home, *, perform="make_perform(epochs=10_000, pause=0.02)", resume=True, runs=2):
     """A process of its own that submits runs and works on them for ever."""
     script = f"""
         import sys, time
         from pathlib import Path
         sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
-        from toy_runs import config, toy
-        from test_runs_crash import checkpointing
+        from toy_runs import make_config, make_perform
+        from test_runs_crash import make_checkpointing_perform
         from transfer_core.runs.engine.engine import Engine
         engine = Engine(Path({str(home)!r}), {perform}, resume={resume})
-        print(*[engine.submit(config(n)) for n in range({runs})], flush=True)
+        print(*[engine.submit(make_config(n)) for n in range({runs})], flush=True)
         time.sleep(600)
     """
     process = subprocess.Popen(
@@ -40,9 +40,9 @@ def child(home, *, perform="toy(epochs=10_000, pause=0.02)", resume=True, runs=2
     return process, process.stdout.readline().split()
 
 
-def killed(home, until, **options):
+def kill_child(home, until, **options):
     """Run a child until something is so, then kill -9 it; returns the ids of its runs."""
-    process, ids = child(home, **options)
+    process, ids = start_child(home, **options)
     try:
         with RunReader(home) as reader:
             wait_for(lambda: until(reader, ids[0]))
@@ -53,107 +53,107 @@ def killed(home, until, **options):
     return ids
 
 
-def trains(reader, run_id):
+def is_training(reader, run_id):
     """Whether a run has taken a step."""
     return any(event.kind == "stepped" for event in reader.events(run_id))
 
 
-def text_writer(text):
+def make_text_writer(text):
     """What writes a text to a path."""
     return lambda path: path.write_text(text)
 
 
-def checkpointing(epochs=10_000, pause=0.02):
+def make_checkpointing_perform(epochs=10_000, pause=0.02):
     """A `perform` that keeps a checkpoint each epoch and goes on from the last one."""
 
     def perform(config, directory, stop_requested):
-        latest = directory.latest_checkpoint()
+        latest = directory.find_latest_checkpoint()
         first = int(latest.read_text()) if latest else 0
-        for event in toy(epochs, pause)(config, directory, stop_requested):
+        for event in make_perform(epochs, pause)(config, directory, stop_requested):
             epoch = getattr(event, "epoch", None)
             if isinstance(epoch, int):
                 if epoch <= first:
                     continue
-                directory.save_checkpoint(epoch, text_writer(str(epoch)), ".txt")
+                directory.save_checkpoint(epoch, make_text_writer(str(epoch)), ".txt")
             yield event
 
     return perform
 
 
 def test_killed_run_is_interrupted_and_what_waited_goes_on(tmp_path):
-    active, waiting = killed(tmp_path, trains)
-    with Engine(tmp_path, toy()) as engine:
+    active, waiting = kill_child(tmp_path, is_training)
+    with Engine(tmp_path, make_perform()) as engine:
         run = engine.get(active)
         assert run.state is RunState.interrupted
         assert "interrupted" in run.error["problem"]
-        assert states(engine, active) == ["queued", "preparing", "training", "interrupted"]
+        assert list_states(engine, active) == ["queued", "preparing", "training", "interrupted"]
         assert engine.wait(waiting, WAIT).state is RunState.finished
         numbers = [event.sequence for event in engine.events(active)]
         assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
-    def deep(reader, run_id):
+    def has_passed_epoch_5(reader, run_id):
         return any(e.kind == "epoch_ended" and e.values["epoch"] > 5 for e in reader.events(run_id))
 
-    (run_id,) = killed(tmp_path, deep, perform="checkpointing()", runs=1)
-    kept = int(RunDirectory.of(tmp_path, run_id).latest_checkpoint().read_text())
-    with Engine(tmp_path, checkpointing(epochs=kept + 3, pause=0.001)) as engine:
+    (run_id,) = kill_child(tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1)
+    kept = int(RunDirectory.of(tmp_path, run_id).find_latest_checkpoint().read_text())
+    with Engine(tmp_path, make_checkpointing_perform(epochs=kept + 3, pause=0.001)) as engine:
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.attempt) == (RunState.finished, 2)
-        told = states(engine, run_id)
+        told = list_states(engine, run_id)
         assert told[2:] == ["training", "queued", "preparing", "training", "finished"]
         epochs = [e.values["epoch"] for e in engine.events(run_id) if e.kind == "epoch_ended"]
         assert epochs[-3:] == [kept + 1, kept + 2, kept + 3]
 
 
 def test_run_that_keeps_killing_its_process_is_given_up(tmp_path):
-    (run_id,) = killed(tmp_path, trains, perform="checkpointing()", runs=1)
-    with Engine(tmp_path, toy(), resume=False) as engine:
+    (run_id,) = kill_child(tmp_path, is_training, perform="make_checkpointing_perform()", runs=1)
+    with Engine(tmp_path, make_perform(), resume=False) as engine:
         store = engine.store
-        with store.writing() as connection:
+        with store.begin_write() as connection:
             connection.exec_driver_sql(
                 "UPDATE runs SET attempt = 3, engine = 'dead', state = 'training'"
             )
-    with Engine(tmp_path, checkpointing()) as engine:
+    with Engine(tmp_path, make_checkpointing_perform()) as engine:
         assert engine.get(run_id).state is RunState.interrupted
 
 
 def test_killed_command_line_leaves_nothing_that_a_server_would_go_on_with(tmp_path):
-    ids = killed(tmp_path, trains, perform="checkpointing()", resume=False)
-    with Engine(tmp_path, toy()) as engine:
+    ids = kill_child(tmp_path, is_training, perform="make_checkpointing_perform()", resume=False)
+    with Engine(tmp_path, make_perform()) as engine:
         assert {engine.get(run_id).state for run_id in ids} == {RunState.interrupted}
 
 
 def test_command_line_leaves_the_waiting_runs_of_a_dead_server_to_the_next_server(tmp_path):
-    _, waiting = killed(tmp_path, trains)
-    with Engine(tmp_path, toy(), resume=False) as command_line:
+    _, waiting = kill_child(tmp_path, is_training)
+    with Engine(tmp_path, make_perform(), resume=False) as command_line:
         time.sleep(0.3)
         assert command_line.state(waiting) is RunState.queued
-    with Engine(tmp_path, toy()) as server:
+    with Engine(tmp_path, make_perform()) as server:
         assert server.wait(waiting, WAIT).state is RunState.finished
 
 
 def test_run_whose_result_was_written_before_the_kill_keeps_it(tmp_path):
-    (run_id,) = killed(tmp_path, trains, runs=1)
-    RunDirectory.of(tmp_path, run_id).write_result(Outcome(RunState.finished, {"accuracy": 0.5}))
-    with Engine(tmp_path, toy()) as engine:
+    (run_id,) = kill_child(tmp_path, is_training, runs=1)
+    RunDirectory.of(tmp_path, run_id).write_outcome(Outcome(RunState.finished, {"accuracy": 0.5}))
+    with Engine(tmp_path, make_perform()) as engine:
         run = engine.get(run_id)
         assert (run.state, run.result) == (RunState.finished, {"accuracy": 0.5})
 
 
 def test_run_that_was_stopping_when_its_process_died_does_not_start_again(tmp_path):
-    (run_id,) = killed(tmp_path, trains, perform="checkpointing()", runs=1)
+    (run_id,) = kill_child(tmp_path, is_training, perform="make_checkpointing_perform()", runs=1)
     with RunReader(tmp_path) as reader:
         reader.store.set_state(run_id, RunState.stopping)
-    with Engine(tmp_path, checkpointing()) as engine:
+    with Engine(tmp_path, make_checkpointing_perform()) as engine:
         assert engine.get(run_id).state is RunState.interrupted
 
 
 def test_engine_that_dies_while_another_lives_is_found_by_it(tmp_path):
-    with Engine(tmp_path, toy()) as living:
-        process, (run_id,) = child(tmp_path, runs=1)
-        wait_for(lambda: trains(living, run_id))
+    with Engine(tmp_path, make_perform()) as living:
+        process, (run_id,) = start_child(tmp_path, runs=1)
+        wait_for(lambda: is_training(living, run_id))
         living.reconcile()
         assert living.state(run_id) is RunState.training
         process.kill()
@@ -195,9 +195,9 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
 def test_finished_runs_outlive_any_number_of_kills(tmp_path):
     finished = set()
     for number in range(8):
-        killed(
+        kill_child(
             tmp_path, lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
-            perform="toy(epochs=2, pause=0.01)", runs=20, resume=bool(number % 2),
+            perform="make_perform(epochs=2, pause=0.01)", runs=20, resume=bool(number % 2),
         )  # fmt: skip
         with RunReader(tmp_path) as reader:
             now = {run.id for run in reader.list_runs() if run.state is RunState.finished}
@@ -211,21 +211,21 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     directory = RunDirectory.of(tmp_path, "0123456789abcdef")
-    directory.checkpoints.mkdir(parents=True)
-    paths = [directory.save_checkpoint(n, text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)]
+    directory.checkpoints_folder.mkdir(parents=True)
+    paths = [directory.save_checkpoint(n, make_text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)]
     assert not paths[0].exists()
-    assert directory.latest_checkpoint() == paths[2]
+    assert directory.find_latest_checkpoint() == paths[2]
     paths[2].write_text("weights X")
-    assert directory.latest_checkpoint() == paths[1]
+    assert directory.find_latest_checkpoint() == paths[1]
 
 
 def test_checkpoint_that_was_never_finished_is_not_one_and_is_swept(tmp_path):
     directory = RunDirectory.of(tmp_path, "0123456789abcdef")
-    directory.checkpoints.mkdir(parents=True)
-    (directory.checkpoints / "epoch-000009.bin.part").write_text("half")
-    assert directory.latest_checkpoint() is None
+    directory.checkpoints_folder.mkdir(parents=True)
+    (directory.checkpoints_folder / "epoch-000009.bin.part").write_text("half")
+    assert directory.find_latest_checkpoint() is None
     directory.prepare("{}", 1)
-    assert list(directory.checkpoints.iterdir()) == []
+    assert list(directory.checkpoints_folder.iterdir()) == []
 
 
 def test_line_that_a_crash_tore_is_dropped_and_numbering_goes_on(tmp_path):

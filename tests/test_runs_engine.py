@@ -6,7 +6,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from toy_runs import config, toy
+from toy_runs import make_config, make_perform
 
 from transfer_core.errors import DataSetError, RunError
 from transfer_core.runs.engine.engine import Engine
@@ -16,7 +16,7 @@ from transfer_core.runs.store.records import RunState
 WAIT = 10.0  # seconds until a test gives up
 
 
-def states(engine, run_id):
+def list_states(engine, run_id):
     """The states that a run's log tells, in order."""
     return [e.values["state"] for e in engine.events(run_id) if e.kind == "state"]
 
@@ -30,23 +30,23 @@ def wait_for(condition):
 
 
 def test_run_tells_its_whole_story_in_order(tmp_path):
-    with Engine(tmp_path, toy(epochs=2)) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, make_perform(epochs=2)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.finished
         assert [event.kind for event in engine.events(run.id)] == [
             "state", "state", "preparing", "state", "started",
             "stepped", "epoch_ended", "stepped", "epoch_ended", "ended", "tested", "state",
         ]  # fmt: skip
-        assert states(engine, run.id) == ["queued", "preparing", "training", "finished"]
+        assert list_states(engine, run.id) == ["queued", "preparing", "training", "finished"]
         assert run.result == {"images": 8, "accuracy": 0.875, "confusion": [[3, 1], [0, 4]]}
         assert run.created <= run.started <= run.ended
 
 
 def test_run_directory_holds_the_whole_contract(tmp_path):
-    with Engine(tmp_path, toy(epochs=2)) as engine:
-        run = engine.wait(engine.submit(config(seed=5)), WAIT)
+    with Engine(tmp_path, make_perform(epochs=2)) as engine:
+        run = engine.wait(engine.submit(make_config(seed=5)), WAIT)
         directory = engine.directory(run.id)
-    assert json.loads(directory.spec.read_text())["config"]["seed"] == 5
+    assert json.loads(directory.spec_file.read_text())["config"]["seed"] == 5
     lines = [json.loads(line) for line in directory.events.read_text().splitlines()]
     assert [line["sequence"] for line in lines] == list(range(1, 9))
     assert lines[-1]["values"]["accuracy"] == 0.875
@@ -59,22 +59,22 @@ def test_event_is_in_the_store_within_a_third_of_a_second(tmp_path):
     yielded = threading.Event()
 
     def perform(config, directory, stop_requested):
-        for event in toy(epochs=1)(config, directory, stop_requested):
+        for event in make_perform(epochs=1)(config, directory, stop_requested):
             yield event
             if type(event).__name__ == "Stepped":
                 yielded.set()
                 time.sleep(1)
 
     with Engine(tmp_path, perform) as engine:
-        run_id = engine.submit(config())
+        run_id = engine.submit(make_config())
         assert yielded.wait(WAIT)
         time.sleep(0.3)
         assert engine.events(run_id)[-1].kind == "stepped"
 
 
 def test_two_readers_follow_the_same_live_run(tmp_path):
-    with Engine(tmp_path, toy(epochs=5, pause=0.05)) as engine:
-        run_id = engine.submit(config())
+    with Engine(tmp_path, make_perform(epochs=5, pause=0.05)) as engine:
+        run_id = engine.submit(make_config())
         logs = [[], []]
         readers = [
             threading.Thread(target=lambda log=log: log.extend(engine.follow(run_id)))
@@ -89,8 +89,8 @@ def test_two_readers_follow_the_same_live_run(tmp_path):
 
 
 def test_stopping_a_training_run_keeps_its_result_within_a_second(tmp_path):
-    with Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as engine:
-        run_id = engine.submit(config())
+    with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine:
+        run_id = engine.submit(make_config())
         wait_for(lambda: any(e.kind == "stepped" for e in engine.events(run_id)))
         began = time.monotonic()
         for _ in range(10):
@@ -100,27 +100,27 @@ def test_stopping_a_training_run_keeps_its_result_within_a_second(tmp_path):
         assert run.state is RunState.stopped
         assert run.result["accuracy"] == 0.875
         assert [e.kind for e in engine.events(run_id)][-3:] == ["ended", "tested", "state"]
-        assert states(engine, run_id)[-3:] == ["training", "stopping", "stopped"]
+        assert list_states(engine, run_id)[-3:] == ["training", "stopping", "stopped"]
         engine.stop(run_id)
         assert engine.state(run_id) is RunState.stopped
 
 
 def test_run_that_is_stopped_while_it_waits_never_starts(tmp_path):
-    with Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as engine:
-        first, second = engine.submit(config()), engine.submit(config())
+    with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine:
+        first, second = engine.submit(make_config()), engine.submit(make_config())
         assert engine.queue_position(second) in (1, 2)
         engine.stop(second)
         assert engine.state(second) is RunState.stopped
         engine.stop(first)
         engine.wait(first, WAIT)
         time.sleep(0.2)
-        assert states(engine, second) == ["queued", "stopped"]
+        assert list_states(engine, second) == ["queued", "stopped"]
         assert engine.queue_position(second) is None
 
 
 def test_stop_file_stops_a_run_from_outside(tmp_path):
-    with Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as engine:
-        run_id = engine.submit(config())
+    with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine:
+        run_id = engine.submit(make_config())
         wait_for(lambda: engine.state(run_id) is RunState.training)
         engine.directory(run_id).stop.touch()
         assert engine.wait(run_id, WAIT).state is RunState.stopped
@@ -131,10 +131,10 @@ def test_stop_file_that_cannot_be_written_does_not_keep_a_run_from_stopping(tmp_
         raise OSError(28, "No space left on device")
 
     with (
-        Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as engine,
-        Engine(tmp_path, toy()) as other,
+        Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine,
+        Engine(tmp_path, make_perform()) as other,
     ):
-        run_id = engine.submit(config())
+        run_id = engine.submit(make_config())
         wait_for(lambda: engine.state(run_id) is RunState.training)
         monkeypatch.setattr(RunDirectory, "request_stop", full)
         with pytest.raises(RunError, match="No space left"):
@@ -144,10 +144,10 @@ def test_stop_file_that_cannot_be_written_does_not_keep_a_run_from_stopping(tmp_
 
 
 def test_another_engine_stops_a_run_that_is_not_its_own(tmp_path):
-    with Engine(tmp_path, toy(epochs=10_000, pause=0.02)) as server:
-        run_id = server.submit(config())
+    with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as server:
+        run_id = server.submit(make_config())
         wait_for(lambda: server.state(run_id) is RunState.training)
-        with Engine(tmp_path, toy()) as other:
+        with Engine(tmp_path, make_perform()) as other:
             other.reconcile()
             assert other.state(run_id) is RunState.training
             other.stop(run_id)
@@ -155,8 +155,8 @@ def test_another_engine_stops_a_run_that_is_not_its_own(tmp_path):
 
 
 def test_each_of_two_engines_runs_only_what_was_submitted_to_it(tmp_path):
-    with Engine(tmp_path, toy()) as one, Engine(tmp_path, toy(fail_in=1)) as two:
-        mine, other = one.submit(config()), two.submit(config())
+    with Engine(tmp_path, make_perform()) as one, Engine(tmp_path, make_perform(fail_in_epoch=1)) as two:
+        mine, other = one.submit(make_config()), two.submit(make_config())
         assert one.wait(mine, WAIT).state is RunState.finished
         assert one.wait(other, WAIT).state is RunState.failed
 
@@ -168,7 +168,7 @@ def test_run_that_stops_before_anything_was_learned_has_no_result(tmp_path):
         yield from ()
 
     with Engine(tmp_path, perform) as engine:
-        run_id = engine.submit(config())
+        run_id = engine.submit(make_config())
         wait_for(lambda: engine.state(run_id) is RunState.preparing)
         engine.stop(run_id)
         run = engine.wait(run_id, WAIT)
@@ -177,8 +177,8 @@ def test_run_that_stops_before_anything_was_learned_has_no_result(tmp_path):
 
 def test_error_that_a_person_can_mend_is_told_in_its_own_words(tmp_path):
     error = DataSetError("The images are gone.", found="data set x", remedy="Upload them again.")
-    with Engine(tmp_path, toy(fail_in=2, error=error)) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, make_perform(fail_in_epoch=2, error=error)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
         assert run.error == {
             "problem": "The images are gone.",
@@ -191,19 +191,19 @@ def test_error_that_a_person_can_mend_is_told_in_its_own_words(tmp_path):
 
 
 def test_fault_of_the_program_is_told_plainly_and_its_traceback_goes_to_the_log(tmp_path):
-    with Engine(tmp_path, toy(fail_in=1)) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, make_perform(fail_in_epoch=1)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
         assert "fault in the program" in run.error["problem"]
         assert "/secret/place" not in json.dumps(run.error)
         assert "Traceback" in engine.directory(run.id).log.read_text()
         # The thread lives on.
-        assert engine.wait(engine.submit(config()), WAIT).state is RunState.failed
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.failed
 
 
 def test_memory_that_runs_out_fails_only_that_run(tmp_path):
-    with Engine(tmp_path, toy(fail_in=1, error=MemoryError())) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, make_perform(fail_in_epoch=1, error=MemoryError())) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert "smaller batch size" in run.error["remedy"]
 
 
@@ -212,12 +212,12 @@ def test_two_owners_take_turns(tmp_path):
 
     def perform(config, directory, stop_requested):
         gate.wait(WAIT)
-        yield from toy(epochs=1)(config, directory, stop_requested)
+        yield from make_perform(epochs=1)(config, directory, stop_requested)
 
     with Engine(tmp_path, perform) as engine:
-        ann = [engine.submit(config(n), owner="ann") for n in range(3)]
+        ann = [engine.submit(make_config(n), owner="ann") for n in range(3)]
         wait_for(lambda: engine.state(ann[0]) is RunState.preparing)
-        bob = [engine.submit(config(n), owner="bob") for n in range(2)]
+        bob = [engine.submit(make_config(n), owner="bob") for n in range(2)]
         assert [engine.queue_position(run_id) for run_id in (*ann, *bob)] == [None, 2, 4, 1, 3]
         gate.set()
         runs = [engine.wait(run_id, WAIT) for run_id in (*ann, *bob)]
@@ -233,29 +233,29 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
             seen.append(directory.id)
             at_once[0] += 1
             most[0] = max(most[0], at_once[0])
-        yield from toy(epochs=1, pause=0.01)(config, directory, stop_requested)
+        yield from make_perform(epochs=1, pause=0.01)(config, directory, stop_requested)
         with lock:
             at_once[0] -= 1
 
     with Engine(tmp_path, perform, slots=2) as engine:
-        ids = [engine.submit(config(n), owner=f"owner {n % 5}") for n in range(20)]
+        ids = [engine.submit(make_config(n), owner=f"owner {n % 5}") for n in range(20)]
         assert {engine.wait(run_id, WAIT).state for run_id in ids} == {RunState.finished}
     assert sorted(seen) == sorted(ids)
     assert most[0] == 2
 
 
 def test_double_submit_with_one_key_runs_once(tmp_path):
-    with Engine(tmp_path, toy()) as engine:
-        first = engine.submit(config(), owner="ann", key="form-1")
-        assert engine.submit(config(), owner="ann", key="form-1") == first
+    with Engine(tmp_path, make_perform()) as engine:
+        first = engine.submit(make_config(), owner="ann", idempotency_key="form-1")
+        assert engine.submit(make_config(), owner="ann", idempotency_key="form-1") == first
         engine.wait(first, WAIT)
-        assert engine.submit(config(), owner="ann", key="form-1") == first
+        assert engine.submit(make_config(), owner="ann", idempotency_key="form-1") == first
         assert len(engine.list_runs()) == 1
 
 
 @pytest.mark.parametrize("forged", ["../x", "0123456789abcdef", "nothing", None])
 def test_forged_id_is_refused_whatever_is_asked(tmp_path, forged):
-    with Engine(tmp_path, toy()) as engine:
+    with Engine(tmp_path, make_perform()) as engine:
         for ask in (engine.stop, engine.get, engine.events, engine.queue_position, engine.wait,
                     engine.directory, lambda i: next(engine.follow(i))):  # fmt: skip
             with pytest.raises(RunError, match="There is no such run"):
@@ -267,13 +267,13 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
         connection.execute("PRAGMA max_page_count = 1")  # never less than there are pages
 
     def talkative(config, directory, stop_requested):
-        yield from (e for e in toy(epochs=3_000)(config, directory, stop_requested))
+        yield from (e for e in make_perform(epochs=3_000)(config, directory, stop_requested))
 
     with Engine(tmp_path, talkative) as engine:
         sa.event.listen(engine.store._database, "connect", limit)
         engine.store.close()
         try:
-            run_id = engine.submit(config())
+            run_id = engine.submit(make_config())
             wait_for(lambda: engine.directory(run_id).result.exists())
         finally:  # space is there again
             sa.event.remove(engine.store._database, "connect", limit)
@@ -281,25 +281,25 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
         run = engine.wait(run_id, WAIT)
         assert run.state is RunState.failed
         assert "full" in run.error["found"]
-        again = engine.submit(config())
+        again = engine.submit(make_config())
         assert engine.wait(again, WAIT).state is RunState.finished
 
 
 def test_file_that_cannot_be_written_fails_the_run_and_the_engine_goes_on(tmp_path):
     (tmp_path / "runs").write_text("a file where the folder of runs should be")
-    with Engine(tmp_path, toy()) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, make_perform()) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
         assert "space" in run.error["remedy"]
         (tmp_path / "runs").unlink()
-        assert engine.wait(engine.submit(config()), WAIT).state is RunState.finished
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
 
 
 def test_nth_write_that_fails_never_leaves_a_run_without_its_end(tmp_path, monkeypatch):
-    with Engine(tmp_path, toy(epochs=1, pause=0.06)) as engine:
-        writing = engine.store.writing
+    with Engine(tmp_path, make_perform(epochs=1, pause=0.06)) as engine:
+        writing = engine.store.begin_write
         for nth in range(1, 7):
-            run_id, calls = engine.submit(config()), [0]
+            run_id, calls = engine.submit(make_config()), [0]
 
             def fails_once(nth=nth, calls=calls):
                 calls[0] += 1
@@ -307,27 +307,27 @@ def test_nth_write_that_fails_never_leaves_a_run_without_its_end(tmp_path, monke
                     raise sa.exc.OperationalError("", {}, Exception("disk I/O error"))
                 return writing()
 
-            monkeypatch.setattr(engine.store, "writing", fails_once)
+            monkeypatch.setattr(engine.store, "begin_write", fails_once)
             run = engine.wait(run_id, WAIT)
             assert run.state in (RunState.failed, RunState.finished)
-            assert states(engine, run_id).count(run.state) == 1
-            monkeypatch.setattr(engine.store, "writing", writing)
+            assert list_states(engine, run_id).count(run.state) == 1
+            monkeypatch.setattr(engine.store, "begin_write", writing)
 
 
 def test_run_without_a_result_is_a_fault_and_not_a_success(tmp_path):
     def perform(config, directory, stop_requested):
-        yield next(iter(toy()(config, directory, stop_requested)))
+        yield next(iter(make_perform()(config, directory, stop_requested)))
 
     with Engine(tmp_path, perform) as engine:
-        assert engine.wait(engine.submit(config()), WAIT).state is RunState.failed
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.failed
 
 
 def test_closing_twice_is_fine_and_a_closed_engine_takes_no_run(tmp_path):
-    engine = Engine(tmp_path, toy())
+    engine = Engine(tmp_path, make_perform())
     engine.close()
     engine.close()
     with pytest.raises(RunError, match="shutting down"):
-        engine.submit(config())
+        engine.submit(make_config())
 
 
 def test_training_thread_closes_its_loop_when_the_engine_closes(tmp_path):
@@ -335,12 +335,12 @@ def test_training_thread_closes_its_loop_when_the_engine_closes(tmp_path):
 
     def perform(config, directory, stop_requested):
         try:
-            yield from toy(epochs=10_000, pause=0.02)(config, directory, stop_requested)
+            yield from make_perform(epochs=10_000, pause=0.02)(config, directory, stop_requested)
         finally:
             closed.set()
 
     with Engine(tmp_path, perform) as engine:
-        run_id = engine.submit(config())
+        run_id = engine.submit(make_config())
         wait_for(lambda: engine.state(run_id) is RunState.training)
         threads = engine._threads
     assert closed.is_set()

@@ -6,14 +6,14 @@ import time
 from contextlib import closing
 
 import pytest
-from toy_runs import config, toy
+from toy_runs import make_config, make_perform
 
 from transfer_core.cli.main import main
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunState
-from transfer_core.runs.store.schema import VERSION
+from transfer_core.runs.store.schema import SCHEMA_VERSION
 from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
 
@@ -53,16 +53,16 @@ def old_home(tmp_path):
         connection.execute(
             "INSERT INTO runs VALUES (1, ?, 'Pets', 'ann', NULL, ?, 'finished', 1.0, 2.0, 3.0,"
             " NULL, '{\"accuracy\": 0.9}', 'engine', 1, 1, 1)",
-            (OLD_RUN, to_json(config(seed=4))),
+            (OLD_RUN, to_json(make_config(seed=4))),
         )
         connection.execute("INSERT INTO events VALUES (?, 1, 1.0, 'started', '{}')", (OLD_RUN,))
         connection.commit()
     return tmp_path
 
 
-def over(store, state=RunState.finished):
+def make_ended_run(store, state=RunState.finished):
     """The id of a run that is over."""
-    run = store.create(config())
+    run = store.create(make_config())
     store.set_state(run.id, state)
     return run.id
 
@@ -71,10 +71,10 @@ def test_database_of_version_1_is_brought_up_to_date_with_everything_in_it(old_h
     with closing(RunStore(old_home)) as store:
         (run,) = store.list()
         assert (run.id, run.name, run.state) == (OLD_RUN, "Pets", RunState.finished)
-        assert (run.config, run.result) == (config(seed=4), {"accuracy": 0.9})
+        assert (run.config, run.result) == (make_config(seed=4), {"accuracy": 0.9})
         assert (run.notes, run.tags, run.deleted) == ("", (), None)
         assert [event.kind for event in store.events(OLD_RUN)] == ["started"]
-        assert curation.describe(store, OLD_RUN, tags=["good"]).tags == ("good",)
+        assert curation.update_run(store, OLD_RUN, tags=["good"]).tags == ("good",)
 
 
 def test_database_of_version_1_gets_the_columns_of_a_new_one(old_home, tmp_path_factory):
@@ -86,7 +86,7 @@ def test_database_of_version_1_gets_the_columns_of_a_new_one(old_home, tmp_path_
             columns = connection.execute("PRAGMA table_info(runs)").fetchall()
             told.append((columns, connection.execute("PRAGMA user_version").fetchone()[0]))
     assert told[0] == told[1]
-    assert told[0][1] == VERSION
+    assert told[0][1] == SCHEMA_VERSION
 
 
 def test_a_copy_of_the_old_database_stays_beside_the_new_one(old_home):
@@ -108,60 +108,60 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(old_home, monkeypa
 
 
 def test_name_notes_and_tags_are_kept(store):
-    run = store.create(config(), "first")
-    curation.describe(store, run.id, name="second", notes="more\nlines", tags=["mri", "good one"])
+    run = store.create(make_config(), "first")
+    curation.update_run(store, run.id, name="second", notes="more\nlines", tags=["mri", "good one"])
     found = store.get(run.id)
     assert (found.name, found.notes, found.tags) == ("second", "more\nlines", ("mri", "good one"))
 
 
 def test_what_is_not_given_is_left_as_it_is(store):
-    run = store.create(config(), "first")
-    curation.describe(store, run.id, notes="why", tags=["mri"])
-    curation.describe(store, run.id, name=" ")
+    run = store.create(make_config(), "first")
+    curation.update_run(store, run.id, notes="why", tags=["mri"])
+    curation.update_run(store, run.id, name=" ")
     assert store.list()[0] == store.get(run.id)
     assert (store.get(run.id).name, store.get(run.id).notes) == ("first", "why")
 
 
 def test_tags_are_cleaned_and_each_is_kept_once(store):
-    run = store.create(config())
+    run = store.create(make_config())
     given = ["MRI", " mri ", "", "a\x1b[31mb", "x" * 99, *map(str, range(30))]
-    tags = curation.describe(store, run.id, tags=given).tags
-    assert tags[:3] == ("MRI", "a [31mb", "x" * curation.TAG_LENGTH)
-    assert len(tags) == curation.MOST_TAGS
+    tags = curation.update_run(store, run.id, tags=given).tags
+    assert tags[:3] == ("MRI", "a [31mb", "x" * curation.MAX_TAG_LENGTH)
+    assert len(tags) == curation.MAX_TAGS
 
 
 def test_a_deleted_run_is_hidden_at_once_and_comes_back_whole(store):
-    run_id = over(store)
+    run_id = make_ended_run(store)
     before = store.get(run_id)
-    curation.delete(store, [run_id])
+    curation.delete_runs(store, [run_id])
     assert store.list() == ()
     assert [run.id for run in store.list(deleted=True)] == [run_id]
     with pytest.raises(RunError, match="deleted.*Bring it back"):
         store.get(run_id)
-    curation.bring_back(store, [run_id])
+    curation.restore_runs(store, [run_id])
     assert store.list() == (before,)
 
 
 @pytest.mark.parametrize("state", [RunState.queued, RunState.training, RunState.stopping])
 def test_a_run_that_is_not_over_must_be_stopped_first(store, state):
-    finished, going = over(store), store.create(config(), "still going").id
+    finished, going = make_ended_run(store), store.create(make_config(), "still going").id
     store.set_state(going, state)
     with pytest.raises(RunError, match="still going.*Stop it first"):
-        curation.delete(store, [finished, going])
+        curation.delete_runs(store, [finished, going])
     assert len(store.list()) == 2
 
 
 def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypatch):
-    with Engine(tmp_path, toy(epochs=1)) as engine:
-        kept, gone = (engine.submit(config()) for _ in range(2))
+    with Engine(tmp_path, make_perform(epochs=1)) as engine:
+        kept, gone = (engine.submit(make_config()) for _ in range(2))
         for run_id in (kept, gone):
             engine.wait(run_id, 10)
-        curation.delete(engine.store, [gone])
+        curation.delete_runs(engine.store, [gone])
         folder = tmp_path / "runs" / gone
         engine.reconcile()
         assert folder.is_dir()
         now = time.time()
-        monkeypatch.setattr(time, "time", lambda: now + curation.KEPT + 1)
+        monkeypatch.setattr(time, "time", lambda: now + curation.DELETION_GRACE_SECONDS + 1)
         engine.reconcile()
         assert not folder.exists()
         assert engine.store.list(deleted=True) == ()
@@ -170,32 +170,32 @@ def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypa
 
 
 def test_emptying_removes_what_was_deleted_at_once(store, tmp_path):
-    run_id = over(store)
-    curation.delete(store, [run_id])
-    assert curation.remove_deleted(store, tmp_path, older_than=0) == 1
+    run_id = make_ended_run(store)
+    curation.delete_runs(store, [run_id])
+    assert curation.purge_deleted_runs(store, tmp_path, older_than=0) == 1
     with pytest.raises(RunError, match="no such run"):
         store.events(run_id)
 
 
 def test_a_run_that_was_brought_back_is_not_removed(store, tmp_path):
-    run_id = over(store)
-    curation.delete(store, [run_id])
-    curation.bring_back(store, [run_id])
-    assert curation.remove_deleted(store, tmp_path, older_than=0) == 0
+    run_id = make_ended_run(store)
+    curation.delete_runs(store, [run_id])
+    curation.restore_runs(store, [run_id])
+    assert curation.purge_deleted_runs(store, tmp_path, older_than=0) == 0
     assert store.get(run_id).id == run_id
 
 
 def test_the_command_line_tells_notes_and_tags_deletes_and_undoes(transfer_home, capsys):
     with closing(RunStore(transfer_home)) as store:
-        run_id = over(store, RunState.stopped)
-        curation.describe(store, run_id, notes="why", tags=["mri"])
+        run_id = make_ended_run(store, RunState.stopped)
+        curation.update_run(store, run_id, notes="why", tags=["mri"])
 
-    def told(*arguments):
+    def run_command(*arguments):
         assert main(["runs", "--json", *arguments]) == 0
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    (row,) = told()
+    (row,) = run_command()
     assert (row["notes"], row["tags"]) == ("why", ["mri"])
-    assert told("--delete", run_id) == []
-    assert told("--undelete", run_id) == [row]
+    assert run_command("--delete", run_id) == []
+    assert run_command("--undelete", run_id) == [row]
     assert main(["runs", "--undelete", OLD_RUN]) == 2

@@ -3,8 +3,8 @@
 from contextlib import closing
 
 import pytest
-from answered_runs import answered, data_set
-from test_pages import asked, own_engine, page, texts  # noqa: F401
+from answered_runs import make_data_set, make_finished_run
+from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 
 from pages.shared import caches
 from transfer_core.runs.store import curation
@@ -16,66 +16,66 @@ RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
 @pytest.fixture
 def runs(transfer_home):
     """Ids of two finished runs on the same test images, and the data set's id."""
-    data = data_set(transfer_home, test=4)
-    first = answered(transfer_home, data, WRONG_TWICE, "first try")
-    second = answered(transfer_home, data, RIGHT, "second try")
+    data = make_data_set(transfer_home, test_images=4)
+    first = make_finished_run(transfer_home, data, WRONG_TWICE, "first try")
+    second = make_finished_run(transfer_home, data, RIGHT, "second try")
     return first, second
 
 
-def table(app):
+def read_table(app):
     return app.dataframe[0].value
 
 
 def test_runs_are_listed_newest_first(runs):
-    app = page("runs").run()
-    assert list(table(app)["run"]) == ["second try", "first try"]
-    assert list(table(app)["test accuracy (%)"]) == [100, 75]
+    app = build_page("runs").run()
+    assert list(read_table(app)["run"]) == ["second try", "first try"]
+    assert list(read_table(app)["test accuracy (%)"]) == [100, 75]
 
 
 def test_runs_are_filtered_and_sorted(runs, transfer_home):
     with closing(RunStore(transfer_home)) as store:
-        curation.describe(store, runs[0], tags=["odd"])
-    app = page("runs").run()
+        curation.update_run(store, runs[0], tags=["odd"])
+    app = build_page("runs").run()
     app.selectbox(key="runs_order").set_value("Oldest first").run()
-    assert list(table(app)["run"]) == ["first try", "second try"]
+    assert list(read_table(app)["run"]) == ["first try", "second try"]
     app.multiselect(key="runs_tags").set_value(["odd"]).run()
-    assert list(table(app)["run"]) == ["first try"]
+    assert list(read_table(app)["run"]) == ["first try"]
     app.text_input(key="runs_text").set_value("no such words").run()
-    assert "No run is like that" in texts(app)
+    assert "No run is like that" in list_texts(app)
 
 
 def test_name_notes_and_tags_are_edited_in_place(runs):
-    curation.describe(caches.engine().store, runs[1], tags=["mri"])
-    app = page("runs", runs=runs[0]).run()
+    curation.update_run(caches.engine().store, runs[1], tags=["mri"])
+    app = build_page("runs", runs=runs[0]).run()
     app.text_input[1].set_value("better <b>name</b>").run()
     app.text_area[0].set_value("a first\nnote").run()
     next(field for field in app.multiselect if field.label == "Tags").set_value(["mri"]).run()
     kept = caches.engine().get(runs[0])
     assert (kept.name, kept.notes) == ("better <b>name</b>", "a first\nnote")
     assert kept.tags == ("mri",)
-    assert "better <b>name</b>" in list(table(app)["run"])
+    assert "better <b>name</b>" in list(read_table(app)["run"])
     assert "<b>" not in app.subheader[0].value.replace("\\<b\\>", "")
 
 
 def test_an_emptied_name_is_not_kept(runs):
-    app = page("runs", runs=runs[0]).run()
+    app = build_page("runs", runs=runs[0]).run()
     app.text_input[1].set_value(" ").run()
     assert not app.exception
     assert caches.engine().get(runs[0]).name == "first try"
 
 
 def test_a_deleted_run_comes_back_with_undo(runs):
-    app = page("runs", runs=runs[0]).run()
+    app = build_page("runs", runs=runs[0]).run()
     app.button(key="runs_delete").click().run()
-    assert list(table(app)["run"]) == ["second try"]
-    assert "“first try” was deleted" in texts(app)
+    assert list(read_table(app)["run"]) == ["second try"]
+    assert "“first try” was deleted" in list_texts(app)
     app.button(key="runs_undo").click().run()
-    assert list(table(app)["run"]) == ["second try", "first try"]
+    assert list(read_table(app)["run"]) == ["second try", "first try"]
 
 
 def test_deleted_runs_can_be_brought_back_later_or_removed_for_good(runs):
-    curation.delete(caches.engine().store, runs)
-    app = page("runs").run()
+    curation.delete_runs(caches.engine().store, runs)
+    app = build_page("runs").run()
     assert not app.exception
     app.multiselect(key="runs_back").set_value([runs[0]]).run()
     app.button(key="runs_bring").click().run()
@@ -87,7 +87,7 @@ def test_deleted_runs_can_be_brought_back_later_or_removed_for_good(runs):
 def test_a_run_that_is_not_over_cannot_be_deleted_before_it_is_stopped(runs):
     engine, config = caches.engine(), caches.engine().get(runs[0]).config
     first, waiting = (engine.submit(config, "waiting") for _ in range(2))
-    app = page("runs", runs=waiting).run()
+    app = build_page("runs", runs=waiting).run()
     assert app.button(key="runs_delete").disabled
     app.button(key="runs_stop").click().run()
     engine.wait(waiting, timeout=60)
@@ -98,9 +98,9 @@ def test_a_run_that_is_not_over_cannot_be_deleted_before_it_is_stopped(runs):
 
 
 def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home):
-    app = page("compare", runs=",".join(runs)).run()
+    app = build_page("compare", runs=",".join(runs)).run()
     assert not app.exception
-    assert "A is right on 0 images that B misses, B on 2 that A misses" in texts(app)
+    assert "A is right on 0 images that B misses, B on 2 that A misses" in list_texts(app)
     settings = app.dataframe[1].value
     assert set(settings[""]) == {"same"}
     assert app.code[0].value.endswith(f"compare?runs={runs[0]},{runs[1]}") or app.code[0].value == (
@@ -109,37 +109,37 @@ def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home)
 
 
 def test_runs_that_cannot_be_compared_image_by_image_are_told_why(runs, transfer_home):
-    other = answered(transfer_home, data_set(transfer_home, test=4, first_test_seed=500), RIGHT)
-    app = page("compare", runs=f"{runs[0]},{other}").run()
+    other = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4, first_test_seed=500), RIGHT)
+    app = build_page("compare", runs=f"{runs[0]},{other}").run()
     assert not app.exception
-    assert "tested on different images" in texts(app)
+    assert "tested on different images" in list_texts(app)
     differing = app.dataframe[1].value
     assert list(differing[differing[""] == "≠ differs"]["setting"]) == ["data set"]
 
 
 @pytest.mark.parametrize("forged", ["../../etc", "0123456789abcdef", ",,,", "%00"])
 def test_unknown_runs_at_an_address_are_told_and_left_out(runs, forged):
-    app = page("compare", runs=f"{runs[0]},{forged},{runs[1]}").run()
+    app = build_page("compare", runs=f"{runs[0]},{forged},{runs[1]}").run()
     assert not app.exception
-    assert asked(app, "runs") == ",".join(runs)
+    assert read_query(app, "runs") == ",".join(runs)
 
 
 def test_comparing_asks_for_two_runs(runs):
-    app = page("compare", runs=runs[0]).run()
-    assert "Choose at least two runs" in texts(app)
+    app = build_page("compare", runs=runs[0]).run()
+    assert "Choose at least two runs" in list_texts(app)
 
 
 def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home):
-    data = data_set(transfer_home, test=4)
-    run = answered(transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32)
-    app = page("train", repeat=run).run()
+    data = make_data_set(transfer_home, test_images=4)
+    run = make_finished_run(transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32)
+    app = build_page("train", repeat=run).run()
     assert not app.exception
     fields = {field.label: field.value for field in app.number_input}
     assert (fields["Seed"], fields["Epochs, at most"]) == (7, 3)
-    assert "The settings of “first try”" in texts(app)
+    assert "The settings of “first try”" in list_texts(app)
     next(f for f in app.number_input if f.label == "Epochs, at most").set_value(2)
     next(b for b in app.button if b.label == "Start training").click().run()
-    repeated = caches.engine().get(asked(app, "run")).config
+    repeated = caches.engine().get(read_query(app, "run")).config
     before = caches.engine().get(run).config
     assert (repeated.seed, repeated.data_id, repeated.strategy.case) == (7, data.id, 1)
     assert repeated.input_size == 32
@@ -148,8 +148,8 @@ def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home
 
 
 def test_repeat_exactly_queues_the_same_settings_again(transfer_home):
-    run = answered(transfer_home, data_set(transfer_home, test=4), RIGHT, seed=5, epochs=2)
-    app = page("runs", runs=run).run()
+    run = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4), RIGHT, seed=5, epochs=2)
+    app = build_page("runs", runs=run).run()
     app.button(key="runs_repeat").click().run()
     again, before = caches.engine().list_runs()
     assert before.id == run and not app.exception
@@ -159,6 +159,6 @@ def test_repeat_exactly_queues_the_same_settings_again(transfer_home):
 
 
 def test_repeating_an_unknown_run_is_told_plainly(transfer_home):
-    app = page("train", repeat="../../etc").run()
+    app = build_page("train", repeat="../../etc").run()
     assert not app.exception
-    assert "There is no such run" in texts(app)
+    assert "There is no such run" in list_texts(app)

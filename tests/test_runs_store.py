@@ -8,12 +8,12 @@ from statistics import median
 from time import perf_counter
 
 import pytest
-from toy_runs import config
+from toy_runs import make_config
 
 from transfer_core.errors import RunError, SettingsError
-from transfer_core.runs.engine.queue import turns
+from transfer_core.runs.engine.queue import order_round_robin
 from transfer_core.runs.store.records import RunState
-from transfer_core.runs.store.schema import VERSION
+from transfer_core.runs.store.schema import SCHEMA_VERSION
 from transfer_core.runs.store.specification import from_json, to_json
 from transfer_core.runs.store.store import RunStore
 
@@ -26,25 +26,25 @@ def store(tmp_path):
     store.close()
 
 
-def with_optimiser(**changes):
+def make_config_with_optimiser(**changes):
     """A configuration with these optimiser settings."""
-    good = config()
+    good = make_config()
     optimiser = dataclasses.replace(good.strategy.optimiser, **changes)
     strategy = dataclasses.replace(good.strategy, optimiser=optimiser)
     return dataclasses.replace(good, strategy=strategy)
 
 
 def test_record_comes_back_as_it_was_created(store):
-    created = store.create(config(seed=7), "Pets, first try", "desk 4")
+    created = store.create(make_config(seed=7), "Pets, first try", "desk 4")
     assert store.get(created.id) == created
-    assert created.config == config(seed=7)
+    assert created.config == make_config(seed=7)
     assert (created.state, created.name, created.owner) == (
         RunState.queued, "Pets, first try", "desk 4",
     )  # fmt: skip
 
 
 def test_configuration_survives_the_way_through_json():
-    assert from_json(to_json(config(seed=3))) == config(seed=3)
+    assert from_json(to_json(make_config(seed=3))) == make_config(seed=3)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_setting_out_of_range_is_refused_with_its_name_value_and_range(
     store, field, value, allowed
 ):
     with pytest.raises(SettingsError) as refused:
-        store.create(with_optimiser(**{field: value}))
+        store.create(make_config_with_optimiser(**{field: value}))
     assert field.replace("_", " ") in refused.value.problem
     assert f"strategy.optimiser.{field} = {value}" == refused.value.found
     assert allowed in refused.value.remedy
@@ -72,21 +72,21 @@ def test_setting_out_of_range_is_refused_with_its_name_value_and_range(
 
 
 def test_forged_choice_is_refused_with_the_choices(store):
-    forged = dataclasses.replace(config().strategy, initialise="../weights")
+    forged = dataclasses.replace(make_config().strategy, initialise="../weights")
     with pytest.raises(SettingsError, match="one of pretrained, random"):
-        store.create(dataclasses.replace(config(), strategy=forged))
+        store.create(dataclasses.replace(make_config(), strategy=forged))
 
 
 def test_same_key_of_the_same_owner_makes_one_run(store):
-    first = store.create(config(), owner="ann", key="form-1")
-    assert store.create(config(), owner="ann", key="form-1") == first
-    assert store.create(config(), owner="bob", key="form-1").id != first.id
+    first = store.create(make_config(), owner="ann", idempotency_key="form-1")
+    assert store.create(make_config(), owner="ann", idempotency_key="form-1") == first
+    assert store.create(make_config(), owner="bob", idempotency_key="form-1").id != first.id
 
 
 def test_submitting_from_ten_threads_at_once_with_one_key_makes_one_run(store):
     ids = []
     submit = [
-        threading.Thread(target=lambda: ids.append(store.create(config(), key="once").id))
+        threading.Thread(target=lambda: ids.append(store.create(make_config(), idempotency_key="once").id))
         for _ in range(10)
     ]
     for thread in submit:
@@ -112,7 +112,7 @@ def test_forged_id_is_answered_like_an_unknown_one(store, forged):
 
 
 def test_two_readers_and_a_late_one_see_the_same_numbered_log(store):
-    run = store.create(config())
+    run = store.create(make_config())
     for step in range(5):
         store.append(run.id, "stepped", {"step": step})
     everything = store.events(run.id)
@@ -123,13 +123,13 @@ def test_two_readers_and_a_late_one_see_the_same_numbered_log(store):
 
 
 def test_number_that_is_not_finite_is_told_as_none(store):
-    run = store.create(config())
+    run = store.create(make_config())
     store.append(run.id, "stepped", {"loss": float("nan"), "changes": ({"x": float("inf")},)})
     assert store.events(run.id)[-1].values == {"loss": None, "changes": [{"x": None}]}
 
 
 def test_run_that_is_over_takes_no_more_events_and_no_other_state(store):
-    run = store.create(config())
+    run = store.create(make_config())
     assert store.set_state(run.id, RunState.stopped)
     assert not store.set_state(run.id, RunState.finished)
     with pytest.raises(RunError, match="over"):
@@ -138,25 +138,25 @@ def test_run_that_is_over_takes_no_more_events_and_no_other_state(store):
 
 
 def test_engine_that_lost_a_run_cannot_write_to_it(store):
-    run = store.create(config(), engine="old")
+    run = store.create(make_config(), engine="old")
     store.set_state(run.id, RunState.queued, engine="new")
     with pytest.raises(RunError):
         store.append(run.id, "stepped", {}, engine="old")
-    assert not store.set_state(run.id, RunState.failed, held_by="old")
+    assert not store.set_state(run.id, RunState.failed, expected_engine="old")
 
 
 def test_control_characters_in_a_name_do_not_reach_a_page(store):
-    assert store.create(config(), "a\nb\x1b[31m\u202ec").name == "a b [31m c"
-    assert len(store.create(config(), "x" * 50_000).name) == 120
+    assert store.create(make_config(), "a\nb\x1b[31m\u202ec").name == "a b [31m c"
+    assert len(store.create(make_config(), "x" * 50_000).name) == 120
 
 
 def test_newer_database_is_refused_and_left_unchanged(tmp_path):
     RunStore(tmp_path).close()
     with sqlite3.connect(tmp_path / "runs.db") as connection:
-        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
     before = (tmp_path / "runs.db").read_bytes()
-    with pytest.raises(RunError, match=f"newer version.*version {VERSION + 1}"):
+    with pytest.raises(RunError, match=f"newer version.*version {SCHEMA_VERSION + 1}"):
         RunStore(tmp_path)
     assert (tmp_path / "runs.db").read_bytes() == before
 
@@ -167,7 +167,7 @@ def test_database_opened_by_many_at_once_for_the_first_time_is_made_once(tmp_pat
     def open_one():
         together.wait()
         store = RunStore(tmp_path)
-        made.append(store.create(config()).id)
+        made.append(store.create(make_config()).id)
         store.close()
 
     threads = [threading.Thread(target=open_one) for _ in range(8)]
@@ -181,7 +181,7 @@ def test_database_opened_by_many_at_once_for_the_first_time_is_made_once(tmp_pat
 
 
 def test_locked_database_is_waited_for(store, tmp_path):
-    run = store.create(config())
+    run = store.create(make_config())
     with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         writer = threading.Thread(target=lambda: store.append(run.id, "stepped", {"step": 1}))
@@ -203,15 +203,15 @@ def test_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path):
 
 def test_owners_take_turns_whoever_asked_more():
     waiting = [("a1", "ann"), ("a2", "ann"), ("a3", "ann"), ("b1", "bob"), ("c1", "cem")]
-    assert turns(waiting, {}) == ("a1", "b1", "c1", "a2", "a3")
+    assert order_round_robin(waiting, {}) == ("a1", "b1", "c1", "a2", "a3")
 
 
 def test_owner_whose_turn_is_longest_ago_comes_first():
-    assert turns([("a1", "ann"), ("b1", "bob")], {"ann": 5, "bob": 2}) == ("b1", "a1")
+    assert order_round_robin([("a1", "ann"), ("b1", "bob")], {"ann": 5, "bob": 2}) == ("b1", "a1")
 
 
 def test_polling_a_long_log_from_thirty_sessions_is_cheap(store):
-    run = store.create(config())
+    run = store.create(make_config())
     store.append_all(run.id, [("stepped", {"step": n, "loss": 1.0}) for n in range(5_000)])
     times = []
 

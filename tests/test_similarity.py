@@ -7,64 +7,64 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from toy_readings import readings
+from toy_readings import make_evidence
 
 from transfer_core.cases import TransferCase, judge_size
-from transfer_core.networks import get
-from transfer_core.networks.calibration import Calibration, Logistic, Reliability
+from transfer_core.networks import get_network
+from transfer_core.networks.calibration import Calibration, LogisticModel, ReliabilityBin
 from transfer_core.transferability.advice import (
     advise,
-    contested,
-    in_words,
-    leaning,
-    what_would_change,
+    choose_similarity,
+    describe_probability,
+    explain_what_would_change_advice,
+    list_contested_cases,
 )
-from transfer_core.transferability.estimate import judge
-from transfer_core.transferability.evidence import Mirroring, from_json
-from transfer_core.transferability.explanation import mirroring_in_words
-from transfer_core.transferability.flip_invariance import mirroring
-from transfer_core.transferability.learning_curve import learning_curve
-from transfer_core.transferability.leep import energy, share_explained
-from transfer_core.transferability.measurement import read
-from transfer_core.transferability.near_copies import near_copies
-from transfer_core.transferability.probes import kernel
+from transfer_core.transferability.estimate import estimate_from_evidence
+from transfer_core.transferability.evidence import FlipInvariance, from_json
+from transfer_core.transferability.explanation import describe_flip_invariance
+from transfer_core.transferability.flip_invariance import measure_flip_invariance
+from transfer_core.transferability.learning_curve import measure_learning_curve
+from transfer_core.transferability.leep import compute_energy, compute_leep
+from transfer_core.transferability.measurement import measure_transferability
+from transfer_core.transferability.near_copies import group_near_duplicates
+from transfer_core.transferability.probes import compute_kernel
 
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 CALIBRATION = Calibration(
-    top=Logistic(0.5, {"gap": -0.3, "log_distance": -0.4}),
-    start=Logistic(-1.0, {"gap": -0.2, "log_distance": -1.0}),
-    everything=Logistic(-6.0, {"log_images": 1.0, "gap": 0.1}),
+    top=LogisticModel(0.5, {"gap": -0.3, "log_distance": -0.4}),
+    start=LogisticModel(-1.0, {"gap": -0.2, "log_distance": -1.0}),
+    everything=LogisticModel(-6.0, {"log_images": 1.0, "gap": 0.1}),
     nearest=0.01, furthest=2.0, families=10, measured=(),
-    reliability=(Reliability(0, 0.2, 0.1, 1, 9), Reliability(0.2, 0.8, 0.5, 6, 10),
-    Reliability(0.8, 1, 0.9, 7, 8)),
+    reliability=(ReliabilityBin(0, 0.2, 0.1, 1, 9), ReliabilityBin(0.2, 0.8, 0.5, 6, 10),
+    ReliabilityBin(0.8, 1, 0.9, 7, 8)),
 )  # fmt: skip
 
 
-def judged(*arguments, **values):
-    return judge(readings(*arguments, **values), SOURCE, CALIBRATION)
+def judge_evidence(*arguments, **values):
+    return estimate_from_evidence(make_evidence(*arguments, **values), SOURCE, CALIBRATION)
 
 
 def test_top_features_that_tell_classes_apart_best_are_enough():
-    found = judged(early=0.6, top=0.8)
+    found = judge_evidence(early=0.6, top=0.8)
     assert found.top.answer == found.start.answer == "similar"
     assert found.top.low <= found.top.probability <= found.top.high
     assert "tells the classes apart better than any early stage" in found.reasons[0]
 
 
 def test_early_features_that_lead_clearly_mean_different():
-    found = judged(early=0.8, top=0.5, distance=1.0)
+    found = judge_evidence(early=0.8, top=0.5, distance=1.0)
     assert found.top.answer == found.start.answer == "different"
 
 
 def test_an_uncertain_gap_gives_no_answer():
-    sure, unsure = judged(early=0.7, top=0.78), judged(early=0.7, top=0.78, spread=0.3)
+    sure, unsure = judge_evidence(early=0.7, top=0.78), judge_evidence(early=0.7, top=0.78, spread=0.3)
     assert sure.top.answer == "similar" and unsure.top.answer == "can't tell"
     assert unsure.top.high - unsure.top.low > sure.top.high - sure.top.low
 
 
 @given(some.floats(-1, 1), some.floats(0, 0.5), some.floats(0, 1e6))
 def test_no_estimate_claims_certainty(gap, spread, distance):
-    found = judge(readings(distance=distance, gap=gap, gap_spread=spread), SOURCE, CALIBRATION)
+    found = estimate_from_evidence(make_evidence(distance=distance, gap=gap, gap_standard_deviation=spread), SOURCE, CALIBRATION)
     for verdict in (found.top, found.start):
         assert 0.05 <= verdict.low <= verdict.high <= 0.95
         assert 0.05 <= verdict.probability <= 0.95
@@ -74,40 +74,40 @@ def test_no_estimate_claims_certainty(gap, spread, distance):
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        ({"fewest": 1}, "smallest class has only 1 images"),
-        ({"images": 30, "fewest": 15}, "Only 30 images"),
+        ({"min_images_per_class": 1}, "smallest class has only 1 images"),
+        ({"images": 30, "min_images_per_class": 15}, "Only 30 images"),
     ],
 )
 def test_too_few_images_give_no_answer_and_say_why(values, why):
-    found = judged(**values)
+    found = judge_evidence(**values)
     assert found.top.answer == found.start.answer == "can't tell"
     assert why in found.warnings[0]
 
 
 def test_labels_that_no_stage_can_tell_give_no_answer_and_a_warning():
-    found = judged(early=0.28, top=0.27)
+    found = judge_evidence(early=0.28, top=0.27)
     assert found.top.answer == "can't tell" and "better than guessing" in found.warnings[0]
 
 
 def test_pre_training_that_does_harm_raises_an_alarm():
-    assert judged(pixels=0.95).warnings[0].startswith("Pre-training does not help")
-    assert not judged().warnings
+    assert judge_evidence(pixels=0.95).warnings[0].startswith("Pre-training does not help")
+    assert not judge_evidence().warnings
 
 
 def test_source_classes_that_know_the_labels_raise_an_alarm():
-    assert "of kinds that it was trained on" in judged(share=0.9).warnings[0]
+    assert "of kinds that it was trained on" in judge_evidence(leep=0.9).warnings[0]
 
 
 def test_images_beyond_all_that_was_measured_are_read_as_the_furthest_and_said_so():
-    far, further = judged(distance=2.0), judged(distance=50.0)
+    far, further = judge_evidence(distance=2.0), judge_evidence(distance=50.0)
     assert far.top == further.top
     assert "more foreign" in further.warnings[0] and not far.warnings
 
 
 def test_readings_that_disagree_are_said_to():
-    assert "The readings disagree" in judged(early=0.9, top=0.6, distance=1e-3).reasons[-1]
-    assert "The readings disagree" in judged(early=0.6, top=0.9, distance=1.9).reasons[-1]
-    assert "disagree" not in " ".join(judged(distance=1e-3).reasons)
+    assert "The readings disagree" in judge_evidence(early=0.9, top=0.6, distance=1e-3).reasons[-1]
+    assert "The readings disagree" in judge_evidence(early=0.6, top=0.9, distance=1.9).reasons[-1]
+    assert "disagree" not in " ".join(judge_evidence(distance=1e-3).reasons)
 
 
 def test_the_record_counts_only_judgements_that_were_sure():
@@ -115,16 +115,16 @@ def test_the_record_counts_only_judgements_that_were_sure():
 
 
 def test_more_foreign_data_has_a_lower_line():
-    assert judged(early=0.8, top=0.6).line < judged(early=0.6, top=0.8).line
+    assert judge_evidence(early=0.8, top=0.6).line < judge_evidence(early=0.6, top=0.8).line
 
 
 def test_readings_survive_their_file():
-    curve = learning_curve("conv1", kernel(FEATURES), LABELS, GROUPS)
-    kept = readings(curve=curve)
+    curve = measure_learning_curve("conv1", compute_kernel(FEATURES), LABELS, GROUPS)
+    kept = make_evidence(learning_curve=curve)
     assert from_json(json.loads(json.dumps(asdict(kept)))) == kept
 
 
-class Data:
+class StubDataSet:
     """As much of a data set as advice needs."""
 
     def __init__(self, *counts):
@@ -135,28 +135,28 @@ class Data:
 
 
 def test_advice_follows_estimate_line_and_the_persons_answer():
-    found = judged(early=0.6, top=0.8)
-    small, large = Data(50, 50), Data(5_000, 5_000)
+    found = judge_evidence(early=0.6, top=0.8)
+    small, large = StubDataSet(50, 50), StubDataSet(5_000, 5_000)
     assert advise(small, SOURCE, found).case == 1 and advise(large, SOURCE, found).case == 3
     assert advise(small, SOURCE, found, answer="different").strategy.keep_through == "conv2"
-    assert advise(small, SOURCE, found, line=20).case == 3
+    assert advise(small, SOURCE, found, size_threshold=20).case == 3
 
 
 def test_the_contested_cases_are_the_row_of_the_size():
-    found = judged(early=0.6, top=0.8)
+    found = judge_evidence(early=0.6, top=0.8)
     small = judge_size((50, 50), found.line)
-    assert contested(found, small) == (TransferCase(1), TransferCase(2))
-    assert leaning(found, small) == "similar"
+    assert list_contested_cases(found, small) == (TransferCase(1), TransferCase(2))
+    assert choose_similarity(found, small) == "similar"
 
 
 def test_a_probability_is_said_in_words():
-    assert in_words(0.95) == "very likely similar" and in_words(0.15) == "likely different"
-    assert in_words(0.5) == in_words(0.45) == "as likely similar as not"
+    assert describe_probability(0.95) == "very likely similar" and describe_probability(0.15) == "likely different"
+    assert describe_probability(0.5) == describe_probability(0.45) == "as likely similar as not"
 
 
 def test_what_would_change_names_images_lead_and_learning_curve():
-    found = judge(readings(curve=learning_curve("fc1", kernel(FEATURES), LABELS, GROUPS)), SOURCE)
-    told = what_would_change(found, judge_size((20, 20), found.line), SOURCE)
+    found = estimate_from_evidence(make_evidence(learning_curve=measure_learning_curve("fc1", compute_kernel(FEATURES), LABELS, GROUPS)), SOURCE)
+    told = explain_what_would_change_advice(found, judge_size((20, 20), found.line), SOURCE)
     assert f"{found.line - 40:,} more would reach the line" in told[0]
     assert any("the answer would tip" in line for line in told)
     assert "off by up to 7 points" in told[-1]
@@ -172,29 +172,29 @@ def test_near_copies_are_found_and_others_are_not():
     pixels = NOISE.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
     pixels[1] = np.clip(pixels[0] * 0.9 + NOISE.normal(0, 5, pixels[0].shape), 0, 255)
     pixels[4:] = 128  # flat ones are only copies if they are the same
-    groups = near_copies(pixels, ["a", "b", "c", "c", "d", "e"])
+    groups = group_near_duplicates(pixels, ["a", "b", "c", "c", "d", "e"])
     assert groups[0] == groups[1] and groups[2] == groups[3]
     assert len(set(groups)) == 4
 
 
 def test_many_near_copies_raise_an_alarm():
-    assert "near-copies" in judged(copies=60).warnings[0]
+    assert "near-copies" in judge_evidence(num_near_duplicates=60).warnings[0]
 
 
 def test_the_share_of_known_labels_is_one_for_known_classes_and_none_for_shuffled_labels():
     folds, scores = np.arange(300) // 3 % 5, 12 * np.eye(3)[LABELS]
-    assert share_explained(scores, LABELS, folds) > 0.95
-    assert abs(share_explained(scores, NOISE.permutation(LABELS), folds)) < 0.1
+    assert compute_leep(scores, LABELS, folds) > 0.95
+    assert abs(compute_leep(scores, NOISE.permutation(LABELS), folds)) < 0.1
 
 
 def test_the_energy_is_higher_where_the_source_classes_respond():
-    assert energy(12 * np.eye(3)[LABELS]) > energy(np.eye(3)[LABELS]) + 5
+    assert compute_energy(12 * np.eye(3)[LABELS]) > compute_energy(np.eye(3)[LABELS]) + 5
 
 
 def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():
-    curve = learning_curve("conv1", kernel(FEATURES), LABELS, GROUPS)
+    curve = measure_learning_curve("conv1", compute_kernel(FEATURES), LABELS, GROUPS)
     assert curve.accuracy[-1] > curve.accuracy[0] + 0.02
-    assert curve.images == tuple(sorted(curve.images)) and curve.further[-1] == 400
+    assert curve.images == tuple(sorted(curve.images)) and curve.extrapolated_images_per_class[-1] == 400
     assert list(curve.expected) == sorted(curve.expected) and max(curve.expected) <= 1
 
 
@@ -207,10 +207,10 @@ def test_images_without_information_give_no_answer(kind):
         pixels[:] = 128
     if kind == "copies":  # each image nine times, under any label
         pixels, groups = pixels[np.arange(90) // 9], [str(index // 9) for index in range(90)]
-    found = judge(read(pixels, labels, groups, SOURCE), SOURCE)
+    found = estimate_from_evidence(measure_transferability(pixels, labels, groups, SOURCE), SOURCE)
     assert found.top.answer == found.start.answer == "can't tell"
     assert any("better than guessing" in warning for warning in found.warnings)
-    json.dumps(asdict(found.readings), allow_nan=False)
+    json.dumps(asdict(found.evidence), allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_starved_classes_give_no_answer_and_say_why(labels, why):
     labels = labels.astype(int)
     pixels = NOISE.integers(0, 256, (len(labels), 64, 64, 3), dtype=np.uint8)
     groups = [str(index) for index in range(len(labels))]
-    found = judge(read(pixels, labels, groups, SOURCE), SOURCE)
+    found = estimate_from_evidence(measure_transferability(pixels, labels, groups, SOURCE), SOURCE)
     assert found.top.answer == found.start.answer == "can't tell"
     assert why in found.warnings[0]
 
@@ -233,9 +233,9 @@ def test_starved_classes_give_no_answer_and_say_why(labels, why):
 @pytest.mark.parametrize("images", [2, 3, 11, 30])
 def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
     pixels = NOISE.integers(0, 256, (images, 64, 64, 3), dtype=np.uint8)
-    found = judge(read(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE)
+    found = estimate_from_evidence(measure_transferability(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE)
     assert found.top.answer == "can't tell" and "too few" in found.warnings[0]
-    json.dumps(asdict(found.readings), allow_nan=False)
+    json.dumps(asdict(found.evidence), allow_nan=False)
 
 
 def test_a_mirror_image_keeps_its_label_only_where_features_do_not_tell_left_from_right():
@@ -247,18 +247,18 @@ def test_a_mirror_image_keeps_its_label_only_where_features_do_not_tell_left_fro
     symmetric = np.hstack([5 * kind, side, noise]).astype(np.float32)  # mirroring turns the side
     directed = np.hstack([side, 5 * kind, noise]).astype(np.float32)
     turn = np.array([1, -1] + [1] * 8, np.float32)
-    kept = mirroring(symmetric, symmetric * turn, labels, folds)
-    lost = mirroring(directed, directed * turn, labels, folds)
-    assert kept.plain == lost.plain == kept.mirrored == 1 and lost.mirrored == 0
-    assert readings(classes=2, mirroring=kept).mirror_keeps_labels
-    assert not readings(classes=2, mirroring=lost).mirror_keeps_labels
-    assert "falls from 100% on images to 0%" in mirroring_in_words(readings(mirroring=lost))
+    kept = measure_flip_invariance(symmetric, symmetric * turn, labels, folds)
+    lost = measure_flip_invariance(directed, directed * turn, labels, folds)
+    assert kept.original_accuracy == lost.original_accuracy == kept.mirrored == 1 and lost.mirrored == 0
+    assert make_evidence(classes=2, flip_invariance=kept).is_flip_invariant
+    assert not make_evidence(classes=2, flip_invariance=lost).is_flip_invariant
+    assert "falls from 100% on images to 0%" in describe_flip_invariance(make_evidence(flip_invariance=lost))
 
 
 def test_mirroring_is_given_up_only_when_sure():
-    assert readings(mirroring=Mirroring(0.6, 0.4, 0.15)).mirror_keeps_labels
-    assert not readings(mirroring=Mirroring(0.6, 0.4, 0.05)).mirror_keeps_labels
-    assert readings(mirroring=None).mirror_keeps_labels
+    assert make_evidence(flip_invariance=FlipInvariance(0.6, 0.4, 0.15)).is_flip_invariant
+    assert not make_evidence(flip_invariance=FlipInvariance(0.6, 0.4, 0.05)).is_flip_invariant
+    assert make_evidence(flip_invariance=None).is_flip_invariant
 
 
 @pytest.mark.parametrize("direction", [True, False], ids=["direction", "colour"])
@@ -270,6 +270,6 @@ def test_the_network_finds_out_whether_left_and_right_make_a_difference(directio
         pixels += np.where(labels[:, None, None, None] == 1, ramp, ramp[:, :, ::-1])
     else:
         pixels[labels == 1, ..., 0] += 100
-    found = read(pixels.astype(np.uint8), labels, GROUPS[:120], SOURCE)
-    assert found.mirroring.plain > 0.95
-    assert found.mirror_keeps_labels is not direction
+    found = measure_transferability(pixels.astype(np.uint8), labels, GROUPS[:120], SOURCE)
+    assert found.flip_invariance.original_accuracy > 0.95
+    assert found.is_flip_invariant is not direction

@@ -7,16 +7,19 @@ from torch import nn
 
 from transfer_core.features.augmentation import augment
 from transfer_core.features.embedding import normalise
-from transfer_core.networks import get
-from transfer_core.networks.weights_file import load
-from transfer_core.transferability.batchnorm_shift import distance_ladder, statistics_distance
-from transfer_core.transferability.cross_validation import grouped_folds
-from transfer_core.transferability.probes import kernel, probe
+from transfer_core.networks import get_network
+from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.transferability.batchnorm_shift import (
+    measure_batchnorm_shift,
+    measure_reference_distances,
+)
+from transfer_core.transferability.cross_validation import assign_grouped_folds
+from transfer_core.transferability.probes import compute_kernel, cross_validate_probe
 
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 
 
-def features(separable: bool, images=300, classes=3, dimensions=100):
+def make_features(separable: bool, images=300, classes=3, dimensions=100):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, classes, images)
     values = generator.normal(size=(images, dimensions))
@@ -26,13 +29,13 @@ def features(separable: bool, images=300, classes=3, dimensions=100):
 
 
 def test_a_probe_finds_classes_that_features_separate():
-    values, labels = features(separable=True)
-    assert probe(kernel(values), labels, range(300)).balanced_accuracy() > 0.9
+    values, labels = make_features(separable=True)
+    assert cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() > 0.9
 
 
 def test_a_probe_of_features_without_information_is_at_chance():
-    values, labels = features(separable=False)
-    assert probe(kernel(values), labels, range(300)).balanced_accuracy() == pytest.approx(
+    values, labels = make_features(separable=False)
+    assert cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() == pytest.approx(
         1 / 3, abs=0.1
     )
 
@@ -41,13 +44,13 @@ def test_balanced_accuracy_is_not_fooled_by_a_large_class():
     generator = np.random.default_rng(0)
     labels = (generator.random(400) < 0.05).astype(int)
     values = generator.normal(size=(400, 50)).astype(np.float32)
-    assert probe(kernel(values), labels, range(400)).balanced_accuracy() < 0.7
+    assert cross_validate_probe(compute_kernel(values), labels, range(400)).balanced_accuracy() < 0.7
 
 
 def test_copies_of_an_image_share_a_fold_and_folds_are_stratified():
     labels = np.repeat([0, 1], 50)
     groups = [str(i // 2) for i in range(100)]  # every image twice
-    folds = grouped_folds(labels, groups, seed=0)
+    folds = assign_grouped_folds(labels, groups, seed=0)
     assert (folds[::2] == folds[1::2]).all()
     for label in (0, 1):
         assert np.bincount(folds[labels == label], minlength=5).tolist() == [10] * 5
@@ -60,20 +63,20 @@ def test_distance_is_zero_for_the_statistics_the_network_remembers():
     network[0][1].momentum = None  # the plain mean over all that it has seen
     network.train()(normalise(pixels, SOURCE))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert statistics_distance(network, pixels, SOURCE)["0"] == pytest.approx(0, abs=1e-3)
-    assert statistics_distance(network, 255 - pixels // 3, SOURCE)["0"] > 0.1
+    assert measure_batchnorm_shift(network, pixels, SOURCE)["0"] == pytest.approx(0, abs=1e-3)
+    assert measure_batchnorm_shift(network, 255 - pixels // 3, SOURCE)["0"] > 0.1
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_noise_is_further_from_the_source_than_anything_photographic():
-    rungs = {rung["name"]: rung["distance"] for rung in SOURCE.card["ladder"]}
+    rungs = {rung["name"]: rung["distance"] for rung in SOURCE.card["reference_distances"]}
     assert rungs["source photos, not trained on"] == min(rungs.values())
     assert rungs["pure noise"] > 5 * rungs["source photos, not trained on"]
 
 
 def test_the_ladder_is_sorted_and_finite():
     photos = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
-    distances = [rung["distance"] for rung in distance_ladder(load(SOURCE), photos, SOURCE)]
+    distances = [rung["distance"] for rung in measure_reference_distances(load_pretrained(SOURCE), photos, SOURCE)]
     assert distances == sorted(distances)
     assert np.isfinite(distances).all()
 
@@ -100,7 +103,7 @@ def test_augmentation_is_drawn_from_its_generator_and_stays_in_range():
 def test_without_mirroring_only_the_place_of_what_is_seen_changes():
     ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, None, :, None] * 4, (16, 64, 64, 3))
     plain, mirrored = (
-        augment(ramp, SOURCE, 64, torch.Generator().manual_seed(0), mirror=mirror)
+        augment(ramp, SOURCE, 64, torch.Generator().manual_seed(0), horizontal_flip=mirror)
         for mirror in (False, True)
     )
 

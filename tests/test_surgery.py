@@ -7,48 +7,48 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import SettingsError
-from transfer_core.networks import get
-from transfer_core.networks.surgery import describe, operate, set_training
-from transfer_core.networks.weights_file import load
+from transfer_core.networks import get_network
+from transfer_core.networks.surgery import adapt, set_training, summarise_network
+from transfer_core.networks.weights_file import load_pretrained
 
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names
 PLANS = [
-    plan(TransferCase.SMALL_SIMILAR, STAGES),
-    *(plan(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut) for cut in STAGES[:-1]),
-    plan(TransferCase.LARGE_SIMILAR, STAGES),
-    plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random"),
-    plan(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained"),
+    plan_strategy(TransferCase.SMALL_SIMILAR, STAGES),
+    *(plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut) for cut in STAGES[:-1]),
+    plan_strategy(TransferCase.LARGE_SIMILAR, STAGES),
+    plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random"),
+    plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained"),
 ]
 NAMES = [f"case{p.case.value}-{p.keep_through}-{p.initialise}" for p in PLANS]
 
 
 @pytest.mark.parametrize("strategy", PLANS, ids=NAMES)
 def test_the_new_network_answers_with_one_logit_per_class(strategy):
-    network = operate(SOURCE, strategy, classes=7, seed=0)
+    network = adapt(SOURCE, strategy, num_classes=7, seed=0)
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 7)
 
 
 @pytest.mark.parametrize("strategy", PLANS, ids=NAMES)
 def test_only_what_is_not_frozen_requires_gradients(strategy):
-    network = operate(SOURCE, strategy, classes=3, seed=0)
+    network = adapt(SOURCE, strategy, num_classes=3, seed=0)
     trainable = {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad}
     kept = STAGES[: STAGES.index(strategy.keep_through) + 1]
-    assert trainable == {"new", *kept} - set(strategy.frozen)
+    assert trainable == {"head", *kept} - set(strategy.frozen)
 
 
 @pytest.mark.parametrize("strategy", PLANS, ids=NAMES)
 def test_kept_weights_are_the_originals_unless_they_are_random(strategy):
-    network, original = operate(SOURCE, strategy, 3, seed=0).state_dict(), load(SOURCE).state_dict()
+    network, original = adapt(SOURCE, strategy, 3, seed=0).state_dict(), load_pretrained(SOURCE).state_dict()
     same = [torch.equal(v, original[k]) for k, v in network.items() if "conv.weight" in k]
     assert all(same) if strategy.initialise == "pretrained" else not any(same)
 
 
 @pytest.mark.parametrize("strategy", PLANS, ids=NAMES)
 def test_one_step_of_training_leaves_frozen_stages_bit_identical(strategy):
-    network = operate(SOURCE, strategy, classes=3, seed=0)
+    network = adapt(SOURCE, strategy, num_classes=3, seed=0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     set_training(network, strategy.frozen)
     images = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -67,7 +67,7 @@ def test_one_step_of_training_leaves_frozen_stages_bit_identical(strategy):
 def test_the_seed_draws_the_new_layer():
     strategy = PLANS[0]
     first, again, other = (
-        operate(SOURCE, strategy, 3, seed).new.linear.weight for seed in (1, 1, 2)
+        adapt(SOURCE, strategy, 3, seed).head.linear.weight for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -77,8 +77,8 @@ def test_surgery_leaves_the_global_random_numbers_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    operate(SOURCE, PLANS[-2], 3, seed=1)
-    describe(SOURCE, PLANS[0], 3)
+    adapt(SOURCE, PLANS[-2], 3, seed=1)
+    summarise_network(SOURCE, PLANS[0], 3)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -92,10 +92,10 @@ def test_any_strategy_is_performed_as_described_or_refused(classes, keep, frozen
     strategy = replace(PLANS[0], keep_through=keep, frozen=tuple(sorted(frozen)))
     if frozen - set(STAGES[: STAGES.index(keep) + 1]):
         with pytest.raises(SettingsError, match="does not fit"):
-            operate(SOURCE, strategy, classes, seed=0)
+            adapt(SOURCE, strategy, classes, seed=0)
         return
-    network = operate(SOURCE, strategy, classes, seed=0)
-    described = {part.stage: part for part in describe(SOURCE, strategy, classes)}
+    network = adapt(SOURCE, strategy, classes, seed=0)
+    described = {part.stage: part for part in summarise_network(SOURCE, strategy, classes)}
     for name, stage in network.named_children():
         assert described[name].weights == sum(p.numel() for p in stage.parameters())
         assert (described[name].state == "frozen") == (name in frozen)
@@ -104,7 +104,7 @@ def test_any_strategy_is_performed_as_described_or_refused(classes, keep, frozen
 
 
 def test_the_description_names_what_each_case_does():
-    states = [[part.state for part in describe(SOURCE, strategy, 3)] for strategy in PLANS]
+    states = [[part.state for part in summarise_network(SOURCE, strategy, 3)] for strategy in PLANS]
     assert states[0] == ["frozen"] * 5 + ["cut away", "new"]
     assert states[1] == ["frozen"] + ["cut away"] * 5 + ["new"]
     assert states[6] == ["kept"] * 5 + ["cut away", "new"]
@@ -112,5 +112,5 @@ def test_the_description_names_what_each_case_does():
 
 
 def test_shapes_in_the_description_are_those_of_the_network():
-    shapes = [part.shape for part in describe(SOURCE, PLANS[0], 3)]
+    shapes = [part.shape for part in summarise_network(SOURCE, PLANS[0], 3)]
     assert shapes == [(64, 16, 16), (192, 8, 8), (320, 4, 4), (512,), (512,), (224,), (3,)]

@@ -12,20 +12,20 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from bare_torch import bare_python
+from bare_torch import make_bare_python
 from PIL import Image
 from safetensors.torch import save_file
 
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
-from transfer_core.dataset import Pixels
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.dataset import PixelArray
 from transfer_core.errors import RunError
-from transfer_core.export import export_run, onnx_file, prepare, prepared
+from transfer_core.export import export_run, find_download, onnx_file, prepare_download
 from transfer_core.export.plain_weights import read_weights
-from transfer_core.inspection.prediction import answers_on_test_images
-from transfer_core.inspection.trial import ask_about_files
-from transfer_core.networks import get
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.inspection.prediction import load_test_predictions
+from transfer_core.inspection.trial import classify_files
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config, start_engine
 
 NAMES = ("blue <b>", "green", "red")
 
@@ -52,7 +52,7 @@ def colours(tmp_path):
 @pytest.fixture(scope="module")
 def bare_torch(tmp_path_factory):
     """Runs a script with torch and torchvision alone."""
-    return bare_python(tmp_path_factory.mktemp("bare"))
+    return make_bare_python(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def trained(colours, transfer_home):
     """A function that trains a case on the colours and returns the run's record."""
 
     def train(case: TransferCase, views: int = 0, **options):
-        data_set, source = dataset.ingest(colours, home=transfer_home), get("demonstration")
-        strategy = plan(case, source.stage_names, **options)
+        data_set, source = dataset.ingest(colours, home=transfer_home), get_network("demonstration")
+        strategy = plan_strategy(case, source.stage_names, **options)
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=views))
-        with new_engine(transfer_home) as engine:
-            run = engine.submit(run_config(data_set, source, strategy, 3), name="colours <b>")
+        with start_engine(transfer_home) as engine:
+            run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")
             return engine.wait(run, timeout=120)
 
     return train
@@ -139,9 +139,9 @@ def test_onnxruntime_gives_the_answers_that_the_run_kept_of_its_test_images(
     exported, transfer_home
 ):
     run, folder = exported
-    kept = answers_on_test_images(transfer_home, run.id)
+    kept = load_test_predictions(transfer_home, run.id)
     data_set = dataset.load(transfer_home, run.config.data_id)
-    pixels = Pixels(transfer_home, data_set, get("demonstration").transform)[kept.images]
+    pixels = PixelArray(transfer_home, data_set, get_network("demonstration").transform)[kept.images]
     session = onnxruntime.InferenceSession(folder / "network.onnx")
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})
@@ -176,7 +176,7 @@ def test_a_network_that_the_exporter_fails_on_is_told_plainly(
     def forward(self, image):
         return image if image.sum() > 0 else -image  # no graph decides by values
 
-    monkeypatch.setattr(onnx_file._Probabilities, "forward", forward)
+    monkeypatch.setattr(onnx_file._ProbabilityNetwork, "forward", forward)
     with pytest.raises(RunError, match="cannot be written as an ONNX file.*bundle"):
         export_run(transfer_home, run.id, "onnx", tmp_path / "onnx")
 
@@ -188,19 +188,19 @@ def test_the_example_of_use_prints_what_the_app_predicts(
     run, folder = exported
     photo = tmp_path / "photo.jpg"
     noise = np.random.default_rng(5).integers(0, 256, (300, 500, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(photo, exif=turned())
+    Image.fromarray(noise).save(photo, exif=make_rotation_exif())
     if kind == "weights":
         folder = export_run(transfer_home, run.id, "weights", tmp_path / "weights")[0].parent
         told = bare_torch(folder / "predict.py", photo)
     else:
         command = [sys.executable, folder / "predict.py", photo]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    ((_, answer),) = ask_about_files(transfer_home, run.id, [photo])
+    ((_, answer),) = classify_files(transfer_home, run.id, [photo])
     for name, share in answer.probabilities.items():
         assert f"{name} {share:.1%}" in told
 
 
-def turned() -> Image.Exif:
+def make_rotation_exif() -> Image.Exif:
     """EXIF data that say: turn by a right angle."""
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -209,7 +209,7 @@ def turned() -> Image.Exif:
 
 def test_the_script_with_its_images_runs_as_it_is(trained, transfer_home, bare_torch, tmp_path):
     run = trained(TransferCase.SMALL_SIMILAR)
-    prepared_zip = prepare(transfer_home, run.id, "script-with-images", lambda *_: None)
+    prepared_zip = prepare_download(transfer_home, run.id, "script-with-images", lambda *_: None)
     with zipfile.ZipFile(prepared_zip) as archive:
         for name in archive.namelist():
             archive.extract(name, tmp_path / "out")
@@ -219,8 +219,8 @@ def test_the_script_with_its_images_runs_as_it_is(trained, transfer_home, bare_t
 
 def test_what_was_prepared_is_found_again_and_only_then(trained, transfer_home):
     run = trained(TransferCase.SMALL_SIMILAR)
-    assert prepared(transfer_home, run.id, "bundle") is None
-    made = prepare(transfer_home, run.id, "bundle", lambda *_: None)
-    assert prepared(transfer_home, run.id, "bundle") == made
-    assert prepare(transfer_home, run.id, "bundle", lambda *_: None) == made
+    assert find_download(transfer_home, run.id, "bundle") is None
+    made = prepare_download(transfer_home, run.id, "bundle", lambda *_: None)
+    assert find_download(transfer_home, run.id, "bundle") == made
+    assert prepare_download(transfer_home, run.id, "bundle", lambda *_: None) == made
     assert [path.name for path in made.parent.parent.iterdir()] == ["bundle"]

@@ -11,17 +11,22 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional
 from torchvision import models
 
-from tools.torchvision_listing import listing
-from transfer_core.cases import TransferCase, plan
+from tools.torchvision_listing import build_catalog
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.features.embedding import normalise
-from transfer_core.images import apply
-from transfer_core.networks import catalog, torchvision_row, weights_file
-from transfer_core.networks.blank import blank
-from transfer_core.networks.surgery import describe, operate, output_shapes, set_training
-from transfer_core.networks.torchvision_catalog import LISTING, assumed
+from transfer_core.images import apply_transform
+from transfer_core.networks import list_networks, torchvision_row, weights_file
+from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.surgery import (
+    adapt,
+    infer_output_shapes,
+    set_training,
+    summarise_network,
+)
+from transfer_core.networks.torchvision_catalog import CATALOG_FILE, make_default_calibration
 
-NETWORKS = {n.name: n for n in catalog() if n.architecture in models.list_models(module=models)}
-LARGE = 80_000_000  # weights, from which a network is marked slow
+NETWORKS = {n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)}
+MAX_FAST_PARAMETERS = 80_000_000  # weights, from which a network is marked slow
 PASSED: list[str] = []
 
 
@@ -33,14 +38,14 @@ def count_told():
     print(f"\nsurgery, training, saving and loading passed for {len(PASSED)} of {len(NETWORKS)}")
 
 
-def each_network():
+def list_networks():
     return [
-        pytest.param(name, marks=[pytest.mark.slow] if n.card["parameters"] > LARGE else [])
+        pytest.param(name, marks=[pytest.mark.slow] if n.card["parameters"] > MAX_FAST_PARAMETERS else [])
         for name, n in NETWORKS.items()
     ]
 
 
-def smallest(name: str):
+def shrink_input(name: str):
     """The network for the smallest images that it accepts, and can learn two of."""
     least = models.get_model_weights(name).DEFAULT.meta["min_size"][0]
     if name.startswith(("vit_", "swin_")):  # torchvision tells the size they were trained on
@@ -50,11 +55,11 @@ def smallest(name: str):
     return replace(NETWORKS[name], input_size=least)
 
 
-def with_any_weights(source, classes=3) -> torch.nn.Module:
+def build_random_network(source, classes=3) -> torch.nn.Module:
     """torchvision's own network with weights that leave no layer without effect."""
     torch.manual_seed(0)
-    with blank():
-        model = torchvision_row.build(source.architecture, classes, source.input_size)
+    with init_empty_weights():
+        model = torchvision_row.build_model(source.architecture, classes, source.input_size)
     state = model.state_dict()
     for key, value in state.items():
         if value.is_floating_point() and "coords_table" not in key:
@@ -65,25 +70,25 @@ def with_any_weights(source, classes=3) -> torch.nn.Module:
     return model.eval()
 
 
-def images(source, count=2) -> torch.Tensor:
+def make_images(source, count=2) -> torch.Tensor:
     size = source.input_size
     return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
-def seeded(model, source) -> torch.Tensor:
+def run_seeded(model, source) -> torch.Tensor:
     torch.manual_seed(2)
-    return model(images(source))
+    return model(make_images(source))
 
 
 def test_the_listing_is_that_of_the_installed_torchvision():
-    assert json.loads(LISTING.read_text(encoding="utf-8")) == json.loads(json.dumps(listing()))
+    assert json.loads(CATALOG_FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(build_catalog()))
 
 
 def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
     """Distances and energies of one network say nothing of another's; some have no distance."""
-    models_taken = assumed().top, assumed().start
-    assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "share", "skill"}
-    assert assumed().line({"log_distance": -2.0}) == assumed().line({}) == 20_000
+    models_taken = make_default_calibration().top, make_default_calibration().start
+    assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "leep", "skill"}
+    assert make_default_calibration().line({"log_distance": -2.0}) == make_default_calibration().line({}) == 20_000
 
 
 def test_every_builder_of_torchvision_is_in_the_catalog():
@@ -91,48 +96,48 @@ def test_every_builder_of_torchvision_is_in_the_catalog():
     assert len(NETWORKS) >= 80
 
 
-@pytest.mark.parametrize("name", each_network())
+@pytest.mark.parametrize("name", list_networks())
 def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
-    source = smallest(name)
-    model = with_any_weights(source)
-    network = weights_file.fitted(source, model.state_dict())
+    source = shrink_input(name)
+    model = build_random_network(source)
+    network = weights_file.build_with_weights(source, model.state_dict())
     for training in (False, True):  # dropout and stochastic depth from the same seed
         with torch.no_grad():
-            expected, found = (seeded(each.train(training), source) for each in (model, network))
+            expected, found = (run_seeded(each.train(training), source) for each in (model, network))
         assert expected.std() > 0
         torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("name", each_network())
+@pytest.mark.parametrize("name", list_networks())
 def test_all_four_cases_operate_train_a_step_save_and_load(name, tmp_path, monkeypatch):
-    source = smallest(name)
-    state = with_any_weights(source).state_dict()
-    monkeypatch.setattr(weights_file, "_read", lambda network: dict(state))
+    source = shrink_input(name)
+    state = build_random_network(source).state_dict()
+    monkeypatch.setattr(weights_file, "_read_weights", lambda network: dict(state))
     for case in TransferCase:
-        check(source, plan(case, source.stage_names), tmp_path / "network.safetensors")
+        check(source, plan_strategy(case, source.stage_names), tmp_path / "network.safetensors")
     PASSED.append(name)
 
 
 def check(source, strategy, file) -> None:
-    network = operate(source, strategy, classes=5, seed=0)
+    network = adapt(source, strategy, num_classes=5, seed=0)
     frozen = network[: len(strategy.frozen)].state_dict()
     before = {key: value.clone() for key, value in frozen.items()}
-    new = network.new.linear.weight.clone()
+    new = network.head.linear.weight.clone()
     set_training(network, strategy.frozen)
-    functional.cross_entropy(network(images(source)), torch.tensor([0, 3])).backward()
+    functional.cross_entropy(network(make_images(source)), torch.tensor([0, 3])).backward()
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     torch.nn.utils.clip_grad_norm_(trained, 1.0, error_if_nonfinite=True)
     torch.optim.SGD(trained, lr=0.01).step()
     assert all(torch.equal(value, before[key]) for key, value in frozen.items())
-    assert not torch.equal(network.new.linear.weight, new)
+    assert not torch.equal(network.head.linear.weight, new)
     save_file(network.state_dict(), file)
-    with blank():
-        again = operate(source, replace(strategy, initialise="random"), classes=5, seed=1)
+    with init_empty_weights():
+        again = adapt(source, replace(strategy, initialise="random"), num_classes=5, seed=1)
     again.load_state_dict({k: v.clone() for k, v in load_file(file).items()}, assign=True)
     with torch.inference_mode():
-        outputs = network.eval()(images(source))
+        outputs = network.eval()(make_images(source))
         assert outputs.isfinite().all()
-        assert torch.equal(outputs, again.eval()(images(source)))
+        assert torch.equal(outputs, again.eval()(make_images(source)))
 
 
 @pytest.mark.parametrize("size", [(500, 375), (224, 224), (90, 130)])
@@ -143,7 +148,7 @@ def test_images_are_made_as_the_weights_preset_makes_them(name, size):
     waves = [127 + 120 * np.sin(a * x + b * y) for a, b in ((1, 2), (2, 1), (3, -1))]
     image = Image.fromarray(np.stack(waves, axis=2).astype(np.uint8))
     expected = models.get_model_weights(name).DEFAULT.transforms()(image)
-    pixels = apply(image, NETWORKS[name].transform)
+    pixels = apply_transform(image, NETWORKS[name].transform)
     found = normalise(pixels[None], NETWORKS[name])[0]
     step = sum(expected.diff(dim=axis).abs().max() for axis in (1, 2))
     rounding = 2 / 255 / min(NETWORKS[name].std)
@@ -153,7 +158,7 @@ def test_images_are_made_as_the_weights_preset_makes_them(name, size):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_is_described_without_weights_at_its_full_size(name):
     source = NETWORKS[name]
-    parts = describe(source, plan(TransferCase.SMALL_DIFFERENT, source.stage_names), 7)
+    parts = summarise_network(source, plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names), 7)
     assert sum(p.weights for p in parts if p.state != "new") <= source.card["parameters"]
-    assert output_shapes(source)["classifier"] == (1000,)
+    assert infer_output_shapes(source)["classifier"] == (1000,)
     assert 1 <= len(source.early) < len(source.stages)

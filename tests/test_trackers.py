@@ -5,23 +5,27 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_runs import config, toy
+from toy_runs import make_config, make_perform
 
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.perform import new_engine
+from transfer_core.runs.perform import start_engine
 from transfer_core.runs.store.records import RunState
-from transfer_core.runs.trackers.backends import EXPERIMENT, SETTING, tracker_of
-from transfer_core.runs.trackers.follower import logged
+from transfer_core.runs.trackers.backends import (
+    EXPERIMENT_NAME,
+    TRACKER_VARIABLE,
+    parse_tracker_setting,
+)
+from transfer_core.runs.trackers.follower import log_to_tracker
 
 WAIT = 60.0  # seconds until a test gives up
 
 
-def performed(home: Path, setting: str, perform=None, name="Pets, <first> try"):
+def run_tracked(home: Path, setting: str, perform=None, name="Pets, <first> try"):
     """The record of a run that was passed on to a tracker, which has taken all of it."""
-    seen = logged(perform or toy(epochs=2), tracker_of(setting), home)
+    seen = log_to_tracker(perform or make_perform(epochs=2), parse_tracker_setting(setting), home)
     with Engine(home, seen) as engine:
-        return engine.wait(engine.submit(config(seed=7), name), WAIT)
+        return engine.wait(engine.submit(make_config(seed=7), name), WAIT)
 
 
 def wait_for(condition):
@@ -33,7 +37,7 @@ def wait_for(condition):
     return found
 
 
-def tensorboard_log(folder: Path):
+def read_tensorboard(folder: Path):
     """What TensorBoard reads of the one run in a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -41,32 +45,32 @@ def tensorboard_log(folder: Path):
     return EventAccumulator(str(run)).Reload()
 
 
-def mlflow_run(uri: str):
+def read_mlflow(uri: str):
     """The one run that MLflow has, and a client to ask for more."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
+    experiment = client.get_experiment_by_name(EXPERIMENT_NAME)
     (run,) = client.search_runs([experiment.experiment_id])
     return run, client
 
 
 def test_tensorboard_reads_every_scalar_at_its_step(tmp_path):
-    performed(tmp_path, f"tensorboard:{tmp_path / 'boards'}")
-    log = wait_for(lambda: _finished(tmp_path / "boards"))
+    run_tracked(tmp_path, f"tensorboard:{tmp_path / 'boards'}")
+    log = wait_for(lambda: _read_finished_log(tmp_path / "boards"))
     assert [(s.step, s.value) for s in log.Scalars("training/loss")] == [(1, 1.0), (2, 0.5)]
     assert [(s.step, s.value) for s in log.Scalars("validation/accuracy")] == [(1, 0.5), (2, 0.5)]
     assert log.Scalars("test/accuracy")[0].value == 0.875
 
 
-def _finished(folder: Path):
-    log = tensorboard_log(folder) if folder.exists() and list(folder.iterdir()) else None
+def _read_finished_log(folder: Path):
+    log = read_tensorboard(folder) if folder.exists() and list(folder.iterdir()) else None
     return log if log and "test/accuracy" in log.Tags()["scalars"] else None
 
 
 def test_tensorboard_gets_the_settings_as_hyperparameters(tmp_path):
-    run = performed(tmp_path, f"tensorboard:{tmp_path / 'boards'}")
-    log = wait_for(lambda: _finished(tmp_path / "boards"))
+    run = run_tracked(tmp_path, f"tensorboard:{tmp_path / 'boards'}")
+    log = wait_for(lambda: _read_finished_log(tmp_path / "boards"))
     told = str(log.summary_metadata["_hparams_/session_start_info"].plugin_data.content)
     assert "learning rate" in told and "0.001" in told
     assert Path(log.path).name == f"Pets_first_try-{run.id}"
@@ -74,9 +78,9 @@ def test_tensorboard_gets_the_settings_as_hyperparameters(tmp_path):
 
 def test_mlflow_gets_settings_curves_result_and_state(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    record = performed(tmp_path, f"mlflow:{uri}")
-    wait_for(lambda: mlflow_run(uri)[0].info.status == "FINISHED")
-    run, client = mlflow_run(uri)
+    record = run_tracked(tmp_path, f"mlflow:{uri}")
+    wait_for(lambda: read_mlflow(uri)[0].info.status == "FINISHED")
+    run, client = read_mlflow(uri)
     assert run.info.run_name == "Pets, <first> try"
     assert run.data.tags["transfer_lab.run"] == record.id
     assert (run.data.params["seed"], run.data.params["learning rate"]) == ("7", "0.001")
@@ -87,9 +91,9 @@ def test_mlflow_gets_settings_curves_result_and_state(tmp_path):
 
 def test_mlflow_is_told_when_a_run_fails(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    record = performed(tmp_path, f"mlflow:{uri}", toy(epochs=3, fail_in=2))
+    record = run_tracked(tmp_path, f"mlflow:{uri}", make_perform(epochs=3, fail_in_epoch=2))
     assert record.state is RunState.failed
-    wait_for(lambda: mlflow_run(uri)[0].info.status == "FAILED")
+    wait_for(lambda: read_mlflow(uri)[0].info.status == "FAILED")
 
 
 class _Broken:
@@ -105,9 +109,9 @@ class _Broken:
 def test_a_tracker_that_fails_is_a_warning_and_the_run_goes_on(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),
-        Engine(tmp_path, logged(toy(epochs=3), lambda *run: _Broken(), tmp_path)) as engine,
+        Engine(tmp_path, log_to_tracker(make_perform(epochs=3), lambda *run: _Broken(), tmp_path)) as engine,
     ):
-        run = engine.wait(engine.submit(config()), WAIT)
+        run = engine.wait(engine.submit(make_config()), WAIT)
         wait_for(lambda: "the tracker is away" in caplog.text)
     assert run.state is RunState.finished
     assert caplog.text.count("not passed on") == 1
@@ -127,8 +131,8 @@ class _Slow:
 
 
 def test_the_training_does_not_wait_for_a_slow_tracker(tmp_path):
-    with Engine(tmp_path, logged(toy(epochs=3), _Slow, tmp_path)) as engine:
-        run = engine.wait(engine.submit(config()), WAIT)
+    with Engine(tmp_path, log_to_tracker(make_perform(epochs=3), _Slow, tmp_path)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.finished
         assert run.ended - run.started < 3  # the tracker alone takes 21
 
@@ -136,16 +140,16 @@ def test_the_training_does_not_wait_for_a_slow_tracker(tmp_path):
 @pytest.mark.parametrize("setting", ["wandb:here", "tensorboard", "mlflow:", "/just/a/folder"])
 def test_a_setting_that_names_no_tracker_is_refused(setting):
     with pytest.raises(SettingsError, match="tensorboard:FOLDER or mlflow:URI"):
-        tracker_of(setting)
+        parse_tracker_setting(setting)
 
 
 def test_a_tracker_that_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
     monkeypatch.setattr("transfer_core.runs.trackers.backends.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match="pip install tensorboard"):
-        tracker_of("tensorboard:here")
+        parse_tracker_setting("tensorboard:here")
 
 
 def test_the_environment_variable_decides(tmp_path, monkeypatch):
-    monkeypatch.setenv(SETTING, "nonsense")
+    monkeypatch.setenv(TRACKER_VARIABLE, "nonsense")
     with pytest.raises(SettingsError, match="nonsense"):
-        new_engine(tmp_path)
+        start_engine(tmp_path)

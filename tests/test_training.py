@@ -7,27 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from transfer_core.cases import OptimiserSettings, TransferCase, plan
+from transfer_core.cases import OptimiserSettings, TransferCase, plan_strategy
 from transfer_core.errors import RunError
-from transfer_core.networks import get
-from transfer_core.networks.surgery import operate
-from transfer_core.training.changes import ChangeMeter
-from transfer_core.training.data_loaders import ahead, batches, shuffled
+from transfer_core.networks import get_network
+from transfer_core.networks.surgery import adapt
+from transfer_core.training.changes import WeightChangeMeter
+from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
-from transfer_core.training.new_layer import fold, train_new_layer
-from transfer_core.training.optimiser import one_cycle, parameter_groups
-from transfer_core.training.optimiser_step import Stepper, is_out_of_memory
+from transfer_core.training.new_layer import fold_standardisation, train_head
+from transfer_core.training.optimiser import build_one_cycle_schedule, build_parameter_groups
+from transfer_core.training.optimiser_step import GradientAccumulator, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network
 
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 QUICK = OptimiserSettings(1e-2, 1e-2, batch_size=16, epochs=5, patience=5, augment=False)
 
 
-def small(strategy, **changes):
+def build_network(strategy, **changes):
     return replace(strategy, optimiser=replace(QUICK, **changes))
 
 
-def blobs(images=60, classes=3, dimensions=512):
+def make_blobs(images=60, classes=3, dimensions=512):
     generator = np.random.default_rng(0)
     labels = np.arange(images) % classes
     centres = generator.normal(size=(classes, dimensions))
@@ -35,19 +35,19 @@ def blobs(images=60, classes=3, dimensions=512):
     return features.astype(np.float32), labels.astype(np.int64)
 
 
-def run_new_layer(strategy=None, stop=lambda: False, seed=0, labels=None):
-    strategy = strategy or small(plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
-    network = operate(SOURCE, strategy, 3, seed)
-    features, true = blobs()
+def run_head(strategy=None, stop=lambda: False, seed=0, labels=None):
+    strategy = strategy or build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    network = adapt(SOURCE, strategy, 3, seed)
+    features, true = make_blobs()
     labels = true if labels is None else labels
-    events = train_new_layer(
+    events = train_head(
         network, features, labels, np.arange(40), np.arange(40, 60), strategy,
         seed=seed, class_weights=None, stop_requested=stop,
     )  # fmt: skip
     return network, features, labels, events
 
 
-def pictures(images=24):
+def make_pictures(images=24):
     """Red, green and blue pictures with noise: a task that pixels alone solve."""
     labels = np.arange(images) % 3
     pixels = np.random.default_rng(0).integers(0, 80, (images, 64, 64, 3), dtype=np.uint8)
@@ -57,9 +57,9 @@ def pictures(images=24):
 
 
 def run_whole(case, stop=lambda: False, initialise=None, seed=0, **changes):
-    strategy = small(plan(case, SOURCE.stage_names, initialise=initialise), **changes)
-    network = operate(SOURCE, strategy, 3, seed)
-    pixels, labels = pictures()
+    strategy = build_network(plan_strategy(case, SOURCE.stage_names, initialise=initialise), **changes)
+    network = adapt(SOURCE, strategy, 3, seed)
+    pixels, labels = make_pictures()
     events = train_whole_network(
         network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
         seed=seed, class_weights=None, stop_requested=stop,
@@ -68,7 +68,7 @@ def run_whole(case, stop=lambda: False, initialise=None, seed=0, **changes):
 
 
 def test_events_start_with_started_and_end_with_ended():
-    *_, events = run_new_layer()
+    *_, events = run_head()
     events = list(events)
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Ended)
@@ -77,18 +77,18 @@ def test_events_start_with_started_and_end_with_ended():
 
 
 def test_the_new_layer_learns_and_the_network_holds_what_was_learned():
-    network, features, labels, events = run_new_layer()
+    network, features, labels, events = run_head()
     last = [e for e in events if isinstance(e, EpochEnded)][-1]
     assert last.validation_accuracy == 1
-    predicted = network.new(torch.from_numpy(features[40:])).argmax(1).numpy()
+    predicted = network.head(torch.from_numpy(features[40:])).argmax(1).numpy()
     assert (predicted == labels[40:]).all()
 
 
 def test_frozen_stages_are_bit_identical_and_the_new_one_is_not():
-    network, *_, events = run_new_layer()
+    network, *_, events = run_head()
     changes = list(events)[-1].changes
     assert all(c.relative_change == 0 and not c.statistics_moved for c in changes if c.frozen)
-    assert [c.stage for c in changes if not c.frozen] == ["new"]
+    assert [c.stage for c in changes if not c.frozen] == ["head"]
     assert changes[-1].relative_change > 0
 
 
@@ -96,20 +96,20 @@ def test_an_unfrozen_network_moves_in_weights_and_statistics():
     _, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=1)
     changes = list(events)[-1].changes
     assert all(change.relative_change > 0 for change in changes)
-    assert all(change.statistics_moved for change in changes if change.stage != "new")
+    assert all(change.statistics_moved for change in changes if change.stage != "head")
 
 
 def test_partly_frozen_training_moves_only_the_rest():
-    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=1)
+    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=1)
     strategy = replace(strategy, frozen=("conv1", "conv2"))
-    network = operate(SOURCE, strategy, 3, seed=0)
-    pixels, labels = pictures()
+    network = adapt(SOURCE, strategy, 3, seed=0)
+    pixels, labels = make_pictures()
     *_, ended = train_whole_network(
         network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
         seed=0, class_weights=None, stop_requested=lambda: False,
     )  # fmt: skip
     moved = {c.stage for c in ended.changes if c.relative_change or c.statistics_moved}
-    assert moved == {"conv3", "fc1", "fc2", "new"}
+    assert moved == {"conv3", "fc1", "fc2", "head"}
 
 
 @pytest.mark.parametrize("initialise", ["random", "pretrained"])
@@ -123,18 +123,18 @@ def test_the_whole_network_learns_colours(initialise):
 
 @pytest.mark.parametrize("better", [True, False], ids=["better", "worse"])
 def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
-    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3)
-    network, rival = (operate(SOURCE, strategy, 3, seed=0) for _ in range(2))
-    pixels, labels = pictures()
+    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3)
+    network, rival = (adapt(SOURCE, strategy, 3, seed=0) for _ in range(2))
+    pixels, labels = make_pictures()
     parts = np.arange(15), np.arange(15, 24)
     common = {"seed": 0, "class_weights": None, "stop_requested": lambda: False}
     if better:
-        list(train_whole_network(rival, pixels, labels, *parts, small(strategy, epochs=12), SOURCE,
+        list(train_whole_network(rival, pixels, labels, *parts, build_network(strategy, epochs=12), SOURCE,
                                  **common))  # fmt: skip
     events = list(
         train_whole_network(
-            network, pixels, labels, *parts, small(strategy, learning_rate=1e-5), SOURCE,
-            rival=rival.state_dict(), **common,
+            network, pixels, labels, *parts, build_network(strategy, learning_rate=1e-5), SOURCE,
+            baseline=rival.state_dict(), **common,
         )
     )  # fmt: skip
     first, ended = events[1], events[-1]
@@ -144,12 +144,12 @@ def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
 
 
 def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():
-    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12)
-    network = operate(SOURCE, strategy, 3, seed=0)
-    pixels, labels = pictures()
+    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12)
+    network = adapt(SOURCE, strategy, 3, seed=0)
+    pixels, labels = make_pictures()
     events = train_whole_network(
         network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
-        seed=0, class_weights=None, stop_requested=lambda: False, number_format="bfloat16",
+        seed=0, class_weights=None, stop_requested=lambda: False, precision="bfloat16",
     )  # fmt: skip
     best = max(e.validation_accuracy for e in events if isinstance(e, EpochEnded))
     assert best >= 8 / 9
@@ -166,14 +166,14 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
-    shuffled_labels = np.random.default_rng(1).permutation(blobs()[1])
-    strategy = small(plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), epochs=100, patience=4)
-    network, features, labels, events = run_new_layer(strategy, labels=shuffled_labels)
+    shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
+    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), epochs=100, patience=4)
+    network, features, labels, events = run_head(strategy, labels=shuffled_labels)
     events = list(events)
     ended, epochs = events[-1], [e for e in events if isinstance(e, EpochEnded)]
     assert ended.reason == "early stopping"
     assert ended.epochs == ended.best_epoch + 4
-    logits = network.new(torch.from_numpy(features[40:]))
+    logits = network.head(torch.from_numpy(features[40:]))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[40:])).item()
     assert loss == pytest.approx(min(e.validation_loss for e in epochs), rel=1e-4)
     assert epochs[ended.best_epoch - 1].best
@@ -181,7 +181,7 @@ def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
 
 def test_a_stop_between_batches_keeps_the_best_epoch():
     asked = iter([False] * 12 + [True] * 1000)  # three batches and validations an epoch
-    *_, events = run_new_layer(stop=lambda: next(asked))
+    *_, events = run_head(stop=lambda: next(asked))
     ended = list(events)[-1]
     assert ended.reason == "stopped"
     assert ended.best_epoch >= 1
@@ -195,9 +195,9 @@ def test_a_stop_in_the_first_epoch_ends_without_a_best_epoch():
 
 def test_a_loss_that_is_not_finite_names_the_learning_rate():
     features = np.full((60, 512), np.nan, np.float32)
-    strategy = small(plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
-    events = train_new_layer(
-        operate(SOURCE, strategy, 3, 0), features, blobs()[1], np.arange(40), np.arange(40, 60),
+    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    events = train_head(
+        adapt(SOURCE, strategy, 3, 0), features, make_blobs()[1], np.arange(40), np.arange(40, 60),
         strategy, seed=0, class_weights=None, stop_requested=lambda: False,
     )  # fmt: skip
     with pytest.raises(RunError, match="learning rate 0.01"):
@@ -208,21 +208,21 @@ def test_the_folded_layer_equals_the_layer_on_standardised_features():
     torch.manual_seed(0)
     layer, into = torch.nn.Linear(5, 3), torch.nn.Linear(5, 3)
     mean, deviation, x = torch.randn(5), torch.rand(5) + 0.5, torch.randn(4, 5)
-    fold(layer, mean, deviation, into=into)
+    fold_standardisation(layer, mean, deviation, target=into)
     assert torch.allclose(into(x), layer((x - mean) / deviation), atol=1e-5)
 
 
 @pytest.mark.parametrize(("images", "batch"), [(1, 2), (2, 2), (3, 2), (5, 4), (9, 8), (100, 32)])
 def test_batches_hold_every_image_once_and_never_a_single_one(images, batch):
-    parts = shuffled(np.arange(images), batch, torch.Generator().manual_seed(0))
+    parts = shuffle_into_batches(np.arange(images), batch, torch.Generator().manual_seed(0))
     assert sorted(np.concatenate(parts)) == list(range(images))
-    assert len(parts) == batches(images, batch)
+    assert len(parts) == count_batches(images, batch)
     assert images == 1 or min(len(part) for part in parts) >= 2
 
 
 def test_the_meter_tells_a_change_of_one_bit():
-    network = operate(SOURCE, plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), 3, 0)
-    meter = ChangeMeter(network, ("conv1",))
+    network = adapt(SOURCE, plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), 3, 0)
+    meter = WeightChangeMeter(network, ("conv1",))
     with torch.no_grad():
         weight = network.conv1.conv.weight.view(-1)
         weight[0] = math.nextafter(weight[0].item(), 1) + 1e-7
@@ -235,13 +235,13 @@ def test_the_meter_tells_a_change_of_one_bit():
 
 def test_a_feature_that_is_nearly_always_zero_cannot_outweigh_the_others():
     """Found on brain scans: rare activations blew the validation loss up from the first epoch."""
-    features, labels = blobs()
+    features, labels = make_blobs()
     features[:, :100] = 0
     features[3, :100] = 1e-3  # active on one training image, hardly
     features[45:, :100] = 3  # and on validation images
-    strategy = small(plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
-    events = train_new_layer(
-        operate(SOURCE, strategy, 3, 0), features, labels, np.arange(40), np.arange(40, 60),
+    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    events = train_head(
+        adapt(SOURCE, strategy, 3, 0), features, labels, np.arange(40), np.arange(40, 60),
         strategy, seed=0, class_weights=None, stop_requested=lambda: False,
     )  # fmt: skip
     first = next(event for event in events if isinstance(event, EpochEnded))
@@ -266,7 +266,7 @@ def test_a_batch_that_does_not_fit_is_learned_from_in_parts_with_the_same_step(w
     layers = [torch.nn.Linear(4, 3), Hungry(4, 3)]
     layers[1].load_state_dict(layers[0].state_dict())
     steppers = [
-        Stepper(layer, torch.optim.SGD(layer.parameters(), 0.1), weights, "float32", 16)
+        GradientAccumulator(layer, torch.optim.SGD(layer.parameters(), 0.1), weights, "float32", 16)
         for layer in layers
     ]
     (loss, hits), (other, others) = (stepper.step(inputs, labels) for stepper in steppers)
@@ -278,7 +278,7 @@ def test_a_batch_that_does_not_fit_is_learned_from_in_parts_with_the_same_step(w
 def test_where_not_even_two_images_fit_the_run_fails():
     layer = Hungry(4, 3)
     layer.most = 1
-    stepper = Stepper(layer, torch.optim.SGD(layer.parameters(), 0.1), None, "float32", 16)
+    stepper = GradientAccumulator(layer, torch.optim.SGD(layer.parameters(), 0.1), None, "float32", 16)
     with pytest.raises(torch.OutOfMemoryError):
         stepper.step(torch.randn(16, 4), torch.arange(16) % 3)
 
@@ -292,34 +292,34 @@ def test_what_torch_says_when_memory_is_short_is_told_from_other_errors():
 
 
 def test_stages_learn_the_faster_the_nearer_to_the_output():
-    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
-    network = operate(SOURCE, strategy, 3, seed=0)
-    groups = parameter_groups(network, strategy.optimiser)
+    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    network = adapt(SOURCE, strategy, 3, seed=0)
+    groups = build_parameter_groups(network, strategy.optimiser)
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
     by_stage = [{rates[id(p)] for p in stage.parameters()} for stage in network.children()]
     assert by_stage == [{1e-2 * 0.5**behind} for behind in (5, 4, 3, 2, 1, 0)]
 
 
 def test_frozen_stages_count_for_no_rate():
-    strategy = small(plan(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
     strategy = replace(strategy, frozen=("conv1", "conv2"))
-    network = operate(SOURCE, strategy, 3, seed=0)
-    groups = parameter_groups(network, strategy.optimiser)
+    network = adapt(SOURCE, strategy, 3, seed=0)
+    groups = build_parameter_groups(network, strategy.optimiser)
     assert min(group["lr"] for group in groups) == 1e-2 * 0.5**3
 
 
 def test_early_stages_move_less_where_they_learn_more_slowly():
-    def moved(decay):
+    def measure_movement(decay):
         _, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=1, stage_decay=decay)
         changes = {change.stage: change.relative_change for change in list(events)[-1].changes}
-        return changes["conv1"] / changes["new"]
+        return changes["conv1"] / changes["head"]
 
-    assert moved(0.3) < 0.2 * moved(1.0)
+    assert measure_movement(0.3) < 0.2 * measure_movement(1.0)
 
 
 def test_batches_made_ahead_keep_their_order_and_their_errors():
-    assert list(ahead(range(5), lambda n: n * n)) == [0, 1, 4, 9, 16]
-    made = ahead([1, 0], lambda n: 1 // n)
+    assert list(prefetch(range(5), lambda n: n * n)) == [0, 1, 4, 9, 16]
+    made = prefetch([1, 0], lambda n: 1 // n)
     assert next(made) == 1
     with pytest.raises(ZeroDivisionError):
         next(made)
@@ -327,7 +327,7 @@ def test_batches_made_ahead_keep_their_order_and_their_errors():
 
 def test_only_one_batch_is_made_ahead():
     made = []
-    stream = ahead(range(10), made.append)
+    stream = prefetch(range(10), made.append)
     next(stream)
     assert len(made) <= 2
     stream.close()
@@ -337,7 +337,7 @@ def test_only_one_batch_is_made_ahead():
 @pytest.mark.parametrize("steps", [*range(1, 30), 99, 1000])
 def test_the_rate_rises_and_falls_over_any_number_of_steps(steps):
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-    schedule, rates = one_cycle(optimiser, steps), []
+    schedule, rates = build_one_cycle_schedule(optimiser, steps), []
     for _ in range(steps):
         rates.append(schedule.get_last_lr()[0])
         optimiser.step()

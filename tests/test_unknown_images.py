@@ -8,32 +8,32 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.cli.main import main
 from transfer_core.inspection.out_of_distribution import (
-    KEPT,
-    MOST_TRAINING,
-    conformal_threshold,
-    fit,
-    known_images,
-    some,
+    DETECTOR_FILE,
+    MAX_TRAINING_IMAGES,
+    compute_conformal_threshold,
+    fit_detector,
+    load_or_fit_detector,
+    subsample,
 )
-from transfer_core.inspection.prediction import restore
-from transfer_core.inspection.trial import ask
-from transfer_core.networks import get
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.inspection.prediction import load_trained_network
+from transfer_core.inspection.trial import classify
+from transfer_core.networks import get_network
+from transfer_core.runs.perform import make_run_config, start_engine
 from transfer_core.runs.store.directory import RunDirectory
 
 
-def drawn(count: int, seed: int, size: int = 8) -> np.ndarray:
+def draw_features(count: int, seed: int, size: int = 8) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(count, size)).astype(np.float32)
 
 
 def test_the_distance_is_that_of_the_nearest_training_image_as_scipy_has_it():
-    training, others = drawn(50, 0), drawn(20, 1)
-    found = fit(training, others)
-    assert np.allclose(found.distances(others), cdist(others, training).min(1), atol=1e-5)
-    assert (np.diff(found.usual) >= 0).all() and found.distances(training).max() < 1e-3
+    training, others = draw_features(50, 0), draw_features(20, 1)
+    found = fit_detector(training, others)
+    assert np.allclose(found.compute_distances(others), cdist(others, training).min(1), atol=1e-5)
+    assert (np.diff(found.conformal_scores) >= 0).all() and found.compute_distances(training).max() < 1e-3
 
 
 def test_the_share_of_known_images_beyond_the_threshold_is_at_most_what_was_asked_for():
@@ -42,7 +42,7 @@ def test_the_share_of_known_images_beyond_the_threshold_is_at_most_what_was_aske
     for count in (19, 30, 200):
         beyond = []
         for _ in range(2_000):
-            threshold = conformal_threshold(np.sort(random.exponential(size=count)), 0.05)
+            threshold = compute_conformal_threshold(np.sort(random.exponential(size=count)), 0.05)
             beyond.append(random.exponential(size=20) > threshold)
         share, error = np.mean(beyond), 3 * np.std(np.mean(beyond, axis=1)) / np.sqrt(2_000)
         assert share <= 0.05 + error
@@ -50,15 +50,15 @@ def test_the_share_of_known_images_beyond_the_threshold_is_at_most_what_was_aske
 
 
 def test_with_too_few_validation_images_no_image_is_called_unknown():
-    assert conformal_threshold(np.arange(18.0), 0.05) == np.inf
-    assert conformal_threshold(np.arange(19.0), 0.05) == 18
+    assert compute_conformal_threshold(np.arange(18.0), 0.05) == np.inf
+    assert compute_conformal_threshold(np.arange(19.0), 0.05) == 18
 
 
 def test_some_images_are_always_the_same_ones_in_their_order():
-    many = np.arange(3 * MOST_TRAINING)
-    chosen = some(many, MOST_TRAINING)
-    assert len(chosen) == MOST_TRAINING and (np.diff(chosen) > 0).all()
-    assert (some(many, MOST_TRAINING) == chosen).all() and (some(chosen, 2**30) == chosen).all()
+    many = np.arange(3 * MAX_TRAINING_IMAGES)
+    chosen = subsample(many, MAX_TRAINING_IMAGES)
+    assert len(chosen) == MAX_TRAINING_IMAGES and (np.diff(chosen) > 0).all()
+    assert (subsample(many, MAX_TRAINING_IMAGES) == chosen).all() and (subsample(chosen, 2**30) == chosen).all()
 
 
 @pytest.fixture
@@ -75,15 +75,15 @@ def shades(tmp_path):
 
 @pytest.fixture
 def run(shades, transfer_home) -> str:
-    found, source = dataset.ingest(shades, home=transfer_home), get("demonstration")
-    config = run_config(found, source, plan(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
-    with new_engine(transfer_home, resume=False) as engine:
+    found, source = dataset.ingest(shades, home=transfer_home), get_network("demonstration")
+    config = make_run_config(found, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
+    with start_engine(transfer_home, resume=False) as engine:
         run = engine.submit(config)
         engine.wait(run, timeout=60)
     return run
 
 
-def noise(path) -> bytes:
+def make_noise(path) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(pixels).save(path)
     return path.read_bytes()
@@ -92,42 +92,42 @@ def noise(path) -> bytes:
 def test_noise_is_unknown_to_a_network_of_colours_and_a_test_image_is_known(
     run, transfer_home, tmp_path
 ):
-    trained = restore(transfer_home, run)
-    known = known_images(transfer_home, trained)
+    trained = load_trained_network(transfer_home, run)
+    known = load_or_fit_detector(transfer_home, trained)
     found = dataset.load(transfer_home, trained.record.config.data_id)
     answers = [
-        ask(trained, known, dataset.image_bytes(transfer_home, found, index))
+        classify(trained, known, dataset.read_image_bytes(transfer_home, found, index))
         for index in found.indices("test")
     ]
-    strange = ask(trained, known, noise(tmp_path / "noise.png"))
-    assert strange.unknown and strange.distance > max(answer.distance for answer in answers)
-    assert sum(answer.unknown for answer in answers) <= len(answers) / 2
+    strange = classify(trained, known, make_noise(tmp_path / "noise.png"))
+    assert strange.is_out_of_distribution and strange.distance > max(answer.distance for answer in answers)
+    assert sum(answer.is_out_of_distribution for answer in answers) <= len(answers) / 2
 
 
 def test_what_is_known_never_rests_on_test_images(run, transfer_home):
-    trained = restore(transfer_home, run)
+    trained = load_trained_network(transfer_home, run)
     found = dataset.load(transfer_home, trained.record.config.data_id)
-    known = known_images(transfer_home, trained)
+    known = load_or_fit_detector(transfer_home, trained)
     assert len(known.embeddings) == len(found.indices("train"))
-    assert len(known.usual) == len(found.indices("validation"))
+    assert len(known.conformal_scores) == len(found.indices("validation"))
     own = [
-        ask(trained, known, dataset.image_bytes(transfer_home, found, i)).distance
+        classify(trained, known, dataset.read_image_bytes(transfer_home, found, i)).distance
         for i in found.indices("validation")
     ]
-    assert np.allclose(np.sort(own), known.usual, rtol=0.01)
+    assert np.allclose(np.sort(own), known.conformal_scores, rtol=0.01)
 
 
 def test_what_is_known_is_kept_beside_the_run_and_read_again(run, transfer_home):
-    trained = restore(transfer_home, run)
-    first = known_images(transfer_home, trained)
-    assert (RunDirectory.of(transfer_home, run).path / KEPT).is_file()
-    again = known_images(transfer_home, trained, progress=lambda *_: pytest.fail("computed again"))
+    trained = load_trained_network(transfer_home, run)
+    first = load_or_fit_detector(transfer_home, trained)
+    assert (RunDirectory.of(transfer_home, run).path / DETECTOR_FILE).is_file()
+    again = load_or_fit_detector(transfer_home, trained, progress=lambda *_: pytest.fail("computed again"))
     assert np.allclose(first.embeddings, again.embeddings, rtol=1e-3, atol=1e-3)
-    assert (first.usual == again.usual).all()
+    assert (first.conformal_scores == again.conformal_scores).all()
 
 
 def test_the_command_tells_what_is_unknown(run, shades, tmp_path, capsys):
-    noise(tmp_path / "noise.png")
+    make_noise(tmp_path / "noise.png")
     files = [str(shades / "red" / "3.png"), str(tmp_path / "noise.png")]
     assert main(["predict", run, *files, "--json"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

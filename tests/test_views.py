@@ -4,60 +4,60 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from zips import class_files, write_zip
+from zips import make_class_files, write_zip
 
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import ingest
 from transfer_core.features.embedding import embed
-from transfer_core.features.views import View
-from transfer_core.networks import get
-from transfer_core.networks.weights_file import load
-from transfer_core.runs.perform import new_engine, run_config
+from transfer_core.features.views import AugmentedView
+from transfer_core.networks import get_network
+from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.runs.perform import make_run_config, start_engine
 
-SOURCE = get("demonstration")
+SOURCE = get_network("demonstration")
 
 
-def pixels(images=40):
+def make_pixels(images=40):
     return np.random.default_rng(0).integers(0, 256, (images, 64, 64, 3), np.uint8)
 
 
-def embedded(view: View, images=40) -> np.ndarray:
-    found = embed(load(SOURCE), pixels(images), SOURCE, ("fc1",), prepare=view.preparing())
+def embed_view(view: AugmentedView, images=40) -> np.ndarray:
+    found = embed(load_pretrained(SOURCE), make_pixels(images), SOURCE, ("fc1",), preprocess=view.build_preprocessing())
     return found["fc1"]
 
 
 def test_a_view_is_the_same_whenever_it_is_made():
-    view = View(0, mirror=True)
-    assert (embedded(view) == embedded(view)).all()
+    view = AugmentedView(0, mirror=True)
+    assert (embed_view(view) == embed_view(view)).all()
 
 
 def test_views_differ_from_each_other_and_from_the_images():
-    plain = embed(load(SOURCE), pixels(), SOURCE, ("fc1",))["fc1"]
-    first, second = embedded(View(0, mirror=True)), embedded(View(1, mirror=True))
+    plain = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",))["fc1"]
+    first, second = embed_view(AugmentedView(0, mirror=True)), embed_view(AugmentedView(1, mirror=True))
     for one, other in ((plain, first), (first, second)):
         assert np.abs(one - other).max(1).min() > 1e-3  # of every image
 
 
 def test_views_have_keys_of_their_own():
-    views = [View(number, mirror) for number in (0, 1) for mirror in (True, False)]
+    views = [AugmentedView(number, mirror) for number in (0, 1) for mirror in (True, False)]
     assert len({view.key for view in views}) == 4
 
 
 def test_only_the_wanted_images_are_embedded():
-    whole = embed(load(SOURCE), pixels(), SOURCE, ("fc1",))["fc1"]
-    some = embed(load(SOURCE), pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30]))["fc1"]
+    whole = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",))["fc1"]
+    some = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30]))["fc1"]
     assert np.allclose(some, whole[[7, 3, 30]], atol=1e-5)
 
 
 @pytest.fixture
 def ran(tmp_path, transfer_home):
     """Events and result of a run of case 1 with two views."""
-    zip_ = write_zip(tmp_path / "noise.zip", class_files({"a": 20, "b": 20}))
+    zip_ = write_zip(tmp_path / "noise.zip", make_class_files({"a": 20, "b": 20}))
     data = ingest(zip_, home=transfer_home)
-    strategy = plan(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=2))
-    with new_engine(transfer_home) as engine:
-        run = engine.wait(engine.submit(run_config(data, SOURCE, strategy, 0)), 60)
+    with start_engine(transfer_home) as engine:
+        run = engine.wait(engine.submit(make_run_config(data, SOURCE, strategy, 0)), 60)
         return data, run, engine.events(run.id)
 
 

@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 
 from transfer_core.cli.main import main
 from transfer_core.errors import DownloadError, NetworkError
-from transfer_core.networks import catalog, get, torchvision_row
-from transfer_core.networks.download import HOST_SETTING, fetch
-from transfer_core.networks.own_weights import take_in
-from transfer_core.networks.source_network import torch_cache
-from transfer_core.networks.weights_file import build, load
+from transfer_core.networks import get_network, list_networks, torchvision_row
+from transfer_core.networks.download import HOST_SETTING, download_weights
+from transfer_core.networks.own_weights import import_weights
+from transfer_core.networks.source_network import get_torch_checkpoint_folder
+from transfer_core.networks.weights_file import build_untrained, load_pretrained
 
 NAME = "squeezenet1_1"  # the smallest one to load
 
@@ -35,7 +35,7 @@ class Host:
 
 
 @contextmanager
-def served(host: Host):
+def serve_file(host: Host):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             start = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-")
@@ -69,7 +69,7 @@ def served(host: Host):
 def model():
     """torchvision's own network with random weights, as whoever publishes them has it."""
     torch.manual_seed(0)
-    return torchvision_row.build(NAME, 1000, 224).eval()
+    return torchvision_row.build_model(NAME, 1000, 224).eval()
 
 
 @pytest.fixture
@@ -78,18 +78,18 @@ def published(model, monkeypatch, tmp_path):
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     digest = sha256(buffer.getvalue()).hexdigest()[:8]
-    card = get(NAME).card | {"weights_sha256": digest}
-    source = replace(get(NAME), file=f"{NAME}-{digest}.pth", card=card)
+    card = get_network(NAME).card | {"weights_sha256": digest}
+    source = replace(get_network(NAME), file=f"{NAME}-{digest}.pth", card=card)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    listed = get("demonstration"), source
-    monkeypatch.setattr(sys.modules["transfer_core.networks.catalog"], "published", lambda: listed)
+    listed = get_network("demonstration"), source
+    monkeypatch.setattr(sys.modules["transfer_core.networks.list_networks"], "published", lambda: listed)
     return source, Host(buffer.getvalue())
 
 
 @pytest.fixture
 def source(published, monkeypatch):
     """The network, its weights to be had from the local server."""
-    with served(published[1]) as url:
+    with serve_file(published[1]) as url:
         monkeypatch.setenv(HOST_SETTING, url)
         yield published[0]
 
@@ -103,25 +103,25 @@ def host(published) -> Host:
 def test_weights_are_kept_where_torch_keeps_them(setting, monkeypatch, tmp_path):
     monkeypatch.delenv("TORCH_HOME", raising=False)
     monkeypatch.setenv(setting, str(tmp_path))
-    assert str(torch_cache()) == torch.hub.get_dir() + "/checkpoints"
+    assert str(get_torch_checkpoint_folder()) == torch.hub.get_dir() + "/checkpoints"
 
 
 def test_a_download_gives_the_published_network_with_progress(source, host, model):
     told = []
     assert source.weights == "download"
-    fetch(source, progress=lambda there, total: told.append((there, total)))
+    download_weights(source, progress=lambda there, total: told.append((there, total)))
     assert source.weights == "cached"
     assert told[-1] == (len(host.content), len(host.content))
     assert host.asked == [(f"/models/{source.file}", 0)]
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(load(source)(images), model(images))
+        torch.testing.assert_close(load_pretrained(source)(images), model(images))
 
 
 def test_weights_that_torch_has_already_are_not_downloaded_again(source, host):
-    torch_cache().mkdir(parents=True)
-    (torch_cache() / source.file).write_bytes(host.content)
-    fetch(source)
+    get_torch_checkpoint_folder().mkdir(parents=True)
+    (get_torch_checkpoint_folder() / source.file).write_bytes(host.content)
+    download_weights(source)
     assert host.asked == []
 
 
@@ -129,66 +129,66 @@ def test_weights_that_torch_has_already_are_not_downloaded_again(source, host):
 def test_a_download_that_broke_off_is_told_and_goes_on_later(source, host, resumes):
     host.breaks_after, host.resumes = 1_500_000, resumes
     with pytest.raises(DownloadError, match="broke off after 1.4 MB"):
-        fetch(source)
+        download_weights(source)
     assert source.weights == "download"
     host.breaks_after = None
-    fetch(source)
+    download_weights(source)
     assert host.asked[1][1] == 1_500_000
-    assert source.weights_file.read_bytes() == host.content
+    assert source.weights_path.read_bytes() == host.content
 
 
 def test_weights_of_another_hash_are_thrown_away_unread(source, host):
     host.content = b"\x80\x04cposix\nsystem\n." + host.content
     with pytest.raises(DownloadError, match="thrown away"):
-        fetch(source)
-    assert [path.suffix for path in torch_cache().iterdir()] == [".lock"]
+        download_weights(source)
+    assert [path.suffix for path in get_torch_checkpoint_folder().iterdir()] == [".lock"]
 
 
 def test_a_part_of_something_else_is_thrown_away_in_the_end(source, host):
-    torch_cache().mkdir(parents=True)
-    part = source.weights_file.with_name(source.file + ".part")
+    get_torch_checkpoint_folder().mkdir(parents=True)
+    part = source.weights_path.with_name(source.file + ".part")
     part.write_bytes(b"x" * len(host.content))
     with pytest.raises(DownloadError, match="thrown away"):
-        fetch(source)
-    fetch(source)
-    assert source.weights_file.read_bytes() == host.content
+        download_weights(source)
+    download_weights(source)
+    assert source.weights_path.read_bytes() == host.content
 
 
 def test_a_cached_file_of_another_hash_is_never_loaded(source, host):
-    torch_cache().mkdir(parents=True)
-    source.weights_file.write_bytes(b"\x80\x04cposix\nsystem\n.")
+    get_torch_checkpoint_folder().mkdir(parents=True)
+    source.weights_path.write_bytes(b"\x80\x04cposix\nsystem\n.")
     with pytest.raises(NetworkError, match="not the ones its card describes"):
-        load(source)
+        load_pretrained(source)
 
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_a_server_that_refuses_is_quoted(source, host, status):
     host.status = status
     with pytest.raises(DownloadError, match=f"the server answers {status}"):
-        fetch(source)
+        download_weights(source)
 
 
 def test_without_a_network_the_bundled_one_is_named_as_the_way_on(published, monkeypatch):
     monkeypatch.setenv(HOST_SETTING, "http://127.0.0.1:9/models/")
     with pytest.raises(DownloadError, match="demonstration network is the way on") as told:
-        fetch(published[0])
+        download_weights(published[0])
     assert "refused" in told.value.found
 
 
 def test_cancelling_ends_a_download_and_keeps_what_came(source, host, monkeypatch):
-    monkeypatch.setattr("transfer_core.networks.download.BLOCK", 100_000)
+    monkeypatch.setattr("transfer_core.networks.download.BLOCK_BYTES", 100_000)
 
     def cancel(there: int, total: int) -> None:
         if there >= 300_000:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fetch(source, progress=cancel)
-    part = source.weights_file.with_name(source.file + ".part")
+        download_weights(source, progress=cancel)
+    part = source.weights_path.with_name(source.file + ".part")
     assert part.read_bytes() == host.content[:300_000]
-    fetch(source)
+    download_weights(source)
     assert host.asked[1][1] == 300_000
-    assert source.weights_file.read_bytes() == host.content
+    assert source.weights_path.read_bytes() == host.content
 
 
 def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatch, capsys):
@@ -199,25 +199,25 @@ def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatc
 
 
 def test_own_weights_are_taken_in_whatever_classes_they_know(model, transfer_home, tmp_path):
-    own = torchvision_row.build(NAME, 7, 224).eval()
+    own = torchvision_row.build_model(NAME, 7, 224).eval()
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
-    source = take_in(tmp_path / "mine.safetensors", get(NAME))
-    assert get(source.name) == source and source.weights == "cached"
+    source = import_weights(tmp_path / "mine.safetensors", get_network(NAME))
+    assert get_network(source.name) == source and source.weights == "cached"
     assert len(source.card["classes"]) == 7 and "mine.safetensors" in source.title
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        torch.testing.assert_close(load(source)(images), own(images))
+        torch.testing.assert_close(load_pretrained(source)(images), own(images))
 
 
 def test_own_weights_of_the_demonstration_network_are_taken_in_too(transfer_home, tmp_path):
-    own = build(get("demonstration"), classes=4, seed=5)
+    own = build_untrained(get_network("demonstration"), num_classes=4, seed=5)
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
-    source = take_in(tmp_path / "mine.safetensors", get("demonstration"))
-    assert torch.equal(load(source).fc3.weight, own.fc3.weight)
-    assert not source.measured and get("demonstration").measured
+    source = import_weights(tmp_path / "mine.safetensors", get_network("demonstration"))
+    assert torch.equal(load_pretrained(source).fc3.weight, own.fc3.weight)
+    assert not source.measured and get_network("demonstration").measured
 
 
-def changed(state: dict, change: str) -> dict:
+def damage(state: dict, change: str) -> dict:
     name = "features.3.squeeze.weight"
     match change:
         case "missing":
@@ -233,17 +233,17 @@ def changed(state: dict, change: str) -> dict:
 
 @pytest.mark.parametrize("change", ["missing", "shape", "type", "not finite"])
 def test_the_first_weight_that_does_not_fit_is_named(change, model, transfer_home, tmp_path):
-    save_file(changed(model.state_dict(), change), tmp_path / "mine.safetensors")
+    save_file(damage(model.state_dict(), change), tmp_path / "mine.safetensors")
     with pytest.raises(NetworkError, match=r"features\.3\.squeeze\.weight") as told:
-        take_in(tmp_path / "mine.safetensors", get(NAME))
+        import_weights(tmp_path / "mine.safetensors", get_network(NAME))
     assert change in told.value.found
-    assert len(catalog()) == 81
+    assert len(list_networks()) == 81
 
 
 def test_weights_of_another_network_are_refused(model, transfer_home, tmp_path):
     save_file(model.state_dict(), tmp_path / "mine.safetensors")
     with pytest.raises(NetworkError, match="do not fit"):
-        take_in(tmp_path / "mine.safetensors", get("resnet18"))
+        import_weights(tmp_path / "mine.safetensors", get_network("resnet18"))
 
 
 @pytest.mark.parametrize(
@@ -262,25 +262,25 @@ def test_other_kinds_of_files_are_refused_unread_with_the_line_that_converts(
     torch.save(model.state_dict(), tmp_path / name)
     monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("the file was read"))
     with pytest.raises(NetworkError, match="safetensors files") as told:
-        take_in(tmp_path / name, get(NAME))
+        import_weights(tmp_path / name, get_network(NAME))
     assert loads in told.value.remedy
 
 
 def test_the_line_that_converts_does_convert(model, transfer_home, tmp_path, monkeypatch):
     torch.save(model.state_dict(), tmp_path / "model.pth")
     with pytest.raises(NetworkError) as told:
-        take_in(tmp_path / "model.pth", get(NAME))
+        import_weights(tmp_path / "model.pth", get_network(NAME))
     line = told.value.remedy.partition("\n")[2].removeprefix('python -c "').removesuffix('"')
     monkeypatch.chdir(tmp_path)
     exec(line)
-    assert take_in(tmp_path / "weights.safetensors", get(NAME)).name.startswith(f"{NAME}@")
+    assert import_weights(tmp_path / "weights.safetensors", get_network(NAME)).name.startswith(f"{NAME}@")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 40, b"\x08" + b"\0" * 7 + b"{}      "])
 def test_files_that_are_no_weights_are_refused(content, transfer_home, tmp_path):
     (tmp_path / "mine.safetensors").write_bytes(content)
     with pytest.raises(NetworkError):
-        take_in(tmp_path / "mine.safetensors", get(NAME))
+        import_weights(tmp_path / "mine.safetensors", get_network(NAME))
 
 
 def test_the_command_line_takes_own_weights_in(model, transfer_home, tmp_path, capsys):
@@ -294,7 +294,7 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     model, transfer_home, tmp_path, capsys
 ):
     save_file(model.state_dict(), tmp_path / "mine.safetensors")
-    name = take_in(tmp_path / "mine.safetensors", get(NAME)).name
+    name = import_weights(tmp_path / "mine.safetensors", get_network(NAME)).name
     data = tmp_path / "colours"
     for label, colour in enumerate(("red", "green", "blue")):
         (data / colour).mkdir(parents=True)
@@ -305,7 +305,7 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     assert main(["decide", str(data), "--network", name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["size"]["line"] == 20_000
-    assert told["similarity"]["distance"] is None and told["similarity"]["ladder"] == []
+    assert told["similarity"]["distance"] is None and told["similarity"]["reference_distances"] == []
     assert "not checked for this network" in told["similarity"]["warnings"][0]
     options = ["--case", "2", "--epochs", "1", "--network", name, "--json"]
     assert main(["train", str(data), *options]) == 0
@@ -318,12 +318,12 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
         capture_output=True, text=True, check=True, cwd=tmp_path,
     )  # fmt: skip
     assert f"test accuracy {last['test_accuracy']:.4f}" in again.stdout
-    get(name).weights_file.unlink()  # what was trained stands without the weights it began with
+    get_network(name).weights_path.unlink()  # what was trained stands without the weights it began with
     assert main(["predict", last["run"], str(data / "red" / "3.png"), "--json"]) == 0
 
 
 def test_names_of_weights_from_before_torchvision_renamed_them_are_understood():
-    named = torchvision_row.present_name
+    named = torchvision_row.update_weight_name
     assert (
         named("features.denseblock1.denselayer1.norm.1.weight")
         == "features.denseblock1.denselayer1.norm1.weight"

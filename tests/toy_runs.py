@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from transfer_core.cases import TransferCase, plan
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Ended, EpochEnded, Preparing, Started, Stepped
 
@@ -11,7 +11,7 @@ STAGES = ("convolution", "hidden", "classifier")
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestResult:
     """What a toy run ends in."""
 
     images: int
@@ -19,12 +19,12 @@ class Tested:
     confusion: tuple[tuple[int, ...], ...] = ((3, 1), (0, 4))
 
 
-def config(seed: int = 0, case: TransferCase = TransferCase.SMALL_SIMILAR) -> RunConfig:
+def make_config(seed: int = 0, case: TransferCase = TransferCase.SMALL_SIMILAR) -> RunConfig:
     """A configuration that is in order."""
-    return RunConfig("digits-1", "demonstration", plan(case, STAGES), seed, {"torch": "2.15"})
+    return RunConfig("digits-1", "demonstration", plan_strategy(case, STAGES), seed, {"torch": "2.15"})
 
 
-def toy(epochs: int = 3, pause: float = 0.0, fail_in: int = 0, error: Exception | None = None):
+def make_perform(epochs: int = 3, pause: float = 0.0, fail_in_epoch: int = 0, error: Exception | None = None):
     """A `perform` of some epochs with a pause in seconds in each."""
 
     def perform(config, directory, stop_requested):
@@ -35,13 +35,13 @@ def toy(epochs: int = 3, pause: float = 0.0, fail_in: int = 0, error: Exception 
             if stop_requested():
                 reason = "stopped"
                 break
-            if epoch == fail_in:
+            if epoch == fail_in_epoch:
                 raise error or RuntimeError("shape '[3, 4]' is invalid for /secret/place")
             time.sleep(pause)
             done = epoch
             yield Stepped(epoch, float(epoch), 1.0 / epoch, 0.5, 1e-3, 100.0, 1.0)
             yield EpochEnded(epoch, epoch, 1.0, 0.5, 1.0, 0.5, True, pause, ())
         yield Ended(reason, done, done, pause * done, 100.0, ())
-        yield Tested(8, 0.875)
+        yield TestResult(8, 0.875)
 
     return perform

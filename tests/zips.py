@@ -14,7 +14,7 @@ CENTRAL = "<4s6H3L5H2L"
 END = "<4s4H2LH"
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (24, 16), kind: str = "PNG") -> bytes:
+def make_picture(seed: int = 0, size: tuple[int, int] = (24, 16), kind: str = "PNG") -> bytes:
     """An image file whose content depends on the seed."""
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     data = io.BytesIO()
@@ -30,12 +30,12 @@ def write_zip(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEF
     return path
 
 
-def class_files(counts: dict[str, int], ending: str = ".png") -> dict[str, bytes]:
+def make_class_files(counts: dict[str, int], ending: str = ".png") -> dict[str, bytes]:
     """That many different images in each folder."""
     files: dict[str, bytes] = {}
     for folder, count in counts.items():
         for number in range(count):
-            files[f"{folder}/{number}{ending}"] = picture(len(files))
+            files[f"{folder}/{number}{ending}"] = make_picture(len(files))
     return files
 
 
@@ -47,31 +47,31 @@ class RawZip:
         self.directory = bytearray()
         self.count = 0
 
-    def add(self, name: bytes | str, content: bytes = b"", **lies) -> "RawZip":
+    def add(self, name: bytes | str, content: bytes = b"", **overrides) -> "RawZip":
         """Add an entry.
 
         Args:
             name: Of the entry.
             content: Unpacked.
-            lies: What is written instead of the truth: flags, method, packed, crc,
+            overrides: What is written instead of the truth: flags, method, packed, crc,
                 stored_size, size, header (offset), local_name, mode, extra (central).
         """
         raw = name.encode() if isinstance(name, str) else name
-        flags = lies.get("flags", 0x800 if isinstance(name, str) else 0)
-        method = lies.get("method", 8)
-        packed = lies.get("packed", deflated(content) if method == 8 else content)
-        crc, size = lies.get("crc", zlib.crc32(content)), lies.get("size", len(content))
-        header, local_name = lies.get("header", len(self.data)), lies.get("local_name", raw)
-        if "header" not in lies:
+        flags = overrides.get("flags", 0x800 if isinstance(name, str) else 0)
+        method = overrides.get("method", 8)
+        packed = overrides.get("packed", deflate(content) if method == 8 else content)
+        crc, size = overrides.get("crc", zlib.crc32(content)), overrides.get("size", len(content))
+        header, local_name = overrides.get("header", len(self.data)), overrides.get("local_name", raw)
+        if "header" not in overrides:
             self.data += struct.pack(
                 LOCAL, b"PK\3\4", 20, flags, method, 0, 33, crc, len(packed), size,
                 len(local_name), 0,
             ) + local_name + packed  # fmt: skip
-        extra = lies.get("extra", b"")
+        extra = overrides.get("extra", b"")
         self.directory += struct.pack(
             CENTRAL, b"PK\1\2", 3 << 8 | 20, 20, flags, method, 0, 33, crc,
-            lies.get("stored_size", len(packed)), size, len(raw), len(extra), 0, 0, 0,
-            lies.get("mode", 0o100644) << 16, header,
+            overrides.get("stored_size", len(packed)), size, len(raw), len(extra), 0, 0, 0,
+            overrides.get("mode", 0o100644) << 16, header,
         ) + raw + extra  # fmt: skip
         self.count += 1
         return self
@@ -88,6 +88,6 @@ class RawZip:
         return path
 
 
-def deflated(content: bytes) -> bytes:
+def deflate(content: bytes) -> bytes:
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     return squeeze.compress(content) + squeeze.flush()

@@ -21,24 +21,24 @@ from transfer_core import dataset, images
 from transfer_core.dataset import samples
 from transfer_core.features.augmentation import augment
 from transfer_core.features.embedding import normalise
-from transfer_core.networks import SourceNetwork, demonstration, get
-from transfer_core.networks.source_network import BUNDLED
-from transfer_core.system.files import file_hash
+from transfer_core.networks import SourceNetwork, demonstration, get_network
+from transfer_core.networks.source_network import WEIGHTS_FOLDER
+from transfer_core.system.files import hash_file
 from transfer_core.system.home import home
-from transfer_core.training.data_loaders import shuffled
-from transfer_core.training.evaluation import logits
-from transfer_core.transferability.batchnorm_shift import distance_ladder
+from transfer_core.training.data_loaders import shuffle_into_batches
+from transfer_core.training.evaluation import predict_logits
+from transfer_core.transferability.batchnorm_shift import measure_reference_distances
 
-SMALL_SIZE = 48  # pixels; most epochs see smaller images, which costs half the time
-BATCH = 128  # images
+SMALL_IMAGE_SIZE = 48  # pixels; most epochs see smaller images, which costs half the time
+BATCH_SIZE = 128  # images
 PEAK_LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
 STATISTICS_IMAGES = 20_480  # training photos that the normalisation statistics come from
-LADDER_IMAGES = 1_000  # validation images that the distance ladder is measured on
+REFERENCE_IMAGES = 1_000  # validation images that the distance ladder is measured on
 
-ABOUT = {
+CARD_TEXTS = {
     "data": (
         "Natural photos of 160 classes of Tiny ImageNet (Stanford CS231n), and drawings made by "
         "code of 64 species of plankton that do not exist, 64 x 64 pixels"
@@ -57,7 +57,7 @@ ABOUT = {
 
 
 @dataclass(frozen=True)
-class Photos:
+class SourceImages:
     """All source images in memory."""
 
     pixels: np.ndarray  # uint8, shape (N, H, W, 3)
@@ -68,12 +68,12 @@ class Photos:
     classes: tuple[str, ...]
 
 
-def read(archives: list[Path], size: int) -> Photos:
+def read_archives(archives: list[Path], size: int) -> SourceImages:
     """Every archive's images, its classes appended to those of the archives before."""
     parts, classes = [], []
     for archive in archives:
         data = dataset.ingest(archive, home=home())
-        pixels = dataset.pixels(home(), data, images.Transform(size))[:]
+        pixels = dataset.load_pixels(home(), data, images.Transform(size))[:]
         parts.append((pixels, data.labels + len(classes), data.indices("validation")))
         classes += data.classes
     pixels = np.concatenate([part[0] for part in parts])
@@ -81,17 +81,17 @@ def read(archives: list[Path], size: int) -> Photos:
     validation = np.concatenate([s + part[2] for s, part in zip(starts, parts, strict=False)])
     train = np.setdiff1d(np.arange(len(pixels)), validation)
     labels = np.concatenate([part[1] for part in parts])
-    return Photos(pixels, labels, train, validation, len(parts[0][2]), tuple(classes))
+    return SourceImages(pixels, labels, train, validation, len(parts[0][2]), tuple(classes))
 
 
-def pretrain(photos: Photos, source: SourceNetwork, small: int, full: int, checkpoint: Path):
+def pretrain(photos: SourceImages, source: SourceNetwork, small_epochs: int, full_epochs: int, checkpoint: Path):
     """Train on small images first, then on full-size ones, on one one-cycle schedule.
 
     Args:
         photos: The source images.
         source: Describes normalisation and input size.
-        small: Epochs at 48 pixels.
-        full: Epochs at the network's input size.
+        small_epochs: Epochs at 48 pixels.
+        full_epochs: Epochs at the network's input size.
         checkpoint: Written after every epoch and continued from if it exists.
 
     Returns:
@@ -104,8 +104,8 @@ def pretrain(photos: Photos, source: SourceNetwork, small: int, full: int, check
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     network = demonstration.build(len(photos.classes)).to(memory_format=torch.channels_last)
-    optimiser, schedule = _optimiser(network, (small + full) * (len(photos.train) // BATCH))
-    epochs, history = small + full, []
+    optimiser, schedule = _build_optimiser(network, (small_epochs + full_epochs) * (len(photos.train) // BATCH_SIZE))
+    epochs, history = small_epochs + full_epochs, []
     if checkpoint.is_file():
         state = torch.load(checkpoint, weights_only=True)  # our own file, written below
         network.load_state_dict(state["network"])
@@ -114,10 +114,10 @@ def pretrain(photos: Photos, source: SourceNetwork, small: int, full: int, check
         generator.set_state(state["generator"])
         history = state["history"]
     for epoch in range(len(history) + 1, epochs + 1):
-        size = SMALL_SIZE if epoch <= small else source.input_size
-        loss = _epoch(network, photos, source, size, optimiser, schedule, generator)
+        size = SMALL_IMAGE_SIZE if epoch <= small_epochs else source.input_size
+        loss = _train_epoch(network, photos, source, size, optimiser, schedule, generator)
         row = {"epoch": epoch, "size": size, "loss": loss}
-        history.append(row | judge(network, photos, source, photos.validation))
+        history.append(row | measure_accuracy(network, photos, source, photos.validation))
         print(json.dumps(history[-1]), flush=True)
         parts = {"network": network, "optimiser": optimiser, "schedule": schedule}
         state = {name: part.state_dict() for name, part in parts.items()}
@@ -125,7 +125,7 @@ def pretrain(photos: Photos, source: SourceNetwork, small: int, full: int, check
     return network.eval(), history
 
 
-def _optimiser(network: nn.Module, steps: int):
+def _build_optimiser(network: nn.Module, steps: int):
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others}]
@@ -139,11 +139,11 @@ def _optimiser(network: nn.Module, steps: int):
     return optimiser, schedule
 
 
-def _epoch(network, photos, source, size, optimiser, schedule, generator) -> float:
+def _train_epoch(network, photos, source, size, optimiser, schedule, generator) -> float:
     network.train()
     losses = []
-    steps = len(photos.train) // BATCH
-    for indices in shuffled(photos.train, BATCH, generator)[:steps]:
+    steps = len(photos.train) // BATCH_SIZE
+    for indices in shuffle_into_batches(photos.train, BATCH_SIZE, generator)[:steps]:
         batch = augment(photos.pixels[indices], source, size, generator)
         labels = torch.from_numpy(photos.labels[indices])
         loss = functional.cross_entropy(network(batch), labels, label_smoothing=LABEL_SMOOTHING)
@@ -156,7 +156,7 @@ def _epoch(network, photos, source, size, optimiser, schedule, generator) -> flo
 
 
 @torch.no_grad()
-def recalibrate(network: nn.Module, photos: Photos, source: SourceNetwork) -> None:
+def recompute_batchnorm_statistics(network: nn.Module, photos: SourceImages, source: SourceNetwork) -> None:
     """Take the normalisation statistics anew, from training photos as they are, in place.
 
     Training saw augmented photos and dropout; what the statistics are compared
@@ -173,18 +173,18 @@ def recalibrate(network: nn.Module, photos: Photos, source: SourceNetwork) -> No
         layer.momentum = None  # the plain mean over all batches
         layer.train()
     sample = np.random.default_rng(0).permutation(photos.train)[:STATISTICS_IMAGES]
-    for start in range(0, len(sample) - BATCH + 1, BATCH):
-        network(normalise(photos.pixels[np.sort(sample[start : start + BATCH])], source))
+    for start in range(0, len(sample) - BATCH_SIZE + 1, BATCH_SIZE):
+        network(normalise(photos.pixels[np.sort(sample[start : start + BATCH_SIZE])], source))
     for layer in layers:
         layer.momentum = 0.1
     network.eval()
 
 
-def judge(
-    network: nn.Module, photos: Photos, source: SourceNetwork, indices: np.ndarray
+def measure_accuracy(
+    network: nn.Module, photos: SourceImages, source: SourceNetwork, indices: np.ndarray
 ) -> dict[str, float]:
     """Top-1 and top-5 accuracy and loss on some images."""
-    outputs = logits(network, photos.pixels[indices], source)
+    outputs = predict_logits(network, photos.pixels[indices], source)
     labels = torch.from_numpy(photos.labels[indices])
     top5 = outputs.topk(5).indices == labels[:, None]
     return {
@@ -194,7 +194,7 @@ def judge(
     }
 
 
-def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: list, to: Path):
+def write_network(network: nn.Module, photos: SourceImages, source: SourceNetwork, history: list, to: Path):
     """Write weights in half precision and their card; the figures are of those weights."""
     weights = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
@@ -204,26 +204,26 @@ def write(network: nn.Module, photos: Photos, source: SourceNetwork, history: li
     save_file(weights, to / "demonstration.safetensors")
     network.load_state_dict(weights)
     first, others = np.split(photos.validation, [photos.first])
-    sample = np.random.default_rng(0).permutation(first)[:LADDER_IMAGES]
-    card = ABOUT | {
+    sample = np.random.default_rng(0).permutation(first)[:REFERENCE_IMAGES]
+    card = CARD_TEXTS | {
         "classes": photos.classes,
         "train_images": len(photos.train),
         "validation_images": len(first),
-        **rounded(judge(network, photos, source, first)),
+        **round_figures(measure_accuracy(network, photos, source, first)),
         "epochs": history,
-        "weights_sha256": file_hash(to / "demonstration.safetensors"),
+        "weights_sha256": hash_file(to / "demonstration.safetensors"),
         "file_size": round((to / "demonstration.safetensors").stat().st_size / 2**20, 3),
-        **cost(network, source.input_size),
-        "ladder": distance_ladder(network, photos.pixels[np.sort(sample)], source),
+        **measure_cost(network, source.input_size),
+        "reference_distances": measure_reference_distances(network, photos.pixels[np.sort(sample)], source),
     }
     if len(others):
         found = {"validation_images": len(others)}
-        card["further_archives"] = found | rounded(judge(network, photos, source, others))
+        card["further_archives"] = found | round_figures(measure_accuracy(network, photos, source, others))
     text = json.dumps(card, indent=1, ensure_ascii=False)
     (to / "demonstration.json").write_text(text + "\n", encoding="utf-8")
 
 
-def cost(network: nn.Module, size: int) -> dict[str, float]:
+def measure_cost(network: nn.Module, size: int) -> dict[str, float]:
     """Number of weights, and billion multiplications, each with an addition, for one image."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, 3, size, size))
@@ -232,7 +232,7 @@ def cost(network: nn.Module, size: int) -> dict[str, float]:
     return {"parameters": parameters, "operations": round(operations, 3)}
 
 
-def rounded(figures: dict[str, float]) -> dict[str, float]:
+def round_figures(figures: dict[str, float]) -> dict[str, float]:
     """Figures as the card gives them."""
     return {name: round(value, 4) for name, value in figures.items()}
 
@@ -244,16 +244,16 @@ def main() -> None:
     parser.add_argument("--small-epochs", type=int, default=12, help="epochs at 48 pixels")
     parser.add_argument("--full-epochs", type=int, default=6, help="epochs at full size")
     parser.add_argument("--checkpoint", type=Path, default=Path("pretraining.pt"))
-    parser.add_argument("--to", type=Path, default=BUNDLED)
+    parser.add_argument("--to", type=Path, default=WEIGHTS_FOLDER)
     options = parser.parse_args()
-    source = get("demonstration")
-    archives = [samples.resolve(archive, home()) for archive in options.archives]
-    photos = read(archives, source.input_size)
+    source = get_network("demonstration")
+    archives = [samples.resolve_path(archive, home()) for archive in options.archives]
+    photos = read_archives(archives, source.input_size)
     network, history = pretrain(
         photos, source, options.small_epochs, options.full_epochs, options.checkpoint
     )
-    recalibrate(network, photos, source)
-    write(network, photos, source, history, options.to)
+    recompute_batchnorm_statistics(network, photos, source)
+    write_network(network, photos, source, history, options.to)
 
 
 if __name__ == "__main__":

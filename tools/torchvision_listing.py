@@ -10,13 +10,13 @@ import re
 
 from torchvision import models
 
-from transfer_core.networks.blank import blank
-from transfer_core.networks.torchvision_catalog import LISTING
-from transfer_core.networks.torchvision_row import build, row
-from transfer_core.networks.torchvision_stages import part
+from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.torchvision_catalog import CATALOG_FILE
+from transfer_core.networks.torchvision_row import build_model, flatten_model
+from transfer_core.networks.torchvision_stages import split_into_stages
 
-HOST = "https://download.pytorch.org/models/"
-FAMILIES = {
+WEIGHTS_HOST = "https://download.pytorch.org/models/"
+FAMILY_TITLES = {
     "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet",
     "efficientnet": "EfficientNet", "googlenet": "GoogLeNet", "inception": "Inception",
     "maxvit": "MaxViT", "mnasnet": "MNASNet", "mobilenet": "MobileNet", "regnet": "RegNet",
@@ -30,14 +30,14 @@ LICENCE = (
 )
 
 
-def listing() -> dict:
+def build_catalog() -> dict:
     """What `torchvision.json` should hold for the installed torchvision."""
     names = models.list_models(module=models)
     classes = models.get_model_weights(names[0]).DEFAULT.meta["categories"]
-    return {"classes": classes, "networks": [entry(name, classes) for name in names]}
+    return {"classes": classes, "networks": [build_entry(name, classes) for name in names]}
 
 
-def entry(name: str, classes: list[str]) -> dict:
+def build_entry(name: str, classes: list[str]) -> dict:
     """One network as kept in the listing.
 
     Raises:
@@ -45,17 +45,17 @@ def entry(name: str, classes: list[str]) -> dict:
     """
     weights = models.get_model_weights(name).DEFAULT
     preset, meta = weights.transforms(), weights.meta
-    file = weights.url.removeprefix(HOST)
+    file = weights.url.removeprefix(WEIGHTS_HOST)
     digest = re.search(r"-([0-9a-f]{8,})\.pth$", file)
     if not digest or "/" in file or meta["categories"] != classes:
         raise ValueError(f"{weights.url}: no hash in its name, another host, or other classes")
     size, resize = preset.crop_size[0], preset.resize_size[0]
-    with blank():
-        model = build(name, len(classes), size)
-    stages = part(row(model.to("meta")), size)
+    with init_empty_weights():
+        model = build_model(name, len(classes), size)
+    stages = split_into_stages(flatten_model(model.to("meta")), size)
     scores = meta["_metrics"]["ImageNet-1K"]
     return {
-        "name": name, "title": title(name), "architecture": name,
+        "name": name, "title": make_title(name), "architecture": name,
         "input_size": size, "resize": resize, "interpolation": preset.interpolation.value,
         "mean": preset.mean, "std": preset.std, "file": file,
         "card": {
@@ -64,7 +64,7 @@ def entry(name: str, classes: list[str]) -> dict:
             "accuracy": round(scores["acc@1"] / 100, 5),
             "accuracy_top5": round(scores["acc@5"] / 100, 5),
             "parameters": meta["num_params"], "operations": meta["_ops"],
-            "file_size": meta["_file_size"], "how": _plain(inspect.cleandoc(meta["_docs"])),
+            "file_size": meta["_file_size"], "how": _strip_markup(inspect.cleandoc(meta["_docs"])),
             "made_by": meta["recipe"], "licence": meta.get("license", LICENCE),
         },
         "stages": [
@@ -74,20 +74,20 @@ def entry(name: str, classes: list[str]) -> dict:
     }  # fmt: skip
 
 
-def _plain(text: str) -> str:
+def _strip_markup(text: str) -> str:
     """Text without the marks that make links and code of it in torchvision's pages."""
     return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
 
 
-def title(name: str) -> str:
+def make_title(name: str) -> str:
     """A builder's name for people: "regnet_y_1_6gf" is "RegNet Y 1.6GF"."""
-    family = max((f for f in FAMILIES if name.startswith(f)), key=len)
+    family = max((f for f in FAMILY_TITLES if name.startswith(f)), key=len)
     variant = re.sub(r"(?<!\d)(\d)_(\d)", r"\1.\2", name.removeprefix(family))
     words = variant.replace("_", " ").split()
     short = (w.upper() if len(w) <= 2 or w.endswith(("gf", "mf")) else w for w in words)
-    return " ".join((FAMILIES[family], *short))
+    return " ".join((FAMILY_TITLES[family], *short))
 
 
 if __name__ == "__main__":
-    text = json.dumps(listing(), ensure_ascii=False)
-    LISTING.write_text(text.replace('{"name"', '\n{"name"') + "\n", encoding="utf-8")
+    text = json.dumps(build_catalog(), ensure_ascii=False)
+    CATALOG_FILE.write_text(text.replace('{"name"', '\n{"name"') + "\n", encoding="utf-8")

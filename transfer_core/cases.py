@@ -12,8 +12,8 @@ Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
 Initialise = Literal["pretrained", "random"]
 
-SMALL_MARK = 2_000  # images; what courses call small
-LARGE_MARK = 1_000_000  # images; what courses call large
+SMALL_DATA_SET_IMAGES = 2_000  # images; what courses call small
+LARGE_DATA_SET_IMAGES = 1_000_000  # images; what courses call large
 
 
 class TransferCase(IntEnum):
@@ -80,22 +80,22 @@ class Strategy:
     fall_back: bool = False  # on the new layer alone, where training everything is no better
 
 
-def judge_size(class_counts: tuple[int, ...], line: int) -> SizeJudgement:
+def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
     """Answer the size question.
 
     Args:
         class_counts: Images of each class, each at least 1.
-        line: Dividing line in images; a data set with fewer is small.
+        threshold: Dividing line in images; a data set with fewer is small.
     """
-    if line < 1:
+    if threshold < 1:
         raise SettingsError(
             "The dividing line between small and large must be at least one image.",
-            found=str(line),
+            found=str(threshold),
             remedy="Move the line to a positive number of images.",
         )
     images = sum(class_counts)
     per_class = len(class_counts) / sum(1 / count for count in class_counts)
-    return SizeJudgement(images, per_class, line, "small" if images < line else "large")
+    return SizeJudgement(images, per_class, threshold, "small" if images < threshold else "large")
 
 
 def choose_case(size: Size, similarity: Similarity) -> TransferCase:
@@ -103,13 +103,13 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
     return next(c for c in TransferCase if (c.size, c.similarity) == (size, similarity))
 
 
-NEW_LAYER = OptimiserSettings(
+HEAD_SETTINGS = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
-FINE_TUNE = OptimiserSettings(
+FINE_TUNING_SETTINGS = OptimiserSettings(
     learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
 )
-FROM_RANDOM = OptimiserSettings(
+FROM_SCRATCH_SETTINGS = OptimiserSettings(
     learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
 )
 
@@ -117,20 +117,20 @@ FROM_RANDOM = OptimiserSettings(
 # Of networks that were not measured here. Large pre-trained ones want small rates, the smaller
 # the nearer to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section
 # 3.2; Bao et al. 2022, "BEiT", appendix, of vision transformers).
-UNMEASURED = {
+UNMEASURED_OVERRIDES = {
     "pretrained": {"learning_rate": 3e-4, "stage_decay": 0.75},
     "random": {"learning_rate": 5e-4},
 }
 
 
-def stage_rates(settings: OptimiserSettings, stages: int) -> tuple[float, ...]:
+def compute_stage_learning_rates(settings: OptimiserSettings, num_stages: int) -> tuple[float, ...]:
     """Peak learning rate of each of so many trained stages, input to output."""
     return tuple(
-        settings.learning_rate * settings.stage_decay**behind for behind in reversed(range(stages))
+        settings.learning_rate * settings.stage_decay**behind for behind in reversed(range(num_stages))
     )
 
 
-def plan(
+def plan_strategy(
     case: TransferCase,
     stages: tuple[str, ...],
     *,
@@ -165,13 +165,13 @@ def plan(
         )
     match case:
         case TransferCase.SMALL_SIMILAR:
-            return Strategy(case, kept[-1], kept, "pretrained", NEW_LAYER)
+            return Strategy(case, kept[-1], kept, "pretrained", HEAD_SETTINGS)
         case TransferCase.SMALL_DIFFERENT:
             cut = cut or kept[len(stages) // 3 - 1]
-            return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", NEW_LAYER)
+            return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", HEAD_SETTINGS)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
         case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNE, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
         case TransferCase.LARGE_DIFFERENT:
-            return Strategy(case, kept[-1], (), "random", FROM_RANDOM)
+            return Strategy(case, kept[-1], (), "random", FROM_SCRATCH_SETTINGS)

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.panel.bars import judged, table
-from benchmarks.panel.controls import control_bars
-from benchmarks.panel.fitting import calibrate, statements
-from benchmarks.panel.outcomes import KEY, load, rows
+from benchmarks.panel.bars import judge_outcomes, tabulate_criteria
+from benchmarks.panel.controls import measure_controls
+from benchmarks.panel.fitting import calibrate, predict_held_out
+from benchmarks.panel.outcomes import KEY_FIELDS, load_outcomes, read_rows
 from benchmarks.panel.pools import Pools
-from benchmarks.panel.signals import read
-from benchmarks.panel.truth import measure
-from transfer_core.figures.reliability import reliability_diagram
-from transfer_core.networks import get
-from transfer_core.networks.calibration import calibration_file
+from benchmarks.panel.signals import measure_signals
+from benchmarks.panel.truth import measure_cases
+from transfer_core.figures.reliability import plot_reliability_diagram
+from transfer_core.networks import get_network
+from transfer_core.networks.calibration import get_calibration_path
 from transfer_core.system.home import home
 from transfer_core.transferability.evidence import from_json
 
@@ -46,18 +46,18 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.what == "calibrate":
-        report(options.results)
+        fit_and_report(options.results)
     else:
-        fill(options)
+        run_missing(options)
 
 
-def fill(options: argparse.Namespace) -> None:
+def run_missing(options: argparse.Namespace) -> None:
     """Do what is missing."""
-    source, pools = get("demonstration"), Pools(options.data, home())
+    source, pools = get_network("demonstration"), Pools(options.data, home())
     to = options.results / f"{options.what}.jsonl"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.touch()
-    done, signals = rows(to), rows(options.results / "signals.jsonl")
+    done, signals = read_rows(to), read_rows(options.results / "signals.jsonl")
     names = options.only or pools.names() + (pools.controls() if options.what == "signals" else [])
     for images, name in product(options.sizes, names):
         key = source.weights_hash, name, images
@@ -67,33 +67,33 @@ def fill(options: argparse.Namespace) -> None:
         for seed in seeds:
             began = time.perf_counter()
             if options.what == "signals":
-                found = read(pool, images, seed, source)
+                found = measure_signals(pool, images, seed, source)
             elif (*key, seed) in signals:
-                readings = from_json(signals[*key, seed]["readings"])
-                found = measure(pool, images, seed, source, readings)
+                readings = from_json(signals[*key, seed]["evidence"])
+                found = measure_cases(pool, images, seed, source, readings)
             else:
                 print(f"{name}, {images} images, seed {seed}: read its signals first")
                 continue
             if found is None:
                 print(f"{name}: fewer than {images} images beside the test")
                 break
-            row = dict(zip(KEY, (*key, seed), strict=True)) | {"family": pool.family}
+            row = dict(zip(KEY_FIELDS, (*key, seed), strict=True)) | {"family": pool.family}
             with to.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row | found) + "\n")
             print(f"{name}, {images} images, seed {seed}: {time.perf_counter() - began:.0f} s")
 
 
-def report(results: Path) -> None:
+def fit_and_report(results: Path) -> None:
     """Fit, judge with every family held out, write the calibration, print the bars."""
-    source = get("demonstration")
-    outcomes = load(results, source.weights_hash)
-    told = statements(outcomes, source)
+    source = get_network("demonstration")
+    outcomes = load_outcomes(results, source.weights_hash)
+    told = predict_held_out(outcomes, source)
     calibration = calibrate(outcomes, told["top"] + told["start"])
-    calibration_file(source.name).write_text(
+    get_calibration_path(source.name).write_text(
         json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
     )
     sets = {(outcome.pool, outcome.images) for outcome in outcomes}
-    bars = table(judged(outcomes, source)) + control_bars(results, source, calibration)
+    bars = tabulate_criteria(judge_outcomes(outcomes, source)) + measure_controls(results, source, calibration)
     lines = [
         f"{len(outcomes)} data sets: {len(sets)} pools and sizes, {calibration.families} families, "
         "each judged by a formula fitted without its family.",
@@ -102,7 +102,7 @@ def report(results: Path) -> None:
     ]  # fmt: skip
     print(*lines, sep="\n")
     (results / "bars.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figure = reliability_diagram(calibration.reliability)
+    figure = plot_reliability_diagram(calibration.reliability)
     figure.write_html(results / "reliability.html", include_plotlyjs="cdn")
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 SIZE = 64  # pixels a side
-RATE = 8_000  # sound samples per second
+SAMPLE_RATE = 8_000  # sound samples per second
 WINDOW = 128  # sound samples of one column
-HOP = 120  # sound samples between two columns
-LENGTH = WINDOW + HOP * (SIZE - 1)  # sound samples, about a second
-LOUDNESS = (-55.0, 0.0)  # decibels under the loudest, drawn from white to black
+HOP_LENGTH = 120  # sound samples between two columns
+SAMPLES_PER_CALL = WINDOW + HOP_LENGTH * (SIZE - 1)  # sound samples, about a second
+DECIBEL_RANGE = (-55.0, 0.0)  # decibels under the loudest, drawn from white to black
 
-_TIME = np.arange(LENGTH, dtype=np.float32) / RATE  # seconds
+_SECONDS = np.arange(SAMPLES_PER_CALL, dtype=np.float32) / SAMPLE_RATE  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Bird:
     overtones: np.ndarray  # loudness of the multiples of the pitch, shape (3,)
 
 
-def bird(number: int) -> Bird:
+def make_bird(number: int) -> Bird:
     """The bird of a number; the same one every time."""
     draw = np.random.default_rng([13, number])
     start, turns = draw.uniform(700, 2_600), draw.uniform(-700, 700, 4)
@@ -45,56 +45,56 @@ def bird(number: int) -> Bird:
     )  # fmt: skip
 
 
-def spectrograms(kind: Bird, count: int, draw: np.random.Generator) -> np.ndarray:
+def synthesise_spectrograms(bird: Bird, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw calls of a bird.
 
     Args:
-        kind: The bird.
+        bird: The bird.
         count: How many, N.
-        draw: All differences between them come from it.
+        rng: All differences between them come from it.
 
     Returns:
         Images, dark on white, uint8, shape (N, 64, 64, 3).
     """
-    sound = _sound(kind, count, draw)
-    frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW, axis=1)[:, ::HOP]
+    sound = _synthesise_sound(bird, count, rng)
+    frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW, axis=1)[:, ::HOP_LENGTH]
     spectrum = np.abs(np.fft.rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=2))
     power = 20 * np.log10(spectrum[..., 1 : SIZE + 1] + 1e-9)
     power -= power.max((1, 2), keepdims=True)
-    low, high = LOUDNESS
+    low, high = DECIBEL_RANGE
     grey = 255 * np.clip((high - power) / (high - low), 0, 1)
     picture = grey.transpose(0, 2, 1)[:, ::-1].astype(np.uint8)  # high pitch on top
     return np.repeat(picture[..., None], 3, axis=3)
 
 
-def _sound(kind: Bird, count: int, draw: np.random.Generator) -> np.ndarray:
+def _synthesise_sound(bird: Bird, count: int, rng: np.random.Generator) -> np.ndarray:
     """Loudness over time, float32 (N, LENGTH)."""
 
-    def each(low: float, high: float) -> np.ndarray:
-        return draw.uniform(low, high, (count, 1)).astype(np.float32)
+    def draw_each(low: float, high: float) -> np.ndarray:
+        return rng.uniform(low, high, (count, 1)).astype(np.float32)
 
-    units = kind.syllables + kind.pause * (kind.syllables - 1)
-    length = each(0.55, 0.85) / np.float32(units)  # seconds of a syllable
-    place = (_TIME - each(0.02, 0.15)) / (length * np.float32(1 + kind.pause))
-    number, within = np.floor(place), (place % 1) * np.float32(1 + kind.pause)
-    sounding = (number >= 0) & (number < kind.syllables) & (within < 1)
-    pitch = np.interp(within, np.linspace(0, 1, 5), kind.melody).astype(np.float32)
-    pitch *= each(0.9, 1.1)
-    if kind.trill:
-        wave = np.sin(2 * np.pi * np.float32(kind.trill) * each(0.9, 1.1) * _TIME)
-        pitch *= 1 + np.float32(kind.trill_depth) * wave
+    units = bird.syllables + bird.pause * (bird.syllables - 1)
+    length = draw_each(0.55, 0.85) / np.float32(units)  # seconds of a syllable
+    place = (_SECONDS - draw_each(0.02, 0.15)) / (length * np.float32(1 + bird.pause))
+    number, within = np.floor(place), (place % 1) * np.float32(1 + bird.pause)
+    sounding = (number >= 0) & (number < bird.syllables) & (within < 1)
+    pitch = np.interp(within, np.linspace(0, 1, 5), bird.melody).astype(np.float32)
+    pitch *= draw_each(0.9, 1.1)
+    if bird.trill:
+        wave = np.sin(2 * np.pi * np.float32(bird.trill) * draw_each(0.9, 1.1) * _SECONDS)
+        pitch *= 1 + np.float32(bird.trill_depth) * wave
     loudness = np.where(sounding, np.sqrt(np.maximum(np.sin(np.pi * within), 0)), 0)
-    if kind.flutter:
-        loudness = loudness * (0.55 + 0.45 * np.sin(2 * np.pi * np.float32(kind.flutter) * _TIME))
-    phase = 2 * np.pi * np.cumsum(pitch, axis=1) / RATE
+    if bird.flutter:
+        loudness = loudness * (0.55 + 0.45 * np.sin(2 * np.pi * np.float32(bird.flutter) * _SECONDS))
+    phase = 2 * np.pi * np.cumsum(pitch, axis=1) / SAMPLE_RATE
     sound = sum(
-        np.float32(share) * np.sin(multiple * phase) * (multiple * pitch < RATE / 2)
-        for multiple, share in enumerate(kind.overtones, start=1)
+        np.float32(share) * np.sin(multiple * phase) * (multiple * pitch < SAMPLE_RATE / 2)
+        for multiple, share in enumerate(bird.overtones, start=1)
     )
-    noise = draw.standard_normal((count, LENGTH), np.float32)
+    noise = rng.standard_normal((count, SAMPLES_PER_CALL), np.float32)
     rumble = np.cumsum(noise, axis=1, dtype=np.float32)
     rumble -= rumble.mean(1, keepdims=True)
     rumble /= rumble.std(1, keepdims=True)
-    return (sound * loudness + each(0.02, 0.25) * noise + each(0.0, 0.3) * rumble).astype(
+    return (sound * loudness + draw_each(0.02, 0.25) * noise + draw_each(0.0, 0.3) * rumble).astype(
         np.float32
     )

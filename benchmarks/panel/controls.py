@@ -2,27 +2,27 @@
 
 from pathlib import Path
 
-from benchmarks.panel.outcomes import rows
+from benchmarks.panel.outcomes import read_rows
 from benchmarks.panel.pools import CONTROLS
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.calibration import Calibration
-from transfer_core.transferability.estimate import judge
+from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import from_json, log_distance
 
 
-def control_bars(
+def measure_controls(
     results: Path, source: SourceNetwork, calibration: Calibration
 ) -> list[tuple[str, str, str]]:
     """The seventh bar: near, no claim, far."""
     found = {name: [] for name in CONTROLS}
-    for key, row in rows(results / "signals.jsonl").items():
+    for key, row in read_rows(results / "signals.jsonl").items():
         if row["pool"] in CONTROLS and key[0] == source.weights_hash:
-            readings = from_json(row["readings"])
-            found[row["pool"]].append(judge(readings, source, calibration))
-    rungs = dict(found["noise"][0].ladder) if found["noise"] else {}
+            readings = from_json(row["evidence"])
+            found[row["pool"]].append(estimate_from_evidence(readings, source, calibration))
+    rungs = dict(found["noise"][0].reference_distances) if found["noise"] else {}
     right = {
         "source photos": [
-            log_distance(e.readings.distance) < log_distance(rungs["grey source photos"])
+            log_distance(e.evidence.distance) < log_distance(rungs["grey source photos"])
             and e.top.probability >= 0.5
             for e in found["source photos"]
         ],
@@ -30,7 +30,7 @@ def control_bars(
             e.top.answer == "can't tell" and bool(e.warnings) for e in found["shuffled labels"]
         ],
         "noise": [
-            e.readings.distance > rungs["blurred source photos"] and e.top.answer == "can't tell"
+            e.evidence.distance > rungs["blurred source photos"] and e.top.answer == "can't tell"
             for e in found["noise"]
         ],
     }

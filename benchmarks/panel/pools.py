@@ -14,10 +14,10 @@ from transfer_core.dataset import samples
 
 SIZE = 64  # pixels a side
 SOURCE_CLASSES = 20  # of the source photos, for the control
-MADE = 4_500  # images of a world
-SOURCE = "source_photos_160.zip"
+IMAGES_PER_WORLD = 4_500  # images of a world
+SOURCE_ZIP = "source_photos_160.zip"
 CONTROLS = {"source photos", "shuffled labels", "noise"}
-PHOTOS, OBJECTS = "new_photos_20_large.zip", "cifar10_5k.zip"
+PHOTOS_ZIP, OBJECTS_ZIP = "new_photos_20_large.zip", "cifar10_5k.zip"
 TINTS = np.array([(60, 0, 0), (0, 60, 0), (0, 0, 60), (60, 60, 0), (60, 0, 60), (0, 60, 60)])
 ANIMALS = {"bird", "cat", "deer", "dog", "frog", "horse"}
 
@@ -43,22 +43,22 @@ class Pools:
     def __init__(self, data: Path, home: Path) -> None:
         self._data, self._home = data, home
         self._make: dict[str, tuple[str, Callable[[], tuple[np.ndarray, np.ndarray]]]] = {
-            name: (name, lambda name=name: WORLDS[name](MADE, _draw(name))) for name in WORLDS
+            name: (name, lambda name=name: WORLDS[name](IMAGES_PER_WORLD, _make_rng(name))) for name in WORLDS
         }
-        self._make["digits"] = "digits", lambda: self._read(samples.resolve("sample:digits", home))
-        for name, (family, make) in self._real().items():
+        self._make["digits"] = "digits", lambda: self._read_archive(samples.resolve_path("sample:digits", home))
+        for name, (family, make) in self._list_real_sets().items():
             if (data / family).exists():
                 self._make[name] = family.removesuffix(".zip"), make
-        for name, task in (("tint", _tint), ("rotation", _rotation), ("sharpness", _sharpness)):
-            if (data / PHOTOS).exists():  # a new kind of label makes a family of its own
-                self._make[name] = name, lambda task=task: task(self._zip(PHOTOS)[0])
-        self._zip = cache(self._zip)
+        for name, task in (("tint", _tint), ("rotation", _rotate), ("sharpness", _blur)):
+            if (data / PHOTOS_ZIP).exists():  # a new kind of label makes a family of its own
+                self._make[name] = name, lambda task=task: task(self._read_zip(PHOTOS_ZIP)[0])
+        self._read_zip = cache(self._read_zip)
 
-        self._make["noise"] = "noise", _noise
-        if (data / PHOTOS).exists():
-            self._make["shuffled labels"] = "shuffled labels", self._shuffled
-        if (data / SOURCE).exists():
-            self._make["source photos"] = "source photos", self._source
+        self._make["noise"] = "noise", _make_noise
+        if (data / PHOTOS_ZIP).exists():
+            self._make["shuffled labels"] = "shuffled labels", self._shuffle_labels
+        if (data / SOURCE_ZIP).exists():
+            self._make["source photos"] = "source photos", self._read_source_photos
 
     def names(self) -> list[str]:
         """All pools that can be made here and have something to learn that is new."""
@@ -73,79 +73,79 @@ class Pools:
         family, make = self._make[name]
         return Pool(name, family, *make())
 
-    def _real(self):
+    def _list_real_sets(self):
         changes = {
-            "photos": lambda photos: photos, "grey photos": _grey,
+            "photos": lambda photos: photos, "grey photos": _convert_to_grey,
             "inverted photos": lambda photos: 255 - photos,
-            "blurred photos": _filtered(ImageFilter.GaussianBlur(3)),
-            "outlines of photos": _filtered(ImageFilter.FIND_EDGES),
+            "blurred photos": _make_filter(ImageFilter.GaussianBlur(3)),
+            "outlines of photos": _make_filter(ImageFilter.FIND_EDGES),
             "photos in swapped colours": lambda photos: photos[..., [1, 2, 0]],
-            "middles of photos": _middle,
+            "middles of photos": _crop_middle,
         }  # fmt: skip
         changed = {
-            name: (PHOTOS, lambda change=change: self._changed(change))
+            name: (PHOTOS_ZIP, lambda change=change: self._transform_photos(change))
             for name, change in changes.items()
         }
         return changed | {
-            "objects": (OBJECTS, lambda: self._zip(OBJECTS)),
-            "animals or vehicles": (OBJECTS, self._coarse),
-            "brain scans": ("brain_mri_253.zip", lambda: self._zip("brain_mri_253.zip")),
-            "ants and bees": ("ants_bees.zip", lambda: self._zip("ants_bees.zip")),
+            "objects": (OBJECTS_ZIP, lambda: self._read_zip(OBJECTS_ZIP)),
+            "animals or vehicles": (OBJECTS_ZIP, self._group_objects),
+            "brain scans": ("brain_mri_253.zip", lambda: self._read_zip("brain_mri_253.zip")),
+            "ants and bees": ("ants_bees.zip", lambda: self._read_zip("ants_bees.zip")),
         }
 
-    def _zip(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        return self._read(self._data / name)
+    def _read_zip(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        return self._read_archive(self._data / name)
 
-    def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    def _read_archive(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = dataset.ingest(path, home=self._home)
-        pixels = dataset.pixels(self._home, data, images.Transform(SIZE))[:]
+        pixels = dataset.load_pixels(self._home, data, images.Transform(SIZE))[:]
         first = {}  # copies of an image would stand on both sides of a split
         for index, record in enumerate(data.records):
             first.setdefault(record.digest, index)
         kept = np.array(sorted(first.values()))
         return pixels[kept], data.labels[kept]
 
-    def _changed(self, change) -> tuple[np.ndarray, np.ndarray]:
-        pixels, labels = self._zip(PHOTOS)
+    def _transform_photos(self, change) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = self._read_zip(PHOTOS_ZIP)
         return change(pixels), labels
 
-    def _coarse(self) -> tuple[np.ndarray, np.ndarray]:
-        data = dataset.ingest(self._data / OBJECTS, home=self._home)
+    def _group_objects(self) -> tuple[np.ndarray, np.ndarray]:
+        data = dataset.ingest(self._data / OBJECTS_ZIP, home=self._home)
         animal = np.array([any(word in name for word in ANIMALS) for name in data.classes])
-        pixels, labels = self._zip(OBJECTS)
+        pixels, labels = self._read_zip(OBJECTS_ZIP)
         return pixels, animal[labels].astype(np.int64)
 
-    def _shuffled(self) -> tuple[np.ndarray, np.ndarray]:
-        pixels, labels = self._zip(PHOTOS)
-        return pixels, _draw("shuffled labels").permutation(labels)
+    def _shuffle_labels(self) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = self._read_zip(PHOTOS_ZIP)
+        return pixels, _make_rng("shuffled labels").permutation(labels)
 
-    def _source(self) -> tuple[np.ndarray, np.ndarray]:
+    def _read_source_photos(self) -> tuple[np.ndarray, np.ndarray]:
         """Classes that the network was trained on, images that it was not."""
-        data = dataset.ingest(self._data / SOURCE, home=self._home)
+        data = dataset.ingest(self._data / SOURCE_ZIP, home=self._home)
         held = data.indices("validation")
         held = held[data.labels[held] < SOURCE_CLASSES]
-        pixels = dataset.pixels(self._home, data, images.Transform(SIZE))
+        pixels = dataset.load_pixels(self._home, data, images.Transform(SIZE))
         return pixels[held], data.labels[held]
 
 
-def _noise() -> tuple[np.ndarray, np.ndarray]:
+def _make_noise() -> tuple[np.ndarray, np.ndarray]:
     shape = 1_500, SIZE, SIZE, 3
-    return _draw("noise").integers(0, 256, shape, dtype=np.uint8), np.arange(1_500) % 5
+    return _make_rng("noise").integers(0, 256, shape, dtype=np.uint8), np.arange(1_500) % 5
 
 
-def _draw(name: str) -> np.random.Generator:
+def _make_rng(name: str) -> np.random.Generator:
     return np.random.default_rng(list(name.encode()))
 
 
-def _grey(photos: np.ndarray) -> np.ndarray:
+def _convert_to_grey(photos: np.ndarray) -> np.ndarray:
     return photos.mean(3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
 
 
-def _filtered(kernel: ImageFilter.Filter):
+def _make_filter(kernel: ImageFilter.Filter):
     return lambda photos: np.stack([np.asarray(Image.fromarray(p).filter(kernel)) for p in photos])
 
 
-def _middle(photos: np.ndarray) -> np.ndarray:
+def _crop_middle(photos: np.ndarray) -> np.ndarray:
     quarter = SIZE // 4
     inner = photos[:, quarter:-quarter, quarter:-quarter]
     return inner.repeat(2, axis=1).repeat(2, axis=2)
@@ -154,19 +154,19 @@ def _middle(photos: np.ndarray) -> np.ndarray:
 def _tint(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which of six tints was laid over a photo, whatever it shows."""
     labels = np.arange(len(photos)) % len(TINTS)
-    tinted = photos * 0.75 + TINTS[labels][:, None, None] * _draw("tint").uniform(
+    tinted = photos * 0.75 + TINTS[labels][:, None, None] * _make_rng("tint").uniform(
         0.5, 1, (len(photos), 1, 1, 1)
     )
     return np.clip(tinted, 0, 255).astype(np.uint8), labels
 
 
-def _rotation(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rotate(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """By how many quarter turns a photo was rotated."""
     labels = np.arange(len(photos)) % 4
     return np.stack([np.rot90(p, k) for p, k in zip(photos, labels, strict=True)]), labels
 
 
-def _sharpness(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _blur(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How much a photo was blurred, in four steps."""
     labels = np.arange(len(photos)) % 4
     kernels = [ImageFilter.GaussianBlur(radius) for radius in (0, 0.6, 1.2, 2.4)]

@@ -7,26 +7,26 @@ import numpy as np
 from scipy.special import logsumexp
 
 from benchmarks.panel.pools import Pool
-from benchmarks.panel.truth import draw
+from benchmarks.panel.truth import draw_split
 from transfer_core.features.embedding import embed
-from transfer_core.features.standardisation import standardisation
+from transfer_core.features.standardisation import fit_standardisation
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_file import load
-from transfer_core.transferability.cross_validation import grouped_folds
-from transfer_core.transferability.measurement import read as readings_of
+from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.transferability.cross_validation import assign_grouped_folds
+from transfer_core.transferability.measurement import measure_transferability as readings_of
 
 NEIGHBOURS = 5
 
 
-def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
+def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
     """All readings of one data set's training and validation images.
 
     Returns:
-        "readings": those of the app. Beside them what it does without, to see what it would
+        "evidence": those of the app. Beside them what it does without, to see what it would
         be worth: per stage "neighbours", "logme" and "h_score"; of the whole "entropy".
         None if the pool has too few images.
     """
-    split = draw(pool, images, seed)
+    split = draw_split(pool, images, seed)
     if split is None:
         return None
     began = time.perf_counter()
@@ -34,22 +34,22 @@ def read(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | No
     pixels, groups = pool.pixels[chosen], [str(index) for index in chosen]
     labels = np.unique(pool.labels[chosen], return_inverse=True)[1]
     readings = readings_of(pixels, labels, groups, source)
-    seconds, folds = time.perf_counter() - began, grouped_folds(labels, groups, seed=0)
-    embeddings = embed(load(source), pixels, source, source.stage_names)
+    seconds, folds = time.perf_counter() - began, assign_grouped_folds(labels, groups, seed=0)
+    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names)
     scores, kept = embeddings[source.stage_names[-1]], source.stage_names[:-1]
     return {
-        "readings": asdict(readings),
-        "neighbours": {name: _neighbours(embeddings[name], labels, folds) for name in kept},
-        "logme": {name: logme(embeddings[name], labels) for name in kept},
-        "h_score": {name: h_score(embeddings[name], labels) for name in kept},
-        "entropy": _entropy(scores),
+        "evidence": asdict(readings),
+        "neighbours": {name: _score_neighbours(embeddings[name], labels, folds) for name in kept},
+        "logme": {name: compute_logme(embeddings[name], labels) for name in kept},
+        "h_score": {name: compute_h_score(embeddings[name], labels) for name in kept},
+        "entropy": _compute_entropy(scores),
         "seconds": seconds,
     }
 
 
-def _neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
+def _score_neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
     """Balanced accuracy of the five nearest neighbours by cosine, cross-validated."""
-    mean, deviation = standardisation(features)
+    mean, deviation = fit_standardisation(features)
     standard = (features - mean) / deviation
     standard /= np.linalg.norm(standard, axis=1, keepdims=True) + 1e-9
     alike = standard @ standard.T
@@ -62,7 +62,7 @@ def _neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> 
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
-def h_score(features: np.ndarray, labels: np.ndarray) -> float:
+def compute_h_score(features: np.ndarray, labels: np.ndarray) -> float:
     """Share of the features' variance, whitened with shrinkage, that lies between classes.
 
     Source:
@@ -80,13 +80,13 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     return float((between / (variance + shrinkage)).sum() / max(1, len(counts) - 1))
 
 
-def logme(features: np.ndarray, labels: np.ndarray) -> float:
+def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
     """Logarithm of the maximum evidence per image, the mean over the classes.
 
     Source:
         You et al. 2021, "LogME: practical assessment of pre-trained models".
     """
-    mean, deviation = standardisation(features)
+    mean, deviation = fit_standardisation(features)
     inputs = ((features - mean) / deviation).astype(np.float64)
     u, s, _ = np.linalg.svd(inputs, full_matrices=False)
     eigen, count, found = s**2, len(inputs), []
@@ -110,6 +110,6 @@ def logme(features: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(found))
 
 
-def _entropy(scores: np.ndarray) -> float:
+def _compute_entropy(scores: np.ndarray) -> float:
     logs = scores - logsumexp(scores, axis=1, keepdims=True)
     return float(-(np.exp(logs) * logs).sum(1).mean())

@@ -7,23 +7,23 @@ import numpy as np
 import torch
 
 from benchmarks.panel.pools import Pool
-from transfer_core.cases import Strategy, TransferCase, plan
+from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.features.embedding import embed
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import NEW, operate
-from transfer_core.networks.weights_file import load
-from transfer_core.system.precision import fastest
-from transfer_core.training.evaluation import logits
-from transfer_core.training.new_layer import train_new_layer
+from transfer_core.networks.surgery import HEAD, adapt
+from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.system.precision import choose_precision
+from transfer_core.training.evaluation import predict_logits
+from transfer_core.training.new_layer import train_head
 from transfer_core.training.whole_network import train_whole_network
-from transfer_core.transferability.cross_validation import stratified
-from transfer_core.transferability.evidence import Readings
+from transfer_core.transferability.cross_validation import stratify_order
+from transfer_core.transferability.evidence import TransferabilityEvidence
 
-TEST = 1_000  # images at most
-VALIDATION = 0.25  # of the images that are not for testing
+MAX_TEST_IMAGES = 1_000  # images at most
+VALIDATION_SHARE = 0.25  # of the images that are not for testing
 
 
-def draw(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
+def draw_split(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
     """Split a pool into training, validation and test images; None if it has too few.
 
     Args:
@@ -32,17 +32,17 @@ def draw(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | None:
         seed: Draws them, equally from every class as far as there are enough.
     """
     shuffled = np.random.default_rng(seed).permutation(len(pool.labels))
-    order = stratified(shuffled, pool.labels)
-    test = min(TEST, len(order) - images)
+    order = stratify_order(shuffled, pool.labels)
+    test = min(MAX_TEST_IMAGES, len(order) - images)
     if test < 50:
         return None
-    validation = round(VALIDATION * images)
+    validation = round(VALIDATION_SHARE * images)
     parts = np.split(order[: images + test], [validation, images])
     return dict(zip(("validation", "train", "test"), map(np.sort, parts), strict=True))
 
 
-def measure(
-    pool: Pool, images: int, seed: int, source: SourceNetwork, readings: Readings
+def measure_cases(
+    pool: Pool, images: int, seed: int, source: SourceNetwork, evidence: TransferabilityEvidence
 ) -> dict | None:
     """Test accuracy of every case.
 
@@ -51,14 +51,14 @@ def measure(
         images: For training and validation together.
         seed: Draws them, and the networks' new weights.
         source: The network to transfer from.
-        readings: Of the same images; they tell whether to mirror training images.
+        evidence: Of the same images; they tell whether to mirror training images.
 
     Returns:
         {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3
         and case 4 from pre-trained weights; "random": case 4 from random ones; the seconds of
         each}, or None if the pool has too few images.
     """
-    split = draw(pool, images, seed)
+    split = draw_split(pool, images, seed)
     if split is None:
         return None
     chosen = np.concatenate(list(split.values()))
@@ -66,47 +66,47 @@ def measure(
     parts = {name: np.array([where[i] for i in part]) for name, part in split.items()}
     pixels, labels = pool.pixels[chosen], pool.labels[chosen]
     classes, began = int(pool.labels.max()) + 1, time.perf_counter()
-    embeddings = embed(load(source), pixels, source, source.stage_names[:-1])
+    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
     cuts, new = {}, {}
     for stage in source.stage_names[:-1]:
         case = TransferCase.SMALL_DIFFERENT
-        strategy = plan(case, source.stage_names, cut=stage)
-        network = operate(source, strategy, classes, seed)
+        strategy = plan_strategy(case, source.stage_names, cut=stage)
+        network = adapt(source, strategy, classes, seed)
         _exhaust(
-            train_new_layer(network, embeddings[stage], **_common(labels, parts, strategy, seed))
+            train_head(network, embeddings[stage], **_build_training_arguments(labels, parts, strategy, seed))
         )
-        new[stage] = network.get_submodule(NEW)
+        new[stage] = network.get_submodule(HEAD)
         with torch.inference_mode():
             features = torch.from_numpy(embeddings[stage][parts["test"]])
             outputs = new[stage].linear(features)
-        cuts[stage] = _accuracy(outputs, labels[parts["test"]])
+        cuts[stage] = _compute_accuracy(outputs, labels[parts["test"]])
     found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
     for name, case in (("tuned", 3), ("random", 4)):
         began = time.perf_counter()
-        strategy = plan(TransferCase(case), source.stage_names)
-        mirror = readings.mirror_keeps_labels
+        strategy = plan_strategy(TransferCase(case), source.stage_names)
+        mirror = evidence.is_flip_invariant
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
-        network = operate(source, strategy, classes, seed)
+        network = adapt(source, strategy, classes, seed)
         rival = None
         if strategy.fall_back:
-            alone = operate(source, strategy, classes, seed)
-            alone.get_submodule(NEW).load_state_dict(new[strategy.keep_through].state_dict())
+            alone = adapt(source, strategy, classes, seed)
+            alone.get_submodule(HEAD).load_state_dict(new[strategy.keep_through].state_dict())
             rival = alone.state_dict()
-        common = _common(labels, parts, strategy, seed)
+        common = _build_training_arguments(labels, parts, strategy, seed)
         _exhaust(
             train_whole_network(
-                network, pixels, source=source, number_format=fastest(), rival=rival, **common
+                network, pixels, source=source, precision=choose_precision(), baseline=rival, **common
             )
         )
-        outputs = logits(network, pixels[parts["test"]], source)
-        found[name] = _accuracy(outputs, labels[parts["test"]])
+        outputs = predict_logits(network, pixels[parts["test"]], source)
+        found[name] = _compute_accuracy(outputs, labels[parts["test"]])
         found[f"{name}_seconds"] = time.perf_counter() - began
     return found | {"classes": classes, "test_images": len(parts["test"])}
 
 
-def _common(labels: np.ndarray, parts: dict[str, np.ndarray], strategy: Strategy, seed: int):
+def _build_training_arguments(labels: np.ndarray, parts: dict[str, np.ndarray], strategy: Strategy, seed: int):
     return {
-        "labels": labels, "train": parts["train"], "validation": parts["validation"],
+        "labels": labels, "train_indices": parts["train"], "validation_indices": parts["validation"],
         "strategy": strategy, "seed": seed, "class_weights": None,
         "stop_requested": lambda: False,
     }  # fmt: skip
@@ -117,5 +117,5 @@ def _exhaust(events) -> None:
         pass
 
 
-def _accuracy(outputs: torch.Tensor, labels: np.ndarray) -> float:
+def _compute_accuracy(outputs: torch.Tensor, labels: np.ndarray) -> float:
     return (outputs.argmax(1).numpy() == labels).mean().item()

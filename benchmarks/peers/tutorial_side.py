@@ -17,23 +17,23 @@ from torch.utils.data import DataLoader
 from torchvision import models, transforms
 from torchvision.datasets import ImageFolder
 
-NORMALISED = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-LEARNING = transforms.Compose([
+NORMALISE = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+TRAIN_TRANSFORM = transforms.Compose([
     transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
-    NORMALISED,
+    NORMALISE,
 ])  # fmt: skip
-LOOKING = transforms.Compose([
-    transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), NORMALISED,
+TEST_TRANSFORM = transforms.Compose([
+    transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), NORMALISE,
 ])  # fmt: skip
 
 
-def loader(folder: str, part: str) -> DataLoader:
+def make_loader(folder: str, part: str) -> DataLoader:
     """Batches of 4, as in the tutorial."""
-    images = ImageFolder(f"{folder}/{part}", LEARNING if part == "train" else LOOKING)
+    images = ImageFolder(f"{folder}/{part}", TRAIN_TRANSFORM if part == "train" else TEST_TRANSFORM)
     return DataLoader(images, batch_size=4, shuffle=part == "train", num_workers=4)
 
 
-def frozen_network(classes: int) -> nn.Module:
+def build_frozen_network(classes: int) -> nn.Module:
     """ResNet-18 with a new last layer, which alone is trained."""
     network = models.resnet18(weights=models.ResNet18_Weights.IMAGENET1K_V1)
     network.requires_grad_(False)
@@ -51,7 +51,7 @@ def train_epoch(network: nn.Module, batches: DataLoader, optimiser: torch.optim.
 
 
 @torch.no_grad()
-def share_right(network: nn.Module, batches: DataLoader) -> float:
+def evaluate_accuracy(network: nn.Module, batches: DataLoader) -> float:
     """Accuracy in [0, 1]."""
     network.eval()
     hits = sum((network(images).argmax(1) == labels).sum().item() for images, labels in batches)
@@ -62,19 +62,19 @@ def main(folder: str, epochs: int) -> None:
     """Train, test once, and print what came of it."""
     began = time.perf_counter()
     torch.manual_seed(0)
-    train, validation, test = (loader(folder, p) for p in ("train", "validation", "test"))
-    network = frozen_network(len(train.dataset.classes))
+    train, validation, test = (make_loader(folder, p) for p in ("train", "validation", "test"))
+    network = build_frozen_network(len(train.dataset.classes))
     optimiser = torch.optim.SGD(network.fc.parameters(), lr=0.001, momentum=0.9)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=7, gamma=0.1)
     best, weights = -1.0, None
     for _ in range(epochs):
         train_epoch(network, train, optimiser)
         schedule.step()
-        accuracy = share_right(network, validation)
+        accuracy = evaluate_accuracy(network, validation)
         if accuracy > best:
             best, weights = accuracy, copy.deepcopy(network.state_dict())
     network.load_state_dict(weights)
-    right = share_right(network, test)
+    right = evaluate_accuracy(network, test)
     print(json.dumps({"seconds": time.perf_counter() - began, "test_accuracy": right}))
 
 

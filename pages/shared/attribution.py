@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared.layout import explained, literal
-from transfer_core.figures.attribution import attribution_overlay, describe_attribution
+from pages.shared.layout import escape_markdown, show_figure
+from transfer_core.figures.attribution import describe_attribution, plot_attribution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transfer_core.inspection.prediction import TrainedNetwork
 
 
-def attribution_beside(
+def show_attribution_maps(
     trained: TrainedNetwork, pixels: np.ndarray, classes: Sequence[tuple[int, str]], *, key: str
 ) -> None:
     """The image as the network sees it, and where the evidence for each class lies.
@@ -38,15 +38,15 @@ def attribution_beside(
             caption=f"As the network sees it, {size} x {size} pixels",
         )  # fmt: skip
     for column, (number, role), evidence in zip(
-        columns[1:], classes, found.enlarged(size), strict=True
+        columns[1:], classes, found.upsample(size), strict=True
     ):
         name = trained.classes[number]
         with column:
-            explained(
-                attribution_overlay(pixels, evidence, f"{role.capitalize()}: {name}"),
+            show_figure(
+                plot_attribution(pixels, evidence, f"{role.capitalize()}: {name}"),
                 describe_attribution(evidence, name), key=f"{key}_{number}_{role}",
             )  # fmt: skip
     st.caption(
-        f"{literal(found.method)}. Each map has its own scale: compare where the evidence lies, "
+        f"{escape_markdown(found.method)}. Each map has its own scale: compare where the evidence lies, "
         "not how strong it is. It shows roughly what the network used, not why."
     )

@@ -6,23 +6,23 @@ from string import ascii_uppercase
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import explained, literal
-from pages.shared.runs_table import row
+from pages.shared.layout import escape_markdown, show_figure
+from pages.shared.runs_table import make_row
 from transfer_core.errors import RunError
 from transfer_core.figures.comparison import (
     describe_differences,
-    describe_overlaid,
-    differences,
-    overlaid_curves,
+    describe_run_curves,
+    plot_differences,
+    plot_run_curves,
 )
 from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.settings_table import side_by_side
+from transfer_core.training.settings_table import compare_settings
 
-LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
-OF_A_ROW = ("state", "case", "data set", "network", "took")
+RUN_LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
+SHARED_COLUMNS = ("state", "case", "data set", "network", "took")
 
 
-def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
+def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
     """What came out of each run, under its letter.
 
     Args:
@@ -31,13 +31,13 @@ def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
     """
     rows = []
     for letter, record in runs.items():
-        told = row(record, names)
+        told = make_row(record, names)
         validation = (record.result or {}).get("validation_accuracy")
         rows.append(
             {"": letter, "run": told["run"], "test accuracy (%)": told["test accuracy (%)"]}
             | {"95 % interval": told["95 % interval"]}
             | {"validation accuracy (%)": None if validation is None else 100 * validation}
-            | {name: told[name] for name in OF_A_ROW}
+            | {name: told[name] for name in SHARED_COLUMNS}
         )
     decimal = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(
@@ -46,25 +46,25 @@ def outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
     )  # fmt: skip
 
 
-def is_it_real(runs: Mapping[str, RunRecord]) -> None:
+def show_significance(runs: Mapping[str, RunRecord]) -> None:
     """The paired comparison of each run with the first."""
     (first, one), *others = runs.items()
     pairs, refused = {}, []
     for letter, other in others:
         try:
-            pairs[letter] = caches.paired(one.id, other.id)
+            pairs[letter] = caches.compare_pair(one.id, other.id)
         except RunError as error:
             refused.append(f"{first} and {letter}: {error.problem} Found: {error.found}.")
     for letter, pair in pairs.items():
-        st.markdown(f"- {literal(pair.sentence(first, letter))}")
-        if left_out := pair.left_out(first, letter):
-            st.caption(literal(left_out))
+        st.markdown(f"- {escape_markdown(pair.sentence(first, letter))}")
+        if left_out := pair.describe_excluded(first, letter):
+            st.caption(escape_markdown(left_out))
     for told in refused:
-        st.markdown(f"- {literal(told)}")
+        st.markdown(f"- {escape_markdown(told)}")
     if not pairs:
         return
     titled = {f"{first} minus {letter}": pair for letter, pair in pairs.items()}
-    explained(differences(titled), describe_differences(titled), key="compare_differences")
+    show_figure(plot_differences(titled), describe_differences(titled), key="compare_differences")
     with st.expander("How this is judged", icon=":material/help:"):
         st.markdown(
             "Both networks saw the same test images, so only those count on which one is right "
@@ -82,7 +82,7 @@ def is_it_real(runs: Mapping[str, RunRecord]) -> None:
         )
 
 
-def curves(runs: Mapping[str, RunRecord]) -> None:
+def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
     """Loss and accuracy over epochs, all runs in one figure each."""
     part = st.segmented_control(
         "Images", ["validation", "training"], default="validation", required=True,
@@ -91,19 +91,19 @@ def curves(runs: Mapping[str, RunRecord]) -> None:
     logs = {letter: caches.run_log(record.id).events() for letter, record in runs.items()}
     for place, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         with place:
-            explained(
-                overlaid_curves(logs, measure, part), describe_overlaid(logs, measure, part),
+            show_figure(
+                plot_run_curves(logs, measure, part), describe_run_curves(logs, measure, part),
                 key=f"compare_{measure}",
             )  # fmt: skip
 
 
-def settings(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
+def show_settings_table(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
     """Every setting under the run's letter; what differs comes first and is marked."""
-    rows = side_by_side([record.config for record in runs.values()], names)
+    rows = compare_settings([record.config for record in runs.values()], names)
     differing = [each for each in rows if each.differs]
     same = [each for each in rows if not each.differs]
     told = ", ".join(each.name for each in differing) or "nothing"
-    st.markdown(f"**{len(differing)} of {len(rows)} settings differ:** {literal(told)}.")
+    st.markdown(f"**{len(differing)} of {len(rows)} settings differ:** {escape_markdown(told)}.")
     only = st.toggle("Only what differs", key="compare_only", persist_state="session")
     st.dataframe(
         [

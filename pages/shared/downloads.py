@@ -15,24 +15,24 @@ from transfer_core import dataset
 from transfer_core.errors import DataSetError, RunError
 from transfer_core.system.home import home
 
-PATH = "downloads"
+URL_PATH = "downloads"
 
 
-def download_link(run_id: str, kind: str, file: Path) -> None:
+def show_download_link(run_id: str, kind: str, file: Path) -> None:
     """A button that downloads what was prepared of a run."""
     size = file.stat().st_size
     told = f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
     st.link_button(
-        f"Download ({told})", f"{PATH}/{run_id}/{kind}", type="primary",
+        f"Download ({told})", f"{URL_PATH}/{run_id}/{kind}", type="primary",
         icon=":material/download:",
     )  # fmt: skip
 
 
-def _give(request: Request) -> Response:
-    from transfer_core.export import prepared  # brings torch
+def _send_export(request: Request) -> Response:
+    from transfer_core.export import find_download  # brings torch
 
     try:
-        file = prepared(home(), request.path_params["run"], request.path_params["kind"])
+        file = find_download(home(), request.path_params["run"], request.path_params["kind"])
     except RunError:  # the answer to a forged id is that of an unknown one
         file = None
     if file is None:
@@ -42,14 +42,14 @@ def _give(request: Request) -> Response:
     )  # fmt: skip
 
 
-def images_link(data_id: str) -> None:
+def show_images_link(data_id: str) -> None:
     """A button that downloads all images of a data set, packed while they are sent."""
     st.link_button(
-        "Download this version as a zip", f"{PATH}/images/{data_id}", icon=":material/download:"
+        "Download this version as a zip", f"{URL_PATH}/images/{data_id}", icon=":material/download:"
     )
 
 
-def _give_images(request: Request) -> Response:
+def _send_images(request: Request) -> Response:
     try:
         data_set = dataset.load(home(), request.path_params["data"])
     except DataSetError:
@@ -58,9 +58,9 @@ def _give_images(request: Request) -> Response:
         "Content-Disposition": 'attachment; filename="images.zip"',
         "X-Content-Type-Options": "nosniff",
     }
-    pieces = dataset.zip_pieces(home(), data_set)
+    pieces = dataset.stream_zip(home(), data_set)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 
-IMAGES = Route(f"/{PATH}/images/{{data}}", _give_images)
-ROUTE = Route(f"/{PATH}/{{run}}/{{kind}}", _give)
+IMAGES_ROUTE = Route(f"/{URL_PATH}/images/{{data}}", _send_images)
+EXPORT_ROUTE = Route(f"/{URL_PATH}/{{run}}/{{kind}}", _send_export)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import literal, shown_errors
+from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
 
-TILES = 12  # on a page
-WIDTH = 160  # pixels of a tile
+TILES_PER_PAGE = 12  # on a page
+TILE_WIDTH_PIXELS = 160  # pixels of a tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Tile:
     words: str  # under the image
 
 
-def gallery(
+def show_gallery(
     data: DataSet,
     positions: Sequence[int],
-    tile: Callable[[int], Tile],
+    make_tile: Callable[[int], Tile],
     *,
     key: str,
     button: str,
@@ -37,20 +37,20 @@ def gallery(
     Args:
         data: Whose images they are.
         positions: What stands for each image, such as its position among the test images.
-        tile: Makes the tile of a position; asked only for what is drawn.
+        make_tile: Makes the tile of a position; asked only for what is drawn.
         key: Of this gallery, and of nothing else on the page.
         button: The label of each image's button begins so.
         icon: Of the buttons.
         on_click: Called with the position whose button was pressed, before the page is drawn.
     """
-    pages = -(-len(positions) // TILES)
+    pages = -(-len(positions) // TILES_PER_PAGE)
     place = st.container(horizontal=True, gap="small")
     page = st.pagination(pages, key=f"{key}_page") if pages > 1 else 1
-    for position in positions[TILES * (page - 1) : TILES * page]:
-        shown = tile(int(position))
-        with place.container(width=WIDTH, gap="small"), shown_errors():
+    for position in positions[TILES_PER_PAGE * (page - 1) : TILES_PER_PAGE * page]:
+        shown = make_tile(int(position))
+        with place.container(width=TILE_WIDTH_PIXELS, gap="small"), show_errors():
             st.image(
-                caches.tile(data.id, shown.image),
+                caches.render_tile(data.id, shown.image),
                 alt=f"{shown.name}: {shown.words}",
                 width="stretch",
             )
@@ -58,4 +58,4 @@ def gallery(
                 f"{button} {shown.name}", key=f"{key}_{position}", on_click=on_click,
                 args=(int(position),), width="stretch", icon=icon,
             )  # fmt: skip
-            st.caption(literal(shown.words))
+            st.caption(escape_markdown(shown.words))

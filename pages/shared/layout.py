@@ -11,25 +11,25 @@ import streamlit as st
 from pages.shared import session
 from transfer_core import networks
 from transfer_core.errors import TransferError
-from transfer_core.figures.theme import themed
+from transfer_core.figures.theme import apply_theme
 from transfer_core.networks import SourceNetwork
 
 # The themes' blue is dark enough for white text on it, too dark as text itself.
-READABLE = """<style>
+CONTRAST_STYLE = """<style>
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 </style>"""
 
 
-def page_title(title: str, page: str) -> None:
+def show_page_title(title: str, page: str) -> None:
     """The head of a page; the page is named by its path from the app's folder."""
-    session.through_app(page)
-    st.html(READABLE)
+    session.ensure_pages_arranged(page)
+    st.html(CONTRAST_STYLE)
     st.title(title, anchor=False)
 
 
 @contextmanager
-def shown_errors() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show a TransferError as what is wrong, what was found, and what to do; then stop."""
     try:
         yield
@@ -42,12 +42,12 @@ def show_problem(problem: str, found: str, remedy: str) -> None:
     """Three parts: what is wrong, what shows it, what to do."""
     remedy, _, drawing = remedy.partition("\n")
     with st.container(border=True):
-        st.error(literal(problem), icon=":material/error:")
+        st.error(escape_markdown(problem), icon=":material/error:")
         if "\n" in found:
             st.code(found, language=None)
         elif found:
-            st.markdown(f"**Found:** {literal(found)}")
-        st.markdown(f"**What to do:** {literal(remedy)}")
+            st.markdown(f"**Found:** {escape_markdown(found)}")
+        st.markdown(f"**What to do:** {escape_markdown(remedy)}")
         if drawing:
             st.code(drawing, language=None)
 
@@ -60,53 +60,53 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
         st.stop()
 
 
-def with_weights(source: SourceNetwork) -> SourceNetwork:
+def require_weights(source: SourceNetwork) -> SourceNetwork:
     """A network whose weights are on this computer; else the page ends with the ways on."""
     if source.weights == "download":
         st.info(
-            f"The weights of {literal(source.title)} are not on this computer. Download them, or "
+            f"The weights of {escape_markdown(source.title)} are not on this computer. Download them, or "
             "take the demonstration network, whose weights are part of the program.",
             icon=":material/info:",
         )
         icon = ":material/arrow_forward:"
         st.page_link("pages/networks.py", label="Download them on Networks", icon=icon)
-        take_the_demonstration_network()
+        offer_demonstration_network()
         st.stop()
     return source
 
 
-def take_the_demonstration_network() -> None:
+def offer_demonstration_network() -> None:
     """A button that chooses the network that is always there."""
     # By a callback, which also works where the button is not drawn again; the new key lets
     # widgets that show another network begin anew.
     st.button(
         "Take the demonstration network", icon=":material/check:", key="layout_demonstration",
         on_click=session.change,
-        kwargs={"network": networks.DEFAULT, "start_key": session.new_key()},
+        kwargs={"network": networks.DEFAULT_NETWORK, "start_key": session.make_key()},
     )  # fmt: skip
 
 
-def go_on(label: str, page: str, **query: str) -> None:
+def offer_next_page(label: str, page: str, **query: str) -> None:
     """The way to the next page of the journey."""
     icon = ":material/arrow_forward:"
     if st.button(label, type="primary", icon=icon, key=f"go_on_{page}"):
         st.switch_page(page, query_params=query)
 
 
-def address(**query: str) -> str:
+def build_page_url(**query: str) -> str:
     """This page's address with another query, to be shared."""
     url = (st.context.url or "").partition("?")[0]
     return f"{url}?{urlencode(query, safe=',')}"
 
 
-def literal(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text of a person's, so that markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
     return text.replace("www.", "www\\.")
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def show_progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar while something works, as a callback; drawn ten times a second at most.
 
     Drawing also lets a click elsewhere end the work, which is how it is cancelled.
@@ -120,12 +120,12 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
             share = min(1.0, done / max(total, 1))
             bar.progress(share, text=f"{what}: {done:,} of {total:,}")
 
-    with vanishing(bar):
+    with empty_on_exit(bar):
         yield report
 
 
 @contextmanager
-def vanishing(place) -> Iterator[None]:
+def empty_on_exit(place) -> Iterator[None]:
     """Empty a place of the page when the work that it belongs to has ended, well or not."""
     try:
         yield
@@ -133,17 +133,17 @@ def vanishing(place) -> Iterator[None]:
         place.empty()
 
 
-def explained(figure, description: str, *, key: str, caption: bool = True, **options):
+def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):
     """A Plotly figure with its text alternative, which is also shown unless it repeats labels."""
     config = {"displayModeBar": False}
-    figure = themed(figure, dark=st.context.theme.type == "dark")
+    figure = apply_theme(figure, dark=st.context.theme.type == "dark")
     event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
     if caption:
-        st.caption(literal(description))
+        st.caption(escape_markdown(description))
     return event
 
 
-def clicked_by_mouse_only(key: str) -> None:
+def disable_taps(key: str) -> None:
     """Let figures whose keys begin so ignore taps, beside which buttons or lists choose.
 
     Plotly takes a tap for a click on what was tapped before it.
@@ -152,7 +152,7 @@ def clicked_by_mouse_only(key: str) -> None:
     st.html(f"<style>@media (hover: none) {{ {nothing} }}</style>")
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds for people: "48 s", "3 min 20 s"."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

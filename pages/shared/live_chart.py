@@ -13,7 +13,7 @@ import streamlit.components.v1 as served
 
 # The library comes from the installed plotly package, served (and cached by the browser)
 # as a static file: a component declared with a folder does exactly that.
-_LIBRARY = served.declare_component(
+_PLOTLY_COMPONENT = served.declare_component(
     "plotly_library", path=str(Path(plotly.__file__).parent / "package_data")
 )
 _SCRIPT = (Path(__file__).parent / "live_chart.js").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def live_charts(charts: list[dict], description: str, *, key: str) -> None:
+def show_live_charts(charts: list[dict], description: str, *, key: str) -> None:
     """Draw charts side by side, one above the other on a narrow screen.
 
     Args:
@@ -41,12 +41,12 @@ def live_charts(charts: list[dict], description: str, *, key: str) -> None:
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with more points.
     """
-    given = {"charts": charts, "description": description, "library": library_address()}
+    given = {"charts": charts, "description": description, "library": build_library_url()}
     _COMPONENT(key=key, data=given)
 
 
-def library_address() -> str:
+def build_library_url() -> str:
     """Path of plotly.min.js on this server; the version keeps a cached old one from use."""
     base = st.get_option("server.baseUrlPath").strip("/")
-    path = f"component/{_LIBRARY.name}/plotly.min.js?version={plotly.__version__}"
+    path = f"component/{_PLOTLY_COMPONENT.name}/plotly.min.js?version={plotly.__version__}"
     return f"/{base}/{path}" if base else f"/{path}"

@@ -3,14 +3,21 @@
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import duration, explained, go_on, literal, show_problem, shown_errors
-from pages.shared.live_chart import live_charts
-from transfer_core.figures.curves import curves_table, describe_curves, live_curves
-from transfer_core.figures.network import change_in_words, describe_network, network_drawing
-from transfer_core.runs.store.records import RunRecord, how_it_ended
+from pages.shared.layout import (
+    escape_markdown,
+    format_duration,
+    offer_next_page,
+    show_errors,
+    show_figure,
+    show_problem,
+)
+from pages.shared.live_chart import show_live_charts
+from transfer_core.figures.curves import build_curve_traces, describe_curves, tabulate_epochs
+from transfer_core.figures.network import describe_change, describe_network, plot_network
+from transfer_core.runs.store.records import RunRecord, find_training_end
 
-REDRAW = 1.0  # seconds
-STATES = {
+REDRAW_SECONDS = 1.0  # seconds
+STATE_LABELS = {
     "queued": (":material/hourglass_empty:", "Waiting for its turn"),
     "preparing": (":material/photo_library:", "Preparing the images"),
     "training": (":material/model_training:", "Training"),
@@ -20,7 +27,7 @@ STATES = {
     "failed": (":material/error:", "Failed"),
     "interrupted": (":material/power_off:", "Interrupted: the server ended meanwhile"),
 }
-REASONS = {
+END_REASON_LABELS = {
     "all epochs": "Trained to the end",
     "early stopping": "Ended early, as the validation loss no longer fell,",
     "stopped": "Stopped by hand",
@@ -30,16 +37,16 @@ REASONS = {
 
 def show_run(run_id: str) -> RunRecord:
     """Everything about one run, redrawn each second while it is not over."""
-    with shown_errors():
+    with show_errors():
         record = caches.engine().get(run_id)
         strategy, source = record.config.strategy, record.config.source()
-    st.subheader(literal(record.name), anchor=False)
+    st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
-        f"{strategy.case.title}, from: {literal(source.title)}, {strategy.initialise} weights, "
-        f"frozen: {source.titles(strategy.frozen)}; {source.input_size} pixels a side. "
+        f"{strategy.case.title}, from: {escape_markdown(source.title)}, {strategy.initialise} weights, "
+        f"frozen: {source.format_titles(strategy.frozen)}; {source.input_size} pixels a side. "
         "Whoever reaches this server can watch the run at this address."
     )
-    if record.state.over:
+    if record.state.is_final:
         _draw(record)
         _draw_end(record)
     else:
@@ -47,11 +54,11 @@ def show_run(run_id: str) -> RunRecord:
     return record
 
 
-@st.fragment(run_every=REDRAW)
+@st.fragment(run_every=REDRAW_SECONDS)
 def _watch(run_id: str) -> None:
-    with shown_errors():
+    with show_errors():
         record = caches.engine().get(run_id)
-    if record.state.over:
+    if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     if st.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
         caches.engine().stop(run_id)
@@ -63,13 +70,13 @@ def _draw(record: RunRecord) -> None:
     latest = {event.kind: event.values for event in events}
     _draw_progress(record, latest)
     if "started" not in latest:
-        if not record.state.over:
+        if not record.state.is_final:
             st.caption("The curves begin with the first step.")
         return
     show_curves(record.id)
     ended = [event.values for event in events if event.kind == "epoch_ended"]
-    if ended and not record.state.over:
-        rows = [f"- {c['stage']}: {_proof(c)}" for c in ended[-1]["changes"]]
+    if ended and not record.state.is_final:
+        rows = [f"- {c['stage']}: {_describe_change(c)}" for c in ended[-1]["changes"]]
         with st.expander("How far each layer has moved since the start"):
             st.markdown("\n".join(rows))
 
@@ -78,8 +85,8 @@ def show_curves(run_id: str) -> None:
     """Loss and accuracy of a run, as far as it has come."""
     log = caches.run_log(run_id)
     events = log.events()
-    charts, words = log.derived(live_curves, events), log.derived(describe_curves, events)
-    live_charts(
+    charts, words = log.compute_once(build_curve_traces, events), log.compute_once(describe_curves, events)
+    show_live_charts(
         [
             {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},
             {"title": "Accuracy", "x": "epoch", "y": "accuracy (%)", "traces": charts["accuracy"]},
@@ -91,7 +98,7 @@ def show_curves(run_id: str) -> None:
 
 
 def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
-    icon, words = STATES[record.state]
+    icon, words = STATE_LABELS[record.state]
     started, step = latest.get("started"), latest.get("stepped")
     share = 0.0
     if record.state == "queued":
@@ -125,7 +132,7 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
         "Images per second", f"{step['images_per_second']:,.0f}" if step else "–",
         help="While learning; validating after each epoch comes on top.",
     )  # fmt: skip
-    left = duration(step["seconds_left"]) if step and not record.state.over else "–"
+    left = format_duration(step["seconds_left"]) if step and not record.state.is_final else "–"
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
     )
@@ -135,29 +142,29 @@ def _draw_end(record: RunRecord) -> None:
     events = caches.run_log(record.id).events()
     if record.error:
         show_problem(record.error["problem"], record.error["found"], record.error["remedy"])
-    ended = how_it_ended(events)
+    ended = find_training_end(events)
     if ended:
-        reason = REASONS[ended["reason"]]
+        reason = END_REASON_LABELS[ended["reason"]]
         if ended["reason"] == "early stopping" and not ended["best_epoch"]:
             reason = "Ended early, as no epoch came below the new layer trained alone,"
         st.write(
             f"{reason} after {ended['epochs']} epochs and "
-            f"{duration(ended['seconds'])}; the weights are those of {_best(ended)}."
+            f"{format_duration(ended['seconds'])}; the weights are those of {_describe_best_epoch(ended)}."
         )
     if record.result:
-        go_on("Go on: the result", "pages/results.py", run=record.id)
+        offer_next_page("Go on: the result", "pages/results.py", run=record.id)
     if ended:
-        show_proof(record, ended)
-    if table := curves_table(events):
+        show_layer_changes(record, ended)
+    if table := tabulate_epochs(events):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
 
 
-def new_layer_alone_in_words(record: RunRecord) -> str:
+def describe_fall_back(record: RunRecord) -> str:
     """That a run fell back on the new layer; "" where it did not, or is not known."""
-    if record.imported or not record.config.strategy.fall_back:
+    if record.is_imported or not record.config.strategy.fall_back:
         return ""
-    ended = how_it_ended(caches.run_log(record.id).events())
+    ended = find_training_end(caches.run_log(record.id).events())
     if not ended or ended["best_epoch"]:
         return ""
     return (
@@ -166,35 +173,35 @@ def new_layer_alone_in_words(record: RunRecord) -> str:
     )
 
 
-def _best(ended: dict) -> str:
+def _describe_best_epoch(ended: dict) -> str:
     if ended["best_epoch"]:
         return f"epoch {ended['best_epoch']}"
     return "the new layer trained alone, as in case 1: no epoch had a lower validation loss"
 
 
-def show_proof(record: RunRecord, ended: dict) -> None:
+def show_layer_changes(record: RunRecord, ended: dict) -> None:
     """The network with each layer's measured change.
 
     Args:
         record: The run.
         ended: Values of its "ended" event.
     """
-    from transfer_core.networks.surgery import what_was_kept
-    from transfer_core.training.events import LayerChange
+    from transfer_core.networks.surgery import resolve_effective_strategy
+    from transfer_core.training.events import StageChange
 
     source = record.config.source()
-    measured = tuple(LayerChange(**change) for change in ended["changes"])
-    strategy = what_was_kept(source, record.config.strategy, ended["best_epoch"])
+    measured = tuple(StageChange(**change) for change in ended["changes"])
+    strategy = resolve_effective_strategy(source, record.config.strategy, ended["best_epoch"])
     classes = len(record.result["per_class"]) if record.result else 2
-    parts = caches.layer_parts(source.name, strategy, classes, source.input_size)
-    explained(
-        network_drawing(parts, measured), describe_network(parts, measured),
+    parts = caches.describe_layers(source.name, strategy, classes, source.input_size)
+    show_figure(
+        plot_network(parts, measured), describe_network(parts, measured),
         key=f"proof_{record.id}",
         caption=False,
     )  # fmt: skip
 
 
-def _proof(change: dict) -> str:
-    from transfer_core.training.events import LayerChange
+def _describe_change(change: dict) -> str:
+    from transfer_core.training.events import StageChange
 
-    return change_in_words(LayerChange(**change)) + (" (frozen)" if change["frozen"] else "")
+    return describe_change(StageChange(**change)) + (" (frozen)" if change["frozen"] else "")

@@ -3,22 +3,22 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import shown_errors
+from pages.shared.layout import show_errors
 from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import contested, strategy_for
+from transfer_core.transferability.advice import choose_strategy, list_contested_cases
 from transfer_core.transferability.estimate import SimilarityEstimate
 
 
-def measuring(
+def offer_measurement(
     data: DataSet, source: SourceNetwork, found: SimilarityEstimate, size: SizeJudgement
 ) -> None:
     """A button that trains the two cases in doubt, and the accuracies of all trained so far."""
-    cases, unsure = contested(found, size), found.verdict(size.answer).answer == "can't tell"
+    cases, unsure = list_contested_cases(found, size), found.verdict(size.answer).answer == "can't tell"
     title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
     with st.expander(title, icon=":material/science:", expanded=unsure):
-        rows = _measured(data, source)
+        rows = _list_finished_runs(data, source)
         if rows:
             st.dataframe(rows, hide_index=True)
             st.caption(
@@ -28,18 +28,18 @@ def measuring(
         names = " and ".join(case.title.lower() for case in cases)
         st.write(f"Train {names} on your data with their usual settings, and compare.")
         if st.button("Train both", icon=":material/science:", key="decide_measure"):
-            with shown_errors():
-                _train(data, source, found, cases)
-            session.change(start_key=session.new_key())
+            with show_errors():
+                _train_cases(data, source, found, cases)
+            session.change(start_key=session.make_key())
             st.switch_page("pages/runs.py")
 
 
-def _measured(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
+def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
     """The finished runs on this data set, best on the validation images first.
 
     A run that was stopped within its first epoch has seen no validation image, and is left out.
     """
-    with shown_errors():
+    with show_errors():
         records = caches.engine().list_runs()
     done = [
         record
@@ -59,19 +59,19 @@ def _measured(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
     ]
 
 
-def _train(
+def _train_cases(
     data: DataSet,
     source: SourceNetwork,
     found: SimilarityEstimate,
     cases: tuple[TransferCase, ...],
 ) -> None:
-    from transfer_core.runs.perform import run_config
+    from transfer_core.runs.perform import make_run_config
 
     work = session.workspace()
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.
-        strategy = strategy_for(case, source, found, initialise="random")
+        strategy = choose_strategy(case, source, found, initialise="random")
         caches.engine().submit(
-            run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
-            owner=work.owner, key=f"{work.start_key} {case.value}",
+            make_run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
+            owner=work.owner, idempotency_key=f"{work.start_key} {case.value}",
         )  # fmt: skip

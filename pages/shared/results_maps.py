@@ -8,80 +8,80 @@ import numpy as np
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.attribution import attribution_beside
-from pages.shared.layout import explained, literal, progress, shown_errors
-from pages.shared.results_images import image_number, told
+from pages.shared.attribution import show_attribution_maps
+from pages.shared.layout import escape_markdown, show_errors, show_figure, show_progress
+from pages.shared.results_images import choose_image, describe_image
 from transfer_core import dataset, images
 from transfer_core.dataset import DataSet
-from transfer_core.figures.attribution import describe_sanity, sanity_figure
-from transfer_core.images.decoding import ENDINGS
+from transfer_core.figures.attribution import describe_sanity_check, plot_sanity_check
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
 from transfer_core.system.home import home
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import TestAnswers, TrainedNetwork
+    from transfer_core.inspection.prediction import TestPredictions, TrainedNetwork
 
-CHECKED = 16  # test images of the sanity check
+SANITY_CHECK_IMAGES = 16  # test images of the sanity check
 
 
-def show_maps(data: DataSet, answers: TestAnswers, run_id: str) -> None:
+def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     """Attribution maps of one image, and the check of the method on this network."""
-    with shown_errors():
-        trained = caches.trained_network(run_id)
+    with show_errors():
+        trained = caches.load_trained_network(run_id)
     left, right = st.columns(2)
     with left:
-        position = image_number(answers)
+        position = choose_image(answers)
     upload = right.file_uploader(
-        "Or an image of your own", type=sorted(ENDINGS), key="results_own", max_upload_size=50
+        "Or an image of your own", type=sorted(IMAGE_EXTENSIONS), key="results_own", max_upload_size=50
     )
     if upload is None:
-        pixels = _test_image(data, answers, position, trained)
+        pixels = _load_test_image(data, answers, position, trained)
         probabilities, actual = answers.probabilities[position], int(answers.labels[position])
-        st.write(literal(f"Test image {position + 1}: {told(data, answers, position)}"))
+        st.write(escape_markdown(f"Test image {position + 1}: {describe_image(data, answers, position)}"))
     else:
-        with shown_errors():
-            image = images.decode(upload.getvalue(), trained.transform.least_side)
-        pixels = images.apply(image, trained.transform)
-        probabilities, actual = _predicted(trained, pixels), None
+        with show_errors():
+            image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
+        pixels = images.apply_transform(image, trained.transform)
+        probabilities, actual = _predict(trained, pixels), None
     predicted, second = (int(number) for number in np.argsort(-probabilities)[:2])
     if upload is not None:
         sure = f"{probabilities[predicted]:.0%} sure"
-        st.write(literal(f"Your image: {data.classes[predicted]} ({sure})"))
+        st.write(escape_markdown(f"Your image: {data.classes[predicted]} ({sure})"))
     wrong = actual is not None and actual != predicted
     other = st.selectbox(
         "Beside the predicted class", [n for n in range(len(data.classes)) if n != predicted],
-        index=_place(actual if wrong else second, predicted),
+        index=_index_without(actual if wrong else second, predicted),
         format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
         key=f"results_beside_{'own' if upload else position}",
         help="The true class where it was mistaken, else the second likeliest.",
     )  # fmt: skip
     role = "true" if other == actual else "second" if other == second else "beside it"
     first = "predicted, true" if predicted == actual else "predicted"
-    attribution_beside(trained, pixels, [(predicted, first), (other, role)], key="results_map")
-    _sanity(data, answers, trained, run_id)
+    show_attribution_maps(trained, pixels, [(predicted, first), (other, role)], key="results_map")
+    _show_sanity_check(data, answers, trained, run_id)
 
 
-def _place(number: int, without: int) -> int:
+def _index_without(number: int, without: int) -> int:
     """Place of a class in the list of all classes but one."""
     return number - (number > without)
 
 
-def _test_image(
-    data: DataSet, answers: TestAnswers, position: int, trained: TrainedNetwork
+def _load_test_image(
+    data: DataSet, answers: TestPredictions, position: int, trained: TrainedNetwork
 ) -> np.ndarray:
-    with shown_errors():
+    with show_errors():
         chosen = answers.images[position : position + 1]
-        return dataset.Pixels(home(), data, trained.transform).read(chosen)[0]
+        return dataset.PixelArray(home(), data, trained.transform).read(chosen)[0]
 
 
-def _predicted(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
-    from transfer_core.inspection.prediction import predict
+def _predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
+    from transfer_core.inspection.prediction import predict_proba
 
-    return predict(trained, pixels[None])[0]
+    return predict_proba(trained, pixels[None])[0]
 
 
-def _sanity(data: DataSet, answers: TestAnswers, trained: TrainedNetwork, run_id: str) -> None:
+def _show_sanity_check(data: DataSet, answers: TestPredictions, trained: TrainedNetwork, run_id: str) -> None:
     """Randomise the weights in cascade, and show how much that changes the maps."""
-    kept = caches.on_demand(run_id)
+    kept = caches.get_run_cache(run_id)
     with st.expander("Do these maps show what was learned?", icon=":material/rule:"):
         st.write(
             "Some methods draw convincing maps whatever the network has learned. The check: make "
@@ -89,15 +89,15 @@ def _sanity(data: DataSet, answers: TestAnswers, trained: TrainedNetwork, run_id
             "change (Adebayo et al. 2018)."
         )
         if st.button("Check it on this network", icon=":material/rule:", key="results_sanity"):
-            from transfer_core.inspection.attribution_sanity import cascade
+            from transfer_core.inspection.attribution_sanity import run_randomisation_test
 
-            chosen = answers.images[:CHECKED]
-            with shown_errors(), progress() as report:
-                pixels = dataset.Pixels(home(), data, trained.transform).read(chosen)
-                kept["sanity"] = cascade(
-                    trained, pixels, answers.predicted[:CHECKED],
+            chosen = answers.images[:SANITY_CHECK_IMAGES]
+            with show_errors(), show_progress() as report:
+                pixels = dataset.PixelArray(home(), data, trained.transform).read(chosen)
+                kept["sanity"] = run_randomisation_test(
+                    trained, pixels, answers.predicted[:SANITY_CHECK_IMAGES],
                     progress=lambda *n: report("Randomising stages", *n),
                 )  # fmt: skip
         if "sanity" in kept:
             steps = kept["sanity"]
-            explained(sanity_figure(steps), describe_sanity(steps), key="results_sanity_figure")
+            show_figure(plot_sanity_check(steps), describe_sanity_check(steps), key="results_sanity_figure")

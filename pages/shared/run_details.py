@@ -6,69 +6,69 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import literal, shown_errors
-from pages.shared.live_run import STATES
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.live_run import STATE_LABELS
 from transfer_core.errors import NetworkError
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.training.config import RunConfig
 
 
-def run_details(record: RunRecord, tags: Collection[str]) -> None:
+def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
     """Draw one run with everything that can be done with it.
 
     Args:
         record: The run.
         tags: Those that any run has, to choose from.
     """
-    icon, words = STATES[record.state]
+    icon, words = STATE_LABELS[record.state]
     with st.container(border=True):
-        st.subheader(literal(record.name), anchor=False)
-        st.markdown(f"{icon} {words}{_accuracy(record)}  \n:small[{_settings(record.config)}]")
+        st.subheader(escape_markdown(record.name), anchor=False)
+        st.markdown(f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]")
         if record.error:
-            st.caption(literal(f"{record.error['problem']} {record.error['remedy']}"))
-        _ways_on(record)
-        _said_of(record, tags)
+            st.caption(escape_markdown(f"{record.error['problem']} {record.error['remedy']}"))
+        _show_actions(record)
+        _edit_description(record, tags)
 
 
-def _ways_on(record: RunRecord) -> None:
+def _show_actions(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        link(record.id, "pages/train.py", "Curves", ":material/show_chart:")
+        show_run_link(record.id, "pages/train.py", "Curves", ":material/show_chart:")
         if record.result:
-            link(record.id, "pages/results.py", "Result", ":material/fact_check:")
+            show_run_link(record.id, "pages/results.py", "Result", ":material/fact_check:")
         st.page_link(
             "pages/train.py", label="Repeat with changes", icon=":material/tune:",
             query_params={"repeat": record.id},
         )  # fmt: skip
         if st.button("Repeat exactly", icon=":material/replay:", key="runs_repeat"):
             _repeat(record)
-        if not record.state.over and st.button("Stop", icon=":material/stop:", key="runs_stop"):
-            with shown_errors():
+        if not record.state.is_final and st.button("Stop", icon=":material/stop:", key="runs_stop"):
+            with show_errors():
                 caches.engine().stop(record.id)
             st.rerun()
-        delete_button([record])
+        offer_deletion([record])
 
 
-def link(run_id: str, page: str, label: str, icon: str) -> None:
+def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
     """A link to a page that shows this run."""
     st.page_link(page, label=label, icon=icon, query_params={"run": run_id})
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs.perform import run_config
+    from transfer_core.runs.perform import make_run_config
 
     config, work = record.config, session.workspace()
-    with shown_errors():
-        data, source = caches.data_set(config.data_id), config.source()
-        now = run_config(data, source, config.strategy, config.seed).versions
+    with show_errors():
+        data, source = caches.load_data_set(config.data_id), config.source()
+        now = make_run_config(data, source, config.strategy, config.seed).versions
         run_id = caches.engine().submit(
-            replace(config, versions=now), name=record.name, owner=work.owner, key=work.start_key
+            replace(config, versions=now), name=record.name, owner=work.owner, idempotency_key=work.start_key
         )
-    session.change(start_key=session.new_key())
+    session.change(start_key=session.make_key())
     st.switch_page("pages/train.py", query_params={"run": run_id})
 
 
-def _said_of(record: RunRecord, tags: Collection[str]) -> None:
+def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
     """What people say of the run, kept as soon as it is changed."""
     left, right = st.columns(2)
     # A key holds what is kept, so that another session's change is shown and not undone.
@@ -77,11 +77,11 @@ def _said_of(record: RunRecord, tags: Collection[str]) -> None:
     )
     chosen = right.multiselect(
         "Tags", sorted({*tags, *record.tags}), list(record.tags), accept_new_options=True,
-        max_selections=curation.MOST_TAGS, key=f"runs_tags_{record.id}_{record.tags}",
+        max_selections=curation.MAX_TAGS, key=f"runs_tags_{record.id}_{record.tags}",
         placeholder="choose or write", select_all=False,
     )  # fmt: skip
     notes = st.text_area(
-        "Notes", record.notes, max_chars=curation.NOTES_LENGTH, height=90,
+        "Notes", record.notes, max_chars=curation.MAX_NOTES_LENGTH, height=90,
         key=f"runs_notes_{record.id}_{hash(record.notes)}",
         placeholder="What did you try, and what did you find?",
     )  # fmt: skip
@@ -89,50 +89,50 @@ def _said_of(record: RunRecord, tags: Collection[str]) -> None:
     said = {"name": name, "tags": tuple(chosen), "notes": notes}
     changed = {part: value for part, value in said.items() if value != getattr(record, part)}
     if changed:
-        with shown_errors():
-            kept = curation.describe(caches.engine().store, record.id, **changed)
+        with show_errors():
+            kept = curation.update_run(caches.engine().store, record.id, **changed)
         if kept != record:  # not where nothing of it could be kept, such as an empty name
             st.rerun()
 
 
-def delete_button(records: Sequence[RunRecord]) -> None:
-    """Deletes runs at once; `undo_deletion` offers the way back."""
-    going = [record for record in records if not record.state.over]
+def offer_deletion(records: Sequence[RunRecord]) -> None:
+    """Deletes runs at once; `offer_undo` offers the way back."""
+    going = [record for record in records if not record.state.is_final]
     label = "Delete" if len(records) == 1 else f"Delete these {len(records)}"
     if st.button(
         label, icon=":material/delete:", key="runs_delete", disabled=bool(going),
         help="Stop it first: a run that is not over cannot be deleted." if going else None,
     ):  # fmt: skip
         ids = tuple(record.id for record in records)
-        with shown_errors():
-            curation.delete(caches.engine().store, ids)
+        with show_errors():
+            curation.delete_runs(caches.engine().store, ids)
         shown = session.workspace().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
         st.rerun()
 
 
-def undo_deletion() -> None:
+def offer_undo() -> None:
     """Right after a deletion, the way back."""
     store, last = caches.engine().store, session.workspace().deleted
-    with shown_errors():
+    with show_errors():
         deleted = {run.id: run for run in store.list(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
     if again:
         told = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/delete: {literal(told)} deleted.", width="stretch")
+            st.markdown(f":material/delete: {escape_markdown(told)} deleted.", width="stretch")
             if st.button("Undo", icon=":material/undo:", key="runs_undo"):
-                _bring_back(again)
+                _restore_runs(again)
             if st.button("Hide", type="tertiary", icon=":material/close:", key="runs_hide"):
                 session.change(deleted=())
                 st.rerun()
 
 
-def deleted_runs() -> None:
+def show_deleted_runs() -> None:
     """Everything that was deleted and can still come back."""
     store = caches.engine().store
-    with shown_errors():
+    with show_errors():
         deleted = store.list(deleted=True)
     if not deleted:
         return
@@ -147,23 +147,23 @@ def deleted_runs() -> None:
                 "Bring back", icon=":material/undo:", key="runs_bring", disabled=not back,
                 help=None if back else "Choose runs above first.",
             ):  # fmt: skip
-                _bring_back(back)
+                _restore_runs(back)
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")
                 if st.button("Remove for good", key="runs_empty"):
-                    curation.remove_deleted(store, caches.engine().home, older_than=0)
+                    curation.purge_deleted_runs(store, caches.engine().home, older_than=0)
                     st.rerun()
 
 
-def _bring_back(run_ids: Sequence[str]) -> None:
-    with shown_errors():
-        curation.bring_back(caches.engine().store, run_ids)
+def _restore_runs(run_ids: Sequence[str]) -> None:
+    with show_errors():
+        curation.restore_runs(caches.engine().store, run_ids)
     session.choose_runs(run_ids)
     session.change(deleted=())
     st.rerun()
 
 
-def _accuracy(record: RunRecord) -> str:
+def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
     result = record.result
@@ -173,15 +173,15 @@ def _accuracy(record: RunRecord) -> str:
     )
 
 
-def _settings(config: RunConfig) -> str:
+def _describe_settings(config: RunConfig) -> str:
     """What tells a run from its neighbours."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
         source = config.source()
-        network, kept = source.title, source.titles((strategy.keep_through,))
+        network, kept = source.title, source.format_titles((strategy.keep_through,))
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through
     return (
-        f"{literal(network)}, kept through {kept}, {strategy.initialise} weights, learning rate "
+        f"{escape_markdown(network)}, kept through {kept}, {strategy.initialise} weights, learning rate "
         f"{settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
     )

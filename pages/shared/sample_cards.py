@@ -7,7 +7,7 @@ from transfer_core.cases import TransferCase
 from transfer_core.dataset.samples import SAMPLES
 
 
-def sample_cards() -> str | None:
+def show_sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
     st.markdown("**Or take a built-in sample, one for each case:**")
     asked = None
@@ -15,12 +15,12 @@ def sample_cards() -> str | None:
     for column, sample in zip(columns, SAMPLES.values(), strict=True):
         with column.container(border=True, height="stretch"):
             st.image(
-                caches.sample_preview(sample.name),
+                caches.render_sample_preview(sample.name),
                 alt=f"One image of some classes of {sample.title.lower()}",
                 width="stretch",
             )
             st.markdown(f"**{sample.title}**  \n:small[{TransferCase(sample.case).title}]")
-            st.caption(f"{sample.count:,} images, {sample.classes} classes. {sample.story}")
+            st.caption(f"{sample.count:,} images, {sample.classes} classes. {sample.description}")
             if st.button(f"Use “{sample.title}”", key=f"data_use_{sample.name}"):
                 asked = sample.name
     return asked

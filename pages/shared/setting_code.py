@@ -6,7 +6,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
-SHOWN = {  # settings in the order of the page, by the names that the script has for them
+SETTING_TITLES = {  # settings in the order of the page, by the names that the script has for them
     "learning_rate": "Learning rate",
     "weight_decay": "Weight decay",
     "stage_decay": "Rate of earlier stages",
@@ -20,20 +20,20 @@ SHOWN = {  # settings in the order of the page, by the names that the script has
     "FALL_BACK": "Fall back on the new layer alone",
     "CLASS_WEIGHTS": "Weigh rare classes up",
 }
-WHOLE_ONLY = {"stage_decay", "augment", "FALL_BACK"}  # nothing where stages are frozen
+WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment", "FALL_BACK"}  # nothing where stages are frozen
 
 
 def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: int) -> None:
     """The code that the settings of a run make; it is read from the script of that run."""
-    from transfer_core.export.script import script_text, settings
-    from transfer_core.export.setting_lines import setting_lines
-    from transfer_core.runs.perform import run_config
+    from transfer_core.export.script import collect_settings, render_script
+    from transfer_core.export.setting_lines import find_setting_lines
+    from transfer_core.runs.perform import make_run_config
 
-    config = run_config(data, source, strategy, seed)
-    script = script_text(config, source, data.classes)
-    lines = setting_lines(script, settings(config, source, data.classes))
-    hidden = WHOLE_ONLY if strategy.frozen else {"views"}
-    for name, title in SHOWN.items():
+    config = make_run_config(data, source, strategy, seed)
+    script = render_script(config, source, data.classes)
+    lines = find_setting_lines(script, collect_settings(config, source, data.classes))
+    hidden = WHOLE_NETWORK_SETTINGS if strategy.frozen else {"views"}
+    for name, title in SETTING_TITLES.items():
         if name not in hidden:
             st.code(f"# {title}\n{lines[name]}", language="python", wrap_lines=True)
     with st.expander("The whole script", icon=":material/code:"):

@@ -28,7 +28,7 @@ class Choice:
     strategy: Strategy
 
 
-def repeated_run() -> RunRecord | None:
+def load_repeated_run() -> RunRecord | None:
     """The run that the address asks to repeat with changes; its data and network are chosen.
 
     Raises:
@@ -43,13 +43,13 @@ def repeated_run() -> RunRecord | None:
     return record
 
 
-def current_choice(data: DataSet, source: SourceNetwork, found: SimilarityEstimate) -> Choice:
+def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.transferability.advice import advise, strategy_for
+    from transfer_core.transferability.advice import advise, choose_strategy
 
     work = workspace()
     own = None if work.answer == "estimate" else work.answer
-    advice = advise(data, source, found, answer=own, line=work.line)
+    advice = advise(data, source, estimate, answer=own, size_threshold=work.line)
     case = work.case or advice.case
-    strategy = strategy_for(case, source, found, cut=work.cut, initialise=work.initialise)
+    strategy = choose_strategy(case, source, estimate, cut=work.cut, initialise=work.initialise)
     return Choice(advice.size, advice.case, case, strategy)

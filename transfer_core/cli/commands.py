@@ -10,11 +10,11 @@ from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
-from transfer_core.networks import SourceNetwork, catalog, get
-from transfer_core.networks.download import fetch
+from transfer_core.networks import SourceNetwork, get_network, list_networks
+from transfer_core.networks.download import download_weights
 from transfer_core.system.home import home
-from transfer_core.transferability.advice import advise, strategy_for
-from transfer_core.transferability.estimate import SimilarityEstimate, Verdict, estimate
+from transfer_core.transferability.advice import advise, choose_strategy
+from transfer_core.transferability.estimate import SimilarityEstimate, Verdict, estimate_similarity
 
 
 def inspect(options: Namespace) -> int:
@@ -28,8 +28,8 @@ def inspect(options: Namespace) -> int:
             problems=[asdict(problem) for problem in data_set.problems],
         )  # fmt: skip
         return 0
-    print(data_set.reading.sentence())
-    print(data_set.reading.tree())
+    print(data_set.import_summary.sentence())
+    print(data_set.import_summary.draw_tree())
     print(f"{len(data_set.records)} images: " + ", ".join(f"{n} {p}" for p, n in splits.items()))
     for problem in data_set.problems:
         print(f"  {problem.kind}: {problem.path}: {problem.message}")
@@ -38,15 +38,15 @@ def inspect(options: Namespace) -> int:
 
 def decide(options: Namespace) -> int:
     """Answer both questions and name the case."""
-    data_set, source = ingest(options.data), ready(options.network)
+    data_set, source = ingest(options.data), fetch_network(options.network)
     own = None if options.similarity == "auto" else options.similarity
-    found = estimate(data_set, source, home(), progress=show_progress)
-    advice = advise(data_set, source, found, answer=own, line=options.small_below)
+    found = estimate_similarity(data_set, source, home(), progress=show_progress)
+    advice = advise(data_set, source, found, answer=own, size_threshold=options.small_below)
     told = found.verdict(advice.size.answer)
-    ranges = _ranges(data_set, source, found) if options.minutes else {}
+    ranges = _forecast_minutes(data_set, source, found) if options.minutes else {}
     if options.json:
         print_json(
-            size=asdict(advice.size), similarity=_similarity(own, told, found),
+            size=asdict(advice.size), similarity=_collect_similarity(own, told, found),
             case=advice.case.value, strategy=asdict(advice.strategy),
             **{"minutes": ranges} if ranges else {},
         )  # fmt: skip
@@ -58,40 +58,40 @@ def decide(options: Namespace) -> int:
         print(f"Similarity, your answer: {own}")
     print("".join(f"  {reason}\n" for reason in found.reasons), end="")
     print("".join(f"  Beware: {warning}\n" for warning in found.warnings), end="")
-    print(f"{advice.case.title}: {_in_words(advice.strategy)}")
+    print(f"{advice.case.title}: {_describe_strategy(advice.strategy)}")
     for case, (low, high) in ranges.items():
         print(f"Case {case} takes {low:.1f} to {high:.1f} minutes here")
     return 0
 
 
-def _ranges(
-    data_set: DataSet, source: SourceNetwork, found: SimilarityEstimate
+def _forecast_minutes(
+    data_set: DataSet, source: SourceNetwork, estimate: SimilarityEstimate
 ) -> dict[int, tuple[float, float]]:
     """The fewest and the most minutes that each case takes on this computer."""
-    from transfer_core.timing.forecast import forecast  # brings torch
+    from transfer_core.timing.forecast import forecast_run  # brings torch
 
     ranges = {}
     for case in TransferCase:
-        strategy = strategy_for(case, source, found)
-        seconds = forecast(data_set, source, strategy, home(), progress=show_progress).total
+        strategy = choose_strategy(case, source, estimate)
+        seconds = forecast_run(data_set, source, strategy, home(), progress=show_progress).total
         ranges[case.value] = seconds.low / 60, seconds.high / 60
     return ranges
 
 
 def predict(options: Namespace) -> int:
     """Print the class probabilities of images, and which of them look like nothing known."""
-    from transfer_core.inspection.trial import ask_about_files
+    from transfer_core.inspection.trial import classify_files
 
-    for path, answer in ask_about_files(home(), options.run, options.images, show_progress):
+    for path, answer in classify_files(home(), options.run, options.images, show_progress):
         if options.json:
             print_json(
-                image=str(path), probabilities=answer.probabilities, unknown=answer.unknown,
+                image=str(path), probabilities=answer.probabilities, unknown=answer.is_out_of_distribution,
                 distance=answer.distance,
             )  # fmt: skip
         else:
             best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:5]
             print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
-            if answer.unknown:
+            if answer.is_out_of_distribution:
                 print("  It looks like nothing that this network knows.")
     return 0
 
@@ -107,9 +107,9 @@ def export(options: Namespace) -> int:
 
 def load(options: Namespace) -> int:
     """Take a bundle in as a finished run."""
-    from transfer_core.export.bundle import load
+    from transfer_core.export.bundle import import_bundle
 
-    record = load(home(), options.bundle)
+    record = import_bundle(home(), options.bundle)
     if options.json:
         print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
     else:
@@ -117,13 +117,13 @@ def load(options: Namespace) -> int:
     return 0
 
 
-def networks(options: Namespace) -> int:
+def print_networks(options: Namespace) -> int:
     """List the source networks, or add one with a person's own weights."""
-    listed = catalog()
+    listed = list_networks()
     if options.add:
-        from transfer_core.networks.own_weights import take_in  # brings torch
+        from transfer_core.networks.own_weights import import_weights  # brings torch
 
-        listed = (take_in(options.add, get(options.of)),)
+        listed = (import_weights(options.add, get_network(options.of)),)
     for network in listed:
         if options.json:
             print_json(
@@ -132,35 +132,35 @@ def networks(options: Namespace) -> int:
             )  # fmt: skip
         else:
             print(f"{network.name}: {network.title}, weights {network.weights}")
-            print(f"  {_figures(network)}; stages {', '.join(network.stage_names)}")
+            print(f"  {_describe_network(network)}; stages {', '.join(network.stage_names)}")
     return 0
 
 
-def samples(options: Namespace) -> int:
+def print_samples(options: Namespace) -> int:
     """List the built-in samples, or write one as a zip."""
     if options.name:
         target = options.to or Path(f"{options.name}.zip")
-        sample_sets.sample_zip(options.name, target)
+        sample_sets.write_sample_zip(options.name, target)
         print_json(name=options.name, file=str(target)) if options.json else print(target)
         return 0
     for sample in sample_sets.SAMPLES.values():
         if options.json:
-            print_json(name=sample.name, title=sample.title, story=sample.story)
+            print_json(name=sample.name, title=sample.title, story=sample.description)
         else:
-            print(f"{sample.name}: {sample.title}\n  {sample.story}")
+            print(f"{sample.name}: {sample.title}\n  {sample.description}")
     return 0
 
 
-def runs(options: Namespace) -> int:
+def print_runs(options: Namespace) -> int:
     """List every run, newest first, or delete one, or undo that."""
-    from transfer_core.runs.store.curation import bring_back, delete
+    from transfer_core.runs.store.curation import delete_runs, restore_runs
     from transfer_core.runs.store.store import RunStore
 
     store = RunStore(home())
     if options.delete:
-        delete(store, [store.get(options.delete).id])
+        delete_runs(store, [store.get(options.delete).id])
     if options.undelete:
-        bring_back(store, [options.undelete])
+        restore_runs(store, [options.undelete])
         store.get(options.undelete)  # tells if it was gone for good, or never there
     for run in store.list():
         accuracy = run.result and run.result["accuracy"]
@@ -198,15 +198,15 @@ def compare_runs(options: Namespace) -> int:
         f"difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%}"
     )
     print(found.sentence(options.first, options.second))
-    if left_out := found.left_out(options.first, options.second):
+    if left_out := found.describe_excluded(options.first, options.second):
         print(left_out)
     return 0
 
 
-def ready(name: str) -> SourceNetwork:
+def fetch_network(name: str) -> SourceNetwork:
     """The source network of this name, its weights downloaded if they are not here."""
-    network = get(name)
-    fetch(
+    network = get_network(name)
+    download_weights(
         network,
         progress=lambda there, total: show_progress("Downloading, MB", there >> 20, total >> 20),
     )
@@ -214,13 +214,13 @@ def ready(name: str) -> SourceNetwork:
 
 
 def ingest(text: str, seed: int = 0) -> DataSet:
-    path = sample_sets.resolve(text, home())
+    path = sample_sets.resolve_path(text, home())
     return dataset.ingest(
         path, home=home(), seed=seed, progress=lambda *n: show_progress("Reading images", *n)
     )
 
 
-def _figures(network: SourceNetwork) -> str:
+def _describe_network(network: SourceNetwork) -> str:
     card = network.card
     accuracy = f"ImageNet accuracy {card['accuracy']:.1%}, " if "accuracy" in card else ""
     return (
@@ -229,18 +229,18 @@ def _figures(network: SourceNetwork) -> str:
     )
 
 
-def _in_words(strategy: Strategy) -> str:
+def _describe_strategy(strategy: Strategy) -> str:
     if strategy.frozen:
         return f"keep through {strategy.keep_through}, freeze it, train a new layer"
     return f"replace the last layer, start from {strategy.initialise} weights, train everything"
 
 
-def _similarity(own: str | None, told: Verdict, found: SimilarityEstimate) -> dict:
-    estimated = asdict(told) | asdict(found.readings)
+def _collect_similarity(own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate) -> dict:
+    estimated = asdict(verdict) | asdict(estimate.evidence)
     return estimated | {
-        "answer": own or told.answer, "estimated_answer": told.answer,
-        "top": asdict(found.top), "start": asdict(found.start),
-        "evidence": found.reasons, "warnings": found.warnings, "ladder": found.ladder,
+        "answer": own_answer or verdict.answer, "estimated_answer": verdict.answer,
+        "top": asdict(estimate.top), "start": asdict(estimate.start),
+        "evidence": estimate.reasons, "warnings": estimate.warnings, "reference_distances": estimate.reference_distances,
     }  # fmt: skip
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from transfer_core.cli import commands, training_commands
 from transfer_core.errors import DownloadError, TransferError
-from transfer_core.networks import DEFAULT
+from transfer_core.networks import DEFAULT_NETWORK
 
-EXPORTS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
+EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,14 +19,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 failed, 2 bad input.
     """
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
         return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
         if not isinstance(error, DownloadError):
             return 2
-        print(f"Take it by --network {DEFAULT}.", file=sys.stderr)
+        print(f"Take it by --network {DEFAULT_NETWORK}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m transfer_core", description=__doc__)
     add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
 
-    def command(name: str, function, help: str, data: bool = False) -> argparse.ArgumentParser:
+    def add_command(name: str, function, help: str, data: bool = False) -> argparse.ArgumentParser:
         added = add(name, help=help, description=help)
         added.set_defaults(command=function)
         if data:
@@ -49,14 +49,14 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
-    command("inspect", commands.inspect, "classes, images, splits and problems of a data set", True)
-    decide = command("decide", commands.decide, "size, similarity, the case and its strategy", True)
-    _network(decide)
+    add_command("inspect", commands.inspect, "classes, images, splits and problems of a data set", True)
+    decide = add_command("decide", commands.decide, "size, similarity, the case and its strategy", True)
+    _add_network_option(decide)
     decide.add_argument("--similarity", choices=("auto", "similar", "different"), default="auto")
     decide.add_argument("--small-below", type=int, metavar="K", help="dividing line in images")
     decide.add_argument("--minutes", action="store_true", help="how long each case would take")
-    train = command("train", training_commands.train, "train one case and test it", True)
-    _network(train, default=None)
+    train = add_command("train", training_commands.train, "train one case and test it", True)
+    _add_network_option(train, default=None)
     train.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
     train.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     train.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
@@ -69,30 +69,30 @@ def _parser() -> argparse.ArgumentParser:
         help="finish within N: picks network (unless one is named), input size and epochs",
     )  # fmt: skip
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
-    compare = command("compare", training_commands.compare, "all cases side by side", True)
-    _network(compare)
+    compare = add_command("compare", training_commands.compare, "all cases side by side", True)
+    _add_network_option(compare)
     compare.add_argument("--epochs", type=int, help="at most; early stopping may end sooner")
     compare.add_argument("--seeds", type=int, default=1, metavar="K", help="repeat with K seeds")
-    predict = command("predict", commands.predict, "classes of images by a trained network")
+    predict = add_command("predict", commands.predict, "classes of images by a trained network")
     predict.add_argument("run", metavar="RUN", help="id of a finished run")
     predict.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
-    export = command("export", commands.export, "take a trained network away")
+    export = add_command("export", commands.export, "take a trained network away")
     export.add_argument("run", metavar="RUN", help="id of a finished run")
-    export.add_argument("--format", choices=EXPORTS, required=True)
+    export.add_argument("--format", choices=EXPORT_FORMATS, required=True)
     export.add_argument("--to", metavar="DIR", type=Path, required=True)
-    load = command("load", commands.load, "take a bundle in again, as a finished run")
+    load = add_command("load", commands.load, "take a bundle in again, as a finished run")
     load.add_argument("bundle", metavar="BUNDLE.zip", type=Path)
-    networks = command("networks", commands.networks, "the source networks")
+    networks = add_command("networks", commands.print_networks, "the source networks")
     networks.add_argument("--add", metavar="FILE.safetensors", type=Path, help="your own weights")
     networks.add_argument("--of", default="demonstration", metavar="N", help="what they belong to")
-    samples = command("samples", commands.samples, "the built-in sample data sets")
+    samples = add_command("samples", commands.print_samples, "the built-in sample data sets")
     samples.add_argument("name", metavar="NAME", nargs="?")
     samples.add_argument("--to", metavar="FILE.zip", type=Path)
-    runs = command("runs", commands.runs, "every run, newest first")
+    runs = add_command("runs", commands.print_runs, "every run, newest first")
     change = runs.add_mutually_exclusive_group()
     change.add_argument("--delete", metavar="RUN", help="can be undone for a day")
     change.add_argument("--undelete", metavar="RUN", help="undo a deletion")
-    compared = command(
+    compared = add_command(
         "compare-runs", commands.compare_runs, "is one run better than another, image by image?"
     )
     compared.add_argument("first", metavar="RUN")
@@ -100,5 +100,5 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _network(parser: argparse.ArgumentParser, default: str | None = DEFAULT) -> None:
+def _add_network_option(parser: argparse.ArgumentParser, default: str | None = DEFAULT_NETWORK) -> None:
     parser.add_argument("--network", default=default, metavar="N", help="source network")

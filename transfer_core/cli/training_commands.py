@@ -6,26 +6,26 @@ from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
 
-from transfer_core.cases import Initialise, Strategy, TransferCase, plan
-from transfer_core.cli.commands import ingest, print_json, ready, show_progress
+from transfer_core.cases import Initialise, Strategy, TransferCase, plan_strategy
+from transfer_core.cli.commands import fetch_network, ingest, print_json, show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError, SettingsError
-from transfer_core.networks import DEFAULT, SourceNetwork, catalog, get
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
 from transfer_core.system.home import home
-from transfer_core.transferability.advice import ADVISED_START, advise, strategy_for
-from transfer_core.transferability.estimate import estimate
+from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
+from transfer_core.transferability.estimate import estimate_similarity
 
-STARTS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
+INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
     data_set = ingest(options.data, options.seed)
     # From random weights nothing is needed of the pre-trained ones.
-    random = options.case == "4" and (options.initialise or STARTS[0]) == "random"
-    name = options.network or DEFAULT
-    source = get(name) if random else ready(name)
-    strategy = _strategy(data_set, source, options)
+    random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
+    name = options.network or DEFAULT_NETWORK
+    source = get_network(name) if random else fetch_network(name)
+    strategy = _choose_strategy(data_set, source, options)
     if options.views and not strategy.frozen:
         raise SettingsError(
             "Augmented views are for cases 1 and 2; where everything is trained, every epoch "
@@ -34,14 +34,14 @@ def train(options: Namespace) -> int:
             remedy="Leave --views out.",
         )
     if options.minutes is not None:
-        source, strategy = _fitted(data_set, source, strategy, options)
+        source, strategy = _fit_into_minutes(data_set, source, strategy, options)
     elif options.input_size is not None:
-        from transfer_core.networks.input_sizes import at_input_size  # brings torch
+        from transfer_core.networks.input_sizes import select_input_size  # brings torch
 
-        source = at_input_size(source, options.input_size)
-    strategy = _limited(strategy, epochs=options.epochs, views=options.views)
-    result = _run(data_set, source, strategy, options, compiled=options.compile)
-    _tell(options, {"event": "finished"} | result)
+        source = select_input_size(source, options.input_size)
+    strategy = _override_settings(strategy, epochs=options.epochs, views=options.views)
+    result = _run_to_end(data_set, source, strategy, options, compiled=options.compile)
+    _emit_event(options, {"event": "finished"} | result)
     if not options.json:
         print(result["sentence"])
     return 0
@@ -49,98 +49,98 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
-    source, rows = ready(options.network), []
+    source, rows = fetch_network(options.network), []
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
-        found = estimate(data_set, source, home(), progress=show_progress)
+        found = estimate_similarity(data_set, source, home(), progress=show_progress)
         strategies = [
-            strategy_for(case, source, found, initialise=initialise)
+            choose_strategy(case, source, found, initialise=initialise)
             for case in TransferCase
-            for initialise in (STARTS if case == TransferCase.LARGE_DIFFERENT else STARTS[:1])
+            for initialise in (INITIALISATIONS if case == TransferCase.LARGE_DIFFERENT else INITIALISATIONS[:1])
         ]
         options.seed, done = seed, {}
         for strategy in strategies:
             # Case 4 from pre-trained weights is case 3 by another way: trained once.
             same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
             if same not in done:
-                limited = _limited(strategy, epochs=options.epochs)
-                done[same] = _run(data_set, source, limited, options)
+                limited = _override_settings(strategy, epochs=options.epochs)
+                done[same] = _run_to_end(data_set, source, limited, options)
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
-            _tell(options, {"event": "compared"} | rows[-1])
+            _emit_event(options, {"event": "compared"} | rows[-1])
             if not options.json:
-                print(f"seed {seed}  {_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
-    table = _summary(rows)
-    _tell(options, {"event": "finished", "cases": table, "runs": rows})
+                print(f"seed {seed}  {_format_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
+    table = _summarise(rows)
+    _emit_event(options, {"event": "finished", "cases": table, "runs": rows})
     if not options.json:
         for row in table:
             print(f"{row['label']:48}  mean {row['mean']:.1%}  spread {row['spread']:.1%}")
     return 0
 
 
-def _strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
+def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
     """Of the case asked for or advised, with what was measured of the images in it."""
     if options.case == "1":  # nothing in it is measured
-        return plan(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
+        return plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
     # Without its weights a network starts from random ones; whether left and right make a
     # difference, the only reading that matters then, the bundled network can tell.
-    reader = get(DEFAULT) if source.weights == "download" else source
-    found = estimate(data_set, reader, home(), progress=show_progress)
+    reader = get_network(DEFAULT_NETWORK) if source.weights == "download" else source
+    found = estimate_similarity(data_set, reader, home(), progress=show_progress)
     if options.case == "auto":
         case = advise(data_set, source, found).case
     else:
         case = TransferCase(int(options.case))
-    plan(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
-    start = ADVISED_START if options.case == "auto" else STARTS[0]
-    return strategy_for(case, source, found, initialise=options.initialise or start)
+    plan_strategy(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
+    start = ADVISED_INITIALISATION if options.case == "auto" else INITIALISATIONS[0]
+    return choose_strategy(case, source, found, initialise=options.initialise or start)
 
 
-def _fitted(
+def _fit_into_minutes(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options: Namespace
 ) -> tuple[SourceNetwork, Strategy]:
     """What to train within the minutes allowed, told with its reasons."""
-    from transfer_core.timing.time_budget import fit_into  # brings torch
+    from transfer_core.timing.time_budget import plan_run_within_budget  # brings torch
 
-    def usual(network: SourceNetwork) -> Strategy:
+    def plan_strategy(network: SourceNetwork) -> Strategy:
         if network == source:
             return strategy
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
-        return plan(strategy.case, network.stage_names, initialise=start)
+        return plan_strategy(strategy.case, network.stage_names, initialise=start)
 
-    here = tuple(network for network in catalog() if network.weights != "download")
-    fit = fit_into(
-        options.minutes, data_set, (source,) if options.network else here, usual, home(),
-        present=source, progress=show_progress,
+    here = tuple(network for network in list_networks() if network.weights != "download")
+    fit = plan_run_within_budget(
+        options.minutes, data_set, (source,) if options.network else here, plan_strategy, home(),
+        current_network=source, progress=show_progress,
     )  # fmt: skip
-    _tell(options, {"event": "fitted", "reasons": fit.reasons})
-    chosen = get(fit.source.name)
+    _emit_event(options, {"event": "fitted", "reasons": fit.reasons})
+    chosen = get_network(fit.source.name)
     if chosen == source:
         return fit.source, fit.strategy
     options.case = str(strategy.case.value)
-    options.initialise = usual(chosen).initialise if options.case == "4" else None
-    found = _strategy(data_set, chosen, options)
-    return fit.source, _limited(found, epochs=fit.strategy.optimiser.epochs)
+    options.initialise = plan_strategy(chosen).initialise if options.case == "4" else None
+    found = _choose_strategy(data_set, chosen, options)
+    return fit.source, _override_settings(found, epochs=fit.strategy.optimiser.epochs)
 
 
-def _limited(strategy: Strategy, **settings: int | None) -> Strategy:
+def _override_settings(strategy: Strategy, **settings: int | None) -> Strategy:
     """The strategy with those settings of its optimiser that are given."""
     given = {name: value for name, value in settings.items() if value is not None}
     return replace(strategy, optimiser=replace(strategy.optimiser, **given))
 
 
-def _run(
+def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end; returns its figures."""
-    from transfer_core.runs.perform import new_engine, run_config  # brings torch
+    from transfer_core.runs.perform import make_run_config, start_engine  # brings torch
 
-    config = run_config(data_set, source, strategy, options.seed, compiled=compiled)
-    with new_engine(home(), resume=False) as engine:
+    config = make_run_config(data_set, source, strategy, options.seed, compiled=compiled)
+    with start_engine(home(), resume=False) as engine:
         run = engine.submit(config, name=data_set.name, owner="command line")
         ended, log = {}, engine.follow(run)
         try:
             for event in log:
                 ended = event.values if event.kind == "ended" else ended
-                _tell(options, {"event": event.kind, "run": run} | event.values)
+                _emit_event(options, {"event": event.kind, "run": run} | event.values)
         except KeyboardInterrupt:  # tests and keeps what was learned
             engine.stop(run)
             engine.wait(run, timeout=60)
@@ -162,11 +162,11 @@ def _run(
     }  # fmt: skip
 
 
-def _summary(rows: Iterable[dict]) -> list[dict]:
+def _summarise(rows: Iterable[dict]) -> list[dict]:
     """Mean and spread over the seeds of each case."""
     groups: dict[str, list[dict]] = {}
     for row in rows:
-        groups.setdefault(_label(row), []).append(row)
+        groups.setdefault(_format_label(row), []).append(row)
     return [
         {
             "label": label,
@@ -182,12 +182,12 @@ def _summary(rows: Iterable[dict]) -> list[dict]:
     ]
 
 
-def _label(row: dict) -> str:
+def _format_label(row: dict) -> str:
     start = f", {row['initialise']} weights" if row["case"] == TransferCase.LARGE_DIFFERENT else ""
     return TransferCase(row["case"]).title + start
 
 
-def _tell(options: Namespace, values: dict) -> None:
+def _emit_event(options: Namespace, values: dict) -> None:
     if options.json:
         print_json(**values)
     elif values["event"] == "fitted":

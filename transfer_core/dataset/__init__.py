@@ -6,25 +6,25 @@ Knows nothing of networks.
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.changes import Change
 from transfer_core.dataset.ingestion import ingest
-from transfer_core.dataset.pixel_cache import Pixels, in_batches, pixels
+from transfer_core.dataset.pixel_cache import PixelArray, iter_batches, load_pixels
 from transfer_core.dataset.store import (
     DataSetSummary,
-    image,
-    image_bytes,
+    export_problems_csv,
     list_data_sets,
     load,
-    problems_csv,
+    load_image,
+    read_image_bytes,
 )
-from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
+from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, ImportSummary, Split
 from transfer_core.dataset.versions import (
     Version,
-    addition,
-    history,
+    describe_test_edits,
+    list_versions,
+    load_set_aside,
+    make_addition,
     make_version,
-    repaired_in_words,
-    set_aside,
 )
-from transfer_core.dataset.zipping import zip_pieces
+from transfer_core.dataset.zipping import stream_zip
 
 __all__ = [
     "SPLITS",
@@ -32,23 +32,23 @@ __all__ = [
     "DataSet",
     "DataSetSummary",
     "ImageRecord",
-    "Pixels",
+    "PixelArray",
     "Problem",
-    "Reading",
+    "ImportSummary",
     "Split",
     "Version",
-    "addition",
-    "history",
-    "image",
-    "image_bytes",
-    "in_batches",
+    "make_addition",
+    "list_versions",
+    "load_image",
+    "read_image_bytes",
+    "iter_batches",
     "ingest",
     "list_data_sets",
     "load",
     "make_version",
-    "pixels",
-    "problems_csv",
-    "repaired_in_words",
-    "set_aside",
-    "zip_pieces",
+    "load_pixels",
+    "export_problems_csv",
+    "describe_test_edits",
+    "load_set_aside",
+    "stream_zip",
 ]

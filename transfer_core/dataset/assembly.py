@@ -7,60 +7,65 @@ from dataclasses import astuple, dataclass
 from itertools import chain
 
 from transfer_core.dataset import wording
-from transfer_core.dataset.archive import Problem, Source
-from transfer_core.dataset.json_text import listed
-from transfer_core.dataset.layout import Layout, folder_counts, layout_error
-from transfer_core.dataset.splitting import Usable, assign, needed, without_leaks
-from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, Reading, Split
+from transfer_core.dataset.archive import Archive, Problem
+from transfer_core.dataset.json_text import encode_list
+from transfer_core.dataset.layout import Layout, count_per_folder, layout_error
+from transfer_core.dataset.splitting import (
+    DecodedImage,
+    assign_splits,
+    compute_min_class_size,
+    remove_leaks,
+)
+from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, ImportSummary, Split
 from transfer_core.errors import DataSetError
 
-VERSION = 1  # part of every id; changes when the same archive would be read otherwise
-UNBALANCED = 5  # times as many images in the largest class as in the smallest
+IMPORT_VERSION = 1  # part of every id; changes when the same archive would be read otherwise
+MIN_IMBALANCE_RATIO = 5  # times as many images in the largest class as in the smallest
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class ArchiveContents:
     """What came out of the archive."""
 
-    source: Source
+    source: Archive
     layout: Layout
-    images: Sequence[Usable]  # in the order of their paths
+    images: Sequence[DecodedImage]  # in the order of their paths
     unreadable: Sequence[Problem]
 
 
-def assemble(material: Material, name: str, seed: int) -> DataSet:
+def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
     """Make the data set.
 
     Raises:
         DataSetError: If no image can be used, or a class has fewer images than
             its split needs.
     """
-    if not material.images:
-        raise _nothing_readable(material)
-    images, findings = without_leaks(material.images)
+    if not contents.images:
+        raise _no_readable_images_error(contents)
+    images, findings = remove_leaks(contents.images)
     # A part that was given, but only with copies of what is in later ones, is made too.
-    given = {image.split for image in images} & set(material.layout.given)
+    given = {image.split for image in images} & set(contents.layout.given_splits)
     made = tuple(split for split in SPLITS if split != "train" and split not in given)
-    _check_class_sizes(images, made, material)
-    splits, more = assign(images, made, seed)
+    _check_class_sizes(images, made, contents)
+    splits, more = assign_splits(images, made, seed)
     classes = tuple(sorted({image.class_name for image in images}))
-    records = _records(images, splits, classes)
+    records = _build_records(images, splits, classes)
     problems = (
-        *material.unreadable,
-        *material.source.problems,
-        *material.layout.problems,
+        *contents.unreadable,
+        *contents.source.problems,
+        *contents.layout.problems,
         *findings,
         *more,
-        *_animated(images),
-        *unbalanced(records, classes),
+        *_find_animated(images),
+        *find_class_imbalance(records, classes),
     )
-    reading = _reading(material, classes, given, made, seed, images, problems)
-    data_id = content_id(classes, records, problems, reading)
+    reading = _build_import_summary(contents, classes, given, made, seed, images, problems)
+    data_id = compute_content_id(classes, records, problems, reading)
     return DataSet(data_id, name, classes, records, problems, reading)
 
 
-def _records(
-    images: Sequence[Usable], splits: Sequence[Split], classes: tuple[str, ...]
+def _build_records(
+    images: Sequence[DecodedImage], splits: Sequence[Split], classes: tuple[str, ...]
 ) -> tuple[ImageRecord, ...]:
     label = {name: number for number, name in enumerate(classes)}
     return tuple(
@@ -71,75 +76,75 @@ def _records(
             digest=image.digest,
             offset=image.offset,
             length=image.length,
-            width=image.facts.width,
-            height=image.facts.height,
+            width=image.info.width,
+            height=image.info.height,
         )
         for image, split in zip(images, splits, strict=True)
     )
 
 
-def _reading(material: Material, classes, given, made, seed, images, problems) -> Reading:
-    layout, kinds = material.layout, Counter(problem.kind for problem in problems)
-    return Reading(
-        archive=material.source.name,
+def _build_import_summary(contents: ArchiveContents, classes, given_splits, made_splits, seed, images, problems) -> ImportSummary:
+    layout, kinds = contents.layout, Counter(problem.kind for problem in problems)
+    return ImportSummary(
+        archive=contents.source.name,
         classes=len(classes),
         wrapper=layout.wrapper,
-        given_splits=tuple(split for split in layout.given if split in given),
-        made_splits=made if given else SPLITS,
+        given_splits=tuple(split for split in layout.given_splits if split in given_splits),
+        made_splits=made_splits if given_splits else SPLITS,
         seed=seed,
-        junk=material.source.junk,
-        unreadable=len(material.unreadable),
+        junk=contents.source.junk,
+        unreadable=len(contents.unreadable),
         not_images=layout.not_images,
         duplicates=kinds["duplicate"] + kinds["leak"],
-        formats=dict(Counter(image.facts.format for image in images).most_common()),
-        folders=tuple(sorted(folder_counts([image.path for image in images]).items())),
+        formats=dict(Counter(image.info.format for image in images).most_common()),
+        folders=tuple(sorted(count_per_folder([image.path for image in images]).items())),
     )
 
 
-def _check_class_sizes(images: Sequence[Usable], made: tuple[Split, ...], material) -> None:
+def _check_class_sizes(images: Sequence[DecodedImage], made_splits: tuple[Split, ...], contents) -> None:
     """Each class needs an image in train, and one more for each part that is taken from it."""
     usable = Counter(image.class_name for image in images if image.split in (None, "train"))
-    least = needed(made)
-    classes = sorted({name for name, _ in material.layout.places.values()})
+    least = compute_min_class_size(made_splits)
+    classes = sorted({name for name, _ in contents.layout.folder_labels.values()})
     lacking = [f"{name} ({usable[name]})" for name in classes if usable[name] < least]
     if not lacking:
         return
     shown = ", ".join(lacking[:10]) + (", ..." if len(lacking) > 10 else "")
     raise layout_error(
-        f"Too few usable training images in {wording.counted(len(lacking), 'class', 'classes')}: "
+        f"Too few usable training images in {wording.format_count(len(lacking), 'class', 'classes')}: "
         f"{shown}. Each class needs at least {least}"
-        + (f", one for each of train, {wording.joined(made)}." if made else "."),
-        material.source,
+        + (f", one for each of train, {wording.join_words(made_splits)}." if made_splits else "."),
+        contents.source,
         "Add images to these folders or remove the folders."
-        + _reasons(material.unreadable, " Some images could not be read: "),
+        + _format_reasons(contents.unreadable, " Some images could not be read: "),
     )
 
 
-def _nothing_readable(material: Material) -> DataSetError:
-    count = wording.counted(len(material.unreadable), "image")
+def _no_readable_images_error(contents: ArchiveContents) -> DataSetError:
+    count = wording.format_count(len(contents.unreadable), "image")
     return DataSetError(
         "None of the images can be read.",
-        found=f"{count} set aside{_reasons(material.unreadable, ': ')}",
+        found=f"{count} set aside{_format_reasons(contents.unreadable, ': ')}",
         remedy="Save the images again as JPEG or PNG.",
     )
 
 
-def _reasons(problems: Sequence[Problem], before: str) -> str:
+def _format_reasons(problems: Sequence[Problem], prefix: str) -> str:
     shown = "; ".join(f"{p.path}: {p.message}" for p in problems[:3])
     more = f"; and {len(problems) - 3:,} more" if len(problems) > 3 else ""
-    return f"{before}{shown}{more}" if problems else ""
+    return f"{prefix}{shown}{more}" if problems else ""
 
 
-def _animated(images: Sequence[Usable]) -> list[Problem]:
+def _find_animated(images: Sequence[DecodedImage]) -> list[Problem]:
     message = "It holds several pictures; only the first is used."
-    return [Problem("animated", i.path, message) for i in images if i.facts.frames]
+    return [Problem("animated", i.path, message) for i in images if i.info.frames]
 
 
-def unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
+def find_class_imbalance(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
     """What there is to tell if the classes have very different numbers of training images."""
     counts = Counter(record.label for record in records if record.split == "train")
     (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
-    if largest < UNBALANCED * smallest:
+    if largest < MIN_IMBALANCE_RATIO * smallest:
         return []
     message = (
         f"The classes are unbalanced: {classes[most]} has {largest:,} training images, "
@@ -148,17 +153,17 @@ def unbalanced(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list
     return [Problem("unbalanced", "", message)]
 
 
-def content_id(
+def compute_content_id(
     classes: tuple[str, ...],
     records: Sequence[ImageRecord],
     problems: Sequence[Problem],
-    reading: Reading,
+    import_summary: ImportSummary,
 ) -> str:
     """From everything that matters for a result; not from the name of the archive."""
     images = ((r.path, r.label, r.split, r.digest) for r in records)
     noticed = (astuple(problem) for problem in problems)
-    content = chain((VERSION, reading.seed, classes), images, noticed, (reading.junk,))
+    content = chain((IMPORT_VERSION, import_summary.seed, classes), images, noticed, (import_summary.junk,))
     digest = hashlib.sha256()
-    for piece in listed(content):
+    for piece in encode_list(content):
         digest.update(piece.encode())
     return digest.hexdigest()[:20]

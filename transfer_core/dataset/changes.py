@@ -7,7 +7,7 @@ from typing import Literal
 
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import ImageFacts
+from transfer_core.images.decoding import ImageInfo
 
 Action = Literal["relabel", "set aside", "restore", "add"]
 
@@ -17,7 +17,7 @@ class Change:
     """One thing done to one image."""
 
     action: Action
-    path: str  # of the image in the data set; see `added_path`
+    path: str  # of the image in the data set; see `make_added_path`
     class_name: str = ""  # the class that a relabelled or added image gets
 
     def sentence(self) -> str:
@@ -30,14 +30,14 @@ class Change:
         }[self.action]
 
 
-def added_path(data: bytes, facts: ImageFacts) -> str:
+def make_added_path(data: bytes, info: ImageInfo) -> str:
     """The path of an image that is added: named by its content, so that it fits beside all."""
-    return f"added/{hashlib.sha256(data).hexdigest()[:16]}.{facts.format.lower()}"
+    return f"added/{hashlib.sha256(data).hexdigest()[:16]}.{info.format.lower()}"
 
 
-def changed(
+def apply_changes(
     parent: DataSet,
-    aside: Iterable[ImageRecord],
+    set_aside: Iterable[ImageRecord],
     added: Mapping[str, ImageRecord],
     changes: Sequence[Change],
 ) -> tuple[ImageRecord, ...]:
@@ -45,7 +45,7 @@ def changed(
 
     Args:
         parent: What they start from.
-        aside: Images that were set aside before, which may be restored.
+        set_aside: Images that were set aside before, which may be restored.
         added: Records of the images to add, by their path.
         changes: The changes.
 
@@ -57,21 +57,21 @@ def changed(
             in a part of the split.
     """
     present = {record.path: record for record in parent.records}
-    apart = {record.path: record for record in aside}
+    apart = {record.path: record for record in set_aside}
     for change in changes:
         if change.action == "set aside":
-            apart[change.path] = _taken(present, change)
+            apart[change.path] = _pop_record(present, change)
         elif change.action == "restore":
-            present[change.path] = _taken(apart, change)
+            present[change.path] = _pop_record(apart, change)
         else:
             source = present if change.action == "relabel" else dict(added)
-            record = replace(_taken(source, change), label=_label(parent, change))
+            record = replace(_pop_record(source, change), label=_find_label(parent, change))
             present[change.path] = record
     _check_nothing_is_emptied(parent, present.values())
     return tuple(present[path] for path in sorted(present))
 
 
-def _taken(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
+def _pop_record(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
     if change.path not in records:
         raise DataSetError(
             "The change does not fit the data set.",
@@ -81,7 +81,7 @@ def _taken(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
     return records.pop(change.path)
 
 
-def _label(parent: DataSet, change: Change) -> int:
+def _find_label(parent: DataSet, change: Change) -> int:
     if change.class_name not in parent.classes:
         raise DataSetError(
             "The data set has no such class.",

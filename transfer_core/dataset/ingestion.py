@@ -8,18 +8,36 @@ from dataclasses import replace
 from pathlib import Path
 
 from transfer_core.dataset import store
-from transfer_core.dataset.archive import Limits, Member, MemberError, Problem, Source, open_source
-from transfer_core.dataset.archive.names import printable
-from transfer_core.dataset.assembly import VERSION, Material, assemble
+from transfer_core.dataset.archive import (
+    Archive,
+    Limits,
+    Member,
+    MemberError,
+    Problem,
+    open_archive,
+)
+from transfer_core.dataset.archive.names import make_printable
+from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
 from transfer_core.dataset.layout import Layout, read_layout
-from transfer_core.dataset.publishing import disk_errors_told, publish, sweep, unfinished_folder
-from transfer_core.dataset.splitting import Usable
+from transfer_core.dataset.publishing import (
+    create_unfinished_folder,
+    publish,
+    remove_abandoned_folders,
+    translate_disk_errors,
+)
+from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
-from transfer_core.images.decoding import ImageFacts, check
-from transfer_core.system.parallel import Progress, StopRequested, WorkStopped, batches, in_order
+from transfer_core.images.decoding import ImageInfo, check_image
+from transfer_core.system.parallel import (
+    Progress,
+    StopRequested,
+    WorkStopped,
+    group_into_tasks,
+    map_in_order,
+)
 
-BUFFER = 1024**2  # bytes of small images that are written at once
+WRITE_BUFFER_BYTES = 1024**2  # bytes of small images that are written at once
 
 
 def ingest(
@@ -53,19 +71,19 @@ def ingest(
     """
     source = Path(source)
     data = home / "data"
-    with disk_errors_told():
+    with translate_disk_errors():
         data.mkdir(parents=True, exist_ok=True)
-        sweep(data)
-        note = _note_of(source, data, seed, stop)
+        remove_abandoned_folders(data)
+        note = _locate_known_id(source, data, seed, stop)
         if note and note.is_file() and store.exists(home, note.read_text()):
             return store.load(home, note.read_text())
-        limits = replace(Limits(), total_bytes=_most_bytes(data))
-    with open_source(source, limits, name=name) as opened:
+        limits = replace(Limits(), total_bytes=_compute_max_bytes(data))
+    with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
-        with disk_errors_told(), unfinished_folder(data) as folder:
-            images, unreadable = _pack(opened, layout, folder, progress, stop)
-            material = Material(opened, layout, images, unreadable)
-            data_set = assemble(material, printable(name or _name_of(source)), seed)
+        with translate_disk_errors(), create_unfinished_folder(data) as folder:
+            images, unreadable = _write_pack(opened, layout, folder, progress, stop)
+            material = ArchiveContents(opened, layout, images, unreadable)
+            data_set = assemble(material, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
             new = publish(folder, data / data_set.id)
             if note:
@@ -74,15 +92,15 @@ def ingest(
     return data_set if new else store.load(home, data_set.id)
 
 
-def _pack(
-    source: Source, layout: Layout, folder: Path, progress, stop
-) -> tuple[list[Usable], list[Problem]]:
+def _write_pack(
+    archive: Archive, layout: Layout, folder: Path, progress, stop
+) -> tuple[list[DecodedImage], list[Problem]]:
     """Check every image and write the bytes of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
-    known: dict[ImageFacts, ImageFacts] = {}  # one object for all images of one kind and size
-    tasks = batches(layout.images, lambda member: member.size)
-    checked = in_order(lambda task: [(m, *_checked(source, m)) for m in task], tasks, stop)
-    with (folder / "images.pack").open("wb", BUFFER) as pack, closing(checked):
+    known: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one kind and size
+    tasks = group_into_tasks(layout.images, lambda member: member.size)
+    checked = map_in_order(lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop)
+    with (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack, closing(checked):
         for batch in checked:
             for member, found, digest, data in batch:
                 if isinstance(found, Problem):
@@ -90,7 +108,7 @@ def _pack(
                     continue
                 facts = known.setdefault(found, found)
                 place, where = layout.place(member), (offset, len(data))
-                images.append(Usable(member.path, *place, digest, *where, facts))
+                images.append(DecodedImage(member.path, *place, digest, *where, facts))
                 offset += pack.write(data)
             done += len(batch)
             if progress:
@@ -100,21 +118,21 @@ def _pack(
     return images, unreadable
 
 
-def _checked(source: Source, member: Member) -> tuple[ImageFacts | Problem, str, bytes]:
+def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem, str, bytes]:
     """What is known of an image or what is wrong with it, its digest and its bytes."""
     try:
-        data = source.read(member)
-        return check(data), hashlib.sha256(data).hexdigest(), data
+        data = archive.read(member)
+        return check_image(data), hashlib.sha256(data).hexdigest(), data
     except (MemberError, ImageError) as error:
         return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
 
 
-def _most_bytes(data: Path) -> int:
+def _compute_max_bytes(data: Path) -> int:
     """Half of what is free, so that the archive cannot fill the disk."""
     return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
 
 
-def _note_of(source: Path, data: Path, seed: int, stop: StopRequested | None) -> Path | None:
+def _locate_known_id(source: Path, data: Path, seed: int, stop: StopRequested | None) -> Path | None:
     """Where the id of a zip that was read before is noted; None for what is no such zip."""
     if not source.is_file() or source.stat().st_size > Limits().archive_bytes:
         return None
@@ -124,8 +142,8 @@ def _note_of(source: Path, data: Path, seed: int, stop: StopRequested | None) ->
             if stop and stop():
                 raise WorkStopped
             digest.update(block)
-    return data / "known" / f"{digest.hexdigest()}-{seed}-{VERSION}"
+    return data / "known" / f"{digest.hexdigest()}-{seed}-{IMPORT_VERSION}"
 
 
-def _name_of(source: Path) -> str:
+def _derive_name(source: Path) -> str:
     return source.resolve().name if source.is_dir() else source.stem

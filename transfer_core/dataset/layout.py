@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from transfer_core.dataset import wording
-from transfer_core.dataset.archive import Member, Problem, Source
-from transfer_core.dataset.archive.names import ending
-from transfer_core.dataset.placing import Placed, lacks_train, with_splits, without_wrapper
+from transfer_core.dataset.archive import Archive, Member, Problem
+from transfer_core.dataset.archive.names import get_extension
+from transfer_core.dataset.placing import ImageFolder, detect_splits, lacks_train, strip_wrappers
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import ENDINGS
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
 
 MAX_CLASSES = 1000
 
@@ -21,81 +21,81 @@ class Layout:
     """Where each image belongs."""
 
     images: tuple[Member, ...]  # in the order of their paths
-    places: dict[str, tuple[str, Split | None]]  # class name and given split of each folder
+    folder_labels: dict[str, tuple[str, Split | None]]  # class name and given split of each folder
     wrapper: str | None
-    given: tuple[Split, ...]
+    given_splits: tuple[Split, ...]
     not_images: int
     problems: tuple[Problem, ...] = field(default=())
 
     def place(self, image: Member) -> tuple[str, Split | None]:
         """Class name and given split of an image."""
-        return self.places[_folder(image.path)]
+        return self.folder_labels[_get_folder(image.path)]
 
 
-def read_layout(source: Source) -> Layout:
+def read_layout(archive: Archive) -> Layout:
     """Place every image of an archive.
 
     Raises:
         DataSetError: If there are no images, no class folders, fewer than two
             classes or more than 1,000; the message shows the folders found.
     """
-    images = sorted((m for m in source.members if is_image(m)), key=lambda m: m.path)
-    others = [m for m in source.members if not is_image(m)]
+    images = sorted((m for m in archive.members if is_image(m)), key=lambda m: m.path)
+    others = [m for m in archive.members if not is_image(m)]
     if not images:
-        raise _no_images(source)
+        raise _no_images_error(archive)
     # What holds for a folder holds for all images in it, and there are far fewer folders.
-    placed, wrapper = without_wrapper(_places(images))
+    placed, wrapper = strip_wrappers(_list_image_folders(images))
     if lacks_train(placed):
         remedy = "Name the folder with the images to learn from train."
-        raise layout_error("There is no train folder.", source, remedy)
-    placed, beside = with_splits(placed)
+        raise layout_error("There is no train folder.", archive, remedy)
+    placed, beside = detect_splits(placed)
     outside = {p.folder for p in beside}
     outside |= {p.folder for p in placed if p.class_folder is None}
-    problems = _outside_classes([m for m in images if _folder(m.path) in outside])
+    problems = _find_outside_classes([m for m in images if _get_folder(m.path) in outside])
     placed = [p for p in placed if p.class_folder is not None]
     given = tuple(s for s in SPLITS if any(p.split == s for p in placed))
-    named, more = _with_class_names(placed, given)
-    _check_classes({name for name, _ in named.values()}, source)
-    problems += [Problem("not-an-image", m.path, _not_an_image(m)) for m in others]
-    problems += more + _empty_classes(source.folders, source.members)
-    inside = tuple(m for m in images if _folder(m.path) in named)
+    named, more = _resolve_class_names(placed, given)
+    _check_classes({name for name, _ in named.values()}, archive)
+    problems += [Problem("not-an-image", m.path, _describe_non_image(m)) for m in others]
+    problems += more + _find_empty_folders(archive.folders, archive.members)
+    inside = tuple(m for m in images if _get_folder(m.path) in named)
     return Layout(inside, named, wrapper, given, len(others), tuple(problems))
 
 
 def is_image(member: Member) -> bool:
     """Whether the ending, in any case, is that of a supported format."""
-    return ending(member.path.rpartition("/")[2]) in ENDINGS
+    return get_extension(member.path.rpartition("/")[2]) in IMAGE_EXTENSIONS
 
 
-def folder_counts(paths: Sequence[str]) -> dict[str, int]:
+def count_per_folder(paths: Sequence[str]) -> dict[str, int]:
     """Files directly in each folder, by its path."""
-    return dict(Counter(map(_folder, paths)))
+    return dict(Counter(map(_get_folder, paths)))
 
 
-def layout_error(problem: str, source: Source, remedy: str) -> DataSetError:
+def layout_error(problem: str, archive: Archive, remedy: str) -> DataSetError:
     """An error that shows the folders found and the folders expected."""
-    counts = folder_counts([m.path for m in source.members if is_image(m)])
-    found = wording.tree(source.name, counts)
-    return DataSetError(problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED}")
+    counts = count_per_folder([m.path for m in archive.members if is_image(m)])
+    found = wording.draw_tree(archive.name, counts)
+    return DataSetError(problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED_LAYOUT}")
 
 
-def _folder(path: str) -> str:
+def _get_folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _places(images: list[Member]) -> list[Placed]:
+def _list_image_folders(images: list[Member]) -> list[ImageFolder]:
     """The folders that hold images, in the order of the images."""
-    folders = dict.fromkeys(_folder(m.path) for m in images)
-    return [Placed(f, (*f.split("/"), "images") if f else ("images",)) for f in folders]
+    folders = dict.fromkeys(_get_folder(m.path) for m in images)
+    return [ImageFolder(f, (*f.split("/"), "images") if f else ("images",)) for f in folders]
 
 
-def _outside_classes(images: list[Member]) -> list[Problem]:
+def _find_outside_classes(images: list[Member]) -> list[Problem]:
     message = "Left out: it does not lie in a class folder."
     return [Problem("no-class", m.path, message) for m in images]
 
 
-def _with_class_names(
-    placed: list[Placed], given: tuple[Split, ...]
+def _resolve_class_names(
+    image_folders: list[ImageFolder], given_splits: tuple[Split, ...]
 ) -> tuple[dict[str, tuple[str, Split | None]], list[Problem]]:
     """Merge spellings that differ in case only; leave out classes that train lacks.
 
@@ -103,77 +103,77 @@ def _with_class_names(
         Class name and split of each folder that is left, and what there is to tell.
     """
     spellings: dict[str, list[str]] = {}
-    for p in placed:
-        known = spellings.setdefault(_class_key(p.class_folder), [])
+    for p in image_folders:
+        known = spellings.setdefault(_make_class_key(p.class_folder), [])
         if p.class_folder not in known:
             known.append(p.class_folder)
     problems = [
-        Problem("class-spelling", first, f"{wording.joined((first, *more))} are read as one class.")
+        Problem("class-spelling", first, f"{wording.join_words((first, *more))} are read as one class.")
         for first, *more in spellings.values()
         if more
     ]
-    trained = {_class_key(p.class_folder) for p in placed if p.split in (None, "train")}
+    trained = {_make_class_key(p.class_folder) for p in image_folders if p.split in (None, "train")}
     for key, names in spellings.items():
         if key not in trained:
             message = "The class is left out: it has no training images."
             problems.append(Problem("class-without-training", names[0], message))
     named = {
-        p.folder: (class_name(spellings[key][0]), p.split)
-        for p in placed
-        if (key := _class_key(p.class_folder)) in trained
+        p.folder: (normalise_class_name(spellings[key][0]), p.split)
+        for p in image_folders
+        if (key := _make_class_key(p.class_folder)) in trained
     }
-    return named, problems + _missing_in_split(set(named.values()), given)
+    return named, problems + _find_missing_classes(set(named.values()), given_splits)
 
 
-def class_name(folder: str) -> str:
+def normalise_class_name(folder: str) -> str:
     """The name of a class for people; it is never used as a path."""
     return unicodedata.normalize("NFC", folder).strip() or "unnamed"
 
 
-def _class_key(folder: str) -> str:
-    return class_name(folder).casefold()
+def _make_class_key(folder: str) -> str:
+    return normalise_class_name(folder).casefold()
 
 
-def _missing_in_split(
-    present: set[tuple[str, Split | None]], given: tuple[Split, ...]
+def _find_missing_classes(
+    present: set[tuple[str, Split | None]], given_splits: tuple[Split, ...]
 ) -> list[Problem]:
     classes = sorted({name for name, _ in present})
     return [
         Problem("missing-in-split", name, f"The class has no {split} images.")
-        for split in given
+        for split in given_splits
         for name in classes
         if (name, split) not in present
     ]
 
 
-def _empty_classes(folders: tuple[str, ...], members: tuple[Member, ...]) -> list[Problem]:
-    folders_with_files = {_folder(m.path) for m in members}
-    filled = {above for folder in folders_with_files for above in _and_above(folder)}
+def _find_empty_folders(folders: tuple[str, ...], members: tuple[Member, ...]) -> list[Problem]:
+    folders_with_files = {_get_folder(m.path) for m in members}
+    filled = {above for folder in folders_with_files for above in _iter_ancestors(folder)}
     message = "The folder is empty."
     return [
         Problem("empty-folder", folder, message)
         for folder in sorted(set(folders) - filled)
         # Only the outermost of nested empty folders.
-        if _folder(folder) in filled or "/" not in folder
+        if _get_folder(folder) in filled or "/" not in folder
     ]
 
 
-def _and_above(folder: str) -> Iterator[str]:
+def _iter_ancestors(folder: str) -> Iterator[str]:
     """A folder and those around it."""
     while folder:
         yield folder
-        folder = _folder(folder)
+        folder = _get_folder(folder)
 
 
-def _check_classes(classes: set[str], source: Source) -> None:
+def _check_classes(classes: set[str], archive: Archive) -> None:
     if not classes:
         raise layout_error(
-            "The images do not lie in class folders.", source, "Make one folder for each class."
+            "The images do not lie in class folders.", archive, "Make one folder for each class."
         )
     if len(classes) == 1:
         raise layout_error(
             f"There is only one class, {min(classes)}; telling apart needs at least two.",
-            source,
+            archive,
             "Add a folder with images of another class.",
         )
     if len(classes) > MAX_CLASSES:
@@ -184,17 +184,17 @@ def _check_classes(classes: set[str], source: Source) -> None:
         )
 
 
-def _no_images(source: Source) -> DataSetError:
+def _no_images_error(archive: Archive) -> DataSetError:
     remedy = "Add images (JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF) in class folders."
-    if any(problem.kind == "nested-archive" for problem in source.problems):
+    if any(problem.kind == "nested-archive" for problem in archive.problems):
         remedy = "The images seem to be in an archive inside this one: unpack that first. " + remedy
-    others = wording.counted(len(source.members), "file")
-    error = layout_error("There are no images in the archive.", source, remedy)
-    found = f"{others} of other kinds and {source.junk:,} hidden or system files in {source.name}"
+    others = wording.format_count(len(archive.members), "file")
+    error = layout_error("There are no images in the archive.", archive, remedy)
+    found = f"{others} of other kinds and {archive.junk:,} hidden or system files in {archive.name}"
     return DataSetError(error.problem, found=found, remedy=error.remedy)
 
 
-def _not_an_image(member: Member) -> str:
-    kind = ending(member.path.rpartition("/")[2])
+def _describe_non_image(member: Member) -> str:
+    kind = get_extension(member.path.rpartition("/")[2])
     what = f"{kind.upper()} files are" if kind else "a file without an ending is"
     return f"Left out: {what} not read as images. If it is one, convert it to JPEG or PNG."

@@ -1,6 +1,6 @@
 """Near-duplicates of a data set: groups of images that are copies of one another, or nearly.
 
-`near_copies` groups a sample for the folds of an estimate; this looks at all images, and
+`group_near_duplicates` groups a sample for the folds of an estimate; this looks at all images, and
 also finds copies whose brightness, contrast or colours were changed.
 """
 
@@ -15,31 +15,31 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from transfer_core import images
-from transfer_core.dataset import DataSet, history, load
-from transfer_core.dataset.pixel_cache import Pixels
+from transfer_core.dataset import DataSet, list_versions, load
+from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
 from transfer_core.system.parallel import Progress
 
-SIDE = 64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
-ALIKE = 4  # of 64 bits that differ at most
-FLAT = 2.0  # grey levels; images that vary less say nothing, and their hash is noise
-BATCH = 256  # images that are decoded at a time
-COMPARED = 2**23  # pairs at a time, which bounds the memory to about 200 MB
-HASH = np.dtype([("hash", np.uint64), ("telling", np.bool_)])
+HASH_INPUT_SIZE = 64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
+MAX_HAMMING_DISTANCE = 4  # of 64 bits that differ at most
+MIN_GREY_STD = 2.0  # grey levels; images that vary less say nothing, and their hash is noise
+BATCH_SIZE = 256  # images that are decoded at a time
+MAX_PAIRS_PER_BLOCK = 2**23  # pairs at a time, which bounds the memory to about 200 MB
+HASH_DTYPE = np.dtype([("hash", np.uint64), ("telling", np.bool_)])
 
 
 @dataclass(frozen=True, slots=True)
-class NearDuplicates:
+class NearDuplicateGroup:
     """Images that look the same."""
 
     images: tuple[int, ...]  # indices into the data set's records, ascending
-    leak: bool  # whether they stand in several parts of the split
-    conflict: bool  # whether they are of several classes
+    is_leak: bool  # whether they stand in several parts of the split
+    is_conflict: bool  # whether they are of several classes
 
 
-def near_duplicates(
+def find_near_duplicates(
     home: Path, data_set: DataSet, progress: Progress | None = None
-) -> tuple[NearDuplicates, ...]:
+) -> tuple[NearDuplicateGroup, ...]:
     """Groups of images that look the same, those that leak first, then those in two classes.
 
     Recompressed, scaled, brightened and grey copies are found; mirrored, turned and
@@ -53,36 +53,36 @@ def near_duplicates(
     Source:
         The hash is imagehash.phash: the signs of the lowest frequencies of the image.
     """
-    hashes = _hashes(home, data_set, progress)
-    groups = _groups(hashes, [record.digest for record in data_set.records])
-    found = [_described(data_set, group) for group in groups]
-    return tuple(sorted(found, key=lambda g: (not g.leak, not g.conflict, g.images)))
+    hashes = _compute_missing_hashes(home, data_set, progress)
+    groups = _group_similar(hashes, [record.digest for record in data_set.records])
+    found = [_build_group(data_set, group) for group in groups]
+    return tuple(sorted(found, key=lambda g: (not g.is_leak, not g.is_conflict, g.images)))
 
 
-def _described(data_set: DataSet, group: np.ndarray) -> NearDuplicates:
+def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
     records = [data_set.records[index] for index in group]
     splits, labels = {r.split for r in records}, {r.label for r in records}
-    return NearDuplicates(tuple(group.tolist()), len(splits) > 1, len(labels) > 1)
+    return NearDuplicateGroup(tuple(group.tolist()), len(splits) > 1, len(labels) > 1)
 
 
-def _hashes(home: Path, data_set: DataSet, progress: Progress | None) -> np.ndarray:
+def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress | None) -> np.ndarray:
     """Of every image, dtype HASH (N,); those that versions before had are not computed again."""
-    kept = _file(home, data_set.id)
+    kept = _get_hash_file(home, data_set.id)
     if kept.is_file():
         return np.load(kept)
-    known = _hashes_before(home, data_set)
-    hashes = np.zeros(len(data_set.records), HASH)
+    known = _load_earlier_hashes(home, data_set)
+    hashes = np.zeros(len(data_set.records), HASH_DTYPE)
     new = []
     for index, record in enumerate(data_set.records):
         if record.digest in known:
             hashes[index] = known[record.digest]
         else:
             new.append(index)
-    pixels, done = Pixels(home, data_set, images.Transform(SIDE)), 0
+    pixels, done = PixelArray(home, data_set, images.Transform(HASH_INPUT_SIZE)), 0
     chosen = None if len(new) == len(hashes) else np.array(new, np.int64)  # all are also kept
-    with closing(pixels.in_batches(BATCH, chosen)) as batches:
+    with closing(pixels.iter_batches(BATCH_SIZE, chosen)) as batches:
         for batch in batches:
-            hashes[new[done : done + len(batch)]] = [_hash(image) for image in batch]
+            hashes[new[done : done + len(batch)]] = [_compute_hash(image) for image in batch]
             done += len(batch)
             if progress:
                 progress(done, len(new))
@@ -94,35 +94,35 @@ def _hashes(home: Path, data_set: DataSet, progress: Progress | None) -> np.ndar
     return hashes
 
 
-def _hashes_before(home: Path, data_set: DataSet) -> dict[str, np.void]:
+def _load_earlier_hashes(home: Path, data_set: DataSet) -> dict[str, np.void]:
     """By digest, of the nearest version before that has them."""
-    for version in reversed(history(home, data_set.id)):
-        kept = _file(home, version.parent)
+    for version in reversed(list_versions(home, data_set.id)):
+        kept = _get_hash_file(home, version.parent)
         if kept.is_file() and exists(home, version.parent):
             digests = (record.digest for record in load(home, version.parent).records)
             return dict(zip(digests, np.load(kept), strict=True))
     return {}
 
 
-def _file(home: Path, data_id: str) -> Path:
+def _get_hash_file(home: Path, data_id: str) -> Path:
     return home / "hashes" / f"{data_id}.npy"
 
 
-def _hash(pixels: np.ndarray) -> tuple[int, bool]:
+def _compute_hash(pixels: np.ndarray) -> tuple[int, bool]:
     image = Image.fromarray(pixels)
     bits = imagehash.phash(image).hash
-    telling = np.asarray(image.convert("L")).std() >= FLAT
+    telling = np.asarray(image.convert("L")).std() >= MIN_GREY_STD
     return int(np.packbits(bits).view(np.uint64)[0]), bool(telling)
 
 
-def _groups(hashes: np.ndarray, digests: list[str]) -> list[np.ndarray]:
+def _group_similar(hashes: np.ndarray, digests: list[str]) -> list[np.ndarray]:
     """Groups of two and more images, as indices."""
     count, telling = len(hashes), np.flatnonzero(hashes["telling"])
     values, first, second = hashes["hash"][telling], [], []
-    rows = max(1, COMPARED // max(1, len(values)))
+    rows = max(1, MAX_PAIRS_PER_BLOCK // max(1, len(values)))
     for start in range(0, len(values), rows):
         differing = np.bitwise_count(values[start : start + rows, None] ^ values[None, start:])
-        one, other = np.nonzero(differing <= ALIKE)
+        one, other = np.nonzero(differing <= MAX_HAMMING_DISTANCE)
         first.append(telling[one + start])
         second.append(telling[other + start])
     _, same = np.unique(digests, return_inverse=True)

@@ -11,16 +11,22 @@ import numpy as np
 
 from transfer_core.dataset.packed_images import PackedImages
 from transfer_core.images.transform import Transform
-from transfer_core.system.disk_cache import HEADER, NoRoom, adding, limit, opened
-from transfer_core.system.parallel import Progress, StopRequested, in_order
+from transfer_core.system.disk_cache import (
+    NPY_HEADER_BYTES,
+    CacheFullError,
+    add_entry,
+    get_limit,
+    open_array,
+)
+from transfer_core.system.parallel import Progress, StopRequested, map_in_order
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
 
-SHARE = 0.75  # of the caches' limit that one data set may take; its embeddings need some too
+MAX_CACHE_FRACTION = 0.75  # of the caches' limit that one data set may take; its embeddings need some too
 
 
-class Pixels:
+class PixelArray:
     """All images of a data set as network input, read by index as an array is.
 
     The first of them lie decoded on the disk, as many as there is room for, mapped into
@@ -40,27 +46,27 @@ class Pixels:
         self._home, self._packed = home, PackedImages(home, data_set, transform)
         self._file = home / "pixels" / data_set.id / f"{transform.key}.npy"
         self.shape = self._packed.shape
-        kept = opened(self._file)
-        outgrown = kept is not None and len(kept) < len(self) == self._fitting()
-        self._kept = self._empty(0) if kept is None or outgrown else kept
+        kept = open_array(self._file)
+        outgrown = kept is not None and len(kept) < len(self) == self._count_fitting()
+        self._cached = self._allocate(0) if kept is None or outgrown else kept
 
     def __len__(self) -> int:
         return self.shape[0]
 
     @property
-    def kept(self) -> bool:
+    def is_cached(self) -> bool:
         """Whether all images are kept decoded already."""
-        return len(self._kept) == len(self)
+        return len(self._cached) == len(self)
 
     @property
-    def room(self) -> int:
+    def cache_capacity(self) -> int:
         """How many of the images are kept decoded, or will be once all were read."""
-        return len(self._kept) or self._fitting()
+        return len(self._cached) or self._count_fitting()
 
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
         """Images of a slice, or of indices of which none is negative: uint8 (M, H, W, 3)."""
-        if self.kept:
-            return self._kept[key]
+        if self.is_cached:
+            return self._cached[key]
         return self.read(np.arange(*key.indices(len(self))) if isinstance(key, slice) else key)
 
     def read(self, indices: np.ndarray, progress: Progress | None = None) -> np.ndarray:
@@ -73,13 +79,13 @@ class Pixels:
         Returns:
             uint8, shape (M, H, W, 3), in memory.
         """
-        found, missing = self._known(indices)
+        found, missing = self._read_cached(indices)
         if missing:
-            decode = partial(self._packed.decode, into=found)
-            _told(in_order(decode, self._packed.tasks(missing)), len(missing), progress)
+            decode = partial(self._packed.decode, out=found)
+            _report_progress(map_in_order(decode, self._packed.group_into_tasks(missing)), len(missing), progress)
         return found
 
-    def keep(self, progress: Progress | None = None, stop: StopRequested | None = None) -> None:
+    def fill_cache(self, progress: Progress | None = None, stop: StopRequested | None = None) -> None:
         """Decode as many images as there is room for, if that was not done before.
 
         Args:
@@ -89,22 +95,22 @@ class Pixels:
         Raises:
             WorkStopped: If `stop` said so.
         """
-        if len(self._kept):
+        if len(self._cached):
             return
-        with suppress(NoRoom), self._new_file() as array:
-            decode = partial(self._packed.decode, into=array)
-            tasks = self._packed.tasks((row, row) for row in range(len(array)))
-            _told(in_order(decode, tasks, stop), len(array), progress)
+        with suppress(CacheFullError), self._create_cache_file() as array:
+            decode = partial(self._packed.decode, out=array)
+            tasks = self._packed.group_into_tasks((row, row) for row in range(len(array)))
+            _report_progress(map_in_order(decode, tasks, stop), len(array), progress)
 
-    def in_batches(
-        self, size: int, indices: np.ndarray | None = None, stop: StopRequested | None = None
+    def iter_batches(
+        self, batch_size: int, indices: np.ndarray | None = None, stop: StopRequested | None = None
     ) -> Iterator[np.ndarray]:
         """Images in order, while the next ones are decoded, or read, on other threads.
 
         Where all images are read for the first time, they are kept on the way.
 
         Args:
-            size: Images at a time; the last time perhaps fewer.
+            batch_size: Images at a time; the last time perhaps fewer.
             indices: Of the wanted images, int64 (M,); None for all.
             stop: Asked at least five times a second.
 
@@ -112,113 +118,113 @@ class Pixels:
             WorkStopped: If `stop` said so.
         """
         parts = self._packed.parts(np.arange(len(self)) if indices is None else indices)
-        if indices is None and not len(self._kept):
-            with suppress(NoRoom), self._new_file() as array:  # raised before the first batch
-                decode = partial(self._decoded, into=array)
-                yield from _joined(in_order(decode, parts, stop), size)
+        if indices is None and not len(self._cached):
+            with suppress(CacheFullError), self._create_cache_file() as array:  # raised before the first batch
+                decode = partial(self._decode_into_cache, out=array)
+                yield from _rebatch(map_in_order(decode, parts, stop), batch_size)
                 return
-        yield from _joined(in_order(self._read_alone, parts, stop), size)
+        yield from _rebatch(map_in_order(self._read_on_this_thread, parts, stop), batch_size)
 
-    def _fitting(self) -> int:
+    def _count_fitting(self) -> int:
         """How many images a new file may hold."""
-        return min(len(self), int(SHARE * limit(self._home)) // prod(self.shape[1:]))
+        return min(len(self), int(MAX_CACHE_FRACTION * get_limit(self._home)) // prod(self.shape[1:]))
 
     @contextmanager
-    def _new_file(self) -> Iterator[np.ndarray]:
+    def _create_cache_file(self) -> Iterator[np.ndarray]:
         """Rows for as many images as fit, mapped from a file that is kept if the block ends well.
 
         Raises:
             NoRoom: Before the block.
         """
-        shape = self._fitting(), *self.shape[1:]
+        shape = self._count_fitting(), *self.shape[1:]
         if not shape[0]:
-            raise NoRoom("not even one image fits")
+            raise CacheFullError("not even one image fits")
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        with adding(self._home, self._file, HEADER + prod(shape)) as file:
+        with add_entry(self._home, self._file, NPY_HEADER_BYTES + prod(shape)) as file:
             np.lib.format.write_array_header_1_0(file, header)
             array = np.memmap(file, np.uint8, "r+", file.tell(), shape)
             yield array
         array.flags.writeable = False
-        self._kept = array
+        self._cached = array
 
-    def _known(self, indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    def _read_cached(self, indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
         """Images with gaps where they are not kept, and what belongs into the gaps."""
-        here = indices < len(self._kept)
+        here = indices < len(self._cached)
         if here.all():
-            return self._kept[indices], []
-        found = self._empty(len(indices))
-        found[here] = self._kept[indices[here]]
+            return self._cached[indices], []
+        found = self._allocate(len(indices))
+        found[here] = self._cached[indices[here]]
         missing = np.flatnonzero(~here)
         return found, list(zip(missing, indices[missing], strict=True))
 
-    def _read_alone(self, indices: np.ndarray) -> np.ndarray:
+    def _read_on_this_thread(self, indices: np.ndarray) -> np.ndarray:
         """Some images, decoded on this thread where they are not kept."""
-        found, missing = self._known(indices)
+        found, missing = self._read_cached(indices)
         if missing:
             self._packed.decode(missing, found)
         return found
 
-    def _decoded(self, indices: np.ndarray, into: np.ndarray) -> np.ndarray:
+    def _decode_into_cache(self, indices: np.ndarray, out: np.ndarray) -> np.ndarray:
         """Consecutive images, decoded to their rows of an array as far as it reaches."""
         first, end = indices[0], indices[-1] + 1
-        if end <= len(into):
-            self._packed.decode(zip(indices, indices, strict=True), into)
-            return into[first:end]
-        found = self._empty(len(indices))
+        if end <= len(out):
+            self._packed.decode(zip(indices, indices, strict=True), out)
+            return out[first:end]
+        found = self._allocate(len(indices))
         self._packed.decode(enumerate(indices), found)
-        into[first:] = found[: max(0, len(into) - first)]
+        out[first:] = found[: max(0, len(out) - first)]
         return found
 
-    def _empty(self, count: int) -> np.ndarray:
+    def _allocate(self, count: int) -> np.ndarray:
         return np.empty((count, *self.shape[1:]), np.uint8)
 
 
-def pixels(
+def load_pixels(
     home: Path,
     data_set: "DataSet",
     transform: Transform,
     progress: Progress | None = None,
     stop: StopRequested | None = None,
-) -> Pixels:
+) -> PixelArray:
     """All images of a data set, decoded as far as there is room; arguments as for `Pixels.keep`."""
-    found = Pixels(home, data_set, transform)
-    found.keep(progress, stop)
+    found = PixelArray(home, data_set, transform)
+    found.fill_cache(progress, stop)
     return found
 
 
-def in_batches(
-    pixels: np.ndarray | Pixels,
-    size: int,
+def iter_batches(
+    pixels: np.ndarray | PixelArray,
+    batch_size: int,
     indices: np.ndarray | None = None,
     stop: StopRequested | None = None,
 ) -> Iterator[np.ndarray]:
     """Batches of images in order, as `Pixels.in_batches`, of an array too."""
-    if isinstance(pixels, Pixels):
-        return pixels.in_batches(size, indices, stop)
+    if isinstance(pixels, PixelArray):
+        return pixels.iter_batches(batch_size, indices, stop)
     chosen = pixels if indices is None else pixels[indices]
-    return (chosen[start : start + size] for start in range(0, len(chosen), size))
+    return (chosen[start : start + batch_size] for start in range(0, len(chosen), batch_size))
 
 
-def _joined(parts: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
     """Batches of so many images from parts of any length."""
     waiting, count = [], 0
     with closing(parts):
         for part in parts:
             waiting.append(part)
             count += len(part)
-            while count >= size:
+            while count >= batch_size:
                 images = np.concatenate(waiting)
-                yield images[:size]
-                waiting, count = [images[size:]], count - size
+                yield images[:batch_size]
+                waiting, count = [images[batch_size:]], count - batch_size
     if count:
         yield np.concatenate(waiting)
 
 
-def _told(numbers: Iterator[int], total: int, progress: Progress | None) -> None:
+def _report_progress(counts: Iterator[int], total: int, progress: Progress | None) -> None:
     """Wait for tasks, each of which tells how many images it was, and report their sum."""
     done = 0
-    with closing(numbers):
-        for number in numbers:
+    with closing(counts):
+        for number in counts:
             done += number
             if progress:
                 progress(done, total)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from transfer_core.errors import DataSetError
 
-ABANDONED = 3600  # seconds after which an unfinished folder belongs to a process that died
+ABANDONED_AFTER_SECONDS = 3600  # seconds after which an unfinished folder belongs to a process that died
 
 
 @contextmanager
-def unfinished_folder(data: Path) -> Iterator[Path]:
+def create_unfinished_folder(data: Path) -> Iterator[Path]:
     """A folder that is gone afterwards unless it was published."""
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=data))
     try:
@@ -33,17 +33,17 @@ def publish(folder: Path, final: Path) -> bool:
     return True
 
 
-def sweep(data: Path) -> None:
+def remove_abandoned_folders(data: Path) -> None:
     """Remove what a process that was killed left behind."""
     for folder in data.glob(".unfinished-*"):
         with suppress(FileNotFoundError):  # it was just published or removed
             newest = max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
-            if time.time() - newest > ABANDONED:
+            if time.time() - newest > ABANDONED_AFTER_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def disk_errors_told() -> Iterator[None]:
+def translate_disk_errors() -> Iterator[None]:
     """Tell a full or unwritable disk as something that a person can mend."""
     try:
         yield

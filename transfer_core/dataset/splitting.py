@@ -8,13 +8,13 @@ from itertools import pairwise
 
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.types import SPLITS, Split
-from transfer_core.images.decoding import ImageFacts
+from transfer_core.images.decoding import ImageInfo
 
-SHARE = 0.2  # of the images to split, for each of validation and test
+HELD_OUT_FRACTION = 0.2  # of the images to split, for each of validation and test
 
 
 @dataclass(frozen=True, slots=True)
-class Usable:
+class DecodedImage:
     """An image that was decoded, before its split is final."""
 
     path: str
@@ -23,10 +23,10 @@ class Usable:
     digest: str  # SHA-256 of the file
     offset: int  # bytes, in the pack
     length: int  # bytes
-    facts: ImageFacts
+    info: ImageInfo
 
 
-def without_leaks(images: Sequence[Usable]) -> tuple[list[Usable], list[Problem]]:
+def remove_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], list[Problem]]:
     """Leave out of train what is in validation or test too, and of validation what is in test.
 
     Other exact copies stay, and are reported.
@@ -36,7 +36,7 @@ def without_leaks(images: Sequence[Usable]) -> tuple[list[Usable], list[Problem]
     """
     # Sorted, since a dictionary of a million digests would be larger than the images' records.
     repeated = {a for a, b in pairwise(sorted(i.digest for i in images)) if a == b}
-    copies: dict[str, list[Usable]] = {digest: [] for digest in repeated}
+    copies: dict[str, list[DecodedImage]] = {digest: [] for digest in repeated}
     for image in images:
         if image.digest in repeated:
             copies[image.digest].append(image)
@@ -46,24 +46,24 @@ def without_leaks(images: Sequence[Usable]) -> tuple[list[Usable], list[Problem]
             kept.append(image)
             continue
         same = copies[image.digest]
-        leak = _copy_in_later_split(image, same)
+        leak = _find_copy_in_later_split(image, same)
         if leak is None:
             kept.append(image)
-        problems += _told(image, same, leak)
+        problems += _report_copies(image, same, leak)
     return kept, problems
 
 
-def _copy_in_later_split(image: Usable, same: list[Usable]) -> Usable | None:
-    rank = _rank(image.split)
-    later = [other for other in same if _rank(other.split) > rank]
-    return max(later, key=lambda other: _rank(other.split), default=None)
+def _find_copy_in_later_split(image: DecodedImage, copies: list[DecodedImage]) -> DecodedImage | None:
+    rank = _get_split_rank(image.split)
+    later = [other for other in copies if _get_split_rank(other.split) > rank]
+    return max(later, key=lambda other: _get_split_rank(other.split), default=None)
 
 
-def _rank(split: Split | None) -> int:
+def _get_split_rank(split: Split | None) -> int:
     return SPLITS.index(split or "train")
 
 
-def _told(image: Usable, same: list[Usable], leak: Usable | None) -> list[Problem]:
+def _report_copies(image: DecodedImage, copies: list[DecodedImage], leak: DecodedImage | None) -> list[Problem]:
     problems = []
     if leak:
         message = (
@@ -71,24 +71,24 @@ def _told(image: Usable, same: list[Usable], leak: Usable | None) -> list[Proble
             f"This copy was left out of {image.split}."
         )
         problems.append(Problem("leak", image.path, message))
-    first = next(other for other in same if other.split == image.split)
+    first = next(other for other in copies if other.split == image.split)
     if image is not first and not leak:
         message = f"The same file as {first.path}; both stay in the same part of the split."
         problems.append(Problem("duplicate", image.path, message))
-    other = next((o for o in same if o.class_name != image.class_name), None)
+    other = next((o for o in copies if o.class_name != image.class_name), None)
     if other:
         message = f"The same file as {other.path}, which lies in another class."
         problems.append(Problem("conflict", image.path, message))
     return problems
 
 
-def needed(made: Sequence[Split]) -> int:
+def compute_min_class_size(made_splits: Sequence[Split]) -> int:
     """Images that a class needs to be split: one for train and one for each part made."""
-    return 1 + len(made)
+    return 1 + len(made_splits)
 
 
-def assign(
-    images: Sequence[Usable], made: Sequence[Split], seed: int
+def assign_splits(
+    images: Sequence[DecodedImage], made_splits: Sequence[Split], seed: int
 ) -> tuple[list[Split], list[Problem]]:
     """Give each image its split: as given, or by seed for the parts that are missing.
 
@@ -98,7 +98,7 @@ def assign(
 
     Args:
         images: Without leaks; each class with at least `needed(made)` in train.
-        made: The parts to take from train; empty if all are given.
+        made_splits: The parts to take from train; empty if all are given.
         seed: Of the shuffling.
 
     Returns:
@@ -106,7 +106,7 @@ def assign(
     """
     splits: list[Split] = [image.split or "train" for image in images]
     problems: list[Problem] = []
-    if not made:
+    if not made_splits:
         return splits, problems
     classes: dict[str, list[int]] = defaultdict(list)
     for index, image in enumerate(images):
@@ -114,20 +114,20 @@ def assign(
             classes[image.class_name].append(index)
     decided: dict[str, Split] = {}  # for each digest, by a class before
     for name, members in sorted(classes.items()):
-        groups, known = _groups(images, members), decided
-        if len(groups) < needed(made):
+        groups, known = _group_copies(images, members), decided
+        if len(groups) < compute_min_class_size(made_splits):
             message = "The class has too few different images: copies stand in several parts."
             problems.append(Problem("identical", name, message))
             groups, known = [[index] for index in members], {}
         random.Random(f"{seed} {name}").shuffle(groups)
-        for group, split in _deal(groups, made, [known.get(images[g[0]].digest) for g in groups]):
+        for group, split in _distribute_groups(groups, made_splits, [known.get(images[g[0]].digest) for g in groups]):
             decided[images[group[0]].digest] = split
             for index in group:
                 splits[index] = split
     return splits, problems
 
 
-def _groups(images: Sequence[Usable], members: list[int]) -> list[list[int]]:
+def _group_copies(images: Sequence[DecodedImage], members: list[int]) -> list[list[int]]:
     """Positions of equal files together, in the order of their digests."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index in members:
@@ -135,21 +135,21 @@ def _groups(images: Sequence[Usable], members: list[int]) -> list[list[int]]:
     return [groups[digest] for digest in sorted(groups)]
 
 
-def _deal(
-    groups: list[list[int]], made: Sequence[Split], decided: list[Split | None]
+def _distribute_groups(
+    groups: list[list[int]], made_splits: Sequence[Split], known_splits: list[Split | None]
 ) -> Iterator[tuple[list[int], Split]]:
     """Deal out the groups of one class: the parts made get their share, train the rest."""
-    target = max(1, round(SHARE * sum(map(len, groups))))  # images for each part
+    target = max(1, round(HELD_OUT_FRACTION * sum(map(len, groups))))  # images for each part
     filled: Counter[Split] = Counter()
     free = []
-    for group, split in zip(groups, decided, strict=True):
+    for group, split in zip(groups, known_splits, strict=True):
         if split is None:
             free.append(group)
         else:
             filled[split] += len(group)
             yield group, split
-    parts = [*made, "train"]
-    for number, part in enumerate(made, start=1):
+    parts = [*made_splits, "train"]
+    for number, part in enumerate(made_splits, start=1):
         # Groups that the parts after this one need, so that none of them stays empty.
         reserve = sum(not filled[later] for later in parts[number:])
         while filled[part] < target and len(free) > reserve:

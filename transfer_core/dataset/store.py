@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 from transfer_core.dataset.types import DataSet
-from transfer_core.dataset.wording import counted
+from transfer_core.dataset.wording import format_count
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import decode
+from transfer_core.images.decoding import decode_image
 
 DATA_ID = re.compile(r"[0-9a-f]{20}")
 
@@ -29,13 +29,13 @@ class DataSetSummary:
     images: int
 
 
-def write(data_set: DataSet, folder: Path, more: Mapping[str, str] | None = None) -> None:
+def write(data_set: DataSet, folder: Path, extra_files: Mapping[str, str] | None = None) -> None:
     """Write what describes a data set into its folder, beside the images.
 
     Args:
         data_set: What to describe.
         folder: Where.
-        more: Texts of further files, by their names.
+        extra_files: Texts of further files, by their names.
     """
     summary = DataSetSummary(
         data_set.id, data_set.name, len(data_set.classes), len(data_set.records)
@@ -43,7 +43,7 @@ def write(data_set: DataSet, folder: Path, more: Mapping[str, str] | None = None
     texts = {
         "summary.json": [json.dumps(asdict(summary), ensure_ascii=False)],
         "dataset.json": data_set.to_json(),
-        **{name: [text] for name, text in (more or {}).items()},
+        **{name: [text] for name, text in (extra_files or {}).items()},
     }
     for name, pieces in texts.items():
         with (folder / name).open("w", encoding="utf-8") as file:
@@ -81,14 +81,14 @@ def list_data_sets(home: Path) -> tuple[DataSetSummary, ...]:
     return tuple(DataSetSummary(**json.loads(f.read_text(encoding="utf-8"))) for f in files)
 
 
-def image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
-    """The original file of one image. Untrusted: show `image` instead, which is re-encoded.
+def read_image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
+    """The original file of one image. Untrusted: show `load_image` instead, which is re-encoded.
 
     Raises:
         DataSetError: If the data set was removed from the disk.
     """
     try:
-        return next(data_set.contents(home, (index,)))
+        return next(data_set.iter_image_bytes(home, (index,)))
     except FileNotFoundError as error:
         raise DataSetError(
             "The images of the data set are gone.",
@@ -97,24 +97,24 @@ def image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
         ) from error
 
 
-def image(home: Path, data_set: DataSet, index: int) -> Image.Image:
+def load_image(home: Path, data_set: DataSet, index: int) -> Image.Image:
     """One image, mode RGB, upright and without metadata."""
-    return decode(image_bytes(home, data_set, index))
+    return decode_image(read_image_bytes(home, data_set, index))
 
 
-def problems_csv(data_set: DataSet) -> str:
+def export_problems_csv(data_set: DataSet) -> str:
     """Everything that was set aside or is worth telling, one line each, for a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(("kind", "path", "message"))
     for problem in data_set.problems:
-        writer.writerow(map(_cell, (problem.kind, problem.path, problem.message)))
-    if data_set.reading.junk:
-        message = f"{counted(data_set.reading.junk, 'hidden or system file')} ignored."
+        writer.writerow(map(_escape_cell, (problem.kind, problem.path, problem.message)))
+    if data_set.import_summary.junk:
+        message = f"{format_count(data_set.import_summary.junk, 'hidden or system file')} ignored."
         writer.writerow(("junk", "", message))
     return text.getvalue()
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text

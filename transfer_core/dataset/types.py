@@ -12,7 +12,7 @@ import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.json_text import listed
+from transfer_core.dataset.json_text import encode_list
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -34,7 +34,7 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ImportSummary:
     """How the archive was understood, to be told back to the person."""
 
     archive: str  # name of the zip or folder
@@ -52,11 +52,11 @@ class Reading:
 
     def sentence(self) -> str:
         """The reading in one sentence."""
-        return wording.sentence(self)
+        return wording.describe_import(self)
 
-    def tree(self) -> str:
+    def draw_tree(self) -> str:
         """The folders of the archive, with the number of usable images in each."""
-        return wording.tree(self.archive, dict(self.folders))
+        return wording.draw_tree(self.archive, dict(self.folders))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class DataSet:
     classes: tuple[str, ...]
     records: tuple[ImageRecord, ...]  # in the order of their paths
     problems: tuple[Problem, ...]
-    reading: Reading
+    import_summary: ImportSummary
 
     @property
     def labels(self) -> np.ndarray:
@@ -84,7 +84,7 @@ class DataSet:
         found = Counter(r.label for r in self.records if split in (None, r.split))
         return tuple(found[label] for label in range(len(self.classes)))
 
-    def pack(self, home: Path, *, added: bool = False) -> Path:
+    def pack_path(self, home: Path, *, added: bool = False) -> Path:
         """The file that holds original bytes of images, one after the other.
 
         Args:
@@ -93,7 +93,7 @@ class DataSet:
         """
         return home / "data" / self.id / ("added.pack" if added else "images.pack")
 
-    def contents(self, home: Path, indices: Iterable[int]) -> Iterator[bytes]:
+    def iter_image_bytes(self, home: Path, indices: Iterable[int]) -> Iterator[bytes]:
         """The original bytes of some images, in the order of their indices.
 
         Raises:
@@ -103,7 +103,7 @@ class DataSet:
             packs = {}
             for record in (self.records[index] for index in indices):
                 if record.added not in packs:
-                    file = self.pack(home, added=record.added).open("rb")
+                    file = self.pack_path(home, added=record.added).open("rb")
                     packs[record.added] = opened.enter_context(file)
                 packs[record.added].seek(record.offset)
                 yield packs[record.added].read(record.length)
@@ -115,13 +115,13 @@ class DataSet:
             "name": self.name,
             "classes": self.classes,
             "problems": [asdict(problem) for problem in self.problems],
-            "reading": asdict(self.reading),
+            "import_summary": asdict(self.import_summary),
         }
         yield json.dumps(values, ensure_ascii=False)[:-1]
         before = ', "records": {'
         for column in fields(ImageRecord):
             yield f'{before}"{column.name}": '
-            yield from listed(getattr(record, column.name) for record in self.records)
+            yield from encode_list(getattr(record, column.name) for record in self.records)
             before = ", "
         yield "}}"
 
@@ -132,15 +132,15 @@ class DataSet:
         # Data sets of before there were versions say nothing of it.
         values["records"].setdefault("added", [False] * len(values["records"]["path"]))
         columns = (values["records"][f.name] for f in fields(ImageRecord))
-        reading = values["reading"]
+        summary = values.get("import_summary") or values["reading"]  # before version 0.2
         for key in ("given_splits", "made_splits"):
-            reading[key] = tuple(reading[key])
-        reading["folders"] = tuple(tuple(folder) for folder in reading["folders"])
+            summary[key] = tuple(summary[key])
+        summary["folders"] = tuple(tuple(folder) for folder in summary["folders"])
         return cls(
             id=values["id"],
             name=values["name"],
             classes=tuple(values["classes"]),
             records=tuple(ImageRecord(*row) for row in zip(*columns, strict=True)),
             problems=tuple(Problem(**problem) for problem in values["problems"]),
-            reading=Reading(**reading),
+            import_summary=ImportSummary(**summary),
         )

@@ -12,15 +12,19 @@ from pathlib import Path
 
 from transfer_core.dataset import store
 from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.assembly import content_id, unbalanced
-from transfer_core.dataset.changes import Change, added_path, changed
-from transfer_core.dataset.layout import folder_counts
-from transfer_core.dataset.publishing import disk_errors_told, publish, unfinished_folder
+from transfer_core.dataset.assembly import compute_content_id, find_class_imbalance
+from transfer_core.dataset.changes import Change, apply_changes, make_added_path
+from transfer_core.dataset.layout import count_per_folder
+from transfer_core.dataset.publishing import (
+    create_unfinished_folder,
+    publish,
+    translate_disk_errors,
+)
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import check
+from transfer_core.images.decoding import check_image
 
-HISTORY = "version.json"  # beside what describes the data set
+VERSION_FILE = "version.json"  # beside what describes the data set
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +38,19 @@ class Version:
     changes: tuple[Change, ...]  # to the parent
 
 
-def history(home: Path, data_id: str) -> tuple[Version, ...]:
+def list_versions(home: Path, data_id: str) -> tuple[Version, ...]:
     """The versions that led to a data set, oldest first; empty if it was read from an archive."""
     versions: list[Version] = []
-    while (found := _version(home, data_id)) is not None:
+    while (found := _load_version(home, data_id)) is not None:
         versions.insert(0, found)
         data_id = found.parent
     return tuple(versions)
 
 
-def set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
+def load_set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
     """The images that versions before left out and that may be restored, by their path."""
     present, aside = {record.path for record in data_set.records}, {}
-    versions = history(home, data_set.id)
+    versions = list_versions(home, data_set.id)
     missing = {c.path for v in versions for c in v.changes if c.action == "set aside"} - present
     for version in reversed(versions):  # the nearest one knows the image as it was last
         if not missing:
@@ -58,11 +62,11 @@ def set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
     return tuple(aside[path] for path in sorted(aside))
 
 
-def repaired_in_words(home: Path, data_set: DataSet) -> tuple[str, ...]:
+def describe_test_edits(home: Path, data_set: DataSet) -> tuple[str, ...]:
     """That test images were changed by hand, and what that does; nothing if none was."""
-    changes = [change for version in history(home, data_set.id) for change in version.changes]
+    changes = [change for version in list_versions(home, data_set.id) for change in version.changes]
     paths = {change.path for change in changes}
-    known = (*data_set.records, *set_aside(home, data_set))
+    known = (*data_set.records, *load_set_aside(home, data_set))
     count = sum(record.split == "test" and record.path in paths for record in known)
     if not count:
         return ()
@@ -72,13 +76,13 @@ def repaired_in_words(home: Path, data_set: DataSet) -> tuple[str, ...]:
     )
 
 
-def addition(data: bytes, class_name: str) -> Change:
+def make_addition(data: bytes, class_name: str) -> Change:
     """The change that adds an image file to the training images of a class.
 
     Raises:
         ImageError: If it cannot be used as an image.
     """
-    return Change("add", added_path(data, check(data)), class_name)
+    return Change("add", make_added_path(data, check_image(data)), class_name)
 
 
 def make_version(
@@ -104,38 +108,38 @@ def make_version(
             a part of the split, or an added image is in the data set already.
         ImageError: If an added file cannot be used as an image.
     """
-    aside, added = set_aside(home, parent), added or {}
-    _check_new((*parent.records, *aside), parent, added)
-    start = _size(parent.pack(home, added=True))
-    records = changed(parent, aside, _records(added, start), changes)
-    versions = history(home, parent.id)
+    aside, added = load_set_aside(home, parent), added or {}
+    _check_not_present((*parent.records, *aside), parent, added)
+    start = _get_size(parent.pack_path(home, added=True))
+    records = apply_changes(parent, aside, _build_added_records(added, start), changes)
+    versions = list_versions(home, parent.id)
     root = store.load(home, versions[0].root) if versions else parent
-    version_set = _described(root, records, f"{root.name}, version {_number(home, root.id)}")
-    with disk_errors_told(), unfinished_folder(home / "data") as folder:
-        _pack(home, parent, folder, added)
+    version_set = _build_data_set(root, records, f"{root.name}, version {_compute_version_number(home, root.id)}")
+    with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
+        _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
-        store.write(version_set, folder, {HISTORY: json.dumps(asdict(version))})
+        store.write(version_set, folder, {VERSION_FILE: json.dumps(asdict(version))})
         new = publish(folder, home / "data" / version_set.id)
     return version_set if new else store.load(home, version_set.id)
 
 
-def _version(home: Path, data_id: str) -> Version | None:
+def _load_version(home: Path, data_id: str) -> Version | None:
     if not store.exists(home, data_id):
         return None
     with suppress(FileNotFoundError):
-        values = json.loads((home / "data" / data_id / HISTORY).read_text(encoding="utf-8"))
+        values = json.loads((home / "data" / data_id / VERSION_FILE).read_text(encoding="utf-8"))
         return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
     return None
 
 
-def _number(home: Path, root: str) -> int:
+def _compute_version_number(home: Path, root: str) -> int:
     """Of the next version; what was read from an archive counts as the first."""
     ids = (summary.id for summary in store.list_data_sets(home))
-    versions = filter(None, (_version(home, data_id) for data_id in ids))
+    versions = filter(None, (_load_version(home, data_id) for data_id in ids))
     return 2 + sum(version.root == root for version in versions)
 
 
-def _check_new(known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]) -> None:
+def _check_not_present(known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]) -> None:
     """Refuse to add what is there, also where it is set aside: it could leak into the test."""
     there = {record.digest: record for record in known}
     for data in added.values():
@@ -148,11 +152,11 @@ def _check_new(known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str
             )
 
 
-def _records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
+def _build_added_records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
     """Of images to add, whose files follow one another from an offset in bytes."""
     records = {}
     for path, data in added.items():
-        facts, digest = check(data), hashlib.sha256(data).hexdigest()
+        facts, digest = check_image(data), hashlib.sha256(data).hexdigest()
         records[path] = ImageRecord(
             path, 0, "train", digest, start, len(data), facts.width, facts.height, added=True
         )
@@ -160,17 +164,17 @@ def _records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
     return records
 
 
-def _described(root: DataSet, records: tuple[ImageRecord, ...], name: str) -> DataSet:
+def _build_data_set(root: DataSet, records: tuple[ImageRecord, ...], name: str) -> DataSet:
     """The data set of these records, told as its root is told."""
-    problems = _problems(root, records)
-    folders = tuple(sorted(folder_counts([record.path for record in records]).items()))
+    problems = _inherit_problems(root, records)
+    folders = tuple(sorted(count_per_folder([record.path for record in records]).items()))
     duplicates = sum(problem.kind in ("duplicate", "leak") for problem in problems)
-    reading = replace(root.reading, duplicates=duplicates, folders=folders)
-    data_id = content_id(root.classes, records, problems, reading)
+    reading = replace(root.import_summary, duplicates=duplicates, folders=folders)
+    data_id = compute_content_id(root.classes, records, problems, reading)
     return DataSet(data_id, name, root.classes, records, problems, reading)
 
 
-def _problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[Problem, ...]:
+def _inherit_problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[Problem, ...]:
     """What was told of the root, but for images of which a copy was changed since."""
     now = {record.path: record.label for record in records}
     was = {record.path: record for record in root.records}
@@ -181,23 +185,23 @@ def _problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[Problem,
         if problem.kind != "unbalanced"
         and (problem.path not in was or was[problem.path].digest not in dealt_with)
     ]
-    return (*stay, *unbalanced(records, root.classes))
+    return (*stay, *find_class_imbalance(records, root.classes))
 
 
-def _pack(home: Path, parent: DataSet, folder: Path, added: Mapping[str, bytes]) -> None:
+def _write_packs(home: Path, parent: DataSet, folder: Path, added: Mapping[str, bytes]) -> None:
     """The parent's images by a second name for the same file, and a pack of added ones."""
     for is_added in (False, True):
-        there = parent.pack(home, added=is_added)
+        there = parent.pack_path(home, added=is_added)
         if not is_added or there.is_file():
-            _linked(there, folder / there.name, copy=is_added and bool(added))
+            _link_or_copy(there, folder / there.name, copy=is_added and bool(added))
     if added:
-        with (folder / parent.pack(home, added=True).name).open("ab") as pack:
+        with (folder / parent.pack_path(home, added=True).name).open("ab") as pack:
             pack.writelines(added.values())
             pack.flush()
             os.fsync(pack.fileno())
 
 
-def _linked(file: Path, name: Path, *, copy: bool) -> None:
+def _link_or_copy(file: Path, name: Path, *, copy: bool) -> None:
     """Give a file a second name, or a copy where it will grow or the disk knows no links."""
     if not copy:
         with suppress(OSError):
@@ -206,5 +210,5 @@ def _linked(file: Path, name: Path, *, copy: bool) -> None:
     shutil.copyfile(file, name)
 
 
-def _size(file: Path) -> int:
+def _get_size(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0

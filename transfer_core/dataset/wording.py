@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transfer_core.dataset.types import Reading
+    from transfer_core.dataset.types import ImportSummary
 
-EXPECTED = """\
+EXPECTED_LAYOUT = """\
 your.zip
 ├── first class
 │   ├── one photo.jpg
@@ -17,51 +17,51 @@ your.zip
 (any number of folders may stand around these; folders named train, validation
 and test may stand between the zip and the classes)"""
 
-_NUMBERS = (
+_NUMBER_WORDS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve",
 )  # fmt: skip
-_MOST_CHILDREN = 12  # of one folder that are drawn
+_MAX_CHILDREN = 12  # of one folder that are drawn
 
 
-def counted(number: int, singular: str, plural: str | None = None) -> str:
+def format_count(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun, such as "1 image" or "3,000 images"."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def joined(words: tuple[str, ...]) -> str:
+def join_words(words: tuple[str, ...]) -> str:
     """A list in words, such as "train, validation and test"."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def sentence(reading: "Reading") -> str:
+def describe_import(import_summary: "ImportSummary") -> str:
     """See `Reading.sentence`."""
-    number = _NUMBERS[reading.classes] if reading.classes <= 12 else f"{reading.classes:,}"
+    number = _NUMBER_WORDS[import_summary.classes] if import_summary.classes <= 12 else f"{import_summary.classes:,}"
     parts = [
         f"{number} classes",
-        _splits(reading),
-        f"wrapper folder {reading.wrapper} removed" if reading.wrapper else "",
-        f"{counted(reading.junk, 'junk file')} ignored" if reading.junk else "",
-        f"{reading.unreadable:,} unreadable" if reading.unreadable else "",
-        f"{counted(reading.not_images, 'file')} without an image" if reading.not_images else "",
-        counted(reading.duplicates, "duplicate") if reading.duplicates else "",
+        _describe_splits(import_summary),
+        f"wrapper folder {import_summary.wrapper} removed" if import_summary.wrapper else "",
+        f"{format_count(import_summary.junk, 'junk file')} ignored" if import_summary.junk else "",
+        f"{import_summary.unreadable:,} unreadable" if import_summary.unreadable else "",
+        f"{format_count(import_summary.not_images, 'file')} without an image" if import_summary.not_images else "",
+        format_count(import_summary.duplicates, "duplicate") if import_summary.duplicates else "",
     ]
     return ", ".join(filter(None, parts))
 
 
-def _splits(reading: "Reading") -> str:
-    if not reading.given_splits:
-        return f"split into train, validation and test (60/20/20 %, seed {reading.seed})"
-    given = f"{joined(reading.given_splits)} given"
-    if not reading.made_splits:
+def _describe_splits(import_summary: "ImportSummary") -> str:
+    if not import_summary.given_splits:
+        return f"split into train, validation and test (60/20/20 %, seed {import_summary.seed})"
+    given = f"{join_words(import_summary.given_splits)} given"
+    if not import_summary.made_splits:
         return given
-    each = "each " if len(reading.made_splits) > 1 else ""
+    each = "each " if len(import_summary.made_splits) > 1 else ""
     return (
-        f"{given}, {joined(reading.made_splits)} taken from train ({each}20 %, seed {reading.seed})"
+        f"{given}, {join_words(import_summary.made_splits)} taken from train ({each}20 %, seed {import_summary.seed})"
     )
 
 
-def tree(root: str, counts: Mapping[str, int]) -> str:
+def draw_tree(root: str, counts: Mapping[str, int]) -> str:
     """Draw folders with the number of images in each.
 
     Args:
@@ -75,23 +75,23 @@ def tree(root: str, counts: Mapping[str, int]) -> str:
             children.setdefault(path, set())
             children.setdefault(above, set()).add(path)
             path = above
-    return "\n".join([root + _images(counts, ""), *_branches("", children, counts, "")])
+    return "\n".join([root + _format_image_count(counts, ""), *_draw_branches("", children, counts, "")])
 
 
-def _branches(folder: str, children, counts, indent: str) -> list[str]:
+def _draw_branches(folder: str, children, counts, indent: str) -> list[str]:
     inside = sorted(children[folder])
-    hidden = len(inside) - _MOST_CHILDREN
-    shown = inside if hidden <= 1 else inside[:_MOST_CHILDREN]
+    hidden = len(inside) - _MAX_CHILDREN
+    shown = inside if hidden <= 1 else inside[:_MAX_CHILDREN]
     lines = []
     for path in shown:
         last = path == shown[-1] and shown is inside
         name = path.rpartition("/")[2]
-        lines.append(f"{indent}{'└── ' if last else '├── '}{name}{_images(counts, path)}")
-        lines += _branches(path, children, counts, indent + ("    " if last else "│   "))
+        lines.append(f"{indent}{'└── ' if last else '├── '}{name}{_format_image_count(counts, path)}")
+        lines += _draw_branches(path, children, counts, indent + ("    " if last else "│   "))
     if shown is not inside:
         lines.append(f"{indent}└── ... and {hidden:,} more folders")
     return lines
 
 
-def _images(counts: Mapping[str, int], path: str) -> str:
-    return f"  ({counted(counts[path], 'image')})" if path in counts else ""
+def _format_image_count(counts: Mapping[str, int], path: str) -> str:
+    return f"  ({format_count(counts[path], 'image')})" if path in counts else ""

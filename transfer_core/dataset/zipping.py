@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from transfer_core.dataset.archive.names import same_file_key
+from transfer_core.dataset.archive.names import normalise_path
 from transfer_core.dataset.types import DataSet
 
-STEM = 30  # characters of a name that stays, where another file had it already
-LONG_AGO = (1980, 1, 1, 0, 0, 0)  # instead of the clock, so that equal data sets give equal zips
+MAX_STEM_LENGTH = 30  # characters of a name that stays, where another file had it already
+ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # instead of the clock, so that equal data sets give equal zips
 
 
-def zip_pieces(home: Path, data_set: DataSet) -> Iterator[bytes]:
+def stream_zip(home: Path, data_set: DataSet) -> Iterator[bytes]:
     """The original files of all images as a zip of train/class/name, validation/... and test/...
 
     It comes in pieces, an image at a time, so that it never lies in memory as a whole. Loaded
@@ -28,44 +28,44 @@ def zip_pieces(home: Path, data_set: DataSet) -> Iterator[bytes]:
     Raises:
         FileNotFoundError: If the data set was removed from the disk.
     """
-    names, everything, written = _names(data_set), range(len(data_set.records)), _Written()
+    names, everything, written = _make_unique_names(data_set), range(len(data_set.records)), _ZipBuffer()
     # Stored: image files are compressed already.
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in zip(names, data_set.contents(home, everything), strict=True):
-            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), data)
-            yield written.taken()
-    yield written.taken()
+        for name, data in zip(names, data_set.iter_image_bytes(home, everything), strict=True):
+            archive.writestr(zipfile.ZipInfo(name, ZIP_TIMESTAMP), data)
+            yield written.take()
+    yield written.take()
 
 
-class _Written(io.RawIOBase):
+class _ZipBuffer(io.RawIOBase):
     """What a zip file wrote and nobody took yet; it cannot go back, as a connection cannot."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
+        self._chunks: list[bytes] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data) -> int:
-        self._pieces.append(bytes(data))
+        self._chunks.append(bytes(data))
         return len(data)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """Everything since it was asked last."""
-        pieces, self._pieces = self._pieces, []
+        pieces, self._chunks = self._chunks, []
         return b"".join(pieces)
 
 
-def _names(data_set: DataSet) -> list[str]:
+def _make_unique_names(data_set: DataSet) -> list[str]:
     """A name for each image, none of which any computer takes for another."""
     names, taken, tried = [], set(), Counter()
     for record in data_set.records:
         folder = f"{record.split}/{data_set.classes[record.label]}"
         name = f"{folder}/{record.path.rpartition('/')[2]}"
         stem, _, ending = record.path.rpartition("/")[2].rpartition(".")
-        while (key := same_file_key(name)) in taken:
+        while (key := normalise_path(name)) in taken:
             tried[folder] += 1
-            name = f"{folder}/{stem[:STEM].strip()}-{tried[folder]}.{ending}"
+            name = f"{folder}/{stem[:MAX_STEM_LENGTH].strip()}-{tried[folder]}.{ending}"
         taken.add(key)
         names.append(name)
     return names

@@ -10,26 +10,26 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core.export.card import CARD, card, write_card
-from transfer_core.export.example import write_example
-from transfer_core.export.onnx_file import Agreement, Progress, write_onnx
+from transfer_core.export.card import CARD_FILE, build_model_card, write_model_card
+from transfer_core.export.example import write_prediction_script
+from transfer_core.export.onnx_file import OnnxCheck, Progress, write_onnx
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
-from transfer_core.inspection.prediction import TrainedNetwork, restore
+from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
 from transfer_core.runs.store.directory import RunDirectory
 
-WEIGHTS = "network.safetensors"
+WEIGHTS_FILE = "network.safetensors"
 
 
 def export_run(
-    home: Path, run_id: str, kind: str, to: Path, progress: Progress = lambda *_: None
+    home: Path, run_id: str, format_name: str, to: Path, progress: Progress = lambda *_: None
 ) -> tuple[Path, ...]:
-    """Write a run's network in one of `FORMATS`; returns the files written.
+    """Write a run's network in one of `PRECISIONS`; returns the files written.
 
     Args:
         home: The data folder.
         run_id: A run that has come to a result.
-        kind: One of `FORMATS`.
+        format_name: One of `PRECISIONS`.
         to: The folder to write to.
         progress: Called with what is done, done and total; may raise to end the work.
 
@@ -37,61 +37,61 @@ def export_run(
         RunError: If the run has no network, or an ONNX file does not agree with it.
         DataSetError: If the images that the format needs are not on this computer.
     """
-    return _written(to, home, restore(home, run_id), kind, progress)
+    return _write_format(to, home, load_trained_network(home, run_id), format_name, progress)
 
 
-def prepared(home: Path, run_id: str, kind: str) -> Path | None:
-    """The file that `prepare` has made of this run before; None if it has not.
+def find_download(home: Path, run_id: str, format_name: str) -> Path | None:
+    """The file that `prepare_download` has made of this run before; None if it has not.
 
     Raises:
         RunError: If the id cannot be a run's.
     """
-    if kind not in FORMATS:
+    if format_name not in FORMATS:
         return None
-    return next(iter(sorted((_folder(home, run_id) / kind).glob("*"))), None)
+    return next(iter(sorted((_get_download_folder(home, run_id) / format_name).glob("*"))), None)
 
 
-def prepare(home: Path, run_id: str, kind: str, progress: Progress) -> Path:
+def prepare_download(home: Path, run_id: str, format_name: str, progress: Progress) -> Path:
     """One file of a format, ready to be downloaded, kept in the run's directory.
 
     Several files become one zip. See `export_run` for the arguments and errors.
     """
-    trained, folder = restore(home, run_id), _folder(home, run_id)
+    trained, folder = load_trained_network(home, run_id), _get_download_folder(home, run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
-        made, kept = Path(name, "made"), Path(name, kind)
-        files = _written(made, home, trained, kind, progress)
+        made, kept = Path(name, "made"), Path(name, format_name)
+        files = _write_format(made, home, trained, format_name, progress)
         kept.mkdir()
         ending = files[0].suffix if len(files) == 1 else ".zip"
-        file = kept / f"{_file_name(trained.record.name)}-{kind}{ending}"
+        file = kept / f"{_make_file_name(trained.record.name)}-{format_name}{ending}"
         if len(files) == 1:
             files[0].replace(file)
         else:
-            pack(files, file)
-        shutil.rmtree(folder / kind, ignore_errors=True)
-        kept.replace(folder / kind)  # whole or not at all
-        return folder / kind / file.name
+            write_zip(files, file)
+        shutil.rmtree(folder / format_name, ignore_errors=True)
+        kept.replace(folder / format_name)  # whole or not at all
+        return folder / format_name / file.name
 
 
-def onnx_check(prepared_zip: Path) -> Agreement:
+def read_onnx_check(zip_file: Path) -> OnnxCheck:
     """How the ONNX file in what was prepared compares with the network."""
-    with zipfile.ZipFile(prepared_zip) as archive:
-        return Agreement(**json.loads(archive.read(CARD))["onnx_check"])
+    with zipfile.ZipFile(zip_file) as archive:
+        return OnnxCheck(**json.loads(archive.read(CARD_FILE))["onnx_check"])
 
 
-def _written(
-    to: Path, home: Path, trained: TrainedNetwork, kind: str, progress: Progress
+def _write_format(
+    to: Path, home: Path, trained: TrainedNetwork, format_name: str, progress: Progress
 ) -> tuple[Path, ...]:
     to.mkdir(parents=True, exist_ok=True)
-    return FORMATS[kind](to, home, trained, progress)
+    return FORMATS[format_name](to, home, trained, progress)
 
 
-def _file_name(text: str) -> str:
+def _make_file_name(text: str) -> str:
     """A name that people gave, as every system takes it for a file's."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40] or "run"
 
 
-def pack(files: tuple[Path, ...], to: Path) -> None:
+def write_zip(files: tuple[Path, ...], to: Path) -> None:
     """Put files into a zip, a piece at a time; texts are compressed, weights cannot be."""
     with zipfile.ZipFile(to, "w") as archive:
         for file in files:
@@ -99,7 +99,7 @@ def pack(files: tuple[Path, ...], to: Path) -> None:
             archive.write(file, file.name, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
 
 
-def _folder(home: Path, run_id: str) -> Path:
+def _get_download_folder(home: Path, run_id: str) -> Path:
     return RunDirectory.of(home, run_id).path / "take_away"
 
 
@@ -107,18 +107,18 @@ def write_weights(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
     """Write the weights with their card and an example of their use."""
-    weights = to / WEIGHTS
+    weights = to / WEIGHTS_FILE
     save_file({k: v.contiguous() for k, v in trained.network.state_dict().items()}, weights)
-    described = write_card(to, card(home, trained))
-    return (weights, *described, *write_example(to, trained, "torch"))
+    described = write_model_card(to, build_model_card(home, trained))
+    return (weights, *described, *write_prediction_script(to, trained, "torch"))
 
 
 def write_bundle(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write all of `write_weights` as one zip, which `bundle.load` takes in again."""
+    """Write all of `write_weights` as one zip, which `bundle.import_bundle` takes in again."""
     with tempfile.TemporaryDirectory(dir=to) as folder:
-        pack(write_weights(Path(folder), home, trained, progress), to / "bundle.zip")
+        write_zip(write_weights(Path(folder), home, trained, progress), to / "bundle.zip")
     return (to / "bundle.zip",)
 
 

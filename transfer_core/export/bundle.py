@@ -1,7 +1,9 @@
 """Take a bundle in again: an untrusted zip becomes a finished run, or is refused with a reason."""
 
 import hashlib
+import json
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -12,39 +14,39 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from transfer_core.dataset.archive import Limits, Member, Source, open_source
+from transfer_core.dataset.archive import Archive, Limits, Member, open_archive
 from transfer_core.dataset.archive.names import has_hidden_characters
 from transfer_core.errors import BundleError
-from transfer_core.export import WEIGHTS
-from transfer_core.export.card import CARD, FORMAT
-from transfer_core.networks.blank import blank
-from transfer_core.networks.surgery import operate
+from transfer_core.export import WEIGHTS_FILE
+from transfer_core.export.card import CARD_FILE, CARD_FORMAT
+from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.surgery import adapt, upgrade_head_name
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Outcome, RunRecord, RunState, new_id
-from transfer_core.runs.store.specification import to_json
+from transfer_core.runs.store.records import Outcome, RunRecord, RunState, generate_id
+from transfer_core.runs.store.specification import to_json, upgrade_config
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import Tested
+from transfer_core.training.evaluation import TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
-PICKLES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".pt2", ".npy")
-AGAIN = "Take the bundle from Transfer Lab once more, and bring it in as it is."
-LONGEST_NAME = 512  # characters of a class
+PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".pt2", ".npy")
+RETRY_REMEDY = "Take the bundle from Transfer Lab once more, and bring it in as it is."
+MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
+class _ModelCard:
     """What is read of a card; all else in it is for people."""
 
     format: str
     name: str
     classes: tuple[str, ...]
     config: RunConfig
-    result: Tested
+    result: TestResult
 
 
-def load(home: Path, path: Path) -> RunRecord:
+def import_bundle(home: Path, path: Path) -> RunRecord:
     """The run that a bundle holds, recorded as finished; the same bundle twice makes one run.
 
     Args:
@@ -56,20 +58,20 @@ def load(home: Path, path: Path) -> RunRecord:
         BundleError: If it is no bundle, or says what cannot be.
         NetworkError: If it builds on a source network that is not known here.
     """
-    with open_source(path, CARD_LIMITS) as source:
-        text = source.read(_member(source, CARD))
-    card = _card(text)
-    run_id = new_id()
+    with open_archive(path, CARD_LIMITS) as source:
+        text = source.read(_find_member(source, CARD_FILE))
+    card = _parse_card(text)
+    run_id = generate_id()
     directory, store = RunDirectory.of(home, run_id), RunStore(home)
     directory.prepare(to_json(card.config), attempt=1)
     try:
-        weights = directory.path / WEIGHTS
-        with open_source(path, WEIGHTS_LIMITS) as source:
-            weights.write_bytes(source.read(_member(source, WEIGHTS)))
+        weights = directory.path / WEIGHTS_FILE
+        with open_archive(path, WEIGHTS_LIMITS) as source:
+            weights.write_bytes(source.read(_find_member(source, WEIGHTS_FILE)))
         _check_weights(weights, card)
-        (directory.path / CARD).write_bytes(text)
+        (directory.path / CARD_FILE).write_bytes(text)
         result = asdict(card.result)
-        directory.write_result(Outcome(RunState.finished, result=result))
+        directory.write_outcome(Outcome(RunState.finished, result=result))
         key = hashlib.sha256(text).hexdigest()
         record = store.add_imported(run_id, card.config, card.name, result, key)
     except BaseException:
@@ -82,18 +84,18 @@ def load(home: Path, path: Path) -> RunRecord:
     return record
 
 
-def _member(source: Source, name: str) -> Member:
+def _find_member(source: Archive, name: str) -> Member:
     """The member of this name, at the top or in a folder that the zip was packed with."""
     found = [member for member in source.members if member.path.rpartition("/")[2] == name]
     if len(found) == 1:
         return found[0]
     names = [member.path for member in source.members]
-    if name == WEIGHTS and any(each.lower().endswith(PICKLES) for each in names):
+    if name == WEIGHTS_FILE and any(each.lower().endswith(PICKLE_SUFFIXES) for each in names):
         raise BundleError(
             "The weights are in a form that can run programs on the computer that reads it. "
             "They were not read.",
             found=", ".join(names[:5]),
-            remedy=f"A bundle has its weights in {WEIGHTS}. {AGAIN}",
+            remedy=f"A bundle has its weights in {WEIGHTS_FILE}. {RETRY_REMEDY}",
         )
     raise BundleError(
         f"This zip is no bundle of Transfer Lab: it needs one {name}.",
@@ -103,20 +105,20 @@ def _member(source: Source, name: str) -> Member:
     )
 
 
-def _card(text: bytes) -> _Card:
+def _parse_card(text: bytes) -> _ModelCard:
     try:
-        card = _ADAPTER.validate_json(text, strict=True)
+        card = _CARD_ADAPTER.validate_json(_upgrade_card(text), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or CARD
-        raise _wrong(f"{place}: {first['msg']}, {str(first['input'])[:60]!r}") from None
+        place = ".".join(str(part) for part in first["loc"]) or CARD_FILE
+        raise _make_card_error(f"{place}: {first['msg']}, {str(first['input'])[:60]!r}") from None
     result, count = card.result, len(card.classes)
     numbers = (result.accuracy, result.low, result.high, result.majority_accuracy, result.macro_f1)
     sides = {len(result.confusion), *(len(row) for row in result.confusion)}
     checks = {
-        f"the format {card.format[:40]!r}": card.format != FORMAT,
+        f"the format {card.format[:40]!r}": card.format != CARD_FORMAT,
         "fewer than two classes": count < 2,
-        "a class without a proper name": not all(map(_is_name, card.classes)),
+        "a class without a proper name": not all(map(_is_valid_name, card.classes)),
         "a class twice": len(set(card.classes)) < count,
         "other classes in its result": [c.name for c in result.per_class] != list(card.classes),
         "a confusion matrix of another size": sides != {count},
@@ -128,54 +130,62 @@ def _card(text: bytes) -> _Card:
     }
     for what, wrong in checks.items():
         if wrong:
-            raise _wrong(what)
+            raise _make_card_error(what)
     return card
 
 
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_NAME and not has_hidden_characters(text)
+def _upgrade_card(text: bytes) -> bytes:
+    """The card with its configuration under today's names; what is no card stays as it is."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        values = json.loads(text)
+        return json.dumps(values | {"config": upgrade_config(values["config"])}).encode()
+    return text
 
 
-def _check_weights(path: Path, card: _Card) -> None:
+def _is_valid_name(text: str) -> bool:
+    return 0 < len(text) <= MAX_CLASS_NAME_LENGTH and not has_hidden_characters(text)
+
+
+def _check_weights(path: Path, card: _ModelCard) -> None:
     """Compare what is in a weights file with the network that the card describes."""
     source = card.config.source()
-    with blank():
+    with init_empty_weights():
         strategy = replace(card.config.strategy, initialise="random")
-        network = operate(source, strategy, len(card.classes), card.config.seed)
+        network = adapt(source, strategy, len(card.classes), card.config.seed)
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
-        weights = load_file(path)
+        weights = upgrade_head_name(load_file(path))
     except SafetensorError as error:
-        raise _misfit(f"{WEIGHTS} cannot be read: {error}") from error
+        raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
-            raise _misfit(
-                f"{name[:80]} is {_shape(found.get(name))}, expected {_shape(expected.get(name))}"
+            raise _make_weights_error(
+                f"{name[:80]} is {_format_shape(found.get(name))}, expected {_format_shape(expected.get(name))}"
             )
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise _misfit(f"{name} holds a value that is no number")
+            raise _make_weights_error(f"{name} holds a value that is no number")
 
 
-def _shape(shape: tuple[int, ...] | None) -> str:
+def _format_shape(shape: tuple[int, ...] | None) -> str:
     if shape is None:
         return "missing"
     return " x ".join(map(str, shape)) or "one number"
 
 
-def _wrong(found: Any) -> BundleError:
+def _make_card_error(found: Any) -> BundleError:
     return BundleError(
-        f"The bundle's {CARD} does not say what a card says.",
-        found=str(found), remedy=f"It may be of another version. {AGAIN}",
+        f"The bundle's {CARD_FILE} does not say what a card says.",
+        found=str(found), remedy=f"It may be of another version. {RETRY_REMEDY}",
     )  # fmt: skip
 
 
-def _misfit(found: str) -> BundleError:
+def _make_weights_error(found: str) -> BundleError:
     return BundleError(
         "The bundle's weights do not fit the network that its card describes.",
-        found=found, remedy=AGAIN,
+        found=found, remedy=RETRY_REMEDY,
     )  # fmt: skip
 
 
-_ADAPTER = TypeAdapter(_Card)
+_CARD_ADAPTER = TypeAdapter(_ModelCard)

@@ -11,22 +11,22 @@ from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.specification import to_json
 
-FORMAT = "transfer lab card 1"  # changes whenever a reader must
-CARD = "card.json"
-CLASSES = "classes.txt"  # a name a line, in the order of the network's outputs
+CARD_FORMAT = "transfer lab card 1"  # changes whenever a reader must
+CARD_FILE = "card.json"
+CLASSES_FILE = "classes.txt"  # a name a line, in the order of the network's outputs
 
 
-def card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
+def build_model_card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
     """The card; what it says of the network's origin, settings and worth was measured."""
     source, record = trained.source, trained.record
     return {
-        "format": FORMAT,
+        "format": CARD_FORMAT,
         "run": record.id,
         "name": record.name,
         "created": record.created,
         "classes": list(trained.classes),
         "case": record.config.strategy.case.title,
-        "data": _data(home, trained),
+        "data": _describe_data(home, trained),
         "config": json.loads(to_json(record.config)),
         "result": record.result,
         "preprocessing": {
@@ -46,15 +46,15 @@ def card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
     }
 
 
-def write_card(to: Path, content: dict[str, Any]) -> tuple[Path, Path]:
+def write_model_card(to: Path, card: dict[str, Any]) -> tuple[Path, Path]:
     """Write a card, and the class names as a file of their own."""
-    text, names = to / CARD, to / CLASSES
-    text.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    names.write_text("\n".join(content["classes"]) + "\n", encoding="utf-8")
+    text, names = to / CARD_FILE, to / CLASSES_FILE
+    text.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
+    names.write_text("\n".join(card["classes"]) + "\n", encoding="utf-8")
     return text, names
 
 
-def data_set_of(home: Path, trained: TrainedNetwork) -> DataSet | None:
+def find_data_set(home: Path, trained: TrainedNetwork) -> DataSet | None:
     """The images that a run was trained on; None where they are not on this computer."""
     try:
         return dataset.load(home, trained.record.config.data_id)
@@ -62,12 +62,12 @@ def data_set_of(home: Path, trained: TrainedNetwork) -> DataSet | None:
         return None
 
 
-def _data(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
-    data_set = data_set_of(home, trained)
+def _describe_data(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
+    data_set = find_data_set(home, trained)
     if data_set:
         images = {split: len(data_set.indices(split)) for split in dataset.SPLITS}
         return {"id": data_set.id, "name": data_set.name, "images": images}
-    imported = RunDirectory.of(home, trained.record.id).path / CARD
+    imported = RunDirectory.of(home, trained.record.id).path / CARD_FILE
     if imported.is_file():  # the run came from elsewhere, with its card
         return json.loads(imported.read_text(encoding="utf-8"))["data"]
     return {"id": trained.record.config.data_id, "name": None, "images": None}

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
-from transfer_core.export.source_text import filled, literal
+from transfer_core.export.source_text import fill_template, format_literal
 from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks.surgery import kept_stages
+from transfer_core.networks.surgery import list_kept_stages
 
-TEMPLATES = Path(__file__).parent
-README = """\
+TEMPLATE_FOLDER = Path(__file__).parent
+README_TEMPLATE = """\
 # A trained network from Transfer Lab
 
 | file | what |
@@ -23,7 +23,7 @@ README = """\
 What goes into the network: {resize} {values}
 {again}
 """
-WHAT = {
+README_TEXTS = {
     "torch": {
         "file": "network.safetensors",
         "what": "the weights, by the names that predict.py gives its layers",
@@ -39,13 +39,13 @@ WHAT = {
         "needs": "onnxruntime and pillow",
         "values": "The network itself normalises the values, so they go in as they are, from 0 to "
         "255.",
-        "again": "\ncard.json tells under `onnx_check` how the answers compare with the original "
+        "again": "\ncard.json tells under `read_onnx_check` how the answers compare with the original "
         "network's on the test images.\n",
     },
 }
 
 
-def write_example(
+def write_prediction_script(
     to: Path, trained: TrainedNetwork, kind: Literal["torch", "onnx"]
 ) -> tuple[Path, Path]:
     """Write `predict.py` and `README.md`."""
@@ -58,16 +58,16 @@ def write_example(
     }
     if kind == "torch":
         settings |= {
-            "KEPT": list(kept_stages(source, trained.record.config.strategy)),
+            "KEPT": list(list_kept_stages(source, trained.record.config.strategy)),
             "MEAN": list(source.mean),
             "STD": list(source.std),
         }
-    lines = "\n".join(f"{name} = {literal(value)}" for name, value in settings.items())
-    template = (TEMPLATES / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
+    lines = "\n".join(f"{name} = {format_literal(value)}" for name, value in settings.items())
+    template = (TEMPLATE_FOLDER / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
     script, page = to / "predict.py", to / "README.md"
-    script.write_text(filled(template, source, settings=lines), encoding="utf-8")
-    text = README.format(
-        **WHAT[kind], sentence=trained.record.result["sentence"],
+    script.write_text(fill_template(template, source, settings=lines), encoding="utf-8")
+    text = README_TEMPLATE.format(
+        **README_TEXTS[kind], sentence=trained.record.result["sentence"],
         resize=trained.transform.describe(),
     )  # fmt: skip
     page.write_text(text, encoding="utf-8")

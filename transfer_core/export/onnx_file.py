@@ -11,21 +11,21 @@ from torch import nn
 
 from transfer_core import dataset
 from transfer_core.errors import RunError
-from transfer_core.export.card import card, data_set_of, write_card
-from transfer_core.export.example import write_example
-from transfer_core.features.embedding import batch_size
-from transfer_core.inspection.prediction import TrainedNetwork, predict
+from transfer_core.export.card import build_model_card, find_data_set, write_model_card
+from transfer_core.export.example import write_prediction_script
+from transfer_core.features.embedding import choose_batch_size
+from transfer_core.inspection.prediction import TrainedNetwork, predict_proba
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
-MOST_CHECKED = 2_000  # test images; of more, so many spread evenly
+MAX_CHECKED_IMAGES = 2_000  # test images; of more, so many spread evenly
 REMEDY = "Take the bundle or the script instead; both work for every network."
-NETWORK = "network.onnx"
+ONNX_FILE = "network.onnx"
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class OnnxCheck:
     """How an ONNX file's answers compare with the network's."""
 
     images: int  # test images that both were asked about
@@ -47,11 +47,11 @@ def write_onnx(
     Raises:
         RunError: If the network cannot be written so, or the file's answers differ.
     """
-    pixels = _test_images(home, trained)
-    about, part = card(home, trained), to / f"{NETWORK}.part"
+    pixels = _read_test_images(home, trained)
+    about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
     progress("Writing the ONNX file", 0, 1)
-    _write(part, trained, about)
-    agreement = compare(trained, pixels, part, progress)
+    _export_onnx(part, trained, about)
+    agreement = compare_with_onnx(trained, pixels, part, progress)
     if agreement.largest_difference > TOLERANCE:
         raise RunError(
             "The ONNX file does not give the network's answers, so it was not kept.",
@@ -59,12 +59,12 @@ def write_onnx(
             f"allowed is {TOLERANCE:g}",
             remedy=REMEDY,
         )
-    part.replace(to / NETWORK)
-    described = write_card(to, about | {"onnx_check": asdict(agreement)})
-    return (to / NETWORK, *described, *write_example(to, trained, "onnx"))
+    part.replace(to / ONNX_FILE)
+    described = write_model_card(to, about | {"onnx_check": asdict(agreement)})
+    return (to / ONNX_FILE, *described, *write_prediction_script(to, trained, "onnx"))
 
 
-class _Probabilities(nn.Module):
+class _ProbabilityNetwork(nn.Module):
     """The network with its normalisation in front and a softmax behind."""
 
     def __init__(self, trained: TrainedNetwork) -> None:
@@ -79,17 +79,17 @@ class _Probabilities(nn.Module):
         return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
 
 
-def _write(file: Path, trained: TrainedNetwork, about: dict) -> None:
+def _export_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
     size = trained.source.input_size
     batch = torch.export.Dim("batch", min=1)
     try:
         program = torch.onnx.export(
-            _Probabilities(trained).eval(), (torch.zeros(2, 3, size, size),),
+            _ProbabilityNetwork(trained).eval(), (torch.zeros(2, 3, size, size),),
             input_names=["image"], output_names=["probabilities"], dynamo=True,
             dynamic_shapes=({0: batch},), verbose=False,
         )  # fmt: skip
-        program.model.metadata_props["card"] = json.dumps(about, ensure_ascii=False)
-        program.model.metadata_props["classes"] = "\n".join(about["classes"])
+        program.model.metadata_props["card"] = json.dumps(card, ensure_ascii=False)
+        program.model.metadata_props["classes"] = "\n".join(card["classes"])
         program.save(str(file), external_data=False)
     except Exception as error:  # the exporter's own, and those of what it meets in a network
         told = " ".join(str(error).split())[:160]
@@ -100,8 +100,8 @@ def _write(file: Path, trained: TrainedNetwork, about: dict) -> None:
         ) from error
 
 
-def _test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
-    data_set = data_set_of(home, trained)
+def _read_test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
+    data_set = find_data_set(home, trained)
     if data_set is None:
         raise RunError(
             "An ONNX file is checked on your test images, which are not on this computer.",
@@ -109,27 +109,27 @@ def _test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
             remedy="Bring the images in again, or take the bundle.",
         )
     test = data_set.indices("test")
-    chosen = test[np.linspace(0, len(test) - 1, min(len(test), MOST_CHECKED)).astype(int)]
-    return dataset.Pixels(home, data_set, trained.transform)[chosen]
+    chosen = test[np.linspace(0, len(test) - 1, min(len(test), MAX_CHECKED_IMAGES)).astype(int)]
+    return dataset.PixelArray(home, data_set, trained.transform)[chosen]
 
 
-def compare(
+def compare_with_onnx(
     trained: TrainedNetwork, pixels: np.ndarray, file: Path, progress: Progress
-) -> Agreement:
+) -> OnnxCheck:
     """Ask an ONNX file and the network about the same images, uint8 (N, H, W, 3)."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    found, expected, step = [], [], batch_size(trained.source)
+    found, expected, step = [], [], choose_batch_size(trained.source)
     for start in range(0, len(pixels), step):
         progress("Comparing on your test images", start, len(pixels))
         batch = pixels[start : start + step]
         inputs = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
         found.append(session.run(None, {"image": inputs})[0])
-        expected.append(predict(trained, batch))
+        expected.append(predict_proba(trained, batch))
     ours, theirs = np.concatenate(expected), np.concatenate(found)
     difference = np.abs(theirs.astype(np.float64) - ours)
     same = int((theirs.argmax(1) == ours.argmax(1)).sum())
-    return Agreement(
+    return OnnxCheck(
         len(pixels), float(difference.max()), float(difference.mean()), same, TOLERANCE
     )  # fmt: skip

@@ -8,7 +8,7 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from transfer_core.export import report_sections as sections
-from transfer_core.export.card import card, data_set_of
+from transfer_core.export.card import build_model_card, find_data_set
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.store import RunStore
 
@@ -31,7 +31,7 @@ def write_report(
         events, runs = store.events(record.id), store.list()
     finally:
         store.close()
-    data_set = data_set_of(home, trained)
+    data_set = find_data_set(home, trained)
     when = datetime.fromtimestamp(record.created).strftime("%d %B %Y, %H:%M")
     # Everything that people wrote goes through the template, which escapes it.
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -40,13 +40,13 @@ def write_report(
         lead=f"Transfer Lab, {when}. {record.result['sentence']}",
         plotly=get_plotlyjs(),
         sections=(
-            sections.data(home, data_set),
-            sections.decision(home, data_set, trained, progress),
-            sections.settings(trained),
-            *sections.training(trained, events),
-            *sections.results(record),
-            sections.history(record, runs),
-            sections.origin(card(home, trained)),
+            sections.build_data_section(home, data_set),
+            sections.build_decision_section(home, data_set, trained, progress),
+            sections.build_settings_section(trained),
+            *sections.build_training_sections(trained, events),
+            *sections.build_result_sections(record),
+            sections.build_history_section(record, runs),
+            sections.build_origin_section(build_model_card(home, trained)),
         ),
     )
     page.write_text(text, encoding="utf-8")

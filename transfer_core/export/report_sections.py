@@ -9,26 +9,26 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from transfer_core.dataset import DataSet, repaired_in_words
-from transfer_core.figures.classes import class_counts, describe_class_counts
-from transfer_core.figures.confusion import confusion_matrix, describe_confusion
-from transfer_core.figures.curves import curves_table, describe_curves, live_curves
-from transfer_core.figures.decision import decision_diagram, describe_decision
-from transfer_core.figures.network import describe_network, network_drawing
-from transfer_core.figures.similarity import describe_stage_accuracy, stage_accuracy
-from transfer_core.figures.theme import styled, themed
+from transfer_core.dataset import DataSet, describe_test_edits
+from transfer_core.figures.classes import describe_class_counts, plot_class_counts
+from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
+from transfer_core.figures.curves import build_curve_traces, describe_curves, tabulate_epochs
+from transfer_core.figures.decision import describe_decision, plot_decision_diagram
+from transfer_core.figures.network import describe_network, plot_network
+from transfer_core.figures.similarity import describe_stage_accuracy, plot_stage_accuracy
+from transfer_core.figures.theme import apply_layout, apply_theme
 from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks import get
-from transfer_core.networks.surgery import describe, what_was_kept
-from transfer_core.runs.store.records import RunEvent, RunRecord, how_it_ended
-from transfer_core.training.events import LayerChange
+from transfer_core.networks import get_network
+from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
+from transfer_core.runs.store.records import RunEvent, RunRecord, find_training_end
+from transfer_core.training.events import StageChange
 from transfer_core.transferability.advice import advise
-from transfer_core.transferability.estimate import estimate
+from transfer_core.transferability.estimate import estimate_similarity
 
-NOT_HERE = "The images are not on this computer: the run came from elsewhere, in a bundle."
-NO_LOG = "The run came from elsewhere, in a bundle, which holds no training log."
-MOST_RUNS = 20  # of the history
-AXES = {"loss": "loss (nats per image)", "accuracy": "accuracy (%)"}
+IMAGES_MISSING = "The images are not on this computer: the run came from elsewhere, in a bundle."
+LOG_MISSING = "The run came from elsewhere, in a bundle, which holds no training log."
+MAX_HISTORY_RUNS = 20  # of the history
+AXIS_TITLES = {"loss": "loss (nats per image)", "accuracy": "accuracy (%)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Section:
     table: Sequence[dict[str, Any]] = ()  # rows with the same keys
 
 
-def data(home: Path, data_set: DataSet | None) -> Section:
+def build_data_section(home: Path, data_set: DataSet | None) -> Section:
     """What was learned from."""
     if data_set is None:
-        return Section("Data", (NOT_HERE,))
+        return Section("Data", (IMAGES_MISSING,))
     told = (
-        f"{data_set.name}: {data_set.reading.sentence()}.",
-        *repaired_in_words(home, data_set),
+        f"{data_set.name}: {data_set.import_summary.sentence()}.",
+        *describe_test_edits(home, data_set),
     )
-    drawn = _drawn(class_counts(data_set), describe_class_counts(data_set))
+    drawn = _render_figure(plot_class_counts(data_set), describe_class_counts(data_set))
     noticed = tuple(
         f"{problem.path}: {problem.message}"
         for problem in data_set.problems
@@ -59,14 +59,14 @@ def data(home: Path, data_set: DataSet | None) -> Section:
     return Section("Data", told, noticed, (drawn,))
 
 
-def decision(home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress) -> Section:
+def build_decision_section(home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress) -> Section:
     """Which case the network advises, which one was trained, and why."""
     strategy = trained.record.config.strategy
-    source, case = get(trained.record.config.network), strategy.case  # as the estimate saw it
+    source, case = get_network(trained.record.config.network), strategy.case  # as the estimate saw it
     if data_set is None or source.weights == "download":
-        missing = NOT_HERE if data_set is None else "The source weights are not on this computer."
+        missing = IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         return Section("Decision", (f"Trained was {case.title}.", missing))
-    found = estimate(data_set, source, home, progress=progress)
+    found = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, found)
     verdict = found.verdict(advice.size.answer)
     told = (
@@ -77,30 +77,30 @@ def decision(home: Path, data_set: DataSet | None, trained: TrainedNetwork, prog
     )
     shown = advice.size, verdict, advice.case, case
     figures = (
-        _drawn(decision_diagram(*shown), describe_decision(*shown)),
-        _drawn(
-            stage_accuracy(found.readings, strategy.keep_through),
-            describe_stage_accuracy(found.readings),
+        _render_figure(plot_decision_diagram(*shown), describe_decision(*shown)),
+        _render_figure(
+            plot_stage_accuracy(found.evidence, strategy.keep_through),
+            describe_stage_accuracy(found.evidence),
         ),
     )
     return Section("Decision", told, (*found.reasons, *found.warnings), figures)
 
 
-def settings(trained: TrainedNetwork) -> Section:
+def build_settings_section(trained: TrainedNetwork) -> Section:
     """Everything that was set."""
     config, source = trained.record.config, trained.source
     strategy = config.strategy
     values = {
         "source network": source.title,
         "input size": f"{source.input_size} pixels a side",
-        "kept through": source.titles((strategy.keep_through,)),
-        "frozen": source.titles(strategy.frozen),
+        "kept through": source.format_titles((strategy.keep_through,)),
+        "frozen": source.format_titles(strategy.frozen),
         "initial weights": strategy.initialise,
         **asdict(strategy.optimiser),
         "class weights": strategy.class_weights,
         "fall back": strategy.fall_back,
         "seed": config.seed,
-        "number format": config.number_format,
+        "number format": config.precision,
     }
     words = {"True": "yes", "False": "no"}
     rows = [
@@ -110,35 +110,35 @@ def settings(trained: TrainedNetwork) -> Section:
     return Section("Settings", table=rows)
 
 
-def training(trained: TrainedNetwork, events: Sequence[RunEvent]) -> tuple[Section, ...]:
+def build_training_sections(trained: TrainedNetwork, events: Sequence[RunEvent]) -> tuple[Section, ...]:
     """The curves, the epochs, and what moved."""
-    table = curves_table(events)
+    table = tabulate_epochs(events)
     if not table:
-        return (Section("Training", (NO_LOG,)),)
+        return (Section("Training", (LOG_MISSING,)),)
     words = describe_curves(events)
     curves = tuple(
-        _drawn(_curve(traces, what), words) for what, traces in live_curves(events).items()
+        _render_figure(_plot_curve(traces, what), words) for what, traces in build_curve_traces(events).items()
     )
-    ended = how_it_ended(events)
+    ended = find_training_end(events)
     sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
     if ended:
-        changes = tuple(LayerChange(**change) for change in ended["changes"])
-        strategy = what_was_kept(
+        changes = tuple(StageChange(**change) for change in ended["changes"])
+        strategy = resolve_effective_strategy(
             trained.source, trained.record.config.strategy, ended["best_epoch"]
         )
-        parts = describe(trained.source, strategy, len(trained.classes))
-        drawn = _drawn(network_drawing(parts, changes), describe_network(parts, changes))
+        parts = summarise_network(trained.source, strategy, len(trained.classes))
+        drawn = _render_figure(plot_network(parts, changes), describe_network(parts, changes))
         sections.append(Section("What moved, and what stayed frozen", figures=(drawn,)))
     return tuple(sections)
 
 
-def _curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
+def _plot_curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
     figure = go.Figure(traces)
-    figure.update_xaxes(title="epoch").update_yaxes(title=AXES[what])
-    return styled(figure, what.capitalize())
+    figure.update_xaxes(title="epoch").update_yaxes(title=AXIS_TITLES[what])
+    return apply_layout(figure, what.capitalize())
 
 
-def results(record: RunRecord) -> tuple[Section, ...]:
+def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
     """What the network is worth, on images that nothing was learned from."""
     result = record.result
     names = [score["name"] for score in result["per_class"]]
@@ -146,8 +146,8 @@ def results(record: RunRecord) -> tuple[Section, ...]:
     told = [result["sentence"], f"Macro F1 is {result['macro_f1']:.2f}."]
     if validation is not None:
         told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
-    drawn = _drawn(
-        confusion_matrix(result["confusion"], names), describe_confusion(result["confusion"], names)
+    drawn = _render_figure(
+        plot_confusion_matrix(result["confusion"], names), describe_confusion_matrix(result["confusion"], names)
     )
     rows = [
         {
@@ -161,7 +161,7 @@ def results(record: RunRecord) -> tuple[Section, ...]:
     return Section("Result", tuple(told), figures=(drawn,)), Section("Each class", table=rows)
 
 
-def history(record: RunRecord, runs: Sequence[RunRecord]) -> Section:
+def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Section:
     """The runs on the same images, newest first."""
     same = [run for run in runs if run.config.data_id == record.config.data_id]
     rows = [
@@ -169,43 +169,43 @@ def history(record: RunRecord, runs: Sequence[RunRecord]) -> Section:
             "run": run.name + (" (this one)" if run.id == record.id else ""),
             "case": run.config.strategy.case.title,
             "seed": run.config.seed,
-            "test accuracy": _accuracy(run),
+            "test accuracy": _format_accuracy(run),
         }
-        for run in same[:MOST_RUNS]
+        for run in same[:MAX_HISTORY_RUNS]
     ]
-    told = f"The newest {MOST_RUNS} of {len(same)} runs on these images."
-    told = told if len(same) > MOST_RUNS else "Every run on these images that this computer knows."
+    told = f"The newest {MAX_HISTORY_RUNS} of {len(same)} runs on these images."
+    told = told if len(same) > MAX_HISTORY_RUNS else "Every run on these images that this computer knows."
     note = "Where two intervals overlap widely, the difference may be chance."
     return Section("History", (f"{told} {note}",), table=rows)
 
 
-def _accuracy(run: RunRecord) -> str:
+def _format_accuracy(run: RunRecord) -> str:
     if not run.result:
         return run.state.value
     return f"{run.result['accuracy']:.1%} ({run.result['low']:.0%} to {run.result['high']:.0%})"
 
 
-def origin(about: dict[str, Any]) -> Section:
+def build_origin_section(card: dict[str, Any]) -> Section:
     """Where data and weights come from, and the versions that the numbers depend on."""
-    source, versions = about["source"], about["config"]["versions"]
+    source, versions = card["source"], card["config"]["versions"]
     values = {
-        "run": about["run"],
-        "data set": about["config"]["data_id"],
+        "run": card["run"],
+        "data set": card["config"]["data_id"],
         "source network": source["title"],
         "learned from": source["data"],
         "licence of its weights": source["licence"],
         "SHA-256 of its weights": source["weights_sha256"],
-        "preprocessing": about["preprocessing"]["resize"],
+        "preprocessing": card["preprocessing"]["resize"],
         **{f"version of {name}": value for name, value in versions.items() if name != "weights"},
     }
     rows = [{"what": name, "which": value} for name, value in values.items() if value]
     return Section("Origin and versions", table=rows)
 
 
-def _drawn(figure: go.Figure, description: str) -> tuple[str, str]:
+def _render_figure(figure: go.Figure, description: str) -> tuple[str, str]:
     """A figure as HTML without the library, which stands once at the top of the page."""
     options = {"displayModeBar": False, "responsive": True}
-    html = themed(figure, dark=False).to_html(
+    html = apply_theme(figure, dark=False).to_html(
         full_html=False, include_plotlyjs=False, config=options
     )
     return html, description

@@ -9,14 +9,19 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from transfer_core import cases, dataset
-from transfer_core.cases import NEW_LAYER
-from transfer_core.export.notebook import notebook
-from transfer_core.export.source_text import filled, literal, module_text, text_of
+from transfer_core.cases import HEAD_SETTINGS
+from transfer_core.export.notebook import convert_to_notebook
+from transfer_core.export.source_text import (
+    fill_template,
+    format_literal,
+    get_module_source,
+    get_source,
+)
 from transfer_core.features import augmentation, standardisation, views
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import kept_stages
-from transfer_core.networks.weights_file import load
+from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.training import data_loaders, new_layer, optimiser
 from transfer_core.training.config import RunConfig
 
@@ -28,13 +33,13 @@ SCRIPT_USAGE = """\
 
 DATA is the zip of images, or the folder that it was unpacked to. Without it, images.zip beside
 this file is read. images.csv and source.safetensors lie beside it too."""
-SCRIPT_PLACE = """\
+SCRIPT_PATHS = """\
 HERE = Path(__file__).parent
 DATA = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "images.zip\""""
 NOTEBOOK_USAGE = """\
 images.csv and source.safetensors lie beside this notebook; DATA below is the zip of images, or the
 folder that it was unpacked to."""
-NOTEBOOK_PLACE = """\
+NOTEBOOK_PATHS = """\
 HERE = Path()
 DATA = HERE / "images.zip"  # write the name of your zip or folder of images here"""
 
@@ -50,8 +55,8 @@ def write_script(
     data_set = dataset.load(home, trained.record.config.data_id)
     script, lesson = to / "train.py", to / "train.ipynb"
     run = trained.record.config, trained.source, trained.classes
-    script.write_text(script_text(*run), encoding="utf-8")
-    lesson_text = notebook(script_text(*run, NOTEBOOK_USAGE, NOTEBOOK_PLACE))
+    script.write_text(render_script(*run), encoding="utf-8")
+    lesson_text = convert_to_notebook(render_script(*run, NOTEBOOK_USAGE, NOTEBOOK_PATHS))
     lesson.write_text(lesson_text, encoding="utf-8")
     images, weights = to / "images.csv", to / "source.safetensors"
     with images.open("w", newline="", encoding="utf-8") as file:
@@ -60,7 +65,7 @@ def write_script(
         rows.writerows((r.path, r.label, r.split) for r in data_set.records)
     if trained.record.config.strategy.initialise == "random":
         return script, lesson, images
-    state = load(trained.source).state_dict()
+    state = load_pretrained(trained.source).state_dict()
     save_file({name: value.contiguous() for name, value in state.items()}, weights)
     return script, lesson, images, weights
 
@@ -74,20 +79,20 @@ def write_script_with_images(
     with zipfile.ZipFile(images, "w") as archive:
         for number, record in enumerate(data_set.records):
             progress("Adding the images", number, len(data_set.records))
-            archive.writestr(record.path, dataset.image_bytes(home, data_set, number))
+            archive.writestr(record.path, dataset.read_image_bytes(home, data_set, number))
     return *files, images
 
 
-def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -> dict[str, object]:
+def collect_settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -> dict[str, object]:
     """What steers the script, by the names that it has there; plain values."""
     strategy = config.strategy
     return {
         "CASE": strategy.case.value,
         "CLASSES": list(classes),
-        "KEPT": list(kept_stages(source, strategy)),
+        "KEPT": list(list_kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
         "FALL_BACK": strategy.fall_back,
-        "NUMBER_FORMAT": config.number_format,
+        "PRECISION": config.precision,
         "DEVICE": config.device,
         "CHANNELS_LAST": config.channels_last,
         "COMPILED": config.compiled,
@@ -95,8 +100,8 @@ def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
-        "NEW_LAYER": asdict(NEW_LAYER),
-        "WARM_UP": optimiser.WARM_UP,
+        "HEAD": asdict(HEAD_SETTINGS),
+        "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
         "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
         "RESIZE": source.resize,
@@ -106,27 +111,27 @@ def settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -
     }
 
 
-def script_text(
+def render_script(
     config: RunConfig,
     source: SourceNetwork,
     classes: Sequence[str],
     usage: str = SCRIPT_USAGE,
-    place: str = SCRIPT_PLACE,
+    paths: str = SCRIPT_PATHS,
 ) -> str:
-    """The source of a run's script; `usage` and `place` say where it finds its files."""
-    values = settings(config, source, classes)
-    lines = [f"{name} = {literal(value)}" for name, value in values.items()]
+    """The source of a run's script; `usage` and `paths` say where it finds its files."""
+    values = collect_settings(config, source, classes)
+    lines = [f"{name} = {format_literal(value)}" for name, value in values.items()]
     if threads := config.versions.get("threads"):  # sums of floats depend on it
         lines.append(f"torch.set_num_threads({int(threads)})")
-    return filled(
+    return fill_template(
         TEMPLATE.read_text(encoding="utf-8"), source,
         usage=usage,
-        place=place,
+        place=paths,
         settings="\n".join(lines),
-        augmentation=module_text(augmentation),
-        views=text_of(views.View),
-        rates=text_of(cases.stage_rates, optimiser.parameter_groups, optimiser.one_cycle),
-        batches=text_of(data_loaders.shuffled, data_loaders.batches),
-        standardisation=module_text(standardisation),
-        fold=text_of(new_layer.fold),
+        augmentation=get_module_source(augmentation),
+        views=get_source(views.AugmentedView),
+        rates=get_source(cases.compute_stage_learning_rates, optimiser.build_parameter_groups, optimiser.build_one_cycle_schedule),
+        batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
+        standardisation=get_module_source(standardisation),
+        fold=get_source(new_layer.fold_standardisation),
     )  # fmt: skip

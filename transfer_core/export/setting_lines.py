@@ -3,55 +3,55 @@
 import ast
 from collections.abc import Iterator, Mapping
 
-TORCH = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
-Placed = tuple[ast.stmt, ast.FunctionDef | None]  # a statement, and the function around it
-HOLDERS = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
+TORCH_NAMES = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
+StatementInFunction = tuple[ast.stmt, ast.FunctionDef | None]  # a statement, and the function around it
+SETTINGS_NAMES = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
 
 
-def setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
+def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
     """For each setting the statements that it steers, with its value in them.
 
     Where none of them is PyTorch's, those follow that call them, until one is.
 
     Args:
-        script: From `script.script_text`.
-        values: From `script.settings`, by the script's names; those in `OPTIMISER` by theirs.
+        script: From `script.render_script`.
+        values: From `script.collect_settings`, by the script's names; those in `OPTIMISER` by theirs.
 
     Returns:
         Python source by setting: the keys of `OPTIMISER` and the other names.
     """
-    statements = tuple(_statements(ast.parse(script)))
+    statements = tuple(_iterate_statements(ast.parse(script)))
     every = values | dict(values["OPTIMISER"])
     return {
-        name: "\n".join(dict.fromkeys(_shown(each, every) for each in _steered(statements, name)))
+        name: "\n".join(dict.fromkeys(_render_statement(each, every) for each in _find_steered_statements(statements, name)))
         for name in every
     }
 
 
-def _steered(statements: tuple[Placed, ...], name: str) -> list[ast.stmt]:
+def _find_steered_statements(statements: tuple[StatementInFunction, ...], name: str) -> list[ast.stmt]:
     """The statements that mention a setting, and what calls them, up to PyTorch."""
     found = [(own, around) for own, around in statements if _mentions(own, name)]
     lines = [own for own, _ in found]
-    functions = {around.name for _, around in found if around and _gives(around)}
+    functions = {around.name for _, around in found if around and _returns_value(around)}
     while functions and not any(_is_torch(line) for line in lines):
         calling = [
             (own, around) for own, around in statements
             if any(_calls(own, function) for function in functions) and own not in lines
         ]  # fmt: skip
         lines += [own for own, _ in calling]
-        functions = {around.name for _, around in calling if around and _gives(around)}
+        functions = {around.name for _, around in calling if around and _returns_value(around)}
     return lines
 
 
-def _statements(tree: ast.AST, around: ast.FunctionDef | None = None) -> Iterator[Placed]:
+def _iterate_statements(tree: ast.AST, function: ast.FunctionDef | None = None) -> Iterator[StatementInFunction]:
     """Every statement within functions and blocks, with the function that it stands in."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node, around
-        yield from _statements(node, node if isinstance(node, ast.FunctionDef) else around)
+            yield node, function
+        yield from _iterate_statements(node, node if isinstance(node, ast.FunctionDef) else function)
 
 
-def _own(statement: ast.stmt) -> Iterator[ast.AST]:
+def _walk_own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
     """The nodes of a statement without those of the statements inside it."""
     for node in ast.iter_child_nodes(statement):
         if not isinstance(node, ast.stmt):
@@ -59,52 +59,52 @@ def _own(statement: ast.stmt) -> Iterator[ast.AST]:
 
 
 def _mentions(statement: ast.stmt, name: str) -> bool:
-    return any(_setting(node) == name for node in _own(statement))
+    return any(_get_setting_name(node) == name for node in _walk_own_nodes(statement))
 
 
-def _setting(node: ast.AST) -> str | None:
+def _get_setting_name(node: ast.AST) -> str | None:
     """The setting that an expression reads, if it reads one."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id.isupper():
         return node.id
-    if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in HOLDERS:
+    if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in SETTINGS_NAMES:
         return node.attr
     return None
 
 
-def _gives(function: ast.FunctionDef) -> bool:
+def _returns_value(function: ast.FunctionDef) -> bool:
     """Whether a function returns a value, so that its callers go on with it."""
     return any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
 
 
 def _calls(statement: ast.stmt, function: str) -> bool:
-    calls = (node.func for node in _own(statement) if isinstance(node, ast.Call))
+    calls = (node.func for node in _walk_own_nodes(statement) if isinstance(node, ast.Call))
     return any(isinstance(called, ast.Name) and called.id == function for called in calls)
 
 
 def _is_torch(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Name) and node.id in TORCH for node in _own(statement))
+    return any(isinstance(node, ast.Name) and node.id in TORCH_NAMES for node in _walk_own_nodes(statement))
 
 
-def _shown(statement: ast.stmt, values: Mapping[str, object]) -> str:
+def _render_statement(statement: ast.stmt, values: Mapping[str, object]) -> str:
     """A statement with the settings' values in it; of a long block, its first line."""
-    filled = _Filled(values).visit(ast.parse(ast.unparse(statement)))
+    filled = _SettingInliner(values).visit(ast.parse(ast.unparse(statement)))
     for block in filled.body:
         if isinstance(block, ast.For | ast.With) or (isinstance(block, ast.If) and block.body[1:]):
             block.body, block.orelse = [ast.Expr(ast.Constant(...))], []
     return ast.unparse(ast.fix_missing_locations(filled)).replace(":\n    ...", ": ...")
 
 
-class _Filled(ast.NodeTransformer):
+class _SettingInliner(ast.NodeTransformer):
     """Puts values in place of settings, and takes the branch that they choose."""
 
     def __init__(self, values: Mapping[str, object]) -> None:
         self._values = values
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self._filled(node)
+        return self._inline_value(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        filled = self._filled(node)
+        filled = self._inline_value(node)
         return self.generic_visit(node) if filled is node else filled
 
     def visit_If(self, node: ast.If) -> ast.stmt | list[ast.stmt]:
@@ -119,6 +119,6 @@ class _Filled(ast.NodeTransformer):
             return node.body if node.test.value else node.orelse
         return node
 
-    def _filled(self, node: ast.expr) -> ast.expr:
-        value = self._values.get(_setting(node))
+    def _inline_value(self, node: ast.expr) -> ast.expr:
+        value = self._values.get(_get_setting_name(node))
         return ast.Constant(value) if isinstance(value, bool | int | float) else node

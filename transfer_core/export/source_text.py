@@ -29,7 +29,7 @@ def source_network(classes: int) -> nn.Sequential:
     return staged(row(build({!r}, classes, INPUT_SIZE)), STAGES)"""
 
 
-def filled(template: str, source: SourceNetwork, **parts: str) -> str:
+def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
     """A template with its marks, such as `# {pixels}`, replaced by source text.
 
     Args:
@@ -38,64 +38,64 @@ def filled(template: str, source: SourceNetwork, **parts: str) -> str:
         parts: Text by mark, beside what every script has.
     """
     parts |= {
-        "network": network_text(source),
-        "weights": module_text(plain_weights),
-        "pixels": _pixels_text(),
-        "normalise": _pooling_text(),
+        "network": render_network(source),
+        "weights": get_module_source(plain_weights),
+        "pixels": _render_decoding(),
+        "normalise": _render_pooling(),
     }
     for mark, text in parts.items():
         template = template.replace(f"# {{{mark}}}", text)
     return template
 
 
-def network_text(source: SourceNetwork) -> str:
+def render_network(source: SourceNetwork) -> str:
     """Source text that defines `source_network`."""
     if source.architecture == demonstration.NAME:
-        return module_text(demonstration) + "\n\n\nsource_network = build"
+        return get_module_source(demonstration) + "\n\n\nsource_network = build"
     stages = {stage.name: stage.modules for stage in source.stages}
     return "\n\n\n".join(
         (
             TORCHVISION_IMPORTS,
-            module_text(torchvision_row),
-            text_of(torchvision_stages.staged).strip(),
-            f"STAGES = {literal(stages)}",
+            get_module_source(torchvision_row),
+            get_source(torchvision_stages.build_staged_network).strip(),
+            f"STAGES = {format_literal(stages)}",
             TORCHVISION_NETWORK.format(source.architecture),
         )
     )
 
 
-def _pooling_text() -> str:
+def _render_pooling() -> str:
     constants = {
-        "POOLED_SIZE": surgery.POOLED_SIZE, "MOST_FEATURES": surgery.MOST_FEATURES,
-        "BATCH": embedding.BATCH, "BATCH_PIXELS": embedding.BATCH_PIXELS,
+        "MAX_POOL_SIZE": surgery.MAX_POOL_SIZE, "MAX_HEAD_FEATURES": surgery.MAX_HEAD_FEATURES,
+        "MAX_BATCH_SIZE": embedding.MAX_BATCH_SIZE, "MAX_BATCH_PIXELS": embedding.MAX_BATCH_PIXELS,
     }  # fmt: skip
     lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
-    functions = text_of(
-        devices.device_of, devices.sent, embedding.batch_size, embedding.normalise,
-        surgery.pooled, surgery.pooled_size, surgery.new_layer, surgery.MeanToken,
+    functions = get_source(
+        devices.get_device, devices.copy_to_device, embedding.choose_batch_size, embedding.normalise,
+        surgery.pool_features, surgery.compute_pool_size, surgery.build_head, surgery.TokenMeanPool,
     )  # fmt: skip
     return f"{lines}\n\n\n{functions}"
 
 
-def _pixels_text() -> str:
-    sideways = f"_SIDEWAYS = {decoding._SIDEWAYS}  # EXIF orientations that turn by a right angle"
-    functions = text_of(
-        decoding._turn_upright, decoding._rgb, decoding._eight_bits, decoding._from_lab,
-        transform.Transform, transform.apply,
+def _render_decoding() -> str:
+    sideways = f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  # EXIF orientations that turn by a right angle"
+    functions = get_source(
+        decoding._turn_upright, decoding._convert_to_rgb, decoding._scale_to_8_bits, decoding._convert_lab_to_rgb,
+        transform.Transform, transform.apply_transform,
     )  # fmt: skip
     return f"{sideways}\n\n\n{functions}"
 
 
-def literal(value: object) -> str:
+def format_literal(value: object) -> str:
     """Python source of a plain value; names of people's classes are escaped by it."""
     return repr(json.loads(json.dumps(value)))
 
 
-def text_of(*objects: Callable | type) -> str:
+def get_source(*objects: Callable | type) -> str:
     return "\n\n".join(inspect.getsource(each) for each in objects).rstrip()
 
 
-def module_text(module: ModuleType) -> str:
+def get_module_source(module: ModuleType) -> str:
     """A module's source behind its docstring and imports."""
     text = inspect.getsource(module).split('"""', 2)[2]
     return re.sub(r"^(from|import) .*\n", "", text, flags=re.MULTILINE).strip()

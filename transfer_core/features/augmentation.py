@@ -5,13 +5,13 @@ import torch
 from torch.nn import functional
 
 from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.system.devices import sent
+from transfer_core.system.devices import copy_to_device
 
-SMALLEST_AREA = 0.4  # of the image, kept by a crop
-LARGEST_LOG_RATIO = 0.22  # of a crop's width to its height, natural logarithm
-COLOUR = 0.25  # largest relative change of brightness and contrast
-SATURATION = 0.3  # largest relative change of saturation
-GREY = 0.05  # share of images turned grey
+MIN_CROP_AREA = 0.4  # of the image, kept by a crop
+MAX_LOG_ASPECT_RATIO = 0.22  # of a crop's width to its height, natural logarithm
+MAX_BRIGHTNESS_CONTRAST_CHANGE = 0.25  # largest relative change of brightness and contrast
+MAX_SATURATION_CHANGE = 0.3  # largest relative change of saturation
+GREYSCALE_PROBABILITY = 0.05  # share of images turned grey
 
 
 def augment(
@@ -20,7 +20,7 @@ def augment(
     size: int,
     generator: torch.Generator,
     *,
-    mirror: bool = True,
+    horizontal_flip: bool = True,
     device: torch.device | None = None,
 ) -> torch.Tensor:
     """Randomly cropped, mirrored and recoloured images, normalised for the network.
@@ -30,7 +30,7 @@ def augment(
         source: Describes the normalisation.
         size: Side of the result in pixels; crops are resampled to it.
         generator: All randomness comes from it; it is one of the processor's.
-        mirror: Whether half of the images are mirrored, left to right.
+        horizontal_flip: Whether half of the images are mirrored, left to right.
         device: Where the result shall lie, and is computed; None is the processor.
 
     Returns:
@@ -40,28 +40,28 @@ def augment(
         Random-resized crops after Szegedy et al. 2015, "Going Deeper with
         Convolutions", section 6, with a larger smallest area.
     """
-    images = sent(pixels, device).permute(0, 3, 1, 2).float()
-    grid = _grid(_crops(len(images), generator, mirror).to(images.device), size)
+    images = copy_to_device(pixels, device).permute(0, 3, 1, 2).float()
+    grid = _build_sampling_grid(_sample_crops(len(images), generator, horizontal_flip).to(images.device), size)
     images = functional.grid_sample(images, grid, align_corners=False, padding_mode="reflection")
-    factors = (factor.to(images.device) for factor in _colour_factors(len(images), generator))
-    return _recoloured(images.div_(255), *factors, source)
+    factors = (factor.to(images.device) for factor in _sample_colour_factors(len(images), generator))
+    return _apply_colour_jitter(images.div_(255), *factors, source)
 
 
-def _crops(count: int, generator: torch.Generator, mirror: bool) -> torch.Tensor:
+def _sample_crops(count: int, generator: torch.Generator, horizontal_flip: bool) -> torch.Tensor:
     """Scale and centre of each crop across and down, (B, 2, 2); the image reaches from -1 to 1."""
 
-    def uniform(low: float, high: float) -> torch.Tensor:
+    def sample_uniform(low: float, high: float) -> torch.Tensor:
         return torch.empty(count).uniform_(low, high, generator=generator)
 
-    area = uniform(SMALLEST_AREA, 1)
-    ratio = uniform(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
+    area = sample_uniform(MIN_CROP_AREA, 1)
+    ratio = sample_uniform(-MAX_LOG_ASPECT_RATIO, MAX_LOG_ASPECT_RATIO).exp()
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-    across = torch.where(uniform(0, 1) < 0.5, -width, width) if mirror else width
-    centres = uniform(-1, 1) * (1 - width), uniform(-1, 1) * (1 - height)
+    across = torch.where(sample_uniform(0, 1) < 0.5, -width, width) if horizontal_flip else width
+    centres = sample_uniform(-1, 1) * (1 - width), sample_uniform(-1, 1) * (1 - height)
     return torch.stack((torch.stack((across, height), 1), torch.stack(centres, 1)), 2)
 
 
-def _grid(crops: torch.Tensor, size: int) -> torch.Tensor:
+def _build_sampling_grid(crops: torch.Tensor, size: int) -> torch.Tensor:
     """Where each pixel of the result lies in the image, (B, size, size, 2)."""
     steps = (torch.arange(size, device=crops.device) * 2 + 1) / size - 1
     places = crops[:, :, :1] * steps + crops[:, :, 1:]
@@ -71,18 +71,18 @@ def _grid(crops: torch.Tensor, size: int) -> torch.Tensor:
     return grid
 
 
-def _colour_factors(count: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+def _sample_colour_factors(count: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
     """Factors of saturation, contrast and brightness, each (B, 1, 1)."""
 
-    def factor(change: float) -> torch.Tensor:
+    def sample_factor(change: float) -> torch.Tensor:
         return torch.empty(count, 1, 1).uniform_(1 - change, 1 + change, generator=generator)
 
-    saturation = factor(SATURATION)
-    grey_only = torch.rand(count, 1, 1, generator=generator) < GREY
-    return saturation.masked_fill(grey_only, 0), factor(COLOUR), factor(COLOUR)
+    saturation = sample_factor(MAX_SATURATION_CHANGE)
+    grey_only = torch.rand(count, 1, 1, generator=generator) < GREYSCALE_PROBABILITY
+    return saturation.masked_fill(grey_only, 0), sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE), sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE)
 
 
-def _recoloured(images: torch.Tensor, saturation, contrast, brightness, source) -> torch.Tensor:
+def _apply_colour_jitter(images: torch.Tensor, saturation, contrast, brightness, source) -> torch.Tensor:
     """New saturation, contrast and brightness, one affine map of colours per image; normalised.
 
     With grey g, mean m and factors s, c, b the result is

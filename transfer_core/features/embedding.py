@@ -7,20 +7,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from transfer_core.dataset import Pixels, in_batches
+from transfer_core.dataset import PixelArray, iter_batches
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.surgery import pooled
-from transfer_core.system.devices import device_of, sent
+from transfer_core.networks.surgery import pool_features
+from transfer_core.system.devices import copy_to_device, get_device
 from transfer_core.system.parallel import Progress, StopRequested
-from transfer_core.system.precision import NumberFormat, computed_in
+from transfer_core.system.precision import Precision, autocast
 
-BATCH = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
-BATCH_PIXELS = 16 * 224 * 224  # of a batch at most, so that outputs stay below about a gigabyte
+MAX_BATCH_SIZE = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
+MAX_BATCH_PIXELS = 16 * 224 * 224  # of a batch at most, so that outputs stay below about a gigabyte
 
 
-def batch_size(source: SourceNetwork) -> int:
+def choose_batch_size(source: SourceNetwork) -> int:
     """Images that pass through a network at a time where nothing is learned."""
-    return max(1, min(BATCH, BATCH_PIXELS // source.input_size**2))
+    return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // source.input_size**2))
 
 
 def normalise(
@@ -36,7 +36,7 @@ def normalise(
     Returns:
         float32, shape (B, 3, H, W), channels last in memory.
     """
-    images = sent(pixels, device).permute(0, 3, 1, 2)
+    images = copy_to_device(pixels, device).permute(0, 3, 1, 2)
     mean, std = (
         torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (source.mean, source.std)
     )
@@ -47,15 +47,15 @@ def normalise(
 @torch.inference_mode()
 def embed(
     network: nn.Sequential,
-    pixels: np.ndarray | Pixels,
+    pixels: np.ndarray | PixelArray,
     source: SourceNetwork,
     stages: tuple[str, ...],
     *,
     indices: np.ndarray | None = None,
-    number_format: NumberFormat = "float32",
-    prepare: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
+    precision: Precision = "float32",
+    preprocess: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
     progress: Progress | None = None,
-    stop: StopRequested | None = None,
+    stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
 
@@ -66,40 +66,40 @@ def embed(
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
         indices: Of the wanted images, int64 (M,); None for all.
-        number_format: In which the stages are computed.
-        prepare: Turns some pixels into what the network takes.
+        precision: In which the stages are computed.
+        preprocess: Turns some pixels into what the network takes.
         progress: Called with images done and images in all; may raise to end the work.
-        stop: Asked while images are decoded.
+        stop_requested: Asked while images are decoded.
 
     Returns:
         For each stage float32 of shape (N, D), or (M, D), D depending on the stage.
 
     Raises:
-        WorkStopped: If `stop` said so.
+        WorkStopped: If `stop_requested` said so.
     """
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
     done, total = 0, len(pixels) if indices is None else len(indices)
-    with closing(in_batches(pixels, batch_size(source), indices, stop)) as batches:
+    with closing(iter_batches(pixels, choose_batch_size(source), indices, stop_requested)) as batches:
         for batch in batches:
-            inputs = prepare(batch, source, device_of(network))
-            for name, features in _through(network, inputs, stages, number_format):
-                outputs[name].append(pooled(features).float().cpu().numpy())
+            inputs = preprocess(batch, source, get_device(network))
+            for name, features in _run_stages(network, inputs, stages, precision):
+                outputs[name].append(pool_features(features).float().cpu().numpy())
             done += len(batch)
             if progress:
                 progress(done, total)
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
-def _through(
+def _run_stages(
     network: nn.Sequential,
     features: torch.Tensor,
     stages: tuple[str, ...],
-    number_format: NumberFormat,
+    precision: Precision,
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """The outputs of stages, as far as the last wanted one."""
     missing = set(stages)
     for name, stage in network.eval().named_children():
-        with computed_in(number_format, features.device.type):
+        with autocast(precision, features.device.type):
             features = stage(features)
         if name in missing:
             yield name, features

@@ -9,10 +9,10 @@ import numpy as np
 
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system import disk_cache
-from transfer_core.system.precision import NumberFormat
+from transfer_core.system.precision import Precision
 
 
-def cached(
+def load_or_compute_embeddings(
     home: Path,
     folder: Path,
     stages: tuple[str, ...],
@@ -22,31 +22,31 @@ def cached(
 
     Args:
         home: The data folder.
-        folder: Belongs to one key, see `cache_folder`.
+        folder: Belongs to one key, see `get_cache_folder`.
         stages: Names of the wanted stages.
         compute: Takes the names that are missing and returns their embeddings.
     """
     files = {name: folder / f"{name}.npy" for name in stages}
-    found = {name: disk_cache.opened(file) for name, file in files.items()}
+    found = {name: disk_cache.open_array(file) for name, file in files.items()}
     missing = tuple(name for name in stages if found[name] is None)
     if missing:
         found |= compute(missing)
     for name in missing:
-        size = disk_cache.HEADER + found[name].nbytes
-        with suppress(disk_cache.NoRoom), disk_cache.adding(home, files[name], size) as file:
+        size = disk_cache.NPY_HEADER_BYTES + found[name].nbytes
+        with suppress(disk_cache.CacheFullError), disk_cache.add_entry(home, files[name], size) as file:
             np.save(file, found[name])
     return found
 
 
-def cache_folder(
+def get_cache_folder(
     home: Path,
     data_id: str,
     source: SourceNetwork,
-    transform: str,
+    transform_key: str,
     indices: np.ndarray,
-    number_format: NumberFormat = "float32",
+    precision: Precision = "float32",
 ) -> Path:
     """Where the embeddings of these images by this network, computed in this format, lie."""
     chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
-    key = f"{source.name}-{source.weights_hash[:16]}-{transform}-{number_format}-{chosen[:16]}"
+    key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{precision}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

@@ -5,7 +5,7 @@ import numpy as np
 SHRINKAGE = 0.1  # share of the mean variance that is added to each feature's variance
 
 
-def standardisation(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_standardisation(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation of each feature, with deviations shrunk towards their mean.
 
     A feature that is nearly always 0 on these images has a tiny deviation; divided

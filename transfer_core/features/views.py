@@ -11,7 +11,7 @@ from transfer_core.networks.source_network import SourceNetwork
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AugmentedView:
     """One randomly cropped and recoloured copy of every image; the same whenever it is made."""
 
     number: int  # counted from 0; draws the crops and colours
@@ -22,9 +22,9 @@ class View:
         """Names the view in caches."""
         return f"view-{self.number}" + ("-mirrored" if self.mirror else "")
 
-    def preparing(self) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
+    def build_preprocessing(self) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
         """Turns pixels, given in order, into what the network takes; see `embedding.embed`."""
         generator = torch.Generator().manual_seed(self.number)
         return lambda pixels, source, device: augment(
-            pixels, source, source.input_size, generator, mirror=self.mirror, device=device
+            pixels, source, source.input_size, generator, horizontal_flip=self.mirror, device=device
         )

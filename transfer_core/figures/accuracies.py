@@ -4,23 +4,23 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREY, ORANGE, plain, styled
+from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape_label
 
-LOOKS = ((ORANGE, "diamond"), (BLUE, "circle"))
+MARKER_STYLES = ((ORANGE, "diamond"), (BLUE, "circle"))
 
 
-def accuracies(rows: Sequence[tuple[str, float, float, float]], majority: float) -> go.Figure:
+def plot_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float) -> go.Figure:
     """A point for each run, and a line for always guessing the largest class.
 
     Args:
         rows: Name, accuracy, and both ends of its 95 % interval, each in [0, 1].
-        majority: Accuracy of always guessing the largest class, in [0, 1].
+        majority_accuracy: Accuracy of always guessing the largest class, in [0, 1].
     """
     figure = go.Figure()
     for number, (name, accuracy, low, high) in enumerate(rows):
-        colour, symbol = LOOKS[min(number, 1)]
+        colour, symbol = MARKER_STYLES[min(number, 1)]
         figure.add_scatter(
-            x=[accuracy], y=[plain(name, 28)], mode="markers+text", text=[f"{accuracy:.1%}"],
+            x=[accuracy], y=[escape_label(name, 28)], mode="markers+text", text=[f"{accuracy:.1%}"],
             textposition="top center", showlegend=False, cliponaxis=False,
             marker={"color": colour, "symbol": symbol, "size": 14},
             error_x={
@@ -36,15 +36,15 @@ def accuracies(rows: Sequence[tuple[str, float, float, float]], majority: float)
         name="always the largest class",
         line={"color": GREY, "dash": "dash"},
     )
-    figure.add_vline(x=majority, line={"color": GREY, "dash": "dash"})
+    figure.add_vline(x=majority_accuracy, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title="test accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.02])
     figure.update_yaxes(title="run", automargin=True, autorange="reversed", showgrid=False)
-    return styled(figure, "Against simpler ways", height=150 + 65 * len(rows))
+    return apply_layout(figure, "Against simpler ways", height=150 + 65 * len(rows))
 
 
-def describe_accuracies(rows: Sequence[tuple[str, float, float, float]], majority: float) -> str:
+def describe_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float) -> str:
     """The figure in words."""
     told = "; ".join(
         f"{name} {accuracy:.1%} ({low:.1%} to {high:.1%})" for name, accuracy, low, high in rows
     )
-    return f"Test accuracy: {told}; always the largest class {majority:.1%}."
+    return f"Test accuracy: {told}; always the largest class {majority_accuracy:.1%}."

@@ -9,34 +9,34 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from transfer_core.figures.theme import BLUE, CLEAR, GREY, plain, styled
+from transfer_core.figures.theme import BLUE, GREY, TRANSPARENT, apply_layout, escape_label
 
 if TYPE_CHECKING:
     from transfer_core.inspection.attribution_sanity import SanityStep
 
-TINT = (255, 140, 0)  # over a grey image
-STRONGEST = 0.75  # opacity of the tint where the evidence is strongest
-HALF = 0.5  # of the highest value, where a line is drawn
-SIDE = 384  # pixels that the image is enlarged to at least
-PLACES = (("upper left", "top", "upper right"), ("left", "centre", "right"),
+TINT_RGB = (255, 140, 0)  # over a grey image
+MAX_OPACITY = 0.75  # opacity of the tint where the evidence is strongest
+CONTOUR_LEVEL = 0.5  # of the highest value, where a line is drawn
+MIN_SIDE_PIXELS = 384  # pixels that the image is enlarged to at least
+REGION_NAMES = (("upper left", "top", "upper right"), ("left", "centre", "right"),
           ("lower left", "bottom", "lower right"))  # fmt: skip
 
 
-def attribution_overlay(pixels: np.ndarray, evidence: np.ndarray, title: str) -> go.Figure:
+def plot_attribution(pixels: np.ndarray, attribution: np.ndarray, title: str) -> go.Figure:
     """The image in grey, tinted where the evidence lies, with a line round the stronger half.
 
     Args:
         pixels: uint8, shape (H, W, 3).
-        evidence: float32 (H, W), in [0, 1], of the highest value.
+        attribution: float32 (H, W), in [0, 1], of the highest value.
         title: Short enough for a phone.
     """
-    height, width = evidence.shape
+    height, width = attribution.shape
     figure = go.Figure(
         go.Scatter(  # unseen; brings the scale of the tint
             x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
             marker={
                 "color": [0], "cmin": 0, "cmax": 1, "showscale": True,
-                "colorscale": [[0, CLEAR], [1, f"rgb{TINT}"]],
+                "colorscale": [[0, TRANSPARENT], [1, f"rgb{TINT_RGB}"]],
                 "colorbar": {
                     "orientation": "h", "thickness": 10, "y": 0, "yanchor": "top", "len": 0.9,
                     "tickvals": [0, 0.5, 1], "ticktext": ["none", "half (the line)", "most"],
@@ -46,7 +46,7 @@ def attribution_overlay(pixels: np.ndarray, evidence: np.ndarray, title: str) ->
         )
     )  # fmt: skip
     figure.add_layout_image(
-        source=_png(pixels, evidence), x=0, y=0, xref="x", yref="y", sizex=width, sizey=height,
+        source=_encode_png(pixels, attribution), x=0, y=0, xref="x", yref="y", sizex=width, sizey=height,
         sizing="stretch", layer="below",
     )  # fmt: skip
     look = {"visible": False, "fixedrange": True}
@@ -54,42 +54,42 @@ def attribution_overlay(pixels: np.ndarray, evidence: np.ndarray, title: str) ->
     figure.update_yaxes(
         look, range=[height, 0], scaleanchor="x", constrain="domain", constraintoward="bottom"
     )
-    figure = styled(figure, plain(title), height=380)
+    figure = apply_layout(figure, escape_label(title), height=380)
     return figure.update_layout(margin={"t": 44})
 
 
-def describe_attribution(evidence: np.ndarray, name: str) -> str:
+def describe_attribution(attribution: np.ndarray, name: str) -> str:
     """The map in words."""
-    if evidence.max() <= 0:
+    if attribution.max() <= 0:
         return f"Nothing in this image speaks for {name}."
-    row, column = np.unravel_index(evidence.argmax(), evidence.shape)
-    height, width = evidence.shape
-    place = PLACES[3 * int(row) // height][3 * int(column) // width]
-    share = float((evidence >= HALF).mean())
+    row, column = np.unravel_index(attribution.argmax(), attribution.shape)
+    height, width = attribution.shape
+    place = REGION_NAMES[3 * int(row) // height][3 * int(column) // width]
+    share = float((attribution >= CONTOUR_LEVEL).mean())
     return (
         f"What speaks for {name} lies most of all at the {place}; {share:.0%} of the image has at "
         "least half of the highest value."
     )
 
 
-def sanity_figure(steps: "Sequence[SanityStep]") -> go.Figure:
+def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
     """How alike maps stay while weights are randomised from the output down."""
-    names = ["nothing", *(plain(step.title, 18) for step in steps)]
+    names = ["nothing", *(escape_label(step.title, 18) for step in steps)]
     figure = go.Figure(
         go.Scatter(
             x=names, y=[1.0, *(step.correlation for step in steps)], mode="lines+markers",
             line={"color": BLUE}, marker={"size": 9}, showlegend=False,
-            error_y={"type": "data", "array": [0.0, *(step.spread for step in steps)]},
+            error_y={"type": "data", "array": [0.0, *(step.standard_deviation for step in steps)]},
             hovertemplate="random down to %{x}: %{y:.2f}<extra></extra>",
         )
     )  # fmt: skip
     figure.add_hline(y=0, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title="weights randomised from the output down to")
     figure.update_yaxes(title="rank correlation with the maps before", range=[-0.6, 1.1])
-    return styled(figure, "Do the maps show what was learned?")
+    return apply_layout(figure, "Do the maps show what was learned?")
 
 
-def describe_sanity(steps: "Sequence[SanityStep]") -> str:
+def describe_sanity_check(steps: "Sequence[SanityStep]") -> str:
     """The figure in words."""
     told = ", ".join(f"{step.title} {step.correlation:.2f}" for step in steps)
     return (
@@ -99,29 +99,29 @@ def describe_sanity(steps: "Sequence[SanityStep]") -> str:
     )
 
 
-def _png(pixels: np.ndarray, evidence: np.ndarray) -> str:
+def _encode_png(pixels: np.ndarray, attribution: np.ndarray) -> str:
     """The tinted image as a data address."""
-    scale = max(1, -(-SIDE // max(evidence.shape)))
-    size = evidence.shape[1] * scale, evidence.shape[0] * scale
+    scale = max(1, -(-MIN_SIDE_PIXELS // max(attribution.shape)))
+    size = attribution.shape[1] * scale, attribution.shape[0] * scale
     grey = np.asarray(Image.fromarray(pixels).convert("L").resize(size, Image.Resampling.BICUBIC))
     strength = np.asarray(
-        Image.fromarray(evidence.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
+        Image.fromarray(attribution.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     )
-    opacity = (STRONGEST * np.clip(strength, 0, 1))[..., None]
-    tinted = grey[..., None] * (1 - opacity) + np.array(TINT) * opacity
-    tinted[_outline(strength >= HALF)] = 255
+    opacity = (MAX_OPACITY * np.clip(strength, 0, 1))[..., None]
+    tinted = grey[..., None] * (1 - opacity) + np.array(TINT_RGB) * opacity
+    tinted[_find_outline(strength >= CONTOUR_LEVEL)] = 255
     file = io.BytesIO()
     Image.fromarray(tinted.round().astype(np.uint8)).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _outline(inside: np.ndarray) -> np.ndarray:
+def _find_outline(mask: np.ndarray) -> np.ndarray:
     """Pixels of a mask at its border, two wide."""
-    deep = inside.copy()
+    deep = mask.copy()
     for _ in range(2):
         padded = np.pad(deep, 1, constant_values=True)
         deep = (
             padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1]
             & padded[1:-1, :-2] & padded[1:-1, 2:]
         )  # fmt: skip
-    return inside & ~deep
+    return mask & ~deep

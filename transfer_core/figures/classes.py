@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from transfer_core.dataset import SPLITS, DataSet
-from transfer_core.figures.theme import BLUE, GREEN, ORANGE, plain, styled
+from transfer_core.figures.theme import BLUE, GREEN, ORANGE, apply_layout, escape_label
 
-MOST_CLASSES = 40  # bars that stay readable
+MAX_CLASSES_SHOWN = 40  # bars that stay readable
 
 
-def class_counts(data_set: DataSet) -> go.Figure:
+def plot_class_counts(data_set: DataSet) -> go.Figure:
     """A bar per class; the largest classes where there are many."""
     totals = data_set.counts()
-    order = sorted(range(len(totals)), key=lambda c: -totals[c])[:MOST_CLASSES][::-1]
-    names = [plain(data_set.classes[c], 24) for c in order]
+    order = sorted(range(len(totals)), key=lambda c: -totals[c])[:MAX_CLASSES_SHOWN][::-1]
+    names = [escape_label(data_set.classes[c], 24) for c in order]
     figure = go.Figure()
     looks = zip(SPLITS, (BLUE, ORANGE, GREEN), ("", "/", "."), strict=True)
     for split, colour, hatching in looks:
@@ -29,12 +29,12 @@ def class_counts(data_set: DataSet) -> go.Figure:
     figure.update_xaxes(title="images")
     figure.update_yaxes(title="class", tickvals=list(range(len(order))), ticktext=names)
     title = "Images of each class, by split"
-    if len(totals) > MOST_CLASSES:
-        title = f"Images of the {MOST_CLASSES} largest classes"
-    return styled(figure, title, height=140 + 26 * len(order))
+    if len(totals) > MAX_CLASSES_SHOWN:
+        title = f"Images of the {MAX_CLASSES_SHOWN} largest classes"
+    return apply_layout(figure, title, height=140 + 26 * len(order))
 
 
-def in_each(counts: Sequence[int]) -> str:
+def describe_count_range(counts: Sequence[int]) -> str:
     """Images of the smallest to the largest class: "98 to 155", or "60" where all are alike."""
     least, most = min(counts), max(counts)
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
@@ -43,10 +43,10 @@ def in_each(counts: Sequence[int]) -> str:
 def describe_class_counts(data_set: DataSet) -> str:
     """The figure in words."""
     counts = data_set.counts()
-    rest = sorted(counts, reverse=True)[MOST_CLASSES:]
+    rest = sorted(counts, reverse=True)[MAX_CLASSES_SHOWN:]
     hidden = f" The {len(rest)} smallest, {sum(rest):,} images, are not drawn." if rest else ""
     return (
-        f"{len(counts)} classes with {in_each(counts)} images each; "
+        f"{len(counts)} classes with {describe_count_range(counts)} images each; "
         + ", ".join(f"{len(data_set.indices(split)):,} {split}" for split in SPLITS)
         + f" images.{hidden}"
     )

@@ -5,74 +5,74 @@ from typing import TYPE_CHECKING, Literal
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
+from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
 from transfer_core.runs.store.records import RunEvent
 
 if TYPE_CHECKING:
     from transfer_core.inspection.comparison import PairedComparison
 
 Part = Literal["validation", "training"]
-Measure = Literal["loss", "accuracy"]
-_KEYS = {"validation": "validation_", "training": "train_"}
+Metric = Literal["loss", "accuracy"]
+_KEY_PREFIXES = {"validation": "validation_", "training": "train_"}
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", "pentagon")
 
 
-def overlaid_curves(
-    logs: Mapping[str, Sequence[RunEvent]], measure: Measure, part: Part
+def plot_run_curves(
+    events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part
 ) -> go.Figure:
     """A curve over epochs for each run, told apart by letter, dash, marker and colour.
 
     Args:
-        logs: Letter and events of each run.
-        measure: What is drawn.
+        events_by_run: Letter and events of each run.
+        metric: What is drawn.
         part: On which images.
     """
-    figure, factor = go.Figure(), 100 if measure == "accuracy" else 1
-    for number, (letter, events) in enumerate(logs.items()):
-        rows = _epochs(events)
+    figure, factor = go.Figure(), 100 if metric == "accuracy" else 1
+    for number, (letter, events) in enumerate(events_by_run.items()):
+        rows = _select_epochs(events)
         figure.add_scatter(
             x=[row["epoch"] for row in rows],
-            y=[row[_KEYS[part] + measure] * factor for row in rows],
+            y=[row[_KEY_PREFIXES[part] + metric] * factor for row in rows],
             mode="lines+markers+text", name=letter,
             text=[""] * (len(rows) - 1) + [letter] * bool(rows), textposition="middle right",
             line={"color": _COLOURS[number % 5], "dash": _DASHES[(number + number // 5) % 5]},
             marker={"symbol": _SYMBOLS[number % 8], "size": 8, "maxdisplayed": 20},
             hovertemplate=f"{letter}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )  # fmt: skip
-    unit = " (%)" if measure == "accuracy" else ""
+    unit = " (%)" if metric == "accuracy" else ""
     figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title=f"{part} {measure}{unit}")
-    return styled(figure, f"{part.capitalize()} {measure} of each run")
+    figure.update_yaxes(title=f"{part} {metric}{unit}")
+    return apply_layout(figure, f"{part.capitalize()} {metric} of each run")
 
 
-def describe_overlaid(logs: Mapping[str, Sequence[RunEvent]], measure: Measure, part: Part) -> str:
+def describe_run_curves(events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part) -> str:
     """The figure in words: where each curve ends, and its best epoch."""
-    told, best = [], min if measure == "loss" else max
-    for letter, events in logs.items():
-        rows = [(row[_KEYS[part] + measure], row["epoch"]) for row in _epochs(events)]
+    told, best = [], min if metric == "loss" else max
+    for letter, events in events_by_run.items():
+        rows = [(row[_KEY_PREFIXES[part] + metric], row["epoch"]) for row in _select_epochs(events)]
         if not rows:
             told.append(f"{letter} has no epoch yet")
             continue
         value, epoch = best(rows, key=lambda row: row[0])
         told.append(
-            f"{letter} is best in epoch {epoch} of {rows[-1][1]} with {_value(value, measure)} "
-            f"and ends at {_value(rows[-1][0], measure)}"
+            f"{letter} is best in epoch {epoch} of {rows[-1][1]} with {_format_metric(value, metric)} "
+            f"and ends at {_format_metric(rows[-1][0], metric)}"
         )
-    return f"{part.capitalize()} {measure}: " + "; ".join(told) + "."
+    return f"{part.capitalize()} {metric}: " + "; ".join(told) + "."
 
 
-def differences(pairs: Mapping[str, "PairedComparison"]) -> go.Figure:
+def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure:
     """The difference of each pair's test accuracies with its 95 % interval.
 
     Args:
-        pairs: Title, such as "A minus B", and comparison of each pair.
+        comparisons: Title, such as "A minus B", and comparison of each pair.
     """
-    found = list(pairs.values())
+    found = list(comparisons.values())
     figure = go.Figure(
         go.Scatter(
-            x=[100 * pair.difference for pair in found], y=list(pairs), mode="markers",
+            x=[100 * pair.difference for pair in found], y=list(comparisons), mode="markers",
             marker={
                 "size": 12, "color": [GREY if pair.may_be_chance else BLUE for pair in found],
                 "symbol": ["circle-open" if p.may_be_chance else "circle" for p in found],
@@ -90,15 +90,15 @@ def differences(pairs: Mapping[str, "PairedComparison"]) -> go.Figure:
     figure.add_vline(x=0, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title="difference of test accuracies, percentage points")
     figure.update_yaxes(autorange="reversed", type="category")
-    return styled(figure, "How far the runs differ", height=190 + 40 * len(pairs))
+    return apply_layout(figure, "How far the runs differ", height=190 + 40 * len(comparisons))
 
 
-def describe_differences(pairs: Mapping[str, "PairedComparison"]) -> str:
+def describe_differences(comparisons: Mapping[str, "PairedComparison"]) -> str:
     """The figure in words."""
     told = "; ".join(
         f"{title}: {100 * pair.difference:+.1f} points ({100 * pair.low:+.1f} to "
         f"{100 * pair.high:+.1f})"
-        for title, pair in pairs.items()
+        for title, pair in comparisons.items()
     )
     return (
         f"Difference of test accuracies with 95 % intervals: {told}. The dashed line is no "
@@ -106,10 +106,10 @@ def describe_differences(pairs: Mapping[str, "PairedComparison"]) -> str:
     )
 
 
-def _epochs(events: Sequence[RunEvent]) -> list[dict]:
+def _select_epochs(events: Sequence[RunEvent]) -> list[dict]:
     """The epochs that were trained; epoch 0 belongs to another training."""
     return [e.values for e in events if e.kind == "epoch_ended" and e.values["epoch"]]
 
 
-def _value(value: float, measure: Measure) -> str:
-    return f"{value:.1%}" if measure == "accuracy" else f"{value:.3f}"
+def _format_metric(value: float, metric: Metric) -> str:
+    return f"{value:.1%}" if metric == "accuracy" else f"{value:.3f}"

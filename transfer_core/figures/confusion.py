@@ -4,16 +4,22 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from transfer_core.dataset.wording import counted
-from transfer_core.figures.theme import CLEAR, ORANGE, SHARES_ON_LIGHT, plain, styled
+from transfer_core.dataset.wording import format_count
+from transfer_core.figures.theme import (
+    COLOURSCALE_ON_LIGHT,
+    ORANGE,
+    TRANSPARENT,
+    apply_layout,
+    escape_label,
+)
 
-MOST_NUMBERS = 15  # classes up to which the cells carry their counts
-MOST_SHARES = 6  # classes up to which they carry their shares too
-MOST_NAMES = 12  # classes up to which the columns carry their names
-MOST_CLICKED = 40  # classes up to which cells can be clicked; more would make the page slow
+MAX_CLASSES_WITH_COUNTS = 15  # classes up to which the cells carry their counts
+MAX_CLASSES_WITH_FRACTIONS = 6  # classes up to which they carry their shares too
+MAX_CLASSES_WITH_NAMES = 12  # classes up to which the columns carry their names
+MAX_CLICKABLE_CLASSES = 40  # classes up to which cells can be clicked; more would make the page slow
 
 
-def confusion_matrix(
+def plot_confusion_matrix(
     confusion: Sequence[Sequence[int]],
     classes: Sequence[str],
     chosen: tuple[int, int] | None = None,
@@ -28,19 +34,19 @@ def confusion_matrix(
         chosen: Actual and predicted class of a cell to be outlined.
     """
     shares = [[n / sum(row) if n else None for n in row] for row in confusion]
-    positions, names = list(range(len(classes))), [plain(name, 16) for name in classes]
+    positions, names = list(range(len(classes))), [escape_label(name, 16) for name in classes]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, x=positions, y=positions, zmin=0, zmax=1, colorscale=SHARES_ON_LIGHT,
-            text=_texts(confusion),
-            texttemplate="%{text}" if len(classes) <= MOST_NUMBERS else None,
-            customdata=_details(confusion, [plain(name) for name in classes]),
+            z=shares, x=positions, y=positions, zmin=0, zmax=1, colorscale=COLOURSCALE_ON_LIGHT,
+            text=_format_cells(confusion),
+            texttemplate="%{text}" if len(classes) <= MAX_CLASSES_WITH_COUNTS else None,
+            customdata=_format_hover_texts(confusion, [escape_label(name) for name in classes]),
             hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1,
             colorbar={"thickness": 10, "xpad": 4, "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
     )  # fmt: skip
-    if len(classes) <= MOST_CLICKED:
-        _add_clickable(figure, confusion)
+    if len(classes) <= MAX_CLICKABLE_CLASSES:
+        _add_clickable_cells(figure, confusion)
     if chosen:
         actual, predicted = chosen
         figure.add_shape(
@@ -48,10 +54,10 @@ def confusion_matrix(
             line={"color": ORANGE, "width": 3},
         )  # fmt: skip
     axis = {"tickvals": positions, "showgrid": False, "zeroline": False}
-    few = len(classes) <= MOST_NAMES
+    few = len(classes) <= MAX_CLASSES_WITH_NAMES
     if not few:  # names would not fit under the columns, their numbers do
         names = [f"{name} {number}" for number, name in enumerate(names, 1)]
-    step = 1 if len(classes) <= MOST_NUMBERS else 5
+    step = 1 if len(classes) <= MAX_CLASSES_WITH_COUNTS else 5
     figure.update_xaxes(
         axis,
         title=f"predicted class{'' if few else ', number'}<br>(colour: share of the actual class)",
@@ -59,7 +65,7 @@ def confusion_matrix(
         ticktext=names if few else [f"{n + 1}" for n in positions[step - 1 :: step]],
         tickangle=-45 if few else 0,
     )  # fmt: skip
-    row = 44 if len(classes) <= MOST_SHARES else 34
+    row = 44 if len(classes) <= MAX_CLASSES_WITH_FRACTIONS else 34
     size = max(15, min(row, 420 / len(classes)))  # pixels of a row
     figure.update_yaxes(
         axis,
@@ -69,28 +75,28 @@ def confusion_matrix(
         tickfont={"size": 11},
     )
     height = round(min(1200, 250 + size * len(classes)))
-    return styled(figure, "Confusion matrix of the test images", height=height)
+    return apply_layout(figure, "Confusion matrix of the test images", height=height)
 
 
-def _texts(confusion: Sequence[Sequence[int]]) -> list[list[str]]:
+def _format_cells(confusion: Sequence[Sequence[int]]) -> list[list[str]]:
     """Counts, with shares of the actual class where there is room for them."""
-    if len(confusion) > MOST_SHARES:
+    if len(confusion) > MAX_CLASSES_WITH_FRACTIONS:
         return [[str(n) if n else "" for n in row] for row in confusion]
     return [[f"{n}<br>{n / sum(row):.0%}" if n else "" for n in row] for row in confusion]
 
 
-def _add_clickable(figure: go.Figure, confusion: Sequence[Sequence[int]]) -> None:
+def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) -> None:
     """An unseen bar over each cell, since Plotly lets bars be clicked and no heatmap."""
     cells = [(a, p) for a, row in enumerate(confusion) for p, n in enumerate(row) if n]
     unseen = {"marker": {"opacity": 0}}
     figure.add_bar(
         x=[p for _, p in cells], y=[1] * len(cells), base=[a - 0.5 for a, _ in cells], width=1,
-        customdata=cells, hoverinfo="none", marker={"color": CLEAR, "line": {"width": 0}},
+        customdata=cells, hoverinfo="none", marker={"color": TRANSPARENT, "line": {"width": 0}},
         selected=unseen, unselected=unseen, showlegend=False,
     )  # fmt: skip
 
 
-def _details(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[list[str]]:
+def _format_hover_texts(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[list[str]]:
     """What each cell says when pointed at."""
     return [
         [
@@ -102,7 +108,7 @@ def _details(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[l
     ]
 
 
-def describe_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+def describe_confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     """The commonest confusions in words."""
     pairs = sorted(
         (
@@ -116,6 +122,6 @@ def describe_confusion(confusion: Sequence[Sequence[int]], classes: Sequence[str
     if not pairs:
         return "No test image was taken for another class."
     told = "; ".join(
-        f"{actual} taken for {predicted} ({counted(n, 'image')})" for n, actual, predicted in pairs
+        f"{actual} taken for {predicted} ({format_count(n, 'image')})" for n, actual, predicted in pairs
     )
     return f"The commonest confusions: {told}."

@@ -8,10 +8,10 @@ import numpy as np
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
 from transfer_core.runs.store.records import RunEvent
 
-BUCKETS = 400  # at most two points of each are drawn
+MAX_BUCKETS = 400  # at most two points of each are drawn
 
 
-def decimate(values: Sequence[float], buckets: int = BUCKETS) -> np.ndarray:
+def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
     """Indices of at most 2 * buckets values that keep every bucket's least and greatest.
 
     Args:
@@ -31,7 +31,7 @@ def decimate(values: Sequence[float], buckets: int = BUCKETS) -> np.ndarray:
     return np.unique(np.minimum(both, count - 1))
 
 
-def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
+def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
     """Traces of the loss and the accuracy chart over epochs, plain JSON.
 
     Returns:
@@ -46,31 +46,31 @@ def live_curves(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"
         charts[what] = [
-            _trace("training", drawn, "epoch", what, factor, unit, _STEPS),
-            _trace("validation", epochs, "epoch", validation, factor, unit, _EPOCHS),
-            _trace("best epoch", best, "epoch", validation, factor, unit, _BEST),
+            _build_trace("training", drawn, "epoch", what, factor, unit, _STEP_STYLE),
+            _build_trace("validation", epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
+            _build_trace("best epoch", best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
         ]
         if alone:  # of another training, so not joined to the epochs
             level = [*alone, *({**alone[0], "epoch": row["epoch"]} for row in epochs[-1:])]
             name = "new layer alone, validation"
-            charts[what] += [_trace(name, level, "epoch", validation, factor, unit, _ALONE)]
+            charts[what] += [_build_trace(name, level, "epoch", validation, factor, unit, _HEAD_ONLY_STYLE)]
     return charts
 
 
-_STEPS = {"mode": "lines", "line": {"color": BLUE, "width": 1.5}}
-_EPOCHS = {
+_STEP_STYLE = {"mode": "lines", "line": {"color": BLUE, "width": 1.5}}
+_EPOCH_STYLE = {
     "mode": "lines+markers",
     "line": {"color": ORANGE, "dash": "dash"},
     "marker": {"symbol": "square", "size": 6, "maxdisplayed": 40},
 }
-_ALONE = {"mode": "lines+markers", "line": {"color": GREEN, "dash": "dot"}}
-_BEST = {
+_HEAD_ONLY_STYLE = {"mode": "lines+markers", "line": {"color": GREEN, "dash": "dot"}}
+_BEST_EPOCH_STYLE = {
     "mode": "markers",
     "marker": {"symbol": "star", "size": 15, "color": GREEN, "line": {"width": 1}},
 }
 
 
-def _trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
+def _build_trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": name,
@@ -81,14 +81,14 @@ def _trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
     } | look
 
 
-def curves_table(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
+def tabulate_epochs(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
     """A row per epoch, for a table; epoch 0 is what can be fallen back on."""
     return [
         {
             "epoch": row["epoch"],
-            "training loss": _rounded(row["train_loss"], 4),
+            "training loss": _round_if_present(row["train_loss"], 4),
             "validation loss": round(row["validation_loss"], 4),
-            "training accuracy (%)": _rounded(row["train_accuracy"], 1, 100),
+            "training accuracy (%)": _round_if_present(row["train_accuracy"], 1, 100),
             "validation accuracy (%)": round(100 * row["validation_accuracy"], 1),
             "best so far": "yes" if row["best"] else "",
         }
@@ -112,5 +112,5 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     )
 
 
-def _rounded(value: float | None, digits: int, factor: float = 1) -> float | None:
+def _round_if_present(value: float | None, digits: int, factor: float = 1) -> float | None:
     return None if value is None else round(factor * value, digits)

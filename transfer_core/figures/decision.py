@@ -5,19 +5,25 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.cases import LARGE_MARK, SMALL_MARK, Similarity, SizeJudgement, TransferCase
-from transfer_core.figures.theme import BLUE, CLEAR, GREY, ORANGE, styled
+from transfer_core.cases import (
+    LARGE_DATA_SET_IMAGES,
+    SMALL_DATA_SET_IMAGES,
+    Similarity,
+    SizeJudgement,
+    TransferCase,
+)
+from transfer_core.figures.theme import BLUE, GREY, ORANGE, TRANSPARENT, apply_layout
 
 if TYPE_CHECKING:
     from transfer_core.transferability.estimate import Verdict
 
-LOWEST, HIGHEST = 10, 3_000_000  # images, ends of the size axis
-LEAST_SHARE = 0.42  # of the height, which a row of cells needs for its words
-TICKS = {
-    10: "10", 100: "100", SMALL_MARK: "2,000<br>small in<br>textbooks", 20_000: "20,000",
-    LARGE_MARK: "1,000,000<br>large in<br>textbooks",
+MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # images, ends of the size axis
+MIN_ROW_HEIGHT = 0.42  # of the height, which a row of cells needs for its words
+SIZE_TICKS = {
+    10: "10", 100: "100", SMALL_DATA_SET_IMAGES: "2,000<br>small in<br>textbooks", 20_000: "20,000",
+    LARGE_DATA_SET_IMAGES: "1,000,000<br>large in<br>textbooks",
 }  # fmt: skip
-WHAT = {  # short enough for a phone
+CASE_SUMMARIES = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
         "keep: all but last", "cut: last layer", "new: one layer", "frozen: all kept",
     ),
@@ -33,7 +39,7 @@ WHAT = {  # short enough for a phone
 }  # fmt: skip
 
 
-def decision_diagram(
+def plot_decision_diagram(
     size: SizeJudgement,
     verdict: "Verdict | None",
     advised: TransferCase | None,
@@ -54,11 +60,11 @@ def decision_diagram(
         A figure in which each cell is one selectable bar whose customdata is the
         case's number.
     """
-    figure, split = go.Figure(), _split(size.line)
+    figure, split = go.Figure(), _compute_line_height(size.line)
     for case in TransferCase:
         _add_cell(figure, case, split, case == advised, case == chosen)
-        point = _height(size.images, size.line) if verdict and case.size == size.answer else None
-        _add_words(figure, case, split, case == advised, case == chosen, point)
+        point = _scale_to_height(size.images, size.line) if verdict and case.size == size.answer else None
+        _add_cell_label(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.add_annotation(
         x=0, y=split, text=f"line: {size.line:,}", xanchor="left", yanchor="bottom",
@@ -73,11 +79,11 @@ def decision_diagram(
     )  # fmt: skip
     figure.update_yaxes(
         title="images", range=[-0.005, 1.005], fixedrange=True, zeroline=False, showgrid=False,
-        tickvals=[_height(mark, size.line) for mark in TICKS], ticktext=list(TICKS.values()),
+        tickvals=[_scale_to_height(mark, size.line) for mark in SIZE_TICKS], ticktext=list(SIZE_TICKS.values()),
         ticks="outside",
     )  # fmt: skip
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return styled(figure, "Which case is it?", height=660)
+    return apply_layout(figure, "Which case is it?", height=660)
 
 
 def describe_decision(
@@ -100,35 +106,35 @@ def describe_decision(
     return " ".join(told)
 
 
-def _split(line: int) -> float:
+def _compute_line_height(threshold: int) -> float:
     """Height of the dividing line, as a share of the diagram's."""
-    share = log10(line / LOWEST) / log10(HIGHEST / LOWEST)
-    return min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
+    share = log10(threshold / MIN_AXIS_IMAGES) / log10(MAX_AXIS_IMAGES / MIN_AXIS_IMAGES)
+    return min(max(share, MIN_ROW_HEIGHT), 1 - MIN_ROW_HEIGHT)
 
 
-def _height(images: int, line: int) -> float:
+def _scale_to_height(images: int, threshold: int) -> float:
     """Height of a number of images, in [0, 1]; logarithmic on either side of the line."""
-    split, line = _split(line), min(max(line, LOWEST + 1), HIGHEST - 1)
-    images = min(max(images, LOWEST), HIGHEST)
-    if images < line:
-        return split * log10(images / LOWEST) / log10(line / LOWEST)
-    return split + (1 - split) * log10(images / line) / log10(HIGHEST / line)
+    split, threshold = _compute_line_height(threshold), min(max(threshold, MIN_AXIS_IMAGES + 1), MAX_AXIS_IMAGES - 1)
+    images = min(max(images, MIN_AXIS_IMAGES), MAX_AXIS_IMAGES)
+    if images < threshold:
+        return split * log10(images / MIN_AXIS_IMAGES) / log10(threshold / MIN_AXIS_IMAGES)
+    return split + (1 - split) * log10(images / threshold) / log10(MAX_AXIS_IMAGES / threshold)
 
 
-def _edges(case: TransferCase, split: float) -> tuple[float, float, float]:
+def _compute_cell_edges(case: TransferCase, line_height: float) -> tuple[float, float, float]:
     """Left, lower and upper edge of a case's cell; all are half as wide as the diagram."""
     left = 0.5 if case.similarity == "similar" else 0.0
-    return (left, 0.0, split) if case.size == "small" else (left, split, 1.0)
+    return (left, 0.0, line_height) if case.size == "small" else (left, line_height, 1.0)
 
 
-def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool, chosen: bool):
-    left, low, high = _edges(case, split)
+def _add_cell(figure: go.Figure, case: TransferCase, line_height: float, advised: bool, chosen: bool):
+    left, low, high = _compute_cell_edges(case, line_height)
     steady = {"marker": {"opacity": 1}}  # a click must not fade the other cells
     figure.add_bar(
         x=[left + 0.25], width=0.492, base=[low + 0.006], y=[high - low - 0.012],
         customdata=[case.value], selected=steady, unselected=steady, showlegend=False,
         marker={
-            "color": "rgba(209, 114, 10, 0.18)" if chosen else CLEAR,
+            "color": "rgba(209, 114, 10, 0.18)" if chosen else TRANSPARENT,
             "line": {"color": ORANGE if chosen else GREY, "width": 1},
         },
         hovertemplate=f"{case.title}: choose it<extra></extra>",
@@ -140,13 +146,13 @@ def _add_cell(figure: go.Figure, case: TransferCase, split: float, advised: bool
         )  # fmt: skip
 
 
-def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: float | None):
+def _add_cell_label(figure, case, line_height: float, advised: bool, chosen: bool, point_height: float | None):
     """Name the cell and what it does, clear of the data set's point at that height."""
-    left, low, high = _edges(case, split)
+    left, low, high = _compute_cell_edges(case, line_height)
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
     title = [f"<b>Case {case.value}</b>", *([f"<b>{', '.join(marks)}</b>"] if marks else [])]
-    title, details = [*title, f"{case.size}, {case.similarity}"], WHAT[case]
-    share = None if point is None else (point - low) / (high - low)
+    title, details = [*title, f"{case.size}, {case.similarity}"], CASE_SUMMARIES[case]
+    share = None if point_height is None else (point_height - low) / (high - low)
     if share is None or share < 0.38:
         blocks = [("top", [*title, *details])]
     elif share > 0.66:
@@ -163,7 +169,7 @@ def _add_words(figure, case, split: float, advised: bool, chosen: bool, point: f
 
 def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> None:
     figure.add_scatter(
-        x=[verdict.probability], y=[_height(size.images, size.line)],
+        x=[verdict.probability], y=[_scale_to_height(size.images, size.line)],
         mode="markers", name="your data set, with its uncertainty",
         marker={
             "symbol": "diamond", "size": 16, "color": ORANGE,

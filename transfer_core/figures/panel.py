@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
+from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.networks.calibration import Measured
+    from transfer_core.networks.calibration import BenchmarkResult
 
-STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURPLE, "cross"))
+MARKER_STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURPLE, "cross"))
 
 
-def gains_of_training_everything(measured: "Sequence[Measured]") -> go.Figure:
+def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
     """Points won by training everything against how foreign the images look, by size."""
     figure = go.Figure()
     sizes = sorted({each.images for each in measured})
     for number, size in enumerate(sizes):
         sets = [each for each in measured if each.images == size]
-        colour, symbol = STYLES[number % len(STYLES)]
+        colour, symbol = MARKER_STYLES[number % len(MARKER_STYLES)]
         figure.add_scatter(
             x=[each.distance for each in sets], y=[100 * each.lead for each in sets],
             mode="markers", name=f"{size:,} images", text=[each.name for each in sets],
@@ -31,10 +31,10 @@ def gains_of_training_everything(measured: "Sequence[Measured]") -> go.Figure:
         title="distance to the source data (nats)", type="log", tickvals=[0.01, 0.03, 0.1, 0.3, 1]
     )
     figure.update_yaxes(title="points won by training everything")
-    return styled(figure, "New layer, or train everything?")
+    return apply_layout(figure, "New layer, or train everything?")
 
 
-def describe_gains(measured: "Sequence[Measured]") -> str:
+def describe_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> str:
     """The figure in words."""
     told = []
     for size in sorted({each.images for each in measured}):

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREY, styled
+from transfer_core.figures.theme import BLUE, GREY, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.networks.calibration import Reliability
+    from transfer_core.networks.calibration import ReliabilityBin
 
 
-def reliability_diagram(bins: "Sequence[Reliability]") -> go.Figure:
+def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
     """Share of image sets that were truly similar against the probability stated."""
     figure = go.Figure(
         go.Scatter(
@@ -27,10 +27,10 @@ def reliability_diagram(bins: "Sequence[Reliability]") -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="probability of similar, as stated", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="truly similar", tickformat=".0%", range=[0, 1.1])
-    return styled(figure, "How right the estimate has been")
+    return apply_layout(figure, "How right the estimate has been")
 
 
-def describe_reliability(bins: "Sequence[Reliability]") -> str:
+def describe_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> str:
     """The figure in words."""
     told = ", ".join(
         f"stated about {each.stated:.0%}, truly similar {each.similar} of {each.count}"

@@ -5,22 +5,22 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREY, ORANGE, styled
+from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout
 
 if TYPE_CHECKING:
     from transfer_core.transferability.estimate import SimilarityEstimate
-    from transfer_core.transferability.evidence import LearningCurve, Readings
+    from transfer_core.transferability.evidence import LearningCurve, TransferabilityEvidence
 
 
-def stage_accuracy(readings: "Readings", cut: str | None = None) -> go.Figure:
+def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = None) -> go.Figure:
     """Balanced accuracy of a linear probe on each stage, with 95 % intervals.
 
     Args:
-        readings: Of the new images.
+        evidence: Of the new images.
         cut: The stage that the new layer follows; None marks the best cut.
     """
-    stages = readings.stages
-    titles = [_short(stage.title) for stage in stages]
+    stages = evidence.stages
+    titles = [_abbreviate_title(stage.title) for stage in stages]
     figure = go.Figure(
         go.Scatter(
             x=titles, y=[s.accuracy for s in stages], mode="lines+markers",
@@ -34,19 +34,19 @@ def stage_accuracy(readings: "Readings", cut: str | None = None) -> go.Figure:
         )
     )  # fmt: skip
     figure.add_scatter(
-        x=titles, y=[s.untrained for s in stages], mode="lines+markers", name="random weights",
+        x=titles, y=[s.untrained_accuracy for s in stages], mode="lines+markers", name="random weights",
         line={"color": GREY, "width": 1.5}, marker={"size": 6, "symbol": "square"},
         hovertemplate="%{x}: %{y:.1%}<extra>random weights</extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=titles, y=[1 / readings.classes] * len(titles), mode="lines", name="guessing",
+        x=titles, y=[1 / evidence.classes] * len(titles), mode="lines", name="guessing",
         line={"dash": "dash", "color": GREY}, hoverinfo="skip",
     )  # fmt: skip
-    chosen = cut or readings.best_cut
+    chosen = cut or evidence.best_cut
     for stage in stages:
         if stage.stage == chosen:
             figure.add_scatter(
-                x=[_short(stage.title)], y=[stage.accuracy], mode="markers", name="new layer",
+                x=[_abbreviate_title(stage.title)], y=[stage.accuracy], mode="markers", name="new layer",
                 marker={
                     "symbol": "diamond-open", "size": 18, "color": ORANGE, "line": {"width": 3},
                 },
@@ -56,31 +56,31 @@ def stage_accuracy(readings: "Readings", cut: str | None = None) -> go.Figure:
     figure.update_yaxes(
         title="balanced accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.05]
     )
-    return styled(figure, "How well each stage tells your classes apart")
+    return apply_layout(figure, "How well each stage tells your classes apart")
 
 
-def describe_stage_accuracy(readings: "Readings") -> str:
+def describe_stage_accuracy(evidence: "TransferabilityEvidence") -> str:
     """The figure in words."""
     told = ", ".join(
-        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained:.0%})" for s in readings.stages
+        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained_accuracy:.0%})" for s in evidence.stages
     )
     return (
-        f"Balanced accuracy of a probe on each stage: {told}; guessing {1 / readings.classes:.0%}."
+        f"Balanced accuracy of a probe on each stage: {told}; guessing {1 / evidence.classes:.0%}."
     )
 
 
-def learning_curve_figure(curve: "LearningCurve") -> go.Figure:
+def plot_learning_curve(curve: "LearningCurve") -> go.Figure:
     """Accuracy of a probe against images per class, measured and continued."""
     figure = go.Figure(
         go.Scatter(
             x=curve.images, y=curve.accuracy, mode="lines+markers", name="measured",
             line={"color": BLUE}, marker={"size": 9},
-            error_y={"type": "data", "array": curve.spread},
+            error_y={"type": "data", "array": curve.standard_deviation},
             hovertemplate="%{x:,.0f} images per class: %{y:.1%}<extra></extra>",
         )
     )  # fmt: skip
     figure.add_scatter(
-        x=[curve.images[-1], *curve.further], y=[curve.accuracy[-1], *curve.expected],
+        x=[curve.images[-1], *curve.extrapolated_images_per_class], y=[curve.accuracy[-1], *curve.expected],
         mode="lines+markers", name="if it goes on so", line={"color": ORANGE, "dash": "dot"},
         marker={"size": 7, "symbol": "circle-open"},
         hovertemplate="%{x:,.0f} images per class: about %{y:.0%}<extra></extra>",
@@ -89,7 +89,7 @@ def learning_curve_figure(curve: "LearningCurve") -> go.Figure:
         title="images per class to learn from", type="log", dtick=log10(2), tickformat=",.0f"
     )
     figure.update_yaxes(title="balanced accuracy", tickformat=".0%", range=[0, 1.05])
-    return styled(figure, "What more images would bring")
+    return apply_layout(figure, "What more images would bring")
 
 
 def describe_learning_curve(curve: "LearningCurve") -> str:
@@ -100,15 +100,15 @@ def describe_learning_curve(curve: "LearningCurve") -> str:
     )
     further = ", ".join(
         f"{images:.0f} about {accuracy:.0%}"
-        for images, accuracy in zip(curve.further, curve.expected, strict=True)
+        for images, accuracy in zip(curve.extrapolated_images_per_class, curve.expected, strict=True)
     )
     return f"A probe's balanced accuracy: {measured}. If it goes on so: {further}."
 
 
-def ladder(estimate: "SimilarityEstimate") -> go.Figure:
+def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
     """The data set's distance among those of known image sets, on a logarithmic axis."""
     rungs = sorted(
-        [*estimate.ladder, ("your images", estimate.readings.distance)], key=lambda rung: -rung[1]
+        [*estimate.reference_distances, ("your images", estimate.evidence.distance)], key=lambda rung: -rung[1]
     )
     yours = [name == "your images" for name, _ in rungs]
     figure = go.Figure(
@@ -130,20 +130,20 @@ def ladder(estimate: "SimilarityEstimate") -> go.Figure:
         tickvals=[0.001, 0.01, 0.1, 1, 10],
     )
     figure.update_yaxes(automargin=True, showgrid=False)
-    figure = styled(figure, "How foreign your images look to the network", height=340)
+    figure = apply_layout(figure, "How foreign your images look to the network", height=340)
     return figure.update_layout(margin={"r": 40})  # the furthest point's number
 
 
-def describe_ladder(estimate: "SimilarityEstimate") -> str:
+def describe_reference_distances(estimate: "SimilarityEstimate") -> str:
     """The figure in words."""
-    own = estimate.readings.distance
-    nearer = [name for name, distance in estimate.ladder if distance <= own]
-    further = [name for name, distance in estimate.ladder if distance > own]
+    own = estimate.evidence.distance
+    nearer = [name for name, distance in estimate.reference_distances if distance <= own]
+    further = [name for name, distance in estimate.reference_distances if distance > own]
     between = f"further than {nearer[-1]}" if nearer else "nearer than everything known"
     beyond = f" and nearer than {further[0]}" if further else ""
     return f"Your images are at distance {own:.2g}: {between}{beyond}."
 
 
-def _short(title: str) -> str:
+def _abbreviate_title(title: str) -> str:
     """A stage's title for an axis."""
     return title.replace("Convolution", "Conv").replace("Fully connected", "FC")

@@ -5,13 +5,13 @@ import plotly.graph_objects as go
 # After Okabe and Ito 2008, "Color universal design", darkened until each keeps a contrast
 # of 3:1 against the backgrounds of both themes.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2a78b5", "#d1720a", "#12876a", "#a8558a", "#7a7f87"
-CLEAR = "rgba(0, 0, 0, 0)"
+TRANSPARENT = "rgba(0, 0, 0, 0)"
 TEXT_ON_LIGHT, TEXT_ON_DARK = "#2b303b", "#e6e9ef"
 # Opaque, so that the numbers in the cells contrast whatever the theme.
-SHARES_ON_LIGHT = [[0, "#e3edf6"], [1, "#1d5a8c"]]
-SHARES_ON_DARK = [[0, "#1c3348"], [1, "#bfe0f8"]]
+COLOURSCALE_ON_LIGHT = [[0, "#e3edf6"], [1, "#1d5a8c"]]
+COLOURSCALE_ON_DARK = [[0, "#1c3348"], [1, "#bfe0f8"]]
 
-STATES = {  # of a layer: colour and hatching, so that colour never carries meaning alone
+LAYER_STATE_STYLES = {  # of a layer: colour and hatching, so that colour never carries meaning alone
     "kept": (GREEN, ""),
     "frozen": (BLUE, "/"),
     "cut away": (GREY, "x"),
@@ -20,7 +20,7 @@ STATES = {  # of a layer: colour and hatching, so that colour never carries mean
 }
 
 
-def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
+def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
     """Title, transparent background and margins that all figures share."""
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
@@ -31,15 +31,15 @@ def styled(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
         },
         height=height,
         margin={"l": 10, "r": 10, "t": 88, "b": 10},  # room for a legend of two rows
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
+        paper_bgcolor=TRANSPARENT,
+        plot_bgcolor=TRANSPARENT,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         hoverlabel={"namelength": -1},
         dragmode=False,  # a swipe over it on a phone scrolls the page
     )  # fmt: skip
 
 
-def themed(figure: go.Figure, *, dark: bool) -> go.Figure:
+def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:
     """Give all text of a figure the full contrast of the page's theme.
 
     Figures leave their text's colour open; this sets it where the theme is known, and lets
@@ -49,12 +49,12 @@ def themed(figure: go.Figure, *, dark: bool) -> go.Figure:
     axis = {"tickfont": {"color": colour}, "title": {"font": {"color": colour}}}
     figure.update_layout(font={"color": colour}, title={"font": {"color": colour}})
     figure.update_layout(legend={"font": {"color": colour}})
-    shares = SHARES_ON_DARK if dark else SHARES_ON_LIGHT
+    shares = COLOURSCALE_ON_DARK if dark else COLOURSCALE_ON_LIGHT
     figure.update_traces(colorscale=shares, selector={"type": "heatmap"})
     return figure.update_xaxes(axis).update_yaxes(axis)
 
 
-def plain(text: str, length: int = 40) -> str:
+def escape_label(text: str, max_length: int = 40) -> str:
     """A name that people gave, for a figure: never read as markup, never too long."""
-    text = text if len(text) <= length else text[: length - 1] + "…"
+    text = text if len(text) <= max_length else text[: max_length - 1] + "…"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,7 +3,7 @@
 Knows nothing of labels.
 """
 
-from transfer_core.images.decoding import ImageFacts, check, decode
-from transfer_core.images.transform import Transform, apply
+from transfer_core.images.decoding import ImageInfo, check_image, decode_image
+from transfer_core.images.transform import Transform, apply_transform
 
-__all__ = ["ImageFacts", "Transform", "apply", "check", "decode"]
+__all__ = ["ImageInfo", "Transform", "apply_transform", "check_image", "decode_image"]

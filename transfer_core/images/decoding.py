@@ -1,7 +1,7 @@
 """Decode untrusted image bytes: an upright RGB image on white, or an ImageError.
 
 The format is found from the content, never from the name, and only formats in
-`FORMATS` are tried, so that a hidden EPS never starts Ghostscript. Width and
+`PRECISIONS` are tried, so that a hidden EPS never starts Ghostscript. Width and
 height are checked from the header, before any pixel is decoded.
 """
 
@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from transfer_core.errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
-ENDINGS = frozenset(
+IMAGE_EXTENSIONS = frozenset(
     {
         "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff",
         "avif", "heic", "heif", "hif",
@@ -26,8 +26,8 @@ ENDINGS = frozenset(
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000  # pixels
 MIN_SIDE = 8  # pixels
-MAX_ASPECT = 50  # longer side over shorter side
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that turn the image by a right angle
+MAX_ASPECT_RATIO = 50  # longer side over shorter side
+_ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # EXIF orientations that turn the image by a right angle
 
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -36,7 +36,7 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageInfo:
     """What is known of an image that was decoded completely."""
 
     format: str  # one of FORMATS
@@ -45,8 +45,8 @@ class ImageFacts:
     frames: bool  # whether more than the first frame exists
 
 
-def check(data: bytes) -> ImageFacts:
-    """Read the first frame to its end, as `decode` does, keeping only what is known of it.
+def check_image(data: bytes) -> ImageInfo:
+    """Read the first frame to its end, as `decode_image` does, keeping only what is known of it.
 
     A check that only reads headers calls truncated photos good. Of a JPEG every code is
     read too, but only an eighth of the width and height is computed.
@@ -54,15 +54,15 @@ def check(data: bytes) -> ImageFacts:
     Raises:
         ImageError: If the image cannot be used.
     """
-    return _decoded(data, least_side=1)[1]
+    return _decode_with_info(data, min_decoded_side=1)[1]
 
 
-def decode(data: bytes, least_side: int | None = None) -> Image.Image:
+def decode_image(data: bytes, min_decoded_side: int | None = None) -> Image.Image:
     """Decode the first frame.
 
     Args:
         data: The bytes of an image file in one of FORMATS.
-        least_side: Pixels. A JPEG is decoded at a half, a quarter or an eighth of its
+        min_decoded_side: Pixels. A JPEG is decoded at a half, a quarter or an eighth of its
             size, which is much faster, where its shorter side keeps so many; None
             decodes at full size, as other formats always are.
 
@@ -74,39 +74,39 @@ def decode(data: bytes, least_side: int | None = None) -> Image.Image:
         ImageError: If the image cannot be used.
     """
     # What Pillow read from the file stays with the original.
-    image = _decoded(data, least_side)[0].copy()
+    image = _decode_with_info(data, min_decoded_side)[0].copy()
     image.info = {}  # no position, no thumbnail, no profile goes into anything we write
     return image
 
 
-def _decoded(data: bytes, least_side: int | None) -> tuple[Image.Image, ImageFacts]:
+def _decode_with_info(data: bytes, min_decoded_side: int | None) -> tuple[Image.Image, ImageInfo]:
     try:
         image = _open(data)
         kind = "JPEG" if image.format == "MPO" else image.format  # MPO: JPEG with a preview
         frames = kind != "JPEG" and getattr(image, "is_animated", False)
         size = image.size
-        if least_side:
-            image.draft(None, (least_side, least_side))
+        if min_decoded_side:
+            image.draft(None, (min_decoded_side, min_decoded_side))
         image.load()
         if _turn_upright(image):
             size = size[::-1]
-        result = _rgb(image)
+        result = _convert_to_rgb(image)
     except ImageError:
         raise
     except Exception as error:  # Pillow raises more than seven classes on hostile bytes
-        raise _unusable(error) from error
-    return result, ImageFacts(kind, *size, frames)
+        raise _undecodable_error(error) from error
+    return result, ImageInfo(kind, *size, frames)
 
 
 def _open(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise _wrong_size(width, height, "too large", "at most 50 million pixels")
+        raise _wrong_size_error(width, height, "too large", "at most 50 million pixels")
     if min(width, height) < MIN_SIDE:
-        raise _wrong_size(width, height, "too small", f"at least {MIN_SIDE} pixels a side")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise _wrong_size(width, height, "too narrow", f"at most {MAX_ASPECT} times as long")
+        raise _wrong_size_error(width, height, "too small", f"at least {MIN_SIDE} pixels a side")
+    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
+        raise _wrong_size_error(width, height, "too narrow", f"at most {MAX_ASPECT_RATIO} times as long")
     return image
 
 
@@ -117,14 +117,14 @@ def _turn_upright(image: Image.Image) -> bool:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         if orientation != 1:
             ImageOps.exif_transpose(image, in_place=True)
-    return orientation in _SIDEWAYS
+    return orientation in _ROTATED_ORIENTATIONS
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _convert_to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_eight_bits(image)).convert("RGB")
+        return Image.fromarray(_scale_to_8_bits(image)).convert("RGB")
     if image.mode == "LAB":
-        return _from_lab(image)
+        return _convert_lab_to_rgb(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -132,7 +132,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _eight_bits(image: Image.Image) -> np.ndarray:
+def _scale_to_8_bits(image: Image.Image) -> np.ndarray:
     """Scale grey values of more than 8 bits; Pillow's own conversion would clip them to white.
 
     Returns:
@@ -149,12 +149,12 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
     return np.round((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
 
 
-def _from_lab(image: Image.Image) -> Image.Image:
+def _convert_lab_to_rgb(image: Image.Image) -> Image.Image:
     lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
 
 
-def _wrong_size(width: int, height: int, what: str, allowed: str) -> ImageError:
+def _wrong_size_error(width: int, height: int, what: str, allowed: str) -> ImageError:
     return ImageError(
         f"The image is {what}: {width:,} x {height:,} pixels.",
         found=f"{width:,} x {height:,} pixels",
@@ -162,7 +162,7 @@ def _wrong_size(width: int, height: int, what: str, allowed: str) -> ImageError:
     )
 
 
-def _unusable(error: Exception) -> ImageError:
+def _undecodable_error(error: Exception) -> ImageError:
     text = " ".join(str(error).split())[:120]
     if isinstance(error, UnidentifiedImageError):
         problem = "The file is not an image of a supported format, whatever its name says."

@@ -19,93 +19,93 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from transfer_core.errors import ImageError
 
 SETTING = "TRANSFER_ALLOW_ADDRESSES"  # environment variable; "1" switches it on
-MOST_BYTES = 20 * 1024**2
-SECONDS = 15.0  # for everything, redirects included
-REDIRECTS = 3
-BLOCK = 64 * 1024  # bytes read at a time
-MOVED = (301, 302, 303, 307, 308)
+MAX_BYTES = 20 * 1024**2
+TIMEOUT_SECONDS = 15.0  # for everything, redirects included
+MAX_REDIRECTS = 3
+BLOCK_BYTES = 64 * 1024  # bytes read at a time
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 HEADERS = {"User-Agent": "transfer-lab", "Accept": "image/*", "Connection": "close"}
-CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+CONNECTION_CLASSES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
 # IPv6 addresses that stand for IPv4 ones, which a gateway would reach in their place.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
 
-def allowed() -> bool:
+def is_allowed() -> bool:
     """Whether whoever runs this server allows it to get images from addresses."""
     return os.environ.get(SETTING) == "1"
 
 
-def fetch_image(address: str) -> bytes:
+def fetch_image(url: str) -> bytes:
     """The file at an address; whether it is an image shows when it is decoded.
 
     Raises:
         ImageError: If the server does not allow it, the address is not one of the public
             internet, or nothing of a bearable size comes in time.
     """
-    if not allowed():
-        raise _problem("This server gets no images from addresses.", address)
-    end = time.monotonic() + SECONDS
-    for _ in range(REDIRECTS + 1):
+    if not is_allowed():
+        raise _fetch_error("This server gets no images from addresses.", url)
+    end = time.monotonic() + TIMEOUT_SECONDS
+    for _ in range(MAX_REDIRECTS + 1):
         try:
-            with _answer(address, end) as answer:
-                target = answer.getheader("Location") if answer.status in MOVED else None
+            with _open_response(url, end) as answer:
+                target = answer.getheader("Location") if answer.status in REDIRECT_STATUSES else None
                 if not target:
-                    return _content(answer, address, end)
-                address = urljoin(address, target)
+                    return _read_body(answer, url, end)
+                url = urljoin(url, target)
         except (OSError, ValueError, http.client.HTTPException) as error:
             late = time.monotonic() >= end
-            reason = f"not in {SECONDS:.0f} seconds" if late else type(error).__name__
-            raise _problem("The address does not answer.", address, reason) from error
-    raise _problem("The address leads on and on to others.", address)
+            reason = f"not in {TIMEOUT_SECONDS:.0f} seconds" if late else type(error).__name__
+            raise _fetch_error("The address does not answer.", url, reason) from error
+    raise _fetch_error("The address leads on and on to others.", url)
 
 
 @contextmanager
-def _answer(address: str, end: float) -> Iterator[http.client.HTTPResponse]:
+def _open_response(url: str, deadline: float) -> Iterator[http.client.HTTPResponse]:
     """Ask a checked address; at the end of the time the connection is cut, whatever it does."""
-    parts = urlsplit(address.strip())
+    parts = urlsplit(url.strip())
     host = parts.hostname or ""
-    if parts.scheme not in CONNECTIONS or not host or parts.username:
-        raise _problem("This is no address of the kind https://...", address)
+    if parts.scheme not in CONNECTION_CLASSES or not host or parts.username:
+        raise _fetch_error("This is no address of the kind https://...", url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    checked = _public_address(host, port, address)
+    checked = _resolve_public_address(host, port, url)
     # A time-out by itself would start anew with every byte that trickles in.
-    with socket.create_connection((checked, port), timeout=_left(end)) as line:
+    with socket.create_connection((checked, port), timeout=_compute_remaining_seconds(deadline)) as line:
         secure = parts.scheme == "https"
-        wire = _secured(line, host) if secure else line
-        cut = threading.Timer(_left(end), _cut, (wire,))
+        wire = _wrap_tls(line, host) if secure else line
+        cut = threading.Timer(_compute_remaining_seconds(deadline), _shut_down, (wire,))
         cut.daemon = True
         cut.start()
         try:
             if secure:
                 wire.do_handshake()
-            connection = CONNECTIONS[parts.scheme](host, port)
+            connection = CONNECTION_CLASSES[parts.scheme](host, port)
             connection.sock = wire
-            connection.request("GET", _path(parts), headers=HEADERS)
+            connection.request("GET", _build_request_path(parts), headers=HEADERS)
             yield connection.getresponse()
         finally:
             cut.cancel()
             wire.close()
 
 
-def _secured(line: socket.socket, host: str) -> ssl.SSLSocket:
+def _wrap_tls(line: socket.socket, host: str) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     return context.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
 
 
-def _cut(wire: socket.socket) -> None:
+def _shut_down(wire: socket.socket) -> None:
     with suppress(OSError):  # it is closed already
         wire.shutdown(socket.SHUT_RDWR)
 
 
-def _path(parts: SplitResult) -> str:
+def _build_request_path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _public_address(host: str, port: int, address: str) -> str:
+def _resolve_public_address(host: str, port: int, url: str) -> str:
     """What a host's name resolves to, if that is in the public internet, all of it."""
     found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if not found or not all(map(is_public, found)):
-        raise _problem("The address is not one of the public internet.", address)
+        raise _fetch_error("The address is not one of the public internet.", url)
     return found[0]
 
 
@@ -117,28 +117,28 @@ def is_public(address: str) -> bool:
     return parsed.is_global
 
 
-def _content(answer: http.client.HTTPResponse, address: str, end: float) -> bytes:
-    if answer.status != 200:
-        raise _problem("The address has no image.", address, f"the answer {answer.status}")
+def _read_body(response: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
+    if response.status != 200:
+        raise _fetch_error("The address has no image.", url, f"the answer {response.status}")
     content = bytearray()
-    while block := answer.read(BLOCK):
+    while block := response.read(BLOCK_BYTES):
         content += block
-        if len(content) > MOST_BYTES:
-            raise _problem("The file is too large.", address, f"over {MOST_BYTES >> 20} MB")
-    _left(end)  # what was cut off looks like an end
+        if len(content) > MAX_BYTES:
+            raise _fetch_error("The file is too large.", url, f"over {MAX_BYTES >> 20} MB")
+    _compute_remaining_seconds(deadline)  # what was cut off looks like an end
     return bytes(content)
 
 
-def _left(end: float) -> float:
+def _compute_remaining_seconds(deadline: float) -> float:
     """Seconds that are left, more than none: no time-out at all would mean to wait for ever."""
-    left = end - time.monotonic()
+    left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("the time is up")
     return left
 
 
-def _problem(problem: str, address: str, found: str = "") -> ImageError:
-    shown = "".join(c for c in address if c.isprintable())[:200]
+def _fetch_error(problem: str, url: str, found: str = "") -> ImageError:
+    shown = "".join(c for c in url if c.isprintable())[:200]
     return ImageError(
         problem,
         found=f"{shown}{f': {found}' if found else ''}",

@@ -25,7 +25,7 @@ class Transform:
         return f"shorter-side-draft-{self.interpolation}-centre-{cut}"
 
     @property
-    def least_side(self) -> int:
+    def min_decoded_side(self) -> int:
         """Pixels of the shorter side that an image is decoded with at least, see `decode`.
 
         Twice as many as it is scaled to, so that the antialiasing stays ours.
@@ -41,7 +41,7 @@ class Transform:
         )
 
 
-def apply(image: Image.Image, transform: Transform) -> np.ndarray:
+def apply_transform(image: Image.Image, transform: Transform) -> np.ndarray:
     """Scale the shorter side and cut out the centre, in one resampling.
 
     Args:

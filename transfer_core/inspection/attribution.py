@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from transfer_core.features.embedding import normalise
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.devices import device_of
+from transfer_core.system.devices import get_device
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Attribution:
     maps: np.ndarray  # float32 (K, h, w), at least 0; a map per class, a cell per feature position
     method: str  # for people
 
-    def enlarged(self, size: int) -> np.ndarray:
+    def upsample(self, size: int) -> np.ndarray:
         """The maps at the size of the network's input, float32 (K, size, size).
 
         Each is in shares of its own highest value; one without any evidence stays 0.
@@ -50,9 +50,9 @@ def explain(
         al. 2016) where it enters the last attention, the last place where patches still
         count, since what follows sees the class token only. Positive evidence is kept.
     """
-    device = device_of(network)
+    device = get_device(network)
     image = normalise(pixels[None], source, device)
-    below, above = _parted(network, image)
+    below, above = _split_network(network, image)
     with torch.no_grad():
         features = below(image)
     features = features.expand(len(classes), *features.shape[1:]).clone().requires_grad_()
@@ -73,7 +73,7 @@ def explain(
 
 
 @torch.no_grad()
-def _parted(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential, nn.Sequential]:
+def _split_network(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential, nn.Sequential]:
     """The network in two, parted where the maps are taken."""
     modules = [module for stage in network.children() for module in stage.children()]
     shapes, features = [], image
@@ -83,7 +83,7 @@ def _parted(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential,
     weighted = [i for i, m in enumerate(modules) if any(True for _ in m.parameters())]
     attention = [i for i in weighted if len(shapes[i]) == 2]
     if attention:
-        at = max(i for i in attention if _attends(modules[i]))
+        at = max(i for i in attention if _has_attention(modules[i]))
         return nn.Sequential(*modules[:at]), nn.Sequential(*modules[at:])
     maps = [i for i in weighted if len(shapes[i]) == 3]
     at = max([i for i in maps if shapes[i][1] > 1] or maps)
@@ -92,5 +92,5 @@ def _parted(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential,
     return nn.Sequential(*modules[: at + 1]), nn.Sequential(*modules[at + 1 :])
 
 
-def _attends(module: nn.Module) -> bool:
+def _has_attention(module: nn.Module) -> bool:
     return any(isinstance(part, nn.MultiheadAttention) for part in module.modules())

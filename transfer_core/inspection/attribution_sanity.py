@@ -10,8 +10,8 @@ from torch import nn
 
 from transfer_core.inspection.attribution import explain
 from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks.surgery import NEW, operate
-from transfer_core.system.devices import device_of
+from transfer_core.networks.surgery import HEAD, adapt
+from transfer_core.system.devices import get_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class SanityStep:
 
     title: str  # of the stage that was randomised last, for people
     correlation: float  # Spearman's rank correlation with the maps before; mean over images
-    spread: float  # standard deviation over images
+    standard_deviation: float  # standard deviation over images
 
 
-def cascade(
+def run_randomisation_test(
     trained: TrainedNetwork,
     pixels: np.ndarray,
     classes: np.ndarray,
@@ -47,29 +47,29 @@ def cascade(
     config, source = trained.record.config, trained.source
     # Of another seed: a new layer that training hardly moved is still its own first draw.
     strategy, seed = replace(config.strategy, initialise="random"), config.seed + 1
-    other = operate(source, strategy, len(trained.classes), seed)
-    other.to(device_of(trained.network))
+    other = adapt(source, strategy, len(trained.classes), seed)
+    other.to(get_device(trained.network))
     stages = dict(trained.network.named_children())
-    before, steps = _maps(trained.network, source, pixels, classes), []
+    before, steps = _compute_maps(trained.network, source, pixels, classes), []
     for done, name in enumerate(reversed(list(stages)), start=1):
         stages[name] = getattr(other, name)
-        maps = _maps(nn.Sequential(OrderedDict(stages)), source, pixels, classes)
-        alike = [rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
-        title = "New layer" if name == NEW else source.titles((name,))
+        maps = _compute_maps(nn.Sequential(OrderedDict(stages)), source, pixels, classes)
+        alike = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
+        title = "New layer" if name == HEAD else source.format_titles((name,))
         steps.append(SanityStep(title, float(np.mean(alike)), float(np.std(alike))))
         if progress:
             progress(done, len(stages))
     return tuple(steps)
 
 
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+def compute_rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Spearman's rank correlation of two maps; 0 where one of them is the same everywhere."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(spearmanr(first.ravel(), second.ravel()).statistic)
 
 
-def _maps(network, source, pixels, classes) -> list[np.ndarray]:
+def _compute_maps(network, source, pixels, classes) -> list[np.ndarray]:
     return [
         explain(network, source, image, [int(label)]).maps[0]
         for image, label in zip(pixels, classes, strict=True)

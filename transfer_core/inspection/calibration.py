@@ -4,32 +4,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transfer_core.inspection.mistakes import confidences
-from transfer_core.inspection.prediction import TestAnswers
-from transfer_core.training.evaluation import wilson_interval
+from transfer_core.inspection.mistakes import compute_confidences
+from transfer_core.inspection.prediction import TestPredictions
+from transfer_core.training.evaluation import compute_wilson_interval
 
-BINS = 10  # of equal width, as is usual
+NUM_BINS = 10  # of equal width, as is usual
 
 
 @dataclass(frozen=True, slots=True)
-class ConfidenceBin:
+class CalibrationBin:
     """The test images whose stated confidence lies between two bounds."""
 
     images: int  # at least 1
     stated: float  # mean confidence, in [0, 1]
-    right: int  # images
+    correct: int  # images
 
     @property
     def interval(self) -> tuple[float, float]:
         """Of the share that is right, 95 %."""
-        return wilson_interval(self.right, self.images)
+        return compute_wilson_interval(self.correct, self.images)
 
 
 @dataclass(frozen=True, slots=True)
-class Confidence:
+class ConfidenceCalibration:
     """How sure a network was of its answers, and how often it was right."""
 
-    bins: tuple[ConfidenceBin, ...]  # by rising confidence; empty ones are left out
+    bins: tuple[CalibrationBin, ...]  # by rising confidence; empty ones are left out
     error: float  # expected calibration error, in [0, 1]
 
     @property
@@ -44,8 +44,8 @@ class Confidence:
 
     def sentence(self) -> str:
         """What it comes to, for people; a difference within chance is called so."""
-        right = sum(each.right for each in self.bins)
-        low, high = wilson_interval(right, self.images)
+        right = sum(each.correct for each in self.bins)
+        low, high = compute_wilson_interval(right, self.images)
         if self.stated > high:
             verdict = "surer than it is right: over-confident"
         elif self.stated < low:
@@ -58,7 +58,7 @@ class Confidence:
         )
 
 
-def check_confidence(answers: TestAnswers) -> Confidence:
+def measure_calibration(predictions: TestPredictions) -> ConfidenceCalibration:
     """Compare the stated confidence with the share that is right, bin by bin.
 
     Source:
@@ -66,12 +66,12 @@ def check_confidence(answers: TestAnswers) -> Confidence:
         probabilities using Bayesian binning", as used by Guo et al. 2017, "On calibration
         of modern neural networks": the bins' differences, weighed by their images.
     """
-    stated, right = confidences(answers), answers.predicted == answers.labels
-    numbers = np.minimum((stated * BINS).astype(int), BINS - 1)
+    stated, right = compute_confidences(predictions), predictions.predicted == predictions.labels
+    numbers = np.minimum((stated * NUM_BINS).astype(int), NUM_BINS - 1)
     bins = tuple(
-        ConfidenceBin(int(inside.sum()), float(stated[inside].mean()), int(right[inside].sum()))
-        for inside in (numbers == number for number in range(BINS))
+        CalibrationBin(int(inside.sum()), float(stated[inside].mean()), int(right[inside].sum()))
+        for inside in (numbers == number for number in range(NUM_BINS))
         if inside.any()
     )
-    differences = [abs(each.stated * each.images - each.right) for each in bins]
-    return Confidence(bins, sum(differences) / len(right))
+    differences = [abs(each.stated * each.images - each.correct) for each in bins]
+    return ConfidenceCalibration(bins, sum(differences) / len(right))

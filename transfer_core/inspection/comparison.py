@@ -9,13 +9,13 @@ import numpy as np
 
 from transfer_core import dataset
 from transfer_core.errors import RunError
-from transfer_core.inspection.prediction import answers_on_test_images
+from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.runs.store.store import RunStore
 
-CHANCE = 0.05  # p-value from which a difference may be chance
-RESAMPLES = 10_000  # of the paired bootstrap
+SIGNIFICANCE_LEVEL = 0.05  # p-value from which a difference may be chance
+NUM_RESAMPLES = 10_000  # of the paired bootstrap
 
-_Image = tuple[str, str, int]  # digest, class name, and which of several equal files it is
+_ImageKey = tuple[str, str, int]  # digest, class name, and which of several equal files it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +46,26 @@ class PairedComparison:
     @property
     def may_be_chance(self) -> bool:
         """Whether equally good networks would often differ as much."""
-        return self.p_value >= CHANCE
+        return self.p_value >= SIGNIFICANCE_LEVEL
 
     def sentence(self, first: str = "A", second: str = "B") -> str:
         """The comparison in words, for two runs of these names."""
         if not self.only_first + self.only_second:
-            told = f"{first} and {second} are right on the same {_images(self.both_right)}"
+            told = f"{first} and {second} are right on the same {_format_image_count(self.both_right)}"
             return f"{told} of {self.images:,}: no difference to be seen."
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
         verdict = "may be chance" if self.may_be_chance else "is unlikely to be chance"
         return (
-            f"{first} is right on {_images(self.only_first)} that {second} misses, {second} on "
+            f"{first} is right on {_format_image_count(self.only_first)} that {second} misses, {second} on "
             f"{self.only_second:,} that {first} misses: the difference {verdict} ({p})."
         )
 
-    def left_out(self, first: str = "A", second: str = "B") -> str:
+    def describe_excluded(self, first: str = "A", second: str = "B") -> str:
         """Which test images could not be compared; "" if all could."""
         if not self.alone_first + self.alone_second:
             return ""
         return (
-            f"Compared on the {_images(self.images)} that both were tested on. Left out, because "
+            f"Compared on the {_format_image_count(self.images)} that both were tested on. Left out, because "
             "the other was not tested on them or has them in another class: "
             f"{self.alone_first:,} of {first}, {self.alone_second:,} of {second}."
         )
@@ -85,31 +85,31 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
     Raises:
         RunError: If a run is unknown or has no result, or no test image is common to both.
     """
-    one, other = _rights(home, first), _rights(home, second)
+    one, other = _mark_correct(home, first), _mark_correct(home, second)
     common = one.keys() & other.keys()
     if not common:
         raise RunError(
             "These runs were tested on different images, so they cannot be compared.",
-            found=f"{_images(len(one))} of one, {len(other):,} of the other, none in common",
+            found=f"{_format_image_count(len(one))} of one, {len(other):,} of the other, none in common",
             remedy="Choose runs on the same data set, or train on the same one again.",
         )
     counts = Counter((one[image], other[image]) for image in common)
     only_first, only_second = counts[True, False], counts[False, True]
-    low, high = bootstrap_interval(only_first, only_second, len(common))
+    low, high = compute_bootstrap_interval(only_first, only_second, len(common))
     return PairedComparison(
         images=len(common), alone_first=len(one) - len(common),
         alone_second=len(other) - len(common), both_right=counts[True, True],
         only_first=only_first, only_second=only_second,
-        p_value=mcnemar(only_first, only_second), low=low, high=high,
+        p_value=compute_mcnemar_p_value(only_first, only_second), low=low, high=high,
     )  # fmt: skip
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
+def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
     """How often equally good networks would differ at least as much, in [0, 1].
 
     Args:
-        only_first: Images that only the first network is right on.
-        only_second: Images that only the second network is right on.
+        only_first_correct: Images that only the first network is right on.
+        only_second_correct: Images that only the second network is right on.
 
     Returns:
         The two-sided p-value; 1 if the networks never differ.
@@ -119,20 +119,20 @@ def mcnemar(only_first: int, only_second: int) -> float:
         proportions or percentages", exact: a binomial test of one half. It assumes that
         the images are independent of each other.
     """
-    differing = only_first + only_second
+    differing = only_first_correct + only_second_correct
     ways, term = 0, 1
-    for k in range(min(only_first, only_second) + 1):
+    for k in range(min(only_first_correct, only_second_correct) + 1):
         ways += term
         term = term * (differing - k) // (k + 1)  # comb(differing, k + 1), exact
     return min(1.0, 2 * ways / 2**differing)
 
 
-def bootstrap_interval(only_first: int, only_second: int, images: int) -> tuple[float, float]:
+def compute_bootstrap_interval(only_first_correct: int, only_second_correct: int, images: int) -> tuple[float, float]:
     """The 95 % interval of the difference of two accuracies, each in [-1, 1].
 
     Args:
-        only_first: Images that only the first network is right on.
-        only_second: Images that only the second network is right on.
+        only_first_correct: Images that only the first network is right on.
+        only_second_correct: Images that only the second network is right on.
         images: Images in all, at least 1.
 
     Source:
@@ -140,15 +140,15 @@ def bootstrap_interval(only_first: int, only_second: int, images: int) -> tuple[
         difference over images drawn anew with replacement, both networks' answers to an
         image together. Only the counts matter, so they are drawn, from a fixed seed.
     """
-    shares = np.array([only_first, only_second, images - only_first - only_second]) / images
-    drawn = np.random.default_rng(0).multinomial(images, shares, RESAMPLES)
+    shares = np.array([only_first_correct, only_second_correct, images - only_first_correct - only_second_correct]) / images
+    drawn = np.random.default_rng(0).multinomial(images, shares, NUM_RESAMPLES)
     low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
     return float(low), float(high)
 
 
-def _rights(home: Path, run_id: str) -> dict[_Image, bool]:
+def _mark_correct(home: Path, run_id: str) -> dict[_ImageKey, bool]:
     """Whether a run is right on each of its test images."""
-    answers = answers_on_test_images(home, run_id)
+    answers = load_test_predictions(home, run_id)
     with closing(RunStore(home)) as store:
         data_set = dataset.load(home, store.get(run_id).config.data_id)
     seen, rights = Counter(), {}
@@ -160,5 +160,5 @@ def _rights(home: Path, run_id: str) -> dict[_Image, bool]:
     return rights
 
 
-def _images(count: int) -> str:
+def _format_image_count(count: int) -> str:
     return f"{count:,} image" + ("" if count == 1 else "s")

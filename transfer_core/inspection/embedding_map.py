@@ -11,12 +11,12 @@ from sklearn.neighbors import NearestNeighbors
 
 from transfer_core import dataset
 from transfer_core.features.embedding import embed
-from transfer_core.features.standardisation import standardisation
+from transfer_core.features.standardisation import fit_standardisation
 from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks.surgery import NEW, operate
+from transfer_core.networks.surgery import HEAD, adapt
 
-MOST = 1_000  # test images that are laid out; more are drawn from at random
-DIRECTIONS = 50  # principal ones that t-SNE works on, as is usual
+MAX_IMAGES = 1_000  # test images that are laid out; more are drawn from at random
+PCA_COMPONENTS = 50  # principal ones that t-SNE works on, as is usual
 
 Progress = Callable[[str, int, int], None]  # what is done, done, total
 
@@ -29,18 +29,18 @@ class EmbeddedImages:
     labels: np.ndarray  # true classes, int64 (M,)
     before: np.ndarray  # float32 (M, D), at the last kept stage
     after: np.ndarray  # float32 (M, D) there, or (M, C) scores of the new layer
-    scores: bool  # whether `after` are scores: kept stages that did not change embed as before
+    after_is_logits: bool  # whether `after` are scores: kept stages that did not change embed as before
 
 
 @dataclass(frozen=True)
-class Plane:
+class Projection:
     """Images as points of a plane."""
 
     points: np.ndarray  # float32 (M, 2)
-    shares: tuple[float, float] | None  # of the variance, of each direction; None of t-SNE
+    explained_variance_ratio: tuple[float, float] | None  # of the variance, of each direction; None of t-SNE
 
 
-def embedded_test_images(
+def embed_test_images(
     home: Path, trained: TrainedNetwork, progress: Progress | None = None
 ) -> EmbeddedImages:
     """Embed the test images with the network as it began and as it ended.
@@ -59,15 +59,15 @@ def embedded_test_images(
     data_set = dataset.load(home, config.data_id)
     test = data_set.indices("test")
     positions = np.arange(len(test))
-    if len(test) > MOST:
-        positions = np.sort(np.random.default_rng(0).choice(len(test), MOST, replace=False))
-    pixels = dataset.Pixels(home, data_set, source.transform).read(
+    if len(test) > MAX_IMAGES:
+        positions = np.sort(np.random.default_rng(0).choice(len(test), MAX_IMAGES, replace=False))
+    pixels = dataset.PixelArray(home, data_set, source.transform).read(
         test[positions], lambda *n: report("Decoding images", *n)
     )
-    begun = operate(source, config.strategy, len(trained.classes), config.seed)
-    scores = _same_but_for_the_new_layer(begun, trained.network)
+    begun = adapt(source, config.strategy, len(trained.classes), config.seed)
+    scores = _is_backbone_unchanged(begun, trained.network)
 
-    def embedded(network, stage: str, when: str) -> np.ndarray:
+    def embed_at(network, stage: str, when: str) -> np.ndarray:
         def progress(done: int, total: int) -> None:
             report(f"Embedding them {when} training", done, total)
 
@@ -75,26 +75,26 @@ def embedded_test_images(
 
     kept = config.strategy.keep_through
     return EmbeddedImages(
-        positions, data_set.labels[test[positions]], embedded(begun, kept, "before"),
-        embedded(trained.network, NEW if scores else kept, "after"), scores,
+        positions, data_set.labels[test[positions]], embed_at(begun, kept, "before"),
+        embed_at(trained.network, HEAD if scores else kept, "after"), scores,
     )  # fmt: skip
 
 
-def principal_plane(embeddings: np.ndarray) -> Plane:
+def project_with_pca(embeddings: np.ndarray) -> Projection:
     """The two directions of greatest variance (PCA), at once.
 
     Args:
         embeddings: float32 (M, D), M at least 1.
     """
     if min(embeddings.shape) < 2:
-        return Plane(np.zeros((len(embeddings), 2), np.float32), (0.0, 0.0))
+        return Projection(np.zeros((len(embeddings), 2), np.float32), (0.0, 0.0))
     reduced = PCA(2, random_state=0)
-    points = reduced.fit_transform(_comparable(embeddings))
+    points = reduced.fit_transform(_standardise(embeddings))
     first, second = np.nan_to_num(reduced.explained_variance_ratio_)
-    return Plane(points.astype(np.float32), (float(first), float(second)))
+    return Projection(points.astype(np.float32), (float(first), float(second)))
 
 
-def neighbourhood_plane(embeddings: np.ndarray) -> Plane:
+def project_with_tsne(embeddings: np.ndarray) -> Projection:
     """Neighbours stay neighbours, distances mean little (t-SNE); takes seconds.
 
     Args:
@@ -105,33 +105,33 @@ def neighbourhood_plane(embeddings: np.ndarray) -> Plane:
     """
     count = len(embeddings)
     if count < 4 or embeddings.shape[1] < 2:
-        return Plane(principal_plane(embeddings).points, None)
-    features = _comparable(embeddings)
-    if min(features.shape) > DIRECTIONS:
-        features = PCA(DIRECTIONS, random_state=0).fit_transform(features)
+        return Projection(project_with_pca(embeddings).points, None)
+    features = _standardise(embeddings)
+    if min(features.shape) > PCA_COMPONENTS:
+        features = PCA(PCA_COMPONENTS, random_state=0).fit_transform(features)
     perplexity = min(30.0, (count - 1) / 3)
     points = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
-    return Plane(points, None)
+    return Projection(points, None)
 
 
-def alike_neighbours(embeddings: np.ndarray, labels: np.ndarray) -> float:
+def measure_nearest_neighbour_accuracy(embeddings: np.ndarray, labels: np.ndarray) -> float:
     """Share of the images whose nearest other image is of their class, in [0, 1]."""
     if len(labels) < 2:
         return 0.0
-    features = _comparable(embeddings)
+    features = _standardise(embeddings)
     neighbours = NearestNeighbors(n_neighbors=1).fit(features).kneighbors(return_distance=False)
     return float((labels[neighbours[:, 0]] == labels).mean())
 
 
-def _comparable(embeddings: np.ndarray) -> np.ndarray:
-    mean, deviation = standardisation(embeddings)
+def _standardise(embeddings: np.ndarray) -> np.ndarray:
+    mean, deviation = fit_standardisation(embeddings)
     return (embeddings - mean) / deviation
 
 
-def _same_but_for_the_new_layer(begun, ended) -> bool:
+def _is_backbone_unchanged(begun, ended) -> bool:
     states = begun.state_dict(), ended.state_dict()
     return all(
         bool((states[0][name] == value).all())
         for name, value in states[1].items()
-        if not name.startswith(f"{NEW}.")
+        if not name.startswith(f"{HEAD}.")
     )

@@ -14,20 +14,20 @@ from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.parallel import Progress
 
-FALSE_ALARMS = 0.05  # share of images of the known kinds that may be called unknown
-MOST_TRAINING = 5_000  # training images that are compared with, which bounds time and memory
-MOST_VALIDATION = 2_000  # that set the threshold
-KEPT = "known_images.npz"  # in the run's directory, made when it is first asked for
+MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
+MAX_TRAINING_IMAGES = 5_000  # training images that are compared with, which bounds time and memory
+MAX_VALIDATION_IMAGES = 2_000  # that set the threshold
+DETECTOR_FILE = "known_images.npz"  # in the run's directory, made when it is first asked for
 
 
 @dataclass(frozen=True)
-class KnownImages:
+class OutOfDistributionDetector:
     """What a network knows: the embeddings of training images, and what is usual for others."""
 
     embeddings: np.ndarray  # of training images, float32 (N, D)
-    usual: np.ndarray  # distances of validation images, ascending, float32 (V,)
+    conformal_scores: np.ndarray  # distances of validation images, ascending, float32 (V,)
 
-    def distances(self, embeddings: np.ndarray) -> np.ndarray:
+    def compute_distances(self, embeddings: np.ndarray) -> np.ndarray:
         """Euclidean distance of each image to the nearest training image, float32 (B,).
 
         Args:
@@ -52,29 +52,29 @@ class KnownImages:
             Split conformal prediction, as in Vovk et al. 2005, "Algorithmic learning in a
             random world".
         """
-        return conformal_threshold(self.usual, FALSE_ALARMS)
+        return compute_conformal_threshold(self.conformal_scores, MAX_FALSE_ALARM_RATE)
 
 
-def conformal_threshold(usual: np.ndarray, false_alarms: float) -> float:
+def compute_conformal_threshold(conformal_scores: np.ndarray, false_alarm_rate: float) -> float:
     """The value that a further draw exceeds with at most this probability, from sorted draws."""
-    rank = ceil((len(usual) + 1) * (1 - false_alarms))
-    return float(usual[rank - 1]) if rank <= len(usual) else inf
+    rank = ceil((len(conformal_scores) + 1) * (1 - false_alarm_rate))
+    return float(conformal_scores[rank - 1]) if rank <= len(conformal_scores) else inf
 
 
-def fit(training: np.ndarray, validation: np.ndarray) -> KnownImages:
+def fit_detector(training: np.ndarray, validation: np.ndarray) -> OutOfDistributionDetector:
     """Learn what is known.
 
     Args:
         training: Embeddings of training images, float32 (N, D).
         validation: Embeddings of validation images, float32 (V, D).
     """
-    known = KnownImages(training, np.empty(0, np.float32))
-    return KnownImages(training, np.sort(known.distances(validation)))
+    known = OutOfDistributionDetector(training, np.empty(0, np.float32))
+    return OutOfDistributionDetector(training, np.sort(known.compute_distances(validation)))
 
 
-def known_images(
+def load_or_fit_detector(
     home: Path, trained: TrainedNetwork, progress: Progress | None = None
-) -> KnownImages:
+) -> OutOfDistributionDetector:
     """What a run's network knows; computed once from its data set, and kept beside the run.
 
     Args:
@@ -85,24 +85,24 @@ def known_images(
     Raises:
         DataSetError: If the data set of the run was removed.
     """
-    kept = RunDirectory.of(home, trained.record.id).path / KEPT
+    kept = RunDirectory.of(home, trained.record.id).path / DETECTOR_FILE
     if kept.is_file():
         with np.load(kept) as values:
-            return KnownImages(values["embeddings"].astype(np.float32), values["usual"])
+            return OutOfDistributionDetector(values["embeddings"].astype(np.float32), values["conformal_scores"])
     data_set = dataset.load(home, trained.record.config.data_id)
-    training = some(data_set.indices("train"), MOST_TRAINING)
-    validation = some(data_set.indices("validation"), MOST_VALIDATION)
+    training = subsample(data_set.indices("train"), MAX_TRAINING_IMAGES)
+    validation = subsample(data_set.indices("validation"), MAX_VALIDATION_IMAGES)
     chosen = np.concatenate([training, validation])
-    embeddings = embedded(home, trained, data_set, chosen, progress)
-    known = fit(embeddings[: len(training)], embeddings[len(training) :])
-    part = kept.with_name(f"{KEPT}.{id(known)}.part")
+    embeddings = embed_data_set_images(home, trained, data_set, chosen, progress)
+    known = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
+    part = kept.with_name(f"{DETECTOR_FILE}.{id(known)}.part")
     with part.open("wb") as file:
-        np.savez(file, embeddings=known.embeddings.astype(np.float16), usual=known.usual)
+        np.savez(file, embeddings=known.embeddings.astype(np.float16), conformal_scores=known.conformal_scores)
     part.replace(kept)
     return known
 
 
-def embedded(
+def embed_data_set_images(
     home: Path,
     trained: TrainedNetwork,
     data_set: DataSet,
@@ -111,14 +111,14 @@ def embedded(
 ) -> np.ndarray:
     """What a network's new layer sees of some images of a data set, float32 (M, D)."""
     stage = trained.record.config.strategy.keep_through
-    pixels = dataset.Pixels(home, data_set, trained.transform)
+    pixels = dataset.PixelArray(home, data_set, trained.transform)
     return embed(
         trained.network, pixels, trained.source, (stage,), indices=indices, progress=progress
     )[stage]
 
 
-def some(indices: np.ndarray, most: int) -> np.ndarray:
+def subsample(indices: np.ndarray, max_count: int) -> np.ndarray:
     """All indices, or so many of them, always the same ones, in their order."""
-    if len(indices) <= most:
+    if len(indices) <= max_count:
         return indices
-    return np.sort(np.random.default_rng(0).choice(indices, most, replace=False))
+    return np.sort(np.random.default_rng(0).choice(indices, max_count, replace=False))

@@ -12,13 +12,13 @@ from torch import nn
 from transfer_core import dataset, images
 from transfer_core.errors import RunError
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.blank import blank
-from transfer_core.networks.surgery import operate
-from transfer_core.runs.perform import TEST_LOGITS, WEIGHTS
+from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.surgery import adapt, upgrade_head_name
+from transfer_core.runs.perform import TEST_LOGITS_FILE, WEIGHTS_FILE
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.runs.store.store import RunStore
-from transfer_core.training.evaluation import logits
+from transfer_core.training.evaluation import predict_logits
 
 
 @dataclass(frozen=True)
@@ -36,27 +36,27 @@ class TrainedNetwork:
         return self.source.transform
 
 
-def restore(home: Path, run_id: str) -> TrainedNetwork:
+def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
     """The network of a run.
 
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    record, weights = _left_by(home, run_id, WEIGHTS, "trained network")
+    record, weights = _find_run_file(home, run_id, WEIGHTS_FILE, "trained network")
     config, source = record.config, record.config.source()
     classes = tuple(score["name"] for score in record.result["per_class"])
     # All weights come from the run, so that the source's need not be on this machine.
     strategy = replace(config.strategy, initialise="random")
-    with blank():
-        network = operate(source, strategy, len(classes), config.seed)
+    with init_empty_weights():
+        network = adapt(source, strategy, len(classes), config.seed)
     # Copies: in memory as torch lays it out, which the rounding of sums depends on.
-    state = {name: value.clone() for name, value in load_file(weights).items()}
+    state = {name: value.clone() for name, value in upgrade_head_name(load_file(weights)).items()}
     network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
 
 
 @dataclass(frozen=True)
-class TestAnswers:
+class TestPredictions:
     """What a run's network said of the test images, when they were used."""
 
     images: np.ndarray  # indices into the data set's records, int64 (N,)
@@ -69,20 +69,20 @@ class TestAnswers:
         return self.probabilities.argmax(1)
 
 
-def answers_on_test_images(home: Path, run_id: str) -> TestAnswers:
+def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
     """What a finished run's network said of each test image.
 
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    record, kept = _left_by(home, run_id, TEST_LOGITS, "answers for its test images")
+    record, kept = _find_run_file(home, run_id, TEST_LOGITS_FILE, "answers for its test images")
     data_set = dataset.load(home, record.config.data_id)
     images, scores = data_set.indices("test"), torch.from_numpy(np.load(kept))
     probabilities = torch.softmax(scores, dim=1).numpy()
-    return TestAnswers(images, data_set.labels[images], probabilities)
+    return TestPredictions(images, data_set.labels[images], probabilities)
 
 
-def _left_by(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, Path]:
+def _find_run_file(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, Path]:
     """A run and a file that it left; RunError, which says what is missing, where it left none."""
     with closing(RunStore(home)) as store:
         record = store.get(run_id)
@@ -96,6 +96,6 @@ def _left_by(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, 
     return record, path
 
 
-def predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
+def predict_proba(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
     """Class probabilities of images, float32 (N, C), from pixels uint8 (N, H, W, 3)."""
-    return torch.softmax(logits(trained.network, pixels, trained.source), dim=1).numpy()
+    return torch.softmax(predict_logits(trained.network, pixels, trained.source), dim=1).numpy()

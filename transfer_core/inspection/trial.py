@@ -11,61 +11,64 @@ import torch
 from transfer_core import images
 from transfer_core.errors import DataSetError, ImageError
 from transfer_core.features.embedding import normalise
-from transfer_core.inspection.out_of_distribution import KnownImages, known_images
-from transfer_core.inspection.prediction import TrainedNetwork, restore
-from transfer_core.networks.surgery import pooled
+from transfer_core.inspection.out_of_distribution import (
+    OutOfDistributionDetector,
+    load_or_fit_detector,
+)
+from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
+from transfer_core.networks.surgery import pool_features
 
-TIMES = 5  # that an image is looked at for its latency
+LATENCY_REPEATS = 5  # that an image is looked at for its latency
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Prediction:
     """What a network says of one image."""
 
     probabilities: dict[str, float]  # of each class, in the order of the classes
     distance: float | None  # from the training images, see `KnownImages.distances`
-    unknown: bool | None  # whether it looks like nothing that the network knows
+    is_out_of_distribution: bool | None  # whether it looks like nothing that the network knows
 
 
 @torch.inference_mode()
-def ask(trained: TrainedNetwork, known: KnownImages | None, data: bytes) -> Answer:
+def classify(trained: TrainedNetwork, detector: OutOfDistributionDetector | None, data: bytes) -> Prediction:
     """Ask a network about an image file.
 
     Args:
         trained: Restored from its run.
-        known: What it knows; None leaves the question open whether it knows the image.
+        detector: What it knows; None leaves the question open whether it knows the image.
         data: The bytes of the file.
 
     Raises:
         ImageError: If it cannot be used as an image.
     """
-    image = images.decode(data, trained.transform.least_side)
-    pixels = images.apply(image, trained.transform)[None]
+    image = images.decode_image(data, trained.transform.min_decoded_side)
+    pixels = images.apply_transform(image, trained.transform)[None]
     features = trained.network[:-1](normalise(pixels, trained.source))
     (shares,) = torch.softmax(trained.network[-1](features), dim=1).tolist()
     probabilities = dict(zip(trained.classes, shares, strict=True))
-    if known is None:
-        return Answer(probabilities, None, None)
-    distance = float(known.distances(pooled(features).numpy())[0])
-    return Answer(probabilities, distance, distance > known.threshold)
+    if detector is None:
+        return Prediction(probabilities, None, None)
+    distance = float(detector.compute_distances(pool_features(features).numpy())[0])
+    return Prediction(probabilities, distance, distance > detector.threshold)
 
 
-def latency(trained: TrainedNetwork, data: bytes) -> float:
+def measure_latency(trained: TrainedNetwork, data: bytes) -> float:
     """Median seconds from an image file to its probabilities, on this machine, one at a time."""
     seconds = []
-    for _ in range(TIMES):
+    for _ in range(LATENCY_REPEATS):
         began = time.perf_counter()
-        ask(trained, None, data)
+        classify(trained, None, data)
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)
 
 
-def ask_about_files(
+def classify_files(
     home: Path,
     run_id: str,
     paths: Iterable[Path],
     progress: Callable[[str, int, int], None] | None = None,
-) -> Iterator[tuple[Path, Answer]]:
+) -> Iterator[tuple[Path, Prediction]]:
     """A run's answers on image files, one after another.
 
     Whether an image is unknown is left open where the run's data set is gone.
@@ -80,15 +83,15 @@ def ask_about_files(
         RunError: If the run has no trained network.
         ImageError: If a file cannot be read as an image; it names the file.
     """
-    trained = restore(home, run_id)
+    trained = load_trained_network(home, run_id)
     report = progress or (lambda what, done, total: None)
     try:
-        known = known_images(home, trained, lambda *n: report("Learning what is known", *n))
+        known = load_or_fit_detector(home, trained, lambda *n: report("Learning what is known", *n))
     except DataSetError:
         known = None
     for path in paths:
         try:
-            answer = ask(trained, known, path.read_bytes())
+            answer = classify(trained, known, path.read_bytes())
         except OSError as error:
             raise ImageError(
                 "The file cannot be read.",

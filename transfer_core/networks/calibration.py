@@ -7,32 +7,32 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parent / "weights"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True)
-class Logistic:
+class LogisticModel:
     """Probability = 1 / (1 + exp(-(intercept + sum of weight * reading)))."""
 
     intercept: float
     weights: dict[str, float]  # by the name of the reading
 
-    def score(self, readings: dict[str, float | np.ndarray]) -> float | np.ndarray:
+    def decision_function(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
         """The logarithm of the odds."""
-        return self.intercept + sum(w * readings[name] for name, w in self.weights.items())
+        return self.intercept + sum(w * evidence[name] for name, w in self.weights.items())
 
-    def probability(self, readings: dict[str, float | np.ndarray]) -> float | np.ndarray:
+    def probability(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
         """In [0, 1], of the shape of the readings."""
-        return 1 / (1 + np.exp(-self.score(readings)))
+        return 1 / (1 + np.exp(-self.decision_function(evidence)))
 
-    def balance(self, name: str, readings: dict[str, float]) -> float | None:
+    def find_decision_threshold(self, name: str, evidence: dict[str, float]) -> float | None:
         """What one reading would have to be for a probability of one half."""
         weight = self.weights.get(name)
-        return readings[name] - self.score(readings) / weight if weight else None
+        return evidence[name] - self.decision_function(evidence) / weight if weight else None
 
 
 @dataclass(frozen=True, slots=True)
-class Reliability:
+class ReliabilityBin:
     """Judgements whose probability of "similar" lay in one bin, and what was true."""
 
     low: float  # edges of the bin
@@ -43,7 +43,7 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class BenchmarkResult:
     """An image set on which every case was trained; test accuracies are means over seeds."""
 
     name: str
@@ -64,59 +64,59 @@ class Measured:
 class Calibration:
     """Fitted to the measured accuracy of every case; see `benchmarks/panel`."""
 
-    top: Logistic  # that a new layer on the top does as well as on the best early stage
-    start: Logistic  # that pre-trained weights are a better start than random ones
-    everything: Logistic  # that training everything beats a new layer; reads "log_images"
+    top: LogisticModel  # that a new layer on the top does as well as on the best early stage
+    start: LogisticModel  # that pre-trained weights are a better start than random ones
+    everything: LogisticModel  # that training everything beats a new layer; reads "log_images"
     nearest: float  # smallest distance among the image sets measured, nats
     furthest: float  # largest one; readings beyond are read as these
     families: int  # of image sets
-    measured: tuple[Measured, ...]
-    reliability: tuple[Reliability, ...]  # of judgements by models fitted without the family
+    measured: tuple[BenchmarkResult, ...]
+    reliability: tuple[ReliabilityBin, ...]  # of judgements by models fitted without the family
 
-    def record(self, sure: float) -> tuple[int, int]:
+    def record(self, min_confidence: float) -> tuple[int, int]:
         """Of the judgements at least so sure of either answer: how many were right, of how many.
 
         Args:
-            sure: Probability in (0.5, 1], the edge of a bin.
+            min_confidence: Probability in (0.5, 1], the edge of a bin.
         """
         right = told = 0
         for each in self.reliability:
-            if each.low >= sure - 1e-9 or each.high <= 1 - sure + 1e-9:
+            if each.low >= min_confidence - 1e-9 or each.high <= 1 - min_confidence + 1e-9:
                 told += each.count
-                right += each.similar if each.low >= sure - 1e-9 else each.count - each.similar
+                right += each.similar if each.low >= min_confidence - 1e-9 else each.count - each.similar
         return right, told
 
-    def within(self, readings: dict) -> dict:
+    def clip_distance(self, evidence: dict) -> dict:
         """Readings by name, a distance that no image set measured had read as the last one."""
-        if "log_distance" not in readings:
-            return readings
-        distance = readings["log_distance"]
+        if "log_distance" not in evidence:
+            return evidence
+        distance = evidence["log_distance"]
         nearest, furthest = math.log(self.nearest), math.log(self.furthest)
-        return readings | {"log_distance": min(max(distance, nearest), furthest)}
+        return evidence | {"log_distance": min(max(distance, nearest), furthest)}
 
-    def line(self, readings: dict[str, float]) -> int:
+    def line(self, evidence: dict[str, float]) -> int:
         """Images from which training everything is likelier to be better, 2 figures.
 
         Args:
-            readings: By name; "log_images" is not needed.
+            evidence: By name; "log_images" is not needed.
         """
-        readings = self.within(readings)
+        evidence = self.clip_distance(evidence)
         per_log_image = self.everything.weights["log_images"]
-        score = self.everything.score(readings | {"log_images": 0.0})
+        score = self.everything.decision_function(evidence | {"log_images": 0.0})
         images = math.exp(min(max(-score / per_log_image, math.log(50)), math.log(50_000)))
         digits = 1 - math.floor(math.log10(images))
         return int(round(images, digits))
 
 
-def calibration_file(network: str) -> Path:
+def get_calibration_path(network: str) -> Path:
     """Where the calibration of a bundled network lies."""
-    return FOLDER / f"{network}_calibration.json"
+    return WEIGHTS_FOLDER / f"{network}_calibration.json"
 
 
 def read_calibration(network: str) -> Calibration:
     """The calibration of a bundled network."""
-    values = json.loads(calibration_file(network).read_text(encoding="utf-8"))
-    models = {name: Logistic(**values.pop(name)) for name in ("top", "start", "everything")}
-    lists = {"reliability": Reliability, "measured": Measured}
+    values = json.loads(get_calibration_path(network).read_text(encoding="utf-8"))
+    models = {name: LogisticModel(**values.pop(name)) for name in ("top", "start", "everything")}
+    lists = {"reliability": ReliabilityBin, "measured": BenchmarkResult}
     rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
     return Calibration(**models, **values, **rows)

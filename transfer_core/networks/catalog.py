@@ -7,10 +7,10 @@ from functools import cache
 from transfer_core.errors import NetworkError
 from transfer_core.networks import own_networks, torchvision_catalog
 from transfer_core.networks.calibration import read_calibration
-from transfer_core.networks.source_network import BUNDLED, SourceNetwork, Stage
+from transfer_core.networks.source_network import WEIGHTS_FOLDER, SourceNetwork, Stage
 
-DEFAULT = "demonstration"
-NAMED = 5  # networks, where one was misspelt
+DEFAULT_NETWORK = "demonstration"
+MAX_SUGGESTIONS = 5  # networks, where one was misspelt
 DEMONSTRATION_STAGES = (
     Stage("conv1", "Convolution 1", "convolutional", "edges and colours"),
     Stage("conv2", "Convolution 2", "convolutional", "shapes and textures"),
@@ -22,43 +22,43 @@ DEMONSTRATION_STAGES = (
 
 
 @cache
-def published() -> tuple[SourceNetwork, ...]:
+def list_published_networks() -> tuple[SourceNetwork, ...]:
     """Every source network with published weights, the default first."""
     demonstration = SourceNetwork(
-        name=DEFAULT,
+        name=DEFAULT_NETWORK,
         title="Demonstration network",
-        architecture=DEFAULT,
+        architecture=DEFAULT_NETWORK,
         stages=DEMONSTRATION_STAGES,
         input_size=64,
         resize=64,
         interpolation="bilinear",
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
-        calibration=read_calibration(DEFAULT),
+        calibration=read_calibration(DEFAULT_NETWORK),
         origin="bundled",
-        file=f"{DEFAULT}.safetensors",
-        card=json.loads((BUNDLED / f"{DEFAULT}.json").read_text(encoding="utf-8")),
+        file=f"{DEFAULT_NETWORK}.safetensors",
+        card=json.loads((WEIGHTS_FOLDER / f"{DEFAULT_NETWORK}.json").read_text(encoding="utf-8")),
     )
-    return (demonstration, *torchvision_catalog.listed())
+    return (demonstration, *torchvision_catalog.list_torchvision_networks())
 
 
-def catalog() -> tuple[SourceNetwork, ...]:
+def list_networks() -> tuple[SourceNetwork, ...]:
     """Every source network: the default, torchvision's, and those with a person's own weights."""
-    own = own_networks.listed(published())
-    return (*published(), *(network for network in own if network.weights == "cached"))
+    own = own_networks.list_own_networks(list_published_networks())
+    return (*list_published_networks(), *(network for network in own if network.weights == "cached"))
 
 
-def get(name: str) -> SourceNetwork:
+def get_network(name: str) -> SourceNetwork:
     """The source network of this name, also where a person has removed its weights.
 
     Raises:
         NetworkError: If the catalog has no such network.
     """
-    known = (*published(), *own_networks.listed(published()))
+    known = (*list_published_networks(), *own_networks.list_own_networks(list_published_networks()))
     networks = {network.name: network for network in known}
     if name in networks:
         return networks[name]
-    near = difflib.get_close_matches(name[:80], networks, NAMED) or [DEFAULT, "resnet18"]
+    near = difflib.get_close_matches(name[:80], networks, MAX_SUGGESTIONS) or [DEFAULT_NETWORK, "resnet18"]
     raise NetworkError(
         "There is no source network of this name.",
         found=repr(name[:80]),

@@ -13,11 +13,11 @@ NAME = "demonstration"
 STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
 
 
-def build(classes: int) -> nn.Sequential:
+def build(num_classes: int) -> nn.Sequential:
     """Build the network with random weights.
 
     Args:
-        classes: Number of outputs C of the last layer.
+        num_classes: Number of outputs C of the last layer.
 
     Returns:
         A `Sequential` of the six stages in `STAGES`, taking normalised images
@@ -25,35 +25,35 @@ def build(classes: int) -> nn.Sequential:
     """
     return nn.Sequential(
         OrderedDict(
-            conv1=_convolutional(3, 64, kernel=7, stride=2, pool=nn.MaxPool2d(2)),
-            conv2=_convolutional(64, 192, kernel=3, stride=1, pool=nn.MaxPool2d(2)),
+            conv1=_build_convolutional(3, 64, kernel_size=7, stride=2, pool=nn.MaxPool2d(2)),
+            conv2=_build_convolutional(64, 192, kernel_size=3, stride=1, pool=nn.MaxPool2d(2)),
             # Adaptive, so that pre-training may begin on smaller, cheaper images.
-            conv3=_convolutional(192, 320, kernel=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)),
-            fc1=_fully_connected(320 * 4 * 4, 512, flatten=True),
-            fc2=_fully_connected(512, 512),
-            fc3=nn.Linear(512, classes),
+            conv3=_build_convolutional(192, 320, kernel_size=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)),
+            fc1=_build_fully_connected(320 * 4 * 4, 512, flatten=True),
+            fc2=_build_fully_connected(512, 512),
+            fc3=nn.Linear(512, num_classes),
         )
     )
 
 
-def _convolutional(inputs: int, outputs: int, *, kernel: int, stride: int, pool: nn.Module):
+def _build_convolutional(in_channels: int, out_channels: int, *, kernel_size: int, stride: int, pool: nn.Module):
     return nn.Sequential(
         OrderedDict(
-            conv=nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-            norm=nn.BatchNorm2d(outputs),
+            conv=nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False),
+            norm=nn.BatchNorm2d(out_channels),
             relu=nn.ReLU(),
             pool=pool,
         )
     )
 
 
-def _fully_connected(inputs: int, outputs: int, *, flatten: bool = False):
+def _build_fully_connected(in_features: int, out_features: int, *, flatten: bool = False):
     layers: OrderedDict[str, nn.Module] = (
         OrderedDict(flatten=nn.Flatten()) if flatten else OrderedDict()
     )
     layers.update(
-        linear=nn.Linear(inputs, outputs, bias=False),
-        norm=nn.BatchNorm1d(outputs),
+        linear=nn.Linear(in_features, out_features, bias=False),
+        norm=nn.BatchNorm1d(out_features),
         relu=nn.ReLU(),
         dropout=nn.Dropout(0.3),
     )

@@ -12,17 +12,17 @@ from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.files import file_hash
+from transfer_core.system.files import hash_file
 
-HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
+WEIGHTS_HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
 HOST_SETTING = "TRANSFER_WEIGHTS_HOST"  # environment variable: a mirror in its place
-BLOCK = 1 << 20  # bytes read at a time
-PATIENCE = 30  # seconds without a byte, after which a connection counts as broken
+BLOCK_BYTES = 1 << 20  # bytes read at a time
+TIMEOUT_SECONDS = 30  # seconds without a byte, after which a connection counts as broken
 
 Progress = Callable[[int, int], None]  # bytes there, bytes in all
 
 
-def fetch(network: SourceNetwork, *, progress: Progress | None = None) -> Path:
+def download_weights(network: SourceNetwork, *, progress: Progress | None = None) -> Path:
     """The weights file of a network, downloaded if it is not on this machine.
 
     What was downloaded before something broke off is kept, and the next attempt goes on from
@@ -35,35 +35,35 @@ def fetch(network: SourceNetwork, *, progress: Progress | None = None) -> Path:
     Raises:
         DownloadError: If the weights cannot be had, with the bundled network as the way on.
     """
-    target = network.weights_file
+    target = network.weights_path
     if network.weights != "download":
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock", timeout=0):
             part = target.with_name(f"{target.name}.part")
-            _receive(address(network), part, progress or (lambda there, total: None))
-            _check(part, network)
+            _download(get_weights_url(network), part, progress or (lambda there, total: None))
+            _check_hash(part, network)
             part.replace(target)
     except Timeout as error:
-        raise _problem(network, "they are being downloaded already, by another page") from error
+        raise _download_error(network, "they are being downloaded already, by another page") from error
     except (OSError, HTTPException) as error:
-        raise _problem(network, _reason(error)) from error
+        raise _download_error(network, _describe_error(error)) from error
     return target
 
 
-def address(network: SourceNetwork) -> str:
+def get_weights_url(network: SourceNetwork) -> str:
     """Where the weights of a network are published."""
-    return os.environ.get(HOST_SETTING, HOST).rstrip("/") + "/" + network.file
+    return os.environ.get(HOST_SETTING, WEIGHTS_HOST).rstrip("/") + "/" + network.file
 
 
-def _receive(url: str, part: Path, progress: Progress) -> None:
+def _download(url: str, part: Path, progress: Progress) -> None:
     there = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={there}-"} if there else {}
     request = urllib.request.Request(url, headers={"User-Agent": "transfer-lab"} | headers)
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            resumed = answer.status == 206 and _begins(answer) == there
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            resumed = answer.status == 206 and _parse_range_start(answer) == there
             with part.open("ab" if resumed else "wb") as file:
                 _copy(answer, file, there if resumed else 0, progress)
     except urllib.error.HTTPError as error:
@@ -71,24 +71,24 @@ def _receive(url: str, part: Path, progress: Progress) -> None:
             raise
 
 
-def _copy(answer, file: BinaryIO, there: int, progress: Progress) -> None:
-    total = there + int(answer.headers.get("Content-Length") or 0)
-    while block := answer.read(BLOCK):
+def _copy(response, file: BinaryIO, there: int, progress: Progress) -> None:
+    total = there + int(response.headers.get("Content-Length") or 0)
+    while block := response.read(BLOCK_BYTES):
         file.write(block)
         there += len(block)
         progress(there, max(there, total))
     if there < total:
-        raise OSError(f"the connection broke off after {megabytes(there)} of {megabytes(total)}")
+        raise OSError(f"the connection broke off after {format_megabytes(there)} of {format_megabytes(total)}")
 
 
-def _begins(answer) -> int:
+def _parse_range_start(response) -> int:
     """The first byte of a partial answer."""
-    text = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
+    text = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     return int(text) if text.isdecimal() else -1
 
 
-def _check(part: Path, network: SourceNetwork) -> None:
-    found = file_hash(part)
+def _check_hash(part: Path, network: SourceNetwork) -> None:
+    found = hash_file(part)
     if not found.startswith(network.weights_hash):
         part.unlink()
         raise OSError(
@@ -97,23 +97,23 @@ def _check(part: Path, network: SourceNetwork) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return str(reason) or type(error).__name__
 
 
-def _problem(network: SourceNetwork, reason: str) -> DownloadError:
+def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
     return DownloadError(
         f"The weights of {network.title} cannot be downloaded.",
-        found=f"{address(network)}: {reason}",
+        found=f"{get_weights_url(network)}: {reason}",
         remedy="Try again when this computer is connected to the internet, or bring the file "
-        f"here by other means, to {network.weights_file}. Without it, the demonstration network "
+        f"here by other means, to {network.weights_path}. Without it, the demonstration network "
         "is the way on: its weights are part of the program.",
     )
 
 
-def megabytes(count: int) -> str:
+def format_megabytes(count: int) -> str:
     """A number of bytes for people."""
     return f"{count / 2**20:,.1f} MB"

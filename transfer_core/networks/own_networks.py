@@ -4,44 +4,44 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from transfer_core.networks.source_network import SourceNetwork, own_folder
-from transfer_core.networks.torchvision_catalog import assumed
+from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
+from transfer_core.networks.torchvision_catalog import make_default_calibration
 
-SHOWN = 10  # hexadecimal digits of the weights' hash in a network's name
+HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
 
 
-def listed(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
+def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
     """The networks whose weights a person has brought, oldest first.
 
     Args:
         published: The networks that they may be of.
     """
     known = {network.name: network for network in published}
-    files = sorted(own_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
+    files = sorted(get_own_weights_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
     cards = [json.loads(path.read_text(encoding="utf-8")) for path in files]
     return tuple(
-        own_network(known[card["architecture"]], card)
+        make_own_network(known[card["architecture"]], card)
         for card in cards
         if card["architecture"] in known
     )
 
 
-def own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
+def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
     """A network of the catalog with a person's weights, of which nothing was measured.
 
     Args:
         source: The network of the catalog.
         card: "file_name" as the person called it, "weights_sha256", "classes", "file_size".
     """
-    digest = card["weights_sha256"][:SHOWN]
+    digest = card["weights_sha256"][:HASH_DIGITS]
     kept = {key: source.card[key] for key in ("operations", "parameters")}
     return replace(
         source, name=f"{source.name}@{digest}", title=f"{source.title}, your {card['file_name']}",
-        calibration=assumed(), origin="own", file=card_file(card).with_suffix(".safetensors").name,
+        calibration=make_default_calibration(), origin="own", file=get_card_path(card).with_suffix(".safetensors").name,
         card=card | kept,
     )  # fmt: skip
 
 
-def card_file(card: dict) -> Path:
+def get_card_path(card: dict) -> Path:
     """Where the card of a person's weights is kept; the weights lie beside it."""
-    return own_folder() / f"{card['architecture']}-{card['weights_sha256'][:SHOWN]}.json"
+    return get_own_weights_folder() / f"{card['architecture']}-{card['weights_sha256'][:HASH_DIGITS]}.json"

@@ -9,22 +9,22 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
-from transfer_core.networks.own_networks import card_file, own_network
-from transfer_core.networks.source_network import SourceNetwork, own_folder
-from transfer_core.networks.weights_file import fitted
-from transfer_core.system.files import file_hash
+from transfer_core.networks.own_networks import get_card_path, make_own_network
+from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
+from transfer_core.networks.weights_file import build_with_weights
+from transfer_core.system.files import hash_file
 
-LARGEST = 4 << 30  # bytes
-SAVED = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"
-LOADED = {  # what loads a file of this ending, as a state dict
+MAX_FILE_BYTES = 4 << 30  # bytes
+SAVE_COMMAND = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"
+LOAD_EXPRESSIONS = {  # what loads a file of this ending, as a state dict
     ".pt2": "dict(torch.export.load({!r}).state_dict)",
     ".ts": "torch.jit.load({!r}).state_dict()",
     ".torchscript": "torch.jit.load({!r}).state_dict()",
 }
-LOADED_ELSE = "torch.load({!r}, map_location='cpu', weights_only=True)"
+DEFAULT_LOAD_EXPRESSION = "torch.load({!r}, map_location='cpu', weights_only=True)"
 
 
-def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> SourceNetwork:
+def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -> SourceNetwork:
     """A network of the catalog with a person's own weights, kept in the data folder.
 
     Args:
@@ -38,7 +38,7 @@ def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> Sourc
             first weight that does not fit.
     """
     name = (name or path.name)[-60:]
-    _refuse_others(path, name)
+    _check_is_safetensors(path, name)
     try:
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
@@ -47,43 +47,43 @@ def take_in(path: Path, source: SourceNetwork, name: str | None = None) -> Sourc
             found=f"{name}: {error}",
             remedy="Save them again with safetensors.torch.save_file.",
         ) from error
-    network = fitted(source, weights)
+    network = build_with_weights(source, weights)
     classes = len(next(network[-1].parameters()))
     card = {
         "architecture": source.name,
         "file_name": name,
         "data": f"your own weights, from the file {name}",
         "classes": [f"class {number + 1}" for number in range(classes)],
-        "weights_sha256": file_hash(path),
+        "weights_sha256": hash_file(path),
         "file_size": round(path.stat().st_size / 2**20, 3),
     }
-    own = own_network(source, card)
-    own_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=own_folder()) as folder:  # each file whole or not at all
+    own = make_own_network(source, card)
+    get_own_weights_folder().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=get_own_weights_folder()) as folder:  # each file whole or not at all
         weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
         shutil.copyfile(path, weights_part)
         card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
-        weights_part.replace(own.weights_file)
-        card_part.replace(card_file(card))
+        weights_part.replace(own.weights_path)
+        card_part.replace(get_card_path(card))
     return own
 
 
-def _refuse_others(path: Path, name: str) -> None:
+def _check_is_safetensors(path: Path, name: str) -> None:
     """Refuse whatever is no safetensors file, by its first bytes; it is not read."""
     with path.open("rb") as file:
         first = file.read(9)
     length = int.from_bytes(first[:8], "little")
     size = path.stat().st_size
-    if size > LARGEST:
+    if size > MAX_FILE_BYTES:
         raise NetworkError(
             "The weights are larger than can be taken in.",
-            found=f"{name}: {size / 2**30:.1f} GB, at most {LARGEST / 2**30:.0f} GB",
+            found=f"{name}: {size / 2**30:.1f} GB, at most {MAX_FILE_BYTES / 2**30:.0f} GB",
             remedy="Save them in half precision.",
         )
     if first[8:] == b"{" and length < size:
         return
     ending = Path(name).suffix.lower()
-    line = SAVED.format(LOADED.get(ending, LOADED_ELSE).format(Path(name).name))
+    line = SAVE_COMMAND.format(LOAD_EXPRESSIONS.get(ending, DEFAULT_LOAD_EXPRESSION).format(Path(name).name))
     raise NetworkError(
         "Only safetensors files are taken in: every other kind of weights file can run "
         "programs or fill the memory of the computer that reads it. This one was not read.",

@@ -4,11 +4,11 @@ import time
 
 from transfer_core.networks.source_network import SourceNetwork
 
-BUDGET = 120  # seconds that embedding every image once may take
-MEASURED_FOR = 0.3  # seconds
+MAX_EMBEDDING_SECONDS = 120  # seconds that embedding every image once may take
+MEASUREMENT_SECONDS = 0.3  # seconds
 
 
-def recommend(
+def recommend_network(
     networks: tuple[SourceNetwork, ...], images: int, speed: float
 ) -> SourceNetwork | None:
     """The network with the best ImageNet accuracy that this computer can embed the images with.
@@ -18,7 +18,7 @@ def recommend(
     Args:
         networks: To choose from; those without an ImageNet accuracy are left out.
         images: To be embedded.
-        speed: Of this computer, from `operations_per_second`.
+        speed: Of this computer, from `measure_operations_per_second`.
 
     Returns:
         None if every one of them would take longer than two minutes.
@@ -29,17 +29,17 @@ def recommend(
     fitting = [
         network
         for network in networks
-        if "accuracy" in network.card and seconds(network, images, speed) <= BUDGET
+        if "accuracy" in network.card and estimate_embedding_seconds(network, images, speed) <= MAX_EMBEDDING_SECONDS
     ]
     return max(fitting, key=lambda network: network.card["accuracy"], default=None)
 
 
-def seconds(network: SourceNetwork, images: int, speed: float) -> float:
+def estimate_embedding_seconds(network: SourceNetwork, images: int, speed: float) -> float:
     """What embedding images takes at best; networks of many thin layers take longer."""
     return images * network.card["operations"] / speed
 
 
-def operations_per_second() -> float:
+def measure_operations_per_second() -> float:
     """Billion multiplications, each with an addition, a second that convolutions reach here."""
     import torch
 
@@ -49,7 +49,7 @@ def operations_per_second() -> float:
     with torch.inference_mode():
         convolution(images)  # the first call prepares
         began, calls = time.perf_counter(), 0
-        while time.perf_counter() - began < MEASURED_FOR:
+        while time.perf_counter() - began < MEASUREMENT_SECONDS:
             convolution(images)
             calls += 1
     return calls * operations / (time.perf_counter() - began)

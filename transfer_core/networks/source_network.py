@@ -9,7 +9,7 @@ from transfer_core.images.transform import Interpolation, Transform
 from transfer_core.networks.calibration import Calibration
 from transfer_core.system.home import home
 
-BUNDLED = Path(__file__).parent / "weights"
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class SourceNetwork:
         """Names of the stages below the top that give maps or tokens, where case 2 may cut."""
         return tuple(s.name for s in self.stages[:-2] if s.kind != "fully connected")
 
-    def at(self, size: int | None) -> "SourceNetwork":
+    def with_input_size(self, size: int | None) -> "SourceNetwork":
         """The network as used at another input size, in pixels; None is its own.
 
         An image's shorter side is scaled in proportion, so that as much of it is cut out.
@@ -60,7 +60,7 @@ class SourceNetwork:
             return self
         return replace(self, input_size=size, resize=round(self.resize * size / self.input_size))
 
-    def titles(self, names: tuple[str, ...]) -> str:
+    def format_titles(self, names: tuple[str, ...]) -> str:
         """Stages by their titles, for people; "nothing" for none."""
         return ", ".join(s.title for s in self.stages if s.name in names) or "nothing"
 
@@ -75,9 +75,9 @@ class SourceNetwork:
         return self.card["weights_sha256"]
 
     @property
-    def weights_file(self) -> Path:
+    def weights_path(self) -> Path:
         """Where the weights lie on this machine, or would."""
-        folders = {"bundled": BUNDLED, "torchvision": torch_cache(), "own": own_folder()}
+        folders = {"bundled": WEIGHTS_FOLDER, "torchvision": get_torch_checkpoint_folder(), "own": get_own_weights_folder()}
         return folders[self.origin] / self.file
 
     @property
@@ -85,7 +85,7 @@ class SourceNetwork:
         """Whether the weights are part of this program, on this machine, or to be downloaded."""
         if self.origin == "bundled":
             return "bundled"
-        return "cached" if self.weights_file.is_file() else "download"
+        return "cached" if self.weights_path.is_file() else "download"
 
     @property
     def measured(self) -> bool:
@@ -93,13 +93,13 @@ class SourceNetwork:
         return bool(self.calibration.measured)
 
 
-def torch_cache() -> Path:
+def get_torch_checkpoint_folder() -> Path:
     """Where torch keeps downloaded weights, by the rules of `torch.hub.get_dir`."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     folder = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
     return Path(folder).expanduser() / "hub" / "checkpoints"
 
 
-def own_folder() -> Path:
+def get_own_weights_folder() -> Path:
     """Where a person's own weights are kept."""
     return home() / "weights"

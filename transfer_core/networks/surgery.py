@@ -10,17 +10,30 @@ from torch import nn
 from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.weights_file import build, load, outline
+from transfer_core.networks.weights_file import (
+    build_on_meta_device,
+    build_untrained,
+    load_pretrained,
+)
 
-NEW = "new"  # name of the stage that surgery adds
-POOLED_SIZE = 4  # features; side of what maps are pooled to before a new layer, at most
-MOST_FEATURES = 8192  # that a new layer sees of maps, where pooling further can bring it about
+HEAD = "head"  # name of the stage that surgery adds
+MAX_POOL_SIZE = 4  # features; side of what maps are pooled to before a new layer, at most
+MAX_HEAD_FEATURES = 8192  # that a new layer sees of maps, where pooling further can bring it about
 
-PartState = Literal["kept", "frozen", "cut away", "new", "randomised"]
+StageState = Literal["kept", "frozen", "cut away", "new", "randomised"]
+
+
+def upgrade_head_name(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of an adapted network under today's names; until version 0.1 the head was "new"."""
+    old = "new."
+    return {
+        f"{HEAD}.{name.removeprefix(old)}" if name.startswith(old) else name: value
+        for name, value in weights.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class LayerPart:
+class StageSummary:
     """One layer of the network as drawn: what it is and what surgery did to it."""
 
     stage: str
@@ -28,63 +41,63 @@ class LayerPart:
     kind: Literal["convolutional", "transformer", "fully connected"]
     shape: tuple[int, ...]  # of the stage's output for one image
     weights: int  # number of weights and biases
-    state: PartState
+    state: StageState
     note: str  # for people
-    statistics: bool  # whether the stage normalises with running statistics
+    has_running_stats: bool  # whether the stage normalises with running statistics
 
 
-def pooled(features: torch.Tensor) -> torch.Tensor:
+def pool_features(features: torch.Tensor) -> torch.Tensor:
     """What a new layer sees of a stage, (B, D).
 
     Maps (B, C, H, W) are pooled to 4 x 4, those of many channels to 2 x 2 or 1 x 1; of tokens
     (B, T, D) the mean is taken.
     """
     if features.ndim == 4:
-        features = nn.functional.adaptive_avg_pool2d(features, pooled_size(features.shape[1]))
+        features = nn.functional.adaptive_avg_pool2d(features, compute_pool_size(features.shape[1]))
     elif features.ndim == 3:
         features = features.mean(1)
     return features.flatten(1)
 
 
-def pooled_size(channels: int) -> int:
+def compute_pool_size(channels: int) -> int:
     """Side of what maps of so many channels are pooled to."""
-    sizes = (POOLED_SIZE, POOLED_SIZE // 2)
-    return next((size for size in sizes if channels * size**2 <= MOST_FEATURES), 1)
+    sizes = (MAX_POOL_SIZE, MAX_POOL_SIZE // 2)
+    return next((size for size in sizes if channels * size**2 <= MAX_HEAD_FEATURES), 1)
 
 
-def operate(source: SourceNetwork, strategy: Strategy, classes: int, seed: int) -> nn.Sequential:
+def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int) -> nn.Sequential:
     """Perform the surgery that a strategy describes.
 
     Args:
         source: The network to transfer from.
         strategy: What to keep, freeze and initialise.
-        classes: Number of classes C of the new data set.
+        num_classes: Number of classes C of the new data set.
         seed: Draws the new layer's weights, and all weights where they are random.
 
     Returns:
-        A new `Sequential` of the kept stages and the stage "new", taking
+        A new `Sequential` of the kept stages and the stage "head", taking
         normalised images (B, 3, H, W) to logits (B, C), in eval mode. Only what
         the strategy leaves trainable requires gradients.
 
     Raises:
         SettingsError: If the strategy names a stage that the network lacks.
     """
-    kept = kept_stages(source, strategy)
+    kept = list_kept_stages(source, strategy)
     if strategy.initialise == "pretrained":
-        model = load(source)
+        model = load_pretrained(source)
     else:
-        model = build(source, classes=classes, seed=seed)
+        model = build_untrained(source, num_classes=num_classes, seed=seed)
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        stages[NEW] = new_layer(output_shapes(source)[kept[-1]], classes)
+        stages[HEAD] = build_head(infer_output_shapes(source)[kept[-1]], num_classes)
     network = nn.Sequential(stages).eval()
     for name, stage in network.named_children():
         stage.requires_grad_(name not in strategy.frozen)
     return network
 
 
-def kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
+def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
     """Names of the stages that the strategy keeps, input to output.
 
     Raises:
@@ -102,66 +115,66 @@ def kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
     return kept
 
 
-def what_was_kept(source: SourceNetwork, strategy: Strategy, best_epoch: int) -> Strategy:
+def resolve_effective_strategy(source: SourceNetwork, strategy: Strategy, best_epoch: int) -> Strategy:
     """The strategy that describes the weights which a run has kept.
 
     Where it fell back on the new layer alone (epoch 0), everything else is as it was frozen.
     """
     if strategy.fall_back and not best_epoch:
-        return replace(strategy, frozen=kept_stages(source, strategy))
+        return replace(strategy, frozen=list_kept_stages(source, strategy))
     return strategy
 
 
-def set_training(network: nn.Sequential, frozen: tuple[str, ...]) -> None:
+def set_training(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
     """Training mode for all stages but the frozen ones, whose statistics must not move."""
     for name, stage in network.named_children():
-        stage.train(name not in frozen)
+        stage.train(name not in frozen_stages)
 
 
-def describe(source: SourceNetwork, strategy: Strategy, classes: int) -> tuple[LayerPart, ...]:
+def summarise_network(source: SourceNetwork, strategy: Strategy, num_classes: int) -> tuple[StageSummary, ...]:
     """Every layer of the source network, input to output, and last the new one."""
-    kept = kept_stages(source, strategy)
-    shapes = output_shapes(source)
-    original = outline(source)
+    kept = list_kept_stages(source, strategy)
+    shapes = infer_output_shapes(source)
+    original = build_on_meta_device(source)
     with torch.device("meta"):
-        added = new_layer(shapes[kept[-1]], classes)
+        added = build_head(shapes[kept[-1]], num_classes)
     parts = [
-        _part(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
+        _summarise_stage(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
         for stage in source.stages
     ]
-    new = LayerPart(
-        NEW, "New layer", "fully connected", (classes,), _weights(added), "new",
-        f"One output per class ({classes}), random weights, trained", False,
+    new = StageSummary(
+        HEAD, "New layer", "fully connected", (num_classes,), _count_parameters(added), "new",
+        f"One output per class ({num_classes}), random weights, trained", False,
     )  # fmt: skip
     return (*parts, new)
 
 
 @torch.no_grad()
-def output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
+def infer_output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
     """Shape of each stage's output for one image; computed without weights."""
     features = torch.zeros(1, 3, source.input_size, source.input_size, device="meta")
     shapes = {}
-    for name, stage in outline(source).named_children():
+    for name, stage in build_on_meta_device(source).named_children():
         features = stage(features)
         shapes[name] = tuple(features.shape[1:])
     return shapes
 
 
-def new_layer(shape: tuple[int, ...], classes: int) -> nn.Sequential:
+def build_head(shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
     """A fully connected layer behind a stage with outputs of this shape, pooled if needed."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     features = shape[-1]
     if len(shape) == 3:
-        size = pooled_size(shape[0])
+        size = compute_pool_size(shape[0])
         layers |= {"pool": nn.AdaptiveAvgPool2d(size), "flatten": nn.Flatten()}
         features = shape[0] * size**2
     elif len(shape) == 2:
-        layers["pool"] = MeanToken()
-    layers["linear"] = nn.Linear(features, classes)
+        layers["pool"] = TokenMeanPool()
+    layers["linear"] = nn.Linear(features, num_classes)
     return nn.Sequential(layers)
 
 
-class MeanToken(nn.Module):
+class TokenMeanPool(nn.Module):
     """The mean of tokens: (B, T, D) to (B, D)."""
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -169,15 +182,15 @@ class MeanToken(nn.Module):
         return tokens.mean(1)
 
 
-def _part(stage, strategy, module, shape, kept) -> LayerPart:
-    state, note = _state(stage.name, strategy, kept)
+def _summarise_stage(stage, strategy, module, shape, kept) -> StageSummary:
+    state, note = _determine_state(stage.name, strategy, kept)
     statistics = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
-    return LayerPart(
-        stage.name, stage.title, stage.kind, shape, _weights(module), state, note, statistics
+    return StageSummary(
+        stage.name, stage.title, stage.kind, shape, _count_parameters(module), state, note, statistics
     )
 
 
-def _state(name: str, strategy: Strategy, kept: tuple[str, ...]) -> tuple[PartState, str]:
+def _determine_state(name: str, strategy: Strategy, kept: tuple[str, ...]) -> tuple[StageState, str]:
     if name not in kept:
         return "cut away", "Not part of the new network"
     if strategy.initialise == "random":
@@ -187,5 +200,5 @@ def _state(name: str, strategy: Strategy, kept: tuple[str, ...]) -> tuple[PartSt
     return "kept", "Pre-trained weights, trained further"
 
 
-def _weights(module: nn.Module) -> int:
+def _count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())

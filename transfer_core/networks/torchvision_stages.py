@@ -12,24 +12,24 @@ import torch
 from torch import nn
 
 from transfer_core.networks.source_network import Stage
-from transfer_core.networks.torchvision_row import ClassToken
+from transfer_core.networks.torchvision_row import ClassTokenPooling
 
-QUARTERS = 4
-FALL = 0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
-ENDS_MAPS = (nn.AdaptiveAvgPool2d, nn.Flatten, ClassToken)
-SEES = ("edges and colours", "shapes and textures", "higher-level features")  # by depth
+TRANSFORMER_STAGES = 4
+MAX_RESOLUTION_RATIO = 0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
+SPATIAL_END_MODULES = (nn.AdaptiveAvgPool2d, nn.Flatten, ClassTokenPooling)
+RESPONDS_TO = ("edges and colours", "shapes and textures", "higher-level features")  # by depth
 
 
 @torch.no_grad()
-def part(modules: dict[str, nn.Module], size: int) -> tuple[Stage, ...]:
+def split_into_stages(modules: dict[str, nn.Module], image_size: int) -> tuple[Stage, ...]:
     """The stages of a row of modules.
 
     Args:
-        modules: From `torchvision_row.row`; on the meta device, nothing is computed.
-        size: Side of the input that the network was trained on, in pixels.
+        modules: From `torchvision_row.flatten_model`; on the meta device, nothing is computed.
+        image_size: Side of the input that the network was trained on, in pixels.
     """
-    shapes = _shapes(modules, size)
-    starts = _starts(modules, shapes)
+    shapes = _compute_output_shapes(modules, image_size)
+    starts = _find_stage_starts(modules, shapes)
     groups = [
         list(modules)[start:end]
         for start, end in zip(starts, [*starts[1:], len(modules)], strict=True)
@@ -41,17 +41,17 @@ def part(modules: dict[str, nn.Module], size: int) -> tuple[Stage, ...]:
             name, title, sees = "classifier", "Classifier", "the source classes"
         elif number <= maps:
             name, title = f"stage{number}", f"Stage {number}"
-            sees = SEES[(number - 1) * len(SEES) // maps]
+            sees = RESPONDS_TO[(number - 1) * len(RESPONDS_TO) // maps]
         elif any(isinstance(module, nn.Linear) for module in within):
             name, title = f"fc{number - maps}", f"Fully connected {number - maps}"
             sees = "combinations of features"
         else:
             name, title, sees = "pool", "Pooling", "the same features, wherever they are"
-        stages.append(Stage(name, title, _kind(number <= maps, within), sees, tuple(group)))
+        stages.append(Stage(name, title, _classify_stage(number <= maps, within), sees, tuple(group)))
     return tuple(stages)
 
 
-def staged(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) -> nn.Sequential:
+def build_staged_network(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) -> nn.Sequential:
     """The row as a `Sequential` of its stages, given the modules of each by its name."""
     network: OrderedDict[str, nn.Module] = OrderedDict()
     for stage, paths in stages.items():
@@ -60,38 +60,38 @@ def staged(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) ->
     return nn.Sequential(network)
 
 
-def _shapes(modules: dict[str, nn.Module], size: int) -> dict[str, tuple[int, ...]]:
+def _compute_output_shapes(modules: dict[str, nn.Module], image_size: int) -> dict[str, tuple[int, ...]]:
     """Shape of each module's output for one image."""
-    features, shapes = torch.zeros(1, 3, size, size, device="meta"), {}
+    features, shapes = torch.zeros(1, 3, image_size, image_size, device="meta"), {}
     for path, module in modules.items():
         features = module.eval()(features)
         shapes[path] = tuple(features.shape[1:])
     return shapes
 
 
-def _starts(modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]) -> list[int]:
+def _find_stage_starts(modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]) -> list[int]:
     """Indices of the modules that begin a stage."""
     row, at = list(modules.values()), list(shapes.values())
     weighted = [i for i, module in enumerate(row) if any(True for _ in module.parameters())]
-    vectors = next(i for i, module in enumerate(row) if isinstance(module, ENDS_MAPS))
+    vectors = next(i for i, module in enumerate(row) if isinstance(module, SPATIAL_END_MODULES))
     maps = [i for i in weighted if i < vectors]
     levels = [
-        4.0 ** -_quarter(number, len(maps)) if len(at[i]) == 2 else at[i][1]
+        4.0 ** -_assign_quarter(number, len(maps)) if len(at[i]) == 2 else at[i][1]
         for number, i in enumerate(maps)
     ]
     steps = zip(maps[1:], pairwise(levels), strict=True)
-    falls = [index for index, (before, here) in steps if here <= FALL * before]
+    falls = [index for index, (before, here) in steps if here <= MAX_RESOLUTION_RATIO * before]
     connected = [i for i in weighted if i > vectors and isinstance(row[i], nn.Linear)]
     starts = {0, *falls, vectors, *connected[1:], weighted[-1]}
     return sorted(index for index in starts if index <= weighted[-1])
 
 
-def _quarter(number: int, tokens: int) -> int:
+def _assign_quarter(number: int, tokens: int) -> int:
     """Of a vision transformer's layers, which follow an embedding; a normalisation ends them."""
-    return min(QUARTERS - 1, (number - 1) * QUARTERS // (tokens - 2))
+    return min(TRANSFORMER_STAGES - 1, (number - 1) * TRANSFORMER_STAGES // (tokens - 2))
 
 
-def _kind(maps: bool, within: list[nn.Module]) -> str:
+def _classify_stage(maps: bool, within: list[nn.Module]) -> str:
     if not maps:
         return "fully connected"
     attends = any("Attention" in type(module).__name__ for module in within)

@@ -9,15 +9,15 @@ from torch import nn
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
-from transfer_core.networks.blank import blank
+from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.files import file_hash
+from transfer_core.system.files import hash_file
 
-Weights = dict[str, torch.Tensor]
-COUNTER = "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
+StateDict = dict[str, torch.Tensor]
+BATCH_COUNTER = "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
 
 
-def load(network: SourceNetwork) -> nn.Sequential:
+def load_pretrained(network: SourceNetwork) -> nn.Sequential:
     """The source network with its pre-trained weights, in eval mode, float32.
 
     Returns:
@@ -26,47 +26,47 @@ def load(network: SourceNetwork) -> nn.Sequential:
     Raises:
         NetworkError: If the weights are missing, damaged or of another network.
     """
-    return fitted(network, _read(network)).eval()
+    return build_with_weights(network, _read_weights(network)).eval()
 
 
-def build(network: SourceNetwork, classes: int, seed: int = 0) -> nn.Sequential:
+def build_untrained(network: SourceNetwork, num_classes: int, seed: int = 0) -> nn.Sequential:
     """The source network with random weights drawn from the seed, in eval mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _staged(network, _built(network, classes)).eval()
+        return _group_by_stage(network, _build_model(network, num_classes)).eval()
 
 
-def outline(network: SourceNetwork, classes: int | None = None) -> nn.Sequential:
+def build_on_meta_device(network: SourceNetwork, num_classes: int | None = None) -> nn.Sequential:
     """The source network on the meta device: shapes without weights, at hardly any cost.
 
     Args:
         network: The source network.
-        classes: Number of outputs of the last layer; None takes the source classes.
+        num_classes: Number of outputs of the last layer; None takes the source classes.
     """
-    with blank():
-        model = _built(network, classes or len(network.card["classes"]))
-    return _staged(network, model.to("meta")).eval()
+    with init_empty_weights():
+        model = _build_model(network, num_classes or len(network.card["classes"]))
+    return _group_by_stage(network, model.to("meta")).eval()
 
 
-def fitted(network: SourceNetwork, weights: Weights) -> nn.Sequential:
+def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequential:
     """The source network with these weights, however many classes they know.
 
     Args:
         network: The source network.
-        weights: By the names that torchvision's network gives them, or the demonstration's.
+        state_dict: By the names that torchvision's network gives them, or the demonstration's.
 
     Raises:
         NetworkError: Names the first weight that is missing, left over, of another type or
             shape, or not finite.
     """
     if network.architecture != demonstration.NAME:
-        weights = _renamed(weights)
-    with blank():
-        model = _built(network, _classes(network, weights))
+        state_dict = _update_weight_names(state_dict)
+    with init_empty_weights():
+        model = _build_model(network, _count_classes(network, state_dict))
     expected = model.state_dict()
-    weights = {k: v for k, v in expected.items() if k.endswith(COUNTER)} | weights
-    for name in [*expected, *weights]:
-        told = mismatch(weights.get(name), expected.get(name))
+    state_dict = {k: v for k, v in expected.items() if k.endswith(BATCH_COUNTER)} | state_dict
+    for name in [*expected, *state_dict]:
+        told = describe_mismatch(state_dict.get(name), expected.get(name))
         if told:
             raise NetworkError(
                 "The weights do not fit the network.",
@@ -76,15 +76,15 @@ def fitted(network: SourceNetwork, weights: Weights) -> nn.Sequential:
     # Copies: in memory as torch lays it out, which the rounding of sums depends on.
     state = type(expected)(
         (name, value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True))
-        for name, value in weights.items()
+        for name, value in state_dict.items()
     )
     # The shapes fit, so the weights are of the present version of every module.
     state._metadata = expected._metadata
     model.load_state_dict(state, assign=True)
-    return _staged(network, model)
+    return _group_by_stage(network, model)
 
 
-def mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str | None:
+def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str | None:
     """How a weight is not what is expected, for people; None if it is."""
     if found is None:
         return f"missing, expected shape {tuple(expected.shape)}"
@@ -99,39 +99,39 @@ def mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str |
     return None if finite else "not finite numbers"
 
 
-def _built(network: SourceNetwork, classes: int) -> nn.Module:
+def _build_model(network: SourceNetwork, num_classes: int) -> nn.Module:
     if network.architecture == demonstration.NAME:
-        return demonstration.build(classes)
+        return demonstration.build(num_classes)
     from transfer_core.networks import torchvision_row  # brings torchvision
 
-    return torchvision_row.build(network.architecture, classes, network.input_size)
+    return torchvision_row.build_model(network.architecture, num_classes, network.input_size)
 
 
-def _staged(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
+def _group_by_stage(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
     if network.architecture == demonstration.NAME:
         return model
     from transfer_core.networks import torchvision_row, torchvision_stages
 
     stages = {stage.name: stage.modules for stage in network.stages}
-    return torchvision_stages.staged(torchvision_row.row(model), stages)
+    return torchvision_stages.build_staged_network(torchvision_row.flatten_model(model), stages)
 
 
-def _renamed(weights: Weights) -> Weights:
-    from transfer_core.networks.torchvision_row import present_name
+def _update_weight_names(state_dict: StateDict) -> StateDict:
+    from transfer_core.networks.torchvision_row import update_weight_name
 
-    named = ((present_name(name), value) for name, value in weights.items())
+    named = ((update_weight_name(name), value) for name, value in state_dict.items())
     return {name: value for name, value in named if name}
 
 
-def _classes(network: SourceNetwork, weights: Weights) -> int:
+def _count_classes(network: SourceNetwork, state_dict: StateDict) -> int:
     """As many as the last layer has outputs; the source classes if there is no last layer."""
     last = network.stages[-1]
-    layer = weights.get(f"{(last.modules or (last.name,))[0]}.weight")
+    layer = state_dict.get(f"{(last.modules or (last.name,))[0]}.weight")
     return len(layer) if layer is not None and layer.ndim else len(network.card["classes"])
 
 
-def _read(network: SourceNetwork) -> Weights:
-    path = network.weights_file
+def _read_weights(network: SourceNetwork) -> StateDict:
+    path = network.weights_path
     if not path.is_file():
         raise NetworkError(
             "The network's weights are not on this computer.",
@@ -140,7 +140,7 @@ def _read(network: SourceNetwork) -> Weights:
             "whose weights are part of the program.",
         )
     remedy = f"Delete {path} and fetch the weights again."
-    found_hash = file_hash(path)
+    found_hash = hash_file(path)
     if not found_hash.startswith(network.weights_hash):
         raise NetworkError(
             "The network's weights are not the ones its card describes.",

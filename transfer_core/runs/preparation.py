@@ -14,74 +14,74 @@ from transfer_core import dataset
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding import embed, normalise
-from transfer_core.features.embedding_cache import cache_folder, cached
-from transfer_core.features.views import View
+from transfer_core.features.embedding_cache import get_cache_folder, load_or_compute_embeddings
+from transfer_core.features.views import AugmentedView
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import operate
-from transfer_core.system.devices import usable
+from transfer_core.networks.surgery import adapt
+from transfer_core.system.devices import validate_device
 from transfer_core.system.parallel import Progress, StopRequested, WorkStopped
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Preparing
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunContext:
     """What a run works on."""
 
     config: RunConfig
     home: Path
     data_set: DataSet
     source: SourceNetwork
-    pixels: dataset.Pixels  # of all images
+    pixels: dataset.PixelArray  # of all images
     stop_requested: StopRequested
 
-    def operated(self, strategy: Strategy) -> nn.Sequential:
+    def adapt_network(self, strategy: Strategy) -> nn.Sequential:
         """The network that the strategy makes, on the run's device."""
         classes, seed = len(self.data_set.classes), self.config.seed
-        return operate(self.source, strategy, classes, seed).to(usable(self.config.device))
+        return adapt(self.source, strategy, classes, seed).to(validate_device(self.config.device))
 
 
-def decoded(setting: Setting) -> Generator[Preparing, None, None]:
+def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
     """Decode as many images as there is room for."""
-    return reported(
-        setting, "Decoding images", lambda told: setting.pixels.keep(told, setting.stop_requested)
+    return report_progress(
+        context, "Decoding images", lambda told: context.pixels.fill_cache(told, context.stop_requested)
     )
 
 
 @dataclass(frozen=True)
-class Embedding:
+class ImageEmbedder:
     """What a network's kept stages make of images; from the cache where it is there."""
 
-    setting: Setting
+    context: RunContext
     network: nn.Sequential
     stage: str  # the last one kept
 
     def of(
-        self, indices: np.ndarray | None, what: str, view: View | None = None
+        self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None
     ) -> Generator[Preparing, None, np.ndarray]:
         """Embeddings of some images, or of all, or of a view of them, float32 (N, D)."""
-        setting, number_format = self.setting, self.setting.config.number_format
+        setting, number_format = self.context, self.context.config.precision
         transform = setting.source.transform.key + (f"-{view.key}" if view else "")
         chosen = np.arange(len(setting.pixels)) if indices is None else indices
-        folder = cache_folder(
+        folder = get_cache_folder(
             setting.home, setting.data_set.id, setting.source, transform, chosen, number_format
         )
-        found = yield from reported(
+        found = yield from report_progress(
             setting,
             what,
-            lambda progress: cached(
+            lambda progress: load_or_compute_embeddings(
                 setting.home, folder, (self.stage,), lambda stages: embed(
                     self.network, setting.pixels, setting.source, stages, indices=indices,
-                    number_format=number_format, progress=progress,
-                    prepare=view.preparing() if view else normalise, stop=setting.stop_requested,
+                    precision=number_format, progress=progress,
+                    preprocess=view.build_preprocessing() if view else normalise, stop_requested=setting.stop_requested,
                 ),
             ),
         )  # fmt: skip
         return found[self.stage]
 
 
-def reported(
-    setting: Setting, what: str, work: Callable[[Progress], Any]
+def report_progress(
+    context: RunContext, what: str, work: Callable[[Progress], Any]
 ) -> Generator[Preparing, None, Any]:
     """Run work that calls back with its progress; yields that progress as events.
 
@@ -91,11 +91,11 @@ def reported(
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
     def progress(done: int, total: int) -> None:
-        if setting.stop_requested():
+        if context.stop_requested():
             raise WorkStopped
         queue.put((done, total))
 
-    what = _named(what, setting.pixels)
+    what = _add_cache_note(what, context.pixels)
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(work, progress)
         result.add_done_callback(lambda _: queue.put(None))
@@ -104,8 +104,8 @@ def reported(
     return result.result()
 
 
-def _named(work: str, pixels: dataset.Pixels) -> str:
+def _add_cache_note(work: str, pixels: dataset.PixelArray) -> str:
     """Say so where not all images have room on the disk once they are decoded."""
-    if pixels.room == len(pixels):
+    if pixels.cache_capacity == len(pixels):
         return work
-    return f"{work} (only {pixels.room:,} fit into the cache, the others are decoded each time)"
+    return f"{work} (only {pixels.cache_capacity:,} fit into the cache, the others are decoded each time)"

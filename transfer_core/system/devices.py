@@ -12,10 +12,10 @@ if TYPE_CHECKING:  # pages read run configurations without torch
     import torch
 
 Device = Literal["cpu", "cuda"]
-SETTING = "TRANSFER_DEVICE"
+DEVICE_VARIABLE = "TRANSFER_DEVICE"
 
 
-def best_device() -> Device:
+def choose_device() -> Device:
     """The GPU where torch can use one, else the processor; TRANSFER_DEVICE overrules.
 
     Raises:
@@ -23,13 +23,13 @@ def best_device() -> Device:
     """
     import torch
 
-    asked = os.environ.get(SETTING)
+    asked = os.environ.get(DEVICE_VARIABLE)
     if asked:
-        return usable(asked)
+        return validate_device(asked)
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def usable(device: str) -> Device:
+def validate_device(device: str) -> Device:
     """The device itself, once this machine is seen to have it.
 
     Raises:
@@ -42,16 +42,16 @@ def usable(device: str) -> Device:
     raise SettingsError(
         "This machine cannot compute on that device.",
         found=device,
-        remedy=f"Start a new run, or set {SETTING} to cpu, or to cuda where torch finds a GPU.",
+        remedy=f"Start a new run, or set {DEVICE_VARIABLE} to cpu, or to cuda where torch finds a GPU.",
     )
 
 
-def device_of(model: torch.nn.Module) -> torch.device:
+def get_device(model: torch.nn.Module) -> torch.device:
     """Where a model's weights lie, and so where it is computed."""
     return next(model.parameters()).device
 
 
-def sent(array: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
+def copy_to_device(array: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
     """A copy of an array on a device; to a GPU from pinned memory, without waiting for it.
 
     Args:

@@ -30,31 +30,31 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None
 
 SETTING = "TRANSFER_CACHE_GB"
-CACHES = ("pixels", "embeddings")  # folders under the data folder
-PART = ".part"  # ending of what is being written
+CACHE_FOLDERS = ("pixels", "embeddings")  # folders under the data folder
+UNFINISHED_SUFFIX = ".part"  # ending of what is being written
 GIGABYTE = 10**9  # bytes
-USUAL_MOST = 100 * GIGABYTE  # where nothing is set
-RESERVE = GIGABYTE  # stays free for runs and data sets, whatever is set
-HEADER = 128  # bytes of a .npy file before its values
-PATIENCE = 10.0  # seconds, with another process that makes room just now
+DEFAULT_LIMIT = 100 * GIGABYTE  # where nothing is set
+MIN_FREE_BYTES = GIGABYTE  # stays free for runs and data sets, whatever is set
+NPY_HEADER_BYTES = 128  # bytes of a .npy file before its values
+LOCK_TIMEOUT_SECONDS = 10.0  # seconds, with another process that makes room just now
 
 _LOG = logging.getLogger(__name__)
 
 
-class NoRoom(OSError):
+class CacheFullError(OSError):
     """A new entry has no room, within the limit or on the disk; the work goes on without."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Entry:
-    used: int  # nanoseconds since 1970
+    used_ns: int  # nanoseconds since 1970
     path: Path
     size: int  # bytes
 
     @property
-    def removable(self) -> bool:
+    def is_removable(self) -> bool:
         """Whether nobody is writing this."""
-        if self.path.suffix != PART or fcntl is None:
+        if self.path.suffix != UNFINISHED_SUFFIX or fcntl is None:
             return True
         try:
             with self.path.open("rb") as file:
@@ -64,7 +64,7 @@ class _Entry:
         return True
 
 
-def limit(home: Path) -> int:
+def get_limit(home: Path) -> int:
     """Bytes that all caches may take together.
 
     By default half of what would be free without them, at most 100 GB; or what
@@ -73,10 +73,10 @@ def limit(home: Path) -> int:
     Raises:
         SettingsError: If that is no size.
     """
-    return _limit(home, sum(entry.size for entry in _entries(home)))
+    return _compute_limit(home, sum(entry.size for entry in _iter_entries(home)))
 
 
-def opened(path: Path) -> np.ndarray | None:
+def open_array(path: Path) -> np.ndarray | None:
     """An entry that is an array, as a read-only memory map, marked as used; None without it."""
     try:
         array = np.load(path, mmap_mode="r")
@@ -94,7 +94,7 @@ def mark_used(path: Path) -> None:
 
 
 @contextmanager
-def adding(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
+def add_entry(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
     """Make room for a new entry and give the file to write; it is kept if the block ends well.
 
     Args:
@@ -106,7 +106,7 @@ def adding(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
     Raises:
         NoRoom: Before the block.
     """
-    handle, part = _begun(home, path, size)
+    handle, part = _begin_entry(home, path, size)
     try:
         with os.fdopen(handle, "rb+") as file:
             yield file
@@ -116,22 +116,22 @@ def adding(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def _begun(home: Path, path: Path, size: int) -> tuple[int, Path]:
+def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(home):  # nobody else takes the room before it is taken
+        with _lock_caches(home):  # nobody else takes the room before it is taken
             _make_room(home, size)
-            return _allocated(path.parent, size)
+            return _allocate_file(path.parent, size)
     except OSError as error:
         _LOG.warning("%s is not kept: %s", path, error)
-        raise NoRoom(*error.args) from error
+        raise CacheFullError(*error.args) from error
 
 
 def _publish(home: Path, file: BinaryIO, part: Path, path: Path) -> None:
     try:
         file.flush()
         os.fsync(file.fileno())
-        with _alone(home):  # nobody else finds it without its lock
+        with _lock_caches(home):  # nobody else finds it without its lock
             file.close()
             mark_used(part)
             part.replace(path)
@@ -139,8 +139,8 @@ def _publish(home: Path, file: BinaryIO, part: Path, path: Path) -> None:
         _LOG.warning("%s is not kept: %s", path, error)
 
 
-def _alone(home: Path) -> FileLock:
-    return FileLock(home / "caches.lock", timeout=PATIENCE)
+def _lock_caches(home: Path) -> FileLock:
+    return FileLock(home / "caches.lock", timeout=LOCK_TIMEOUT_SECONDS)
 
 
 def _make_room(home: Path, size: int) -> None:
@@ -148,22 +148,22 @@ def _make_room(home: Path, size: int) -> None:
 
     Folders stay: another thread may be about to write there.
     """
-    entries = sorted(_entries(home))
+    entries = sorted(_iter_entries(home))
     total = sum(entry.size for entry in entries)
-    most = _limit(home, total) - size
-    removable = [entry for entry in entries if entry.removable]
+    most = _compute_limit(home, total) - size
+    removable = [entry for entry in entries if entry.is_removable]
     if total - sum(entry.size for entry in removable) > most:
         raise OSError(errno.ENOSPC, f"{size:,} bytes are more than {SETTING} or the disk allows")
     for entry in removable:
-        if total > most or entry.path.suffix == PART:
+        if total > most or entry.path.suffix == UNFINISHED_SUFFIX:
             with suppress(OSError):  # open in some process, on Windows
                 entry.path.unlink(missing_ok=True)
                 total -= entry.size
 
 
-def _allocated(folder: Path, size: int) -> tuple[int, Path]:
+def _allocate_file(folder: Path, size: int) -> tuple[int, Path]:
     """A new file, open and locked; each has its own name: two may write the same entry at once."""
-    handle, name = tempfile.mkstemp(suffix=PART, dir=folder)
+    handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, dir=folder)
     try:
         if fcntl:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -178,8 +178,8 @@ def _allocated(folder: Path, size: int) -> tuple[int, Path]:
     return handle, Path(name)
 
 
-def _entries(home: Path) -> Iterator[_Entry]:
-    for cache in CACHES:
+def _iter_entries(home: Path) -> Iterator[_Entry]:
+    for cache in CACHE_FOLDERS:
         for folder, _, names in os.walk(home / cache):
             for name in names:
                 path = Path(folder, name)
@@ -188,15 +188,15 @@ def _entries(home: Path) -> Iterator[_Entry]:
                     yield _Entry(known.st_mtime_ns, path, known.st_size)
 
 
-def _limit(home: Path, taken: int) -> int:
+def _compute_limit(home: Path, taken: int) -> int:
     available = shutil.disk_usage(home).free + taken
     setting = os.environ.get(SETTING)
     if not setting:
-        return min(USUAL_MOST, available // 2)
-    return max(0, min(_bytes(setting), available - RESERVE))
+        return min(DEFAULT_LIMIT, available // 2)
+    return max(0, min(_parse_gigabytes(setting), available - MIN_FREE_BYTES))
 
 
-def _bytes(setting: str) -> int:
+def _parse_gigabytes(setting: str) -> int:
     with suppress(ValueError):
         if 0 <= float(setting) < math.inf:
             return int(float(setting) * GIGABYTE)

@@ -5,7 +5,7 @@ import sys
 from functools import cache
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # of mallopt, in glibc's malloc.h
-KEPT = 1 << 30  # bytes that may stay with the process though they are free
+MAX_FREED_BYTES = 1 << 30  # bytes that may stay with the process though they are free
 
 
 @cache
@@ -20,5 +20,5 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is None:
         return False
-    settings = ((ARENA_MAX, 1), (MMAP_THRESHOLD, KEPT), (TRIM_THRESHOLD, KEPT))
+    settings = ((ARENA_MAX, 1), (MMAP_THRESHOLD, MAX_FREED_BYTES), (TRIM_THRESHOLD, MAX_FREED_BYTES))
     return all(mallopt(name, value) for name, value in settings)

@@ -15,10 +15,10 @@ StopRequested = Callable[[], bool]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PATIENCE = 0.2  # seconds between two looks at the stop request
-AHEAD = 4  # tasks per core that may be under way, which bounds the memory
-BATCH_BYTES = 256 * 1024  # of image files in one task
-BATCH_IMAGES = 32  # in one task
+STOP_POLL_SECONDS = 0.2  # seconds between two looks at the stop request
+MAX_TASKS_PER_CORE = 4  # tasks per core that may be under way, which bounds the memory
+MAX_TASK_BYTES = 256 * 1024  # of image files in one task
+MAX_TASK_IMAGES = 32  # in one task
 
 
 class WorkStopped(TransferError):
@@ -30,10 +30,10 @@ class WorkStopped(TransferError):
         )
 
 
-def in_order(
+def map_in_order(
     function: Callable[[Item], Result],
     items: Iterable[Item],
-    stop: StopRequested | None = None,
+    stop_requested: StopRequested | None = None,
 ) -> Iterator[Result]:
     """Apply a function to items on threads and yield the results in the order of the items.
 
@@ -42,10 +42,10 @@ def in_order(
     Args:
         function: Called from several threads at once; what it raises is raised here.
         items: Taken as they are needed.
-        stop: Asked at least five times a second.
+        stop_requested: Asked at least five times a second.
 
     Raises:
-        WorkStopped: If `stop` said so. What is under way is left to end by itself.
+        WorkStopped: If `stop_requested` said so. What is under way is left to end by itself.
     """
     cores = os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores, thread_name_prefix="decode")
@@ -53,40 +53,40 @@ def in_order(
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) >= AHEAD * cores:
-                yield _first(waiting, stop)
+            if len(waiting) >= MAX_TASKS_PER_CORE * cores:
+                yield _wait_for_first(waiting, stop_requested)
         while waiting:
-            yield _first(waiting, stop)
+            yield _wait_for_first(waiting, stop_requested)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:
+def group_into_tasks(items: Iterable[Item], get_size: Callable[[Item], int]) -> Iterator[list[Item]]:
     """Group items in their order, so that a task is worth starting and yet soon over.
 
     Args:
         items: For example images.
-        size: Gives the bytes of an item.
+        get_size: Gives the bytes of an item.
     """
     batch: list[Item] = []
     total = 0
     for item in items:
         batch.append(item)
-        total += size(item)
-        if total >= BATCH_BYTES or len(batch) == BATCH_IMAGES:
+        total += get_size(item)
+        if total >= MAX_TASK_BYTES or len(batch) == MAX_TASK_IMAGES:
             yield batch
             batch, total = [], 0
     if batch:
         yield batch
 
 
-def _first(waiting: deque[Future], stop: StopRequested | None):
-    future = waiting.popleft()
+def _wait_for_first(pending: deque[Future], stop_requested: StopRequested | None):
+    future = pending.popleft()
     while True:
-        if stop and stop():
+        if stop_requested and stop_requested():
             raise WorkStopped
         try:
-            return future.result(timeout=PATIENCE)
+            return future.result(timeout=STOP_POLL_SECONDS)
         except NotYet:
             if future.done():  # the function itself raised a TimeoutError
                 raise

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from transfer_core import dataset
-from transfer_core.cases import NEW_LAYER, OptimiserSettings, Strategy
+from transfer_core.cases import HEAD_SETTINGS, OptimiserSettings, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding_cache import cache_folder
+from transfer_core.features.embedding_cache import get_cache_folder
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import kept_stages
-from transfer_core.system.devices import best_device
-from transfer_core.system.precision import fastest
-from transfer_core.timing.cost_cache import costs, decoding_costs
-from transfer_core.timing.measurement import Costs, Spread
-from transfer_core.training.data_loaders import ROWS, batches
+from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.system.devices import choose_device
+from transfer_core.system.precision import choose_precision
+from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
+from transfer_core.timing.measurement import StepCosts, TimeRange
+from transfer_core.training.data_loaders import EMBEDDING_BATCH_SIZE, count_batches
 
-MARGIN = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
-NOTHING = Spread(0, 0)
+SAFETY_FACTOR = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
+ZERO_SECONDS = TimeRange(0, 0)
 
 Progress = Callable[[str, int, int], None]  # what is done, done, total
 
@@ -29,23 +29,23 @@ Progress = Callable[[str, int, int], None]  # what is done, done, total
 class Forecast:
     """How long a run takes, in seconds, in the order of its parts."""
 
-    decoding: Spread
-    embedding: Spread
-    training: Spread  # and building the network
-    validation: Spread
-    test: Spread
+    decoding: TimeRange
+    embedding: TimeRange
+    training: TimeRange  # and building the network
+    validation: TimeRange
+    test: TimeRange
 
     @property
-    def total(self) -> Spread:
+    def total(self) -> TimeRange:
         """From its start to its result; the least where training stops as early as it may."""
         return self.decoding + self.embedding + self.training + self.validation + self.test
 
-    def in_words(self) -> str:
+    def describe(self) -> str:
         """The total for people."""
-        return in_words(self.total)
+        return describe_time_range(self.total)
 
 
-def forecast(
+def forecast_run(
     data_set: DataSet,
     source: SourceNetwork,
     strategy: Strategy,
@@ -63,48 +63,48 @@ def forecast(
         progress: Called with what is done, done and total; may raise to end the work.
     """
     report = progress or (lambda what, done, total: None)
-    taken = costs_of(data_set, source, strategy, home, report)
-    byte = NOTHING
-    if not dataset.Pixels(home, data_set, source.transform).kept:
-        byte = decoding_costs(home, data_set, source)
-    embedded = is_embedded(home, data_set, source, strategy.keep_through)
-    return reckon(data_set, source, strategy, taken, byte, embedded)
+    taken = collect_costs(data_set, source, strategy, home, report)
+    byte = ZERO_SECONDS
+    if not dataset.PixelArray(home, data_set, source.transform).is_cached:
+        byte = load_or_measure_decoding_cost(home, data_set, source)
+    embedded = are_embeddings_cached(home, data_set, source, strategy.keep_through)
+    return compute_forecast(data_set, source, strategy, taken, byte, embedded)
 
 
-def costs_of(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, home: Path, report: Progress
-) -> tuple[Costs, ...]:
-    """What the steps of each training cost that a strategy is made of; see `_trainings`."""
-    trainings, measured = _trainings(source, strategy), []
+def collect_costs(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, home: Path, report_progress: Progress
+) -> tuple[StepCosts, ...]:
+    """What the steps of each training cost that a strategy is made of; see `_list_trainings`."""
+    trainings, measured = _list_trainings(source, strategy), []
     for number, each in enumerate(trainings):
-        report(f"Timing a few batches, {source.title}", number, len(trainings))
-        taken = _in_equal_batches(each, len(data_set.indices("train")))
-        number_format = fastest(best_device())
-        measured.append(costs(home, source, taken, len(data_set.classes), number_format))
+        report_progress(f"Timing a few batches, {source.title}", number, len(trainings))
+        taken = _equalise_batch_size(each, len(data_set.indices("train")))
+        number_format = choose_precision(choose_device())
+        measured.append(load_or_measure_costs(home, source, taken, len(data_set.classes), number_format))
     return tuple(measured)
 
 
-def _in_equal_batches(strategy: Strategy, train: int) -> Strategy:
+def _equalise_batch_size(strategy: Strategy, train: int) -> Strategy:
     """With the batches that a run makes of its training images, see `feeds.shuffled`."""
-    size = math.ceil(train / batches(train, strategy.optimiser.batch_size))
+    size = math.ceil(train / count_batches(train, strategy.optimiser.batch_size))
     return replace(strategy, optimiser=replace(strategy.optimiser, batch_size=size))
 
 
-def _trainings(source: SourceNetwork, strategy: Strategy) -> tuple[Strategy, ...]:
+def _list_trainings(source: SourceNetwork, strategy: Strategy) -> tuple[Strategy, ...]:
     """The strategy itself, and the new layer alone where it may fall back on that."""
     if not strategy.fall_back:
         return (strategy,)
-    frozen = kept_stages(source, strategy)
-    return strategy, replace(strategy, frozen=frozen, optimiser=NEW_LAYER, fall_back=False)
+    frozen = list_kept_stages(source, strategy)
+    return strategy, replace(strategy, frozen=frozen, optimiser=HEAD_SETTINGS, fall_back=False)
 
 
-def reckon(
+def compute_forecast(
     data_set: DataSet,
     source: SourceNetwork,
     strategy: Strategy,
-    measured: tuple[Costs, ...],
-    byte: Spread = NOTHING,
-    embedded: bool = False,
+    costs: tuple[StepCosts, ...],
+    seconds_per_byte: TimeRange = ZERO_SECONDS,
+    embeddings_cached: bool = False,
 ) -> Forecast:
     """Count the steps of a run.
 
@@ -112,69 +112,69 @@ def reckon(
         data_set: The images of the run.
         source: The network.
         strategy: What the run would do.
-        measured: From `costs_of`, of this strategy.
-        byte: Seconds that decoding a byte takes.
-        embedded: Whether the embeddings are kept already.
+        costs: From `collect_costs`, of this strategy.
+        seconds_per_byte: Seconds that decoding a byte takes.
+        embeddings_cached: Whether the embeddings are kept already.
     """
     size = sum(record.length for record in data_set.records)
-    training, validation, embeds = NOTHING, NOTHING, False
-    for each, taken in zip(_trainings(source, strategy), measured, strict=True):
-        frozen = each.frozen == kept_stages(source, each)
+    training, validation, embeds = ZERO_SECONDS, ZERO_SECONDS, False
+    for each, taken in zip(_list_trainings(source, strategy), costs, strict=True):
+        frozen = each.frozen == list_kept_stages(source, each)
         embeds |= frozen
-        counted = _epochs(data_set, each, taken, frozen)
+        counted = _forecast_epochs(data_set, each, taken, frozen)
         training, validation = training + taken.build + counted[0], validation + counted[1]
-    own = measured[0]
-    embedding = own.image * len(data_set.records) if embeds and not embedded else NOTHING
+    own = costs[0]
+    embedding = own.image * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
     views = strategy.optimiser.views * len(data_set.indices("train")) if embeds else 0
     embedding = embedding + own.image * views
     test = own.exact * len(data_set.indices("test"))
-    parts = byte * size, embedding, training, validation, test
-    return Forecast(*(Spread(part.low / MARGIN, part.high * MARGIN) for part in parts))
+    parts = seconds_per_byte * size, embedding, training, validation, test
+    return Forecast(*(TimeRange(part.low / SAFETY_FACTOR, part.high * SAFETY_FACTOR) for part in parts))
 
 
-def _epochs(
-    data_set: DataSet, strategy: Strategy, taken: Costs, frozen: bool
-) -> tuple[Spread, Spread]:
+def _forecast_epochs(
+    data_set: DataSet, strategy: Strategy, costs: StepCosts, frozen: bool
+) -> tuple[TimeRange, TimeRange]:
     """Seconds of all epochs' training, and of their validations."""
     train, validation = (len(data_set.indices(part)) for part in ("train", "validation"))
-    least, most = epochs(strategy.optimiser, strategy.fall_back)
-    steps = batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
-    epoch = taken.step * steps + taken.epoch
+    least, most = compute_epoch_range(strategy.optimiser, strategy.fall_back)
+    steps = count_batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
+    epoch = costs.step * steps + costs.epoch
     # The end of an epoch was timed with one batch; each further one takes less than a step.
-    embedded = Spread(0, taken.step.high * (-(-validation // ROWS) - 1))
-    once = embedded if frozen else taken.image * validation
+    embedded = TimeRange(0, costs.step.high * (-(-validation // EMBEDDING_BATCH_SIZE) - 1))
+    once = embedded if frozen else costs.image * validation
     validations = strategy.fall_back  # of the new layer trained alone
     return (
-        Spread(epoch.low * least, epoch.high * most),
-        Spread(once.low * (least + validations), once.high * (most + validations)),
+        TimeRange(epoch.low * least, epoch.high * most),
+        TimeRange(once.low * (least + validations), once.high * (most + validations)),
     )
 
 
-def epochs(settings: OptimiserSettings, fall_back: bool) -> tuple[int, int]:
+def compute_epoch_range(settings: OptimiserSettings, fallback_to_baseline: bool) -> tuple[int, int]:
     """The fewest and the most epochs that a training may take.
 
     It stops early where no epoch lowers the validation loss of the first, or of the new layer
     trained alone where it may fall back on that.
     """
-    return min(settings.epochs, settings.patience + (not fall_back)), settings.epochs
+    return min(settings.epochs, settings.patience + (not fallback_to_baseline)), settings.epochs
 
 
-def is_embedded(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
+def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
     """Whether a run would find the data set's embeddings computed already."""
     everything = np.arange(len(data_set.records))
-    folder = cache_folder(
-        home, data_set.id, source, source.transform.key, everything, fastest(best_device())
+    folder = get_cache_folder(
+        home, data_set.id, source, source.transform.key, everything, choose_precision(choose_device())
     )
     return (folder / f"{stage}.npy").is_file()
 
 
-def in_words(seconds: Spread) -> str:
+def describe_time_range(seconds: TimeRange) -> str:
     """A range of time for people: "20 s to 3 min"; one number where both are the same."""
-    low, high = _rounded(seconds.low), _rounded(seconds.high)
+    low, high = _format_seconds(seconds.low), _format_seconds(seconds.high)
     return high if low == high else f"{low} to {high}"
 
 
-def _rounded(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     """In steps that a forecast can tell apart: "8 s", "40 s", "3 min", "1 h 20 min"."""
     if seconds < 10:
         return f"{max(1, round(seconds))} s"

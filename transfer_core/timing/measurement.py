@@ -14,59 +14,59 @@ from torch import nn
 from transfer_core import dataset, images
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding import batch_size, embed
+from transfer_core.features.embedding import choose_batch_size, embed
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import NEW, kept_stages, operate
-from transfer_core.system.devices import best_device
-from transfer_core.system.parallel import BATCH_BYTES, BATCH_IMAGES
-from transfer_core.system.precision import NumberFormat
+from transfer_core.networks.surgery import HEAD, adapt, list_kept_stages
+from transfer_core.system.devices import choose_device
+from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
+from transfer_core.system.precision import Precision
 from transfer_core.training.events import EpochEnded, Event
-from transfer_core.training.new_layer import train_new_layer
+from transfer_core.training.new_layer import train_head
 from transfer_core.training.whole_network import train_whole_network
 
-DECODED_FOR = 0.3  # seconds that images are decoded for, and one portion of them at least
-PASSED_FOR = 0.5  # seconds that images pass through the network for, and one of them at least
-TRAINED_FOR = 1.5  # seconds that are trained for, and one epoch of STEPS steps at least
-STEPS = 3  # of an epoch; the first of all prepares and is not counted
-FEWEST = 2  # images of a step; batch normalisation cannot learn from one
-MOST = 1000  # epochs and patience, so that nothing but the time ends a training
+DECODING_SECONDS = 0.3  # seconds that images are decoded for, and one portion of them at least
+FORWARD_SECONDS = 0.5  # seconds that images pass through the network for, and one of them at least
+TRAINING_SECONDS = 1.5  # seconds that are trained for, and one epoch of STEPS steps at least
+STEPS_PER_EPOCH = 3  # of an epoch; the first of all prepares and is not counted
+MIN_BATCH_SIZE = 2  # images of a step; batch normalisation cannot learn from one
+MAX_EPOCHS = 1000  # epochs and patience, so that nothing but the time ends a training
 
-Stop = Callable[[], bool]
+StopRequested = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class TimeRange:
     """Seconds of the same work done several times: the least and the most."""
 
     low: float
     high: float
 
     @classmethod
-    def of(cls, seconds: list[float]) -> "Spread":
+    def of(cls, seconds: list[float]) -> "TimeRange":
         """Of measured durations; of many, single outliers are left out."""
         return cls(*map(float, np.quantile(seconds, (0.1, 0.9))))
 
-    def __mul__(self, factor: float) -> "Spread":
-        return Spread(self.low * factor, self.high * factor)
+    def __mul__(self, factor: float) -> "TimeRange":
+        return TimeRange(self.low * factor, self.high * factor)
 
-    def __add__(self, other: "Spread") -> "Spread":
-        return Spread(self.low + other.low, self.high + other.high)
+    def __add__(self, other: "TimeRange") -> "TimeRange":
+        return TimeRange(self.low + other.low, self.high + other.high)
 
 
 @dataclass(frozen=True, slots=True)
-class Costs:
+class StepCosts:
     """What a strategy's steps take on a network, in seconds."""
 
-    build: Spread  # building the network and operating on it
-    image: Spread  # passing an image through the kept stages, as embedding and validation do
-    exact: Spread  # the same in float32, as the test does
-    step: Spread  # an optimiser step on a whole batch
-    epoch: Spread  # what the end of an epoch takes beside validating: proof and best weights
+    build: TimeRange  # building the network and operating on it
+    image: TimeRange  # passing an image through the kept stages, as embedding and validation do
+    exact: TimeRange  # the same in float32, as the test does
+    step: TimeRange  # an optimiser step on a whole batch
+    epoch: TimeRange  # what the end of an epoch takes beside validating: proof and best weights
 
 
-def measure(
-    source: SourceNetwork, strategy: Strategy, classes: int, number_format: NumberFormat
-) -> Costs:
+def measure_step_costs(
+    source: SourceNetwork, strategy: Strategy, num_classes: int, precision: Precision
+) -> StepCosts:
     """Measure in about two seconds, longer for the largest networks.
 
     The weights are random: they cost the same, and the pre-trained ones need not be here.
@@ -74,117 +74,117 @@ def measure(
     Args:
         source: The network at the input size wanted.
         strategy: What is trained, and on how large batches.
-        classes: Number of classes C.
-        number_format: In which a run would compute.
+        num_classes: Number of classes C.
+        precision: In which a run would compute.
     """
     began = time.perf_counter()
     random = replace(strategy, initialise="random")
-    network = operate(source, random, classes, seed=0).to(best_device())
+    network = adapt(source, random, num_classes, seed=0).to(choose_device())
     build = time.perf_counter() - began
-    image = passes(network, source, strategy.keep_through, number_format)
+    image = measure_forward_cost(network, source, strategy.keep_through, precision)
     exact = image
-    if number_format != "float32":
-        exact = passes(network, source, strategy.keep_through, "float32")
-    if strategy.frozen == kept_stages(source, strategy):
-        step, epoch = _new_layer(network, strategy)
+    if precision != "float32":
+        exact = measure_forward_cost(network, source, strategy.keep_through, "float32")
+    if strategy.frozen == list_kept_stages(source, strategy):
+        step, epoch = _measure_head_training(network, strategy)
     else:
-        step, epoch = _whole_network(network, strategy, source, number_format)
-    return Costs(Spread(build / 2, build), image, exact, step, epoch)
+        step, epoch = _measure_whole_network_training(network, strategy, source, precision)
+    return StepCosts(TimeRange(build / 2, build), image, exact, step, epoch)
 
 
-def decoding(home: Path, data_set: DataSet, transform: images.Transform) -> Spread:
+def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Transform) -> TimeRange:
     """Seconds that decoding a byte of the data set's images takes, on all cores."""
     lengths = np.array([record.length for record in data_set.records])
     tasks = 2 * (os.cpu_count() or 1)
-    portion = int(min(max(tasks * BATCH_BYTES / lengths.mean(), tasks), tasks * BATCH_IMAGES))
+    portion = int(min(max(tasks * MAX_TASK_BYTES / lengths.mean(), tasks), tasks * MAX_TASK_IMAGES))
     order, found = np.random.default_rng(0).permutation(len(lengths)), []
     began = time.perf_counter()
     for start in range(0, len(order), portion):
         chosen = order[start : start + portion]
         portion_began = time.perf_counter()
-        dataset.Pixels(home, data_set, transform).read(chosen)
+        dataset.PixelArray(home, data_set, transform).read(chosen)
         found.append((time.perf_counter() - portion_began) / lengths[chosen].sum())
-        if time.perf_counter() - began > DECODED_FOR:
+        if time.perf_counter() - began > DECODING_SECONDS:
             break
-    return Spread.of(found)
+    return TimeRange.of(found)
 
 
-def passes(
-    network: nn.Sequential, source: SourceNetwork, stage: str, number_format: NumberFormat
-) -> Spread:
+def measure_forward_cost(
+    network: nn.Sequential, source: SourceNetwork, stage: str, precision: Precision
+) -> TimeRange:
     """Seconds an image takes through the network as far as a stage."""
 
-    def durations(count: int) -> list[float]:
+    def time_passes(count: int) -> list[float]:
         clock = [time.perf_counter()]
         embed(
-            network, _pixels(source, count), source, (stage,), number_format=number_format,
+            network, _make_random_pixels(source, count), source, (stage,), precision=precision,
             progress=lambda done, total: clock.append(time.perf_counter()),
         )  # fmt: skip
         return [later - before for before, later in pairwise(clock)]
 
-    durations(1)  # the first pass prepares
-    (alone,) = durations(1)
-    batch = batch_size(source)
-    if alone * batch > PASSED_FOR:  # too large for several batches
-        count = min(batch, max(2, int(PASSED_FOR / alone)))
-        return Spread.of([durations(count)[0] / count])
-    rounds = min(20, int(PASSED_FOR / (alone * batch)))
-    return Spread.of([seconds / batch for seconds in durations(rounds * batch)])
+    time_passes(1)  # the first pass prepares
+    (alone,) = time_passes(1)
+    batch = choose_batch_size(source)
+    if alone * batch > FORWARD_SECONDS:  # too large for several batches
+        count = min(batch, max(2, int(FORWARD_SECONDS / alone)))
+        return TimeRange.of([time_passes(count)[0] / count])
+    rounds = min(20, int(FORWARD_SECONDS / (alone * batch)))
+    return TimeRange.of([seconds / batch for seconds in time_passes(rounds * batch)])
 
 
-def _new_layer(network: nn.Sequential, strategy: Strategy) -> tuple[Spread, Spread]:
-    features = network.get_submodule(NEW).linear.in_features
-    classes = network.get_submodule(NEW).linear.out_features
+def _measure_head_training(network: nn.Sequential, strategy: Strategy) -> tuple[TimeRange, TimeRange]:
+    features = network.get_submodule(HEAD).linear.in_features
+    classes = network.get_submodule(HEAD).linear.out_features
     batch = strategy.optimiser.batch_size
-    embeddings = np.random.default_rng(0).random((STEPS * batch + 2, features), np.float32)
+    embeddings = np.random.default_rng(0).random((STEPS_PER_EPOCH * batch + 2, features), np.float32)
     training = partial(
-        train_new_layer, network, embeddings, **_examples(batch, classes),
-        strategy=_lasting(strategy, batch),
+        train_head, network, embeddings, **_make_examples(batch, classes),
+        strategy=_without_early_stopping(strategy, batch),
     )  # fmt: skip
-    return _timed(
-        lambda stop: training(seed=0, class_weights=None, stop_requested=stop), TRAINED_FOR / 3
+    return _time_training(
+        lambda stop: training(seed=0, class_weights=None, stop_requested=stop), TRAINING_SECONDS / 3
     )
 
 
-def _whole_network(
+def _measure_whole_network_training(
     network: nn.Sequential,
     strategy: Strategy,
     source: SourceNetwork,
-    number_format: NumberFormat,
-) -> tuple[Spread, Spread]:
-    classes = network.get_submodule(NEW).linear.out_features
-    pixels = _pixels(source, STEPS * strategy.optimiser.batch_size + 2)
+    precision: Precision,
+) -> tuple[TimeRange, TimeRange]:
+    classes = network.get_submodule(HEAD).linear.out_features
+    pixels = _make_random_pixels(source, STEPS_PER_EPOCH * strategy.optimiser.batch_size + 2)
 
-    def timed(batch: int, seconds: float) -> tuple[Spread, Spread]:
+    def time_steps(batch: int, seconds: float) -> tuple[TimeRange, TimeRange]:
         training = partial(
-            train_whole_network, network, pixels, **_examples(batch, classes),
-            strategy=_lasting(strategy, batch), source=source, number_format=number_format,
+            train_whole_network, network, pixels, **_make_examples(batch, classes),
+            strategy=_without_early_stopping(strategy, batch), source=source, precision=precision,
         )  # fmt: skip
-        return _timed(
+        return _time_training(
             lambda stop: training(seed=0, class_weights=None, stop_requested=stop), seconds
         )
 
     whole = strategy.optimiser.batch_size
-    few, _ = timed(min(FEWEST, whole), 0)
-    affordable = int(FEWEST * TRAINED_FOR / STEPS / few.low)
-    batch = min(whole, max(2 * FEWEST, affordable))
-    step, epoch = timed(batch, TRAINED_FOR)
-    return extrapolated(few, step, batch, whole), epoch
+    few, _ = time_steps(min(MIN_BATCH_SIZE, whole), 0)
+    affordable = int(MIN_BATCH_SIZE * TRAINING_SECONDS / STEPS_PER_EPOCH / few.low)
+    batch = min(whole, max(2 * MIN_BATCH_SIZE, affordable))
+    step, epoch = time_steps(batch, TRAINING_SECONDS)
+    return extrapolate_step_cost(few, step, batch, whole), epoch
 
 
-def extrapolated(few: Spread, step: Spread, batch: int, whole: int) -> Spread:
-    """Seconds of a step on a whole batch, from steps on `FEWEST` and on `batch` images.
+def extrapolate_step_cost(min_batch_step: TimeRange, step: TimeRange, batch: int, full_batch: int) -> TimeRange:
+    """Seconds of a step on a whole batch, from steps on `MIN_BATCH_SIZE` and on `batch` images.
 
     At most it takes in proportion to the images; at least what each further image took, since
     the optimiser's own work is the same for all batches. As that is a small difference of two
     measured times, it is taken for half of the proportion or more.
     """
-    most = step * (whole / batch)
-    image = (step.low - few.low) / max(1, batch - FEWEST)
-    return Spread(min(max(step.low + image * (whole - batch), most.low / 2), most.low), most.high)
+    most = step * (full_batch / batch)
+    image = (step.low - min_batch_step.low) / max(1, batch - MIN_BATCH_SIZE)
+    return TimeRange(min(max(step.low + image * (full_batch - batch), most.low / 2), most.low), most.high)
 
 
-def _timed(train: Callable[[Stop], Iterator[Event]], seconds: float) -> tuple[Spread, Spread]:
+def _time_training(train: Callable[[StopRequested], Iterator[Event]], seconds: float) -> tuple[TimeRange, TimeRange]:
     """Seconds of a step, and of the end of an epoch with a validation of two images.
 
     A training asks before every batch whether it is to stop, which tells its steps apart. It is
@@ -204,25 +204,25 @@ def _timed(train: Callable[[Stop], Iterator[Event]], seconds: float) -> tuple[Sp
             ends.append(time.perf_counter() - asked[-1])
             steps += [later - before for before, later in pairwise(asked)]
             asked.clear()
-    return Spread.of(steps[1:]), Spread.of(ends)
+    return TimeRange.of(steps[1:]), TimeRange.of(ends)
 
 
-def _lasting(strategy: Strategy, batch: int) -> Strategy:
+def _without_early_stopping(strategy: Strategy, batch: int) -> Strategy:
     """The strategy with batches of this size, that only time ends."""
-    optimiser = replace(strategy.optimiser, batch_size=batch, epochs=MOST, patience=MOST)
+    optimiser = replace(strategy.optimiser, batch_size=batch, epochs=MAX_EPOCHS, patience=MAX_EPOCHS)
     return replace(strategy, optimiser=optimiser)
 
 
-def _examples(batch: int, classes: int) -> dict[str, np.ndarray]:
-    """Labels of `STEPS` batches to train on and of two images to validate on."""
-    images = STEPS * batch
+def _make_examples(batch: int, classes: int) -> dict[str, np.ndarray]:
+    """Labels of `STEPS_PER_EPOCH` batches to train on and of two images to validate on."""
+    images = STEPS_PER_EPOCH * batch
     return {
         "labels": np.arange(images + 2) % classes,
-        "train": np.arange(images),
-        "validation": np.arange(images, images + 2),
+        "train_indices": np.arange(images),
+        "validation_indices": np.arange(images, images + 2),
     }
 
 
-def _pixels(source: SourceNetwork, count: int) -> np.ndarray:
+def _make_random_pixels(source: SourceNetwork, count: int) -> np.ndarray:
     size = source.input_size
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field
 
 from transfer_core.cases import Strategy
-from transfer_core.networks import SourceNetwork, get
+from transfer_core.networks import SourceNetwork, get_network
 from transfer_core.system.devices import Device
-from transfer_core.system.precision import NumberFormat
+from transfer_core.system.precision import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RunConfig:
     strategy: Strategy
     seed: Annotated[int, Field(ge=0, lt=2**31)]
     versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
-    number_format: NumberFormat = "float32"  # that a whole network's steps are computed in
+    precision: Precision = "float32"  # that a whole network's steps are computed in
     device: Device = "cpu"  # that they are computed on
     channels_last: bool = True  # whether a whole network lies in memory so
     compiled: bool = False  # whether torch.compile translated the whole network first
@@ -33,4 +33,4 @@ class RunConfig:
         Raises:
             NetworkError: If the catalog no longer has it.
         """
-        return get(self.network).at(self.input_size)
+        return get_network(self.network).with_input_size(self.input_size)

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 
 from transfer_core.features.augmentation import augment
-from transfer_core.features.embedding import batch_size, normalise
+from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.catalog import SourceNetwork
 
-ROWS = 256  # embeddings that are validated at a time
+EMBEDDING_BATCH_SIZE = 256  # embeddings that are validated at a time
 
-Item, Made = TypeVar("Item"), TypeVar("Made")
+Item, Result = TypeVar("Item"), TypeVar("Made")
 
 
-class Feed(Protocol):
+class DataLoader(Protocol):
     """What a training loop asks of its data."""
 
     labels: np.ndarray  # int64, shape (N,), of all images
@@ -28,17 +28,17 @@ class Feed(Protocol):
     def at_a_time(self) -> int:
         """Images that the memory surely holds where nothing is learned."""
 
-    def train_batches(
-        self, chosen: list[np.ndarray], generator: torch.Generator
+    def load_train_batches(
+        self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
         """Inputs of each of these batches of images, augmented where that is asked for."""
 
-    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+    def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Inputs of each of these batches of images as they are."""
 
 
 @dataclass(frozen=True)
-class EmbeddingFeed:
+class EmbeddingLoader:
     """Standardised embeddings; an epoch costs milliseconds."""
 
     features: torch.Tensor  # float32, shape (N, D)
@@ -49,21 +49,21 @@ class EmbeddingFeed:
     @property
     def at_a_time(self) -> int:
         """Embeddings are small."""
-        return ROWS
+        return EMBEDDING_BATCH_SIZE
 
-    def train_batches(
-        self, chosen: list[np.ndarray], generator: torch.Generator
+    def load_train_batches(
+        self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
         """Rows of the embeddings; there is nothing random in them."""
-        return self.plain_batches(chosen)
+        return self.load_eval_batches(index_batches)
 
-    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+    def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Rows of the embeddings, each (B, D)."""
-        return (self.features[torch.from_numpy(indices)] for indices in chosen)
+        return (self.features[torch.from_numpy(indices)] for indices in index_batches)
 
 
 @dataclass(frozen=True)
-class PixelFeed:
+class PixelLoader:
     """Images for a whole network; on a GPU a batch is made while the one before is computed on."""
 
     pixels: np.ndarray  # uint8, shape (N, H, W, 3), usually memory-mapped
@@ -71,48 +71,48 @@ class PixelFeed:
     train: np.ndarray
     validation: np.ndarray
     source: SourceNetwork
-    augmented: bool
+    augment: bool
     mirrored: bool  # half of the augmented images
     device: torch.device  # that the inputs are wanted on
 
     @property
     def at_a_time(self) -> int:
-        """See `embedding.batch_size`."""
-        return batch_size(self.source)
+        """See `embedding.choose_batch_size`."""
+        return choose_batch_size(self.source)
 
-    def train_batches(
-        self, chosen: list[np.ndarray], generator: torch.Generator
+    def load_train_batches(
+        self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
         """Normalised images, each (B, 3, H, W)."""
-        if not self.augmented:
-            return self.plain_batches(chosen)
-        return self._made(
-            chosen,
+        if not self.augment:
+            return self.load_eval_batches(index_batches)
+        return self._load_batches(
+            index_batches,
             lambda indices: augment(
                 self.pixels[indices], self.source, self.source.input_size, generator,
-                mirror=self.mirrored, device=self.device,
+                horizontal_flip=self.mirrored, device=self.device,
             ),
         )  # fmt: skip
 
-    def plain_batches(self, chosen: list[np.ndarray]) -> Iterator[torch.Tensor]:
+    def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Normalised images, each (B, 3, H, W)."""
-        return self._made(
-            chosen, lambda indices: normalise(self.pixels[indices], self.source, self.device)
+        return self._load_batches(
+            index_batches, lambda indices: normalise(self.pixels[indices], self.source, self.device)
         )
 
-    def _made(
-        self, chosen: list[np.ndarray], make: Callable[[np.ndarray], torch.Tensor]
+    def _load_batches(
+        self, index_batches: list[np.ndarray], load_batch: Callable[[np.ndarray], torch.Tensor]
     ) -> Iterator[torch.Tensor]:
         # On the processor a thread beside the network's only slows those down.
-        return map(make, chosen) if self.device.type == "cpu" else ahead(chosen, make)
+        return map(load_batch, index_batches) if self.device.type == "cpu" else prefetch(index_batches, load_batch)
 
 
-def ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Made]:
+def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[Result]:
     """What is made of each item, in order, the next on a thread while one is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="batch") as pool:
         waiting = None
         for item in items:
-            following = pool.submit(make, item)
+            following = pool.submit(load, item)
             if waiting:
                 yield waiting.result()
             waiting = following
@@ -120,22 +120,22 @@ def ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[Made]
             yield waiting.result()
 
 
-def shuffled(indices: np.ndarray, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+def shuffle_into_batches(indices: np.ndarray, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
     """Random batches of nearly equal size that together hold every index once.
 
     Batch normalisation cannot learn from one image, so no batch has fewer than two.
     """
     order = indices[torch.randperm(len(indices), generator=generator).numpy()]
     # Sorted within a batch: the pixel cache is then read in the order of the disk.
-    return [np.sort(batch) for batch in np.array_split(order, batches(len(indices), batch_size))]
+    return [np.sort(batch) for batch in np.array_split(order, count_batches(len(indices), batch_size))]
 
 
-def batches(images: int, batch_size: int) -> int:
-    """How many batches `shuffled` makes of so many images."""
+def count_batches(images: int, batch_size: int) -> int:
+    """How many batches `shuffle_into_batches` makes of so many images."""
     count = -(-images // batch_size)
     return count if images // count >= 2 else max(1, images // 2)
 
 
-def in_order(indices: np.ndarray, images: int) -> list[np.ndarray]:
+def split_into_batches(indices: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """These indices, so many at a time."""
-    return [indices[start : start + images] for start in range(0, len(indices), images)]
+    return [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.features.embedding import batch_size, normalise
+from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.devices import device_of
+from transfer_core.system.devices import get_device
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
-class ClassScore:
+class ClassMetrics:
     """How well one class is told apart, on the test images."""
 
     name: str
@@ -27,7 +27,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class TestResult:
     """The result of a run."""
 
     images: int  # test images
@@ -40,12 +40,12 @@ class Tested:
     loss: float  # nats per image
     validation_accuracy: float | None  # of the same weights; None if no epoch ended
     confusion: tuple[tuple[int, ...], ...]  # images; rows actual, columns predicted
-    per_class: tuple[ClassScore, ...]
+    per_class: tuple[ClassMetrics, ...]
     sentence: str  # the result in words
 
 
 @torch.inference_mode()
-def logits(
+def predict_logits(
     network: nn.Sequential,
     pixels: np.ndarray,
     source: SourceNetwork,
@@ -54,7 +54,7 @@ def logits(
 ) -> torch.Tensor:
     """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
     network.eval()
-    parts, batch, device = [], batch_size(source), device_of(network)
+    parts, batch, device = [], choose_batch_size(source), get_device(network)
     for start in range(0, len(pixels), batch):
         if stop_requested and stop_requested():
             break
@@ -68,7 +68,7 @@ def score(
     classes: tuple[str, ...],
     train_counts: tuple[int, ...],
     validation_accuracy: float | None,
-) -> Tested:
+) -> TestResult:
     """Judge predictions on the test images.
 
     Args:
@@ -85,20 +85,20 @@ def score(
     precision, recall = right / np.maximum(called, 1), right / np.maximum(support, 1)
     f1 = 2 * right / np.maximum(support + called, 1)
     images, hits = len(labels), int(right.sum())
-    low, high = wilson_interval(hits, images)
+    low, high = compute_wilson_interval(hits, images)
     majority = int(np.argmax(train_counts))
     per_class = tuple(
-        ClassScore(name, float(p), float(r), int(s))
+        ClassMetrics(name, float(p), float(r), int(s))
         for name, p, r, s in zip(classes, precision, recall, support, strict=True)
     )
-    return Tested(
+    return TestResult(
         images=images, accuracy=hits / images, low=low, high=high,
         majority_class=classes[majority], majority_accuracy=float(support[majority] / images),
         macro_f1=float(f1[support > 0].mean()),
         loss=functional.cross_entropy(test_logits, torch.from_numpy(labels)).item(),
         validation_accuracy=validation_accuracy,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion), per_class=per_class,
-        sentence=_sentence(hits, images, low, high, float(support[majority] / images)),
+        sentence=_describe_result(hits, images, low, high, float(support[majority] / images)),
     )  # fmt: skip
 
 
@@ -120,24 +120,24 @@ def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def wilson_interval(hits: float, images: int) -> tuple[float, float]:
+def compute_wilson_interval(correct: float, images: int) -> tuple[float, float]:
     """The 95 % score interval of an accuracy, as fractions in [0, 1].
 
     Args:
-        hits: Images that were right.
+        correct: Images that were right.
         images: Images in all, at least 1.
 
     Source:
         Wilson 1927, "Probable inference, the law of succession, and statistical
         inference". It assumes that the images are independent of each other.
     """
-    share, z2 = hits / images, Z_95**2
+    share, z2 = correct / images, Z_95**2
     centre = (share + z2 / (2 * images)) / (1 + z2 / images)
     half = Z_95 / (1 + z2 / images) * sqrt(share * (1 - share) / images + z2 / (4 * images**2))
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def difference_interval(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
+def compute_difference_interval(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
     """The 95 % interval of the difference of two accuracies on different images.
 
     Args:
@@ -149,16 +149,16 @@ def difference_interval(first: tuple[float, int], second: tuple[float, int]) -> 
         proportions: comparison of eleven methods", the tenth, from Wilson's intervals.
     """
     (a, images_a), (b, images_b) = first, second
-    low_a, high_a = wilson_interval(a * images_a, images_a)
-    low_b, high_b = wilson_interval(b * images_b, images_b)
+    low_a, high_a = compute_wilson_interval(a * images_a, images_a)
+    low_b, high_b = compute_wilson_interval(b * images_b, images_b)
     return (
         a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
         a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
     )
 
 
-def _sentence(hits: int, images: int, low: float, high: float, majority: float) -> str:
-    accuracy = hits / images
+def _describe_result(correct: int, images: int, low: float, high: float, majority: float) -> str:
+    accuracy = correct / images
     if low > majority:
         verdict = "better than"
     elif high < majority:
@@ -166,7 +166,7 @@ def _sentence(hits: int, images: int, low: float, high: float, majority: float) 
     else:
         verdict = "too few test images to tell it from"
     return (
-        f"{hits} of {images} test images are right: {accuracy:.1%} "
+        f"{correct} of {images} test images are right: {accuracy:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%}); {verdict} "
         f"always guessing the largest class ({majority:.1%})."
     )

@@ -48,7 +48,7 @@ class MemoryShort:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerChange:
+class StageChange:
     """The proof that frozen means frozen, for one stage."""
 
     stage: str
@@ -69,7 +69,7 @@ class EpochEnded:
     validation_accuracy: float
     best: bool  # whether the validation loss is the lowest so far
     seconds: float
-    changes: tuple[LayerChange, ...]
+    changes: tuple[StageChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Ended:
     best_epoch: int
     seconds: float  # of training, without preparing
     images_per_second: float  # mean over training
-    changes: tuple[LayerChange, ...]
+    changes: tuple[StageChange, ...]
 
 
 Event = Preparing | Started | Stepped | MemoryShort | EpochEnded | Ended

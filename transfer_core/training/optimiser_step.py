@@ -4,13 +4,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.system.devices import device_of
-from transfer_core.system.precision import NumberFormat, computed_in
+from transfer_core.system.devices import get_device
+from transfer_core.system.precision import Precision, autocast
 
-FEWEST = 2  # images at a time; batch normalisation cannot learn from one
+MIN_MICRO_BATCH = 2  # images at a time; batch normalisation cannot learn from one
 
 
-class Stepper:
+class GradientAccumulator:
     """Takes the optimiser steps of one training, on the device where the model lies.
 
     Where the memory does not suffice for a batch, it passes through the network in halves, in
@@ -21,7 +21,7 @@ class Stepper:
         model: Takes inputs to logits (B, C).
         optimiser: Over the model's weights.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
-        number_format: In which the network is computed; weights and loss are float32.
+        precision: In which the network is computed; weights and loss are float32.
         batch_size: Images of a batch.
     """
 
@@ -30,11 +30,11 @@ class Stepper:
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
         class_weights: torch.Tensor | None,
-        number_format: NumberFormat,
+        precision: Precision,
         batch_size: int,
     ) -> None:
         self._model, self._optimiser = model, optimiser
-        self._device, self._number_format = device_of(model), number_format
+        self._device, self._precision = get_device(model), precision
         self._class_weights = None if class_weights is None else class_weights.to(self._device)
         self.at_a_time = batch_size  # images
 
@@ -54,40 +54,40 @@ class Stepper:
         labels = labels.to(self._device)
         while True:
             try:
-                return self._step(inputs, labels)
+                return self._accumulate_and_step(inputs, labels)
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error) or self.at_a_time <= FEWEST:
+                if not is_out_of_memory(error) or self.at_a_time <= MIN_MICRO_BATCH:
                     raise
             # Outside of the handler, which holds on to what the failed attempt had allocated.
-            self.at_a_time = max(FEWEST, -(-self.at_a_time // 2))
+            self.at_a_time = max(MIN_MICRO_BATCH, -(-self.at_a_time // 2))
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits of inputs, float32 (B, C)."""
-        with computed_in(self._number_format, self._device.type):
+        with autocast(self._precision, self._device.type):
             return self._model(inputs).float()
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Cross-entropy summed over images, each with its class's weight."""
         return functional.cross_entropy(logits, labels, self._class_weights, reduction="sum")
 
-    def weight(self, labels: torch.Tensor) -> float:
+    def compute_total_weight(self, labels: torch.Tensor) -> float:
         """What the images of these labels weigh together; their number without weights."""
         if self._class_weights is None:
             return len(labels)
         return self._class_weights[labels].sum().item()
 
-    def _step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    def _accumulate_and_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
         self._optimiser.zero_grad()
-        whole, sums, hits = self.weight(labels), 0.0, 0
+        whole, sums, correct = self.compute_total_weight(labels), 0.0, 0
         parts = -(-len(labels) // self.at_a_time)
         for part, known in zip(inputs.chunk(parts), labels.chunk(parts), strict=True):
             logits = self.logits(part)
             loss = self.loss(logits, known) / whole
             loss.backward()
             sums += loss.item()
-            hits += (logits.argmax(1) == known).sum().item()
+            correct += (logits.argmax(1) == known).sum().item()
         self._optimiser.step()
-        return sums, hits
+        return sums, correct
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -23,7 +23,7 @@ class SettingRow:
         return len(set(self.values)) > 1
 
 
-def side_by_side(
+def compare_settings(
     configs: Sequence[RunConfig], data_names: Mapping[str, str] | None = None
 ) -> tuple[SettingRow, ...]:
     """Every setting of some runs.
@@ -32,19 +32,19 @@ def side_by_side(
         configs: One for each run.
         data_names: Names of the data sets by their ids; one without a name is told by its id.
     """
-    told = [in_words(config, data_names) for config in configs]
+    told = [describe_settings(config, data_names) for config in configs]
     names = dict.fromkeys(name for settings in told for name in settings)  # in their order
     return tuple(
         SettingRow(name, tuple(settings.get(name, ABSENT) for settings in told)) for name in names
     )
 
 
-def in_words(config: RunConfig, data_names: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Every setting of a run by its name; `data_names` as for `side_by_side`."""
-    return dict(_settings(asdict(config), data_names or {}))
+def describe_settings(config: RunConfig, data_names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Every setting of a run by its name; `list_data_set_names` as for `compare_settings`."""
+    return dict(_flatten_settings(asdict(config), data_names or {}))
 
 
-def _settings(
+def _flatten_settings(
     values: Mapping[str, Any], data_names: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
@@ -52,15 +52,15 @@ def _settings(
             for part, version in value.items():
                 yield f"version of {part.replace('_', ' ')}", version[:20]
         elif isinstance(value, Mapping):
-            yield from _settings(value, data_names)
+            yield from _flatten_settings(value, data_names)
         elif name == "data_id":
             known = data_names.get(value)
             yield "data set", f"{known} ({value[:6]})" if known else value
         else:
-            yield name.replace("_", " "), _value(value)
+            yield name.replace("_", " "), _format_value(value)
 
 
-def _value(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, TransferCase):
         return value.title
     if isinstance(value, bool):
@@ -68,5 +68,5 @@ def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple | list):
-        return ", ".join(map(_value, value)) or "nothing"
+        return ", ".join(map(_format_value, value)) or "nothing"
     return ABSENT if value is None else str(value)

@@ -8,15 +8,15 @@ import torch
 from PIL import Image, ImageFilter
 from torch import nn
 
-from transfer_core.features.embedding import batch_size, normalise
+from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
-BLUR = 2.0  # pixels, standard deviation of the blurred photos on the ladder
+BLUR_RADIUS_PIXELS = 2.0  # pixels, standard deviation of the blurred photos on the ladder
 
 
 @torch.inference_mode()
-def statistics_distance(
+def measure_batchnorm_shift(
     network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
 ) -> dict[str, float]:
     """How far images shift each stage's normalisation statistics from the stored ones.
@@ -39,22 +39,22 @@ def statistics_distance(
         normalisation statistics in Li et al. 2017, "Revisiting batch
         normalization for practical domain adaptation".
     """
-    batch = batch_size(source)
-    with recorded(network) as distances:
+    batch = choose_batch_size(source)
+    with record_batchnorm_statistics(network) as distances:
         for start in range(0, len(pixels), batch):
             network.eval()(normalise(pixels[start : start + batch], source))
     return distances()
 
 
 @contextmanager
-def recorded(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
+def record_batchnorm_statistics(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
     """Within it, the statistics of all that passes through a network are summed.
 
     Args:
         network: Its children are named stages.
 
     Yields:
-        What then gives each stage's distance, see `statistics_distance`.
+        What then gives each stage's distance, see `measure_batchnorm_shift`.
     """
     layers = {
         (stage_name, name): layer
@@ -62,23 +62,23 @@ def recorded(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]
         for name, layer in stage.named_modules()
         if isinstance(layer, nn.modules.batchnorm._BatchNorm)
     }
-    moments = {key: _Moments(layer) for key, layer in layers.items()}
+    moments = {key: _MomentsHook(layer) for key, layer in layers.items()}
     hooks = [layer.register_forward_pre_hook(moments[key]) for key, layer in layers.items()]
 
-    def distances() -> dict[str, float]:
+    def compute_distances() -> dict[str, float]:
         stages: dict[str, list[float]] = {}
         for (stage_name, _), moment in moments.items():
-            stages.setdefault(stage_name, []).append(moment.divergence())
+            stages.setdefault(stage_name, []).append(moment.compute_divergence())
         return {name: float(np.mean(values)) for name, values in stages.items()}
 
     try:
-        yield distances
+        yield compute_distances
     finally:
         for hook in hooks:
             hook.remove()
 
 
-class _Moments:
+class _MomentsHook:
     """Forward pre-hook that keeps the mean and variance of a normalisation layer's inputs."""
 
     def __init__(self, layer: nn.Module) -> None:
@@ -98,7 +98,7 @@ class _Moments:
             (1 - weight) * self._variance + weight * variance + weight * (1 - weight) * step**2
         )
 
-    def divergence(self) -> float:
+    def compute_divergence(self) -> float:
         mean, variance = self._mean, self._variance + EPSILON
         source_mean = self._layer.running_mean.double()
         source_variance = self._layer.running_var.double() + EPSILON
@@ -106,20 +106,20 @@ class _Moments:
         return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
 
 
-def depth_distance(distances: dict[str, float], stages: tuple[str, ...]) -> float | None:
+def select_early_distance(distances: dict[str, float], early_stages: tuple[str, ...]) -> float | None:
     """The distance at the end of the early part, where higher-level features are.
 
     Args:
-        distances: From `statistics_distance`.
-        stages: Names of the early stages, input to output.
+        distances: From `measure_batchnorm_shift`.
+        early_stages: Names of the early stages, input to output.
 
     Returns:
         None for a network that does not normalise with running statistics.
     """
-    return next((distances[name] for name in reversed(stages) if name in distances), None)
+    return next((distances[name] for name in reversed(early_stages) if name in distances), None)
 
 
-def distance_ladder(
+def measure_reference_distances(
     network: nn.Sequential, photos: np.ndarray, source: SourceNetwork
 ) -> list[dict[str, str | float]]:
     """Distances of known image sets, which give the numbers a meaning.
@@ -136,26 +136,26 @@ def distance_ladder(
         {
             "name": name,
             "distance": round(
-                depth_distance(statistics_distance(network, changed, source), source.early), 4
+                select_early_distance(measure_batchnorm_shift(network, changed, source), source.early), 4
             ),
         }
-        for name, changed in _variants(photos).items()
+        for name, changed in _make_variants(photos).items()
     ]
     return sorted(rungs, key=lambda rung: rung["distance"])
 
 
-def _variants(photos: np.ndarray) -> dict[str, np.ndarray]:
+def _make_variants(photos: np.ndarray) -> dict[str, np.ndarray]:
     grey = photos.mean(axis=3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
     noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
     return {
         "source photos, not trained on": photos,
         "grey source photos": grey,
-        "blurred source photos": _filtered(photos, ImageFilter.GaussianBlur(BLUR)),
+        "blurred source photos": _apply_filter(photos, ImageFilter.GaussianBlur(BLUR_RADIUS_PIXELS)),
         "inverted source photos": 255 - photos,
-        "outlines of source photos": _filtered(photos, ImageFilter.FIND_EDGES),
+        "outlines of source photos": _apply_filter(photos, ImageFilter.FIND_EDGES),
         "pure noise": noise,
     }
 
 
-def _filtered(photos: np.ndarray, kernel: ImageFilter.Filter) -> np.ndarray:
+def _apply_filter(photos: np.ndarray, kernel: ImageFilter.Filter) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(photo).filter(kernel)) for photo in photos])

@@ -7,7 +7,7 @@ import numpy as np
 FOLDS = 5
 
 
-def grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
+def assign_grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
     """Stratified folds that never part the images of one group.
 
     Args:
@@ -28,7 +28,7 @@ def grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> 
     return np.array([fold_of[group] for group in groups])
 
 
-def stratified(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def stratify_order(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The same indices in an order of which any first part holds the same share of each class.
 
     Args:

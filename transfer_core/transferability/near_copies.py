@@ -4,12 +4,12 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-SIDE = 16  # pixels of the thumbnails that are compared
-ALIKE = 0.99  # correlation of two thumbnails from which they are near-copies
-FLAT = 2.0  # grey levels; thumbnails that vary less say nothing
+THUMBNAIL_SIZE = 16  # pixels of the thumbnails that are compared
+MIN_CORRELATION = 0.99  # correlation of two thumbnails from which they are near-copies
+MIN_CONTRAST = 2.0  # grey levels; thumbnails that vary less say nothing
 
 
-def near_copies(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
+def group_near_duplicates(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
     """Groups of images that are the same or nearly so: recompressed, resized, retouched.
 
     Mirrored and cropped copies are not found.
@@ -22,15 +22,15 @@ def near_copies(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
         Number of each image's group, int (N,).
     """
     count, height, width, _ = pixels.shape
-    rows, columns = height // SIDE, width // SIDE
-    cut = pixels[:, : rows * SIDE, : columns * SIDE]
-    blocks = cut.reshape(count, SIDE, rows, SIDE, columns, 3).mean((2, 4, 5), dtype=np.float32)
+    rows, columns = height // THUMBNAIL_SIZE, width // THUMBNAIL_SIZE
+    cut = pixels[:, : rows * THUMBNAIL_SIZE, : columns * THUMBNAIL_SIZE]
+    blocks = cut.reshape(count, THUMBNAIL_SIZE, rows, THUMBNAIL_SIZE, columns, 3).mean((2, 4, 5), dtype=np.float32)
     thumbnails = blocks.reshape(count, -1)
     thumbnails -= thumbnails.mean(1, keepdims=True)
     deviation = thumbnails.std(1, keepdims=True)
-    telling = deviation[:, 0] >= FLAT
-    thumbnails /= np.maximum(deviation, FLAT) * SIDE
-    first, second = np.nonzero(thumbnails @ thumbnails.T >= ALIKE)
+    telling = deviation[:, 0] >= MIN_CONTRAST
+    thumbnails /= np.maximum(deviation, MIN_CONTRAST) * THUMBNAIL_SIZE
+    first, second = np.nonzero(thumbnails @ thumbnails.T >= MIN_CORRELATION)
     both = telling[first] & telling[second]
     _, same = np.unique(digests, return_inverse=True)
     edges = coo_matrix(

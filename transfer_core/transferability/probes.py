@@ -6,18 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from transfer_core.features.standardisation import standardisation
-from transfer_core.transferability.cross_validation import grouped_folds
+from transfer_core.features.standardisation import fit_standardisation
+from transfer_core.transferability.cross_validation import assign_grouped_folds
 
 REPEATS = 3  # with other folds each time
-RIDGE = 3.0  # regularisation, relative to the features' mean variance
+RIDGE_PENALTY = 3.0  # regularisation, relative to the features' mean variance
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeResult:
     """Predictions for images that the probe was not fitted on."""
 
-    right: np.ndarray  # share of the repeats in which it was right, shape (N,)
+    correct: np.ndarray  # share of the repeats in which it was right, shape (N,)
     labels: np.ndarray  # int64, shape (N,)
 
     def balanced_accuracy(self, weights: np.ndarray | None = None) -> float:
@@ -28,18 +28,18 @@ class Probe:
         """
         weights = np.ones(len(self.labels)) if weights is None else weights
         images = np.bincount(self.labels, weights)
-        right = np.bincount(self.labels, weights * self.right)
+        right = np.bincount(self.labels, weights * self.correct)
         present = images > 0
         return float((right[present] / images[present]).mean()) if present.any() else 0.0
 
 
-def probe(
-    inputs: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
-) -> Probe:
+def cross_validate_probe(
+    kernel: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
+) -> ProbeResult:
     """Fit a linear classifier on all folds but one and predict that one, for each fold.
 
     Args:
-        inputs: From `kernel`, of the embeddings at one stage.
+        kernel: From `compute_kernel`, of the embeddings at one stage.
         labels: Class indices from 0, int64 (N,).
         groups: Of each image; copies of one image share theirs.
         repeats: How often, each time with other folds.
@@ -50,14 +50,14 @@ def probe(
     """
     right = np.zeros(len(labels))
     for repeat in range(repeats):
-        folds = grouped_folds(labels, groups, seed=repeat)
+        folds = assign_grouped_folds(labels, groups, seed=repeat)
         for fold in np.unique(folds):
             held = folds == fold
-            right[held] += fitted(inputs, labels, ~held, held).right / repeats
-    return Probe(right, labels)
+            right[held] += fit_probe(kernel, labels, ~held, held).correct / repeats
+    return ProbeResult(right, labels)
 
 
-def fitted(inputs: torch.Tensor, labels: np.ndarray, train: np.ndarray, held: np.ndarray) -> Probe:
+def fit_probe(kernel: torch.Tensor, labels: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> ProbeResult:
     """Fit the linear classifier on some images and predict others.
 
     Ridge regression on the classes' indicators, each class weighing the same. It sees all
@@ -65,28 +65,28 @@ def fitted(inputs: torch.Tensor, labels: np.ndarray, train: np.ndarray, held: np
     strength was chosen on measurements of new layers.
 
     Args:
-        inputs: From `kernel`, of all images.
+        kernel: From `compute_kernel`, of all images.
         labels: Class indices from 0, int64 (N,).
         train: Mask of the images to fit on.
-        held: Mask of those to predict.
+        held_out: Mask of those to predict.
     """
     classes, known = labels.max() + 1, labels[train]
     if not len(known):
-        return Probe(np.zeros(held.sum()), labels[held])
+        return ProbeResult(np.zeros(held_out.sum()), labels[held_out])
     counts = np.bincount(known, minlength=classes)
     importance = len(known) / (np.maximum(counts, 1) * (counts > 0).sum())
-    penalty = torch.from_numpy(RIDGE / importance[known]).to(inputs)
-    targets = torch.from_numpy(np.eye(classes)[known] - 1 / classes).to(inputs)
-    rows = inputs.numpy()[train]  # the masks index much faster in NumPy
+    penalty = torch.from_numpy(RIDGE_PENALTY / importance[known]).to(kernel)
+    targets = torch.from_numpy(np.eye(classes)[known] - 1 / classes).to(kernel)
+    rows = kernel.numpy()[train]  # the masks index much faster in NumPy
     # All in torch: NumPy's and SciPy's pools of threads would wait for each other and its.
     system = torch.from_numpy(rows[:, train])
     system.diagonal().add_(penalty)
     weights = torch.cholesky_solve(targets, torch.linalg.cholesky(system))
-    predicted = (torch.from_numpy(rows[:, held]).T @ weights).argmax(1).numpy()
-    return Probe((predicted == labels[held]).astype(float), labels[held])
+    predicted = (torch.from_numpy(rows[:, held_out]).T @ weights).argmax(1).numpy()
+    return ProbeResult((predicted == labels[held_out]).astype(float), labels[held_out])
 
 
-def kernel(features: np.ndarray) -> torch.Tensor:
+def compute_kernel(features: np.ndarray) -> torch.Tensor:
     """Inner products of standardised features, per feature; uses no label.
 
     Args:
@@ -95,6 +95,6 @@ def kernel(features: np.ndarray) -> torch.Tensor:
     Returns:
         float32, shape (N, N), the mean of its diagonal at most 1.
     """
-    mean, deviation = standardisation(features)
+    mean, deviation = fit_standardisation(features)
     standard = torch.from_numpy((features - mean) / deviation)
     return standard @ standard.T / features.shape[1]

@@ -5,21 +5,21 @@ import stat
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import Listing
-from transfer_core.dataset.archive.source import Budget, Limits, Member, MemberError
-from transfer_core.dataset.archive.zip_directory import too_many_entries
+from transfer_core.dataset.archive.listing import EntryCollector
+from transfer_core.dataset.archive.source import ByteBudget, Limits, Member, MemberError
+from transfer_core.dataset.archive.zip_directory import too_many_entries_error
 
 
-class FolderSource:
+class FolderArchive:
     """An opened folder; see `Source`. Links are never followed."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.name = path.resolve().name
         self._root = path
         self._limits = limits
-        self._budget = Budget(limits)
-        listing = Listing(limits)
-        self._seen = 0
+        self._budget = ByteBudget(limits)
+        listing = EntryCollector(limits)
+        self._entry_count = 0
         self._walk(path, (), listing)
         self.members, self.folders = tuple(listing.members), tuple(listing.folders)
         self.problems, self.junk = tuple(listing.problems), listing.junk
@@ -48,37 +48,37 @@ class FolderSource:
         self._budget.spend(len(data), len(data))
         return data
 
-    def _walk(self, folder: Path, above: tuple[str, ...], listing: Listing) -> None:
+    def _walk(self, folder: Path, parent_parts: tuple[str, ...], listing: EntryCollector) -> None:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
             message = f"Left out: the folder cannot be read ({error.strerror})."
-            listing.set_aside("unreadable-folder", "/".join(above), message)
+            listing.add_problem("unreadable-folder", "/".join(parent_parts), message)
             return
         for entry in entries:
-            self._seen += 1
-            if self._seen > self._limits.entries:
-                raise too_many_entries(self._limits)
-            parts = (*above, entry.name)
+            self._entry_count += 1
+            if self._entry_count > self._limits.entries:
+                raise too_many_entries_error(self._limits)
+            parts = (*parent_parts, entry.name)
             if not names.is_junk(parts) and names.has_hidden_characters(entry.name):
-                listing.set_aside("name", "/".join(parts), "Left out: its name cannot be shown.")
+                listing.add_problem("name", "/".join(parts), "Left out: its name cannot be shown.")
             elif entry.is_dir(follow_symlinks=False):
                 self._add_folder(entry, parts, listing)
             else:
                 self._add_file(entry, parts, listing)
 
-    def _add_folder(self, entry: os.DirEntry, parts: tuple[str, ...], listing: Listing) -> None:
+    def _add_folder(self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector) -> None:
         listing.add_folder(parts)
         if len(parts) < self._limits.depth:
             self._walk(Path(entry.path), parts, listing)
         elif not names.is_junk(parts):
             message = f"Left out: it lies {self._limits.depth} folders deep or deeper."
-            listing.set_aside("too-deep", "/".join(parts), message)
+            listing.add_problem("too-deep", "/".join(parts), message)
 
-    def _add_file(self, entry: os.DirEntry, parts: tuple[str, ...], listing: Listing) -> None:
+    def _add_file(self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector) -> None:
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(status.st_mode) or names.is_junk(parts):
             listing.add_file(parts, status.st_size)
         else:
             message = "Left out: it is a link or a device, not a file."
-            listing.set_aside("not-a-file", "/".join(parts), message)
+            listing.add_problem("not-a-file", "/".join(parts), message)

@@ -5,7 +5,7 @@ from transfer_core.dataset.archive.source import Limits, Member, Problem
 from transfer_core.errors import ArchiveError
 
 
-class Listing:
+class EntryCollector:
     """Grows by one name after the other; refuses a name that occurs twice."""
 
     def __init__(self, limits: Limits) -> None:
@@ -18,16 +18,16 @@ class Listing:
 
     def add_folder(self, parts: tuple[str, ...]) -> None:
         """Keep a folder that is listed by itself, unless it is junk or too deep."""
-        if parts and not names.is_junk(parts) and not self._beyond_limits(parts):
+        if parts and not names.is_junk(parts) and not self._find_limit_violation(parts):
             self.folders.append("/".join(parts))
 
-    def add_file(self, parts: tuple[str, ...], size: int, place: object = None) -> None:
+    def add_file(self, parts: tuple[str, ...], size: int, location: object = None) -> None:
         """Sort in one file.
 
         Args:
             parts: Of its path.
             size: Bytes as claimed.
-            place: See `Member`.
+            location: See `Member`.
 
         Raises:
             ArchiveError: If the very same name was there before.
@@ -35,29 +35,29 @@ class Listing:
         path = "/".join(parts)
         if names.is_junk(parts):
             self.junk += 1
-        elif reason := self._reason_to_set_aside(parts, path):
+        elif reason := self._find_problem(parts, path):
             self.problems.append(Problem(*reason))
         else:
-            self.members.append(Member(path, size, place))
+            self.members.append(Member(path, size, location))
 
-    def set_aside(self, kind: str, path: str, message: str) -> None:
+    def add_problem(self, kind: str, path: str, message: str) -> None:
         """Note a file that cannot become a member."""
-        self.problems.append(Problem(kind, names.printable(path), message))
+        self.problems.append(Problem(kind, names.make_printable(path), message))
 
-    def _reason_to_set_aside(self, parts, path: str) -> tuple[str, str, str] | None:
+    def _find_problem(self, parts, path: str) -> tuple[str, str, str] | None:
         if not parts:
             return "unnamed", "", "A file without a name was left out."
-        beyond = self._beyond_limits(parts)
+        beyond = self._find_limit_violation(parts)
         if beyond:
-            return beyond[0], names.printable(path), beyond[1]
-        twin = self._twin(parts, path)
+            return beyond[0], names.make_printable(path), beyond[1]
+        twin = self._find_name_collision(parts, path)
         if twin:
             return "twin", path, f"Left out: {twin} differs only in upper case or accents."
-        if names.ending(parts[-1]) in names.NESTED_ENDINGS:
+        if names.get_extension(parts[-1]) in names.ARCHIVE_EXTENSIONS:
             return "nested-archive", path, "An archive inside the archive is not opened."
         return None
 
-    def _beyond_limits(self, parts: tuple[str, ...]) -> tuple[str, str] | None:
+    def _find_limit_violation(self, parts: tuple[str, ...]) -> tuple[str, str] | None:
         limits = self._limits
         if len(parts) > limits.depth:
             return "too-deep", f"Left out: it lies more than {limits.depth} folders deep."
@@ -66,15 +66,15 @@ class Listing:
             return "name-too-long", "Left out: its name is too long."
         return None
 
-    def _twin(self, parts: tuple[str, ...], path: str) -> str | None:
-        key = names.same_file_key(path)
+    def _find_name_collision(self, parts: tuple[str, ...], path: str) -> str | None:
+        key = names.normalise_path(path)
         other = self._seen.setdefault(key, path)
         if other is path:
             return None
         if other == path:
             raise ArchiveError(
                 "The archive holds two files with the same name.",
-                found=names.printable(path),
+                found=names.make_printable(path),
                 remedy="Pack the folder again, so that each file is in it once.",
             )
         return other

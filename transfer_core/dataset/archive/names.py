@@ -11,11 +11,11 @@ JUNK_NAMES = frozenset(
         "$recycle.bin", "system volume information", "lost+found", "@eadir", "__pycache__",
     }
 )  # fmt: skip
-NESTED_ENDINGS = frozenset(
+ARCHIVE_EXTENSIONS = frozenset(
     {"zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar", "cbz", "jar"}
 )
 # Marks that reorder the text around them, so that a name can pretend to be another.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -24,13 +24,13 @@ def is_junk(parts: tuple[str, ...]) -> bool:
     return any(part.startswith(".") or part.casefold() in JUNK_NAMES for part in parts)
 
 
-def ending(name: str) -> str:
+def get_extension(name: str) -> str:
     """What follows the last dot, in lower case; empty if there is no dot."""
     stem, dot, last = name.rpartition(".")
     return last.strip().lower() if dot and stem else ""
 
 
-def path_parts(name: str) -> tuple[str, ...]:
+def split_path(name: str) -> tuple[str, ...]:
     """Split the name of a zip entry into components; both slashes separate.
 
     Raises:
@@ -39,12 +39,12 @@ def path_parts(name: str) -> tuple[str, ...]:
     """
     path = name.replace("\\", "/")
     if path.startswith("/") or _DRIVE.match(path):
-        raise _dangerous(name, "an absolute path")
+        raise _unsafe_name_error(name, "an absolute path")
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     if ".." in parts:
-        raise _dangerous(name, "a path that climbs out of the archive")
+        raise _unsafe_name_error(name, "a path that climbs out of the archive")
     if has_hidden_characters(path) and not (parts and parts[-1] == "Icon\r"):  # from the Finder
-        raise _dangerous(name, "control characters or characters that reorder text")
+        raise _unsafe_name_error(name, "control characters or characters that reorder text")
     return parts
 
 
@@ -52,16 +52,16 @@ def has_hidden_characters(text: str) -> bool:
     """Whether text holds control, surrogate or text-reordering characters."""
     if text.isascii():  # quick, and nearly all names are
         return not text.isprintable()
-    return any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    return any(c in _BIDI_CONTROLS or unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
-def same_file_key(path: str) -> str:
+def normalise_path(path: str) -> str:
     """Equal for paths that Windows or macOS would store in one file."""
     key = unicodedata.normalize("NFC", path).casefold()
     return path if key == path else key  # one text in memory, not two
 
 
-def printable(name: str) -> str:
+def make_printable(name: str) -> str:
     """A name that is safe in one line of a message, at most 120 characters."""
     safe = "".join("\ufffd" if has_hidden_characters(c) else c for c in name)
     return safe if len(safe) <= 120 else safe[:119] + "…"
@@ -83,27 +83,27 @@ def decode_old_name(raw: bytes) -> str:
     ascii_letters = len(re.findall(rb"[A-Za-z]", raw.rpartition(b".")[0] or raw))
     if high > ascii_letters:
         for encoding in ("shift_jis", "cp866"):
-            text = _decoded(raw, encoding)
-            if text and all(_is_word(c) for c in text if ord(c) >= 0x80):
+            text = _try_decode(raw, encoding)
+            if text and all(_is_full_width_letter(c) for c in text if ord(c) >= 0x80):
                 return text
     return raw.decode("cp437")
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
+def _try_decode(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError:
         return ""
 
 
-def _is_word(character: str) -> bool:
+def _is_full_width_letter(character: str) -> bool:
     half_width = "\uff61" <= character <= "\uff9f"  # what Russian looks like as Japanese
     return character.isalpha() and not half_width
 
 
-def _dangerous(name: str, what: str) -> ArchiveError:
+def _unsafe_name_error(name: str, what: str) -> ArchiveError:
     return ArchiveError(
         f"The archive names a file with {what}.",
-        found=printable(name),
+        found=make_printable(name),
         remedy="Pack the folder again with the zip function of your computer.",
     )

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transfer_core.dataset.archive.folder_source import FolderSource
-from transfer_core.dataset.archive.names import printable
-from transfer_core.dataset.archive.source import Limits, Source
-from transfer_core.dataset.archive.zip_source import ZipSource
+from transfer_core.dataset.archive.folder_source import FolderArchive
+from transfer_core.dataset.archive.names import make_printable
+from transfer_core.dataset.archive.source import Archive, Limits
+from transfer_core.dataset.archive.zip_source import ZipArchive
 from transfer_core.errors import ArchiveError
 
 DEFAULT_LIMITS = Limits()
 
 
 @contextmanager
-def open_source(
+def open_archive(
     path: Path, limits: Limits = DEFAULT_LIMITS, *, name: str | None = None
-) -> Iterator[Source]:
+) -> Iterator[Archive]:
     """Open a zip or a folder and check its names; nothing is unpacked yet.
 
     Args:
@@ -30,15 +30,15 @@ def open_source(
     """
     path = Path(path)
     try:
-        source = FolderSource(path, limits) if path.is_dir() else ZipSource(path, limits)
+        source = FolderArchive(path, limits) if path.is_dir() else ZipArchive(path, limits)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         raise ArchiveError(
             "The file cannot be opened.",
-            found=f"{printable(str(path))} ({getattr(error, 'strerror', None) or error})",
+            found=f"{make_printable(str(path))} ({getattr(error, 'strerror', None) or error})",
             remedy="Check the name and that you may read it.",
         ) from error
     if name is not None:
-        source.name = printable(name)
+        source.name = make_printable(name)
     try:
         yield source
     finally:

@@ -20,7 +20,7 @@ class Limits:
     total_bytes: int = 20 * GIGABYTE  # unpacked
     archive_ratio: int = 100  # unpacked bytes per packed byte, whole archive
     entry_ratio: int = 200  # unpacked bytes per packed byte, one entry
-    ratio_from_bytes: int = MEGABYTE  # below this no ratio is looked at
+    min_bytes_for_ratio: int = MEGABYTE  # below this no ratio is looked at
     depth: int = 10  # components of a path
     component_bytes: int = 150  # UTF-8
     name_bytes: int = 512  # UTF-8
@@ -48,7 +48,7 @@ class MemberError(ArchiveError):
     """One member cannot be read; the others can."""
 
 
-class Source(Protocol):
+class Archive(Protocol):
     """An opened archive. `read` may be called from several threads at once."""
 
     name: str  # of the zip or folder, for people
@@ -67,7 +67,7 @@ class Source(Protocol):
         ...
 
 
-class Budget:
+class ByteBudget:
     """Counts the bytes that come out of an archive and ends the reading when they are too many."""
 
     def __init__(self, limits: Limits) -> None:
@@ -92,11 +92,11 @@ class Budget:
                 found=f"more than {limits.total_bytes // MEGABYTE:,} MB",
                 remedy="Use fewer or smaller images, or free space on the disk.",
             )
-        if total > limits.ratio_from_bytes and ratio > limits.archive_ratio:
-            raise packed_too_tightly(ratio, limits.archive_ratio)
+        if total > limits.min_bytes_for_ratio and ratio > limits.archive_ratio:
+            raise compression_ratio_error(ratio, limits.archive_ratio)
 
 
-def packed_too_tightly(ratio: float, allowed: int) -> ArchiveError:
+def compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
     """The error for an archive that unpacks to far more than photos ever do."""
     return ArchiveError(
         "The archive is compressed far more tightly than images can be, as a zip bomb is.",

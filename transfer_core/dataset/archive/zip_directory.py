@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
-from transfer_core.dataset.archive.names import decode_old_name, printable
+from transfer_core.dataset.archive.names import decode_old_name, make_printable
 from transfer_core.dataset.archive.source import Limits
 from transfer_core.errors import ArchiveError
 
@@ -26,27 +26,27 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
 _UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
-_MOST_BYTES_OF_AN_ENTRY = 320  # in the directory, on average over the archive
+_MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the archive
 
 
-class Entry(NamedTuple):  # a tuple, since a zip may hold a million of them
+class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
     """What finds the bytes of one file."""
 
     method: int
     crc: int
-    packed: int  # bytes
+    compressed_size: int  # bytes
     size: int  # bytes, as claimed
     start: int  # offset of its data
 
 
-class Line(NamedTuple):
+class DirectoryRecord(NamedTuple):
     """One line of the directory."""
 
     raw_name: bytes
     flags: int
     method: int
     crc: int
-    packed: int  # bytes
+    compressed_size: int  # bytes
     size: int  # bytes, as claimed
     header: int  # offset of the local header
 
@@ -58,10 +58,10 @@ class Line(NamedTuple):
         try:
             return self.raw_name.decode("utf-8")
         except UnicodeDecodeError:
-            raise damaged("a name that is marked as UTF-8 and is not") from None
+            raise damaged_zip_error("a name that is marked as UTF-8 and is not") from None
 
 
-def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tuple[str, Entry]]:
+def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tuple[str, ZipEntry]]:
     """Read and check the whole directory.
 
     Args:
@@ -80,17 +80,17 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
     data = file.read(end - start)
     lines, position = [], 0
     while position < len(data):
-        line, position = _line(data, position)
+        line, position = _parse_record(data, position)
         lines.append(line)
         if len(lines) > limits.entries:
-            raise too_many_entries(limits)
+            raise too_many_entries_error(limits)
     del data
     lines.sort(key=attrgetter("header"))
     lines.reverse()  # the last first, to be popped
-    yield from _located(file, lines, start)
+    yield from _locate_data(file, lines, start)
 
 
-def too_many_entries(limits: Limits) -> ArchiveError:
+def too_many_entries_error(limits: Limits) -> ArchiveError:
     """The error for an archive with too many files."""
     return ArchiveError(
         "The archive holds too many files.",
@@ -99,7 +99,7 @@ def too_many_entries(limits: Limits) -> ArchiveError:
     )
 
 
-def damaged(what: str) -> ArchiveError:
+def damaged_zip_error(what: str) -> ArchiveError:
     """The error for a zip whose inner structure is broken."""
     return ArchiveError(
         "The zip is damaged, or was made to deceive.",
@@ -117,17 +117,17 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
     while at >= 0 and not _ends_file(tail, at):
         at = tail.rfind(b"PK\5\6", 0, at + 3)
     if at < 0:
-        raise damaged("the directory at its end is missing, so it is cut off or no zip")
+        raise damaged_zip_error("the directory at its end is missing, so it is cut off or no zip")
     _, disk, start_disk, count, _, size, start, _ = _END.unpack_from(tail, at)
     end = tail_start + at
     if disk not in (0, 0xFFFF) or start_disk not in (0, 0xFFFF):
-        raise damaged("it is one part of a zip that was split into several files")
+        raise damaged_zip_error("it is one part of a zip that was split into several files")
     if 0xFFFFFFFF in (size, start) or 0xFFFF in (disk, start_disk, count):
-        end, size, start = _zip64_end(file, end, size, start)
+        end, size, start = _read_zip64_end(file, end, size, start)
     if start + size != end:
-        raise damaged("its directory is not where it says, or other data stand before the zip")
-    if size > limits.entries * _MOST_BYTES_OF_AN_ENTRY:
-        raise too_many_entries(limits)
+        raise damaged_zip_error("its directory is not where it says, or other data stand before the zip")
+    if size > limits.entries * _MAX_DIRECTORY_BYTES_PER_ENTRY:
+        raise too_many_entries_error(limits)
     return start, end
 
 
@@ -137,7 +137,7 @@ def _ends_file(tail: bytes, at: int) -> bool:
     return at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail)
 
 
-def _zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, int, int]:
+def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, int, int]:
     """End, size and start of the directory of a zip of more than 4 GB or 65,534 entries."""
     file.seek(max(0, end - _LOCATOR64.size))
     locator = file.read(_LOCATOR64.size)
@@ -145,59 +145,59 @@ def _zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, in
         return end, size, start  # exactly 65,535 entries, or the caller finds the sizes wrong
     _, disk, record, _ = _LOCATOR64.unpack(locator)
     if disk or record != end - _LOCATOR64.size - _END64.size:
-        raise damaged("its zip64 record is not where it says")
+        raise damaged_zip_error("its zip64 record is not where it says")
     file.seek(record)
     signature, *_, size, start = _END64.unpack(file.read(_END64.size))
     if signature != b"PK\6\6":
-        raise damaged("its zip64 record is missing")
+        raise damaged_zip_error("its zip64 record is missing")
     return record, size, start
 
 
-def _line(data: bytes, position: int) -> tuple[Line, int]:
+def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:
     if len(data) - position < _CENTRAL.size:
-        raise damaged("its directory ends in the middle of an entry")
+        raise damaged_zip_error("its directory ends in the middle of an entry")
     (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length,
      comment_length, _, _, attributes, header) = _CENTRAL.unpack_from(data, position)  # fmt: skip
     name_end = position + _CENTRAL.size + name_length
     extra_end = name_end + extra_length
     after = extra_end + comment_length
     if signature != b"PK\1\2" or after > len(data):
-        raise damaged("its directory holds something that is no entry")
+        raise damaged_zip_error("its directory holds something that is no entry")
     raw_name = data[position + _CENTRAL.size : name_end]
     extra = data[name_end:extra_end]
-    packed, size, header = _zip64_sizes(extra, packed, size, header)
-    line = Line(raw_name, flags, method, crc, packed, size, header)
+    packed, size, header = _resolve_zip64_sizes(extra, packed, size, header)
+    line = DirectoryRecord(raw_name, flags, method, crc, packed, size, header)
     _refuse_unsupported(line)
     if made_by >> 8 in _UNIX_HOSTS:
         _refuse_special_files(line, attributes >> 16)
     return line, after
 
 
-def _refuse_unsupported(line: Line) -> None:
+def _refuse_unsupported(line: DirectoryRecord) -> None:
     if line.flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
         raise ArchiveError(
             "The archive is protected by a password.",
-            found=printable(line.name),
+            found=make_printable(line.name),
             remedy="Remove the password: unpack it and pack the images again without one.",
         )
     if line.method not in (STORED, DEFLATED):
         raise ArchiveError(
             "The archive uses a compression method that is not supported.",
-            found=f"method {line.method} for {printable(line.name)}",
+            found=f"method {line.method} for {make_printable(line.name)}",
             remedy="Pack the images as an ordinary zip (deflate).",
         )
 
 
-def _refuse_special_files(line: Line, mode: int) -> None:
+def _refuse_special_files(line: DirectoryRecord, mode: int) -> None:
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ArchiveError(
             "The archive holds a link or a device instead of a file.",
-            found=printable(line.name),
+            found=make_printable(line.name),
             remedy="Pack the images themselves, not links to them.",
         )
 
 
-def _zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> tuple[int, int, int]:
+def _resolve_zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> tuple[int, int, int]:
     """Replace the sizes and the offset that did not fit into 32 bits."""
     if 0xFFFFFFFF not in (packed, size, header):
         return packed, size, header
@@ -212,11 +212,11 @@ def _zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> tuple[int
             large = []
         position += 4 + length
     if large:
-        raise damaged("the sizes of a large file are missing")
+        raise damaged_zip_error("the sizes of a large file are missing")
     return values["packed"], values["size"], values["header"]
 
 
-def _located(file: BinaryIO, lines: list[Line], directory: int) -> Iterator[tuple[str, Entry]]:
+def _locate_data(file: BinaryIO, lines: list[DirectoryRecord], directory: int) -> Iterator[tuple[str, ZipEntry]]:
     """Check that each line has a header of its own, and find where its data begin.
 
     Args:
@@ -225,28 +225,28 @@ def _located(file: BinaryIO, lines: list[Line], directory: int) -> Iterator[tupl
         directory: Its offset.
     """
     if lines and lines[-1].header != 0:
-        raise damaged("other data stand before the zip, such as a program or a second zip")
+        raise damaged_zip_error("other data stand before the zip, such as a program or a second zip")
     previous_end = 0
     while lines:
         line = lines.pop()
         if line.header < previous_end:
-            raise damaged(f"{printable(line.name)} shares its bytes with another entry")
-        start = _start(file, line, directory)
-        previous_end = start + line.packed
+            raise damaged_zip_error(f"{make_printable(line.name)} shares its bytes with another entry")
+        start = _read_data_offset(file, line, directory)
+        previous_end = start + line.compressed_size
         if previous_end > directory:
-            raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
-        yield line.name, Entry(line.method, line.crc, line.packed, line.size, start)
+            raise damaged_zip_error(f"{make_printable(line.name)} reaches beyond the end of the data")
+        yield line.name, ZipEntry(line.method, line.crc, line.compressed_size, line.size, start)
 
 
-def _start(file: BinaryIO, line: Line, directory: int) -> int:
+def _read_data_offset(file: BinaryIO, line: DirectoryRecord, directory: int) -> int:
     wanted = _LOCAL.size + len(line.raw_name)
     if line.header + wanted > directory:
-        raise damaged(f"{printable(line.name)} reaches beyond the end of the data")
+        raise damaged_zip_error(f"{make_printable(line.name)} reaches beyond the end of the data")
     file.seek(line.header)
     header = file.read(wanted)
     signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
     if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
-        raise damaged(f"the directory says {printable(line.name)}, the file itself does not")
+        raise damaged_zip_error(f"the directory says {make_printable(line.name)}, the file itself does not")
     if name_length != len(line.raw_name) or method != line.method or flags & _ENCRYPTED:
-        raise damaged(f"the directory and the file disagree about {printable(line.name)}")
+        raise damaged_zip_error(f"the directory and the file disagree about {make_printable(line.name)}")
     return line.header + wanted + extra_length

@@ -5,18 +5,18 @@ import zlib
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import Listing
+from transfer_core.dataset.archive.listing import EntryCollector
 from transfer_core.dataset.archive.source import (
-    Budget,
+    ByteBudget,
     Limits,
     Member,
     MemberError,
-    packed_too_tightly,
+    compression_ratio_error,
 )
-from transfer_core.dataset.archive.zip_directory import DEFLATED, Entry, read_directory
+from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
 from transfer_core.errors import ArchiveError
 
-_OTHER_KINDS = (
+_OTHER_ARCHIVE_SIGNATURES = (
     (0, b"Rar!", "RAR"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"\x1f\x8b", "gzip"),
@@ -26,17 +26,17 @@ _OTHER_KINDS = (
 )
 
 
-class ZipSource:
+class ZipArchive:
     """An opened zip; see `Source`."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.name = path.name
         self._limits = limits
-        self._budget = Budget(limits)
+        self._budget = ByteBudget(limits)
         self._lock = threading.Lock()  # one file position for all threads
         self._file = path.open("rb")
         try:
-            self._open(path.stat().st_size)
+            self._read_members(path.stat().st_size)
         except BaseException:
             self._file.close()
             raise
@@ -49,22 +49,22 @@ class ZipSource:
     def read(self, member: Member) -> bytes:
         """See `Source.read`."""
         entry = member.place
-        if entry.packed > self._limits.entry_bytes:
-            raise _too_large(member, self._limits)
+        if entry.compressed_size > self._limits.entry_bytes:
+            raise _too_large_error(member, self._limits)
         with self._lock:
             self._file.seek(entry.start)
-            packed = self._file.read(entry.packed)
-        data = self._unpacked(member, entry, packed)
+            packed = self._file.read(entry.compressed_size)
+        data = self._decompress(member, entry, packed)
         self._budget.spend(len(data), len(packed))
         if zlib.crc32(data) != entry.crc:
-            raise _damaged(member, "its checksum is wrong")
+            raise _damaged_member_error(member, "its checksum is wrong")
         return data
 
-    def _open(self, length: int) -> None:
+    def _read_members(self, length: int) -> None:
         self._refuse_other_kinds(length)
-        listing = Listing(self._limits)
+        listing = EntryCollector(self._limits)
         for name, entry in read_directory(self._file, length, self._limits):
-            parts = names.path_parts(name)
+            parts = names.split_path(name)
             if name.endswith(("/", "\\")):
                 listing.add_folder(parts)
             else:
@@ -81,11 +81,11 @@ class ZipSource:
                 "make the images smaller or leave some out.",
             )
         start = self._file.read(512)
-        for offset, signature, kind in _OTHER_KINDS:
+        for offset, signature, kind in _OTHER_ARCHIVE_SIGNATURES:
             if start[offset:].startswith(signature):
-                raise _not_a_zip(f"a {kind} archive")
+                raise _not_a_zip_error(f"a {kind} archive")
         if not start:
-            raise _not_a_zip("an empty file")
+            raise _not_a_zip_error("an empty file")
         if start.startswith(b"PK\5\6"):
             raise ArchiveError(
                 "There are no images in the archive.",
@@ -93,34 +93,34 @@ class ZipSource:
                 remedy="Pack a folder that holds one folder of images for each class.",
             )
         if not start.startswith(b"PK\3\4"):
-            raise _not_a_zip("a file of another kind")
+            raise _not_a_zip_error("a file of another kind")
 
-    def _unpacked(self, member: Member, entry: Entry, packed: bytes) -> bytes:
+    def _decompress(self, member: Member, entry: ZipEntry, packed: bytes) -> bytes:
         limits = self._limits
         if entry.method != DEFLATED:
             return packed
-        by_ratio = max(limits.ratio_from_bytes, limits.entry_ratio * len(packed))
+        by_ratio = max(limits.min_bytes_for_ratio, limits.entry_ratio * len(packed))
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             data = inflate.decompress(packed, min(by_ratio, limits.entry_bytes) + 1)
         except zlib.error:
-            raise _damaged(member, "its compressed data are broken") from None
+            raise _damaged_member_error(member, "its compressed data are broken") from None
         if len(data) > by_ratio:
-            raise packed_too_tightly(len(data) / len(packed), limits.entry_ratio)
+            raise compression_ratio_error(len(data) / len(packed), limits.entry_ratio)
         if len(data) > limits.entry_bytes:
-            raise _too_large(member, limits)
+            raise _too_large_error(member, limits)
         if not inflate.eof:
-            raise _damaged(member, "its compressed data end early")
+            raise _damaged_member_error(member, "its compressed data end early")
         return data
 
 
-def _not_a_zip(found: str) -> ArchiveError:
+def _not_a_zip_error(found: str) -> ArchiveError:
     return ArchiveError(
         "This is not a zip.", found=found, remedy="Pack the folder of images as an ordinary zip."
     )
 
 
-def _too_large(member: Member, limits: Limits) -> MemberError:
+def _too_large_error(member: Member, limits: Limits) -> MemberError:
     return MemberError(
         f"The file is larger than {limits.entry_bytes // 1024**2} MB.",
         found=member.path,
@@ -128,7 +128,7 @@ def _too_large(member: Member, limits: Limits) -> MemberError:
     )
 
 
-def _damaged(member: Member, what: str) -> MemberError:
+def _damaged_member_error(member: Member, what: str) -> MemberError:
     return MemberError(
         f"The file is damaged inside the zip: {what}.",
         found=member.path,

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from transfer_core.dataset.archive.names import printable
+from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.samples import makers
 from transfer_core.errors import ArchiveError, DataSetError
 
-PREFIX = "sample:"
+SAMPLE_PREFIX = "sample:"
 JPEG_QUALITY = 92
-SOURCE_WORLD = "plankton_source"  # to pre-train on, so it is not offered as a new data set
-_DATE = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
+SOURCE_DATA_SET = "plankton_source"  # to pre-train on, so it is not offered as a new data set
+_ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
 
 Progress = Callable[[int, int], None]  # images done, images in all
 
@@ -29,19 +29,19 @@ class Sample:
 
     name: str
     title: str
-    story: str  # what it is, where it is from, and why it is worth trying
+    description: str  # what it is, where it is from, and why it is worth trying
     case: int  # that the demonstration network's measurements advise
     classes: int
     count: int  # images
-    each: int  # images of a class, at most
-    images: Callable[[int], makers.Images]  # makes so many of each class, the same every time
+    max_images_per_class: int  # images of a class, at most
+    images: Callable[[int], makers.NamedImages]  # makes so many of each class, the same every time
 
-    def examples(self) -> list[Image.Image]:
+    def generate_examples(self) -> list[Image.Image]:
         """One image of each class."""
         return [image for _, image in self.images(1)]
 
 
-def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
+def write_sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
@@ -52,11 +52,11 @@ def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path
     Raises:
         DataSetError: If there is no such sample.
     """
-    known = _known()
+    known = _list_generators()
     if name not in known:
         raise DataSetError(
             "There is no such sample.",
-            found=printable(name),
+            found=make_printable(name),
             remedy=f"Choose one of: {', '.join(SAMPLES)}.",
         )
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path
     return to
 
 
-def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
+def resolve_path(text: str, home: Path, *, progress: Progress | None = None) -> Path:
     """Turn what a person gives for a data set into a file or folder that exists.
 
     Args:
@@ -83,38 +83,38 @@ def resolve(text: str, home: Path, *, progress: Progress | None = None) -> Path:
         DataSetError: If there is no such sample.
         ArchiveError: If there is no such file.
     """
-    if text.startswith(PREFIX):
-        name = text.removeprefix(PREFIX)
-        kept = home / "samples" / f"{name}.zip" if name in _known() else None
+    if text.startswith(SAMPLE_PREFIX):
+        name = text.removeprefix(SAMPLE_PREFIX)
+        kept = home / "samples" / f"{name}.zip" if name in _list_generators() else None
         if kept and kept.is_file():
             return kept
-        return sample_zip(name, kept or home, progress=progress)
+        return write_sample_zip(name, kept or home, progress=progress)
     path = Path(text).expanduser()
     if not text.strip() or not path.exists():
         raise ArchiveError(
             "There is no such file or folder.",
-            found=printable(text),
-            remedy=f"Give the path of a zip or a folder, or {PREFIX}{next(iter(SAMPLES))}.",
+            found=make_printable(text),
+            remedy=f"Give the path of a zip or a folder, or {SAMPLE_PREFIX}{next(iter(SAMPLES))}.",
         )
     return path
 
 
-def _known() -> dict[str, tuple[int, Callable[[], makers.Images]]]:
+def _list_generators() -> dict[str, tuple[int, Callable[[], makers.NamedImages]]]:
     """How many images each sample and the source world have, and what makes them."""
-    source = makers.SOURCE_SPECIES * makers.SOURCE_INDIVIDUALS, makers.source_world
+    source = makers.SOURCE_SPECIES * makers.SOURCE_IMAGES_PER_SPECIES, makers.generate_source_data_set
     made = {
-        name: (sample.count, partial(sample.images, sample.each))
+        name: (sample.count, partial(sample.images, sample.max_images_per_class))
         for name, sample in SAMPLES.items()
     }
-    return made | {SOURCE_WORLD: source}
+    return made | {SOURCE_DATA_SET: source}
 
 
-def _write_zip(to: Path, images: makers.Images, count: int, progress: Progress) -> None:
+def _write_zip(to: Path, images: makers.NamedImages, count: int, progress: Progress) -> None:
     with zipfile.ZipFile(to, "w") as archive:
         for done, (name, image) in enumerate(images, start=1):
             data = io.BytesIO()
             image.save(data, "PNG" if name.endswith(".png") else "JPEG", quality=JPEG_QUALITY)
-            archive.writestr(zipfile.ZipInfo(name, _DATE), data.getvalue())
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIMESTAMP), data.getvalue())
             progress(done, count)
 
 
@@ -124,7 +124,7 @@ SAMPLES: dict[str, Sample] = {
         Sample(
             name="plankton",
             title="Plankton, a few",
-            story=(
+            description=(
                 "An expedition brought home 15 pictures each of ten new species. The network has "
                 "seen other species, so its features fit, and a new layer will do. The species "
                 "do not exist; code draws them."
@@ -132,13 +132,13 @@ SAMPLES: dict[str, Sample] = {
             case=1,
             classes=10,
             count=150,
-            each=15,
-            images=partial(makers.species, range(1_000, 1_010)),
+            max_images_per_class=15,
+            images=partial(makers.generate_plankton, range(1_000, 1_010)),
         ),
         Sample(
             name="stripes",
             title="Striped cloth, a few",
-            story=(
+            description=(
                 "A weaver sorts cloth by how its stripes run, whatever their colours. That is "
                 "for the layers that see edges; the higher ones have learned to look past it. "
                 "Code draws the cloth."
@@ -146,26 +146,26 @@ SAMPLES: dict[str, Sample] = {
             case=2,
             classes=8,
             count=320,
-            each=40,
-            images=makers.cloths,
+            max_images_per_class=40,
+            images=makers.generate_cloths,
         ),
         Sample(
             name="plankton_many",
             title="Plankton, many",
-            story=(
+            description=(
                 "The same ten species after a year at sea: 200 pictures of each. Enough to train "
                 "every layer, and still a good start to begin where the network is."
             ),
             case=3,
             classes=10,
             count=2_000,
-            each=200,
-            images=partial(makers.species, range(1_000, 1_010)),
+            max_images_per_class=200,
+            images=partial(makers.generate_plankton, range(1_000, 1_010)),
         ),
         Sample(
             name="digits",
             title="Handwritten digits, many",
-            story=(
+            description=(
                 "1,797 scans of the digits 0 to 9, written by 13 people, from the UCI repository "
                 "through scikit-learn. So many that a network can learn them from nothing: does "
                 "pre-training on photos still help?"
@@ -173,8 +173,8 @@ SAMPLES: dict[str, Sample] = {
             case=4,
             classes=10,
             count=1_797,
-            each=200,
-            images=makers.digits,
+            max_images_per_class=200,
+            images=makers.generate_digits,
         ),
     )
 }

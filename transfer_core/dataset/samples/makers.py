@@ -7,58 +7,58 @@ from PIL import Image
 
 from transfer_core.dataset.samples import plankton, stripes
 
-SOURCE_SPECIES, SOURCE_INDIVIDUALS, SOURCE_TRAIN = 64, 280, 250
+SOURCE_SPECIES, SOURCE_IMAGES_PER_SPECIES, SOURCE_TRAIN_IMAGES_PER_SPECIES = 64, 280, 250
 DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
 
-CLOTHS = tuple(
+CLOTH_CLASSES = tuple(
     f"{width} {way}"
     for width in ("wide", "narrow")
     for way in ("upright", "rising", "level", "falling")
 )
 
-Images = Iterator[tuple[str, Image.Image]]  # path in the zip, image
+NamedImages = Iterator[tuple[str, Image.Image]]  # path in the zip, image
 
 
-def digits(each: int) -> Images:
+def generate_digits(images_per_class: int) -> NamedImages:
     """Scans of the digits 0 to 9, at most so many of each, dark ink on white paper."""
     from sklearn.datasets import load_digits  # takes a second to import
 
     scans = load_digits()
     for label in range(10):
-        for number in np.flatnonzero(scans.target == label)[:each]:
-            yield f"{label}/{number:04}.png", _digit(scans.images[number])
+        for number in np.flatnonzero(scans.target == label)[:images_per_class]:
+            yield f"{label}/{number:04}.png", _render_digit(scans.images[number])
 
 
-def species(numbers: range, each: int) -> Images:
+def generate_plankton(numbers: range, images_per_class: int) -> NamedImages:
     """Plankton of species that are not in the source world if their numbers are 64 or more."""
     for place, number in enumerate(numbers, start=1):
-        drawn = plankton.individuals(
-            plankton.species(number), each, np.random.default_rng([12, number])
+        drawn = plankton.draw_individuals(
+            plankton.draw_species(number), images_per_class, np.random.default_rng([12, number])
         )
         for index, pixels in enumerate(drawn):
             yield f"species {place:02}/{index:03}.jpg", Image.fromarray(pixels)
 
 
-def cloths(each: int) -> Images:
+def generate_cloths(images_per_class: int) -> NamedImages:
     """Striped cloth, eight kinds of it."""
-    for kind in range(stripes.KINDS):
-        drawn = stripes.cloth(kind, each, np.random.default_rng([13, kind]))
+    for kind in range(stripes.NUM_KINDS):
+        drawn = stripes.draw_cloth(kind, images_per_class, np.random.default_rng([13, kind]))
         for index, pixels in enumerate(drawn):
-            yield f"{CLOTHS[kind]}/{index:03}.jpg", Image.fromarray(pixels)
+            yield f"{CLOTH_CLASSES[kind]}/{index:03}.jpg", Image.fromarray(pixels)
 
 
-def source_world() -> Images:
+def generate_source_data_set() -> NamedImages:
     """Plankton to pre-train a network on, with its split."""
     for number in range(SOURCE_SPECIES):
-        drawn = plankton.individuals(
-            plankton.species(number), SOURCE_INDIVIDUALS, np.random.default_rng([11, number])
+        drawn = plankton.draw_individuals(
+            plankton.draw_species(number), SOURCE_IMAGES_PER_SPECIES, np.random.default_rng([11, number])
         )
         for index, pixels in enumerate(drawn):
-            split = "val" if index >= SOURCE_TRAIN else "train"
+            split = "val" if index >= SOURCE_TRAIN_IMAGES_PER_SPECIES else "train"
             yield f"{split}/plankton_{number:02}/{index:03}.jpg", Image.fromarray(pixels)
 
 
-def _digit(ink: np.ndarray) -> Image.Image:
+def _render_digit(ink: np.ndarray) -> Image.Image:
     """Dark ink on white paper.
 
     Args:

@@ -8,16 +8,16 @@ from typing import Any, Protocol
 
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Outcome
-from transfer_core.runs.store.rows import Report
+from transfer_core.runs.store.rows import EventPayload
 from transfer_core.training.config import RunConfig
 
 StopRequested = Callable[[], bool]
 
 # What a run does: yields training events and last its result, a dataclass named `Tested`.
-Perform = Callable[[RunConfig, RunDirectory, StopRequested], Iterator[Any]]
+RunFunction = Callable[[RunConfig, RunDirectory, StopRequested], Iterator[Any]]
 
 
-class Status(StrEnum):
+class JobStatus(StrEnum):
     """What an executor knows of a run."""
 
     accepted = "accepted"
@@ -36,10 +36,10 @@ class Executor(Protocol):
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
         """Accept a run; accepting it again changes nothing."""
 
-    def status(self, run_id: str) -> Status:
+    def status(self, run_id: str) -> JobStatus:
         """Where a run stands here."""
 
-    def events(self, run_id: str) -> Iterator[Report]:
+    def events(self, run_id: str) -> Iterator[EventPayload]:
         """What a run reports, as it comes; ends when the run is over."""
 
     def outcome(self, run_id: str) -> Outcome:
@@ -55,7 +55,8 @@ class Executor(Protocol):
         """Ask every run to leave off at once, without a result."""
 
 
-def report(event: Any) -> Report:
+def to_event_payload(event: Any) -> EventPayload:
     """A training event as kind and values: EpochEnded becomes "epoch_ended"."""
     kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    kind = "tested" if kind == "test_result" else kind  # the name that stored logs have for it
     return kind, asdict(event)

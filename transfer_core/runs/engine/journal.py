@@ -2,14 +2,14 @@
 
 import threading
 
-from transfer_core.runs.store.rows import Report
+from transfer_core.runs.store.rows import EventPayload
 from transfer_core.runs.store.store import RunStore
 
-GATHER = 0.05  # seconds that the first event of a transaction waits for others
-MOST = 2_000  # events in memory; beyond this the loop waits for the disk
+BATCH_DELAY = 0.05  # seconds that the first event of a transaction waits for others
+MAX_PENDING_EVENTS = 2_000  # events in memory; beyond this the loop waits for the disk
 
 
-class Journal:
+class EventWriter:
     """A thread that appends what it is given, so that the training never waits for the disk.
 
     Used as a context; leaving it writes what is left. A failed write ends it:
@@ -24,12 +24,12 @@ class Journal:
     def __init__(self, store: RunStore, run_id: str, engine: str) -> None:
         self._store, self._run_id, self._engine = store, run_id, engine
         self._changed = threading.Condition()
-        self._waiting: list[Report] = []
-        self._writing = self._hurried = self._closed = False
+        self._pending: list[EventPayload] = []
+        self._writing = self._flushing = self._closed = False
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name=f"journal-{run_id}", daemon=True)
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "EventWriter":
         self._thread.start()
         return self
 
@@ -41,46 +41,46 @@ class Journal:
         if kind is None and self._error is not None:
             raise self._error
 
-    def put(self, report: Report) -> None:
+    def put(self, event: EventPayload) -> None:
         """Append an event soon."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < MOST or self._error)
-            self._raise()
-            self._waiting.append(report)
+            self._changed.wait_for(lambda: len(self._pending) < MAX_PENDING_EVENTS or self._error)
+            self._raise_error()
+            self._pending.append(event)
             self._changed.notify_all()
 
-    def drain(self) -> None:
+    def flush(self) -> None:
         """Wait until everything so far is written."""
         with self._changed:
-            self._hurried = True
+            self._flushing = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._error or not (self._waiting or self._writing))
-            self._hurried = False
-            self._raise()
+            self._changed.wait_for(lambda: self._error or not (self._pending or self._writing))
+            self._flushing = False
+            self._raise_error()
 
-    def _raise(self) -> None:
+    def _raise_error(self) -> None:
         if self._error is not None:
             raise self._error
 
     def _write(self) -> None:
-        while (reports := self._next()) is not None:
+        while (reports := self._take_batch()) is not None:
             try:
                 self._store.append_all(self._run_id, reports, engine=self._engine)
             except Exception as error:  # delivered to the thread that trains
-                self._settle(error)
+                self._finish_batch(error)
                 return
-            self._settle(None)
+            self._finish_batch(None)
 
-    def _next(self) -> list[Report] | None:
+    def _take_batch(self) -> list[EventPayload] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            if not self._waiting:
+            self._changed.wait_for(lambda: self._pending or self._closed)
+            if not self._pending:
                 return None
-            self._changed.wait_for(lambda: self._closed or self._hurried, timeout=GATHER)
-            reports, self._waiting, self._writing = self._waiting, [], True
+            self._changed.wait_for(lambda: self._closed or self._flushing, timeout=BATCH_DELAY)
+            reports, self._pending, self._writing = self._pending, [], True
             return reports
 
-    def _settle(self, error: Exception | None) -> None:
+    def _finish_batch(self, error: Exception | None) -> None:
         with self._changed:
             self._error, self._writing = error, False
             self._changed.notify_all()

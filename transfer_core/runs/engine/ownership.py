@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from transfer_core.runs.store.records import new_id
+from transfer_core.runs.store.records import generate_id
 
 
 class EngineLock:
@@ -16,8 +16,8 @@ class EngineLock:
     """
 
     def __init__(self, home: Path) -> None:
-        self.id = new_id()
-        self._lock = _lock(home, self.id)
+        self.id = generate_id()
+        self._lock = _make_lock(home, self.id)
         self._lock.acquire()
 
     def release(self) -> None:
@@ -27,7 +27,7 @@ class EngineLock:
 
 def is_alive(home: Path, engine: str) -> bool:
     """Whether the process of an engine still lives."""
-    lock = _lock(home, engine)
+    lock = _make_lock(home, engine)
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -36,17 +36,17 @@ def is_alive(home: Path, engine: str) -> bool:
     return False
 
 
-def forget(home: Path, engine: str) -> None:
+def remove_lock_file(home: Path, engine: str) -> None:
     """Remove what a dead engine left."""
     with suppress(OSError):  # on Windows another process may be looking at it; harmless
-        _path(home, engine).unlink()
+        _get_lock_path(home, engine).unlink()
 
 
-def _lock(home: Path, engine: str) -> FileLock:
-    path = _path(home, engine)
+def _make_lock(home: Path, engine: str) -> FileLock:
+    path = _get_lock_path(home, engine)
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(path, thread_local=False)
 
 
-def _path(home: Path, engine: str) -> Path:
+def _get_lock_path(home: Path, engine: str) -> Path:
     return home / "engines" / f"{engine}.lock"

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from transfer_core.runs.store.records import RunRecord, RunState
-from transfer_core.runs.store.rows import add_events, state_report
+from transfer_core.runs.store.rows import add_events, make_state_event
 from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
 
 
-def turns(waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]) -> tuple[str, ...]:
+def order_round_robin(waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]) -> tuple[str, ...]:
     """The order in which waiting runs start, round robin by owner.
 
     Args:
@@ -42,11 +42,11 @@ class RunQueue:
 
     def claim(self, engine: str) -> RunRecord | None:
         """Take the next waiting run of an engine out of the queue, or None if none waits."""
-        with self._store.reading() as connection:
-            if not _order(connection, engine):
+        with self._store.connect() as connection:
+            if not _fetch_order(connection, engine):
                 return None  # without asking for the write lock
-        with self._store.writing() as connection:
-            order = _order(connection, engine)
+        with self._store.begin_write() as connection:
+            order = _fetch_order(connection, engine)
             if not order:
                 return None
             latest = sa.select(sa.func.max(RUNS.c.turn)).scalar_subquery()
@@ -60,15 +60,15 @@ class RunQueue:
                     turn=latest + 1,
                 )
             )
-            add_events(connection, order[0], [state_report(RunState.preparing, "")])
+            add_events(connection, order[0], [make_state_event(RunState.preparing, "")])
         return self._store.get(order[0])
 
     def position(self, run: RunRecord) -> int | None:
         """Place in its engine's queue, 1 starts next; None if it does not wait."""
         if run.state is not RunState.queued:
             return None
-        with self._store.reading() as connection:
-            order = _order(connection, run.engine)
+        with self._store.connect() as connection:
+            order = _fetch_order(connection, run.engine)
         return order.index(run.id) + 1 if run.id in order else None
 
     def adopt(self, engine: str) -> int:
@@ -76,11 +76,11 @@ class RunQueue:
         unowned = sa.update(RUNS).where(
             RUNS.c.state == RunState.queued, RUNS.c.engine.is_(None), RUNS.c.resumable
         )
-        with self._store.writing() as connection:
+        with self._store.begin_write() as connection:
             return connection.execute(unowned.values(engine=engine)).rowcount
 
 
-def _order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
+def _fetch_order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
     waiting = (
         sa.select(RUNS.c.id, RUNS.c.owner)
         .where(RUNS.c.state == RunState.queued, RUNS.c.engine == engine)
@@ -95,4 +95,4 @@ def _order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
         .where(RUNS.c.owner.in_(owners))
         .group_by(RUNS.c.owner)
     )
-    return turns(((row.id, row.owner) for row in rows), dict(connection.execute(last).all()))
+    return order_round_robin(((row.id, row.owner) for row in rows), dict(connection.execute(last).all()))

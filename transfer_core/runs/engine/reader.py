@@ -10,7 +10,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunEvent, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
 
-POLL = 0.1  # seconds between looks at the log of a run that is followed
+POLL_INTERVAL = 0.1  # seconds between looks at the log of a run that is followed
 
 
 class RunReader:
@@ -61,18 +61,18 @@ class RunReader:
         """The run's log behind a sequence number, as it grows, until the run is over."""
         over = False
         while not over:
-            over = self.state(run_id).over  # asked first, so that nothing is missed
+            over = self.state(run_id).is_final  # asked first, so that nothing is missed
             news = self.events(run_id, after)
             yield from news
             after = news[-1].sequence if news else after
             if not (over or news):
-                sleep(POLL)
+                sleep(POLL_INTERVAL)
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
         """Wait until a run is over, or for some seconds; returns it as it then is."""
         end = None if timeout is None else monotonic() + timeout
-        while not (run := self.get(run_id)).state.over and (end is None or monotonic() < end):
-            sleep(POLL / 4)
+        while not (run := self.get(run_id)).state.is_final and (end is None or monotonic() < end):
+            sleep(POLL_INTERVAL / 4)
         return run
 
     def close(self) -> None:

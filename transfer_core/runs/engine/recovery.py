@@ -3,37 +3,37 @@
 from pathlib import Path
 
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import ACTIVE, Outcome, RunRecord, RunState, as_error
+from transfer_core.runs.store.records import ACTIVE_STATES, Outcome, RunRecord, RunState, make_error
 from transfer_core.runs.store.store import RunStore
 
-MOST_ATTEMPTS = 3  # a run that takes its process down each time must not do so for ever
+MAX_ATTEMPTS = 3  # a run that takes its process down each time must not do so for ever
 
-UNFINISHED = ACTIVE | {RunState.queued}
+UNFINISHED_STATES = ACTIVE_STATES | {RunState.queued}
 
 
-def recover(store: RunStore, home: Path, engine: str) -> None:
+def recover_runs(store: RunStore, home: Path, engine: str) -> None:
     """Give every unfinished run of an engine that is gone its state.
 
     A run that wrote its result has ended as that says. One that still waited, or
     has a checkpoint, waits for an engine that resumes runs. Any other is interrupted.
     """
-    for run in store.list(states=UNFINISHED):
+    for run in store.list(states=UNFINISHED_STATES):
         if run.engine == engine:
-            _recover(store, RunDirectory.of(home, run.id), run)
+            _recover_run(store, RunDirectory.of(home, run.id), run)
 
 
-def _recover(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     outcome = directory.outcome()
-    if outcome is None and _can_go_on(run, directory):
+    if outcome is None and _can_resume(run, directory):
         store.set_state(
             run.id, RunState.queued, "Waiting to go on after a restart of the program.",
-            among={run.state}, held_by=run.engine, engine=None,
+            expected_states={run.state}, expected_engine=run.engine, engine=None,
         )  # fmt: skip
         return
-    conclude(store, run, outcome or Outcome(RunState.interrupted, error=_interruption(run)))
+    write_final_state(store, run, outcome or Outcome(RunState.interrupted, error=_make_interruption_error(run)))
 
 
-def conclude(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
+def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
     """Write a run's final state."""
     match outcome:
         case Outcome(state=RunState.finished):
@@ -46,20 +46,20 @@ def conclude(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
             message = error["problem"]
     store.set_state(
         run.id, outcome.state, message,
-        held_by=run.engine, result=outcome.result, error=outcome.error,
+        expected_engine=run.engine, result=outcome.result, error=outcome.error,
     )  # fmt: skip
 
 
-def _can_go_on(run: RunRecord, directory: RunDirectory) -> bool:
+def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
     if not run.resumable or run.state is RunState.stopping:
         return False
     if run.state is RunState.queued:
         return True
-    return run.attempt < MOST_ATTEMPTS and directory.latest_checkpoint() is not None
+    return run.attempt < MAX_ATTEMPTS and directory.find_latest_checkpoint() is not None
 
 
-def _interruption(run: RunRecord) -> dict[str, str]:
-    return as_error(
+def _make_interruption_error(run: RunRecord) -> dict[str, str]:
+    return make_error(
         "The run was interrupted: the program that ran it ended before the run did.",
         f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
         "Start it again with the same settings.",

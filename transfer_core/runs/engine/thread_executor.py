@@ -8,11 +8,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from transfer_core.errors import TransferError
-from transfer_core.runs.engine.executor import Perform, Status, report
+from transfer_core.runs.engine.executor import JobStatus, RunFunction, to_event_payload
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
-from transfer_core.runs.store.records import Outcome, RunState, as_error
-from transfer_core.runs.store.rows import Report, finite
+from transfer_core.runs.store.records import Outcome, RunState, make_error
+from transfer_core.runs.store.rows import EventPayload, replace_non_finite
 from transfer_core.training.config import RunConfig
 
 _LOG = logging.getLogger(__name__)
@@ -23,20 +23,20 @@ class _Job:
     config: RunConfig
     directory: RunDirectory
     stop: threading.Event = field(default_factory=threading.Event)
-    status: Status = Status.accepted
+    status: JobStatus = JobStatus.accepted
     outcome: Outcome = Outcome(RunState.interrupted)  # until it ends by itself
 
 
 class ThreadExecutor:
-    """Runs `perform` in whichever thread pulls the events.
+    """Runs `run_function` in whichever thread pulls the events.
 
     Args:
-        perform: What a run does.
+        run_function: What a run does.
         capacity: Runs at a time.
     """
 
-    def __init__(self, perform: Perform, capacity: int = 1) -> None:
-        self._perform, self.capacity = perform, capacity
+    def __init__(self, run_function: RunFunction, capacity: int = 1) -> None:
+        self._run_function, self.capacity = run_function, capacity
         self._jobs: dict[str, _Job] = {}
         self._closing = threading.Event()
 
@@ -44,32 +44,32 @@ class ThreadExecutor:
         """Accept a run; accepting it again changes nothing."""
         self._jobs.setdefault(directory.id, _Job(config, directory))
 
-    def status(self, run_id: str) -> Status:
+    def status(self, run_id: str) -> JobStatus:
         """Where a run stands here."""
         job = self._jobs.get(run_id)
-        return Status.unknown if job is None else job.status
+        return JobStatus.unknown if job is None else job.status
 
-    def events(self, run_id: str) -> Iterator[Report]:
+    def events(self, run_id: str) -> Iterator[EventPayload]:
         """Drive the run and pass on what it reports; a failure ends it and is its outcome."""
         job = self._jobs[run_id]
-        job.status = Status.running
+        job.status = JobStatus.running
         try:
             with (
                 closing(EventFile(job.directory.events)) as file,
-                closing(self._reports(job)) as reports,
+                closing(self._run_job(job)) as reports,
             ):
                 for kind, values in reports:
                     file.append(kind, values)
                     yield kind, values
         except TransferError as error:
-            problem = as_error(error.problem, error.found, error.remedy)
+            problem = make_error(error.problem, error.found, error.remedy)
             job.outcome = Outcome(RunState.failed, error=problem)
         except Exception as error:  # whatever a run does, only that run fails
-            job.outcome = Outcome(RunState.failed, error=_fault(error, job.directory))
+            job.outcome = Outcome(RunState.failed, error=_log_failure(error, job.directory))
         finally:
-            job.status = Status.over
+            job.status = JobStatus.over
 
-    def _reports(self, job: _Job) -> Iterator[Report]:
+    def _run_job(self, job: _Job) -> Iterator[EventPayload]:
         result = None
 
         def stop_requested() -> bool:
@@ -77,17 +77,17 @@ class ThreadExecutor:
             return asked or self._closing.is_set()
 
         # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
-        with closing(self._perform(job.config, job.directory, stop_requested)) as events:
+        with closing(self._run_function(job.config, job.directory, stop_requested)) as events:
             for event in events:
                 if self._closing.is_set():
                     break
-                kind, values = report(event)
+                kind, values = to_event_payload(event)
                 if kind == "tested":
-                    result = finite(values)
+                    result = replace_non_finite(values)
                 yield kind, values
-        job.outcome = self._ended(job, result, job.stop.is_set() or job.directory.stop.exists())
+        job.outcome = self._determine_outcome(job, result, job.stop.is_set() or job.directory.stop.exists())
 
-    def _ended(self, job: _Job, result, stopped: bool) -> Outcome:
+    def _determine_outcome(self, job: _Job, result, stopped: bool) -> Outcome:
         if result is None and self._closing.is_set():
             return Outcome(RunState.interrupted)
         if stopped:
@@ -117,15 +117,15 @@ class ThreadExecutor:
         self._closing.set()
 
 
-def _fault(error: Exception, directory: RunDirectory) -> dict[str, str]:
+def _log_failure(error: Exception, directory: RunDirectory) -> dict[str, str]:
     """A plain sentence for people; the traceback goes to the run's log."""
     _LOG.error("run %s failed", directory.id, exc_info=error)
     with suppress(OSError), directory.log.open("a", encoding="utf-8") as log:
         log.write("".join(traceback.format_exception(error)))
-    return as_error(*_in_words(error))
+    return make_error(*_describe_exception(error))
 
 
-def _in_words(error: Exception) -> tuple[str, str, str]:
+def _describe_exception(error: Exception) -> tuple[str, str, str]:
     kind = type(error).__name__
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
         return (

@@ -12,19 +12,19 @@ import sqlalchemy as sa
 
 from transfer_core.errors import RunError
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import FINAL, RunRecord, checked_id
-from transfer_core.runs.store.rows import label, printable
+from transfer_core.runs.store.records import FINAL_STATES, RunRecord, validate_run_id
+from transfer_core.runs.store.rows import clean_label, replace_control_characters
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.store import RunStore
 
-KEPT = 24 * 3600.0  # seconds from a deletion until the files go
-NOTES_LENGTH = 4_000  # characters
-MOST_TAGS, TAG_LENGTH = 20, 40  # tags of a run; characters
+DELETION_GRACE_SECONDS = 24 * 3600.0  # seconds from a deletion until the files go
+MAX_NOTES_LENGTH = 4_000  # characters
+MAX_TAGS, MAX_TAG_LENGTH = 20, 40  # tags of a run; characters
 
 _LOG = logging.getLogger(__name__)
 
 
-def describe(
+def update_run(
     store: RunStore,
     run_id: str,
     *,
@@ -38,7 +38,7 @@ def describe(
         store: Where the run is.
         run_id: The run.
         name: One line; an empty one changes nothing.
-        notes: Lines of plain text; cut at `NOTES_LENGTH`.
+        notes: Lines of plain text; cut at `MAX_NOTES_LENGTH`.
         tags: Single words or short phrases; a repeated one counts once, whatever its case.
 
     Raises:
@@ -46,35 +46,35 @@ def describe(
     """
     store.get(run_id)
     new: dict[str, Any] = {}
-    if name is not None and label(name):
-        new["name"] = label(name)
+    if name is not None and clean_label(name):
+        new["name"] = clean_label(name)
     if notes is not None:
-        new["notes"] = "\n".join(map(printable, notes.splitlines())).strip()[:NOTES_LENGTH]
+        new["notes"] = "\n".join(map(replace_control_characters, notes.splitlines())).strip()[:MAX_NOTES_LENGTH]
     if tags is not None:
-        new["tags"] = json.dumps(_each_once(tags)[:MOST_TAGS], ensure_ascii=False)
+        new["tags"] = json.dumps(_remove_duplicate_tags(tags)[:MAX_TAGS], ensure_ascii=False)
     if new:
-        with store.writing() as connection:
+        with store.begin_write() as connection:
             connection.execute(sa.update(RUNS).where(RUNS.c.id == run_id).values(new))
     return store.get(run_id)
 
 
-def _each_once(tags: Sequence[str]) -> list[str]:
+def _remove_duplicate_tags(tags: Sequence[str]) -> list[str]:
     once: dict[str, str] = {}
     for tag in tags:
-        if cleaned := printable(tag)[:TAG_LENGTH].strip():
+        if cleaned := replace_control_characters(tag)[:MAX_TAG_LENGTH].strip():
             once.setdefault(cleaned.casefold(), cleaned)
     return list(once.values())
 
 
-def delete(store: RunStore, run_ids: Collection[str]) -> None:
-    """Hide runs at once; for `KEPT` seconds they can be brought back.
+def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
+    """Hide runs at once; for `DELETION_GRACE_SECONDS` seconds they can be brought back.
 
     Raises:
         RunError: If one of them is not over; then none is deleted.
     """
-    chosen = [checked_id(run_id) for run_id in run_ids]
-    with store.writing() as connection:
-        going = sa.select(RUNS.c.name).where(RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL))
+    chosen = [validate_run_id(run_id) for run_id in run_ids]
+    with store.begin_write() as connection:
+        going = sa.select(RUNS.c.name).where(RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL_STATES))
         if names := connection.execute(going).scalars().all():
             raise RunError(
                 "A run that is not over cannot be deleted.",
@@ -85,14 +85,14 @@ def delete(store: RunStore, run_ids: Collection[str]) -> None:
         connection.execute(hidden.values(deleted=time.time()))
 
 
-def bring_back(store: RunStore, run_ids: Collection[str]) -> None:
+def restore_runs(store: RunStore, run_ids: Collection[str]) -> None:
     """Undo a deletion; a run that is gone for good stays gone."""
-    chosen = [checked_id(run_id) for run_id in run_ids]
-    with store.writing() as connection:
+    chosen = [validate_run_id(run_id) for run_id in run_ids]
+    with store.begin_write() as connection:
         connection.execute(sa.update(RUNS).where(RUNS.c.id.in_(chosen)).values(deleted=None))
 
 
-def remove_deleted(store: RunStore, home: Path, *, older_than: float = KEPT) -> int:
+def purge_deleted_runs(store: RunStore, home: Path, *, older_than: float = DELETION_GRACE_SECONDS) -> int:
     """Remove deleted runs for good, with all their files.
 
     Args:
@@ -105,24 +105,24 @@ def remove_deleted(store: RunStore, home: Path, *, older_than: float = KEPT) -> 
     """
     limit = time.time() - older_than
     return sum(
-        _removed(store, home, run.id, limit)
+        _purge_run(store, home, run.id, limit)
         for run in store.list(deleted=True)
         if run.deleted <= limit
     )
 
 
-def _removed(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
+def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
     """Whether a run is gone, unless it was brought back meanwhile."""
     old = sa.select(RUNS.c.id).where(RUNS.c.id == run_id, RUNS.c.deleted <= limit)
-    with store.writing() as connection:  # holds the lock, so that it cannot be brought back now
-        if connection.execute(old).first() is None or not _without_files(home, run_id):
+    with store.begin_write() as connection:  # holds the lock, so that it cannot be brought back now
+        if connection.execute(old).first() is None or not _remove_files(home, run_id):
             return False
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.run == run_id))
         connection.execute(sa.delete(RUNS).where(RUNS.c.id == run_id))
     return True
 
 
-def _without_files(home: Path, run_id: str) -> bool:
+def _remove_files(home: Path, run_id: str) -> bool:
     """Whether a run's folder is gone."""
     try:
         shutil.rmtree(RunDirectory.of(home, run_id).path)

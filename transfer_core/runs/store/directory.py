@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.store.records import Outcome, RunState, checked_id
+from transfer_core.runs.store.records import Outcome, RunState, validate_run_id
 
-KEPT_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
-_PART = ".part"  # ending of a file that is still being written
+MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
+_PARTIAL_SUFFIX = ".part"  # ending of a file that is still being written
 
 
 class RunDirectory:
@@ -23,18 +23,18 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.spec = path / "spec.json"  # what to run
+        self.spec_file = path / "spec.json"  # what to run
         self.events = path / "events.jsonl"  # what it reported, one object a line
-        self.checkpoints = path / "checkpoints"
+        self.checkpoints_folder = path / "checkpoints"
         self.stop = path / "STOP"  # there once a stop was asked for
-        self.heartbeat = path / "heartbeat"  # touched every second while the run is driven
+        self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
         self.log = path / "run.log"  # tracebacks, for whoever mends the program
         self.result = path / "result.json"  # written last, whole or not at all
 
     @classmethod
     def of(cls, home: Path, run_id: str) -> "RunDirectory":
         """The directory of a run under a data folder; it need not exist yet."""
-        return cls(home / "runs" / checked_id(run_id))
+        return cls(home / "runs" / validate_run_id(run_id))
 
     @property
     def id(self) -> str:
@@ -48,12 +48,12 @@ class RunDirectory:
             config: The run's configuration as JSON.
             attempt: Counted from 1.
         """
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        for folder in (self.path, self.checkpoints):
-            for left in folder.glob(f"*{_PART}"):
+        self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.path, self.checkpoints_folder):
+            for left in folder.glob(f"*{_PARTIAL_SUFFIX}"):
                 left.unlink()
         spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
-        write_whole(self.spec, json.dumps(spec, indent=1).encode())
+        write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
 
     def request_stop(self) -> None:
         """Ask whoever runs the loop to stop, from any process."""
@@ -71,34 +71,34 @@ class RunDirectory:
         Returns:
             Its path; the name carries the hash of its content.
         """
-        part = self.checkpoints / f"epoch-{epoch:06d}{suffix}{_PART}"
+        part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{_PARTIAL_SUFFIX}"
         write(part)
-        _sync(part)
-        path = self.checkpoints / f"epoch-{epoch:06d}-{_digest(part)[:16]}{suffix}"
+        _fsync(part)
+        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{_hash_file(part)[:16]}{suffix}"
         part.replace(path)
-        _sync(self.checkpoints)
-        for old in self._newest_first()[KEPT_CHECKPOINTS:]:
+        _fsync(self.checkpoints_folder)
+        for old in self._list_checkpoints()[MAX_CHECKPOINTS:]:
             old.unlink()
         return path
 
-    def latest_checkpoint(self) -> Path | None:
+    def find_latest_checkpoint(self) -> Path | None:
         """The newest checkpoint whose content is what was written; None if there is none."""
-        for path in self._newest_first():
-            if path.name.split(".")[0].rpartition("-")[2] == _digest(path)[:16]:
+        for path in self._list_checkpoints():
+            if path.name.split(".")[0].rpartition("-")[2] == _hash_file(path)[:16]:
                 return path
         return None
 
-    def _newest_first(self) -> list[Path]:
-        found = self.checkpoints.glob("epoch-*")
-        whole = [path for path in found if path.suffix != _PART]
+    def _list_checkpoints(self) -> list[Path]:
+        found = self.checkpoints_folder.glob("epoch-*")
+        whole = [path for path in found if path.suffix != _PARTIAL_SUFFIX]
         return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
 
-    def write_result(self, outcome: Outcome) -> None:
+    def write_outcome(self, outcome: Outcome) -> None:
         """Write the last file of a run, with the hashes of the files that it left."""
         files = {
-            path.name: _digest(path)
+            path.name: _hash_file(path)
             for path in sorted(self.path.iterdir())
-            if path.is_file() and path not in (self.result, self.heartbeat, self.log)
+            if path.is_file() and path not in (self.result, self.heartbeat_file, self.log)
         }
         content = {
             "state": outcome.state.value,
@@ -106,7 +106,7 @@ class RunDirectory:
             "error": outcome.error,
             "files": files,
         }
-        write_whole(self.result, json.dumps(content, indent=1).encode())
+        write_atomically(self.result, json.dumps(content, indent=1).encode())
 
     def outcome(self) -> Outcome | None:
         """How the run ended, or None if its last file was never written."""
@@ -116,16 +116,16 @@ class RunDirectory:
         return None
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file so that every reader, and a power cut, finds the old or the new one."""
-    part = path.with_name(path.name + _PART)
+    part = path.with_name(path.name + _PARTIAL_SUFFIX)
     part.write_bytes(content)
-    _sync(part)
+    _fsync(part)
     part.replace(path)
-    _sync(path.parent)
+    _fsync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def _fsync(path: Path) -> None:
     if path.is_dir() and os.name == "nt":
         return  # Windows keeps directory entries by itself and cannot open a folder
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -135,6 +135,6 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _digest(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.store.rows import finite
+from transfer_core.runs.store.rows import replace_non_finite
 
-SYNC_EVERY = 1.0  # seconds at most that a power cut may take away
+SYNC_INTERVAL = 1.0  # seconds at most that a power cut may take away
 
 
 class EventFile:
@@ -21,15 +21,15 @@ class EventFile:
             lines.pop()
         self._sequence = len(lines)
         self._file = path.open("a", encoding="ascii")
-        self._synced = time.monotonic()
+        self._last_sync = time.monotonic()
 
     def append(self, kind: str, values: dict[str, Any]) -> None:
         """Add one line and hand it to the operating system at once."""
         self._sequence += 1
         line = {"sequence": self._sequence, "time": time.time(), "kind": kind}
-        self._file.write(json.dumps(line | {"values": finite(values)}) + "\n")
+        self._file.write(json.dumps(line | {"values": replace_non_finite(values)}) + "\n")
         self._file.flush()
-        if time.monotonic() - self._synced >= SYNC_EVERY:
+        if time.monotonic() - self._last_sync >= SYNC_INTERVAL:
             self._sync()
 
     def close(self) -> None:
@@ -41,4 +41,4 @@ class EventFile:
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
-        self._synced = time.monotonic()
+        self._last_sync = time.monotonic()

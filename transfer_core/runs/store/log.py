@@ -19,7 +19,7 @@ class RunLog:
     def __init__(self, reader: RunReader, run_id: str) -> None:
         self._reader, self._run_id, self._lock = reader, run_id, threading.Lock()
         self._events: tuple[RunEvent, ...] = ()
-        self._derived: dict[Callable, tuple[int, Any]] = {}
+        self._cache: dict[Callable, tuple[int, Any]] = {}
 
     def events(self) -> tuple[RunEvent, ...]:
         """Everything reported so far, oldest first; RunError if there is no such run."""
@@ -28,13 +28,13 @@ class RunLog:
             self._events += self._reader.events(self._run_id, after)
             return self._events
 
-    def derived(
+    def compute_once(
         self, function: Callable[[tuple[RunEvent, ...]], Any], events: tuple[RunEvent, ...]
     ) -> Any:
         """What a pure function makes of what `events` told, computed once however many ask."""
         with self._lock:
-            count, value = self._derived.get(function, (-1, None))
+            count, value = self._cache.get(function, (-1, None))
             if count != len(events):
                 value = function(events)
-                self._derived[function] = (len(events), value)
+                self._cache[function] = (len(events), value)
             return value

@@ -10,8 +10,8 @@ from typing import Any
 from transfer_core.errors import RunError
 from transfer_core.training.config import RunConfig
 
-IMPORTED = "imported"  # owner of the runs that came in a bundle
-_ID = re.compile(r"[0-9a-f]{16}")
+IMPORTED_OWNER = "imported"  # owner of the runs that came in a bundle
+_ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
 class RunState(StrEnum):
@@ -27,13 +27,13 @@ class RunState(StrEnum):
     interrupted = "interrupted"  # its process ended before it did
 
     @property
-    def over(self) -> bool:
+    def is_final(self) -> bool:
         """Whether nothing follows this state."""
-        return self in FINAL
+        return self in FINAL_STATES
 
 
-FINAL = frozenset({RunState.stopped, RunState.finished, RunState.failed, RunState.interrupted})
-ACTIVE = frozenset({RunState.preparing, RunState.training, RunState.stopping})
+FINAL_STATES = frozenset({RunState.stopped, RunState.finished, RunState.failed, RunState.interrupted})
+ACTIVE_STATES = frozenset({RunState.preparing, RunState.training, RunState.stopping})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ class RunRecord:
     deleted: float | None = None  # seconds since 1970; it can be brought back for a day
 
     @property
-    def imported(self) -> bool:
+    def is_imported(self) -> bool:
         """Whether it was trained elsewhere and came in a bundle, so that it has no log."""
-        return self.owner == IMPORTED
+        return self.owner == IMPORTED_OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +82,19 @@ class Outcome:
     error: dict[str, str] | None = None
 
 
-def new_id() -> str:
+def generate_id() -> str:
     """An id that nobody can guess."""
     return secrets.token_hex(8)
 
 
-def checked_id(run_id: object) -> str:
+def validate_run_id(run_id: object) -> str:
     """The id, if it could be one of ours; a forged one gets the answer of an unknown one."""
-    if not isinstance(run_id, str) or not _ID.fullmatch(run_id):
-        raise no_such_run(run_id)
+    if not isinstance(run_id, str) or not _ID_PATTERN.fullmatch(run_id):
+        raise make_unknown_run_error(run_id)
     return run_id
 
 
-def no_such_run(run_id: object) -> RunError:
+def make_unknown_run_error(run_id: object) -> RunError:
     """The answer to every id that no run has."""
     return RunError(
         "There is no such run.",
@@ -103,11 +103,11 @@ def no_such_run(run_id: object) -> RunError:
     )
 
 
-def as_error(problem: str, found: str, remedy: str) -> dict[str, str]:
+def make_error(problem: str, found: str, remedy: str) -> dict[str, str]:
     """The three parts of a message, as a record keeps them."""
     return {"problem": problem, "found": found, "remedy": remedy}
 
 
-def how_it_ended(events: Sequence[RunEvent]) -> dict[str, Any] | None:
+def find_training_end(events: Sequence[RunEvent]) -> dict[str, Any] | None:
     """Values of the last event "ended" of a run's log; None where no training has ended."""
     return next((event.values for event in reversed(events) if event.kind == "ended"), None)

@@ -12,33 +12,33 @@ from transfer_core.runs.store.records import RunRecord, RunState
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.specification import from_json
 
-NAME_LENGTH = 120  # characters
-RECORD_FIELDS = [RUNS.c[name] for name in RunRecord.__dataclass_fields__]
+MAX_NAME_LENGTH = 120  # characters
+RECORD_COLUMNS = [RUNS.c[name] for name in RunRecord.__dataclass_fields__]
 
-Report = tuple[str, dict[str, Any]]  # kind and values of an event
+EventPayload = tuple[str, dict[str, Any]]  # kind and values of an event
 
 
-def add_events(connection: sa.Connection, run_id: str, reports: Iterable[Report]) -> None:
+def add_events(connection: sa.Connection, run_id: str, events: Iterable[EventPayload]) -> None:
     """Add events inside a transaction that holds the write lock."""
     last = sa.select(sa.func.coalesce(sa.func.max(EVENTS.c.sequence), 0)).where(
         EVENTS.c.run == run_id
     )
     first, now = connection.execute(last).scalar_one() + 1, time.time()
     rows = [
-        {"run": run_id, "sequence": number, "time": now, "kind": kind, "values": encode(values)}
-        for number, (kind, values) in enumerate(reports, first)
+        {"run": run_id, "sequence": number, "time": now, "kind": kind, "values": encode_json(values)}
+        for number, (kind, values) in enumerate(events, first)
     ]
     if rows:
         connection.execute(EVENTS.insert(), rows)
 
 
-def state_report(state: RunState, message: str) -> Report:
+def make_state_event(state: RunState, message: str) -> EventPayload:
     """The event that logs a new state."""
     return "state", {"state": state.value, "message": message}
 
 
-def record(row: sa.Row) -> RunRecord:
-    """The record of a row of `RECORD_FIELDS`."""
+def to_record(row: sa.Row) -> RunRecord:
+    """The record of a row of `RECORD_COLUMNS`."""
     values = row._asdict()
     for name in ("error", "result"):
         values[name] = json.loads(values[name]) if values[name] is not None else None
@@ -48,25 +48,25 @@ def record(row: sa.Row) -> RunRecord:
     )
 
 
-def label(text: str | None) -> str:
+def clean_label(text: str | None) -> str:
     """One line of printable text, cut to a length that a page can show."""
-    return printable(text or "").strip()[:NAME_LENGTH]
+    return replace_control_characters(text or "").strip()[:MAX_NAME_LENGTH]
 
 
-def printable(text: str) -> str:
+def replace_control_characters(text: str) -> str:
     """The text with a space in place of each control character and line end."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def encode(values: dict[str, Any] | None) -> str | None:
+def encode_json(values: dict[str, Any] | None) -> str | None:
     """Values as JSON; None stays None."""
-    return None if values is None else json.dumps(finite(values))
+    return None if values is None else json.dumps(replace_non_finite(values))
 
 
-def finite(value: Any) -> Any:
+def replace_non_finite(value: Any) -> Any:
     """The same value with None for every number that JSON does not know."""
     if isinstance(value, dict):
-        return {key: finite(entry) for key, entry in value.items()}
+        return {key: replace_non_finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(entry) for entry in value]
+        return [replace_non_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

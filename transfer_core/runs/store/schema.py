@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from transfer_core.errors import RunError
 
-VERSION = 2  # of the tables below; kept in SQLite's user_version
+SCHEMA_VERSION = 2  # of the tables below; kept in SQLite's user_version
 
 _METADATA = sa.MetaData()
 
@@ -73,24 +73,24 @@ def open_database(path: Path) -> sa.Engine:
             it is left as it was.
     """
     database = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=56)
-    sa.event.listen(database, "connect", _set_up)
-    sa.event.listen(database, "begin", _begin)
+    sa.event.listen(database, "connect", _set_pragmas)
+    sa.event.listen(database, "begin", _begin_transaction)
     # SQLite does not wait when two processes switch a new file to WAL at once.
     with FileLock(path.with_name(path.name + ".lock")):
-        version = _checked_version(path)
+        version = _read_version(path)
         if version == 0:
-            _make(path, database)
-        elif version < VERSION:
+            _create_tables(path, database)
+        elif version < SCHEMA_VERSION:
             _migrate(path, database, version)
     return database
 
 
-def _make(path: Path, database: sa.Engine) -> None:
+def _create_tables(path: Path, database: sa.Engine) -> None:
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
     with database.execution_options(writes=True).begin() as connection:
         _METADATA.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _migrate(path: Path, database: sa.Engine, version: int) -> None:
@@ -100,13 +100,13 @@ def _migrate(path: Path, database: sa.Engine, version: int) -> None:
     ):
         old.backup(copy)
     with database.execution_options(writes=True).begin() as connection:  # all or nothing
-        for number in range(version, VERSION):
+        for number in range(version, SCHEMA_VERSION):
             for statement in _MIGRATIONS[number]:
                 connection.exec_driver_sql(statement)
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _checked_version(path: Path) -> int:
+def _read_version(path: Path) -> int:
     """The version of the database, which this program knows; 0 if it is yet to be made."""
     if not path.exists():
         return 0
@@ -120,17 +120,17 @@ def _checked_version(path: Path) -> int:
             found=f"{path.name}: {error}",
             remedy="Move this file away or put a copy back in its place, then start again.",
         ) from error
-    if version > VERSION:
+    if version > SCHEMA_VERSION:
         raise RunError(
             "The runs were written by a newer version of Transfer Lab.",
-            found=f"{path.name} of version {version}; this program knows version {VERSION}",
+            found=f"{path.name} of version {version}; this program knows version {SCHEMA_VERSION}",
             remedy="Install the newer version, or set TRANSFER_HOME to another folder.",
         )
     return version
 
 
-def _set_up(connection, _record) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin` says, not before
+def _set_pragmas(connection, _record) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_transaction` says, not before
     for pragma in (
         "busy_timeout = 60000",  # milliseconds; a locked database is waited for
         "synchronous = FULL",  # what was told as written survives a power cut
@@ -139,6 +139,6 @@ def _set_up(connection, _record) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection) -> None:
+def _begin_transaction(connection) -> None:
     if connection.get_execution_options().get("writes"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -8,7 +8,7 @@ from transfer_core.runs.store.records import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RunFilter:
     """Which runs to show; what is empty asks for nothing."""
 
     text: str = ""  # each of its words is in the name, notes, tags, data set, network or id
@@ -18,46 +18,46 @@ class Wanted:
     cases: Collection[int] = ()
 
 
-Order = Callable[[RunRecord, Mapping[str, str]], Any]
+SortKey = Callable[[RunRecord, Mapping[str, str]], Any]
 
 
-def _accuracy(run: RunRecord, _names: Mapping[str, str]) -> float:
+def _get_accuracy_key(run: RunRecord, _names: Mapping[str, str]) -> float:
     return -run.result["accuracy"] if run.result else 1.0  # those without one come last
 
 
-ORDERS: dict[str, Order] = {  # newest first among equals
+SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
     "Newest first": lambda run, names: 0,
     "Oldest first": lambda run, names: run.created,
-    "Best test accuracy first": _accuracy,
+    "Best test accuracy first": _get_accuracy_key,
     "Name": lambda run, names: run.name.casefold(),
     "Data set": lambda run, names: names.get(run.config.data_id, "").casefold(),
     "Case": lambda run, names: run.config.strategy.case,
 }
 
 
-def find(
-    runs: Iterable[RunRecord], wanted: Wanted, order: str, names: Mapping[str, str]
+def filter_runs(
+    runs: Iterable[RunRecord], run_filter: RunFilter, sort_by: str, data_names: Mapping[str, str]
 ) -> tuple[RunRecord, ...]:
     """The wanted runs in this order.
 
     Args:
         runs: Newest first.
-        wanted: Which of them.
-        order: One of `ORDERS`.
-        names: Of the data sets, by their ids.
+        run_filter: Which of them.
+        sort_by: One of `SORT_KEYS`.
+        data_names: Of the data sets, by their ids.
     """
-    found = [run for run in runs if _is_wanted(run, wanted, names)]
-    return tuple(sorted(found, key=lambda run: ORDERS[order](run, names)))
+    found = [run for run in runs if _matches(run, run_filter, data_names)]
+    return tuple(sorted(found, key=lambda run: SORT_KEYS[sort_by](run, data_names)))
 
 
-def _is_wanted(run: RunRecord, wanted: Wanted, names: Mapping[str, str]) -> bool:
+def _matches(run: RunRecord, run_filter: RunFilter, data_names: Mapping[str, str]) -> bool:
     config = run.config
-    said = [run.name, run.notes, *run.tags, names.get(config.data_id, ""), config.network, run.id]
+    said = [run.name, run.notes, *run.tags, data_names.get(config.data_id, ""), config.network, run.id]
     text = "\n".join(said).casefold()
     return (
-        all(word in text for word in wanted.text.casefold().split())
-        and set(wanted.tags) <= set(run.tags)
-        and (not wanted.data_ids or config.data_id in wanted.data_ids)
-        and (not wanted.states or run.state in wanted.states)
-        and (not wanted.cases or config.strategy.case in wanted.cases)
+        all(word in text for word in run_filter.text.casefold().split())
+        and set(run_filter.tags) <= set(run.tags)
+        and (not run_filter.data_ids or config.data_id in run_filter.data_ids)
+        and (not run_filter.states or run.state in run_filter.states)
+        and (not run_filter.cases or config.strategy.case in run_filter.cases)
     )

@@ -10,6 +10,7 @@ from transfer_core.errors import SettingsError
 from transfer_core.training.config import RunConfig
 
 _ADAPTER = TypeAdapter(RunConfig)
+CONFIG_VERSION = 3  # of the JSON; grows when a setting is renamed or removed
 _BOUNDS = (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
 
 
@@ -21,7 +22,7 @@ def to_json(config: RunConfig) -> str:
             its value and what is allowed.
     """
     # What is no JSON value becomes text, which the strict check then refuses by name.
-    text = json.dumps(asdict(config), default=str)
+    text = json.dumps({"version": CONFIG_VERSION} | asdict(config), default=str)
     from_json(text)
     return text
 
@@ -33,23 +34,38 @@ def from_json(text: str) -> RunConfig:
         SettingsError: As for `to_json`.
     """
     try:
-        return _ADAPTER.validate_json(text, strict=True)
+        return _ADAPTER.validate_json(json.dumps(upgrade_config(json.loads(text))), strict=True)
     except ValidationError as error:
-        raise _settings_error(error) from None
+        raise _make_settings_error(error) from None
 
 
-def _settings_error(error: ValidationError) -> SettingsError:
+def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
+    """Bring a stored configuration of any older version to the names of this one.
+
+    Args:
+        values: The JSON object; one without a "version" was written by version 2.
+
+    Returns:
+        A new object without the key "version".
+    """
+    values = dict(values)
+    if values.pop("version", 2) < 3 and "number_format" in values:
+        values["precision"] = values.pop("number_format")
+    return values
+
+
+def _make_settings_error(error: ValidationError) -> SettingsError:
     first = error.errors(include_url=False)[0]
     path = tuple(str(part) for part in first["loc"])
     name = path[-1].replace("_", " ") if path else "configuration"
     return SettingsError(
         f"The {name} is not a setting that can be run.",
         found=f"{'.'.join(path) or 'configuration'} = {str(first['input'])[:80]}",
-        remedy=f"Set it to {_allowed(path) or first['msg']}.",
+        remedy=f"Set it to {_describe_allowed_values(path) or first['msg']}.",
     )
 
 
-def _allowed(path: tuple[str, ...]) -> str:
+def _describe_allowed_values(path: tuple[str, ...]) -> str:
     """What a setting may be, for people; "" if its type says no more than the error."""
     hint: Any = RunConfig
     for part in path:

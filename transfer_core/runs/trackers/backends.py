@@ -9,25 +9,25 @@ from typing import Protocol
 
 from transfer_core.errors import SettingsError
 
-SETTING = "TRANSFER_LOG_TO"  # environment variable: "tensorboard:FOLDER" or "mlflow:URI"
-EXPERIMENT = "Transfer Lab"  # of MLflow
+TRACKER_VARIABLE = "TRANSFER_LOG_TO"  # environment variable: "tensorboard:FOLDER" or "mlflow:URI"
+EXPERIMENT_NAME = "Transfer Lab"  # of MLflow
 
 
 class Tracker(Protocol):
     """Takes in one run."""
 
-    def scalars(self, values: Mapping[str, float], step: int, when: float) -> None:
-        """Numbers at an optimiser step; `when` in seconds since 1970."""
+    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
+        """Numbers at an optimiser step; `timestamp` in seconds since 1970."""
 
-    def end(self, final: Mapping[str, float], state: str) -> None:
+    def end(self, test_metrics: Mapping[str, float], state: str) -> None:
         """The result, and the state: "finished", "failed" or "stopped"."""
 
 
 # Makes a tracker for one run from its id, name and settings in words.
-OpenTracker = Callable[[str, str, Mapping[str, str]], Tracker]
+TrackerFactory = Callable[[str, str, Mapping[str, str]], Tracker]
 
 
-def tracker_of(setting: str) -> OpenTracker:
+def parse_tracker_setting(setting: str) -> TrackerFactory:
     """What the setting asks for.
 
     Raises:
@@ -36,20 +36,20 @@ def tracker_of(setting: str) -> OpenTracker:
     kind, _, place = setting.partition(":")
     if kind not in _LIBRARIES or not place:
         raise SettingsError(
-            f"The setting {SETTING} names no experiment tracker.",
+            f"The setting {TRACKER_VARIABLE} names no experiment tracker.",
             found=repr(setting[:80]),
             remedy="Set it to tensorboard:FOLDER or mlflow:URI, or leave it away.",
         )
     library, package = _LIBRARIES[kind]
     if find_spec(library) is None:
         raise SettingsError(
-            f"The setting {SETTING} asks for {kind}, which is not installed.",
+            f"The setting {TRACKER_VARIABLE} asks for {kind}, which is not installed.",
             found=f"no package {library}",
             remedy=f"Install it with `pip install {package}`, or leave the setting away.",
         )
     if kind == "tensorboard":
-        return lambda *run: _TensorBoard(Path(place).expanduser(), *run)
-    return lambda *run: _MLflow(place, *run)
+        return lambda *run: _TensorBoardTracker(Path(place).expanduser(), *run)
+    return lambda *run: _MLflowTracker(place, *run)
 
 
 _LIBRARIES = {  # module and package to install
@@ -58,7 +58,7 @@ _LIBRARIES = {  # module and package to install
 }
 
 
-class _TensorBoard:
+class _TensorBoardTracker:
     """A folder of its own for each run, named so that it can be told from others."""
 
     def __init__(self, folder: Path, run_id: str, name: str, settings: Mapping[str, str]) -> None:
@@ -67,18 +67,18 @@ class _TensorBoard:
         readable = re.sub(r"[^\w-]+", "_", name)[:60].strip("_")
         self._writer, self._settings = SummaryWriter(folder / f"{readable}-{run_id}"), settings
 
-    def scalars(self, values: Mapping[str, float], step: int, when: float) -> None:
+    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         for name, value in values.items():
-            self._writer.add_scalar(name, value, step, when)
+            self._writer.add_scalar(name, value, step, timestamp)
         self._writer.flush()  # so that a run can be watched
 
-    def end(self, final: Mapping[str, float], state: str) -> None:
+    def end(self, test_metrics: Mapping[str, float], state: str) -> None:
         settings = dict(self._settings) | {"state": state}
-        self._writer.add_hparams(settings, dict(final), run_name=".")
+        self._writer.add_hparams(settings, dict(test_metrics), run_name=".")
         self._writer.close()
 
 
-class _MLflow:
+class _MLflowTracker:
     """A run of the experiment "Transfer Lab" for each of ours."""
 
     _STATUS = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
@@ -89,20 +89,20 @@ class _MLflow:
         from mlflow.entities import Param
 
         self._client = MlflowClient(tracking_uri=uri)
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        experiment = found.experiment_id if found else self._client.create_experiment(EXPERIMENT)
+        found = self._client.get_experiment_by_name(EXPERIMENT_NAME)
+        experiment = found.experiment_id if found else self._client.create_experiment(EXPERIMENT_NAME)
         run = self._client.create_run(experiment, run_name=name, tags={"transfer_lab.run": run_id})
         self._run = run.info.run_id
         params = [Param(key, value) for key, value in settings.items()]
         self._client.log_batch(self._run, params=params)
 
-    def scalars(self, values: Mapping[str, float], step: int, when: float) -> None:
+    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         from mlflow.entities import Metric
 
-        metrics = [Metric(name, value, int(1000 * when), step) for name, value in values.items()]
+        metrics = [Metric(name, value, int(1000 * timestamp), step) for name, value in values.items()]
         self._client.log_batch(self._run, metrics=metrics)
 
-    def end(self, final: Mapping[str, float], state: str) -> None:
-        for name, value in final.items():
+    def end(self, test_metrics: Mapping[str, float], state: str) -> None:
+        for name, value in test_metrics.items():
             self._client.log_metric(self._run, name, value)
         self._client.set_terminated(self._run, self._STATUS[state])

@@ -10,15 +10,15 @@ from queue import SimpleQueue
 from typing import Any
 from weakref import WeakSet
 
-from transfer_core.runs.engine.executor import Perform, StopRequested, report
+from transfer_core.runs.engine.executor import RunFunction, StopRequested, to_event_payload
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.store import RunStore
-from transfer_core.runs.trackers.backends import OpenTracker, Tracker
+from transfer_core.runs.trackers.backends import Tracker, TrackerFactory
 from transfer_core.training.config import RunConfig
-from transfer_core.training.settings_table import in_words
+from transfer_core.training.settings_table import describe_settings
 
-LAST_WORDS = 10.0  # seconds that the end of the program waits for what is not passed on yet
-SCALARS = {  # event kind: name for the tracker of each of its values
+SHUTDOWN_TIMEOUT = 10.0  # seconds that the end of the program waits for what is not passed on yet
+EVENT_METRICS = {  # event kind: name for the tracker of each of its values
     "stepped": {
         "loss": "training/loss", "accuracy": "training/accuracy",
         "learning_rate": "training/learning_rate", "images_per_second": "training/speed",
@@ -27,26 +27,26 @@ SCALARS = {  # event kind: name for the tracker of each of its values
         "validation_loss": "validation/loss", "validation_accuracy": "validation/accuracy",
     },
 }  # fmt: skip
-FINAL = {"accuracy": "test/accuracy", "macro_f1": "test/macro_f1", "loss": "test/loss"}
+TEST_METRICS = {"accuracy": "test/accuracy", "macro_f1": "test/macro_f1", "loss": "test/loss"}
 
 _LOG = logging.getLogger(__name__)
 _THREADS: WeakSet[threading.Thread] = WeakSet()
 
 
-def logged(perform: Perform, open_tracker: OpenTracker, home: Path) -> Perform:
-    """The same `perform`, whose reports also reach a tracker; see `trackers.tracker_of`.
+def log_to_tracker(run_function: RunFunction, tracker_factory: TrackerFactory, home: Path) -> RunFunction:
+    """The same `run_function`, whose reports also reach a tracker; see `trackers.tracker_of`.
 
     Whatever the tracker does, the run goes on: a failure is logged as a warning once,
     and the rest of that run is not passed on.
     """
 
-    def performed(
+    def run_and_log(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[Any]:
-        follower, state = _Follower(open_tracker, config, directory.id, home), "stopped"
+        follower, state = _TrackerThread(tracker_factory, config, directory.id, home), "stopped"
         try:
-            for event in perform(config, directory, stop_requested):
-                follower.put(*report(event))
+            for event in run_function(config, directory, stop_requested):
+                follower.put(*to_event_payload(event))
                 yield event
             state = "stopped" if stop_requested() else "finished"
         except Exception:
@@ -55,16 +55,16 @@ def logged(perform: Perform, open_tracker: OpenTracker, home: Path) -> Perform:
         finally:
             follower.close(state)
 
-    return performed
+    return run_and_log
 
 
-class _Follower:
+class _TrackerThread:
     """A thread that hands one run's reports to a tracker."""
 
     def __init__(
-        self, open_tracker: OpenTracker, config: RunConfig, run_id: str, home: Path
+        self, tracker_factory: TrackerFactory, config: RunConfig, run_id: str, home: Path
     ) -> None:
-        self._open, self._config, self._id, self._home = open_tracker, config, run_id, home
+        self._open, self._config, self._id, self._home = tracker_factory, config, run_id, home
         self._reports: SimpleQueue[tuple[str, Mapping[str, Any], float]] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"tracker-{run_id}", daemon=True)
         self._thread.start()
@@ -80,34 +80,34 @@ class _Follower:
 
     def _work(self) -> None:
         try:
-            self._pass_on()
+            self._forward_events()
         except Exception as error:  # of a library, a disk or a server that is not ours
             _LOG.warning("run %s is not passed on to the tracker any more: %s", self._id, error)
 
-    def _pass_on(self) -> None:
+    def _forward_events(self) -> None:
         store = RunStore(self._home)
         name = store.get(self._id).name
         store.close()
-        tracker, final = self._open(self._id, name, in_words(self._config)), {}
+        tracker, final = self._open(self._id, name, describe_settings(self._config)), {}
         while (told := self._reports.get())[0] != "over":
             kind, values, when = told
             if kind == "tested":
-                final = _named(values, FINAL)
-            _tell(tracker, kind, values, when)
+                final = _rename_metrics(values, TEST_METRICS)
+            _log_metrics(tracker, kind, values, when)
         tracker.end(final, told[1]["state"])
 
 
 @atexit.register
-def _last_words() -> None:
-    end = time.monotonic() + LAST_WORDS
+def _join_threads() -> None:
+    end = time.monotonic() + SHUTDOWN_TIMEOUT
     for thread in tuple(_THREADS):
         thread.join(max(0.0, end - time.monotonic()))
 
 
-def _tell(tracker: Tracker, kind: str, values: Mapping[str, Any], when: float) -> None:
-    if scalars := _named(values, SCALARS.get(kind, {})):
-        tracker.scalars(scalars, values["step"], when)
+def _log_metrics(tracker: Tracker, kind: str, values: Mapping[str, Any], timestamp: float) -> None:
+    if scalars := _rename_metrics(values, EVENT_METRICS.get(kind, {})):
+        tracker.scalars(scalars, values["step"], timestamp)
 
 
-def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
+def _rename_metrics(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
     return {name: values[key] for key, name in names.items() if values.get(key) is not None}
