@@ -58,18 +58,25 @@ def main() -> None:
         empty = Path(folder) / "empty.py"
         empty.write_text('import streamlit as st\nst.write("Nothing more")\n')
         browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        found = compare("From starting the app to a usable page", "s", {
-            START: lambda: measure_start(browser, START, ROOT / "app.py"),
-            DATA: lambda: measure_start(browser, DATA, ROOT / "app.py"),
-            EMPTY: lambda: measure_start(browser, EMPTY, empty),
-        }, chosen.rounds)  # fmt: skip
+        found = compare(
+            "From starting the app to a usable page",
+            "s",
+            {
+                START: lambda: measure_start(browser, START, ROOT / "app.py"),
+                DATA: lambda: measure_start(browser, DATA, ROOT / "app.py"),
+                EMPTY: lambda: measure_start(browser, EMPTY, empty),
+            },
+            chosen.rounds,
+        )
         browser.close()
     claims = [
         Claim(f"{page}: median seconds until usable", found.median(page), at_most=5)
         for page in (START, DATA)
     ]
     rows = summarise_sides(found, EMPTY)
-    write_report("App start", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page)
+    write_report(
+        "App start", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page
+    )
 
 
 if __name__ == "__main__":

@@ -69,17 +69,33 @@ def main() -> None:
         np.save(Path(folder) / "pixels.npy", kept)
         pixels = np.load(Path(folder) / "pixels.npy", mmap_mode="r")
         batches = {size: normalise(kept[:size], source) for size in BATCH_SIZES}
-        speed = {(n, f): measure_bare_loop(stages, batches[n], TUNING_IMAGES, f) for n in BATCH_SIZES for f in PRECISIONS}
+        speed = {
+            (n, f): measure_bare_loop(stages, batches[n], TUNING_IMAGES, f)
+            for n in BATCH_SIZES
+            for f in PRECISIONS
+        }
         size, best = max(speed, key=speed.get)
         other = f"bare forward pass, {best}, batches of {size}"
         mine = f"ours, {number_format}"
-        found = compare(f"Embedding, {source.title}", "images/s", {
-            mine: lambda: measure_ours(network, pixels, source, number_format),
-            other: lambda: measure_bare_loop(stages, batches[size], chosen.images, best),
-        }, chosen.rounds)  # fmt: skip
+        found = compare(
+            f"Embedding, {source.title}",
+            "images/s",
+            {
+                mine: lambda: measure_ours(network, pixels, source, number_format),
+                other: lambda: measure_bare_loop(stages, batches[size], chosen.images, best),
+            },
+            chosen.rounds,
+        )
     claim = Claim("time of ours over the bare forward pass", found.ratio(other, mine), at_most=1.3)
     notes = [describe_load(found), f"Threads of torch: {torch.get_num_threads()}. Random weights."]
-    write_report("Embedding", summarise_sides(found, other), [claim], [draw_comparison(found)], notes, chosen.page)
+    write_report(
+        "Embedding",
+        summarise_sides(found, other),
+        [claim],
+        [draw_comparison(found)],
+        notes,
+        chosen.page,
+    )
 
 
 if __name__ == "__main__":

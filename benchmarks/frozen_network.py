@@ -57,11 +57,29 @@ class PeerBenchmark:
         with tempfile.TemporaryDirectory() as home:
             network, settings = NETWORK, {"TRANSFER_HOME": home, "TORCH_HOME": str(self.cache)}
             if self.random:
-                told = _run_json([*_build_command("networks"), "--add", self.cache / "random.safetensors",
-                             "--of", NETWORK, "--json"], settings)  # fmt: skip
+                told = _run_json(
+                    [
+                        *_build_command("networks"),
+                        "--add",
+                        self.cache / "random.safetensors",
+                        "--of",
+                        NETWORK,
+                        "--json",
+                    ],
+                    settings,
+                )
                 network = next(t["name"] for t in told if t["name"].startswith(f"{NETWORK}@"))
-            command = [*_build_command("train"), self.data, "--network", network, "--case", "1",
-                       "--epochs", self.epochs, "--json"]  # fmt: skip
+            command = [
+                *_build_command("train"),
+                self.data,
+                "--network",
+                network,
+                "--case",
+                "1",
+                "--epochs",
+                self.epochs,
+                "--json",
+            ]
             return self._time_side(OURS, command, settings)
 
     def run_peer(self, side: str, script: str) -> float:
@@ -139,7 +157,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder, cache = Path(name) / "images", Path(name) / "cache"
         unpack_images(data, folder)
-        race = PeerBenchmark(data, folder, cache, prepare_weights(cache), chosen.epochs, chosen.peers)
+        race = PeerBenchmark(
+            data, folder, cache, prepare_weights(cache), chosen.epochs, chosen.peers
+        )
         sides = {
             OURS: race.run_ours,
             FASTAI: lambda: race.run_peer(FASTAI, "fastai_side.py"),
@@ -159,7 +179,14 @@ def main() -> None:
         if race.random
         else "ImageNet weights."
     )
-    write_report("Frozen network", rows, claims, [draw_comparison(found)], [describe_load(found), kind], chosen.page)
+    write_report(
+        "Frozen network",
+        rows,
+        claims,
+        [draw_comparison(found)],
+        [describe_load(found), kind],
+        chosen.page,
+    )
 
 
 if __name__ == "__main__":

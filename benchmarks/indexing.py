@@ -40,7 +40,9 @@ before, began = status("VmRSS"), time.perf_counter()
 print(json.dumps(dict(seconds=time.perf_counter() - began, peak=status("VmHWM") - before,
                       kept=status("VmRSS") - before, images=len(data.records), id=data.id)))
 """
-INGEST_SCRIPT = CHILD_SCRIPT.format(work="data = dataset.ingest(Path(sys.argv[1]), home=Path(sys.argv[2]))")
+INGEST_SCRIPT = CHILD_SCRIPT.format(
+    work="data = dataset.ingest(Path(sys.argv[1]), home=Path(sys.argv[2]))"
+)
 LOAD_SCRIPT = CHILD_SCRIPT.format(work="data = dataset.load(Path(sys.argv[2]), sys.argv[1])")
 
 

@@ -103,18 +103,27 @@ def main() -> None:
         paths = chosen.data or [*map(find_shared_zip, IMAGE_SETS), make_camera_photos(Path(folder))]
         for path in paths:
             files = read_image_files(path)
-            found = compare(path.name, "s", {
-                OURS: lambda path=path: measure_ours(path, with_pixels=False),
-                DECODED: lambda files=files: measure_decoding(threads, files, decode_full_size),
-                OURS_PIXELS: lambda path=path: measure_ours(path, with_pixels=True),
-                RESIZED: lambda files=files: measure_decoding(threads, files, decode_and_resize),
-            }, chosen.rounds)  # fmt: skip
+            found = compare(
+                path.name,
+                "s",
+                {
+                    OURS: lambda path=path: measure_ours(path, with_pixels=False),
+                    DECODED: lambda files=files: measure_decoding(threads, files, decode_full_size),
+                    OURS_PIXELS: lambda path=path: measure_ours(path, with_pixels=True),
+                    RESIZED: lambda files=files: measure_decoding(
+                        threads, files, decode_and_resize
+                    ),
+                },
+                chosen.rounds,
+            )
             comparisons.append(found)
             rows += summarise_sides(found, DECODED)
             figures.append(draw_comparison(found))
             ratio = found.ratio(OURS, DECODED)
             claims.append(Claim(f"{path.name}: ingest over decoding", ratio, at_most=1.2))
-    write_report("Ingest beside decoding", rows, claims, figures, [describe_load(*comparisons)], chosen.page)
+    write_report(
+        "Ingest beside decoding", rows, claims, figures, [describe_load(*comparisons)], chosen.page
+    )
 
 
 if __name__ == "__main__":

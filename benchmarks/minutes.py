@@ -28,7 +28,9 @@ from transfer_core.training.events import Ended
 IMAGE_SETS = ("ants_bees.zip", "brain_mri_253.zip")
 
 
-def compare_with_forecast(home: Path, data: DataSet, source: SourceNetwork, strategy: Strategy) -> Row:
+def compare_with_forecast(
+    home: Path, data: DataSet, source: SourceNetwork, strategy: Strategy
+) -> Row:
     """One run: its forecast, then the run itself."""
     began = time.perf_counter()
     told = forecast_run(data, source, strategy, home)
@@ -41,12 +43,18 @@ def compare_with_forecast(home: Path, data: DataSet, source: SourceNetwork, stra
     ended = [event for event in events if isinstance(event, Ended)][-1]
     low, high = told.total.low, told.total.high
     return {
-        "data": data.name, "network": source.title.partition(",")[0],
-        "pixels": source.input_size, "case": strategy.case.value,
-        "forecast after, s": asked, "low, s": low, "high, s": high, "took, s": took,
-        "epochs": ended.epochs, "of": strategy.optimiser.epochs,
+        "data": data.name,
+        "network": source.title.partition(",")[0],
+        "pixels": source.input_size,
+        "case": strategy.case.value,
+        "forecast after, s": asked,
+        "low, s": low,
+        "high, s": high,
+        "took, s": took,
+        "epochs": ended.epochs,
+        "of": strategy.optimiser.epochs,
         "within": "yes" if low <= took <= high else "NO",
-    }  # fmt: skip
+    }
 
 
 def load_network(name: str, size: int | None) -> SourceNetwork:
@@ -84,7 +92,9 @@ def main() -> None:
                 limited = replace(
                     strategy.optimiser, epochs=options.epochs or strategy.optimiser.epochs
                 )
-                rows.append(compare_with_forecast(home, data, source, replace(strategy, optimiser=limited)))
+                rows.append(
+                    compare_with_forecast(home, data, source, replace(strategy, optimiser=limited))
+                )
     print(*format_table(rows), f"Load average {os.getloadavg()[0]:.1f}.", sep="\n")
 
 

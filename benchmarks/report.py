@@ -84,15 +84,22 @@ def draw_comparison(comparison: Comparison) -> go.Figure:
     figure = go.Figure()
     sides = list(comparison.figures)
     figure.add_bar(
-        x=[comparison.median(side) for side in sides], y=sides, orientation="h",
-        marker_color=BLUE, name="median",
-        text=[f"{comparison.median(side):.3g}" for side in sides], textposition="inside",
-    )  # fmt: skip
+        x=[comparison.median(side) for side in sides],
+        y=sides,
+        orientation="h",
+        marker_color=BLUE,
+        name="median",
+        text=[f"{comparison.median(side):.3g}" for side in sides],
+        textposition="inside",
+    )
     points = [(figure_, side) for side in sides for figure_ in comparison.figures[side]]
     figure.add_scatter(
-        x=[x for x, _ in points], y=[side for _, side in points], mode="markers",
-        marker={"color": ORANGE, "size": 9, "symbol": "line-ns-open"}, name="one round",
-    )  # fmt: skip
+        x=[x for x, _ in points],
+        y=[side for _, side in points],
+        mode="markers",
+        marker={"color": ORANGE, "size": 9, "symbol": "line-ns-open"},
+        name="one round",
+    )
     figure.update_xaxes(title=comparison.unit, rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
     return apply_layout(figure, comparison.title, height=180 + 40 * len(sides))

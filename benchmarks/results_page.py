@@ -38,7 +38,10 @@ def train_run(home: Path, test_images: int) -> str:
     from transfer_core.runs.perform import make_run_config
 
     make_zip(home / "images.zip", round(test_images / TEST_SHARE))
-    data, source = dataset.ingest(home / "images.zip", home=home), networks.get_network("demonstration")
+    data, source = (
+        dataset.ingest(home / "images.zip", home=home),
+        networks.get_network("demonstration"),
+    )
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
     run = caches.engine().submit(make_run_config(data, source, strategy, 0))
@@ -83,7 +86,14 @@ def main() -> None:
         caches.engine().close()
     claims = [Claim(f"{side}: median seconds", found.median(side), at_most=1) for side in sides]
     rows = summarise_sides(found, next(iter(sides)))
-    write_report("The Results page", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page)
+    write_report(
+        "The Results page",
+        rows,
+        claims,
+        [draw_comparison(found)],
+        [describe_load(found)],
+        chosen.page,
+    )
 
 
 if __name__ == "__main__":

@@ -31,8 +31,10 @@ def run_server(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, s
     options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
     server = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(app), *options],
-        cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home)}, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | {"TRANSFER_HOME": str(home)},
+        stdout=subprocess.DEVNULL,
+    )
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}/_stcore/health")
         yield server.pid, f"127.0.0.1:{port}"

@@ -170,7 +170,9 @@ def train_network(home: Path, data_set: DataSet, case: TransferCase, seed: int) 
         return load_trained_network(home, run)
 
 
-def compute_outputs(home: Path, trained: TrainedNetwork, data_set: DataSet, indices: np.ndarray) -> NetworkOutputs:
+def compute_outputs(
+    home: Path, trained: TrainedNetwork, data_set: DataSet, indices: np.ndarray
+) -> NetworkOutputs:
     indices = subsample(indices, 5 * MAX_UNKNOWN_IMAGES)
     embeddings = embed_data_set_images(home, trained, data_set, indices)
     with torch.inference_mode():
@@ -179,7 +181,9 @@ def compute_outputs(home: Path, trained: TrainedNetwork, data_set: DataSet, indi
     return NetworkOutputs(embeddings, found, data_set.labels[indices])
 
 
-def compute_outputs_of_other_sets(home: Path, trained: TrainedNetwork, path: Path, folder: Path) -> NetworkOutputs:
+def compute_outputs_of_other_sets(
+    home: Path, trained: TrainedNetwork, path: Path, folder: Path
+) -> NetworkOutputs:
     """The images of the other sets that are too small to lose a class."""
     parts = []
     for _, other in iter_image_sets(folder):
@@ -199,7 +203,9 @@ def compute_outputs_of_other_sets(home: Path, trained: TrainedNetwork, path: Pat
 def list_score_functions() -> dict[str, Callable[[NetworkOutputs, NetworkOutputs], np.ndarray]]:
     """Of each score: from the training images and some others to how unknown these are."""
     return {
-        CHOSEN_SCORE: lambda train, of: OutOfDistributionDetector(train.embeddings, NO_SCORES).compute_distances(of.embeddings),
+        CHOSEN_SCORE: lambda train, of: OutOfDistributionDetector(
+            train.embeddings, NO_SCORES
+        ).compute_distances(of.embeddings),
         "neighbour 1, unit length": lambda train, of: score_by_neighbour(train, of, 1),
         "neighbour 5, unit length": lambda train, of: score_by_neighbour(train, of, 5),
         "Mahalanobis": score_by_mahalanobis,
@@ -225,10 +231,14 @@ def score_by_mahalanobis(train: NetworkOutputs, outputs: NetworkOutputs) -> np.n
 def make_row(name: str, case: TransferCase, score: str, figures: np.ndarray) -> dict:
     mean = figures.mean(0)
     return {
-        "set": name, "case": case.value, "score": score, "AUROC": f"{mean[0]:.3f}",
+        "set": name,
+        "case": case.value,
+        "score": score,
+        "AUROC": f"{mean[0]:.3f}",
         "of each draw": " ".join(f"{a:.3f}" for a in figures[:, 0]),
-        "false alarms, %": f"{100 * mean[1]:.1f}", "found, %": f"{100 * mean[2]:.1f}",
-    }  # fmt: skip
+        "false alarms, %": f"{100 * mean[1]:.1f}",
+        "found, %": f"{100 * mean[2]:.1f}",
+    }
 
 
 def average_rows(rows: list[dict]) -> list[dict]:

@@ -123,7 +123,9 @@ async def measure_redraws(
             *(watch(address, run, seconds, latencies, sent) for _ in range(watchers))
         )
         passed = elapsed()
-    trained, other = (now - then for now, then in zip(split_cpu_seconds(server, training), before, strict=True))
+    trained, other = (
+        now - then for now, then in zip(split_cpu_seconds(server, training), before, strict=True)
+    )
     ordered = sorted(1000 * latency for latency in latencies)
     row: Row = {
         "watchers": watchers,

@@ -41,10 +41,18 @@ OURS, BARE = "ours", "bare step"
 def measure_ours(data, pixels, chosen, source, strategy) -> float:
     """Images per second of one epoch, as the run itself reports them."""
     events = train_whole_network(
-        adapt(source, strategy, len(data.classes), seed=0), pixels, data.labels, chosen,
-        chosen[:2], strategy, source, seed=0, class_weights=None, stop_requested=lambda: False,
+        adapt(source, strategy, len(data.classes), seed=0),
+        pixels,
+        data.labels,
+        chosen,
+        chosen[:2],
+        strategy,
+        source,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
         precision=choose_precision(),
-    )  # fmt: skip
+    )
     return next(e.images_per_second for e in events if isinstance(e, Ended))
 
 
@@ -88,8 +96,18 @@ def main() -> None:
         sides = {OURS: lambda: measure_ours(*given), BARE: lambda: measure_bare_loop(*given)}
         found = compare("Training the whole network", "images/s", sides, options_.rounds)
     claim = Claim("ours over the bare step", found.ratio(OURS, BARE), at_least=0.95)
-    notes = [describe_load(found), f"Computed in {choose_precision()}; threads of torch: {torch.get_num_threads()}."]
-    write_report("Fine-tuning", summarise_sides(found, BARE), [claim], [draw_comparison(found)], notes, options_.page)
+    notes = [
+        describe_load(found),
+        f"Computed in {choose_precision()}; threads of torch: {torch.get_num_threads()}.",
+    ]
+    write_report(
+        "Fine-tuning",
+        summarise_sides(found, BARE),
+        [claim],
+        [draw_comparison(found)],
+        notes,
+        options_.page,
+    )
 
 
 if __name__ == "__main__":

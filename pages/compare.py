@@ -32,19 +32,26 @@ known = [run_id for run_id in asked if run_id in records][: len(RUN_LETTERS)]
 if gone := len([run_id for run_id in asked if run_id not in records]):
     st.warning(
         f"{gone} of the runs at this address {'is' if gone == 1 else 'are'} not here: deleted, or "
-        "of another computer.", icon=":material/link_off:",
-    )  # fmt: skip
+        "of another computer.",
+        icon=":material/link_off:",
+    )
 chosen = st.multiselect(
-    "Runs to compare; the first is what the others are compared with", list(records), known,
-    format_func=lambda run_id: label_run(records[run_id]), max_selections=len(RUN_LETTERS),
-    key=f"compare_runs_{','.join(known)}", placeholder="choose at least two", select_all=False,
-)  # fmt: skip
+    "Runs to compare; the first is what the others are compared with",
+    list(records),
+    known,
+    format_func=lambda run_id: label_run(records[run_id]),
+    max_selections=len(RUN_LETTERS),
+    key=f"compare_runs_{','.join(known)}",
+    placeholder="choose at least two",
+    select_all=False,
+)
 if chosen != known:
     session.choose_runs(chosen)
     st.rerun()
 session.choose_runs(chosen)
-stop_unless(len(chosen) > 1, "Choose at least two runs, here or in the table.", "pages/runs.py",
-            "See runs")  # fmt: skip
+stop_unless(
+    len(chosen) > 1, "Choose at least two runs, here or in the table.", "pages/runs.py", "See runs"
+)
 runs = {letter: records[run_id] for letter, run_id in zip(RUN_LETTERS, chosen, strict=False)}
 names = caches.list_data_set_names()
 show_outcomes(runs, names)

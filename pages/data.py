@@ -58,10 +58,11 @@ given = None if sample else session.get_current_id("data")
 with st.expander("Bring images in", expanded=given is None):
     ours, earlier = st.columns([3, 1])
     upload = ours.file_uploader(
-        "A zip with one folder per class", type="zip",
+        "A zip with one folder per class",
+        type="zip",
         key=f"data_upload_{session.workspace().upload_count}",
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
-    )  # fmt: skip
+    )
     ours.caption("Either layout is understood; in the second, val and test may be missing:")
     plain, split = ours.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
@@ -69,14 +70,19 @@ with st.expander("Bring images in", expanded=given is None):
     known = {summary.id: summary for summary in dataset.list_data_sets(home())}
     if known:
         again = earlier.selectbox(
-            "An earlier data set", list(known), index=None, key="data_earlier",
+            "An earlier data set",
+            list(known),
+            index=None,
+            key="data_earlier",
             format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
             placeholder="Choose one",
-        )  # fmt: skip
+        )
         if earlier.button(
-            "Open it", key="data_open", disabled=again is None,
+            "Open it",
+            key="data_open",
+            disabled=again is None,
             help="Choose an earlier data set first." if again is None else None,
-        ):  # fmt: skip
+        ):
             session.change(data_id=again)
             st.query_params["data"] = again
             st.rerun()
@@ -118,7 +124,8 @@ st.page_link(
 for problem in data.problems:
     if problem.kind in {"leak", "conflict", "unbalanced"}:
         st.warning(
-            f"{escape_markdown(problem.path)}: {escape_markdown(problem.message)}", icon=":material/warning:"
+            f"{escape_markdown(problem.path)}: {escape_markdown(problem.message)}",
+            icon=":material/warning:",
         )
 
 left, right = st.columns([3, 2])
@@ -143,11 +150,16 @@ st.subheader("Everything set aside or noticed", anchor=False)
 if data.problems:
     st.dataframe(
         [{"kind": p.kind, "file": p.path, "what": p.message} for p in data.problems],
-        hide_index=True, width="stretch",
-    )  # fmt: skip
+        hide_index=True,
+        width="stretch",
+    )
     st.download_button(
-        "Download as CSV", dataset.export_problems_csv(data), file_name="problems.csv", mime="text/csv",
-        icon=":material/download:", key="data_csv",
-    )  # fmt: skip
+        "Download as CSV",
+        dataset.export_problems_csv(data),
+        file_name="problems.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="data_csv",
+    )
 else:
     st.caption("Nothing: every file was used.")

@@ -98,16 +98,22 @@ left, right = st.columns(2)
 with left.container(border=True, height="stretch"):
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
-        "The dividing line, in images", sorted({*session.DIVIDING_LINES, found.line}),
-        value=work.line or found.line, format_func=lambda images: f"{images:,}",
-        key="decide_line", help=describe_dividing_line(found.line, measured),
-    )  # fmt: skip
+        "The dividing line, in images",
+        sorted({*session.DIVIDING_LINES, found.line}),
+        value=work.line or found.line,
+        format_func=lambda images: f"{images:,}",
+        key="decide_line",
+        help=describe_dividing_line(found.line, measured),
+    )
     session.change(line=None if line == found.line else line)
     if line != found.line:
         st.button(
-            f"Back to {found.line:,} images", icon=":material/undo:", key="decide_line_back",
-            on_click=session.set_widgets, kwargs={"decide_line": found.line},
-        )  # fmt: skip
+            f"Back to {found.line:,} images",
+            icon=":material/undo:",
+            key="decide_line_back",
+            on_click=session.set_widgets,
+            kwargs={"decide_line": found.line},
+        )
     size = resolve_choice(data, source, found).size
     st.subheader(size.answer.capitalize(), anchor=False)
     st.write(
@@ -124,10 +130,13 @@ told = found.verdict(size.answer)
 with right.container(border=True, height="stretch"):
     st.subheader("2. Similar or different?", anchor=False)
     answer = st.radio(
-        "Does your data look like what the network was trained on?", list(ANSWER_LABELS),
-        index=list(ANSWER_LABELS).index(work.answer), format_func=ANSWER_LABELS.get, key="decide_answer",
+        "Does your data look like what the network was trained on?",
+        list(ANSWER_LABELS),
+        index=list(ANSWER_LABELS).index(work.answer),
+        format_func=ANSWER_LABELS.get,
+        key="decide_answer",
         help="Similar means: the network's higher-level features carry over to your images.",
-    )  # fmt: skip
+    )
     session.change(answer=answer)
     heading = told.answer if answer == "estimate" else answer
     unsure = f", leaning to {choose_similarity(found, size)}" if heading == "can't tell" else ""
@@ -164,8 +173,10 @@ shown = f"{case}_{advised}_{line}"
 event = show_figure(
     plot_decision_diagram(size, told, advised, case),
     describe_decision(size, told, advised, case, own),
-    key=f"{DIAGRAM_KEY_PREFIX}_{shown}", on_select="rerun", selection_mode="points",
-)  # fmt: skip
+    key=f"{DIAGRAM_KEY_PREFIX}_{shown}",
+    on_select="rerun",
+    selection_mode="points",
+)
 disable_taps(DIAGRAM_KEY_PREFIX)
 points = [point for point in event.selection.points if point.get("customdata")]
 if points:
@@ -174,10 +185,13 @@ if points:
     st.rerun()
 said = " (advised)" if answer == "estimate" else " (by your answer)"
 taken = st.segmented_control(
-    "Choose a case, here or in the diagram", list(TransferCase), default=case, required=True,
+    "Choose a case, here or in the diagram",
+    list(TransferCase),
+    default=case,
+    required=True,
     format_func=lambda each: each.title + (said if each == advised else ""),
     key=f"decide_case_{shown}",
-)  # fmt: skip
+)
 if case != advised and st.button("Back to the advice", icon=":material/undo:", key="decide_back"):
     session.change(case=None)
     st.rerun()
@@ -194,17 +208,24 @@ if case == TransferCase.SMALL_DIFFERENT:
         for stage in found.evidence.stages
     }
     cut = st.selectbox(
-        "Keep the layers through", list(titles), index=list(titles).index(work.cut or best),
-        key="decide_cut", format_func=titles.get,
+        "Keep the layers through",
+        list(titles),
+        index=list(titles).index(work.cut or best),
+        key="decide_cut",
+        format_func=titles.get,
         help="The deepest early stage whose probe is not worse than the best one's.",
-    )  # fmt: skip
+    )
     session.change(cut=None if cut == best else cut)
 if case == TransferCase.LARGE_DIFFERENT:
     initialise = st.radio(
-        "Initial weights", list(INITIALISE_LABELS), index=list(INITIALISE_LABELS).index(work.initialise),
-        format_func=INITIALISE_LABELS.get, horizontal=True, key="decide_initialise",
+        "Initial weights",
+        list(INITIALISE_LABELS),
+        index=list(INITIALISE_LABELS).index(work.initialise),
+        format_func=INITIALISE_LABELS.get,
+        horizontal=True,
+        key="decide_initialise",
         help="Both are worth comparing. " + describe_start_comparison(measured),
-    )  # fmt: skip
+    )
     session.change(initialise=initialise)
 session.write_choices_to_url()
 strategy = resolve_choice(data, source, found).strategy
@@ -218,15 +239,24 @@ places = iter([*st.columns(2), *st.columns(2)])
 with next(places):
     show_figure(
         plot_stage_accuracy(found.evidence, strategy.keep_through),
-        describe_stage_accuracy(found.evidence), key="decide_stages",
-    )  # fmt: skip
+        describe_stage_accuracy(found.evidence),
+        key="decide_stages",
+    )
 if found.reference_distances:
     with next(places):
-        show_figure(plot_reference_distances(found), describe_reference_distances(found), key="decide_ladder")
+        show_figure(
+            plot_reference_distances(found),
+            describe_reference_distances(found),
+            key="decide_ladder",
+        )
 if measured:
     with next(places):
         bins = source.calibration.reliability
-        show_figure(plot_reliability_diagram(bins), describe_reliability_diagram(bins), key="decide_reliability")
+        show_figure(
+            plot_reliability_diagram(bins),
+            describe_reliability_diagram(bins),
+            key="decide_reliability",
+        )
 if found.evidence.learning_curve:
     curve = found.evidence.learning_curve
     with next(places):

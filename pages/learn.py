@@ -14,9 +14,11 @@ from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tu
 LESSONS = Path(__file__).parent / "lessons"
 
 CASE_COLUMNS = {
-    "top": "case 1 (%)", "cut": "case 2 (%)", "tuned": "case 3 (%)",
+    "top": "case 1 (%)",
+    "cut": "case 2 (%)",
+    "tuned": "case 3 (%)",
     "random": "case 4, random weights (%)",
-}  # fmt: skip
+}
 
 show_page_title("Learn", "pages/learn.py")
 source = networks.get_network("demonstration")
@@ -30,9 +32,13 @@ st.caption(f"The {len(filters)} filters of Convolution 1 after pre-training, in 
 st.header("The four cases", anchor=False)
 st.markdown((LESSONS / "four_cases.md").read_text(encoding="utf-8"))
 case = st.segmented_control(
-    "Draw the network for", list(TransferCase), default=TransferCase.SMALL_SIMILAR, required=True,
-    format_func=lambda case: f"Case {case.value}", key="learn_case",
-)  # fmt: skip
+    "Draw the network for",
+    list(TransferCase),
+    default=TransferCase.SMALL_SIMILAR,
+    required=True,
+    format_func=lambda case: f"Case {case.value}",
+    key="learn_case",
+)
 
 with show_errors():
     parts = caches.describe_layers(source.name, plan_strategy(case, source.stage_names), 10)
@@ -47,21 +53,25 @@ st.markdown(
     "seconds. From these measurements comes the line that Decide draws for your images: the more "
     "foreign they are to the network, the fewer are enough to train everything."
 )
-show_figure(plot_fine_tuning_gains(measured), describe_fine_tuning_gains(measured), key="learn_gains")
+show_figure(
+    plot_fine_tuning_gains(measured), describe_fine_tuning_gains(measured), key="learn_gains"
+)
 with st.expander("All that was measured", icon=":material/table:"):
     st.dataframe(
         [
             {
-                "image set": each.name, "images": each.images,
+                "image set": each.name,
+                "images": each.images,
                 "distance (nats)": each.distance,
                 **{
-                    title: round(100 * getattr(each, case), 1) for case, title in CASE_COLUMNS.items()
+                    title: round(100 * getattr(each, case), 1)
+                    for case, title in CASE_COLUMNS.items()
                 },
             }
             for each in measured
         ],
         hide_index=True,
-    )  # fmt: skip
+    )
 
 st.header("The demonstration network's card", anchor=False)
 card = source.card

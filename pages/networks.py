@@ -21,7 +21,11 @@ from transfer_core.errors import DownloadError
 from transfer_core.networks.recommendation import estimate_embedding_seconds, recommend_network
 
 DEFAULT_IMAGE_COUNT = 1_000  # that times are told for where no data set is chosen
-WEIGHTS_LABELS = {"bundled": "part of the program", "cached": "on this computer", "download": "to download"}
+WEIGHTS_LABELS = {
+    "bundled": "part of the program",
+    "cached": "on this computer",
+    "download": "to download",
+}
 COST_HELP = "Billion multiplications, each with an addition, for one image"
 COLUMN_CONFIG = {
     "ImageNet accuracy (%)": st.column_config.NumberColumn(
@@ -76,11 +80,17 @@ def show_catalog(shown, images: int, speed: float) -> str | None:
     ]
     height = min(420, 38 + 35 * len(rows))
     chosen = st.dataframe(
-        rows, hide_index=True, width="stretch", height=height, column_config=COLUMN_CONFIG,
-        on_select="rerun", selection_mode="single-row", placeholder="–",
+        rows,
+        hide_index=True,
+        width="stretch",
+        height=height,
+        column_config=COLUMN_CONFIG,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder="–",
         alt=f"Table of {len(rows)} networks; each row can be chosen, as in the list below it.",
         key=f"networks_table_{session.workspace().start_key}",
-    )  # fmt: skip
+    )
     picked = chosen.selection.rows
     return shown[picked[0]].name if picked and picked[0] < len(shown) else None
 
@@ -91,9 +101,12 @@ def filter_networks(candidates):
     text = first.text_input("Name", key="networks_name", placeholder="part of a name: resnet")
     sizes = [10, 50, 100, 200, 500, 5_000]
     most = second.select_slider(
-        "Download at most (MB)", sizes, value=5_000, key="networks_size",
+        "Download at most (MB)",
+        sizes,
+        value=5_000,
+        key="networks_size",
         format_func=lambda size: f"{size:,}",
-    )  # fmt: skip
+    )
     here = third.toggle("On this computer", key="networks_here")
     wanted = text.lower().split()
     return [
@@ -210,10 +223,12 @@ picked = show_catalog(shown, images, speed)
 names = [network.name for network in shown]
 now = picked or session.workspace().network
 name = st.selectbox(
-    "Look at", names, index=names.index(now) if now in names else 0,
+    "Look at",
+    names,
+    index=names.index(now) if now in names else 0,
     format_func={network.name: network.title for network in shown}.get,
     key=f"networks_chosen_{now}_{len(shown)}_{session.workspace().start_key}",
-)  # fmt: skip
+)
 network = networks.get_network(name)
 with st.container(border=True):
     show_network_details(network)

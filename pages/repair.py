@@ -78,9 +78,11 @@ def retrain(record: RunRecord, data: DataSet) -> None:
         f"({config.seed}):"
     )
     if st.button(
-        "Train again with the same settings", type="primary", icon=":material/replay:",
+        "Train again with the same settings",
+        type="primary",
+        icon=":material/replay:",
         key="repair_train",
-    ):  # fmt: skip
+    ):
         with show_errors():
             from transfer_core.runs.perform import make_run_config
 
@@ -89,8 +91,10 @@ def retrain(record: RunRecord, data: DataSet) -> None:
                 make_run_config(
                     data, source, config.strategy, config.seed, compiled=config.compiled
                 ),
-                name=f"{data.name}, {case.title.lower()}", owner=work.owner, idempotency_key=work.start_key,
-            )  # fmt: skip
+                name=f"{data.name}, {case.title.lower()}",
+                owner=work.owner,
+                idempotency_key=work.start_key,
+            )
         session.change(run_id=run, start_key=session.make_key())
         st.switch_page("pages/train.py", query_params={"run": run})
 
@@ -151,12 +155,19 @@ def show_near_duplicates(data: DataSet) -> None:
             told += ["in several classes: one of them may be wrong"] * group.is_conflict
             st.markdown(f"**{len(records)} images** {escape_markdown('; '.join(told))}")
             st.button(
-                f"Keep only one ({kept.split})", icon=":material/filter_1:",
-                key=f"repair_keep_{group.images[0]}", on_click=session.put_in_basket,
-                args=(data.id, *(
-                    PendingChange(Change("set aside", each.path)) for each in records if each is not kept
-                )),
-            )  # fmt: skip
+                f"Keep only one ({kept.split})",
+                icon=":material/filter_1:",
+                key=f"repair_keep_{group.images[0]}",
+                on_click=session.put_in_basket,
+                args=(
+                    data.id,
+                    *(
+                        PendingChange(Change("set aside", each.path))
+                        for each in records
+                        if each is not kept
+                    ),
+                ),
+            )
             shown = group.images[:ITEMS_PER_PAGE]
             for place, index in zip(make_grid(len(shown)), shown, strict=True):
                 record = data.records[index]
@@ -185,21 +196,27 @@ def show_history(data: DataSet, versions: tuple[Version, ...]) -> None:
     for version in reversed(versions):
         name = escape_markdown(caches.load_data_set(version.id).name)
         when = datetime.fromtimestamp(version.made).strftime("%d %b %Y %H:%M")
-        changes = [f"- {escape_markdown(change.sentence())}" for change in version.changes[:ITEMS_PER_PAGE]]
+        changes = [
+            f"- {escape_markdown(change.sentence())}" for change in version.changes[:ITEMS_PER_PAGE]
+        ]
         if len(version.changes) > ITEMS_PER_PAGE:
             changes.append(f"- and {len(version.changes) - ITEMS_PER_PAGE:,} more")
         st.markdown(f"**{name}**, {when}\n" + "\n".join(changes))
         _open_data_set(version.parent)
     if not versions:
-        st.caption(f"{escape_markdown(data.name)} is as it was read from {escape_markdown(data.import_summary.archive)}.")
+        st.caption(
+            f"{escape_markdown(data.name)} is as it was read from {escape_markdown(data.import_summary.archive)}."
+        )
 
 
 def _open_data_set(data_id: str) -> None:
     name = caches.load_data_set(data_id).name
     st.page_link(
-        "pages/repair.py", label=f"Open the version before: {escape_markdown(name)}",
-        icon=":material/history:", query_params={"data": data_id},
-    )  # fmt: skip
+        "pages/repair.py",
+        label=f"Open the version before: {escape_markdown(name)}",
+        icon=":material/history:",
+        query_params={"data": data_id},
+    )
 
 
 show_page_title("Repair", "pages/repair.py")

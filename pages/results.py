@@ -43,13 +43,15 @@ result = record.result
 figures = st.columns(4)
 figures[0].metric("Test accuracy", f"{result['accuracy']:.1%}")
 figures[1].metric(
-    "95 % interval", f"{result['low']:.0%} – {result['high']:.0%}",
+    "95 % interval",
+    f"{result['low']:.0%} – {result['high']:.0%}",
     help="Where the accuracy on very many images of this kind would lie, by Wilson's method.",
-)  # fmt: skip
+)
 figures[2].metric(
-    "Always the largest class", f"{result['majority_accuracy']:.1%}",
+    "Always the largest class",
+    f"{result['majority_accuracy']:.1%}",
     help="What guessing the largest training class every time would reach.",
-)  # fmt: skip
+)
 figures[3].metric(
     "Macro F1",
     f"{result['macro_f1']:.2f}",
@@ -72,7 +74,9 @@ if record.is_imported:
     views = ["scores", "settings"]
     st.caption("It came in a bundle: its images and the log of its training stayed where it was.")
 session.read_widget_from_url(VIEW_KEY, views, "scores")
-view = st.segmented_control("What to see", views, required=True, format_func=VIEWS.get, key=VIEW_KEY)
+view = st.segmented_control(
+    "What to see", views, required=True, format_func=VIEWS.get, key=VIEW_KEY
+)
 session.write_widget_to_url(VIEW_KEY)
 if view in {"images", "confidence", "maps", "embedding"}:
     with show_errors():
@@ -110,6 +114,8 @@ with st.container(horizontal=True):
         ("decide", "Try another case", "alt_route"),
     ):
         st.page_link(
-            f"pages/{page}.py", label=label, icon=f":material/{icon}:",
+            f"pages/{page}.py",
+            label=label,
+            icon=f":material/{icon}:",
             query_params={"run": run_id, "data": record.config.data_id},
-        )  # fmt: skip
+        )

@@ -22,9 +22,11 @@ with ways[1].container(border=True, height="stretch"):
     st.subheader("A sample", anchor=False)
     st.write("Four, built in: plankton (a few and many), striped cloth, and handwritten digits.")
     st.page_link(
-        "pages/data.py", label="Start with plankton", icon=":material/pin:",
+        "pages/data.py",
+        label="Start with plankton",
+        icon=":material/pin:",
         query_params={"sample": "plankton"},
-    )  # fmt: skip
+    )
 with ways[2].container(border=True, height="stretch"):
     st.subheader("Earlier runs", anchor=False)
     st.write("Everything that was trained here.")

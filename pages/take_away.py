@@ -20,30 +20,34 @@ from transfer_core.system.home import home
 
 FORMATS = {
     "onnx": (
-        "memory", "ONNX",
+        "memory",
+        "ONNX",
         "To use the network in other programs and languages, on phones and in browsers.",
         "`network.onnx` with the normalisation in it, its card, the class names, and "
         "`predict.py`, which classifies photos with onnxruntime.",
     ),
     "script": (
-        "code", "script and notebook",
+        "code",
+        "script and notebook",
         "To read, change and repeat exactly this run with plain torch and torchvision.",
         "`train.py`, the same as `train.ipynb`, the list of your images with their splits, and "
         "the weights that it begins with.",
     ),
     "bundle": (
-        "inventory_2", "bundle",
+        "inventory_2",
+        "bundle",
         "To keep, to share, and to bring in again, here or in another Transfer Lab.",
         "The weights as safetensors, a card (data, case, settings, result, versions, licence), "
         "the class names, and `predict.py` for torch.",
     ),
     "report": (
-        "description", "report",
+        "description",
+        "report",
         "To hand in or to print: the whole run as one HTML file that opens without a network.",
         "Data, decision and its evidence, settings, curves, result, history and versions, with "
         "all figures.",
     ),
-}  # fmt: skip
+}
 
 
 def show_format_card(record: RunRecord, key: str):
@@ -78,9 +82,10 @@ def show_format_card(record: RunRecord, key: str):
 
 def _choose_script_suffix() -> str:
     wanted = st.checkbox(
-        "With the images, so that it runs as it is", key="take_away_images",
+        "With the images, so that it runs as it is",
+        key="take_away_images",
         help="Without them, the script takes the zip of images that you have.",
-    )  # fmt: skip
+    )
     return "-with-images" if wanted else ""
 
 
@@ -111,10 +116,11 @@ def upload_bundle(expanded: bool) -> None:
     """Take an uploaded bundle in, and go to its result."""
     with st.expander("Bring a bundle in", icon=":material/upload:", expanded=expanded):
         upload = st.file_uploader(
-            "A bundle from Transfer Lab, as it was downloaded", type="zip",
+            "A bundle from Transfer Lab, as it was downloaded",
+            type="zip",
             key=f"take_away_upload_{session.workspace().upload_count}",
             help="It becomes a finished run. Nothing in it can run a program here.",
-        )  # fmt: skip
+        )
         if upload is None:
             return
         from transfer_core.export.bundle import import_bundle
@@ -130,9 +136,7 @@ def upload_bundle(expanded: bool) -> None:
 show_page_title("Take away", "pages/take_away.py")
 run_id = session.get_current_id("run")
 if not run_id:
-    st.info(
-        "Train something first, choose a run, or bring a bundle in.", icon=":material/info:"
-    )  # fmt: skip
+    st.info("Train something first, choose a run, or bring a bundle in.", icon=":material/info:")
     st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
     upload_bundle(expanded=True)
     st.stop()
@@ -142,9 +146,11 @@ st.subheader(escape_markdown(record.name), anchor=False)
 if record.result is None:
     st.info("This run has no result yet, so there is nothing to take away.", icon=":material/info:")
     st.page_link(
-        "pages/train.py", label="Watch the run", icon=":material/show_chart:",
+        "pages/train.py",
+        label="Watch the run",
+        icon=":material/show_chart:",
         query_params={"run": run_id},
-    )  # fmt: skip
+    )
     upload_bundle(expanded=False)
     st.stop()
 origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
@@ -158,7 +164,7 @@ with st.expander("The same on the command line", icon=":material/terminal:"):
         f"python -m transfer_core export {record.id} --format onnx --to FOLDER\n"
         "python -m transfer_core load BUNDLE.zip",
         language="bash",
-    )  # fmt: skip
+    )
 upload_bundle(expanded=False)
 if asked:  # last, so that whatever comes of it, all else is on the page
     card, kind = asked

@@ -28,7 +28,9 @@ from transfer_core.system.devices import choose_device
 from transfer_core.transferability.explanation import describe_flip_invariance
 
 
-def _describe_stage_rates(settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy) -> str:
+def _describe_stage_rates(
+    settings: OptimiserSettings, source: SourceNetwork, strategy: Strategy
+) -> str:
     """What the default of the setting means for the stages that learn."""
     kept = source.stage_names.index(strategy.keep_through) + 1
     if settings.stage_decay == 1:
@@ -74,7 +76,10 @@ case, strategy, first_seed = choice.case, choice.strategy, 0
 if repeated:
     strategy, first_seed = repeated.config.strategy, repeated.config.seed
     case, source = strategy.case, repeated.config.source()  # at that run's input size
-    st.info(f"The settings of “{escape_markdown(repeated.name)}”, to be changed.", icon=":material/tune:")
+    st.info(
+        f"The settings of “{escape_markdown(repeated.name)}”, to be changed.",
+        icon=":material/tune:",
+    )
 st.markdown(
     f"**{case.title}** on {escape_markdown(data.name)}, from: {escape_markdown(source.title)}. "
     f"Frozen: {source.format_titles(strategy.frozen)}. New: one fully connected layer."
@@ -91,9 +96,10 @@ own_size = repeated.config.source().input_size if repeated else source.input_siz
 strategy, size = apply_fitted_epochs(strategy), choose_input_size(strategy, own_size)
 settings = strategy.optimiser
 with_code = st.toggle(
-    "Show the code", key="train_code",
+    "Show the code",
+    key="train_code",
     help="Beside each setting the lines of PyTorch that it becomes, as the run's script has them.",
-)  # fmt: skip
+)
 form, code = st.columns([2, 3]) if with_code else (st.container(), None)
 with form.container(border=True):
     st.markdown(
@@ -105,85 +111,134 @@ with form.container(border=True):
     key = f"train_{repeated.id if repeated else ''}{case.value}_{strategy.initialise}_"
     key += f"{session.workspace().fits}_"
     learning_rate = first.number_input(
-        "Learning rate", 0.0, 10.0, settings.learning_rate, format="%.5f", step=0.0001,
-        key=key + "rate", help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
-    )  # fmt: skip
+        "Learning rate",
+        0.0,
+        10.0,
+        settings.learning_rate,
+        format="%.5f",
+        step=0.0001,
+        key=key + "rate",
+        help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
+    )
     weight_decay = first.number_input(
-        "Weight decay", 0.0, 10.0, settings.weight_decay, format="%.4f", step=0.01,
-        key=key + "decay", help="Pulls weights towards 0, against learning images by heart.",
-    )  # fmt: skip
+        "Weight decay",
+        0.0,
+        10.0,
+        settings.weight_decay,
+        format="%.4f",
+        step=0.01,
+        key=key + "decay",
+        help="Pulls weights towards 0, against learning images by heart.",
+    )
     epochs = second.number_input(
-        "Epochs, at most", 1, 1000, settings.epochs, key=f"{key}epochs_{settings.epochs}",
+        "Epochs, at most",
+        1,
+        1000,
+        settings.epochs,
+        key=f"{key}epochs_{settings.epochs}",
         help="An epoch is one pass over the training images.",
-    )  # fmt: skip
+    )
     patience = second.number_input(
-        "Patience", 1, 1000, settings.patience, key=key + "patience",
+        "Patience",
+        1,
+        1000,
+        settings.patience,
+        key=key + "patience",
         help="Epochs without a lower validation loss before training stops early. The best "
         "epoch's weights are kept.",
-    )  # fmt: skip
+    )
     batch = third.number_input(
-        "Batch size", 2, 4096, settings.batch_size, key=key + "batch",
+        "Batch size",
+        2,
+        4096,
+        settings.batch_size,
+        key=key + "batch",
         help="Training images per step.",
-    )  # fmt: skip
+    )
     seed = third.number_input(
-        "Seed", 0, 2**31 - 1, first_seed, key=key + "seed",
+        "Seed",
+        0,
+        2**31 - 1,
+        first_seed,
+        key=key + "seed",
         help="The same seed repeats the same run on the same machine.",
-    )  # fmt: skip
+    )
     sizes = caches.input_sizes(source.name)
     size = third.selectbox(
-        "Input size, in pixels a side", sizes, sizes.index(size), key=f"{key}size_{size}",
+        "Input size, in pixels a side",
+        sizes,
+        sizes.index(size),
+        key=f"{key}size_{size}",
         disabled=len(sizes) == 1,
         help="Fewer pixels are less work and show less. "
         + ("This network takes no other size." if len(sizes) == 1 else ""),
-    )  # fmt: skip
+    )
     whole = not strategy.frozen
     stage_decay = first.number_input(
-        "Rate of earlier stages", 0.01, 1.0, settings.stage_decay,
-        step=0.05, disabled=not whole, key=key + "stage_decay",
-        help=_describe_stage_rates(settings, source, strategy) if whole else "Only the new layer learns.",
-    )  # fmt: skip
+        "Rate of earlier stages",
+        0.01,
+        1.0,
+        settings.stage_decay,
+        step=0.05,
+        disabled=not whole,
+        key=key + "stage_decay",
+        help=_describe_stage_rates(settings, source, strategy)
+        if whole
+        else "Only the new layer learns.",
+    )
     views = second.number_input(
-        "Augmented views of each image", 0, 100, settings.views, disabled=whole,
+        "Augmented views of each image",
+        0,
+        100,
+        settings.views,
+        disabled=whole,
         key=key + "views",
         help="Not where everything is trained: there every epoch draws new ones."
         if whole
         else "Randomly cropped and recoloured copies of each training image, embedded once like "
         "the images themselves. They help against learning few images by heart; each costs one "
         "more pass over the training images.",
-    )  # fmt: skip
+    )
     augment = st.checkbox(
-        "Random crops and colours of the training images", settings.augment and whole,
-        disabled=not whole, key=key + "augment",
+        "Random crops and colours of the training images",
+        settings.augment and whole,
+        disabled=not whole,
+        key=key + "augment",
         help="Not with frozen layers: their output is computed once per image.",
-    )  # fmt: skip
+    )
     mirror = st.checkbox(
-        "Mirror half of these images, left to right", settings.mirror, key=key + "mirror",
+        "Mirror half of these images, left to right",
+        settings.mirror,
+        key=key + "mirror",
         disabled=not whole and not views,
         help=describe_flip_invariance(found.evidence)
         + ("" if whole else " Counts where there are augmented views."),
-    )  # fmt: skip
+    )
     fall_back = st.checkbox(
         "Fall back on the new layer alone where training everything is no better",
-        strategy.fall_back, disabled=not whole or strategy.initialise == "random",
+        strategy.fall_back,
+        disabled=not whole or strategy.initialise == "random",
         key=key + "fall_back",
         help="The new layer is first trained alone, as in case 1, in seconds. Its network is kept "
         "unless an epoch of training everything has a lower validation loss.",
-    )  # fmt: skip
+    )
     weighted = st.checkbox(
-        "Weigh rare classes up where classes are unbalanced", strategy.class_weights,
+        "Weigh rare classes up where classes are unbalanced",
+        strategy.class_weights,
         key=key + "weighted",
         help="Each class then counts the same, however many images it has. Classes are unbalanced "
         "where the largest has over 1.5 times the images of the smallest.",
-    )  # fmt: skip
+    )
     compiled = on_gpu and st.checkbox(
         "Translate the network for the GPU first (torch.compile)",
-        bool(repeated and repeated.config.compiled), disabled=not whole,
+        bool(repeated and repeated.config.compiled),
+        disabled=not whole,
         key=key + "compiled",
         help="Takes a minute or more, then each step takes less time: worth it in long trainings.",
-    )  # fmt: skip
+    )
     optimiser = OptimiserSettings(
         learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
-    )  # fmt: skip
+    )
     chosen = replace(strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back)
     source = source.with_input_size(size)
     with show_errors():
@@ -200,8 +255,10 @@ if started:
 
         run = caches.engine().submit(
             make_run_config(data, source, chosen, seed, compiled=compiled),
-            name=f"{data.name}, {case.title.lower()}", owner=work.owner, idempotency_key=work.start_key,
-        )  # fmt: skip
+            name=f"{data.name}, {case.title.lower()}",
+            owner=work.owner,
+            idempotency_key=work.start_key,
+        )
     session.change(run_id=run, start_key=session.make_key())
     st.query_params.pop("repeat", None)
     st.query_params["run"] = run

@@ -28,10 +28,13 @@ MAX_UPLOAD_MEGABYTES = 50  # of an image file
 def collect_images() -> list[tuple[str, bytes]]:
     """Names and files of the images to try, whether they are images or not."""
     files = st.file_uploader(
-        "Images", sorted(IMAGE_EXTENSIONS), accept_multiple_files=True, key="try_files",
+        "Images",
+        sorted(IMAGE_EXTENSIONS),
+        accept_multiple_files=True,
+        key="try_files",
         max_upload_size=MAX_UPLOAD_MEGABYTES,
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; they stay on this server.",
-    )  # fmt: skip
+    )
     found = [(file.name, file.getvalue()) for file in files]
     if st.toggle("Take a photo with the camera", key="try_camera_on"):
         photo = st.camera_input("Camera", key="try_camera")
@@ -40,7 +43,9 @@ def collect_images() -> list[tuple[str, bytes]]:
         address = st.text_input("Address of an image", key="try_address", placeholder="https://")
         if address:
             try:
-                found.append((address.rpartition("/")[2] or address, caches.download_image(address)))
+                found.append(
+                    (address.rpartition("/")[2] or address, caches.download_image(address))
+                )
             except ImageError as error:
                 show_problem(error.problem, error.found, error.remedy)
     found = [(name, file) for file, name in {file: name for name, file in found}.items()]
@@ -76,9 +81,10 @@ def show_prediction(number: int, name: str, file: bytes) -> float | None:
             others = f", {rest} further classes not shown" if rest else ""
             st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
         if st.toggle(
-            f"What it looks at in image {number}", key=f"try_maps_{caches.get_added_path(file)}",
+            f"What it looks at in image {number}",
+            key=f"try_maps_{caches.get_added_path(file)}",
             help="Where it finds evidence for the likeliest class and for the next one.",
-        ):  # fmt: skip
+        ):
             show_maps(file, [label for label, _ in likely[:2]])
         if known is not None:  # else the data set is not here
             offer_as_training_image(file)
@@ -88,11 +94,15 @@ def show_prediction(number: int, name: str, file: bytes) -> float | None:
 def show_maps(file: bytes, labels: list[str]) -> None:
     """Attribution maps of an image for the likeliest classes."""
     transform = trained.transform
-    pixels = images.apply_transform(images.decode_image(file, transform.min_decoded_side), transform)
+    pixels = images.apply_transform(
+        images.decode_image(file, transform.min_decoded_side), transform
+    )
     roles = zip(labels, ("likeliest", "next"), strict=False)
     classes = [(trained.classes.index(label), role) for label, role in roles]
     with show_errors():
-        show_attribution_maps(trained, pixels, classes, key=f"try_map_{caches.get_added_path(file)}")
+        show_attribution_maps(
+            trained, pixels, classes, key=f"try_map_{caches.get_added_path(file)}"
+        )
 
 
 def offer_as_training_image(file: bytes) -> None:
@@ -106,22 +116,31 @@ def offer_as_training_image(file: bytes) -> None:
                 f"**{escape_markdown(waiting[0].change.class_name)}**"
             )
             st.button(
-                "Take back", key=f"try_back_{path}", icon=":material/undo:",
-                on_click=session.take_from_basket, args=(data_id, path),
-            )  # fmt: skip
+                "Take back",
+                key=f"try_back_{path}",
+                icon=":material/undo:",
+                on_click=session.take_from_basket,
+                args=(data_id, path),
+            )
             return
         if caches.has_file(data_id, file):
             st.caption("This image is in the data set already.")
             return
         chosen = st.selectbox(
-            "It is", trained.classes, index=None, key=f"try_class_{path}", width=220,
+            "It is",
+            trained.classes,
+            index=None,
+            key=f"try_class_{path}",
+            width=220,
             placeholder="Choose its class",
-        )  # fmt: skip
+        )
         if st.button(
-            "Keep as a training image", key=f"try_keep_{path}", disabled=chosen is None,
+            "Keep as a training image",
+            key=f"try_keep_{path}",
+            disabled=chosen is None,
             icon=":material/add_photo_alternate:",
             help="Choose its class first." if chosen is None else None,
-        ):  # fmt: skip
+        ):
             session.put_in_basket(data_id, PendingChange(dataset.make_addition(file, chosen), file))
             st.rerun()
 
@@ -156,9 +175,10 @@ for number, (name, file) in enumerate(tries, start=1):
 if distances and known is not None:
     st.subheader("Does it know these images?", anchor=False)
     show_figure(
-        plot_distances(known, distances), describe_distances(known, distances),
+        plot_distances(known, distances),
+        describe_distances(known, distances),
         key="try_distances",
-    )  # fmt: skip
+    )
     st.caption(
         "The distance is measured between what the last layer sees of an image and of the nearest "
         "training image. One in twenty images of the known kinds lies beyond the line too. Images "
@@ -167,6 +187,8 @@ if distances and known is not None:
     )
 if session.basket(record.config.data_id):
     st.page_link(
-        "pages/repair.py", label="See what waits, and make a new version of the data set",
-        icon=":material/healing:", query_params={"run": run_id, "data": record.config.data_id},
-    )  # fmt: skip
+        "pages/repair.py",
+        label="See what waits, and make a new version of the data set",
+        icon=":material/healing:",
+        query_params={"run": run_id, "data": record.config.data_id},
+    )

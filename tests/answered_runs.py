@@ -18,7 +18,11 @@ from transfer_core.training.evaluation import compute_wilson_interval
 
 
 def make_data_set(
-    home: Path, *, test_images: int, names: tuple[str, ...] = ("ant", "bee"), first_test_seed: int = 100
+    home: Path,
+    *,
+    test_images: int,
+    names: tuple[str, ...] = ("ant", "bee"),
+    first_test_seed: int = 100,
 ) -> DataSet:
     """Classes with that many test images each; equal seeds give equal images."""
     files, sizes = {}, {"train": 4, "val": 2, "test": test_images}
@@ -32,9 +36,14 @@ def make_data_set(
 
 
 def make_finished_run(
-    home: Path, data: DataSet, predicted: list[int], name: str = "toy", seed: int = 0,
-    epochs: int = 100, **others,
-) -> str:  # fmt: skip
+    home: Path,
+    data: DataSet,
+    predicted: list[int],
+    name: str = "toy",
+    seed: int = 0,
+    epochs: int = 100,
+    **others,
+) -> str:
     """The id of a finished run that took the test images for these classes."""
     source, store = get_network("demonstration"), RunStore(home)
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)

@@ -42,9 +42,11 @@ def make_bare_python(packages: Path) -> Callable[..., str]:
             f"runpy.run_path({str(script)!r}, run_name='__main__')"
         )
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", start], capture_output=True, text=True,
+            [sys.executable, "-I", "-S", "-c", start],
+            capture_output=True,
+            text=True,
             cwd=script.parent,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

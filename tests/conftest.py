@@ -47,7 +47,10 @@ def made(tmp_path_factory):
                 buffer = io.BytesIO()
                 Image.fromarray(pixels).save(buffer, "PNG")
                 archive.writestr(f"{name}/{number}.png", buffer.getvalue())
-    data_set, source = dataset.ingest(folder / "colours.zip", home=home), get_network("demonstration")
+    data_set, source = (
+        dataset.ingest(folder / "colours.zip", home=home),
+        get_network("demonstration"),
+    )
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     with start_engine(home) as engine:
         run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")

@@ -163,7 +163,9 @@ def test_07_other_compression_is_refused_with_the_way_out(tmp_path, method):
 
 
 def test_07_an_unknown_method_is_refused(tmp_path):
-    assert "method 99" in read_refusal(RawZip().add("a.png", A, method=99).write(tmp_path / "a.zip"))
+    assert "method 99" in read_refusal(
+        RawZip().add("a.png", A, method=99).write(tmp_path / "a.zip")
+    )
 
 
 def test_08_a_nested_archive_is_listed_and_never_opened(tmp_path):
@@ -341,8 +343,14 @@ def test_24_too_many_entries_are_refused_fast(tmp_path):
 
 
 def test_25_junk_is_ignored_quietly_and_counted(tmp_path):
-    junk = ["__MACOSX/c/._1.png", ".DS_Store", "c/Thumbs.db", "c/.ipynb_checkpoints/1.png",
-            "c/desktop.ini", "c/Icon\r"]  # fmt: skip
+    junk = [
+        "__MACOSX/c/._1.png",
+        ".DS_Store",
+        "c/Thumbs.db",
+        "c/.ipynb_checkpoints/1.png",
+        "c/desktop.ini",
+        "c/Icon\r",
+    ]
     path = write_zip(tmp_path / "a.zip", {"c/1.png": A} | dict.fromkeys(junk, b"x"))
     with open_archive(path) as source:
         assert [m.path for m in source.members] == ["c/1.png"]

@@ -68,7 +68,9 @@ def test_a_claim_says_whether_its_bar_is_reached(bar, verdict):
 def test_the_page_shows_the_table_as_text(tmp_path, capsys):
     ticks = count(1)
     found = compare("title", "s", {"<ours>": lambda: float(next(ticks))}, rounds=1)
-    write_report("title", summarise_sides(found, "<ours>"), [], [], ["a note"], tmp_path / "page.html")
+    write_report(
+        "title", summarise_sides(found, "<ours>"), [], [], ["a note"], tmp_path / "page.html"
+    )
     page = (tmp_path / "page.html").read_text()
     assert "&lt;ours>" in page and "a note" in page and "<ours>" in capsys.readouterr().out
 
@@ -108,7 +110,9 @@ def test_the_mahalanobis_score_is_that_of_scipy_to_the_nearest_class():
     means = np.stack([members.mean(0) for members in classes])
     pooled = np.mean([np.cov(members.T, bias=True) for members in classes], axis=0)
     expected = cdist(others.embeddings, means, "mahalanobis", VI=np.linalg.inv(pooled)).min(1)
-    assert np.allclose(np.sqrt(score_by_mahalanobis(train, others)), expected, rtol=0.05)  # it is shrunk
+    assert np.allclose(
+        np.sqrt(score_by_mahalanobis(train, others)), expected, rtol=0.05
+    )  # it is shrunk
 
 
 def test_a_set_of_few_classes_loses_none(tmp_path, transfer_home):

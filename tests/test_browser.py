@@ -27,9 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 pytestmark = pytest.mark.browser
 
 
@@ -57,9 +62,11 @@ class Server:
         options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", str(app), *options],
-            cwd=ROOT, env=os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -270,7 +277,9 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
         session = onnxruntime.InferenceSession(archive.read("network.onnx"))
     kept = load_test_predictions(tmp_path / "home", run)
     data_set = dataset.load(tmp_path / "home", RunStore(tmp_path / "home").get(run).config.data_id)
-    pixels = PixelArray(tmp_path / "home", data_set, get_network("demonstration").transform)[kept.images]
+    pixels = PixelArray(tmp_path / "home", data_set, get_network("demonstration").transform)[
+        kept.images
+    ]
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})
     assert np.abs(found - kept.probabilities).max() < 1e-4

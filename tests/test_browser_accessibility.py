@@ -21,17 +21,29 @@ OUT_OF_REACH = {
     "listitem": "ul[data-testid=stSidebarNavItems] > div > li",
 }
 EMPTY = [
-    "", "data", "decide", "train", "results", "repair", "try_it", "take_away", "learn", "networks",
-    "runs", "compare",
-]  # fmt: skip
+    "",
+    "data",
+    "decide",
+    "train",
+    "results",
+    "repair",
+    "try_it",
+    "take_away",
+    "learn",
+    "networks",
+    "runs",
+    "compare",
+]
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
     "data?{data}": 1,
     "decide?{data}": 6,
     "train?{data}": 0,
     "train?{run}": 3,
-    **{f"results?{{run}}&results_view={view}": charts
-       for view, charts in zip(VIEWS, (2, 3, 0, 1, 2, 2, 0), strict=True)},
+    **{
+        f"results?{{run}}&results_view={view}": charts
+        for view, charts in zip(VIEWS, (2, 3, 0, 1, 2, 2, 0), strict=True)
+    },
     "repair?{run}&{data}": 0,
     "repair?{data}": 0,
     "try_it?{run}": 1,
@@ -41,7 +53,7 @@ FULL = {  # how many charts each page has, by its address
     "runs?runs={one}": 0,
     "runs?runs={both}": 0,
     "compare?runs={both}": 3,
-}  # fmt: skip
+}
 CHARTS = ".js-plotly-plot"
 
 

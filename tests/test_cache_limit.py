@@ -50,7 +50,9 @@ def add(home, name, size, value=0):
 
 
 def list_files(home):
-    return sorted(path for cache in disk_cache.CACHE_FOLDERS for path in (home / cache).rglob("*.*"))
+    return sorted(
+        path for cache in disk_cache.CACHE_FOLDERS for path in (home / cache).rglob("*.*")
+    )
 
 
 def sum_bytes(home):
@@ -80,7 +82,10 @@ def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_facto
 
 def test_an_entry_larger_than_the_bound_is_refused_and_nothing_is_removed(bounded):
     add(bounded, "a", 400)
-    with pytest.raises(CacheFullError), add_entry(bounded, entry_path(bounded, "b"), LIMIT_BYTES + 1):
+    with (
+        pytest.raises(CacheFullError),
+        add_entry(bounded, entry_path(bounded, "b"), LIMIT_BYTES + 1),
+    ):
         pytest.fail("the block must not begin")
     assert list_files(bounded) == [entry_path(bounded, "a")]
 

@@ -27,7 +27,9 @@ def test_size_is_small_below_the_line_and_large_on_it():
 
 
 def test_a_starved_class_pulls_the_images_per_class_down():
-    assert judge_size((1000, 10), threshold=100).images_per_class == pytest.approx(2 / (0.001 + 0.1))
+    assert judge_size((1000, 10), threshold=100).images_per_class == pytest.approx(
+        2 / (0.001 + 0.1)
+    )
 
 
 def test_a_line_of_no_images_is_refused():

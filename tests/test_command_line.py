@@ -70,8 +70,12 @@ def test_compare_trains_every_case_and_what_is_the_same_only_once(colours, trans
     assert main(["compare", str(colours), "--seeds", "1", "--epochs", "1", "--json"]) == 0
     rows = [row for row in read_lines(capsys) if row["event"] == "compared"]
     assert [(r["case"], r["initialise"]) for r in rows] == [
-        (1, "pretrained"), (2, "pretrained"), (3, "pretrained"), (4, "random"), (4, "pretrained"),
-    ]  # fmt: skip
+        (1, "pretrained"),
+        (2, "pretrained"),
+        (3, "pretrained"),
+        (4, "random"),
+        (4, "pretrained"),
+    ]
     assert len({row["run"] for row in rows}) == 4 and rows[2]["run"] == rows[4]["run"]
 
 

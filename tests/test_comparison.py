@@ -22,7 +22,9 @@ WRONG_LATER = [0, 0, 0, 0, 1, 1, 0, 0]
 
 @pytest.mark.parametrize("counts", [(12, 5), (5, 12), (0, 9), (1, 0), (30, 30), (3000, 2800)])
 def test_p_value_is_that_of_scipys_exact_binomial_test(counts):
-    assert compute_mcnemar_p_value(*counts) == pytest.approx(stats.binomtest(counts[0], sum(counts)).pvalue)
+    assert compute_mcnemar_p_value(*counts) == pytest.approx(
+        stats.binomtest(counts[0], sum(counts)).pvalue
+    )
 
 
 def test_networks_that_never_differ_have_p_value_one():
@@ -35,9 +37,13 @@ def test_interval_is_that_of_scipys_paired_bootstrap():
         np.repeat([1, 0, 1, 0], [60, 22, 8, 10]),
     )
     oracle = stats.bootstrap(
-        (first, second), lambda a, b, axis: (a - b).mean(axis=axis), paired=True,
-        method="percentile", n_resamples=10_000, rng=np.random.default_rng(1),
-    ).confidence_interval  # fmt: skip
+        (first, second),
+        lambda a, b, axis: (a - b).mean(axis=axis),
+        paired=True,
+        method="percentile",
+        n_resamples=10_000,
+        rng=np.random.default_rng(1),
+    ).confidence_interval
     assert compute_bootstrap_interval(22, 8, 100) == pytest.approx(tuple(oracle), abs=0.0101)
 
 
@@ -82,7 +88,9 @@ def test_runs_tested_on_different_images_are_refused(transfer_home):
 
 def test_versions_of_a_data_set_are_compared_on_the_images_that_they_share(transfer_home):
     one = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4), WRONG_FIRST)
-    fewer = make_data_set(transfer_home, test_images=3)  # the last test image of each class was taken out
+    fewer = make_data_set(
+        transfer_home, test_images=3
+    )  # the last test image of each class was taken out
     other = make_finished_run(transfer_home, fewer, [0, 0, 0, 0, 1, 1])
     found = compare_runs(transfer_home, one, other)
     assert (found.images, found.alone_first, found.alone_second) == (6, 2, 0)
@@ -94,7 +102,9 @@ def test_versions_of_a_data_set_are_compared_on_the_images_that_they_share(trans
 def test_an_image_that_was_given_another_class_is_not_compared(transfer_home):
     one = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4), WRONG_FIRST)
     other = make_finished_run(
-        transfer_home, make_data_set(transfer_home, test_images=4, names=("ant", "wasp")), WRONG_FIRST
+        transfer_home,
+        make_data_set(transfer_home, test_images=4, names=("ant", "wasp")),
+        WRONG_FIRST,
     )
     assert compare_runs(transfer_home, one, other).images == 4  # the ants
 

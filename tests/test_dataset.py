@@ -59,9 +59,14 @@ def read_refusal(read, files, **options) -> DataSetError:
 @pytest.mark.parametrize("wrapper", ["", "flowers/", "download/flowers/photos/", "Test/", "train/"])
 @pytest.mark.parametrize(
     "train, val, test",
-    [("train", "val", "test"), ("Training", "VALID", "Testing"), ("TRAIN", "validation", "eval"),
-     ("train_set", "dev", "test_images"), ("01-train", "val2017", "Evaluation")],
-)  # fmt: skip
+    [
+        ("train", "val", "test"),
+        ("Training", "VALID", "Testing"),
+        ("TRAIN", "validation", "eval"),
+        ("train_set", "dev", "test_images"),
+        ("01-train", "val2017", "Evaluation"),
+    ],
+)
 def test_49_splits_are_recognised_by_any_usual_name_below_any_wrapper(
     read, wrapper, train, val, test
 ):
@@ -72,7 +77,9 @@ def test_49_splits_are_recognised_by_any_usual_name_below_any_wrapper(
     )
     assert found.classes == ("daisy", "rose")
     assert count_splits(found) == {s: (n, n) for s, n in counts.items()}
-    assert found.import_summary.given_splits == dataset.SPLITS and not found.import_summary.made_splits
+    assert (
+        found.import_summary.given_splits == dataset.SPLITS and not found.import_summary.made_splits
+    )
     assert found.import_summary.wrapper == (wrapper.rstrip("/") or None)
 
 
@@ -113,8 +120,11 @@ def test_endings_in_upper_case_count(read):
 
 
 def test_the_format_is_found_from_the_content(read):
-    files = {f"{c}/{n}.jpg": make_picture(n + 9 * (c == "b"), kind=k)
-             for c in "ab" for n, k in enumerate(("JPEG", "PNG", "WEBP", "HEIF"))}  # fmt: skip
+    files = {
+        f"{c}/{n}.jpg": make_picture(n + 9 * (c == "b"), kind=k)
+        for c in "ab"
+        for n, k in enumerate(("JPEG", "PNG", "WEBP", "HEIF"))
+    }
     assert read(files).import_summary.formats == {"JPEG": 2, "PNG": 2, "WEBP": 2, "HEIF": 2}
 
 
@@ -147,20 +157,33 @@ def test_an_entry_with_a_false_checksum_is_set_aside(tmp_path, transfer_home):
         raw.add(name, data)
     path = raw.add("a/bad.png", make_picture(50), crc=1).write(tmp_path / "a.zip")
     found = dataset.ingest(path, home=transfer_home)
-    assert [p.path for p in found.problems] == ["a/bad.png"] and found.import_summary.unreadable == 1
+    assert [p.path for p in found.problems] == [
+        "a/bad.png"
+    ] and found.import_summary.unreadable == 1
 
 
 def test_files_that_are_no_images_are_listed_and_never_dropped_silently(read):
-    files = make_class_files({"a": 3, "b": 3}) | {"a/notes.txt": b"x", "b/x.svg": b"x", "README": b"x"}
+    files = make_class_files({"a": 3, "b": 3}) | {
+        "a/notes.txt": b"x",
+        "b/x.svg": b"x",
+        "README": b"x",
+    }
     found = read(files)
     assert {p.path for p in found.problems if p.kind == "not-an-image"} == {
-        "a/notes.txt", "b/x.svg", "README"}  # fmt: skip
+        "a/notes.txt",
+        "b/x.svg",
+        "README",
+    }
     assert found.import_summary.not_images == 3
 
 
 def test_junk_is_counted_and_told_without_a_problem(read):
-    junk = {"__MACOSX/a/._0.png": b"x", "a/.DS_Store": b"x", "Thumbs.db": b"x",
-            "a/.ipynb_checkpoints/0-checkpoint.png": make_picture(77)}  # fmt: skip
+    junk = {
+        "__MACOSX/a/._0.png": b"x",
+        "a/.DS_Store": b"x",
+        "Thumbs.db": b"x",
+        "a/.ipynb_checkpoints/0-checkpoint.png": make_picture(77),
+    }
     found = read(make_class_files({"a": 3, "b": 3}) | junk)
     assert found.problems == () and found.import_summary.junk == 4
     assert "4 junk files ignored" in found.import_summary.sentence()
@@ -168,7 +191,9 @@ def test_junk_is_counted_and_told_without_a_problem(read):
 
 def test_images_beside_the_class_folders_are_told(read):
     files = make_class_files({"train/a": 4, "train/b": 4})
-    found = read(files | {"train/loose.png": make_picture(70), "test/unlabelled.png": make_picture(71)})
+    found = read(
+        files | {"train/loose.png": make_picture(70), "test/unlabelled.png": make_picture(71)}
+    )
     assert list_kinds(found) == {"no-class": 2} and found.import_summary.given_splits == ("train",)
 
 
@@ -181,7 +206,9 @@ def test_an_animation_is_kept_and_told(read):
 
 
 def test_an_empty_class_folder_is_told(tmp_path, transfer_home):
-    for name, data in make_class_files({"train/a": 4, "train/b": 4, "val/a": 2, "val/b": 2}).items():
+    for name, data in make_class_files(
+        {"train/a": 4, "train/b": 4, "val/a": 2, "val/b": 2}
+    ).items():
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "set" / name).write_bytes(data)
     (tmp_path / "set" / "train" / "c").mkdir()
@@ -257,16 +284,22 @@ def test_47_more_than_1000_classes_are_refused(read):
 
 def test_a_missing_split_is_made_stratified_60_20_20(read):
     found = read({"a": 50, "b": 10, "c": 3})
-    assert count_splits(found) == {"train": (30, 6, 1), "validation": (10, 2, 1),
-                                   "test": (10, 2, 1)}  # fmt: skip
+    assert count_splits(found) == {
+        "train": (30, 6, 1),
+        "validation": (10, 2, 1),
+        "test": (10, 2, 1),
+    }
     assert found.import_summary.made_splits == dataset.SPLITS
 
 
 @pytest.mark.parametrize(
     ("given", "made", "train"),
-    [(("train",), ("validation", "test"), 12), (("train", "val"), ("test",), 16),
-     (("train", "test"), ("validation",), 16)],
-)  # fmt: skip
+    [
+        (("train",), ("validation", "test"), 12),
+        (("train", "val"), ("test",), 16),
+        (("train", "test"), ("validation",), 16),
+    ],
+)
 def test_a_missing_part_is_taken_from_train_alone(read, given, made, train):
     counts = {"train": 20, "val": 5, "test": 7}
     found = read({f"{split}/{c}": counts[split] for split in given for c in "ab"})
@@ -326,8 +359,9 @@ def test_50_a_leak_between_given_splits_is_left_out_of_train_and_told(read):
 
 
 def test_a_validation_part_of_test_images_only_is_made_of_training_images(read):
-    names = [f"{part}/{kind}/{n}.png" for part in ("train", "test") for kind in "ab"
-             for n in range(8)]  # fmt: skip
+    names = [
+        f"{part}/{kind}/{n}.png" for part in ("train", "test") for kind in "ab" for n in range(8)
+    ]
     files = {name: make_picture(number) for number, name in enumerate(names)}
     copies = {name.replace("test/", "val/"): files[name] for name in names if "test/" in name}
     found = read(files | copies)
@@ -472,7 +506,10 @@ def test_nothing_is_written_outside_the_store(tmp_path, transfer_home, read):
     new = inside(tmp_path) - before - {"flowers.zip"}
     folder = f"home/data/{found.id}/"
     assert {n.removeprefix(folder) for n in new if "/known/" not in n} == {
-        "dataset.json", "summary.json", "images.pack"}  # fmt: skip
+        "dataset.json",
+        "summary.json",
+        "images.pack",
+    }
 
 
 @settings(
@@ -506,8 +543,16 @@ def test_a_mutated_zip_makes_a_data_set_or_a_transfer_error(
 
 
 def test_the_reading_is_told_in_one_sentence(read):
-    files = make_class_files({"set/train/a": 6, "set/train/b": 6, "set/train/c": 6,
-                         "set/val/a": 2, "set/val/b": 2, "set/val/c": 2})  # fmt: skip
+    files = make_class_files(
+        {
+            "set/train/a": 6,
+            "set/train/b": 6,
+            "set/train/c": 6,
+            "set/val/a": 2,
+            "set/val/b": 2,
+            "set/val/c": 2,
+        }
+    )
     files |= {"__MACOSX/x": b"x", "set/.DS_Store": b"x", "set/train/a/x.jpg": b"x"}
     assert read(files).import_summary.sentence() == (
         "three classes, train and validation given, test taken from train (20 %, seed 0), "
@@ -555,11 +600,13 @@ def test_an_archive_error_passes_through(tmp_path, transfer_home):
         ("brain_mri_253.zip", 2, {"train": 151, "validation": 51, "test": 51}),
         ("cifar10_5k.zip", 10, {"train": 3000, "validation": 1000, "test": 1000}),
         pytest.param(
-            "source_photos_160.zip", 160, {"train": 57492, "validation": 8000, "test": 14377},
+            "source_photos_160.zip",
+            160,
+            {"train": 57492, "validation": 8000, "test": 14377},
             marks=pytest.mark.slow,
         ),
     ],
-)  # fmt: skip
+)
 def test_real_sets_are_read_as_their_manifest_says(
     shared_data, transfer_home, name, classes, counts
 ):

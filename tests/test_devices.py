@@ -80,7 +80,9 @@ def imitated_gpu(monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_format: module)
     # Threads see no fake mode.
     monkeypatch.setattr(data_loaders, "prefetch", lambda items, make: map(make, items))
-    monkeypatch.setattr(loop, "shuffle_into_batches", lambda indices, size, _: split_into_batches(indices, size))
+    monkeypatch.setattr(
+        loop, "shuffle_into_batches", lambda indices, size, _: split_into_batches(indices, size)
+    )
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 
@@ -111,25 +113,42 @@ def test_a_whole_network_is_trained_where_it_lies(number_format, weighted, whole
         del state
         events = list(
             train_whole_network(
-                whole, make_pixels(), LABELS, **SPLIT, strategy=strategy, source=SOURCE, seed=0,
-                class_weights=torch.ones(3) if weighted else None, precision=number_format,
-                baseline=rival, stop_requested=lambda: False,
+                whole,
+                make_pixels(),
+                LABELS,
+                **SPLIT,
+                strategy=strategy,
+                source=SOURCE,
+                seed=0,
+                class_weights=torch.ones(3) if weighted else None,
+                precision=number_format,
+                baseline=rival,
+                stop_requested=lambda: False,
             )
-        )  # fmt: skip
+        )
     assert isinstance(events[0], Started) and events[0].device == "cuda"
     assert any(isinstance(event, Stepped) for event in events)
     assert isinstance(events[-1], Ended) and get_device(whole).type == "cuda"
 
 
 def test_a_new_layer_is_trained_where_the_network_lies(frozen, imitated_gpu):
-    strategy, embeddings = build_network(TransferCase.SMALL_SIMILAR), np.zeros((24, 512), np.float32)
+    strategy, embeddings = (
+        build_network(TransferCase.SMALL_SIMILAR),
+        np.zeros((24, 512), np.float32),
+    )
     with imitated_gpu:
         events = list(
             train_head(
-                move_to_gpu(frozen), embeddings, LABELS, **SPLIT, strategy=strategy, seed=0,
-                class_weights=torch.ones(3), stop_requested=lambda: False,
+                move_to_gpu(frozen),
+                embeddings,
+                LABELS,
+                **SPLIT,
+                strategy=strategy,
+                seed=0,
+                class_weights=torch.ones(3),
+                stop_requested=lambda: False,
             )
-        )  # fmt: skip
+        )
     assert events[0].device == "cuda" and isinstance(events[-1], Ended)
 
 

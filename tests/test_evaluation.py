@@ -27,7 +27,9 @@ def test_rows_are_actual_and_columns_predicted():
 @pytest.mark.parametrize(("hits", "images"), [(0, 7), (7, 7), (13, 40), (950, 1000)])
 def test_interval_is_wilsons(hits, images):
     expected = binomtest(hits, images).proportion_ci(method="wilson")
-    assert compute_wilson_interval(hits, images) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert compute_wilson_interval(hits, images) == pytest.approx(
+        (expected.low, expected.high), abs=1e-6
+    )
 
 
 def test_scores_per_class_and_macro_f1_agree_with_scikit_learn():

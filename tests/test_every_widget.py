@@ -27,9 +27,12 @@ APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
     "Also networks that are still to be downloaded": "Fit the run",
 }
 CHOOSERS = (
-    element_tree.ButtonGroup, element_tree.Multiselect, element_tree.Radio,
-    element_tree.Selectbox, element_tree.SelectSlider,
-)  # fmt: skip
+    element_tree.ButtonGroup,
+    element_tree.Multiselect,
+    element_tree.Radio,
+    element_tree.Selectbox,
+    element_tree.SelectSlider,
+)
 
 
 def make_click(key: str) -> Callable[[AppTest], object]:
@@ -60,12 +63,11 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "results": [
         (("run", f"results_view={view}"), AppTest.run)  # its view comes from the address
-        for view in (
-            "scores", "training", "images", "confidence", "maps", "embedding", "settings"
-        )
+        for view in ("scores", "training", "images", "confidence", "maps", "embedding", "settings")
     ],
     "repair": [
-        (("run", "data"), AppTest.run), (("data",), None),
+        (("run", "data"), AppTest.run),
+        (("data",), None),
         (("run", "data"), make_click("repair_set aside")),
     ],
     "try_it": [(("run",), upload_image)],
@@ -74,7 +76,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "networks": [((), None)],
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

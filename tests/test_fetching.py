@@ -124,10 +124,18 @@ def test_an_answer_that_trickles_in_is_cut_off_when_the_time_is_up(server, monke
 
 @pytest.mark.parametrize(
     "address",
-    ["http://127.0.0.1/x.png", "http://localhost/x.png", "http://[::1]/x.png", "http://0/x.png",
-     "http://10.0.0.1/x.png", "http://169.254.169.254/", "http://2130706433/x.png",
-     "http://[::ffff:127.0.0.1]/x.png", "http://[64:ff9b::7f00:1]/x.png"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1/x.png",
+        "http://localhost/x.png",
+        "http://[::1]/x.png",
+        "http://0/x.png",
+        "http://10.0.0.1/x.png",
+        "http://169.254.169.254/",
+        "http://2130706433/x.png",
+        "http://[::ffff:127.0.0.1]/x.png",
+        "http://[64:ff9b::7f00:1]/x.png",
+    ],
+)
 def test_private_addresses_are_refused_however_they_are_written(address, monkeypatch):
     monkeypatch.setenv(remote.SETTING, "1")
     with pytest.raises(ImageError, match="public internet|does not answer"):
@@ -136,9 +144,15 @@ def test_private_addresses_are_refused_however_they_are_written(address, monkeyp
 
 @pytest.mark.parametrize(
     "address",
-    ["ftp://example.org/x.png", "file:///etc/passwd", "x.png", "", "http://[/",
-     "http://user:word@example.org/x.png"],
-)  # fmt: skip
+    [
+        "ftp://example.org/x.png",
+        "file:///etc/passwd",
+        "x.png",
+        "",
+        "http://[/",
+        "http://user:word@example.org/x.png",
+    ],
+)
 def test_what_is_no_web_address_is_refused(address, monkeypatch):
     monkeypatch.setenv(remote.SETTING, "1")
     with pytest.raises(ImageError, match="no address|does not answer"):

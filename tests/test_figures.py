@@ -113,7 +113,9 @@ def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
 @pytest.mark.parametrize("images", [(1, 1), (10**7, 10**7)])
 def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
     position = Verdict("similar", 0.9, 0.7, 0.95)
-    figure = plot_decision_diagram(judge_size(images, line), position, TransferCase(3), TransferCase(3))
+    figure = plot_decision_diagram(
+        judge_size(images, line), position, TransferCase(3), TransferCase(3)
+    )
     low, high = figure.layout.yaxis.range
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
     assert low <= point.y[0] <= high
@@ -158,7 +160,9 @@ def test_states_differ_by_more_than_colour():
 
 
 def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
-    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5)
+    parts = summarise_network(
+        SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5
+    )
     changes = (StageChange("conv1", True, 0.0, False), StageChange("head", False, 0.25, False))
     told = describe_network(parts, changes)
     still = "frozen, weights unchanged to the bit, normalisation unchanged"
@@ -199,9 +203,16 @@ def test_curves_hold_training_validation_and_the_best_epoch():
 
 def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
     alone = {
-        "epoch": 0, "step": 0, "train_loss": None, "train_accuracy": None, "validation_loss": 0.1,
-        "validation_accuracy": 0.9, "best": True, "seconds": 1.0, "changes": [],
-    }  # fmt: skip
+        "epoch": 0,
+        "step": 0,
+        "train_loss": None,
+        "train_accuracy": None,
+        "validation_loss": 0.1,
+        "validation_accuracy": 0.9,
+        "best": True,
+        "seconds": 1.0,
+        "changes": [],
+    }
     events = [RunEvent(0, 0.0, "epoch_ended", alone), *make_log()]
     loss = build_curve_traces(events)["loss"]
     assert loss[1]["x"] == build_curve_traces(make_log())["loss"][1]["x"]
@@ -255,14 +266,31 @@ EVIDENCE = tuple(
 )
 CURVE = LearningCurve("conv2", (5, 10), (0.5, 0.6), (0.1, 0.02), (12, 24, 48), (0.62, 0.7, 0.75))
 READINGS = TransferabilityEvidence(
-    images=480, num_near_duplicates=0, classes=10, min_images_per_class=48, stages=EVIDENCE, early=2, gap=0.1, gap_standard_deviation=0.03,
-    distance=0.2, leep=0.1, energy=6.0, pixels=0.3, best_cut="conv2", learning_curve=CURVE,
+    images=480,
+    num_near_duplicates=0,
+    classes=10,
+    min_images_per_class=48,
+    stages=EVIDENCE,
+    early=2,
+    gap=0.1,
+    gap_standard_deviation=0.03,
+    distance=0.2,
+    leep=0.1,
+    energy=6.0,
+    pixels=0.3,
+    best_cut="conv2",
+    learning_curve=CURVE,
     flip_invariance=None,
-)  # fmt: skip
+)
 ESTIMATE = SimilarityEstimate(
-    Verdict("different", 0.1, 0.05, 0.2), Verdict("similar", 0.9, 0.8, 0.95), 200, READINGS,
-    ("reason",), (), (("photos", 0.03), ("noise", 0.65)),
-)  # fmt: skip
+    Verdict("different", 0.1, 0.05, 0.2),
+    Verdict("similar", 0.9, 0.8, 0.95),
+    200,
+    READINGS,
+    ("reason",),
+    (),
+    (("photos", 0.03), ("noise", 0.65)),
+)
 
 
 def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
@@ -305,7 +333,7 @@ def test_gains_are_told_by_size():
         BenchmarkResult("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
         BenchmarkResult("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
         BenchmarkResult("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
-    )  # fmt: skip
+    )
     figure = plot_fine_tuning_gains(measured)
     assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]
     assert "with 375 images it won on 1 of 2 image sets" in describe_fine_tuning_gains(measured)
@@ -349,8 +377,10 @@ def test_each_cell_with_images_can_be_clicked_and_says_which_it_is():
     (bars,) = (trace for trace in figure.data if trace.type == "bar")
     cells = zip(bars.customdata, bars.x, bars.base, strict=True)
     assert [(tuple(c), x, base) for c, x, base in cells] == [
-        ((0, 0), 0, -0.5), ((0, 1), 1, -0.5), ((1, 1), 1, 0.5),
-    ]  # fmt: skip
+        ((0, 0), 0, -0.5),
+        ((0, 1), 1, -0.5),
+        ((1, 1), 1, 0.5),
+    ]
     assert set(bars.width if isinstance(bars.width, tuple) else [bars.width]) == {1}
     (outline,) = figure.layout.shapes
     assert (outline.x0, outline.x1, outline.y0, outline.y1) == (0.5, 1.5, -0.5, 0.5)
@@ -358,11 +388,15 @@ def test_each_cell_with_images_can_be_clicked_and_says_which_it_is():
 
 
 def test_a_matrix_of_very_many_classes_is_chosen_from_in_lists_alone():
-    figure = plot_confusion_matrix(np.eye(60, dtype=int).tolist(), [f"class {n}" for n in range(60)])
+    figure = plot_confusion_matrix(
+        np.eye(60, dtype=int).tolist(), [f"class {n}" for n in range(60)]
+    )
     assert [trace.type for trace in figure.data] == ["heatmap"]
 
 
-CONFIDENCE = ConfidenceCalibration((CalibrationBin(10, 0.55, 4), CalibrationBin(30, 0.95, 29)), 0.05)
+CONFIDENCE = ConfidenceCalibration(
+    (CalibrationBin(10, 0.55, 4), CalibrationBin(30, 0.95, 29)), 0.05
+)
 ROWS = [("case 3", 0.8, 0.7, 0.9), ("case 1", 0.6, 0.5, 0.7)]
 STEPS = (SanityStep("New layer", 0.6, 0.1), SanityStep("Convolution 1", 0.0, 0.1))
 
@@ -463,7 +497,10 @@ def test_colours_contrast_three_to_one_with_the_backgrounds_of_both_themes(backg
 
 
 def test_themed_text_contrasts_strongly():
-    assert compute_contrast(TEXT_ON_LIGHT, "#f3f5f8") > 7 and compute_contrast(TEXT_ON_DARK, "#1b222d") > 7
+    assert (
+        compute_contrast(TEXT_ON_LIGHT, "#f3f5f8") > 7
+        and compute_contrast(TEXT_ON_DARK, "#1b222d") > 7
+    )
     figure = apply_theme(go.Figure(layout={"title": "title"}), dark=True)
     assert figure.layout.font.color == figure.layout.title.font.color == TEXT_ON_DARK
     assert figure.layout.title.text == "title"

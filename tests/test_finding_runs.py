@@ -18,9 +18,20 @@ def make_run(number: int, **changes) -> RunRecord:
     made = make_config(seed=number, case=changes.pop("case", TransferCase.SMALL_SIMILAR))
     made = replace(made, data_id=changes.pop("data_id", "one"))
     record = RunRecord(
-        f"{number:016x}", f"run {number}", made, RunState.finished, "", float(number), 1.0, 2.0,
-        None, {"accuracy": 0.5}, None, 1, True,
-    )  # fmt: skip
+        f"{number:016x}",
+        f"run {number}",
+        made,
+        RunState.finished,
+        "",
+        float(number),
+        1.0,
+        2.0,
+        None,
+        {"accuracy": 0.5},
+        None,
+        1,
+        True,
+    )
     return replace(record, **changes)
 
 
@@ -82,14 +93,17 @@ def test_settings_that_differ_are_told_apart():
 
 def test_every_setting_is_told_in_words():
     rows = {
-        row.name: row.values[0] for row in compare_settings([make_config(seed=1)], {"digits-1": "Digits"})
+        row.name: row.values[0]
+        for row in compare_settings([make_config(seed=1)], {"digits-1": "Digits"})
     }
     assert rows["case"] == "Case 1: small, similar"
     assert rows["frozen"] == "convolution, hidden"
     assert rows["data set"] == "Digits (digits)"
     assert (rows["augment"], rows["learning rate"], rows["version of torch"]) == (
-        "no", "0.001", "2.15",
-    )  # fmt: skip
+        "no",
+        "0.001",
+        "2.15",
+    )
     rows = compare_settings([make_config(case=TransferCase.LARGE_SIMILAR)])
     assert next(row.values for row in rows if row.name == "frozen") == ("nothing",)
 

@@ -39,8 +39,11 @@ def read_reason(data: bytes) -> str:
 
 def make_png(width: int, height: int, rows: bytes = b"") -> bytes:
     """A PNG whose header tells a size, whatever follows."""
-    chunks = [(b"IHDR", struct.pack(">2L5B", width, height, 8, 0, 0, 0, 0)),
-              (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]  # fmt: skip
+    chunks = [
+        (b"IHDR", struct.pack(">2L5B", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">L", len(d)) + k + d + struct.pack(">L", zlib.crc32(k + d)) for k, d in chunks
     )
@@ -56,9 +59,19 @@ def test_every_promised_format_is_decoded_to_rgb(kind):
 
 
 @pytest.mark.parametrize(
-    ("mode", "kind"), [("L", "PNG"), ("1", "PNG"), ("P", "PNG"), ("P", "GIF"), ("CMYK", "JPEG"),
-                       ("CMYK", "TIFF"), ("YCbCr", "TIFF"), ("LA", "PNG"), ("RGBA", "WEBP")]
-)  # fmt: skip
+    ("mode", "kind"),
+    [
+        ("L", "PNG"),
+        ("1", "PNG"),
+        ("P", "PNG"),
+        ("P", "GIF"),
+        ("CMYK", "JPEG"),
+        ("CMYK", "TIFF"),
+        ("YCbCr", "TIFF"),
+        ("LA", "PNG"),
+        ("RGBA", "WEBP"),
+    ],
+)
 def test_39_every_colour_mode_keeps_its_colour(mode, kind):
     white_and_black = Image.new("RGB", (32, 16), "white")
     white_and_black.paste("black", (16, 0, 32, 16))
@@ -134,7 +147,9 @@ def test_41_images_are_turned_upright(kind, orientation):
 def test_41_no_metadata_leaves_the_decoder():
     exif = Image.Exif()
     exif[0x010E] = "secret place"
-    image = images.decode_image(encode(Image.new("RGB", (16, 16)), "JPEG", exif=exif, comment=b"secret"))
+    image = images.decode_image(
+        encode(Image.new("RGB", (16, 16)), "JPEG", exif=exif, comment=b"secret")
+    )
     for kind in ("PNG", "JPEG", "WEBP", "TIFF"):
         assert b"secret" not in encode(image, kind)
     assert not image.getexif()
@@ -143,7 +158,10 @@ def test_41_no_metadata_leaves_the_decoder():
 def test_42_an_unknown_orientation_and_damaged_metadata_still_give_pixels():
     exif = Image.Exif()
     exif[0x0112] = 99
-    assert images.decode_image(encode(Image.new("RGB", (16, 16)), "JPEG", exif=exif)).size == (16, 16)
+    assert images.decode_image(encode(Image.new("RGB", (16, 16)), "JPEG", exif=exif)).size == (
+        16,
+        16,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         broken = encode(Image.new("RGB", (16, 16)), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
@@ -189,9 +207,16 @@ def test_31_truncation_is_named():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"hello", b"<html></html>", b"%PDF-1.7\n", b"8BPS\0\1" + bytes(40), b"SIMPLE  =   T",
-     b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"],
-)  # fmt: skip
+    [
+        b"",
+        b"hello",
+        b"<html></html>",
+        b"%PDF-1.7\n",
+        b"8BPS\0\1" + bytes(40),
+        b"SIMPLE  =   T",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+    ],
+)
 def test_32_33_34_other_content_is_no_image_whatever_its_name(data):
     assert "not an image" in read_reason(data)
 
@@ -334,7 +359,10 @@ def make_photo(size: tuple[int, int], **options) -> bytes:
 def test_a_jpeg_is_decoded_smaller_only_while_enough_pixels_are_left():
     assert images.decode_image(make_photo((640, 480)), min_decoded_side=128).size == (320, 240)
     assert images.decode_image(make_photo((640, 480)), min_decoded_side=241).size == (640, 480)
-    assert images.decode_image(make_picture(size=(640, 480)), min_decoded_side=8).size == (640, 480)  # PNG
+    assert images.decode_image(make_picture(size=(640, 480)), min_decoded_side=8).size == (
+        640,
+        480,
+    )  # PNG
 
 
 def test_images_below_four_times_the_input_size_are_decoded_as_they_are():

@@ -22,10 +22,14 @@ from transfer_core.training.config import RunConfig
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
-        ("demonstration", (64, 32)), ("resnet18", (224, 160, 128)), ("alexnet", (224, 160, 128)),
-        ("swin_v2_t", (256, 192, 128)), ("vit_b_32", (224,)), ("maxvit_t", (224,)),
+        ("demonstration", (64, 32)),
+        ("resnet18", (224, 160, 128)),
+        ("alexnet", (224, 160, 128)),
+        ("swin_v2_t", (256, 192, 128)),
+        ("vit_b_32", (224,)),
+        ("maxvit_t", (224,)),
     ],
-)  # fmt: skip
+)
 def test_the_sizes_that_a_network_takes_are_found_by_trying(name, sizes):
     assert list_input_sizes(get_network(name)) == sizes
 
@@ -74,8 +78,11 @@ def test_the_exported_script_of_a_run_at_another_size_reaches_the_same_accuracy(
     assert main(["export", small_run["run"], "--format", "script", "--to", str(out)]) == 0
     done = subprocess.run(
         [sys.executable, str(out / "train.py"), str(colours)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert f"test accuracy {small_run['test_accuracy']:.4f}" in done.stdout
 
 

@@ -10,9 +10,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
-    "errors", "cases", "system", "images", "dataset", "networks", "features", "transferability",
-    "training", "timing", "runs", "inspection", "figures", "export", "cli", "__main__",
-]  # fmt: skip
+    "errors",
+    "cases",
+    "system",
+    "images",
+    "dataset",
+    "networks",
+    "features",
+    "transferability",
+    "training",
+    "timing",
+    "runs",
+    "inspection",
+    "figures",
+    "export",
+    "cli",
+    "__main__",
+]
 MODULES = sorted(path for path in CORE.rglob("*.py") if path != CORE / "__init__.py")
 
 

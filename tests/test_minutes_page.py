@@ -17,7 +17,9 @@ def half_a_second(monkeypatch):
     """A step takes half a second on every network; nothing else takes any time."""
     nothing, half = TimeRange(0, 0), TimeRange(0.5, 0.5)
     monkeypatch.setattr(
-        forecasting, "load_or_measure_costs", lambda *of: StepCosts(nothing, nothing, nothing, half, nothing)
+        forecasting,
+        "load_or_measure_costs",
+        lambda *of: StepCosts(nothing, nothing, nothing, half, nothing),
     )
     monkeypatch.setattr(forecasting, "load_or_measure_decoding_cost", lambda *of: nothing)
 

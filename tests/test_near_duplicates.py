@@ -75,7 +75,11 @@ def test_copies_in_two_parts_of_the_split_come_first_then_those_in_two_classes(
     files["train/a/leak.png"] = encode(make_photo(200), "JPEG", quality=40)
     found = ingest_files(tmp_path, transfer_home, files)
     groups = find_near_duplicates(transfer_home, found)
-    assert [(g.is_leak, g.is_conflict) for g in groups] == [(True, False), (False, True), (False, False)]
+    assert [(g.is_leak, g.is_conflict) for g in groups] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
     assert list_paths(found, groups[0]) == {"train/a/leak.png", "test/a/0.png"}
 
 

@@ -21,9 +21,19 @@ from transfer_core.system.home import home
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    "start", "data", "decide", "train", "results", "repair", "try_it", "take_away", "learn",
-    "networks", "runs", "compare",
-]  # fmt: skip
+    "start",
+    "data",
+    "decide",
+    "train",
+    "results",
+    "repair",
+    "try_it",
+    "take_away",
+    "learn",
+    "networks",
+    "runs",
+    "compare",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +78,9 @@ def data(transfer_home, tmp_path):
 def finished(data):
     """A finished run of case 1."""
     source = get_network("demonstration")
-    config = make_run_config(data, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
+    config = make_run_config(
+        data, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0
+    )
     run = caches.engine().submit(config, name="colours, case 1")
     caches.engine().wait(run, timeout=60)
     return run
@@ -237,8 +249,10 @@ def test_a_shared_link_shows_the_same_run_in_another_session(finished):
 def test_results_show_interval_baseline_and_settings(finished):
     app = build_page("results", run=finished).run()
     assert [metric.label for metric in app.metric][:3] == [
-        "Test accuracy", "95 % interval", "Always the largest class",
-    ]  # fmt: skip
+        "Test accuracy",
+        "95 % interval",
+        "Always the largest class",
+    ]
     assert "test images are right" in list_texts(app)
 
 
@@ -282,7 +296,8 @@ def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
     source, engine = get_network("demonstration"), caches.engine()
     strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
     first, second = (
-        engine.submit(make_run_config(data, source, strategy, seed), name="queued") for seed in (0, 1)
+        engine.submit(make_run_config(data, source, strategy, seed), name="queued")
+        for seed in (0, 1)
     )
     engine.stop(second)
     engine.stop(first)
@@ -296,8 +311,11 @@ def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
     app = build_page("take_away", run=finished).run()
     assert not app.exception
     assert [b.label for b in app.button if b.key.startswith("take_away_")] == [
-        "Prepare ONNX", "Prepare script and notebook", "Prepare bundle", "Prepare report",
-    ]  # fmt: skip
+        "Prepare ONNX",
+        "Prepare script and notebook",
+        "Prepare bundle",
+        "Prepare report",
+    ]
     app.button(key="take_away_onnx").click().run(timeout=120)
     assert not app.exception and not app.error
     assert "name the same class for **6 of 6**" in list_texts(app)

@@ -63,11 +63,16 @@ def test_a_score_prefers_features_that_tell_the_classes_apart(score):
 def make_outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
     """Of a data set whose early stages lead the top by so much, in readings and in truth."""
     return Outcome(
-        pool=family, family=family, images=images, seed=seed,
+        pool=family,
+        family=family,
+        images=images,
+        seed=seed,
         evidence=make_evidence(early=0.6 + lead, top=0.6, distance=0.1 + max(0, lead)),
         cuts={"conv1": 0.5, "conv2": 0.6 + lead + noise, "fc1": 0.6},
-        tuned=0.6 + 0.0005 * (images - 300), random=0.55 + 2 * lead, seconds=1.0,
-    )  # fmt: skip
+        tuned=0.6 + 0.0005 * (images - 300),
+        random=0.55 + 2 * lead,
+        seconds=1.0,
+    )
 
 
 OUTCOMES = [
@@ -89,7 +94,9 @@ def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
 
 
 def test_a_line_falls_where_training_everything_begins_to_win():
-    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(make_outcome(-0.05).named())
+    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(
+        make_outcome(-0.05).named()
+    )
     assert 300 / 0.8 * 0.6 < line < 300 / 0.8 * 1.7
 
 
@@ -106,7 +113,9 @@ def test_statements_are_counted_in_bins():
 
 def test_the_bars_tell_regret_statements_and_the_advised_case():
     source = get_network("demonstration")
-    bars = {(name, row): told for name, row, told in tabulate_criteria(judge_outcomes(OUTCOMES, source))}
+    bars = {
+        (name, row): told for name, row, told in tabulate_criteria(judge_outcomes(OUTCOMES, source))
+    }
     regret = bars["1. mean regret at most 1.5 points, 90th percentile at most 5", "top"]
     assert float(regret.split(",")[0]) < 1.5 and "(72 data sets)" in regret
     assert any("always random" in name for name, _ in bars)
@@ -118,8 +127,11 @@ def test_the_bars_tell_regret_statements_and_the_advised_case():
 def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
     key = {"weights": "w", "pool": "a", "images": 100, "seed": 0}
     truth = key | {
-        "family": "f", "cuts": {"conv2": 0.5, "fc1": 0.6}, "tuned": 0.7, "random": 0.4,
-    }  # fmt: skip
+        "family": "f",
+        "cuts": {"conv2": 0.5, "fc1": 0.6},
+        "tuned": 0.7,
+        "random": 0.4,
+    }
     signals = key | {"family": "f", "readings": asdict(make_evidence()), "seconds": 1.0}
     other = signals | {"seed": 1}  # its truth is not known yet
     (tmp_path / "truth.jsonl").write_text(json.dumps(truth) + "\n")

@@ -170,8 +170,11 @@ def test_several_images_are_tried_and_a_bad_one_is_told_beside_the_others(finish
     green = encode_png(np.full((80, 64, 3), (50, 205, 50), np.uint8))
     app = try_images(
         build_page("try_it", run=finished).run(),
-        ("r.png", red), ("notes.png", b"no image"), ("g.png", green), ("cut.png", red[:60]),
-    )  # fmt: skip
+        ("r.png", red),
+        ("notes.png", b"no image"),
+        ("g.png", green),
+        ("cut.png", red[:60]),
+    )
     assert not app.exception
     shown = list_texts(app)
     assert "**1. r\\.png**: red" in shown or "**1. r.png**: red" in shown

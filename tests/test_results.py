@@ -116,7 +116,9 @@ def make_result(accuracy=0.9, images=1_000, **more):
 
 
 def make_history(**changes) -> TrainingHistory:
-    usual = TrainingHistory("early stopping", 5, 3_000, 1_000, 0.91, 0.9, (1.0, 0.8, 0.7, 0.65, 0.6, 0.61))
+    usual = TrainingHistory(
+        "early stopping", 5, 3_000, 1_000, 0.91, 0.9, (1.0, 0.8, 0.7, 0.65, 0.6, 0.61)
+    )
     return replace(usual, **changes)
 
 
@@ -132,15 +134,23 @@ def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
     ("changes", "title"),
     [
         ({"train_accuracy": 0.99}, "Over-fitting"),
-        ({"train_accuracy": 0.99, "validation_images": 20},
-         "Too few validation images to tell over-fitting"),
+        (
+            {"train_accuracy": 0.99, "validation_images": 20},
+            "Too few validation images to tell over-fitting",
+        ),
         ({"train_accuracy": 0.6, "validation_accuracy": 0.61}, "Under-fitting"),
         ({"train_accuracy": None, "best_epoch": 0}, "Fit not known"),
-        ({"reason": "all epochs", "best_epoch": 6,
-          "validation_losses": (2.0, 1.6, 1.3, 1.1, 0.9, 0.7)}, "Ended too early"),
+        (
+            {
+                "reason": "all epochs",
+                "best_epoch": 6,
+                "validation_losses": (2.0, 1.6, 1.3, 1.1, 0.9, 0.7),
+            },
+            "Ended too early",
+        ),
         ({"validation_losses": (1.0, 0.8, 0.7, 0.65, 0.6, 0.9)}, "Stopped learning by heart"),
     ],
-)  # fmt: skip
+)
 def test_what_went_wrong_is_named(changes, title):
     assert title in list_titles(make_history(**changes))
 
@@ -151,9 +161,11 @@ def test_a_gap_that_chance_explains_is_never_called_over_fitting():
     for _ in range(500):
         trained, validated = generator.binomial(150, 0.85) / 150, generator.binomial(50, 0.85) / 50
         given = make_history(
-            train_accuracy=trained, train_images=150, validation_accuracy=validated,
+            train_accuracy=trained,
+            train_images=150,
+            validation_accuracy=validated,
             validation_images=50,
-        )  # fmt: skip
+        )
         alarms += "Over-fitting" in list_titles(given)
     assert alarms <= 10
 
@@ -177,7 +189,9 @@ def test_validation_and_test_that_disagree_are_told_the_right_way_round():
     found = diagnose(make_history(), FROZEN, make_result(0.8))
     (told,) = [finding for finding in found if finding.title == "Validation and test disagree"]
     assert told.words.startswith("The validation images are answered better than the test images")
-    assert "Validation and test disagree" not in list_titles(make_history(), tested=make_result(0.89))
+    assert "Validation and test disagree" not in list_titles(
+        make_history(), tested=make_result(0.89)
+    )
 
 
 def test_a_perfect_test_is_questioned():
@@ -187,18 +201,25 @@ def test_a_perfect_test_is_questioned():
 def test_the_course_of_a_run_that_began_twice_is_that_of_its_last_attempt():
     def make_epoch(number, loss, accuracy):
         return {
-            "epoch": number, "validation_loss": loss, "validation_accuracy": accuracy,
+            "epoch": number,
+            "validation_loss": loss,
+            "validation_accuracy": accuracy,
             "train_accuracy": accuracy,
-        }  # fmt: skip
+        }
 
     started = {"train_images": 30, "validation_images": 10}
     reported = [
-        ("started", started), ("epoch_ended", make_epoch(1, 9.0, 0.1)), ("started", started),
-        ("epoch_ended", make_epoch(1, 1.0, 0.5)), ("epoch_ended", make_epoch(2, 0.5, 0.7)),
+        ("started", started),
+        ("epoch_ended", make_epoch(1, 9.0, 0.1)),
+        ("started", started),
+        ("epoch_ended", make_epoch(1, 1.0, 0.5)),
+        ("epoch_ended", make_epoch(2, 0.5, 0.7)),
         ("ended", {"reason": "all epochs", "best_epoch": 2}),
-    ]  # fmt: skip
+    ]
     events = [RunEvent(n, 0.0, kind, values) for n, (kind, values) in enumerate(reported, 1)]
-    assert build_training_history(events) == TrainingHistory("all epochs", 2, 30, 10, 0.7, 0.7, (1.0, 0.5))
+    assert build_training_history(events) == TrainingHistory(
+        "all epochs", 2, 30, 10, 0.7, 0.7, (1.0, 0.5)
+    )
     assert build_training_history(events[:1]) is None
 
 
@@ -208,7 +229,9 @@ def test_the_principal_plane_is_that_of_scikit_learn_on_features_made_comparable
     variance = features.var(0)
     scaled = (features - features.mean(0)) / np.sqrt(variance + 0.1 * variance.mean())
     expected = PCA(2).fit(scaled)
-    assert plane.explained_variance_ratio == pytest.approx(expected.explained_variance_ratio_.tolist(), rel=1e-4)
+    assert plane.explained_variance_ratio == pytest.approx(
+        expected.explained_variance_ratio_.tolist(), rel=1e-4
+    )
     assert abs(plane.points) == pytest.approx(abs(expected.transform(scaled)), abs=1e-3)
 
 
@@ -223,7 +246,10 @@ def test_any_number_of_images_is_laid_out(count, features):
 def test_neighbours_are_alike_where_classes_lie_apart():
     labels = np.repeat([0, 1], 20)
     noise = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
-    assert measure_nearest_neighbour_accuracy(noise + 10 * labels[:, None].astype(np.float32), labels) == 1.0
+    assert (
+        measure_nearest_neighbour_accuracy(noise + 10 * labels[:, None].astype(np.float32), labels)
+        == 1.0
+    )
     assert measure_nearest_neighbour_accuracy(noise, labels) < 0.8
 
 

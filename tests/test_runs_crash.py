@@ -96,7 +96,9 @@ def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
     def has_passed_epoch_5(reader, run_id):
         return any(e.kind == "epoch_ended" and e.values["epoch"] > 5 for e in reader.events(run_id))
 
-    (run_id,) = kill_child(tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1)
+    (run_id,) = kill_child(
+        tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1
+    )
     kept = int(RunDirectory.of(tmp_path, run_id).find_latest_checkpoint().read_text())
     with Engine(tmp_path, make_checkpointing_perform(epochs=kept + 3, pause=0.001)) as engine:
         run = engine.wait(run_id, WAIT)
@@ -196,9 +198,12 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
     finished = set()
     for number in range(8):
         kill_child(
-            tmp_path, lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
-            perform="make_perform(epochs=2, pause=0.01)", runs=20, resume=bool(number % 2),
-        )  # fmt: skip
+            tmp_path,
+            lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
+            perform="make_perform(epochs=2, pause=0.01)",
+            runs=20,
+            resume=bool(number % 2),
+        )
         with RunReader(tmp_path) as reader:
             now = {run.id for run in reader.list_runs() if run.state is RunState.finished}
             assert all(reader.directory(run_id).outcome().result for run_id in now)
@@ -212,7 +217,9 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     directory = RunDirectory.of(tmp_path, "0123456789abcdef")
     directory.checkpoints_folder.mkdir(parents=True)
-    paths = [directory.save_checkpoint(n, make_text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)]
+    paths = [
+        directory.save_checkpoint(n, make_text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)
+    ]
     assert not paths[0].exists()
     assert directory.find_latest_checkpoint() == paths[2]
     paths[2].write_text("weights X")

@@ -34,9 +34,19 @@ def test_run_tells_its_whole_story_in_order(tmp_path):
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.finished
         assert [event.kind for event in engine.events(run.id)] == [
-            "state", "state", "preparing", "state", "started",
-            "stepped", "epoch_ended", "stepped", "epoch_ended", "ended", "tested", "state",
-        ]  # fmt: skip
+            "state",
+            "state",
+            "preparing",
+            "state",
+            "started",
+            "stepped",
+            "epoch_ended",
+            "stepped",
+            "epoch_ended",
+            "ended",
+            "tested",
+            "state",
+        ]
         assert list_states(engine, run.id) == ["queued", "preparing", "training", "finished"]
         assert run.result == {"images": 8, "accuracy": 0.875, "confusion": [[3, 1], [0, 4]]}
         assert run.created <= run.started <= run.ended
@@ -155,7 +165,10 @@ def test_another_engine_stops_a_run_that_is_not_its_own(tmp_path):
 
 
 def test_each_of_two_engines_runs_only_what_was_submitted_to_it(tmp_path):
-    with Engine(tmp_path, make_perform()) as one, Engine(tmp_path, make_perform(fail_in_epoch=1)) as two:
+    with (
+        Engine(tmp_path, make_perform()) as one,
+        Engine(tmp_path, make_perform(fail_in_epoch=1)) as two,
+    ):
         mine, other = one.submit(make_config()), two.submit(make_config())
         assert one.wait(mine, WAIT).state is RunState.finished
         assert one.wait(other, WAIT).state is RunState.failed
@@ -256,8 +269,15 @@ def test_double_submit_with_one_key_runs_once(tmp_path):
 @pytest.mark.parametrize("forged", ["../x", "0123456789abcdef", "nothing", None])
 def test_forged_id_is_refused_whatever_is_asked(tmp_path, forged):
     with Engine(tmp_path, make_perform()) as engine:
-        for ask in (engine.stop, engine.get, engine.events, engine.queue_position, engine.wait,
-                    engine.directory, lambda i: next(engine.follow(i))):  # fmt: skip
+        for ask in (
+            engine.stop,
+            engine.get,
+            engine.events,
+            engine.queue_position,
+            engine.wait,
+            engine.directory,
+            lambda i: next(engine.follow(i)),
+        ):
             with pytest.raises(RunError, match="There is no such run"):
                 ask(forged)
 

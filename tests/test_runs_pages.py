@@ -109,7 +109,9 @@ def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home)
 
 
 def test_runs_that_cannot_be_compared_image_by_image_are_told_why(runs, transfer_home):
-    other = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4, first_test_seed=500), RIGHT)
+    other = make_finished_run(
+        transfer_home, make_data_set(transfer_home, test_images=4, first_test_seed=500), RIGHT
+    )
     app = build_page("compare", runs=f"{runs[0]},{other}").run()
     assert not app.exception
     assert "tested on different images" in list_texts(app)
@@ -131,7 +133,9 @@ def test_comparing_asks_for_two_runs(runs):
 
 def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home):
     data = make_data_set(transfer_home, test_images=4)
-    run = make_finished_run(transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32)
+    run = make_finished_run(
+        transfer_home, data, RIGHT, "first try", seed=7, epochs=3, input_size=32
+    )
     app = build_page("train", repeat=run).run()
     assert not app.exception
     fields = {field.label: field.value for field in app.number_input}
@@ -148,7 +152,9 @@ def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home
 
 
 def test_repeat_exactly_queues_the_same_settings_again(transfer_home):
-    run = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4), RIGHT, seed=5, epochs=2)
+    run = make_finished_run(
+        transfer_home, make_data_set(transfer_home, test_images=4), RIGHT, seed=5, epochs=2
+    )
     app = build_page("runs", runs=run).run()
     app.button(key="runs_repeat").click().run()
     again, before = caches.engine().list_runs()

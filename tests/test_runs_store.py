@@ -39,8 +39,10 @@ def test_record_comes_back_as_it_was_created(store):
     assert store.get(created.id) == created
     assert created.config == make_config(seed=7)
     assert (created.state, created.name, created.owner) == (
-        RunState.queued, "Pets, first try", "desk 4",
-    )  # fmt: skip
+        RunState.queued,
+        "Pets, first try",
+        "desk 4",
+    )
 
 
 def test_configuration_survives_the_way_through_json():
@@ -86,7 +88,9 @@ def test_same_key_of_the_same_owner_makes_one_run(store):
 def test_submitting_from_ten_threads_at_once_with_one_key_makes_one_run(store):
     ids = []
     submit = [
-        threading.Thread(target=lambda: ids.append(store.create(make_config(), idempotency_key="once").id))
+        threading.Thread(
+            target=lambda: ids.append(store.create(make_config(), idempotency_key="once").id)
+        )
         for _ in range(10)
     ]
     for thread in submit:

@@ -50,7 +50,10 @@ def test_a_sample_holds_what_it_says_and_shows_one_image_of_each_class(name, tmp
     with zipfile.ZipFile(samples.write_sample_zip(name, tmp_path / "sample.zip")) as archive:
         classes = Counter(member.split("/")[0] for member in archive.namelist())
     assert len(classes) == sample.classes == len(sample.generate_examples())
-    assert set(classes.values()) == {sample.max_images_per_class} and sum(classes.values()) == sample.count
+    assert (
+        set(classes.values()) == {sample.max_images_per_class}
+        and sum(classes.values()) == sample.count
+    )
 
 
 def test_new_species_are_not_those_of_the_source_world():
@@ -83,7 +86,10 @@ def test_a_path_that_does_not_exist_is_told(transfer_home, text):
 
 @pytest.mark.parametrize(
     ("kind", "images"),
-    [(plankton.draw_species, plankton.draw_individuals), (calls.make_bird, calls.synthesise_spectrograms)],
+    [
+        (plankton.draw_species, plankton.draw_individuals),
+        (calls.make_bird, calls.synthesise_spectrograms),
+    ],
     ids=["plankton", "calls"],
 )
 def test_a_made_world_repeats_from_its_seeds_and_varies_with_them(kind, images):
@@ -110,9 +116,14 @@ def test_every_kind_can_be_drawn_and_shows_something(number):
 
 def test_a_call_lies_at_its_pitch():
     steady = calls.Bird(
-        melody=np.full(5, 2_000.0), syllables=1, pause=0.1, trill=0, trill_depth=0.1, flutter=0,
+        melody=np.full(5, 2_000.0),
+        syllables=1,
+        pause=0.1,
+        trill=0,
+        trill_depth=0.1,
+        flutter=0,
         overtones=np.array([1.0, 0, 0]),
-    )  # fmt: skip
+    )
     image = calls.synthesise_spectrograms(steady, 8, np.random.default_rng(0))[..., 0]
     darkest = image[:, :-4, 16:40].argmin(1)  # without the rumble at the bottom
     assert abs(np.median(darkest) - 32) <= 4  # 2,000 of 4,000 hertz is half way up

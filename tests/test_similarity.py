@@ -34,10 +34,16 @@ CALIBRATION = Calibration(
     top=LogisticModel(0.5, {"gap": -0.3, "log_distance": -0.4}),
     start=LogisticModel(-1.0, {"gap": -0.2, "log_distance": -1.0}),
     everything=LogisticModel(-6.0, {"log_images": 1.0, "gap": 0.1}),
-    nearest=0.01, furthest=2.0, families=10, measured=(),
-    reliability=(ReliabilityBin(0, 0.2, 0.1, 1, 9), ReliabilityBin(0.2, 0.8, 0.5, 6, 10),
-    ReliabilityBin(0.8, 1, 0.9, 7, 8)),
-)  # fmt: skip
+    nearest=0.01,
+    furthest=2.0,
+    families=10,
+    measured=(),
+    reliability=(
+        ReliabilityBin(0, 0.2, 0.1, 1, 9),
+        ReliabilityBin(0.2, 0.8, 0.5, 6, 10),
+        ReliabilityBin(0.8, 1, 0.9, 7, 8),
+    ),
+)
 
 
 def judge_evidence(*arguments, **values):
@@ -57,14 +63,21 @@ def test_early_features_that_lead_clearly_mean_different():
 
 
 def test_an_uncertain_gap_gives_no_answer():
-    sure, unsure = judge_evidence(early=0.7, top=0.78), judge_evidence(early=0.7, top=0.78, spread=0.3)
+    sure, unsure = (
+        judge_evidence(early=0.7, top=0.78),
+        judge_evidence(early=0.7, top=0.78, spread=0.3),
+    )
     assert sure.top.answer == "similar" and unsure.top.answer == "can't tell"
     assert unsure.top.high - unsure.top.low > sure.top.high - sure.top.low
 
 
 @given(some.floats(-1, 1), some.floats(0, 0.5), some.floats(0, 1e6))
 def test_no_estimate_claims_certainty(gap, spread, distance):
-    found = estimate_from_evidence(make_evidence(distance=distance, gap=gap, gap_standard_deviation=spread), SOURCE, CALIBRATION)
+    found = estimate_from_evidence(
+        make_evidence(distance=distance, gap=gap, gap_standard_deviation=spread),
+        SOURCE,
+        CALIBRATION,
+    )
     for verdict in (found.top, found.start):
         assert 0.05 <= verdict.low <= verdict.high <= 0.95
         assert 0.05 <= verdict.probability <= 0.95
@@ -150,12 +163,20 @@ def test_the_contested_cases_are_the_row_of_the_size():
 
 
 def test_a_probability_is_said_in_words():
-    assert describe_probability(0.95) == "very likely similar" and describe_probability(0.15) == "likely different"
+    assert (
+        describe_probability(0.95) == "very likely similar"
+        and describe_probability(0.15) == "likely different"
+    )
     assert describe_probability(0.5) == describe_probability(0.45) == "as likely similar as not"
 
 
 def test_what_would_change_names_images_lead_and_learning_curve():
-    found = estimate_from_evidence(make_evidence(learning_curve=measure_learning_curve("fc1", compute_kernel(FEATURES), LABELS, GROUPS)), SOURCE)
+    found = estimate_from_evidence(
+        make_evidence(
+            learning_curve=measure_learning_curve("fc1", compute_kernel(FEATURES), LABELS, GROUPS)
+        ),
+        SOURCE,
+    )
     told = explain_what_would_change_advice(found, judge_size((20, 20), found.line), SOURCE)
     assert f"{found.line - 40:,} more would reach the line" in told[0]
     assert any("the answer would tip" in line for line in told)
@@ -194,7 +215,10 @@ def test_the_energy_is_higher_where_the_source_classes_respond():
 def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():
     curve = measure_learning_curve("conv1", compute_kernel(FEATURES), LABELS, GROUPS)
     assert curve.accuracy[-1] > curve.accuracy[0] + 0.02
-    assert curve.images == tuple(sorted(curve.images)) and curve.extrapolated_images_per_class[-1] == 400
+    assert (
+        curve.images == tuple(sorted(curve.images))
+        and curve.extrapolated_images_per_class[-1] == 400
+    )
     assert list(curve.expected) == sorted(curve.expected) and max(curve.expected) <= 1
 
 
@@ -233,7 +257,9 @@ def test_starved_classes_give_no_answer_and_say_why(labels, why):
 @pytest.mark.parametrize("images", [2, 3, 11, 30])
 def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
     pixels = NOISE.integers(0, 256, (images, 64, 64, 3), dtype=np.uint8)
-    found = estimate_from_evidence(measure_transferability(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE)
+    found = estimate_from_evidence(
+        measure_transferability(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE
+    )
     assert found.top.answer == "can't tell" and "too few" in found.warnings[0]
     json.dumps(asdict(found.evidence), allow_nan=False)
 
@@ -249,10 +275,15 @@ def test_a_mirror_image_keeps_its_label_only_where_features_do_not_tell_left_fro
     turn = np.array([1, -1] + [1] * 8, np.float32)
     kept = measure_flip_invariance(symmetric, symmetric * turn, labels, folds)
     lost = measure_flip_invariance(directed, directed * turn, labels, folds)
-    assert kept.original_accuracy == lost.original_accuracy == kept.mirrored == 1 and lost.mirrored == 0
+    assert (
+        kept.original_accuracy == lost.original_accuracy == kept.mirrored == 1
+        and lost.mirrored == 0
+    )
     assert make_evidence(classes=2, flip_invariance=kept).is_flip_invariant
     assert not make_evidence(classes=2, flip_invariance=lost).is_flip_invariant
-    assert "falls from 100% on images to 0%" in describe_flip_invariance(make_evidence(flip_invariance=lost))
+    assert "falls from 100% on images to 0%" in describe_flip_invariance(
+        make_evidence(flip_invariance=lost)
+    )
 
 
 def test_mirroring_is_given_up_only_when_sure():

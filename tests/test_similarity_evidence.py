@@ -30,21 +30,25 @@ def make_features(separable: bool, images=300, classes=3, dimensions=100):
 
 def test_a_probe_finds_classes_that_features_separate():
     values, labels = make_features(separable=True)
-    assert cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() > 0.9
+    assert (
+        cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() > 0.9
+    )
 
 
 def test_a_probe_of_features_without_information_is_at_chance():
     values, labels = make_features(separable=False)
-    assert cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() == pytest.approx(
-        1 / 3, abs=0.1
-    )
+    assert cross_validate_probe(
+        compute_kernel(values), labels, range(300)
+    ).balanced_accuracy() == pytest.approx(1 / 3, abs=0.1)
 
 
 def test_balanced_accuracy_is_not_fooled_by_a_large_class():
     generator = np.random.default_rng(0)
     labels = (generator.random(400) < 0.05).astype(int)
     values = generator.normal(size=(400, 50)).astype(np.float32)
-    assert cross_validate_probe(compute_kernel(values), labels, range(400)).balanced_accuracy() < 0.7
+    assert (
+        cross_validate_probe(compute_kernel(values), labels, range(400)).balanced_accuracy() < 0.7
+    )
 
 
 def test_copies_of_an_image_share_a_fold_and_folds_are_stratified():
@@ -76,7 +80,10 @@ def test_noise_is_further_from_the_source_than_anything_photographic():
 
 def test_the_ladder_is_sorted_and_finite():
     photos = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
-    distances = [rung["distance"] for rung in measure_reference_distances(load_pretrained(SOURCE), photos, SOURCE)]
+    distances = [
+        rung["distance"]
+        for rung in measure_reference_distances(load_pretrained(SOURCE), photos, SOURCE)
+    ]
     assert distances == sorted(distances)
     assert np.isfinite(distances).all()
 

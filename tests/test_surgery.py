@@ -41,7 +41,10 @@ def test_only_what_is_not_frozen_requires_gradients(strategy):
 
 @pytest.mark.parametrize("strategy", PLANS, ids=NAMES)
 def test_kept_weights_are_the_originals_unless_they_are_random(strategy):
-    network, original = adapt(SOURCE, strategy, 3, seed=0).state_dict(), load_pretrained(SOURCE).state_dict()
+    network, original = (
+        adapt(SOURCE, strategy, 3, seed=0).state_dict(),
+        load_pretrained(SOURCE).state_dict(),
+    )
     same = [torch.equal(v, original[k]) for k, v in network.items() if "conv.weight" in k]
     assert all(same) if strategy.initialise == "pretrained" else not any(same)
 

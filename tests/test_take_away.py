@@ -72,10 +72,12 @@ def trained(colours, transfer_home):
 
 def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
     weights = {
-        "half": torch.randn(3, 5).half(), "count": torch.tensor(7),
-        "brain": torch.ones(2).bfloat16(), "long": torch.arange(4),
+        "half": torch.randn(3, 5).half(),
+        "count": torch.tensor(7),
+        "brain": torch.ones(2).bfloat16(),
+        "long": torch.arange(4),
         "mask": torch.tensor([True, False]),
-    }  # fmt: skip
+    }
     save_file(weights, tmp_path / "some.safetensors", {"about": "this"})
     found = read_weights(tmp_path / "some.safetensors")
     assert found.keys() == weights.keys()
@@ -92,7 +94,7 @@ def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
 )
 def test_script_and_notebook_reach_the_same_accuracy_with_torch_and_torchvision_alone(
     case, options, trained, colours, transfer_home, bare_torch, tmp_path
-):  # fmt: skip
+):
     run = trained(case, **options)
     files = export_run(transfer_home, run.id, "script", tmp_path / "out")
     reached = f"test accuracy {run.result['accuracy']:.4f}"
@@ -141,7 +143,9 @@ def test_onnxruntime_gives_the_answers_that_the_run_kept_of_its_test_images(
     run, folder = exported
     kept = load_test_predictions(transfer_home, run.id)
     data_set = dataset.load(transfer_home, run.config.data_id)
-    pixels = PixelArray(transfer_home, data_set, get_network("demonstration").transform)[kept.images]
+    pixels = PixelArray(transfer_home, data_set, get_network("demonstration").transform)[
+        kept.images
+    ]
     session = onnxruntime.InferenceSession(folder / "network.onnx")
     inputs = pixels.transpose(0, 3, 1, 2).astype(np.float32)
     (found,) = session.run(None, {"image": inputs})

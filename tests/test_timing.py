@@ -130,14 +130,20 @@ def test_a_fit_follows_the_rule_network_then_size_then_epochs(data, transfer_hom
         took = forecast_run(data, source, strategy, transfer_home).total.high + estimate
         return took <= 60 * minutes
 
-    found = plan_run_within_budget(minutes, data, candidates, plan_case, transfer_home, current_network=SOURCE)
+    found = plan_run_within_budget(
+        minutes, data, candidates, plan_case, transfer_home, current_network=SOURCE
+    )
     own, size = get_network(found.source.name), found.source.input_size
     count = found.strategy.optimiser.epochs
     assert fits(found.source, count)
     assert len(timed) < 12  # of 81
     better = [n for n in candidates if n.card.get("accuracy", 0) > own.card["accuracy"]]
-    assert better and not any(fits(n.with_input_size(list_input_sizes(n)[-1]), 10) for n in better[::6])
-    assert not any(fits(own.with_input_size(larger), 10) for larger in list_input_sizes(own) if larger > size)
+    assert better and not any(
+        fits(n.with_input_size(list_input_sizes(n)[-1]), 10) for n in better[::6]
+    )
+    assert not any(
+        fits(own.with_input_size(larger), 10) for larger in list_input_sizes(own) if larger > size
+    )
     assert count == 30 or not fits(found.source, count + 1)
     assert own.title in found.reasons[0]
 
@@ -145,16 +151,24 @@ def test_a_fit_follows_the_rule_network_then_size_then_epochs(data, transfer_hom
 def test_the_least_time_is_told_where_nothing_fits_and_then_suffices(data, transfer_home, timed):
     candidates = tuple(get_network(name) for name in ("resnet50", "vit_b_32"))
     with pytest.raises(SettingsError, match="No run fits into 0.2 min") as told:
-        plan_run_within_budget(0.2, data, candidates, plan_case, transfer_home, current_network=SOURCE)
+        plan_run_within_budget(
+            0.2, data, candidates, plan_case, transfer_home, current_network=SOURCE
+        )
     least = int("".join(c for c in told.value.remedy.split(" min")[0] if c.isdigit()))
-    found = plan_run_within_budget(least, data, candidates, plan_case, transfer_home, current_network=SOURCE)
+    found = plan_run_within_budget(
+        least, data, candidates, plan_case, transfer_home, current_network=SOURCE
+    )
     assert found.seconds.high <= 60 * least
     with pytest.raises(SettingsError):
-        plan_run_within_budget(least - 1, data, candidates, plan_case, transfer_home, current_network=SOURCE)
+        plan_run_within_budget(
+            least - 1, data, candidates, plan_case, transfer_home, current_network=SOURCE
+        )
 
 
 def test_with_time_to_spare_nothing_is_given_up(data, transfer_home, timed):
-    found = plan_run_within_budget(10_000, data, (SOURCE,), plan_case, transfer_home, current_network=SOURCE)
+    found = plan_run_within_budget(
+        10_000, data, (SOURCE,), plan_case, transfer_home, current_network=SOURCE
+    )
     assert found.source == SOURCE and found.strategy == plan_case(SOURCE)
     assert "Its own input size" in found.reasons[1] and "All 30 epochs" in found.reasons[2]
 
@@ -163,16 +177,21 @@ def test_a_step_on_a_whole_batch_lies_between_proportion_and_a_straight_line():
     # The optimiser takes 1 s, each image 0.1 s: 1.2 s for 2 images, 1.8 s for 8.
     told = extrapolate_step_cost(TimeRange(1.2, 1.2), TimeRange(1.8, 1.8), 8, 64)
     assert told.low == pytest.approx(1 + 64 * 0.1) and told.high == pytest.approx(1.8 * 64 / 8)
-    assert extrapolate_step_cost(TimeRange(1.2, 1.2), TimeRange(1.8, 1.8), 64, 64) == TimeRange(1.8, 1.8)
+    assert extrapolate_step_cost(TimeRange(1.2, 1.2), TimeRange(1.8, 1.8), 64, 64) == TimeRange(
+        1.8, 1.8
+    )
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0, 0.2, "1 s"), (8.4, 21, "8 s to 20 s"), (25, 200, "25 s to 3.5 min"),
-        (900, 4_800, "15 min to 1 h 20 min"), (7_100, 7_300, "2 h"),
+        (0, 0.2, "1 s"),
+        (8.4, 21, "8 s to 20 s"),
+        (25, 200, "25 s to 3.5 min"),
+        (900, 4_800, "15 min to 1 h 20 min"),
+        (7_100, 7_300, "2 h"),
     ],
-)  # fmt: skip
+)
 def test_times_are_told_as_coarsely_as_they_are_known(low, high, words):
     assert describe_time_range(TimeRange(low, high)) == words
 

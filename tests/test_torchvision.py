@@ -25,7 +25,9 @@ from transfer_core.networks.surgery import (
 )
 from transfer_core.networks.torchvision_catalog import CATALOG_FILE, make_default_calibration
 
-NETWORKS = {n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)}
+NETWORKS = {
+    n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)
+}
 MAX_FAST_PARAMETERS = 80_000_000  # weights, from which a network is marked slow
 PASSED: list[str] = []
 
@@ -40,7 +42,9 @@ def count_told():
 
 def list_networks():
     return [
-        pytest.param(name, marks=[pytest.mark.slow] if n.card["parameters"] > MAX_FAST_PARAMETERS else [])
+        pytest.param(
+            name, marks=[pytest.mark.slow] if n.card["parameters"] > MAX_FAST_PARAMETERS else []
+        )
         for name, n in NETWORKS.items()
     ]
 
@@ -81,14 +85,20 @@ def run_seeded(model, source) -> torch.Tensor:
 
 
 def test_the_listing_is_that_of_the_installed_torchvision():
-    assert json.loads(CATALOG_FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(build_catalog()))
+    assert json.loads(CATALOG_FILE.read_text(encoding="utf-8")) == json.loads(
+        json.dumps(build_catalog())
+    )
 
 
 def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
     """Distances and energies of one network say nothing of another's; some have no distance."""
     models_taken = make_default_calibration().top, make_default_calibration().start
     assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "leep", "skill"}
-    assert make_default_calibration().line({"log_distance": -2.0}) == make_default_calibration().line({}) == 20_000
+    assert (
+        make_default_calibration().line({"log_distance": -2.0})
+        == make_default_calibration().line({})
+        == 20_000
+    )
 
 
 def test_every_builder_of_torchvision_is_in_the_catalog():
@@ -103,7 +113,9 @@ def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
     network = weights_file.build_with_weights(source, model.state_dict())
     for training in (False, True):  # dropout and stochastic depth from the same seed
         with torch.no_grad():
-            expected, found = (run_seeded(each.train(training), source) for each in (model, network))
+            expected, found = (
+                run_seeded(each.train(training), source) for each in (model, network)
+            )
         assert expected.std() > 0
         torch.testing.assert_close(found, expected)
 
@@ -158,7 +170,9 @@ def test_images_are_made_as_the_weights_preset_makes_them(name, size):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_is_described_without_weights_at_its_full_size(name):
     source = NETWORKS[name]
-    parts = summarise_network(source, plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names), 7)
+    parts = summarise_network(
+        source, plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names), 7
+    )
     assert sum(p.weights for p in parts if p.state != "new") <= source.card["parameters"]
     assert infer_output_shapes(source)["classifier"] == (1000,)
     assert 1 <= len(source.early) < len(source.stages)

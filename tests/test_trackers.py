@@ -109,7 +109,9 @@ class _Broken:
 def test_a_tracker_that_fails_is_a_warning_and_the_run_goes_on(tmp_path, caplog):
     with (
         caplog.at_level(logging.WARNING),
-        Engine(tmp_path, log_to_tracker(make_perform(epochs=3), lambda *run: _Broken(), tmp_path)) as engine,
+        Engine(
+            tmp_path, log_to_tracker(make_perform(epochs=3), lambda *run: _Broken(), tmp_path)
+        ) as engine,
     ):
         run = engine.wait(engine.submit(make_config()), WAIT)
         wait_for(lambda: "the tracker is away" in caplog.text)

@@ -36,14 +36,23 @@ def make_blobs(images=60, classes=3, dimensions=512):
 
 
 def run_head(strategy=None, stop=lambda: False, seed=0, labels=None):
-    strategy = strategy or build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    strategy = strategy or build_network(
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    )
     network = adapt(SOURCE, strategy, 3, seed)
     features, true = make_blobs()
     labels = true if labels is None else labels
     events = train_head(
-        network, features, labels, np.arange(40), np.arange(40, 60), strategy,
-        seed=seed, class_weights=None, stop_requested=stop,
-    )  # fmt: skip
+        network,
+        features,
+        labels,
+        np.arange(40),
+        np.arange(40, 60),
+        strategy,
+        seed=seed,
+        class_weights=None,
+        stop_requested=stop,
+    )
     return network, features, labels, events
 
 
@@ -57,13 +66,23 @@ def make_pictures(images=24):
 
 
 def run_whole(case, stop=lambda: False, initialise=None, seed=0, **changes):
-    strategy = build_network(plan_strategy(case, SOURCE.stage_names, initialise=initialise), **changes)
+    strategy = build_network(
+        plan_strategy(case, SOURCE.stage_names, initialise=initialise), **changes
+    )
     network = adapt(SOURCE, strategy, 3, seed)
     pixels, labels = make_pictures()
     events = train_whole_network(
-        network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
-        seed=seed, class_weights=None, stop_requested=stop,
-    )  # fmt: skip
+        network,
+        pixels,
+        labels,
+        np.arange(15),
+        np.arange(15, 24),
+        strategy,
+        SOURCE,
+        seed=seed,
+        class_weights=None,
+        stop_requested=stop,
+    )
     return network, events
 
 
@@ -100,14 +119,24 @@ def test_an_unfrozen_network_moves_in_weights_and_statistics():
 
 
 def test_partly_frozen_training_moves_only_the_rest():
-    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=1)
+    strategy = build_network(
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=1
+    )
     strategy = replace(strategy, frozen=("conv1", "conv2"))
     network = adapt(SOURCE, strategy, 3, seed=0)
     pixels, labels = make_pictures()
     *_, ended = train_whole_network(
-        network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
-        seed=0, class_weights=None, stop_requested=lambda: False,
-    )  # fmt: skip
+        network,
+        pixels,
+        labels,
+        np.arange(15),
+        np.arange(15, 24),
+        strategy,
+        SOURCE,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
+    )
     moved = {c.stage for c in ended.changes if c.relative_change or c.statistics_moved}
     assert moved == {"conv3", "fc1", "fc2", "head"}
 
@@ -123,20 +152,31 @@ def test_the_whole_network_learns_colours(initialise):
 
 @pytest.mark.parametrize("better", [True, False], ids=["better", "worse"])
 def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
-    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3)
+    strategy = build_network(
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3
+    )
     network, rival = (adapt(SOURCE, strategy, 3, seed=0) for _ in range(2))
     pixels, labels = make_pictures()
     parts = np.arange(15), np.arange(15, 24)
     common = {"seed": 0, "class_weights": None, "stop_requested": lambda: False}
     if better:
-        list(train_whole_network(rival, pixels, labels, *parts, build_network(strategy, epochs=12), SOURCE,
-                                 **common))  # fmt: skip
+        list(
+            train_whole_network(
+                rival, pixels, labels, *parts, build_network(strategy, epochs=12), SOURCE, **common
+            )
+        )
     events = list(
         train_whole_network(
-            network, pixels, labels, *parts, build_network(strategy, learning_rate=1e-5), SOURCE,
-            baseline=rival.state_dict(), **common,
+            network,
+            pixels,
+            labels,
+            *parts,
+            build_network(strategy, learning_rate=1e-5),
+            SOURCE,
+            baseline=rival.state_dict(),
+            **common,
         )
-    )  # fmt: skip
+    )
     first, ended = events[1], events[-1]
     assert (first.epoch, first.step, first.train_loss) == (0, 0, None)
     kept = all(torch.equal(v, rival.state_dict()[k]) for k, v in network.state_dict().items())
@@ -144,13 +184,24 @@ def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
 
 
 def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():
-    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12)
+    strategy = build_network(
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12
+    )
     network = adapt(SOURCE, strategy, 3, seed=0)
     pixels, labels = make_pictures()
     events = train_whole_network(
-        network, pixels, labels, np.arange(15), np.arange(15, 24), strategy, SOURCE,
-        seed=0, class_weights=None, stop_requested=lambda: False, precision="bfloat16",
-    )  # fmt: skip
+        network,
+        pixels,
+        labels,
+        np.arange(15),
+        np.arange(15, 24),
+        strategy,
+        SOURCE,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
+        precision="bfloat16",
+    )
     best = max(e.validation_accuracy for e in events if isinstance(e, EpochEnded))
     assert best >= 8 / 9
     assert {value.dtype for value in network.parameters()} == {torch.float32}
@@ -167,7 +218,9 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
     shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
-    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), epochs=100, patience=4)
+    strategy = build_network(
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), epochs=100, patience=4
+    )
     network, features, labels, events = run_head(strategy, labels=shuffled_labels)
     events = list(events)
     ended, epochs = events[-1], [e for e in events if isinstance(e, EpochEnded)]
@@ -197,9 +250,16 @@ def test_a_loss_that_is_not_finite_names_the_learning_rate():
     features = np.full((60, 512), np.nan, np.float32)
     strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
     events = train_head(
-        adapt(SOURCE, strategy, 3, 0), features, make_blobs()[1], np.arange(40), np.arange(40, 60),
-        strategy, seed=0, class_weights=None, stop_requested=lambda: False,
-    )  # fmt: skip
+        adapt(SOURCE, strategy, 3, 0),
+        features,
+        make_blobs()[1],
+        np.arange(40),
+        np.arange(40, 60),
+        strategy,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
+    )
     with pytest.raises(RunError, match="learning rate 0.01"):
         list(events)
 
@@ -241,9 +301,16 @@ def test_a_feature_that_is_nearly_always_zero_cannot_outweigh_the_others():
     features[45:, :100] = 3  # and on validation images
     strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
     events = train_head(
-        adapt(SOURCE, strategy, 3, 0), features, labels, np.arange(40), np.arange(40, 60),
-        strategy, seed=0, class_weights=None, stop_requested=lambda: False,
-    )  # fmt: skip
+        adapt(SOURCE, strategy, 3, 0),
+        features,
+        labels,
+        np.arange(40),
+        np.arange(40, 60),
+        strategy,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
+    )
     first = next(event for event in events if isinstance(event, EpochEnded))
     assert first.validation_loss < 5
 
@@ -278,7 +345,9 @@ def test_a_batch_that_does_not_fit_is_learned_from_in_parts_with_the_same_step(w
 def test_where_not_even_two_images_fit_the_run_fails():
     layer = Hungry(4, 3)
     layer.most = 1
-    stepper = GradientAccumulator(layer, torch.optim.SGD(layer.parameters(), 0.1), None, "float32", 16)
+    stepper = GradientAccumulator(
+        layer, torch.optim.SGD(layer.parameters(), 0.1), None, "float32", 16
+    )
     with pytest.raises(torch.OutOfMemoryError):
         stepper.step(torch.randn(16, 4), torch.arange(16) % 3)
 
@@ -292,7 +361,9 @@ def test_what_torch_says_when_memory_is_short_is_told_from_other_errors():
 
 
 def test_stages_learn_the_faster_the_nearer_to_the_output():
-    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    strategy = build_network(
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5
+    )
     network = adapt(SOURCE, strategy, 3, seed=0)
     groups = build_parameter_groups(network, strategy.optimiser)
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
@@ -301,7 +372,9 @@ def test_stages_learn_the_faster_the_nearer_to_the_output():
 
 
 def test_frozen_stages_count_for_no_rate():
-    strategy = build_network(plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5)
+    strategy = build_network(
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5
+    )
     strategy = replace(strategy, frozen=("conv1", "conv2"))
     network = adapt(SOURCE, strategy, 3, seed=0)
     groups = build_parameter_groups(network, strategy.optimiser)

@@ -33,7 +33,9 @@ def test_the_distance_is_that_of_the_nearest_training_image_as_scipy_has_it():
     training, others = draw_features(50, 0), draw_features(20, 1)
     found = fit_detector(training, others)
     assert np.allclose(found.compute_distances(others), cdist(others, training).min(1), atol=1e-5)
-    assert (np.diff(found.conformal_scores) >= 0).all() and found.compute_distances(training).max() < 1e-3
+    assert (np.diff(found.conformal_scores) >= 0).all() and found.compute_distances(
+        training
+    ).max() < 1e-3
 
 
 def test_the_share_of_known_images_beyond_the_threshold_is_at_most_what_was_asked_for():
@@ -58,7 +60,9 @@ def test_some_images_are_always_the_same_ones_in_their_order():
     many = np.arange(3 * MAX_TRAINING_IMAGES)
     chosen = subsample(many, MAX_TRAINING_IMAGES)
     assert len(chosen) == MAX_TRAINING_IMAGES and (np.diff(chosen) > 0).all()
-    assert (subsample(many, MAX_TRAINING_IMAGES) == chosen).all() and (subsample(chosen, 2**30) == chosen).all()
+    assert (subsample(many, MAX_TRAINING_IMAGES) == chosen).all() and (
+        subsample(chosen, 2**30) == chosen
+    ).all()
 
 
 @pytest.fixture
@@ -76,7 +80,9 @@ def shades(tmp_path):
 @pytest.fixture
 def run(shades, transfer_home) -> str:
     found, source = dataset.ingest(shades, home=transfer_home), get_network("demonstration")
-    config = make_run_config(found, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0)
+    config = make_run_config(
+        found, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0
+    )
     with start_engine(transfer_home, resume=False) as engine:
         run = engine.submit(config)
         engine.wait(run, timeout=60)
@@ -100,7 +106,9 @@ def test_noise_is_unknown_to_a_network_of_colours_and_a_test_image_is_known(
         for index in found.indices("test")
     ]
     strange = classify(trained, known, make_noise(tmp_path / "noise.png"))
-    assert strange.is_out_of_distribution and strange.distance > max(answer.distance for answer in answers)
+    assert strange.is_out_of_distribution and strange.distance > max(
+        answer.distance for answer in answers
+    )
     assert sum(answer.is_out_of_distribution for answer in answers) <= len(answers) / 2
 
 
@@ -121,7 +129,9 @@ def test_what_is_known_is_kept_beside_the_run_and_read_again(run, transfer_home)
     trained = load_trained_network(transfer_home, run)
     first = load_or_fit_detector(transfer_home, trained)
     assert (RunDirectory.of(transfer_home, run).path / DETECTOR_FILE).is_file()
-    again = load_or_fit_detector(transfer_home, trained, progress=lambda *_: pytest.fail("computed again"))
+    again = load_or_fit_detector(
+        transfer_home, trained, progress=lambda *_: pytest.fail("computed again")
+    )
     assert np.allclose(first.embeddings, again.embeddings, rtol=1e-3, atol=1e-3)
     assert (first.conformal_scores == again.conformal_scores).all()
 

@@ -65,7 +65,9 @@ def test_an_image_set_aside_is_gone_and_can_be_restored_with_its_class_and_split
     assert path not in group_by_path(without)
     assert [r.path for r in load_set_aside(transfer_home, without)] == [path]
     again = make_version(transfer_home, without, [Change("restore", path)])
-    assert group_by_path(again) == group_by_path(relabelled) and not load_set_aside(transfer_home, again)
+    assert group_by_path(again) == group_by_path(relabelled) and not load_set_aside(
+        transfer_home, again
+    )
 
 
 def test_undoing_a_change_leads_back_to_the_data_set_of_before(flowers, transfer_home):
@@ -107,16 +109,19 @@ def test_added_images_are_for_training_and_come_back_byte_by_byte(flowers, trans
     versions = flowers
     for seed in (99, 98):  # the second pack goes on where the first ends
         change = make_addition(make_picture(seed), "rose")
-        versions = make_version(transfer_home, versions, [change], {change.path: make_picture(seed)})
+        versions = make_version(
+            transfer_home, versions, [change], {change.path: make_picture(seed)}
+        )
     added = [i for i, r in enumerate(versions.records) if r.added]
     assert {versions.records[i].split for i in added} == {"train"}
     assert {versions.classes[versions.records[i].label] for i in added} == {"rose"}
     found = {dataset.read_image_bytes(transfer_home, versions, i) for i in added}
     assert found == {make_picture(99), make_picture(98)}
     for record, data in zip(
-        versions.records, versions.iter_image_bytes(transfer_home, range(len(versions.records))),
+        versions.records,
+        versions.iter_image_bytes(transfer_home, range(len(versions.records))),
         strict=True,
-    ):  # fmt: skip
+    ):
         assert hashlib.sha256(data).hexdigest() == record.digest
 
 
@@ -126,7 +131,8 @@ def test_the_pixels_of_a_version_with_added_images_are_those_of_its_images(flowe
     size = images.Transform(16)
     found = dataset.load_pixels(transfer_home, new, size)
     one_by_one = [
-        images.apply_transform(dataset.load_image(transfer_home, new, i), size) for i in range(len(new.records))
+        images.apply_transform(dataset.load_image(transfer_home, new, i), size)
+        for i in range(len(new.records))
     ]
     assert np.array_equal(found, np.stack(one_by_one))
 
@@ -197,8 +203,11 @@ def test_what_is_no_image_is_not_added():
         make_addition(b"no image", "rose")
 
 
-NAMES = st.text(st.characters(categories=("L", "N", "Zs", "P", "S"), exclude_characters="/\\:"),
-                min_size=1, max_size=8)  # fmt: skip
+NAMES = st.text(
+    st.characters(categories=("L", "N", "Zs", "P", "S"), exclude_characters="/\\:"),
+    min_size=1,
+    max_size=8,
+)
 
 
 @settings(

@@ -22,7 +22,13 @@ def make_pixels(images=40):
 
 
 def embed_view(view: AugmentedView, images=40) -> np.ndarray:
-    found = embed(load_pretrained(SOURCE), make_pixels(images), SOURCE, ("fc1",), preprocess=view.build_preprocessing())
+    found = embed(
+        load_pretrained(SOURCE),
+        make_pixels(images),
+        SOURCE,
+        ("fc1",),
+        preprocess=view.build_preprocessing(),
+    )
     return found["fc1"]
 
 
@@ -33,7 +39,10 @@ def test_a_view_is_the_same_whenever_it_is_made():
 
 def test_views_differ_from_each_other_and_from_the_images():
     plain = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",))["fc1"]
-    first, second = embed_view(AugmentedView(0, mirror=True)), embed_view(AugmentedView(1, mirror=True))
+    first, second = (
+        embed_view(AugmentedView(0, mirror=True)),
+        embed_view(AugmentedView(1, mirror=True)),
+    )
     for one, other in ((plain, first), (first, second)):
         assert np.abs(one - other).max(1).min() > 1e-3  # of every image
 
@@ -45,7 +54,9 @@ def test_views_have_keys_of_their_own():
 
 def test_only_the_wanted_images_are_embedded():
     whole = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",))["fc1"]
-    some = embed(load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30]))["fc1"]
+    some = embed(
+        load_pretrained(SOURCE), make_pixels(), SOURCE, ("fc1",), indices=np.array([7, 3, 30])
+    )["fc1"]
     assert np.allclose(some, whole[[7, 3, 30]], atol=1e-5)
 
 

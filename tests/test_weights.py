@@ -82,7 +82,9 @@ def published(model, monkeypatch, tmp_path):
     source = replace(get_network(NAME), file=f"{NAME}-{digest}.pth", card=card)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     listed = get_network("demonstration"), source
-    monkeypatch.setattr(sys.modules["transfer_core.networks.list_networks"], "published", lambda: listed)
+    monkeypatch.setattr(
+        sys.modules["transfer_core.networks.list_networks"], "published", lambda: listed
+    )
     return source, Host(buffer.getvalue())
 
 
@@ -273,7 +275,9 @@ def test_the_line_that_converts_does_convert(model, transfer_home, tmp_path, mon
     line = told.value.remedy.partition("\n")[2].removeprefix('python -c "').removesuffix('"')
     monkeypatch.chdir(tmp_path)
     exec(line)
-    assert import_weights(tmp_path / "weights.safetensors", get_network(NAME)).name.startswith(f"{NAME}@")
+    assert import_weights(tmp_path / "weights.safetensors", get_network(NAME)).name.startswith(
+        f"{NAME}@"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 40, b"\x08" + b"\0" * 7 + b"{}      "])
@@ -305,7 +309,9 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     assert main(["decide", str(data), "--network", name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["size"]["line"] == 20_000
-    assert told["similarity"]["distance"] is None and told["similarity"]["reference_distances"] == []
+    assert (
+        told["similarity"]["distance"] is None and told["similarity"]["reference_distances"] == []
+    )
     assert "not checked for this network" in told["similarity"]["warnings"][0]
     options = ["--case", "2", "--epochs", "1", "--network", name, "--json"]
     assert main(["train", str(data), *options]) == 0
@@ -315,10 +321,15 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     assert main(["export", last["run"], "--format", "script", "--to", str(out)]) == 0
     again = subprocess.run(
         [sys.executable, str(out / "train.py"), str(data)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert f"test accuracy {last['test_accuracy']:.4f}" in again.stdout
-    get_network(name).weights_path.unlink()  # what was trained stands without the weights it began with
+    get_network(
+        name
+    ).weights_path.unlink()  # what was trained stands without the weights it began with
     assert main(["predict", last["run"], str(data / "red" / "3.png"), "--json"]) == 0
 
 

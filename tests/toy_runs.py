@@ -21,10 +21,14 @@ class TestResult:
 
 def make_config(seed: int = 0, case: TransferCase = TransferCase.SMALL_SIMILAR) -> RunConfig:
     """A configuration that is in order."""
-    return RunConfig("digits-1", "demonstration", plan_strategy(case, STAGES), seed, {"torch": "2.15"})
+    return RunConfig(
+        "digits-1", "demonstration", plan_strategy(case, STAGES), seed, {"torch": "2.15"}
+    )
 
 
-def make_perform(epochs: int = 3, pause: float = 0.0, fail_in_epoch: int = 0, error: Exception | None = None):
+def make_perform(
+    epochs: int = 3, pause: float = 0.0, fail_in_epoch: int = 0, error: Exception | None = None
+):
     """A `perform` of some epochs with a pause in seconds in each."""
 
     def perform(config, directory, stop_requested):

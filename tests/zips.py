@@ -61,18 +61,54 @@ class RawZip:
         method = overrides.get("method", 8)
         packed = overrides.get("packed", deflate(content) if method == 8 else content)
         crc, size = overrides.get("crc", zlib.crc32(content)), overrides.get("size", len(content))
-        header, local_name = overrides.get("header", len(self.data)), overrides.get("local_name", raw)
+        header, local_name = (
+            overrides.get("header", len(self.data)),
+            overrides.get("local_name", raw),
+        )
         if "header" not in overrides:
-            self.data += struct.pack(
-                LOCAL, b"PK\3\4", 20, flags, method, 0, 33, crc, len(packed), size,
-                len(local_name), 0,
-            ) + local_name + packed  # fmt: skip
+            self.data += (
+                struct.pack(
+                    LOCAL,
+                    b"PK\3\4",
+                    20,
+                    flags,
+                    method,
+                    0,
+                    33,
+                    crc,
+                    len(packed),
+                    size,
+                    len(local_name),
+                    0,
+                )
+                + local_name
+                + packed
+            )
         extra = overrides.get("extra", b"")
-        self.directory += struct.pack(
-            CENTRAL, b"PK\1\2", 3 << 8 | 20, 20, flags, method, 0, 33, crc,
-            overrides.get("stored_size", len(packed)), size, len(raw), len(extra), 0, 0, 0,
-            overrides.get("mode", 0o100644) << 16, header,
-        ) + raw + extra  # fmt: skip
+        self.directory += (
+            struct.pack(
+                CENTRAL,
+                b"PK\1\2",
+                3 << 8 | 20,
+                20,
+                flags,
+                method,
+                0,
+                33,
+                crc,
+                overrides.get("stored_size", len(packed)),
+                size,
+                len(raw),
+                len(extra),
+                0,
+                0,
+                0,
+                overrides.get("mode", 0o100644) << 16,
+                header,
+            )
+            + raw
+            + extra
+        )
         self.count += 1
         return self
 

@@ -84,7 +84,13 @@ def read_archives(archives: list[Path], size: int) -> SourceImages:
     return SourceImages(pixels, labels, train, validation, len(parts[0][2]), tuple(classes))
 
 
-def pretrain(photos: SourceImages, source: SourceNetwork, small_epochs: int, full_epochs: int, checkpoint: Path):
+def pretrain(
+    photos: SourceImages,
+    source: SourceNetwork,
+    small_epochs: int,
+    full_epochs: int,
+    checkpoint: Path,
+):
     """Train on small images first, then on full-size ones, on one one-cycle schedule.
 
     Args:
@@ -104,7 +110,9 @@ def pretrain(photos: SourceImages, source: SourceNetwork, small_epochs: int, ful
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
     network = demonstration.build(len(photos.classes)).to(memory_format=torch.channels_last)
-    optimiser, schedule = _build_optimiser(network, (small_epochs + full_epochs) * (len(photos.train) // BATCH_SIZE))
+    optimiser, schedule = _build_optimiser(
+        network, (small_epochs + full_epochs) * (len(photos.train) // BATCH_SIZE)
+    )
     epochs, history = small_epochs + full_epochs, []
     if checkpoint.is_file():
         state = torch.load(checkpoint, weights_only=True)  # our own file, written below
@@ -133,9 +141,13 @@ def _build_optimiser(network: nn.Module, steps: int):
         groups, lr=PEAK_LEARNING_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=0
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, PEAK_LEARNING_RATE, total_steps=steps + 1,
-        pct_start=0.2, div_factor=10, final_div_factor=200,
-    )  # fmt: skip
+        optimiser,
+        PEAK_LEARNING_RATE,
+        total_steps=steps + 1,
+        pct_start=0.2,
+        div_factor=10,
+        final_div_factor=200,
+    )
     return optimiser, schedule
 
 
@@ -156,7 +168,9 @@ def _train_epoch(network, photos, source, size, optimiser, schedule, generator) 
 
 
 @torch.no_grad()
-def recompute_batchnorm_statistics(network: nn.Module, photos: SourceImages, source: SourceNetwork) -> None:
+def recompute_batchnorm_statistics(
+    network: nn.Module, photos: SourceImages, source: SourceNetwork
+) -> None:
     """Take the normalisation statistics anew, from training photos as they are, in place.
 
     Training saw augmented photos and dropout; what the statistics are compared
@@ -194,7 +208,9 @@ def measure_accuracy(
     }
 
 
-def write_network(network: nn.Module, photos: SourceImages, source: SourceNetwork, history: list, to: Path):
+def write_network(
+    network: nn.Module, photos: SourceImages, source: SourceNetwork, history: list, to: Path
+):
     """Write weights in half precision and their card; the figures are of those weights."""
     weights = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
@@ -214,11 +230,15 @@ def write_network(network: nn.Module, photos: SourceImages, source: SourceNetwor
         "weights_sha256": hash_file(to / "demonstration.safetensors"),
         "file_size": round((to / "demonstration.safetensors").stat().st_size / 2**20, 3),
         **measure_cost(network, source.input_size),
-        "reference_distances": measure_reference_distances(network, photos.pixels[np.sort(sample)], source),
+        "reference_distances": measure_reference_distances(
+            network, photos.pixels[np.sort(sample)], source
+        ),
     }
     if len(others):
         found = {"validation_images": len(others)}
-        card["further_archives"] = found | round_figures(measure_accuracy(network, photos, source, others))
+        card["further_archives"] = found | round_figures(
+            measure_accuracy(network, photos, source, others)
+        )
     text = json.dumps(card, indent=1, ensure_ascii=False)
     (to / "demonstration.json").write_text(text + "\n", encoding="utf-8")
 

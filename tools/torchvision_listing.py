@@ -17,13 +17,25 @@ from transfer_core.networks.torchvision_stages import split_into_stages
 
 WEIGHTS_HOST = "https://download.pytorch.org/models/"
 FAMILY_TITLES = {
-    "alexnet": "AlexNet", "convnext": "ConvNeXt", "densenet": "DenseNet",
-    "efficientnet": "EfficientNet", "googlenet": "GoogLeNet", "inception": "Inception",
-    "maxvit": "MaxViT", "mnasnet": "MNASNet", "mobilenet": "MobileNet", "regnet": "RegNet",
-    "resnet": "ResNet", "resnext": "ResNeXt", "shufflenet": "ShuffleNet",
-    "squeezenet": "SqueezeNet", "swin": "Swin Transformer", "vgg": "VGG",
-    "vit": "Vision Transformer", "wide_resnet": "Wide ResNet",
-}  # fmt: skip
+    "alexnet": "AlexNet",
+    "convnext": "ConvNeXt",
+    "densenet": "DenseNet",
+    "efficientnet": "EfficientNet",
+    "googlenet": "GoogLeNet",
+    "inception": "Inception",
+    "maxvit": "MaxViT",
+    "mnasnet": "MNASNet",
+    "mobilenet": "MobileNet",
+    "regnet": "RegNet",
+    "resnet": "ResNet",
+    "resnext": "ResNeXt",
+    "shufflenet": "ShuffleNet",
+    "squeezenet": "SqueezeNet",
+    "swin": "Swin Transformer",
+    "vgg": "VGG",
+    "vit": "Vision Transformer",
+    "wide_resnet": "Wide ResNet",
+}
 LICENCE = (
     "Weights published by torchvision (BSD 3-Clause), learned from ImageNet, whose photos are "
     "for non-commercial research and teaching"
@@ -55,23 +67,33 @@ def build_entry(name: str, classes: list[str]) -> dict:
     stages = split_into_stages(flatten_model(model.to("meta")), size)
     scores = meta["_metrics"]["ImageNet-1K"]
     return {
-        "name": name, "title": make_title(name), "architecture": name,
-        "input_size": size, "resize": resize, "interpolation": preset.interpolation.value,
-        "mean": preset.mean, "std": preset.std, "file": file,
+        "name": name,
+        "title": make_title(name),
+        "architecture": name,
+        "input_size": size,
+        "resize": resize,
+        "interpolation": preset.interpolation.value,
+        "mean": preset.mean,
+        "std": preset.std,
+        "file": file,
         "card": {
             "data": "ImageNet, 1.28 million photos of 1,000 classes",
-            "weights": weights.name, "weights_sha256": digest[1],
+            "weights": weights.name,
+            "weights_sha256": digest[1],
             "accuracy": round(scores["acc@1"] / 100, 5),
             "accuracy_top5": round(scores["acc@5"] / 100, 5),
-            "parameters": meta["num_params"], "operations": meta["_ops"],
-            "file_size": meta["_file_size"], "how": _strip_markup(inspect.cleandoc(meta["_docs"])),
-            "made_by": meta["recipe"], "licence": meta.get("license", LICENCE),
+            "parameters": meta["num_params"],
+            "operations": meta["_ops"],
+            "file_size": meta["_file_size"],
+            "how": _strip_markup(inspect.cleandoc(meta["_docs"])),
+            "made_by": meta["recipe"],
+            "licence": meta.get("license", LICENCE),
         },
         "stages": [
             {"name": s.name, "title": s.title, "kind": s.kind, "sees": s.sees, "modules": s.modules}
             for s in stages
         ],
-    }  # fmt: skip
+    }
 
 
 def _strip_markup(text: str) -> str:

@@ -126,7 +126,8 @@ UNMEASURED_OVERRIDES = {
 def compute_stage_learning_rates(settings: OptimiserSettings, num_stages: int) -> tuple[float, ...]:
     """Peak learning rate of each of so many trained stages, input to output."""
     return tuple(
-        settings.learning_rate * settings.stage_decay**behind for behind in reversed(range(num_stages))
+        settings.learning_rate * settings.stage_decay**behind
+        for behind in reversed(range(num_stages))
     )
 
 

@@ -93,13 +93,17 @@ def fit_and_report(results: Path) -> None:
         json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
     )
     sets = {(outcome.pool, outcome.images) for outcome in outcomes}
-    bars = tabulate_criteria(judge_outcomes(outcomes, source)) + measure_controls(results, source, calibration)
+    bars = tabulate_criteria(judge_outcomes(outcomes, source)) + measure_controls(
+        results, source, calibration
+    )
     lines = [
         f"{len(outcomes)} data sets: {len(sets)} pools and sizes, {calibration.families} families, "
         "each judged by a formula fitted without its family.",
-        "", "| bar | row | measured |", "|---|---|---|",
+        "",
+        "| bar | row | measured |",
+        "|---|---|---|",
         *("| " + " | ".join(bar) + " |" for bar in bars),
-    ]  # fmt: skip
+    ]
     print(*lines, sep="\n")
     (results / "bars.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     figure = plot_reliability_diagram(calibration.reliability)

@@ -85,32 +85,58 @@ def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[tuple[str, st
     for row in CONSTANT_POLICIES:
         regrets = np.array([100 * j.regret(row) for j in large])
         rows += [
-            ("1. mean regret at most 1.5 points, 90th percentile at most 5", row,
-             f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)"),
+            (
+                "1. mean regret at most 1.5 points, 90th percentile at most 5",
+                row,
+                f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)",
+            ),
             *_compare_with_constants(large, row),
-            ("3. within 1 point of the better in at least 80 %", row,
-             _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9)),
+            (
+                "3. within 1 point of the better in at least 80 %",
+                row,
+                _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9),
+            ),
             *_score_answers(large, row),
             *_score_probabilities(large, row),
-        ]  # fmt: skip
+        ]
         if hundred:
             few = np.array([100 * j.regret(row) for j in hundred])
             unsure = [getattr(j.estimate, row).answer == "can't tell" for j in hundred]
-            rows.append(("at 100 images: mean regret at most 2.5, can't tell at least 50 %", row,
-                         f"{few.mean():.2f}, {_format_share(unsure)}"))  # fmt: skip
+            rows.append(
+                (
+                    "at 100 images: mean regret at most 2.5, can't tell at least 50 %",
+                    row,
+                    f"{few.mean():.2f}, {_format_share(unsure)}",
+                )
+            )
     lost = np.array([100 * (_find_best_cut_accuracy(j.outcome) - j.outcome.cut) for j in large])
-    rows.append(("6. cut within 2 points of the best in at least 80 %, mean at most 1", "cut",
-                 f"{_format_share(lost <= 2)}, {lost.mean():.2f}"))  # fmt: skip
-    rows.append(("8. same case for a new sample in at least 90 % when stated", "both",
-                 _measure_stability(large)))  # fmt: skip
+    rows.append(
+        (
+            "6. cut within 2 points of the best in at least 80 %, mean at most 1",
+            "cut",
+            f"{_format_share(lost <= 2)}, {lost.mean():.2f}",
+        )
+    )
+    rows.append(
+        (
+            "8. same case for a new sample in at least 90 % when stated",
+            "both",
+            _measure_stability(large),
+        )
+    )
     seconds = np.quantile([j.outcome.seconds for j in all_judged], 0.95)
     rows.append(("9. readings in at most 20 s (95th percentile)", "", f"{seconds:.1f} s"))
     rows += _compare_with_cases(large)
     for name, group in (("all sizes", all_judged), (f"{MIN_IMAGES} images and more", large)):
         near = [j.outcome.best - j.advised <= MIN_DIFFERENCE + 1e-9 for j in group]
         loss = 100 * np.mean([j.outcome.best - j.advised for j in group])
-        rows.append((f"advised case best of all or within 1 point in at least 85 %, {name}",
-                     "all four", f"{_format_share(near)}, mean regret {loss:.2f}"))  # fmt: skip
+        rows.append(
+            (
+                f"advised case best of all or within 1 point in at least 85 %, {name}",
+                "all four",
+                f"{_format_share(near)}, mean regret {loss:.2f}",
+            )
+        )
     return rows
 
 
@@ -170,7 +196,11 @@ def _score_answers(group: Sequence[JudgedOutcome], row: str):
         for j in group
         if (verdict := getattr(j.estimate, row)).answer != "can't tell"
     ]
-    yield f"4. right in at least 90 % when stated at {DECISION_THRESHOLD:.0%}", row, _format_share(right)
+    yield (
+        f"4. right in at least 90 % when stated at {DECISION_THRESHOLD:.0%}",
+        row,
+        _format_share(right),
+    )
     yield "4. stated in at least 35 %", row, f"{len(right)} of {len(group)}"
 
 
@@ -184,8 +214,11 @@ def _score_probabilities(group: Sequence[JudgedOutcome], row: str):
         inside = (told >= bin / 5) & ((told < (bin + 1) / 5) | (bin == 4))
         if inside.any():
             error += inside.mean() * abs(told[inside].mean() - truth[inside].mean())
-    yield ("5. Brier skill at least 25 %, calibration error at most 0.1", row,
-           f"{skill:.0%}, {error:.3f}; truly similar: {_format_share(truth == 1)}")  # fmt: skip
+    yield (
+        "5. Brier skill at least 25 %, calibration error at most 0.1",
+        row,
+        f"{skill:.0%}, {error:.3f}; truly similar: {_format_share(truth == 1)}",
+    )
 
 
 def _measure_stability(group: Sequence[JudgedOutcome]) -> str:

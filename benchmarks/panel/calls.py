@@ -38,11 +38,13 @@ def make_bird(number: int) -> Bird:
     start, turns = draw.uniform(700, 2_600), draw.uniform(-700, 700, 4)
     return Bird(
         melody=np.clip(np.cumsum([start, *turns]), 350, 3_500),
-        syllables=int(draw.integers(1, 6)), pause=draw.uniform(0.1, 0.7),
-        trill=draw.choice([0, draw.uniform(8, 45)]), trill_depth=draw.uniform(0.03, 0.15),
+        syllables=int(draw.integers(1, 6)),
+        pause=draw.uniform(0.1, 0.7),
+        trill=draw.choice([0, draw.uniform(8, 45)]),
+        trill_depth=draw.uniform(0.03, 0.15),
         flutter=draw.choice([0, draw.uniform(10, 60)]),
         overtones=np.array([1, draw.uniform(0, 0.6), draw.uniform(0, 0.4)]),
-    )  # fmt: skip
+    )
 
 
 def synthesise_spectrograms(bird: Bird, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -85,7 +87,9 @@ def _synthesise_sound(bird: Bird, count: int, rng: np.random.Generator) -> np.nd
         pitch *= 1 + np.float32(bird.trill_depth) * wave
     loudness = np.where(sounding, np.sqrt(np.maximum(np.sin(np.pi * within), 0)), 0)
     if bird.flutter:
-        loudness = loudness * (0.55 + 0.45 * np.sin(2 * np.pi * np.float32(bird.flutter) * _SECONDS))
+        loudness = loudness * (
+            0.55 + 0.45 * np.sin(2 * np.pi * np.float32(bird.flutter) * _SECONDS)
+        )
     phase = 2 * np.pi * np.cumsum(pitch, axis=1) / SAMPLE_RATE
     sound = sum(
         np.float32(share) * np.sin(multiple * phase) * (multiple * pitch < SAMPLE_RATE / 2)

@@ -36,7 +36,9 @@ TARGETS: Targets = {
 }
 
 
-def fit_logistic(outcomes: Sequence[Outcome], target: str, signs: dict[str, int] | None = None) -> LogisticModel:
+def fit_logistic(
+    outcomes: Sequence[Outcome], target: str, signs: dict[str, int] | None = None
+) -> LogisticModel:
     """A logistic model of one question, regularised; every family weighs the same.
 
     Args:
@@ -76,7 +78,9 @@ def fit_logistic(outcomes: Sequence[Outcome], target: str, signs: dict[str, int]
     )
 
 
-def calibrate(outcomes: Sequence[Outcome], predictions: Sequence[tuple[float, bool]] = ()) -> Calibration:
+def calibrate(
+    outcomes: Sequence[Outcome], predictions: Sequence[tuple[float, bool]] = ()
+) -> Calibration:
     """A calibration fitted to outcomes.
 
     Args:
@@ -86,10 +90,12 @@ def calibrate(outcomes: Sequence[Outcome], predictions: Sequence[tuple[float, bo
     distances = [outcome.evidence.distance for outcome in outcomes]
     return Calibration(
         **{name: fit_logistic(outcomes, name) for name in TARGETS},
-        nearest=min(distances), furthest=max(distances),
-        families=len({o.family for o in outcomes}), measured=average_outcomes(outcomes),
+        nearest=min(distances),
+        furthest=max(distances),
+        families=len({o.family for o in outcomes}),
+        measured=average_outcomes(outcomes),
         reliability=tuple(bin_reliability(predictions)),
-    )  # fmt: skip
+    )
 
 
 def average_outcomes(outcomes: Sequence[Outcome]) -> tuple[BenchmarkResult, ...]:
@@ -99,14 +105,16 @@ def average_outcomes(outcomes: Sequence[Outcome]) -> tuple[BenchmarkResult, ...]
         groups[outcome.pool, outcome.images].append(outcome)
     return tuple(
         BenchmarkResult(
-            name, round(images / (1 - TEST_SHARE)), _round_mean(o.evidence.distance for o in group),
+            name,
+            round(images / (1 - TEST_SHARE)),
+            _round_mean(o.evidence.distance for o in group),
             **{
                 case: _round_mean(getattr(o, case) for o in group)
                 for case in ("top", "cut", "tuned", "random")
             },
         )
         for (name, images), group in sorted(groups.items())
-    )  # fmt: skip
+    )
 
 
 def _round_mean(values: Iterable[float]) -> float:

@@ -77,14 +77,18 @@ def load_outcomes(folder: Path, weights: str) -> list[Outcome]:
         same[key[:3]].append(row)
     return [
         Outcome(
-            pool=row["pool"], family=row["family"], images=row["images"], seed=row["seed"],
-            evidence=from_json(signals[key]["evidence"]), seconds=signals[key]["seconds"],
+            pool=row["pool"],
+            family=row["family"],
+            images=row["images"],
+            seed=row["seed"],
+            evidence=from_json(signals[key]["evidence"]),
+            seconds=signals[key]["seconds"],
             cuts={name: mean(r["cuts"][name] for r in same[key[:3]]) for name in row["cuts"]},
             **{case: mean(r[case] for r in same[key[:3]]) for case in ("tuned", "random")},
         )
         for key, row in truths.items()
         if key in signals and row["weights"] == weights
-    ]  # fmt: skip
+    ]
 
 
 def read_rows(file: Path) -> dict[tuple, dict]:

@@ -43,9 +43,13 @@ class Pools:
     def __init__(self, data: Path, home: Path) -> None:
         self._data, self._home = data, home
         self._make: dict[str, tuple[str, Callable[[], tuple[np.ndarray, np.ndarray]]]] = {
-            name: (name, lambda name=name: WORLDS[name](IMAGES_PER_WORLD, _make_rng(name))) for name in WORLDS
+            name: (name, lambda name=name: WORLDS[name](IMAGES_PER_WORLD, _make_rng(name)))
+            for name in WORLDS
         }
-        self._make["digits"] = "digits", lambda: self._read_archive(samples.resolve_path("sample:digits", home))
+        self._make["digits"] = (
+            "digits",
+            lambda: self._read_archive(samples.resolve_path("sample:digits", home)),
+        )
         for name, (family, make) in self._list_real_sets().items():
             if (data / family).exists():
                 self._make[name] = family.removesuffix(".zip"), make
@@ -75,13 +79,14 @@ class Pools:
 
     def _list_real_sets(self):
         changes = {
-            "photos": lambda photos: photos, "grey photos": _convert_to_grey,
+            "photos": lambda photos: photos,
+            "grey photos": _convert_to_grey,
             "inverted photos": lambda photos: 255 - photos,
             "blurred photos": _make_filter(ImageFilter.GaussianBlur(3)),
             "outlines of photos": _make_filter(ImageFilter.FIND_EDGES),
             "photos in swapped colours": lambda photos: photos[..., [1, 2, 0]],
             "middles of photos": _crop_middle,
-        }  # fmt: skip
+        }
         changed = {
             name: (PHOTOS_ZIP, lambda change=change: self._transform_photos(change))
             for name, change in changes.items()

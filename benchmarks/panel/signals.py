@@ -101,11 +101,14 @@ def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
             error = rest + (along * alpha**2 / (alpha + beta * eigen) ** 2).sum()
             alpha, beta = gamma / (weights + 1e-9), (count - gamma) / (error + 1e-9)
         evidence = (
-            inputs.shape[1] / 2 * np.log(alpha) + count / 2 * np.log(beta)
-            - beta / 2 * error - alpha / 2 * weights - count / 2 * np.log(2 * np.pi)
+            inputs.shape[1] / 2 * np.log(alpha)
+            + count / 2 * np.log(beta)
+            - beta / 2 * error
+            - alpha / 2 * weights
+            - count / 2 * np.log(2 * np.pi)
             - 0.5 * np.log(alpha + beta * eigen).sum()
             - 0.5 * max(0, inputs.shape[1] - len(eigen)) * np.log(alpha)
-        )  # fmt: skip
+        )
         found.append(evidence / count)
     return float(np.mean(found))
 

@@ -73,7 +73,11 @@ def measure_cases(
         strategy = plan_strategy(case, source.stage_names, cut=stage)
         network = adapt(source, strategy, classes, seed)
         _exhaust(
-            train_head(network, embeddings[stage], **_build_training_arguments(labels, parts, strategy, seed))
+            train_head(
+                network,
+                embeddings[stage],
+                **_build_training_arguments(labels, parts, strategy, seed),
+            )
         )
         new[stage] = network.get_submodule(HEAD)
         with torch.inference_mode():
@@ -95,7 +99,12 @@ def measure_cases(
         common = _build_training_arguments(labels, parts, strategy, seed)
         _exhaust(
             train_whole_network(
-                network, pixels, source=source, precision=choose_precision(), baseline=rival, **common
+                network,
+                pixels,
+                source=source,
+                precision=choose_precision(),
+                baseline=rival,
+                **common,
             )
         )
         outputs = predict_logits(network, pixels[parts["test"]], source)
@@ -104,12 +113,18 @@ def measure_cases(
     return found | {"classes": classes, "test_images": len(parts["test"])}
 
 
-def _build_training_arguments(labels: np.ndarray, parts: dict[str, np.ndarray], strategy: Strategy, seed: int):
+def _build_training_arguments(
+    labels: np.ndarray, parts: dict[str, np.ndarray], strategy: Strategy, seed: int
+):
     return {
-        "labels": labels, "train_indices": parts["train"], "validation_indices": parts["validation"],
-        "strategy": strategy, "seed": seed, "class_weights": None,
+        "labels": labels,
+        "train_indices": parts["train"],
+        "validation_indices": parts["validation"],
+        "strategy": strategy,
+        "seed": seed,
+        "class_weights": None,
         "stop_requested": lambda: False,
-    }  # fmt: skip
+    }
 
 
 def _exhaust(events) -> None:

@@ -24,12 +24,16 @@ _X, _Y = np.meshgrid(_AXIS, _AXIS)
 
 def plankton(count: int, rng: np.random.Generator) -> ImageSet:
     """Ten species that the network was not pre-trained on."""
-    return _make_by_label(count, 10, lambda k, n: draw_individuals(draw_species(500 + k), n, rng), rng)
+    return _make_by_label(
+        count, 10, lambda k, n: draw_individuals(draw_species(500 + k), n, rng), rng
+    )
 
 
 def calls(count: int, rng: np.random.Generator) -> ImageSet:
     """Spectrograms of ten birds."""
-    return _make_by_label(count, 10, lambda k, n: synthesise_spectrograms(make_bird(500 + k), n, rng), rng)
+    return _make_by_label(
+        count, 10, lambda k, n: synthesise_spectrograms(make_bird(500 + k), n, rng), rng
+    )
 
 
 def gratings(count: int, rng: np.random.Generator) -> ImageSet:
@@ -121,9 +125,11 @@ def glyphs(count: int, rng: np.random.Generator) -> ImageSet:
             bent = stroke - 0.5 + rng.normal(0, 0.03, stroke.shape)
             t = np.linspace(0, 1, 20)[:, None]
             curve = (
-                (1 - t) ** 3 * bent[0] + 3 * (1 - t) ** 2 * t * bent[1]
-                + 3 * (1 - t) * t**2 * bent[2] + t**3 * bent[3]
-            )  # fmt: skip
+                (1 - t) ** 3 * bent[0]
+                + 3 * (1 - t) ** 2 * t * bent[1]
+                + 3 * (1 - t) * t**2 * bent[2]
+                + t**3 * bent[3]
+            )
             points = curve @ rotate.T * size + shift
             pen.line([tuple(point) for point in points], fill=ink, width=width, joint="curve")
         return image
@@ -186,8 +192,9 @@ def faces(count: int, rng: np.random.Generator) -> ImageSet:
                 [(eye - 9, y - high * 0.48 + slope * -1), (eye + 9, y - high * 0.48 + slope)][::-1]
                 if brow
                 else [(eye - 9, y - high * 0.46), (eye + 9, y - high * 0.46)],
-                fill=dark, width=4,
-            )  # fmt: skip
+                fill=dark,
+                width=4,
+            )
         box = _make_box(x, y + high * 0.42, wide * 0.42, high * 0.2)
         if mouth == 2:
             pen.ellipse(_make_box(x, y + high * 0.45, 8, 9), fill=(120, 30, 40))
@@ -202,9 +209,18 @@ def faces(count: int, rng: np.random.Generator) -> ImageSet:
 WORLDS: dict[str, Callable[[int, np.random.Generator], ImageSet]] = {
     world.__name__: world
     for world in (
-        plankton, calls, gratings, clouds, cells, dots, polygons, glyphs, charts, faces,
+        plankton,
+        calls,
+        gratings,
+        clouds,
+        cells,
+        dots,
+        polygons,
+        glyphs,
+        charts,
+        faces,
     )
-}  # fmt: skip
+}
 
 
 def _make_by_label(count: int, kinds: int, make: Callable[[int, int], np.ndarray], rng) -> ImageSet:

@@ -18,13 +18,22 @@ from torchvision import models, transforms
 from torchvision.datasets import ImageFolder
 
 NORMALISE = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-TRAIN_TRANSFORM = transforms.Compose([
-    transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
-    NORMALISE,
-])  # fmt: skip
-TEST_TRANSFORM = transforms.Compose([
-    transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), NORMALISE,
-])  # fmt: skip
+TRAIN_TRANSFORM = transforms.Compose(
+    [
+        transforms.RandomResizedCrop(224),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        NORMALISE,
+    ]
+)
+TEST_TRANSFORM = transforms.Compose(
+    [
+        transforms.Resize(256),
+        transforms.CenterCrop(224),
+        transforms.ToTensor(),
+        NORMALISE,
+    ]
+)
 
 
 def make_loader(folder: str, part: str) -> DataLoader:

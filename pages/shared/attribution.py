@@ -34,9 +34,11 @@ def show_attribution_maps(
     columns = st.columns([2, *[3] * len(classes)])
     with columns[0]:
         st.image(
-            pixels, width="stretch", alt="The image",
+            pixels,
+            width="stretch",
+            alt="The image",
             caption=f"As the network sees it, {size} x {size} pixels",
-        )  # fmt: skip
+        )
     for column, (number, role), evidence in zip(
         columns[1:], classes, found.upsample(size), strict=True
     ):
@@ -44,8 +46,9 @@ def show_attribution_maps(
         with column:
             show_figure(
                 plot_attribution(pixels, evidence, f"{role.capitalize()}: {name}"),
-                describe_attribution(evidence, name), key=f"{key}_{number}_{role}",
-            )  # fmt: skip
+                describe_attribution(evidence, name),
+                key=f"{key}_{number}_{role}",
+            )
     st.caption(
         f"{escape_markdown(found.method)}. Each map has its own scale: compare where the evidence lies, "
         "not how strong it is. It shows roughly what the network used, not why."

@@ -83,7 +83,9 @@ def describe_layers(
     """The operated network's layers, at its own input size unless another is given."""
     from transfer_core.networks.surgery import summarise_network
 
-    return summarise_network(networks.get_network(network).with_input_size(input_size), strategy, classes)
+    return summarise_network(
+        networks.get_network(network).with_input_size(input_size), strategy, classes
+    )
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -98,7 +100,9 @@ def input_sizes(network: str) -> tuple[int, ...]:
 def render_contact_sheet(data_id: str, label: int) -> bytes:
     """The first images of a class side by side, re-encoded: no person's own file is served."""
     data = load_data_set(data_id)
-    members = [i for i, record in enumerate(data.records) if record.label == label][:EXAMPLES_PER_CLASS]
+    members = [i for i, record in enumerate(data.records) if record.label == label][
+        :EXAMPLES_PER_CLASS
+    ]
     size = Transform(THUMBNAIL_PIXELS)
     pixels = [apply_transform(dataset.load_image(home(), data, index), size) for index in members]
     buffer = io.BytesIO()
@@ -109,7 +113,9 @@ def render_contact_sheet(data_id: str, label: int) -> bytes:
 @st.cache_data(max_entries=4096, show_spinner=False)
 def render_tile(data_id: str, index: int) -> bytes:
     """One image of a data set, small and square, re-encoded."""
-    pixels = apply_transform(dataset.load_image(home(), load_data_set(data_id), index), Transform(TILE_PIXELS))
+    pixels = apply_transform(
+        dataset.load_image(home(), load_data_set(data_id), index), Transform(TILE_PIXELS)
+    )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
@@ -140,7 +146,10 @@ def get_run_cache(run_id: str) -> dict[str, Any]:
 @st.cache_data(show_spinner=False)
 def render_sample_preview(name: str) -> bytes:
     """One image each of a sample's first classes, side by side."""
-    pixels = [np.asarray(image.convert("RGB")) for image in SAMPLES[name].generate_examples()[:PREVIEWED_CLASSES]]
+    pixels = [
+        np.asarray(image.convert("RGB"))
+        for image in SAMPLES[name].generate_examples()[:PREVIEWED_CLASSES]
+    ]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -176,7 +185,9 @@ def load_first_filters() -> list:
     """The demonstration network's first-layer filters as images, uint8 (K, H, W, 3)."""
     from transfer_core.networks.weights_file import load_pretrained
 
-    weights = load_pretrained(networks.get_network("demonstration")).conv1.conv.weight.detach().numpy()
+    weights = (
+        load_pretrained(networks.get_network("demonstration")).conv1.conv.weight.detach().numpy()
+    )
     weights = weights.transpose(0, 2, 3, 1)
     low = weights.min(axis=(1, 2, 3), keepdims=True)
     high = weights.max(axis=(1, 2, 3), keepdims=True)
@@ -237,7 +248,9 @@ def load_known_images(run_id: str, progress: Progress) -> OutOfDistributionDetec
     from transfer_core.inspection.out_of_distribution import load_or_fit_detector as compute
 
     return compute(
-        home(), load_trained_network(run_id), lambda *n: progress("Learning what the network knows", *n)
+        home(),
+        load_trained_network(run_id),
+        lambda *n: progress("Learning what the network knows", *n),
     )
 
 
@@ -253,7 +266,9 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
     from transfer_core.inspection.trial import classify, measure_latency
 
     known = load_known_images(run_id, lambda what, done, total: None) if detect_unknown else None
-    return classify(load_trained_network(run_id), known, file), measure_latency(load_trained_network(run_id), file)
+    return classify(load_trained_network(run_id), known, file), measure_latency(
+        load_trained_network(run_id), file
+    )
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

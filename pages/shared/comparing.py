@@ -41,9 +41,13 @@ def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> No
         )
     decimal = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(
-        rows, hide_index=True, width="stretch", key="compare_outcomes", placeholder="–",
+        rows,
+        hide_index=True,
+        width="stretch",
+        key="compare_outcomes",
+        placeholder="–",
         column_config={"test accuracy (%)": decimal, "validation accuracy (%)": decimal},
-    )  # fmt: skip
+    )
 
 
 def show_significance(runs: Mapping[str, RunRecord]) -> None:
@@ -85,16 +89,21 @@ def show_significance(runs: Mapping[str, RunRecord]) -> None:
 def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
     """Loss and accuracy over epochs, all runs in one figure each."""
     part = st.segmented_control(
-        "Images", ["validation", "training"], default="validation", required=True,
-        key="compare_part", persist_state="session",
-    )  # fmt: skip
+        "Images",
+        ["validation", "training"],
+        default="validation",
+        required=True,
+        key="compare_part",
+        persist_state="session",
+    )
     logs = {letter: caches.run_log(record.id).events() for letter, record in runs.items()}
     for place, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         with place:
             show_figure(
-                plot_run_curves(logs, measure, part), describe_run_curves(logs, measure, part),
+                plot_run_curves(logs, measure, part),
+                describe_run_curves(logs, measure, part),
                 key=f"compare_{measure}",
-            )  # fmt: skip
+            )
 
 
 def show_settings_table(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
@@ -111,5 +120,8 @@ def show_settings_table(runs: Mapping[str, RunRecord], names: Mapping[str, str])
             | dict(zip(runs, each.values, strict=True))
             for each in differing + ([] if only else same)
         ],
-        hide_index=True, width="stretch", height="content", key="compare_settings",
-    )  # fmt: skip
+        hide_index=True,
+        width="stretch",
+        height="content",
+        key="compare_settings",
+    )

@@ -23,9 +23,11 @@ def show_download_link(run_id: str, kind: str, file: Path) -> None:
     size = file.stat().st_size
     told = f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
     st.link_button(
-        f"Download ({told})", f"{URL_PATH}/{run_id}/{kind}", type="primary",
+        f"Download ({told})",
+        f"{URL_PATH}/{run_id}/{kind}",
+        type="primary",
         icon=":material/download:",
-    )  # fmt: skip
+    )
 
 
 def _send_export(request: Request) -> Response:
@@ -37,9 +39,7 @@ def _send_export(request: Request) -> Response:
         file = None
     if file is None:
         return PlainTextResponse("Nothing was prepared under this address.", status_code=404)
-    return FileResponse(
-        file, filename=file.name, headers={"X-Content-Type-Options": "nosniff"}
-    )  # fmt: skip
+    return FileResponse(file, filename=file.name, headers={"X-Content-Type-Options": "nosniff"})
 
 
 def show_images_link(data_id: str) -> None:

@@ -55,7 +55,11 @@ def show_gallery(
                 width="stretch",
             )
             st.button(
-                f"{button} {shown.name}", key=f"{key}_{position}", on_click=on_click,
-                args=(int(position),), width="stretch", icon=icon,
-            )  # fmt: skip
+                f"{button} {shown.name}",
+                key=f"{key}_{position}",
+                on_click=on_click,
+                args=(int(position),),
+                width="stretch",
+                icon=icon,
+            )
             st.caption(escape_markdown(shown.words))

@@ -80,10 +80,12 @@ def offer_demonstration_network() -> None:
     # By a callback, which also works where the button is not drawn again; the new key lets
     # widgets that show another network begin anew.
     st.button(
-        "Take the demonstration network", icon=":material/check:", key="layout_demonstration",
+        "Take the demonstration network",
+        icon=":material/check:",
+        key="layout_demonstration",
         on_click=session.change,
         kwargs={"network": networks.DEFAULT_NETWORK, "start_key": session.make_key()},
-    )  # fmt: skip
+    )
 
 
 def offer_next_page(label: str, page: str, **query: str) -> None:

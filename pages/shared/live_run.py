@@ -85,7 +85,10 @@ def show_curves(run_id: str) -> None:
     """Loss and accuracy of a run, as far as it has come."""
     log = caches.run_log(run_id)
     events = log.events()
-    charts, words = log.compute_once(build_curve_traces, events), log.compute_once(describe_curves, events)
+    charts, words = (
+        log.compute_once(build_curve_traces, events),
+        log.compute_once(describe_curves, events),
+    )
     show_live_charts(
         [
             {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},
@@ -93,7 +96,7 @@ def show_curves(run_id: str) -> None:
         ],
         words,
         key=f"curves_{run_id}",
-    )  # fmt: skip
+    )
     st.caption(words)
 
 
@@ -129,9 +132,10 @@ def _draw_progress(record: RunRecord, latest: dict[str, dict]) -> None:
     figures[0].metric(f"Epoch{limit}", f"{step['epoch']:.1f}" if step else "–")
     figures[1].metric("Training images", f"{started['train_images']:,}" if started else "–")
     figures[2].metric(
-        "Images per second", f"{step['images_per_second']:,.0f}" if step else "–",
+        "Images per second",
+        f"{step['images_per_second']:,.0f}" if step else "–",
         help="While learning; validating after each epoch comes on top.",
-    )  # fmt: skip
+    )
     left = format_duration(step["seconds_left"]) if step and not record.state.is_final else "–"
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
@@ -195,10 +199,11 @@ def show_layer_changes(record: RunRecord, ended: dict) -> None:
     classes = len(record.result["per_class"]) if record.result else 2
     parts = caches.describe_layers(source.name, strategy, classes, source.input_size)
     show_figure(
-        plot_network(parts, measured), describe_network(parts, measured),
+        plot_network(parts, measured),
+        describe_network(parts, measured),
         key=f"proof_{record.id}",
         caption=False,
-    )  # fmt: skip
+    )
 
 
 def _describe_change(change: dict) -> str:

@@ -15,7 +15,10 @@ def offer_measurement(
     data: DataSet, source: SourceNetwork, found: SimilarityEstimate, size: SizeJudgement
 ) -> None:
     """A button that trains the two cases in doubt, and the accuracies of all trained so far."""
-    cases, unsure = list_contested_cases(found, size), found.verdict(size.answer).answer == "can't tell"
+    cases, unsure = (
+        list_contested_cases(found, size),
+        found.verdict(size.answer).answer == "can't tell",
+    )
     title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
     with st.expander(title, icon=":material/science:", expanded=unsure):
         rows = _list_finished_runs(data, source)
@@ -72,6 +75,8 @@ def _train_cases(
         # Case 4 from pre-trained weights would be case 3 once more.
         strategy = choose_strategy(case, source, found, initialise="random")
         caches.engine().submit(
-            make_run_config(data, source, strategy, 0), name=f"{data.name}, {case.title.lower()}",
-            owner=work.owner, idempotency_key=f"{work.start_key} {case.value}",
-        )  # fmt: skip
+            make_run_config(data, source, strategy, 0),
+            name=f"{data.name}, {case.title.lower()}",
+            owner=work.owner,
+            idempotency_key=f"{work.start_key} {case.value}",
+        )

@@ -33,7 +33,9 @@ def show_time_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEs
     work, rows = session.workspace(), []
     with st.spinner(TIMING_MESSAGE), show_progress() as report:
         for case in TransferCase:
-            strategy = choose_strategy(case, source, found, cut=work.cut, initialise=work.initialise)
+            strategy = choose_strategy(
+                case, source, found, cut=work.cut, initialise=work.initialise
+            )
             told = caches.forecast(data.id, source, strategy, report)
             rows.append(
                 {
@@ -92,9 +94,12 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
         if fit:
             _show_reasons("These settings are filled in below", fit)
             st.button(
-                "Back to the case's own settings", icon=":material/undo:", key="train_unfit",
-                on_click=_set_fit, args=(None, None),
-            )  # fmt: skip
+                "Back to the case's own settings",
+                icon=":material/undo:",
+                key="train_unfit",
+                on_click=_set_fit,
+                args=(None, None),
+            )
         if fit and not proposal:
             st.caption("Of the networks asked for, no more accurate one would end in time.")
         if proposal:
@@ -106,9 +111,11 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
             _show_reasons(what, proposal)
             name = escape_markdown(proposal.source.title)
             st.button(
-                f"Take {name} with these settings", icon=":material/check:", key="train_propose",
+                f"Take {name} with these settings",
+                icon=":material/check:",
+                key="train_propose",
                 on_click=partial(_accept_proposal, proposal),
-            )  # fmt: skip
+            )
 
 
 def _find_fits(
@@ -127,7 +134,9 @@ def _find_fits(
         last = choice.case == TransferCase.LARGE_DIFFERENT
         return plan_strategy(choice.case, network.stage_names, initialise=start if last else None)
 
-    here = tuple(each for each in networks.list_networks() if include_downloads or each.weights != "download")
+    here = tuple(
+        each for each in networks.list_networks() if include_downloads or each.weights != "download"
+    )
     found: list[RunPlan | None] = []
     problem = None
     with st.spinner(TIMING_MESSAGE), show_progress() as report:
@@ -135,7 +144,13 @@ def _find_fits(
             try:
                 found.append(
                     plan_run_within_budget(
-                        minutes, data, candidates, plan_for, home(), current_network=source, progress=report
+                        minutes,
+                        data,
+                        candidates,
+                        plan_for,
+                        home(),
+                        current_network=source,
+                        progress=report,
                     )
                 )
             except SettingsError as error:
@@ -163,4 +178,6 @@ def _match_fit(fit: RunPlan | None, strategy: Strategy) -> RunPlan | None:
 
 
 def _show_reasons(title: str, fit: RunPlan) -> None:
-    st.markdown(f"**{title}**\n" + "".join(f"\n- {escape_markdown(reason)}" for reason in fit.reasons))
+    st.markdown(
+        f"**{title}**\n" + "".join(f"\n- {escape_markdown(reason)}" for reason in fit.reasons)
+    )

@@ -26,14 +26,23 @@ def paginate(items: list, name: str) -> list:
     if pages <= 1:
         return items
     chosen = st.number_input(
-        f"Page, of {pages}", 1, pages, key=f"repair_page_{name}", width=160,
+        f"Page, of {pages}",
+        1,
+        pages,
+        key=f"repair_page_{name}",
+        width=160,
         persist_state="session",
-    )  # fmt: skip
+    )
     return items[(chosen - 1) * ITEMS_PER_PAGE : chosen * ITEMS_PER_PAGE]
 
 
 def show_card(
-    data: DataSet, index: int, caption: str, *, suggested_class: str | None = None, can_relabel: bool = True
+    data: DataSet,
+    index: int,
+    caption: str,
+    *,
+    suggested_class: str | None = None,
+    can_relabel: bool = True,
 ) -> None:
     """An image with what may be done to it.
 
@@ -53,14 +62,22 @@ def show_card(
         return
     own = data.classes[record.label]
     if suggested_class:
-        _show_change_button(data.id, Change("relabel", record.path, suggested_class), f"It is {suggested_class}", index)
+        _show_change_button(
+            data.id,
+            Change("relabel", record.path, suggested_class),
+            f"It is {suggested_class}",
+            index,
+        )
     others = [name for name in data.classes if name not in (own, suggested_class)]
     if can_relabel and others:
         chosen = st.selectbox(
-            "Another class", others, index=None, key=f"repair_class_{index}",
+            "Another class",
+            others,
+            index=None,
+            key=f"repair_class_{index}",
             placeholder="It is another class",
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         if chosen:
             session.put_in_basket(data.id, PendingChange(Change("relabel", record.path, chosen)))
             st.rerun()
@@ -97,24 +114,34 @@ def show_basket(data: DataSet) -> bool:
                 words, undo = st.columns([4, 1], vertical_alignment="center")
                 words.markdown(escape_markdown(pending.change.sentence()))
                 undo.button(
-                    "Take back", key=f"repair_undo_{number}", icon=":material/undo:",
-                    on_click=session.take_from_basket, args=(data.id, pending.change.path),
-                )  # fmt: skip
+                    "Take back",
+                    key=f"repair_undo_{number}",
+                    icon=":material/undo:",
+                    on_click=session.take_from_basket,
+                    args=(data.id, pending.change.path),
+                )
         with st.container(horizontal=True):
             make = st.button(
                 "Make a new version", type="primary", icon=":material/add:", key="repair_make"
             )
             st.button(
-                "Take all back", icon=":material/undo:", key="repair_undo_all",
-                on_click=session.take_from_basket, args=(data.id,),
-            )  # fmt: skip
+                "Take all back",
+                icon=":material/undo:",
+                key="repair_undo_all",
+                on_click=session.take_from_basket,
+                args=(data.id,),
+            )
     return make
 
 
 def _show_image(image: bytes, record: ImageRecord, data: DataSet) -> None:
     name = record.path.rpartition("/")[2]
     told = f"Image {name} of the class {data.classes[record.label]}"
-    short = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH // 2]}…{name[-MAX_NAME_LENGTH // 2 :]}"
+    short = (
+        name
+        if len(name) <= MAX_NAME_LENGTH
+        else f"{name[: MAX_NAME_LENGTH // 2]}…{name[-MAX_NAME_LENGTH // 2 :]}"
+    )
     st.image(image, caption=escape_markdown(short), alt=told, width="stretch")
 
 
@@ -124,17 +151,26 @@ def _find_pending(data_id: str, path: str) -> PendingChange | None:
 
 def _show_undo(data_id: str, change: Change, index: int) -> None:
     words = {"relabel": f"Will be {change.class_name}", "set aside": "Will be set aside"}
-    st.markdown(f":material/pending: **{escape_markdown(words.get(change.action, 'Will be restored'))}**")
+    st.markdown(
+        f":material/pending: **{escape_markdown(words.get(change.action, 'Will be restored'))}**"
+    )
     st.button(
-        "Take back", key=f"repair_back_{index}", icon=":material/undo:", width="stretch",
-        on_click=session.take_from_basket, args=(data_id, change.path),
-    )  # fmt: skip
+        "Take back",
+        key=f"repair_back_{index}",
+        icon=":material/undo:",
+        width="stretch",
+        on_click=session.take_from_basket,
+        args=(data_id, change.path),
+    )
 
 
 def _show_change_button(data_id: str, change: Change, label: str, index: int) -> None:
     icons = {"relabel": ":material/label:", "set aside": ":material/block:"}
     st.button(
-        escape_markdown(label), key=f"repair_{change.action}_{index}", width="stretch",
+        escape_markdown(label),
+        key=f"repair_{change.action}_{index}",
+        width="stretch",
         icon=icons.get(change.action, ":material/undo:"),
-        on_click=session.put_in_basket, args=(data_id, PendingChange(change)),
-    )  # fmt: skip
+        on_click=session.put_in_basket,
+        args=(data_id, PendingChange(change)),
+    )

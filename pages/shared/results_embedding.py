@@ -30,11 +30,15 @@ MAP_KEY_PREFIX = "results_points"  # how the figures' keys begin
 def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     """Both maps side by side, and the image that is chosen in either."""
     way = st.segmented_control(
-        "How to lay it out", list(PROJECTIONS), default="principal", required=True,
-        format_func=PROJECTIONS.get, key="results_way",
+        "How to lay it out",
+        list(PROJECTIONS),
+        default="principal",
+        required=True,
+        format_func=PROJECTIONS.get,
+        key="results_way",
         help="PCA shows the two directions in which the images differ most. t-SNE keeps neighbours "
         "together; its distances and the sizes of its clusters mean nothing.",
-    )  # fmt: skip
+    )
     embedded = _embed_test_images(run_id)
     places, chosen = st.columns(2), st.container(border=True)
     with chosen:
@@ -87,12 +91,20 @@ def _show_map(
 
     show_figure(
         plot_embedding_projection(
-            kept[projection, phase], embedded.labels, embedded.positions, data.classes,
-            f"{phase.capitalize()} training", position,
+            kept[projection, phase],
+            embedded.labels,
+            embedded.positions,
+            data.classes,
+            f"{phase.capitalize()} training",
+            position,
         ),
-        describe_embedding_projection(kept["alike", phase], len(embedded.labels), len(data.classes)),
-        key=key, on_select=choose, selection_mode="points",
-    )  # fmt: skip
+        describe_embedding_projection(
+            kept["alike", phase], len(embedded.labels), len(data.classes)
+        ),
+        key=key,
+        on_select=choose,
+        selection_mode="points",
+    )
 
 
 def _show_chosen_image(data: DataSet, answers: TestPredictions) -> int:
@@ -100,12 +112,21 @@ def _show_chosen_image(data: DataSet, answers: TestPredictions) -> int:
     picture, words = st.columns([1, 4], vertical_alignment="center")
     with words:
         position = choose_image(answers)
-        st.write(escape_markdown(f"Image {position + 1}: {describe_image(data, answers, position)}"))
+        st.write(
+            escape_markdown(f"Image {position + 1}: {describe_image(data, answers, position)}")
+        )
         st.button(
-            f"Explain image {position + 1}", on_click=open_attribution, args=(position,),
-            key="results_explain", icon=":material/visibility:",
-        )  # fmt: skip
+            f"Explain image {position + 1}",
+            on_click=open_attribution,
+            args=(position,),
+            key="results_explain",
+            icon=":material/visibility:",
+        )
     with picture, show_errors():
         image = int(answers.images[position])
-        st.image(caches.render_tile(data.id, image), alt=describe_image(data, answers, position), width="content")
+        st.image(
+            caches.render_tile(data.id, image),
+            alt=describe_image(data, answers, position),
+            width="content",
+        )
     return position

@@ -35,9 +35,12 @@ def choose_image(answers: TestPredictions) -> int:
     count = len(answers.labels)
     session.read_widget_from_url(IMAGE_KEY, range(1, count + 1), 1)
     number = st.number_input(
-        "Test image, by its number", 1, count, key=IMAGE_KEY,
+        "Test image, by its number",
+        1,
+        count,
+        key=IMAGE_KEY,
         help="The numbers stand on the buttons under the images in the galleries.",
-    )  # fmt: skip
+    )
     session.write_widget_to_url(IMAGE_KEY)
     return int(number) - 1
 
@@ -52,7 +55,9 @@ def describe_image(data: DataSet, answers: TestPredictions, position: int) -> st
     return f"{actual}, taken for {predicted} ({sure:.0%} sure)"
 
 
-def show_test_images(data: DataSet, answers: TestPredictions, positions: Sequence[int], *, key: str) -> None:
+def show_test_images(
+    data: DataSet, answers: TestPredictions, positions: Sequence[int], *, key: str
+) -> None:
     """A gallery of test images, from each of which one goes on to its attribution maps."""
 
     def make_tile(position: int) -> Tile:
@@ -60,9 +65,14 @@ def show_test_images(data: DataSet, answers: TestPredictions, positions: Sequenc
         return Tile(int(answers.images[position]), f"image {position + 1}", words)
 
     show_gallery(
-        data, positions, make_tile, key=key, button="Explain", icon=":material/visibility:",
+        data,
+        positions,
+        make_tile,
+        key=key,
+        button="Explain",
+        icon=":material/visibility:",
         on_click=open_attribution,
-    )  # fmt: skip
+    )
 
 
 def show_images(data: DataSet, answers: TestPredictions) -> None:
@@ -71,13 +81,19 @@ def show_images(data: DataSet, answers: TestPredictions) -> None:
 
     left, right = st.columns(2, vertical_alignment="bottom")
     which = left.segmented_control(
-        "Which images", list(LIST_LABELS), default="mistakes", required=True, format_func=LIST_LABELS.get,
+        "Which images",
+        list(LIST_LABELS),
+        default="mistakes",
+        required=True,
+        format_func=LIST_LABELS.get,
         key="results_list",
-    )  # fmt: skip
+    )
     only = right.selectbox(
-        "Of which class", [ALL_CLASSES, *data.classes], key="results_class",
+        "Of which class",
+        [ALL_CLASSES, *data.classes],
+        key="results_class",
         help="The true class, by the folder that the image lay in.",
-    )  # fmt: skip
+    )
     positions = find_misclassified(answers) if which == "mistakes" else rank_by_uncertainty(answers)
     if only != ALL_CLASSES:
         positions = positions[answers.labels[positions] == data.classes.index(only)]

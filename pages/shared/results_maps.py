@@ -31,12 +31,17 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     with left:
         position = choose_image(answers)
     upload = right.file_uploader(
-        "Or an image of your own", type=sorted(IMAGE_EXTENSIONS), key="results_own", max_upload_size=50
+        "Or an image of your own",
+        type=sorted(IMAGE_EXTENSIONS),
+        key="results_own",
+        max_upload_size=50,
     )
     if upload is None:
         pixels = _load_test_image(data, answers, position, trained)
         probabilities, actual = answers.probabilities[position], int(answers.labels[position])
-        st.write(escape_markdown(f"Test image {position + 1}: {describe_image(data, answers, position)}"))
+        st.write(
+            escape_markdown(f"Test image {position + 1}: {describe_image(data, answers, position)}")
+        )
     else:
         with show_errors():
             image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
@@ -48,12 +53,13 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
         st.write(escape_markdown(f"Your image: {data.classes[predicted]} ({sure})"))
     wrong = actual is not None and actual != predicted
     other = st.selectbox(
-        "Beside the predicted class", [n for n in range(len(data.classes)) if n != predicted],
+        "Beside the predicted class",
+        [n for n in range(len(data.classes)) if n != predicted],
         index=_index_without(actual if wrong else second, predicted),
         format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
         key=f"results_beside_{'own' if upload else position}",
         help="The true class where it was mistaken, else the second likeliest.",
-    )  # fmt: skip
+    )
     role = "true" if other == actual else "second" if other == second else "beside it"
     first = "predicted, true" if predicted == actual else "predicted"
     show_attribution_maps(trained, pixels, [(predicted, first), (other, role)], key="results_map")
@@ -79,7 +85,9 @@ def _predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
     return predict_proba(trained, pixels[None])[0]
 
 
-def _show_sanity_check(data: DataSet, answers: TestPredictions, trained: TrainedNetwork, run_id: str) -> None:
+def _show_sanity_check(
+    data: DataSet, answers: TestPredictions, trained: TrainedNetwork, run_id: str
+) -> None:
     """Randomise the weights in cascade, and show how much that changes the maps."""
     kept = caches.get_run_cache(run_id)
     with st.expander("Do these maps show what was learned?", icon=":material/rule:"):
@@ -95,9 +103,13 @@ def _show_sanity_check(data: DataSet, answers: TestPredictions, trained: Trained
             with show_errors(), show_progress() as report:
                 pixels = dataset.PixelArray(home(), data, trained.transform).read(chosen)
                 kept["sanity"] = run_randomisation_test(
-                    trained, pixels, answers.predicted[:SANITY_CHECK_IMAGES],
+                    trained,
+                    pixels,
+                    answers.predicted[:SANITY_CHECK_IMAGES],
                     progress=lambda *n: report("Randomising stages", *n),
-                )  # fmt: skip
+                )
         if "sanity" in kept:
             steps = kept["sanity"]
-            show_figure(plot_sanity_check(steps), describe_sanity_check(steps), key="results_sanity_figure")
+            show_figure(
+                plot_sanity_check(steps), describe_sanity_check(steps), key="results_sanity_figure"
+            )

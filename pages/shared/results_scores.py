@@ -51,19 +51,27 @@ def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, i
     first = _find_commonest_mistake(confusion)
     actual, predicted = (
         column.selectbox(
-            label, numbers, index=first[axis], format_func=classes.__getitem__, key=key,
+            label,
+            numbers,
+            index=first[axis],
+            format_func=classes.__getitem__,
+            key=key,
             help="Choose a cell here, or click it in the matrix; its images are shown below.",
         )
         for axis, (column, label, key) in enumerate(
-            zip(below, ("Actual class", "Predicted class"), (ACTUAL_KEY, PREDICTED_KEY), strict=True)
+            zip(
+                below, ("Actual class", "Predicted class"), (ACTUAL_KEY, PREDICTED_KEY), strict=True
+            )
         )
-    )  # fmt: skip
+    )
     with place:
         show_figure(
             plot_confusion_matrix(confusion, classes, (actual, predicted)),
-            describe_confusion_matrix(confusion, classes), key=MATRIX_KEY,
-            on_select=choose, selection_mode="points",
-        )  # fmt: skip
+            describe_confusion_matrix(confusion, classes),
+            key=MATRIX_KEY,
+            on_select=choose,
+            selection_mode="points",
+        )
         disable_taps(MATRIX_KEY)
     return actual, predicted
 
@@ -102,12 +110,14 @@ def _show_per_class(scores: list[dict]) -> None:
             }
             for score in scores
         ],
-        hide_index=True, width="stretch", height=min(300, 38 + 35 * len(scores)),
+        hide_index=True,
+        width="stretch",
+        height=min(300, 38 + 35 * len(scores)),
         column_config={
             name: st.column_config.NumberColumn(format="%.1f", help=meaning)
             for name, meaning in METRIC_HELP.items()
         },
-    )  # fmt: skip
+    )
 
 
 def show_comparison(record: RunRecord) -> None:
@@ -120,8 +130,9 @@ def show_comparison(record: RunRecord) -> None:
         rows.append((name, *(other.result[key] for key in ("accuracy", "low", "high"))))
     show_figure(
         plot_accuracies(rows, result["majority_accuracy"]),
-        describe_accuracies(rows, result["majority_accuracy"]), key="results_accuracies",
-    )  # fmt: skip
+        describe_accuracies(rows, result["majority_accuracy"]),
+        key="results_accuracies",
+    )
     if simple:
         st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
     elif record.is_imported:
@@ -135,9 +146,11 @@ def show_comparison(record: RunRecord) -> None:
         st.write(escape_markdown(words[:1].upper() + words[1:]))
     else:
         st.page_link(
-            "pages/train.py", label="Case 1 is being trained: watch it",
-            icon=":material/show_chart:", query_params={"run": other.id},
-        )  # fmt: skip
+            "pages/train.py",
+            label="Case 1 is being trained: watch it",
+            icon=":material/show_chart:",
+            query_params={"run": other.id},
+        )
 
 
 def _find_case_one(record: RunRecord) -> RunRecord | None:
@@ -167,11 +180,13 @@ def _offer_case_one(record: RunRecord) -> None:
         data, source = caches.load_data_set(record.config.data_id), record.config.source()
         case = TransferCase.SMALL_SIMILAR
         strategy = replace(
-            plan_strategy(case, source.stage_names), class_weights=record.config.strategy.class_weights
+            plan_strategy(case, source.stage_names),
+            class_weights=record.config.strategy.class_weights,
         )
         caches.engine().submit(
             make_run_config(data, source, strategy, record.config.seed),
-            name=f"{data.name}, {case.title.lower()}", owner=session.workspace().owner,
+            name=f"{data.name}, {case.title.lower()}",
+            owner=session.workspace().owner,
             idempotency_key=f"case 1 beside {record.id}",
-        )  # fmt: skip
+        )
     st.rerun()

@@ -35,7 +35,9 @@ def show_training(record: RunRecord) -> None:
     else:
         for finding in diagnose(went, record.config.strategy, record.result):
             box, icon = FINDING_STYLES[finding.kind]
-            box(f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon)
+            box(
+                f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon
+            )
     left_out = _describe_leaks(record)
     if left_out:
         st.caption(left_out)
@@ -69,7 +71,9 @@ def show_calibration(answers: TestPredictions) -> None:
 
     found = measure_calibration(answers)
     st.write(found.sentence())
-    show_figure(plot_calibration_curve(found), describe_calibration_curve(found), key="results_confidence")
+    show_figure(
+        plot_calibration_curve(found), describe_calibration_curve(found), key="results_confidence"
+    )
     st.caption(
         "Points below the dashed line: surer than right. The bars below count the test images "
         "behind each point; where there are few, the interval is wide and a point off the line "

@@ -24,7 +24,9 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
     icon, words = STATE_LABELS[record.state]
     with st.container(border=True):
         st.subheader(escape_markdown(record.name), anchor=False)
-        st.markdown(f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]")
+        st.markdown(
+            f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]"
+        )
         if record.error:
             st.caption(escape_markdown(f"{record.error['problem']} {record.error['remedy']}"))
         _show_actions(record)
@@ -37,9 +39,11 @@ def _show_actions(record: RunRecord) -> None:
         if record.result:
             show_run_link(record.id, "pages/results.py", "Result", ":material/fact_check:")
         st.page_link(
-            "pages/train.py", label="Repeat with changes", icon=":material/tune:",
+            "pages/train.py",
+            label="Repeat with changes",
+            icon=":material/tune:",
             query_params={"repeat": record.id},
-        )  # fmt: skip
+        )
         if st.button("Repeat exactly", icon=":material/replay:", key="runs_repeat"):
             _repeat(record)
         if not record.state.is_final and st.button("Stop", icon=":material/stop:", key="runs_stop"):
@@ -62,7 +66,10 @@ def _repeat(record: RunRecord) -> None:
         data, source = caches.load_data_set(config.data_id), config.source()
         now = make_run_config(data, source, config.strategy, config.seed).versions
         run_id = caches.engine().submit(
-            replace(config, versions=now), name=record.name, owner=work.owner, idempotency_key=work.start_key
+            replace(config, versions=now),
+            name=record.name,
+            owner=work.owner,
+            idempotency_key=work.start_key,
         )
     session.change(start_key=session.make_key())
     st.switch_page("pages/train.py", query_params={"run": run_id})
@@ -76,15 +83,23 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
         "Name", record.name, max_chars=120, key=f"runs_name_{record.id}_{record.name}"
     )
     chosen = right.multiselect(
-        "Tags", sorted({*tags, *record.tags}), list(record.tags), accept_new_options=True,
-        max_selections=curation.MAX_TAGS, key=f"runs_tags_{record.id}_{record.tags}",
-        placeholder="choose or write", select_all=False,
-    )  # fmt: skip
+        "Tags",
+        sorted({*tags, *record.tags}),
+        list(record.tags),
+        accept_new_options=True,
+        max_selections=curation.MAX_TAGS,
+        key=f"runs_tags_{record.id}_{record.tags}",
+        placeholder="choose or write",
+        select_all=False,
+    )
     notes = st.text_area(
-        "Notes", record.notes, max_chars=curation.MAX_NOTES_LENGTH, height=90,
+        "Notes",
+        record.notes,
+        max_chars=curation.MAX_NOTES_LENGTH,
+        height=90,
         key=f"runs_notes_{record.id}_{hash(record.notes)}",
         placeholder="What did you try, and what did you find?",
-    )  # fmt: skip
+    )
     st.caption("Kept as soon as you leave the field.")
     said = {"name": name, "tags": tuple(chosen), "notes": notes}
     changed = {part: value for part, value in said.items() if value != getattr(record, part)}
@@ -100,9 +115,12 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
     going = [record for record in records if not record.state.is_final]
     label = "Delete" if len(records) == 1 else f"Delete these {len(records)}"
     if st.button(
-        label, icon=":material/delete:", key="runs_delete", disabled=bool(going),
+        label,
+        icon=":material/delete:",
+        key="runs_delete",
+        disabled=bool(going),
         help="Stop it first: a run that is not over cannot be deleted." if going else None,
-    ):  # fmt: skip
+    ):
         ids = tuple(record.id for record in records)
         with show_errors():
             curation.delete_runs(caches.engine().store, ids)
@@ -144,9 +162,12 @@ def show_deleted_runs() -> None:
         )
         with st.container(horizontal=True):
             if st.button(
-                "Bring back", icon=":material/undo:", key="runs_bring", disabled=not back,
+                "Bring back",
+                icon=":material/undo:",
+                key="runs_bring",
+                disabled=not back,
                 help=None if back else "Choose runs above first.",
-            ):  # fmt: skip
+            ):
                 _restore_runs(back)
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")

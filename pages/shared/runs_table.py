@@ -14,18 +14,25 @@ MAX_VISIBLE_ROWS = 12  # in sight; the table scrolls
 ROW_HEIGHT_PIXELS = 35  # pixels
 
 
-def show_run_filters(records: Sequence[RunRecord], names: Mapping[str, str]) -> tuple[RunRecord, ...]:
+def show_run_filters(
+    records: Sequence[RunRecord], names: Mapping[str, str]
+) -> tuple[RunRecord, ...]:
     """Draw the filters; returns the runs that they leave, in the order asked for."""
     left, right = st.columns([3, 1])
     text = left.text_input(
-        "Search", key="runs_text", persist_state="session", icon=":material/search:",
+        "Search",
+        key="runs_text",
+        persist_state="session",
+        icon=":material/search:",
         placeholder="words of the name, notes, tags, data set or network",
-    )  # fmt: skip
+    )
     order = right.selectbox("Order", list(SORT_KEYS), key="runs_order", persist_state="session")
     with st.expander("Filter by tag, data set, state or case", icon=":material/filter_list:"):
         places = [*st.columns(2), *st.columns(2)]
         used = {record.config.data_id: None for record in records}
-        tags = _choose_several(places[0], "With all these tags", "tags", sorted(collect_tags(records)))
+        tags = _choose_several(
+            places[0], "With all these tags", "tags", sorted(collect_tags(records))
+        )
         data = _choose_several(
             places[1], "On these data sets", "data", list(used), lambda each: names.get(each, each)
         )
@@ -33,9 +40,12 @@ def show_run_filters(records: Sequence[RunRecord], names: Mapping[str, str]) -> 
             places[2], "In these states", "states", [state.value for state in RunState]
         )
         cases = _choose_several(
-            places[3], "Of these cases", "cases", [case.value for case in TransferCase],
+            places[3],
+            "Of these cases",
+            "cases",
+            [case.value for case in TransferCase],
             lambda each: TransferCase(each).title,
-        )  # fmt: skip
+        )
     found = filter_runs(records, RunFilter(text, tags, data, states, cases), order, names)
     if len(found) < len(records):
         st.caption(f"{len(found):,} of {len(records):,} runs.")
@@ -49,9 +59,13 @@ def collect_tags(records: Sequence[RunRecord]) -> set[str]:
 
 def _choose_several(place, label: str, name: str, options: list, words=str) -> list:
     return place.multiselect(
-        label, options, format_func=words, key=f"runs_{name}", persist_state="session",
+        label,
+        options,
+        format_func=words,
+        key=f"runs_{name}",
+        persist_state="session",
         placeholder="any",
-    )  # fmt: skip
+    )
 
 
 def show_runs_table(
@@ -69,7 +83,10 @@ def show_runs_table(
         # Rows are chosen by their place, so another list of runs is another table.
         key=f"runs_table_{hash(tuple(record.id for record in shown))}",
         height=ROW_HEIGHT_PIXELS * (min(len(shown), MAX_VISIBLE_ROWS) + 1) + 3,
-        hide_index=True, width="stretch", on_select="rerun", selection_mode="multi-row",
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="multi-row",
         selection_default={
             "selection": {"rows": [i for i, r in enumerate(shown) if r.id in chosen]}
         },
@@ -84,8 +101,9 @@ def show_runs_table(
             "tags": st.column_config.ListColumn(),
             "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
-        placeholder="–", alt=f"Table of {len(shown):,} runs; each row can be chosen.",
-    )  # fmt: skip
+        placeholder="–",
+        alt=f"Table of {len(shown):,} runs; each row can be chosen.",
+    )
     return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
 
 

@@ -16,7 +16,21 @@ from transfer_core.dataset import Change
 if TYPE_CHECKING:  # brings torch
     from transfer_core.timing.time_budget import RunPlan
 
-DIVIDING_LINES = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000]
+DIVIDING_LINES = [
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    1_000_000,
+]
 WORKSPACE_KEY = "workspace"
 ARRANGED_KEY = "pages_arranged"
 WANTED_PAGE_KEY = "page_wanted"
@@ -63,9 +77,12 @@ def change(**choices) -> None:
     before = workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
         before = Workspace(
-            network=before.network, upload_count=before.upload_count, owner=before.owner,
-            chosen_run_ids=before.chosen_run_ids, deleted=before.deleted,
-        )  # fmt: skip
+            network=before.network,
+            upload_count=before.upload_count,
+            owner=before.owner,
+            chosen_run_ids=before.chosen_run_ids,
+            deleted=before.deleted,
+        )
     if choices.get("network", before.network) != before.network:
         before = replace(
             before, line=None, case=None, cut=None, run_id=None, fit=None, proposal=None

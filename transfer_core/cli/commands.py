@@ -23,10 +23,12 @@ def inspect(options: Namespace) -> int:
     splits = {part: len(data_set.indices(part)) for part in ("train", "validation", "test")}
     if options.json:
         print_json(
-            classes=data_set.classes, images=len(data_set.records), splits=splits,
+            classes=data_set.classes,
+            images=len(data_set.records),
+            splits=splits,
             counts=dict(zip(data_set.classes, data_set.counts(), strict=True)),
             problems=[asdict(problem) for problem in data_set.problems],
-        )  # fmt: skip
+        )
         return 0
     print(data_set.import_summary.sentence())
     print(data_set.import_summary.draw_tree())
@@ -46,10 +48,12 @@ def decide(options: Namespace) -> int:
     ranges = _forecast_minutes(data_set, source, found) if options.minutes else {}
     if options.json:
         print_json(
-            size=asdict(advice.size), similarity=_collect_similarity(own, told, found),
-            case=advice.case.value, strategy=asdict(advice.strategy),
+            size=asdict(advice.size),
+            similarity=_collect_similarity(own, told, found),
+            case=advice.case.value,
+            strategy=asdict(advice.strategy),
             **{"minutes": ranges} if ranges else {},
-        )  # fmt: skip
+        )
         return 0
     size = advice.size
     print(f"Size: {size.answer} ({size.images:,} images, the line is at {size.line:,})")
@@ -85,9 +89,11 @@ def predict(options: Namespace) -> int:
     for path, answer in classify_files(home(), options.run, options.images, show_progress):
         if options.json:
             print_json(
-                image=str(path), probabilities=answer.probabilities, unknown=answer.is_out_of_distribution,
+                image=str(path),
+                probabilities=answer.probabilities,
+                unknown=answer.is_out_of_distribution,
                 distance=answer.distance,
-            )  # fmt: skip
+            )
         else:
             best = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:5]
             print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in best))
@@ -127,9 +133,11 @@ def print_networks(options: Namespace) -> int:
     for network in listed:
         if options.json:
             print_json(
-                name=network.name, stages=network.stage_names, input_size=network.input_size,
+                name=network.name,
+                stages=network.stage_names,
+                input_size=network.input_size,
                 weights=network.weights,
-            )  # fmt: skip
+            )
         else:
             print(f"{network.name}: {network.title}, weights {network.weights}")
             print(f"  {_describe_network(network)}; stages {', '.join(network.stage_names)}")
@@ -167,10 +175,16 @@ def print_runs(options: Namespace) -> int:
         case = run.config.strategy.case
         if options.json:
             print_json(
-                run=run.id, name=run.name, state=run.state, case=case.value,
-                data=run.config.data_id, created=run.created, test_accuracy=accuracy,
-                notes=run.notes, tags=run.tags,
-            )  # fmt: skip
+                run=run.id,
+                name=run.name,
+                state=run.state,
+                case=case.value,
+                data=run.config.data_id,
+                created=run.created,
+                test_accuracy=accuracy,
+                notes=run.notes,
+                tags=run.tags,
+            )
         else:
             told = f"test accuracy {accuracy:.1%}" if accuracy is not None else ""
             tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
@@ -186,10 +200,13 @@ def compare_runs(options: Namespace) -> int:
     first, second = found.accuracies
     if options.json:
         print_json(
-            **asdict(found), accuracy_first=first, accuracy_second=second,
-            difference=found.difference, may_be_chance=found.may_be_chance,
+            **asdict(found),
+            accuracy_first=first,
+            accuracy_second=second,
+            difference=found.difference,
+            may_be_chance=found.may_be_chance,
             sentence=found.sentence(options.first, options.second),
-        )  # fmt: skip
+        )
         return 0
     print(
         f"{options.first} is right on {first:.1%}, {options.second} on {second:.1%} of the images"
@@ -235,13 +252,19 @@ def _describe_strategy(strategy: Strategy) -> str:
     return f"replace the last layer, start from {strategy.initialise} weights, train everything"
 
 
-def _collect_similarity(own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate) -> dict:
+def _collect_similarity(
+    own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate
+) -> dict:
     estimated = asdict(verdict) | asdict(estimate.evidence)
     return estimated | {
-        "answer": own_answer or verdict.answer, "estimated_answer": verdict.answer,
-        "top": asdict(estimate.top), "start": asdict(estimate.start),
-        "evidence": estimate.reasons, "warnings": estimate.warnings, "reference_distances": estimate.reference_distances,
-    }  # fmt: skip
+        "answer": own_answer or verdict.answer,
+        "estimated_answer": verdict.answer,
+        "top": asdict(estimate.top),
+        "start": asdict(estimate.start),
+        "evidence": estimate.reasons,
+        "warnings": estimate.warnings,
+        "reference_distances": estimate.reference_distances,
+    }
 
 
 def print_json(**values) -> None:

@@ -49,8 +49,12 @@ def _build_parser() -> argparse.ArgumentParser:
             added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
-    add_command("inspect", commands.inspect, "classes, images, splits and problems of a data set", True)
-    decide = add_command("decide", commands.decide, "size, similarity, the case and its strategy", True)
+    add_command(
+        "inspect", commands.inspect, "classes, images, splits and problems of a data set", True
+    )
+    decide = add_command(
+        "decide", commands.decide, "size, similarity, the case and its strategy", True
+    )
     _add_network_option(decide)
     decide.add_argument("--similarity", choices=("auto", "similar", "different"), default="auto")
     decide.add_argument("--small-below", type=int, metavar="K", help="dividing line in images")
@@ -65,9 +69,11 @@ def _build_parser() -> argparse.ArgumentParser:
     size = train.add_mutually_exclusive_group()
     size.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
     size.add_argument(
-        "--minutes", type=float, metavar="N",
+        "--minutes",
+        type=float,
+        metavar="N",
         help="finish within N: picks network (unless one is named), input size and epochs",
-    )  # fmt: skip
+    )
     train.add_argument("--seed", type=int, default=0, help="of split, weights and order")
     compare = add_command("compare", training_commands.compare, "all cases side by side", True)
     _add_network_option(compare)
@@ -100,5 +106,7 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_network_option(parser: argparse.ArgumentParser, default: str | None = DEFAULT_NETWORK) -> None:
+def _add_network_option(
+    parser: argparse.ArgumentParser, default: str | None = DEFAULT_NETWORK
+) -> None:
     parser.add_argument("--network", default=default, metavar="N", help="source network")

@@ -56,7 +56,9 @@ def compare(options: Namespace) -> int:
         strategies = [
             choose_strategy(case, source, found, initialise=initialise)
             for case in TransferCase
-            for initialise in (INITIALISATIONS if case == TransferCase.LARGE_DIFFERENT else INITIALISATIONS[:1])
+            for initialise in (
+                INITIALISATIONS if case == TransferCase.LARGE_DIFFERENT else INITIALISATIONS[:1]
+            )
         ]
         options.seed, done = seed, {}
         for strategy in strategies:
@@ -80,7 +82,9 @@ def compare(options: Namespace) -> int:
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
     """Of the case asked for or advised, with what was measured of the images in it."""
     if options.case == "1":  # nothing in it is measured
-        return plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise)
+        return plan_strategy(
+            TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise
+        )
     # Without its weights a network starts from random ones; whether left and right make a
     # difference, the only reading that matters then, the bundled network can tell.
     reader = get_network(DEFAULT_NETWORK) if source.weights == "download" else source
@@ -89,7 +93,9 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
         case = advise(data_set, source, found).case
     else:
         case = TransferCase(int(options.case))
-    plan_strategy(case, source.stage_names, initialise=options.initialise)  # refuses what does not fit
+    plan_strategy(
+        case, source.stage_names, initialise=options.initialise
+    )  # refuses what does not fit
     start = ADVISED_INITIALISATION if options.case == "auto" else INITIALISATIONS[0]
     return choose_strategy(case, source, found, initialise=options.initialise or start)
 
@@ -108,9 +114,14 @@ def _fit_into_minutes(
 
     here = tuple(network for network in list_networks() if network.weights != "download")
     fit = plan_run_within_budget(
-        options.minutes, data_set, (source,) if options.network else here, plan_strategy, home(),
-        current_network=source, progress=show_progress,
-    )  # fmt: skip
+        options.minutes,
+        data_set,
+        (source,) if options.network else here,
+        plan_strategy,
+        home(),
+        current_network=source,
+        progress=show_progress,
+    )
     _emit_event(options, {"event": "fitted", "reasons": fit.reasons})
     chosen = get_network(fit.source.name)
     if chosen == source:
@@ -151,15 +162,21 @@ def _run_to_end(
             error["problem"], found=error["found"], remedy=error.get("remedy", "Run it again.")
         )
     return {
-        "run": run, "case": strategy.case.value, "keep_through": strategy.keep_through,
+        "run": run,
+        "case": strategy.case.value,
+        "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,
         "validation_accuracy": record.result["validation_accuracy"],
         "test_accuracy": record.result["accuracy"],
-        "low": record.result["low"], "high": record.result["high"],
+        "low": record.result["low"],
+        "high": record.result["high"],
         "majority_accuracy": record.result["majority_accuracy"],
-        "epochs": ended["epochs"], "reason": ended["reason"], "seconds": ended["seconds"],
-        "images_per_second": ended["images_per_second"], "sentence": record.result["sentence"],
-    }  # fmt: skip
+        "epochs": ended["epochs"],
+        "reason": ended["reason"],
+        "seconds": ended["seconds"],
+        "images_per_second": ended["images_per_second"],
+        "sentence": record.result["sentence"],
+    }
 
 
 def _summarise(rows: Iterable[dict]) -> list[dict]:

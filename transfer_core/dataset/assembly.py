@@ -83,7 +83,9 @@ def _build_records(
     )
 
 
-def _build_import_summary(contents: ArchiveContents, classes, given_splits, made_splits, seed, images, problems) -> ImportSummary:
+def _build_import_summary(
+    contents: ArchiveContents, classes, given_splits, made_splits, seed, images, problems
+) -> ImportSummary:
     layout, kinds = contents.layout, Counter(problem.kind for problem in problems)
     return ImportSummary(
         archive=contents.source.name,
@@ -101,7 +103,9 @@ def _build_import_summary(contents: ArchiveContents, classes, given_splits, made
     )
 
 
-def _check_class_sizes(images: Sequence[DecodedImage], made_splits: tuple[Split, ...], contents) -> None:
+def _check_class_sizes(
+    images: Sequence[DecodedImage], made_splits: tuple[Split, ...], contents
+) -> None:
     """Each class needs an image in train, and one more for each part that is taken from it."""
     usable = Counter(image.class_name for image in images if image.split in (None, "train"))
     least = compute_min_class_size(made_splits)
@@ -162,7 +166,9 @@ def compute_content_id(
     """From everything that matters for a result; not from the name of the archive."""
     images = ((r.path, r.label, r.split, r.digest) for r in records)
     noticed = (astuple(problem) for problem in problems)
-    content = chain((IMPORT_VERSION, import_summary.seed, classes), images, noticed, (import_summary.junk,))
+    content = chain(
+        (IMPORT_VERSION, import_summary.seed, classes), images, noticed, (import_summary.junk,)
+    )
     digest = hashlib.sha256()
     for piece in encode_list(content):
         digest.update(piece.encode())

@@ -99,7 +99,9 @@ def _write_pack(
     images, unreadable, done, offset = [], [], 0, 0
     known: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one kind and size
     tasks = group_into_tasks(layout.images, lambda member: member.size)
-    checked = map_in_order(lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop)
+    checked = map_in_order(
+        lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop
+    )
     with (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack, closing(checked):
         for batch in checked:
             for member, found, digest, data in batch:
@@ -132,7 +134,9 @@ def _compute_max_bytes(data: Path) -> int:
     return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
 
 
-def _locate_known_id(source: Path, data: Path, seed: int, stop: StopRequested | None) -> Path | None:
+def _locate_known_id(
+    source: Path, data: Path, seed: int, stop: StopRequested | None
+) -> Path | None:
     """Where the id of a zip that was read before is noted; None for what is no such zip."""
     if not source.is_file() or source.stat().st_size > Limits().archive_bytes:
         return None

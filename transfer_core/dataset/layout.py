@@ -76,7 +76,9 @@ def layout_error(problem: str, archive: Archive, remedy: str) -> DataSetError:
     """An error that shows the folders found and the folders expected."""
     counts = count_per_folder([m.path for m in archive.members if is_image(m)])
     found = wording.draw_tree(archive.name, counts)
-    return DataSetError(problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED_LAYOUT}")
+    return DataSetError(
+        problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED_LAYOUT}"
+    )
 
 
 def _get_folder(path: str) -> str:
@@ -108,7 +110,9 @@ def _resolve_class_names(
         if p.class_folder not in known:
             known.append(p.class_folder)
     problems = [
-        Problem("class-spelling", first, f"{wording.join_words((first, *more))} are read as one class.")
+        Problem(
+            "class-spelling", first, f"{wording.join_words((first, *more))} are read as one class."
+        )
         for first, *more in spellings.values()
         if more
     ]

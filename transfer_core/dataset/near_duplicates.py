@@ -20,7 +20,9 @@ from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
 from transfer_core.system.parallel import Progress
 
-HASH_INPUT_SIZE = 64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
+HASH_INPUT_SIZE = (
+    64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
+)
 MAX_HAMMING_DISTANCE = 4  # of 64 bits that differ at most
 MIN_GREY_STD = 2.0  # grey levels; images that vary less say nothing, and their hash is noise
 BATCH_SIZE = 256  # images that are decoded at a time

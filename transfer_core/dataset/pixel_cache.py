@@ -23,7 +23,9 @@ from transfer_core.system.parallel import Progress, StopRequested, map_in_order
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
 
-MAX_CACHE_FRACTION = 0.75  # of the caches' limit that one data set may take; its embeddings need some too
+MAX_CACHE_FRACTION = (
+    0.75  # of the caches' limit that one data set may take; its embeddings need some too
+)
 
 
 class PixelArray:
@@ -82,10 +84,14 @@ class PixelArray:
         found, missing = self._read_cached(indices)
         if missing:
             decode = partial(self._packed.decode, out=found)
-            _report_progress(map_in_order(decode, self._packed.group_into_tasks(missing)), len(missing), progress)
+            _report_progress(
+                map_in_order(decode, self._packed.group_into_tasks(missing)), len(missing), progress
+            )
         return found
 
-    def fill_cache(self, progress: Progress | None = None, stop: StopRequested | None = None) -> None:
+    def fill_cache(
+        self, progress: Progress | None = None, stop: StopRequested | None = None
+    ) -> None:
         """Decode as many images as there is room for, if that was not done before.
 
         Args:
@@ -119,7 +125,10 @@ class PixelArray:
         """
         parts = self._packed.parts(np.arange(len(self)) if indices is None else indices)
         if indices is None and not len(self._cached):
-            with suppress(CacheFullError), self._create_cache_file() as array:  # raised before the first batch
+            with (
+                suppress(CacheFullError),
+                self._create_cache_file() as array,
+            ):  # raised before the first batch
                 decode = partial(self._decode_into_cache, out=array)
                 yield from _rebatch(map_in_order(decode, parts, stop), batch_size)
                 return
@@ -127,7 +136,9 @@ class PixelArray:
 
     def _count_fitting(self) -> int:
         """How many images a new file may hold."""
-        return min(len(self), int(MAX_CACHE_FRACTION * get_limit(self._home)) // prod(self.shape[1:]))
+        return min(
+            len(self), int(MAX_CACHE_FRACTION * get_limit(self._home)) // prod(self.shape[1:])
+        )
 
     @contextmanager
     def _create_cache_file(self) -> Iterator[np.ndarray]:

@@ -6,14 +6,26 @@ from dataclasses import dataclass
 from transfer_core.dataset.types import SPLITS, Split
 
 _SPLIT_ALIASES: dict[str, Split] = {
-    "train": "train", "training": "train", "trn": "train", "trainval": "train",
-    "val": "validation", "valid": "validation", "validation": "validation",
-    "validate": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "tst": "test", "eval": "test", "evaluation": "test",
+    "train": "train",
+    "training": "train",
+    "trn": "train",
+    "trainval": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "validate": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+    "tst": "test",
+    "eval": "test",
+    "evaluation": "test",
     "holdout": "test",
-}  # fmt: skip
+}
 # "01_Train-Set", "val images", "test2017": numbers and a word for "set" may be there too.
-_SPLIT_NAME_PATTERN = re.compile(r"[\d\s_.-]*([a-z]+?)[\s_.-]*(?:set|data|images|imgs|split)?[\d\s_.-]*")
+_SPLIT_NAME_PATTERN = re.compile(
+    r"[\d\s_.-]*([a-z]+?)[\s_.-]*(?:set|data|images|imgs|split)?[\d\s_.-]*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +66,9 @@ def strip_wrappers(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder],
     return image_folders, "/".join(wrapper) or None
 
 
-def _are_download_parts(inner: list[ImageFolder], image_folders: list[ImageFolder], tops: set[str]) -> bool:
+def _are_download_parts(
+    inner: list[ImageFolder], image_folders: list[ImageFolder], tops: set[str]
+) -> bool:
     """Whether several top folders hold the same classes, as the parts of a download do."""
     if any(parse_split_name(top) for top in tops) or not all(p.class_folder for p in inner):
         return False

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from transfer_core.errors import DataSetError
 
-ABANDONED_AFTER_SECONDS = 3600  # seconds after which an unfinished folder belongs to a process that died
+ABANDONED_AFTER_SECONDS = (
+    3600  # seconds after which an unfinished folder belongs to a process that died
+)
 
 
 @contextmanager

@@ -53,7 +53,9 @@ def remove_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], li
     return kept, problems
 
 
-def _find_copy_in_later_split(image: DecodedImage, copies: list[DecodedImage]) -> DecodedImage | None:
+def _find_copy_in_later_split(
+    image: DecodedImage, copies: list[DecodedImage]
+) -> DecodedImage | None:
     rank = _get_split_rank(image.split)
     later = [other for other in copies if _get_split_rank(other.split) > rank]
     return max(later, key=lambda other: _get_split_rank(other.split), default=None)
@@ -63,7 +65,9 @@ def _get_split_rank(split: Split | None) -> int:
     return SPLITS.index(split or "train")
 
 
-def _report_copies(image: DecodedImage, copies: list[DecodedImage], leak: DecodedImage | None) -> list[Problem]:
+def _report_copies(
+    image: DecodedImage, copies: list[DecodedImage], leak: DecodedImage | None
+) -> list[Problem]:
     problems = []
     if leak:
         message = (
@@ -120,7 +124,9 @@ def assign_splits(
             problems.append(Problem("identical", name, message))
             groups, known = [[index] for index in members], {}
         random.Random(f"{seed} {name}").shuffle(groups)
-        for group, split in _distribute_groups(groups, made_splits, [known.get(images[g[0]].digest) for g in groups]):
+        for group, split in _distribute_groups(
+            groups, made_splits, [known.get(images[g[0]].digest) for g in groups]
+        ):
             decided[images[group[0]].digest] = split
             for index in group:
                 splits[index] = split

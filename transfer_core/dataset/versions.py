@@ -114,7 +114,9 @@ def make_version(
     records = apply_changes(parent, aside, _build_added_records(added, start), changes)
     versions = list_versions(home, parent.id)
     root = store.load(home, versions[0].root) if versions else parent
-    version_set = _build_data_set(root, records, f"{root.name}, version {_compute_version_number(home, root.id)}")
+    version_set = _build_data_set(
+        root, records, f"{root.name}, version {_compute_version_number(home, root.id)}"
+    )
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
@@ -139,7 +141,9 @@ def _compute_version_number(home: Path, root: str) -> int:
     return 2 + sum(version.root == root for version in versions)
 
 
-def _check_not_present(known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]) -> None:
+def _check_not_present(
+    known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]
+) -> None:
     """Refuse to add what is there, also where it is set aside: it could leak into the test."""
     there = {record.digest: record for record in known}
     for data in added.values():

@@ -18,9 +18,20 @@ your.zip
 and test may stand between the zip and the classes)"""
 
 _NUMBER_WORDS = (
-    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-    "eleven", "twelve",
-)  # fmt: skip
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 _MAX_CHILDREN = 12  # of one folder that are drawn
 
 
@@ -36,14 +47,20 @@ def join_words(words: tuple[str, ...]) -> str:
 
 def describe_import(import_summary: "ImportSummary") -> str:
     """See `Reading.sentence`."""
-    number = _NUMBER_WORDS[import_summary.classes] if import_summary.classes <= 12 else f"{import_summary.classes:,}"
+    number = (
+        _NUMBER_WORDS[import_summary.classes]
+        if import_summary.classes <= 12
+        else f"{import_summary.classes:,}"
+    )
     parts = [
         f"{number} classes",
         _describe_splits(import_summary),
         f"wrapper folder {import_summary.wrapper} removed" if import_summary.wrapper else "",
         f"{format_count(import_summary.junk, 'junk file')} ignored" if import_summary.junk else "",
         f"{import_summary.unreadable:,} unreadable" if import_summary.unreadable else "",
-        f"{format_count(import_summary.not_images, 'file')} without an image" if import_summary.not_images else "",
+        f"{format_count(import_summary.not_images, 'file')} without an image"
+        if import_summary.not_images
+        else "",
         format_count(import_summary.duplicates, "duplicate") if import_summary.duplicates else "",
     ]
     return ", ".join(filter(None, parts))
@@ -56,9 +73,7 @@ def _describe_splits(import_summary: "ImportSummary") -> str:
     if not import_summary.made_splits:
         return given
     each = "each " if len(import_summary.made_splits) > 1 else ""
-    return (
-        f"{given}, {join_words(import_summary.made_splits)} taken from train ({each}20 %, seed {import_summary.seed})"
-    )
+    return f"{given}, {join_words(import_summary.made_splits)} taken from train ({each}20 %, seed {import_summary.seed})"
 
 
 def draw_tree(root: str, counts: Mapping[str, int]) -> str:
@@ -75,7 +90,9 @@ def draw_tree(root: str, counts: Mapping[str, int]) -> str:
             children.setdefault(path, set())
             children.setdefault(above, set()).add(path)
             path = above
-    return "\n".join([root + _format_image_count(counts, ""), *_draw_branches("", children, counts, "")])
+    return "\n".join(
+        [root + _format_image_count(counts, ""), *_draw_branches("", children, counts, "")]
+    )
 
 
 def _draw_branches(folder: str, children, counts, indent: str) -> list[str]:
@@ -86,7 +103,9 @@ def _draw_branches(folder: str, children, counts, indent: str) -> list[str]:
     for path in shown:
         last = path == shown[-1] and shown is inside
         name = path.rpartition("/")[2]
-        lines.append(f"{indent}{'└── ' if last else '├── '}{name}{_format_image_count(counts, path)}")
+        lines.append(
+            f"{indent}{'└── ' if last else '├── '}{name}{_format_image_count(counts, path)}"
+        )
         lines += _draw_branches(path, children, counts, indent + ("    " if last else "│   "))
     if shown is not inside:
         lines.append(f"{indent}└── ... and {hidden:,} more folders")

@@ -10,7 +10,14 @@ from transfer_core.dataset.archive.names import normalise_path
 from transfer_core.dataset.types import DataSet
 
 MAX_STEM_LENGTH = 30  # characters of a name that stays, where another file had it already
-ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # instead of the clock, so that equal data sets give equal zips
+ZIP_TIMESTAMP = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # instead of the clock, so that equal data sets give equal zips
 
 
 def stream_zip(home: Path, data_set: DataSet) -> Iterator[bytes]:
@@ -28,7 +35,11 @@ def stream_zip(home: Path, data_set: DataSet) -> Iterator[bytes]:
     Raises:
         FileNotFoundError: If the data set was removed from the disk.
     """
-    names, everything, written = _make_unique_names(data_set), range(len(data_set.records)), _ZipBuffer()
+    names, everything, written = (
+        _make_unique_names(data_set),
+        range(len(data_set.records)),
+        _ZipBuffer(),
+    )
     # Stored: image files are compressed already.
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for name, data in zip(names, data_set.iter_image_bytes(home, everything), strict=True):

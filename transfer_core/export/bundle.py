@@ -177,15 +177,17 @@ def _format_shape(shape: tuple[int, ...] | None) -> str:
 def _make_card_error(found: Any) -> BundleError:
     return BundleError(
         f"The bundle's {CARD_FILE} does not say what a card says.",
-        found=str(found), remedy=f"It may be of another version. {RETRY_REMEDY}",
-    )  # fmt: skip
+        found=str(found),
+        remedy=f"It may be of another version. {RETRY_REMEDY}",
+    )
 
 
 def _make_weights_error(found: str) -> BundleError:
     return BundleError(
         "The bundle's weights do not fit the network that its card describes.",
-        found=found, remedy=RETRY_REMEDY,
-    )  # fmt: skip
+        found=found,
+        remedy=RETRY_REMEDY,
+    )
 
 
 _CARD_ADAPTER = TypeAdapter(_ModelCard)

@@ -39,7 +39,7 @@ README_TEXTS = {
         "needs": "onnxruntime and pillow",
         "values": "The network itself normalises the values, so they go in as they are, from 0 to "
         "255.",
-        "again": "\ncard.json tells under `read_onnx_check` how the answers compare with the original "
+        "again": "\ncard.json tells under `onnx_check` how the answers compare with the original "
         "network's on the test images.\n",
     },
 }
@@ -67,8 +67,9 @@ def write_prediction_script(
     script, page = to / "predict.py", to / "README.md"
     script.write_text(fill_template(template, source, settings=lines), encoding="utf-8")
     text = README_TEMPLATE.format(
-        **README_TEXTS[kind], sentence=trained.record.result["sentence"],
+        **README_TEXTS[kind],
+        sentence=trained.record.result["sentence"],
         resize=trained.transform.describe(),
-    )  # fmt: skip
+    )
     page.write_text(text, encoding="utf-8")
     return script, page

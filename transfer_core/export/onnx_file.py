@@ -84,10 +84,14 @@ def _export_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
     batch = torch.export.Dim("batch", min=1)
     try:
         program = torch.onnx.export(
-            _ProbabilityNetwork(trained).eval(), (torch.zeros(2, 3, size, size),),
-            input_names=["image"], output_names=["probabilities"], dynamo=True,
-            dynamic_shapes=({0: batch},), verbose=False,
-        )  # fmt: skip
+            _ProbabilityNetwork(trained).eval(),
+            (torch.zeros(2, 3, size, size),),
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamo=True,
+            dynamic_shapes=({0: batch},),
+            verbose=False,
+        )
         program.model.metadata_props["card"] = json.dumps(card, ensure_ascii=False)
         program.model.metadata_props["classes"] = "\n".join(card["classes"])
         program.save(str(file), external_data=False)
@@ -132,4 +136,4 @@ def compare_with_onnx(
     same = int((theirs.argmax(1) == ours.argmax(1)).sum())
     return OnnxCheck(
         len(pixels), float(difference.max()), float(difference.mean()), same, TOLERANCE
-    )  # fmt: skip
+    )

@@ -59,12 +59,19 @@ def build_data_section(home: Path, data_set: DataSet | None) -> Section:
     return Section("Data", told, noticed, (drawn,))
 
 
-def build_decision_section(home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress) -> Section:
+def build_decision_section(
+    home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress
+) -> Section:
     """Which case the network advises, which one was trained, and why."""
     strategy = trained.record.config.strategy
-    source, case = get_network(trained.record.config.network), strategy.case  # as the estimate saw it
+    source, case = (
+        get_network(trained.record.config.network),
+        strategy.case,
+    )  # as the estimate saw it
     if data_set is None or source.weights == "download":
-        missing = IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
+        missing = (
+            IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
+        )
         return Section("Decision", (f"Trained was {case.title}.", missing))
     found = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, found)
@@ -110,14 +117,17 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
     return Section("Settings", table=rows)
 
 
-def build_training_sections(trained: TrainedNetwork, events: Sequence[RunEvent]) -> tuple[Section, ...]:
+def build_training_sections(
+    trained: TrainedNetwork, events: Sequence[RunEvent]
+) -> tuple[Section, ...]:
     """The curves, the epochs, and what moved."""
     table = tabulate_epochs(events)
     if not table:
         return (Section("Training", (LOG_MISSING,)),)
     words = describe_curves(events)
     curves = tuple(
-        _render_figure(_plot_curve(traces, what), words) for what, traces in build_curve_traces(events).items()
+        _render_figure(_plot_curve(traces, what), words)
+        for what, traces in build_curve_traces(events).items()
     )
     ended = find_training_end(events)
     sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
@@ -147,7 +157,8 @@ def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
     if validation is not None:
         told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
     drawn = _render_figure(
-        plot_confusion_matrix(result["confusion"], names), describe_confusion_matrix(result["confusion"], names)
+        plot_confusion_matrix(result["confusion"], names),
+        describe_confusion_matrix(result["confusion"], names),
     )
     rows = [
         {
@@ -174,7 +185,11 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
         for run in same[:MAX_HISTORY_RUNS]
     ]
     told = f"The newest {MAX_HISTORY_RUNS} of {len(same)} runs on these images."
-    told = told if len(same) > MAX_HISTORY_RUNS else "Every run on these images that this computer knows."
+    told = (
+        told
+        if len(same) > MAX_HISTORY_RUNS
+        else "Every run on these images that this computer knows."
+    )
     note = "Where two intervals overlap widely, the difference may be chance."
     return Section("History", (f"{told} {note}",), table=rows)
 

@@ -83,7 +83,9 @@ def write_script_with_images(
     return *files, images
 
 
-def collect_settings(config: RunConfig, source: SourceNetwork, classes: Sequence[str]) -> dict[str, object]:
+def collect_settings(
+    config: RunConfig, source: SourceNetwork, classes: Sequence[str]
+) -> dict[str, object]:
     """What steers the script, by the names that it has there; plain values."""
     strategy = config.strategy
     return {
@@ -124,14 +126,19 @@ def render_script(
     if threads := config.versions.get("threads"):  # sums of floats depend on it
         lines.append(f"torch.set_num_threads({int(threads)})")
     return fill_template(
-        TEMPLATE.read_text(encoding="utf-8"), source,
+        TEMPLATE.read_text(encoding="utf-8"),
+        source,
         usage=usage,
         place=paths,
         settings="\n".join(lines),
         augmentation=get_module_source(augmentation),
         views=get_source(views.AugmentedView),
-        rates=get_source(cases.compute_stage_learning_rates, optimiser.build_parameter_groups, optimiser.build_one_cycle_schedule),
+        rates=get_source(
+            cases.compute_stage_learning_rates,
+            optimiser.build_parameter_groups,
+            optimiser.build_one_cycle_schedule,
+        ),
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
         fold=get_source(new_layer.fold_standardisation),
-    )  # fmt: skip
+    )

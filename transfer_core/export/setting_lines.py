@@ -4,7 +4,9 @@ import ast
 from collections.abc import Iterator, Mapping
 
 TORCH_NAMES = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
-StatementInFunction = tuple[ast.stmt, ast.FunctionDef | None]  # a statement, and the function around it
+StatementInFunction = tuple[
+    ast.stmt, ast.FunctionDef | None
+]  # a statement, and the function around it
 SETTINGS_NAMES = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
 
 
@@ -23,32 +25,44 @@ def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, s
     statements = tuple(_iterate_statements(ast.parse(script)))
     every = values | dict(values["OPTIMISER"])
     return {
-        name: "\n".join(dict.fromkeys(_render_statement(each, every) for each in _find_steered_statements(statements, name)))
+        name: "\n".join(
+            dict.fromkeys(
+                _render_statement(each, every)
+                for each in _find_steered_statements(statements, name)
+            )
+        )
         for name in every
     }
 
 
-def _find_steered_statements(statements: tuple[StatementInFunction, ...], name: str) -> list[ast.stmt]:
+def _find_steered_statements(
+    statements: tuple[StatementInFunction, ...], name: str
+) -> list[ast.stmt]:
     """The statements that mention a setting, and what calls them, up to PyTorch."""
     found = [(own, around) for own, around in statements if _mentions(own, name)]
     lines = [own for own, _ in found]
     functions = {around.name for _, around in found if around and _returns_value(around)}
     while functions and not any(_is_torch(line) for line in lines):
         calling = [
-            (own, around) for own, around in statements
+            (own, around)
+            for own, around in statements
             if any(_calls(own, function) for function in functions) and own not in lines
-        ]  # fmt: skip
+        ]
         lines += [own for own, _ in calling]
         functions = {around.name for _, around in calling if around and _returns_value(around)}
     return lines
 
 
-def _iterate_statements(tree: ast.AST, function: ast.FunctionDef | None = None) -> Iterator[StatementInFunction]:
+def _iterate_statements(
+    tree: ast.AST, function: ast.FunctionDef | None = None
+) -> Iterator[StatementInFunction]:
     """Every statement within functions and blocks, with the function that it stands in."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node, function
-        yield from _iterate_statements(node, node if isinstance(node, ast.FunctionDef) else function)
+        yield from _iterate_statements(
+            node, node if isinstance(node, ast.FunctionDef) else function
+        )
 
 
 def _walk_own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -82,7 +96,9 @@ def _calls(statement: ast.stmt, function: str) -> bool:
 
 
 def _is_torch(statement: ast.stmt) -> bool:
-    return any(isinstance(node, ast.Name) and node.id in TORCH_NAMES for node in _walk_own_nodes(statement))
+    return any(
+        isinstance(node, ast.Name) and node.id in TORCH_NAMES for node in _walk_own_nodes(statement)
+    )
 
 
 def _render_statement(statement: ast.stmt, values: Mapping[str, object]) -> str:

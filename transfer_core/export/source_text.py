@@ -66,23 +66,35 @@ def render_network(source: SourceNetwork) -> str:
 
 def _render_pooling() -> str:
     constants = {
-        "MAX_POOL_SIZE": surgery.MAX_POOL_SIZE, "MAX_HEAD_FEATURES": surgery.MAX_HEAD_FEATURES,
-        "MAX_BATCH_SIZE": embedding.MAX_BATCH_SIZE, "MAX_BATCH_PIXELS": embedding.MAX_BATCH_PIXELS,
-    }  # fmt: skip
+        "MAX_POOL_SIZE": surgery.MAX_POOL_SIZE,
+        "MAX_HEAD_FEATURES": surgery.MAX_HEAD_FEATURES,
+        "MAX_BATCH_SIZE": embedding.MAX_BATCH_SIZE,
+        "MAX_BATCH_PIXELS": embedding.MAX_BATCH_PIXELS,
+    }
     lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
     functions = get_source(
-        devices.get_device, devices.copy_to_device, embedding.choose_batch_size, embedding.normalise,
-        surgery.pool_features, surgery.compute_pool_size, surgery.build_head, surgery.TokenMeanPool,
-    )  # fmt: skip
+        devices.get_device,
+        devices.copy_to_device,
+        embedding.choose_batch_size,
+        embedding.normalise,
+        surgery.pool_features,
+        surgery.compute_pool_size,
+        surgery.build_head,
+        surgery.TokenMeanPool,
+    )
     return f"{lines}\n\n\n{functions}"
 
 
 def _render_decoding() -> str:
     sideways = f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  # EXIF orientations that turn by a right angle"
     functions = get_source(
-        decoding._turn_upright, decoding._convert_to_rgb, decoding._scale_to_8_bits, decoding._convert_lab_to_rgb,
-        transform.Transform, transform.apply_transform,
-    )  # fmt: skip
+        decoding._turn_upright,
+        decoding._convert_to_rgb,
+        decoding._scale_to_8_bits,
+        decoding._convert_lab_to_rgb,
+        transform.Transform,
+        transform.apply_transform,
+    )
     return f"{sideways}\n\n\n{functions}"
 
 

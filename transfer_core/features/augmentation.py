@@ -41,9 +41,13 @@ def augment(
         Convolutions", section 6, with a larger smallest area.
     """
     images = copy_to_device(pixels, device).permute(0, 3, 1, 2).float()
-    grid = _build_sampling_grid(_sample_crops(len(images), generator, horizontal_flip).to(images.device), size)
+    grid = _build_sampling_grid(
+        _sample_crops(len(images), generator, horizontal_flip).to(images.device), size
+    )
     images = functional.grid_sample(images, grid, align_corners=False, padding_mode="reflection")
-    factors = (factor.to(images.device) for factor in _sample_colour_factors(len(images), generator))
+    factors = (
+        factor.to(images.device) for factor in _sample_colour_factors(len(images), generator)
+    )
     return _apply_colour_jitter(images.div_(255), *factors, source)
 
 
@@ -79,10 +83,16 @@ def _sample_colour_factors(count: int, generator: torch.Generator) -> tuple[torc
 
     saturation = sample_factor(MAX_SATURATION_CHANGE)
     grey_only = torch.rand(count, 1, 1, generator=generator) < GREYSCALE_PROBABILITY
-    return saturation.masked_fill(grey_only, 0), sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE), sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE)
+    return (
+        saturation.masked_fill(grey_only, 0),
+        sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE),
+        sample_factor(MAX_BRIGHTNESS_CONTRAST_CHANGE),
+    )
 
 
-def _apply_colour_jitter(images: torch.Tensor, saturation, contrast, brightness, source) -> torch.Tensor:
+def _apply_colour_jitter(
+    images: torch.Tensor, saturation, contrast, brightness, source
+) -> torch.Tensor:
     """New saturation, contrast and brightness, one affine map of colours per image; normalised.
 
     With grey g, mean m and factors s, c, b the result is

@@ -14,7 +14,9 @@ from transfer_core.system.devices import copy_to_device, get_device
 from transfer_core.system.parallel import Progress, StopRequested
 from transfer_core.system.precision import Precision, autocast
 
-MAX_BATCH_SIZE = 32  # images; small enough that the allocator keeps and reuses the memory of outputs
+MAX_BATCH_SIZE = (
+    32  # images; small enough that the allocator keeps and reuses the memory of outputs
+)
 MAX_BATCH_PIXELS = 16 * 224 * 224  # of a batch at most, so that outputs stay below about a gigabyte
 
 
@@ -79,7 +81,9 @@ def embed(
     """
     outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
     done, total = 0, len(pixels) if indices is None else len(indices)
-    with closing(iter_batches(pixels, choose_batch_size(source), indices, stop_requested)) as batches:
+    with closing(
+        iter_batches(pixels, choose_batch_size(source), indices, stop_requested)
+    ) as batches:
         for batch in batches:
             inputs = preprocess(batch, source, get_device(network))
             for name, features in _run_stages(network, inputs, stages, precision):

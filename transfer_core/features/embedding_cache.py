@@ -33,7 +33,10 @@ def load_or_compute_embeddings(
         found |= compute(missing)
     for name in missing:
         size = disk_cache.NPY_HEADER_BYTES + found[name].nbytes
-        with suppress(disk_cache.CacheFullError), disk_cache.add_entry(home, files[name], size) as file:
+        with (
+            suppress(disk_cache.CacheFullError),
+            disk_cache.add_entry(home, files[name], size) as file,
+        ):
             np.save(file, found[name])
     return found
 

@@ -22,7 +22,9 @@ class AugmentedView:
         """Names the view in caches."""
         return f"view-{self.number}" + ("-mirrored" if self.mirror else "")
 
-    def build_preprocessing(self) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
+    def build_preprocessing(
+        self,
+    ) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
         """Turns pixels, given in order, into what the network takes; see `embedding.embed`."""
         generator = torch.Generator().manual_seed(self.number)
         return lambda pixels, source, device: augment(

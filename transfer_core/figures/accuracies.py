@@ -9,7 +9,9 @@ from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape
 MARKER_STYLES = ((ORANGE, "diamond"), (BLUE, "circle"))
 
 
-def plot_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float) -> go.Figure:
+def plot_accuracies(
+    rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float
+) -> go.Figure:
     """A point for each run, and a line for always guessing the largest class.
 
     Args:
@@ -20,15 +22,25 @@ def plot_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_ac
     for number, (name, accuracy, low, high) in enumerate(rows):
         colour, symbol = MARKER_STYLES[min(number, 1)]
         figure.add_scatter(
-            x=[accuracy], y=[escape_label(name, 28)], mode="markers+text", text=[f"{accuracy:.1%}"],
-            textposition="top center", showlegend=False, cliponaxis=False,
+            x=[accuracy],
+            y=[escape_label(name, 28)],
+            mode="markers+text",
+            text=[f"{accuracy:.1%}"],
+            textposition="top center",
+            showlegend=False,
+            cliponaxis=False,
             marker={"color": colour, "symbol": symbol, "size": 14},
             error_x={
-                "type": "data", "symmetric": False, "array": [high - accuracy],
-                "arrayminus": [accuracy - low], "thickness": 2, "width": 6, "color": colour,
+                "type": "data",
+                "symmetric": False,
+                "array": [high - accuracy],
+                "arrayminus": [accuracy - low],
+                "thickness": 2,
+                "width": 6,
+                "color": colour,
             },
             hovertemplate=f"{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.add_scatter(  # names the line in the legend
         x=[None],
         y=[None],
@@ -42,7 +54,9 @@ def plot_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_ac
     return apply_layout(figure, "Against simpler ways", height=150 + 65 * len(rows))
 
 
-def describe_accuracies(rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float) -> str:
+def describe_accuracies(
+    rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float
+) -> str:
     """The figure in words."""
     told = "; ".join(
         f"{name} {accuracy:.1%} ({low:.1%} to {high:.1%})" for name, accuracy, low, high in rows

@@ -18,8 +18,11 @@ TINT_RGB = (255, 140, 0)  # over a grey image
 MAX_OPACITY = 0.75  # opacity of the tint where the evidence is strongest
 CONTOUR_LEVEL = 0.5  # of the highest value, where a line is drawn
 MIN_SIDE_PIXELS = 384  # pixels that the image is enlarged to at least
-REGION_NAMES = (("upper left", "top", "upper right"), ("left", "centre", "right"),
-          ("lower left", "bottom", "lower right"))  # fmt: skip
+REGION_NAMES = (
+    ("upper left", "top", "upper right"),
+    ("left", "centre", "right"),
+    ("lower left", "bottom", "lower right"),
+)
 
 
 def plot_attribution(pixels: np.ndarray, attribution: np.ndarray, title: str) -> go.Figure:
@@ -33,22 +36,41 @@ def plot_attribution(pixels: np.ndarray, attribution: np.ndarray, title: str) ->
     height, width = attribution.shape
     figure = go.Figure(
         go.Scatter(  # unseen; brings the scale of the tint
-            x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
+            x=[None],
+            y=[None],
+            mode="markers",
+            showlegend=False,
+            hoverinfo="skip",
             marker={
-                "color": [0], "cmin": 0, "cmax": 1, "showscale": True,
+                "color": [0],
+                "cmin": 0,
+                "cmax": 1,
+                "showscale": True,
                 "colorscale": [[0, TRANSPARENT], [1, f"rgb{TINT_RGB}"]],
                 "colorbar": {
-                    "orientation": "h", "thickness": 10, "y": 0, "yanchor": "top", "len": 0.9,
-                    "tickvals": [0, 0.5, 1], "ticktext": ["none", "half (the line)", "most"],
+                    "orientation": "h",
+                    "thickness": 10,
+                    "y": 0,
+                    "yanchor": "top",
+                    "len": 0.9,
+                    "tickvals": [0, 0.5, 1],
+                    "ticktext": ["none", "half (the line)", "most"],
                     "outlinewidth": 1,
                 },
             },
         )
-    )  # fmt: skip
+    )
     figure.add_layout_image(
-        source=_encode_png(pixels, attribution), x=0, y=0, xref="x", yref="y", sizex=width, sizey=height,
-        sizing="stretch", layer="below",
-    )  # fmt: skip
+        source=_encode_png(pixels, attribution),
+        x=0,
+        y=0,
+        xref="x",
+        yref="y",
+        sizex=width,
+        sizey=height,
+        sizing="stretch",
+        layer="below",
+    )
     look = {"visible": False, "fixedrange": True}
     figure.update_xaxes(look, range=[0, width], constrain="domain")
     figure.update_yaxes(
@@ -77,12 +99,16 @@ def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
     names = ["nothing", *(escape_label(step.title, 18) for step in steps)]
     figure = go.Figure(
         go.Scatter(
-            x=names, y=[1.0, *(step.correlation for step in steps)], mode="lines+markers",
-            line={"color": BLUE}, marker={"size": 9}, showlegend=False,
+            x=names,
+            y=[1.0, *(step.correlation for step in steps)],
+            mode="lines+markers",
+            line={"color": BLUE},
+            marker={"size": 9},
+            showlegend=False,
             error_y={"type": "data", "array": [0.0, *(step.standard_deviation for step in steps)]},
             hovertemplate="random down to %{x}: %{y:.2f}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.add_hline(y=0, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title="weights randomised from the output down to")
     figure.update_yaxes(title="rank correlation with the maps before", range=[-0.6, 1.1])
@@ -121,7 +147,10 @@ def _find_outline(mask: np.ndarray) -> np.ndarray:
     for _ in range(2):
         padded = np.pad(deep, 1, constant_values=True)
         deep = (
-            padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1]
-            & padded[1:-1, :-2] & padded[1:-1, 2:]
-        )  # fmt: skip
+            padded[1:-1, 1:-1]
+            & padded[:-2, 1:-1]
+            & padded[2:, 1:-1]
+            & padded[1:-1, :-2]
+            & padded[1:-1, 2:]
+        )
     return mask & ~deep

@@ -20,11 +20,14 @@ def plot_class_counts(data_set: DataSet) -> go.Figure:
     for split, colour, hatching in looks:
         counts = data_set.counts(split)
         figure.add_bar(
-            y=list(range(len(order))), x=[counts[c] for c in order], orientation="h", name=split,
+            y=list(range(len(order))),
+            x=[counts[c] for c in order],
+            orientation="h",
+            name=split,
             marker={"color": colour, "pattern": {"shape": hatching}},
             customdata=names,
             hovertemplate="%{customdata}: %{x} " + split + " images<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title="images")
     figure.update_yaxes(title="class", tickvals=list(range(len(order))), ticktext=names)

@@ -35,19 +35,23 @@ def plot_run_curves(
         figure.add_scatter(
             x=[row["epoch"] for row in rows],
             y=[row[_KEY_PREFIXES[part] + metric] * factor for row in rows],
-            mode="lines+markers+text", name=letter,
-            text=[""] * (len(rows) - 1) + [letter] * bool(rows), textposition="middle right",
+            mode="lines+markers+text",
+            name=letter,
+            text=[""] * (len(rows) - 1) + [letter] * bool(rows),
+            textposition="middle right",
             line={"color": _COLOURS[number % 5], "dash": _DASHES[(number + number // 5) % 5]},
             marker={"symbol": _SYMBOLS[number % 8], "size": 8, "maxdisplayed": 20},
             hovertemplate=f"{letter}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
-        )  # fmt: skip
+        )
     unit = " (%)" if metric == "accuracy" else ""
     figure.update_xaxes(title="epoch", rangemode="tozero")
     figure.update_yaxes(title=f"{part} {metric}{unit}")
     return apply_layout(figure, f"{part.capitalize()} {metric} of each run")
 
 
-def describe_run_curves(events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part) -> str:
+def describe_run_curves(
+    events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part
+) -> str:
     """The figure in words: where each curve ends, and its best epoch."""
     told, best = [], min if metric == "loss" else max
     for letter, events in events_by_run.items():
@@ -72,21 +76,26 @@ def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure
     found = list(comparisons.values())
     figure = go.Figure(
         go.Scatter(
-            x=[100 * pair.difference for pair in found], y=list(comparisons), mode="markers",
+            x=[100 * pair.difference for pair in found],
+            y=list(comparisons),
+            mode="markers",
             marker={
-                "size": 12, "color": [GREY if pair.may_be_chance else BLUE for pair in found],
+                "size": 12,
+                "color": [GREY if pair.may_be_chance else BLUE for pair in found],
                 "symbol": ["circle-open" if p.may_be_chance else "circle" for p in found],
                 "line": {"width": 2},
             },
             error_x={
-                "type": "data", "symmetric": False,
+                "type": "data",
+                "symmetric": False,
                 "array": [100 * (pair.high - pair.difference) for pair in found],
                 "arrayminus": [100 * (pair.difference - pair.low) for pair in found],
                 "color": GREY,
             },
-            hovertemplate="%{y}: %{x:+.1f} points<extra></extra>", showlegend=False,
+            hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
+            showlegend=False,
         )
-    )  # fmt: skip
+    )
     figure.add_vline(x=0, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title="difference of test accuracies, percentage points")
     figure.update_yaxes(autorange="reversed", type="category")

@@ -16,7 +16,9 @@ from transfer_core.figures.theme import (
 MAX_CLASSES_WITH_COUNTS = 15  # classes up to which the cells carry their counts
 MAX_CLASSES_WITH_FRACTIONS = 6  # classes up to which they carry their shares too
 MAX_CLASSES_WITH_NAMES = 12  # classes up to which the columns carry their names
-MAX_CLICKABLE_CLASSES = 40  # classes up to which cells can be clicked; more would make the page slow
+MAX_CLICKABLE_CLASSES = (
+    40  # classes up to which cells can be clicked; more would make the page slow
+)
 
 
 def plot_confusion_matrix(
@@ -37,22 +39,33 @@ def plot_confusion_matrix(
     positions, names = list(range(len(classes))), [escape_label(name, 16) for name in classes]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, x=positions, y=positions, zmin=0, zmax=1, colorscale=COLOURSCALE_ON_LIGHT,
+            z=shares,
+            x=positions,
+            y=positions,
+            zmin=0,
+            zmax=1,
+            colorscale=COLOURSCALE_ON_LIGHT,
             text=_format_cells(confusion),
             texttemplate="%{text}" if len(classes) <= MAX_CLASSES_WITH_COUNTS else None,
             customdata=_format_hover_texts(confusion, [escape_label(name) for name in classes]),
-            hovertemplate="%{customdata}<extra></extra>", xgap=1, ygap=1,
+            hovertemplate="%{customdata}<extra></extra>",
+            xgap=1,
+            ygap=1,
             colorbar={"thickness": 10, "xpad": 4, "tickvals": [0, 0.5, 1], "tickformat": ".0%"},
         )
-    )  # fmt: skip
+    )
     if len(classes) <= MAX_CLICKABLE_CLASSES:
         _add_clickable_cells(figure, confusion)
     if chosen:
         actual, predicted = chosen
         figure.add_shape(
-            type="rect", x0=predicted - 0.5, x1=predicted + 0.5, y0=actual - 0.5, y1=actual + 0.5,
+            type="rect",
+            x0=predicted - 0.5,
+            x1=predicted + 0.5,
+            y0=actual - 0.5,
+            y1=actual + 0.5,
             line={"color": ORANGE, "width": 3},
-        )  # fmt: skip
+        )
     axis = {"tickvals": positions, "showgrid": False, "zeroline": False}
     few = len(classes) <= MAX_CLASSES_WITH_NAMES
     if not few:  # names would not fit under the columns, their numbers do
@@ -64,7 +77,7 @@ def plot_confusion_matrix(
         tickvals=positions if few else positions[step - 1 :: step],
         ticktext=names if few else [f"{n + 1}" for n in positions[step - 1 :: step]],
         tickangle=-45 if few else 0,
-    )  # fmt: skip
+    )
     row = 44 if len(classes) <= MAX_CLASSES_WITH_FRACTIONS else 34
     size = max(15, min(row, 420 / len(classes)))  # pixels of a row
     figure.update_yaxes(
@@ -90,13 +103,22 @@ def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) 
     cells = [(a, p) for a, row in enumerate(confusion) for p, n in enumerate(row) if n]
     unseen = {"marker": {"opacity": 0}}
     figure.add_bar(
-        x=[p for _, p in cells], y=[1] * len(cells), base=[a - 0.5 for a, _ in cells], width=1,
-        customdata=cells, hoverinfo="none", marker={"color": TRANSPARENT, "line": {"width": 0}},
-        selected=unseen, unselected=unseen, showlegend=False,
-    )  # fmt: skip
+        x=[p for _, p in cells],
+        y=[1] * len(cells),
+        base=[a - 0.5 for a, _ in cells],
+        width=1,
+        customdata=cells,
+        hoverinfo="none",
+        marker={"color": TRANSPARENT, "line": {"width": 0}},
+        selected=unseen,
+        unselected=unseen,
+        showlegend=False,
+    )
 
 
-def _format_hover_texts(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[list[str]]:
+def _format_hover_texts(
+    confusion: Sequence[Sequence[int]], names: Sequence[str]
+) -> list[list[str]]:
     """What each cell says when pointed at."""
     return [
         [
@@ -122,6 +144,7 @@ def describe_confusion_matrix(confusion: Sequence[Sequence[int]], classes: Seque
     if not pairs:
         return "No test image was taken for another class."
     told = "; ".join(
-        f"{actual} taken for {predicted} ({format_count(n, 'image')})" for n, actual, predicted in pairs
+        f"{actual} taken for {predicted} ({format_count(n, 'image')})"
+        for n, actual, predicted in pairs
     )
     return f"The commonest confusions: {told}."

@@ -53,7 +53,9 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
         if alone:  # of another training, so not joined to the epochs
             level = [*alone, *({**alone[0], "epoch": row["epoch"]} for row in epochs[-1:])]
             name = "new layer alone, validation"
-            charts[what] += [_build_trace(name, level, "epoch", validation, factor, unit, _HEAD_ONLY_STYLE)]
+            charts[what] += [
+                _build_trace(name, level, "epoch", validation, factor, unit, _HEAD_ONLY_STYLE)
+            ]
     return charts
 
 

@@ -20,23 +20,39 @@ if TYPE_CHECKING:
 MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # images, ends of the size axis
 MIN_ROW_HEIGHT = 0.42  # of the height, which a row of cells needs for its words
 SIZE_TICKS = {
-    10: "10", 100: "100", SMALL_DATA_SET_IMAGES: "2,000<br>small in<br>textbooks", 20_000: "20,000",
+    10: "10",
+    100: "100",
+    SMALL_DATA_SET_IMAGES: "2,000<br>small in<br>textbooks",
+    20_000: "20,000",
     LARGE_DATA_SET_IMAGES: "1,000,000<br>large in<br>textbooks",
-}  # fmt: skip
+}
 CASE_SUMMARIES = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (
-        "keep: all but last", "cut: last layer", "new: one layer", "frozen: all kept",
+        "keep: all but last",
+        "cut: last layer",
+        "new: one layer",
+        "frozen: all kept",
     ),
     TransferCase.SMALL_DIFFERENT: (
-        "keep: first layers", "cut: later layers", "new: one layer", "frozen: all kept",
+        "keep: first layers",
+        "cut: later layers",
+        "new: one layer",
+        "frozen: all kept",
     ),
     TransferCase.LARGE_SIMILAR: (
-        "keep: all but last", "cut: last layer", "new: one layer", "frozen: nothing",
+        "keep: all but last",
+        "cut: last layer",
+        "new: one layer",
+        "frozen: nothing",
     ),
     TransferCase.LARGE_DIFFERENT: (
-        "start: random", "or pre-trained", "cut: last layer", "new: one layer", "frozen: nothing",
+        "start: random",
+        "or pre-trained",
+        "cut: last layer",
+        "new: one layer",
+        "frozen: nothing",
     ),
-}  # fmt: skip
+}
 
 
 def plot_decision_diagram(
@@ -63,25 +79,44 @@ def plot_decision_diagram(
     figure, split = go.Figure(), _compute_line_height(size.line)
     for case in TransferCase:
         _add_cell(figure, case, split, case == advised, case == chosen)
-        point = _scale_to_height(size.images, size.line) if verdict and case.size == size.answer else None
+        point = (
+            _scale_to_height(size.images, size.line)
+            if verdict and case.size == size.answer
+            else None
+        )
         _add_cell_label(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.add_annotation(
-        x=0, y=split, text=f"line: {size.line:,}", xanchor="left", yanchor="bottom",
-        showarrow=False, xshift=4,
-    )  # fmt: skip
+        x=0,
+        y=split,
+        text=f"line: {size.line:,}",
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        xshift=4,
+    )
     if verdict:
         _add_point(figure, size, verdict)
     figure.update_xaxes(
-        title="probability of similar", range=[-0.005, 1.005],
-        tickvals=[0, 0.2, 0.5, 0.8, 1], ticktext=["0 %", "20 %", "50 %", "80 %", "100 %"],
-        showgrid=False, zeroline=False, fixedrange=True, ticklabeloverflow="allow",
-    )  # fmt: skip
+        title="probability of similar",
+        range=[-0.005, 1.005],
+        tickvals=[0, 0.2, 0.5, 0.8, 1],
+        ticktext=["0 %", "20 %", "50 %", "80 %", "100 %"],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        ticklabeloverflow="allow",
+    )
     figure.update_yaxes(
-        title="images", range=[-0.005, 1.005], fixedrange=True, zeroline=False, showgrid=False,
-        tickvals=[_scale_to_height(mark, size.line) for mark in SIZE_TICKS], ticktext=list(SIZE_TICKS.values()),
+        title="images",
+        range=[-0.005, 1.005],
+        fixedrange=True,
+        zeroline=False,
+        showgrid=False,
+        tickvals=[_scale_to_height(mark, size.line) for mark in SIZE_TICKS],
+        ticktext=list(SIZE_TICKS.values()),
         ticks="outside",
-    )  # fmt: skip
+    )
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
     return apply_layout(figure, "Which case is it?", height=660)
 
@@ -114,7 +149,10 @@ def _compute_line_height(threshold: int) -> float:
 
 def _scale_to_height(images: int, threshold: int) -> float:
     """Height of a number of images, in [0, 1]; logarithmic on either side of the line."""
-    split, threshold = _compute_line_height(threshold), min(max(threshold, MIN_AXIS_IMAGES + 1), MAX_AXIS_IMAGES - 1)
+    split, threshold = (
+        _compute_line_height(threshold),
+        min(max(threshold, MIN_AXIS_IMAGES + 1), MAX_AXIS_IMAGES - 1),
+    )
     images = min(max(images, MIN_AXIS_IMAGES), MAX_AXIS_IMAGES)
     if images < threshold:
         return split * log10(images / MIN_AXIS_IMAGES) / log10(threshold / MIN_AXIS_IMAGES)
@@ -127,26 +165,40 @@ def _compute_cell_edges(case: TransferCase, line_height: float) -> tuple[float, 
     return (left, 0.0, line_height) if case.size == "small" else (left, line_height, 1.0)
 
 
-def _add_cell(figure: go.Figure, case: TransferCase, line_height: float, advised: bool, chosen: bool):
+def _add_cell(
+    figure: go.Figure, case: TransferCase, line_height: float, advised: bool, chosen: bool
+):
     left, low, high = _compute_cell_edges(case, line_height)
     steady = {"marker": {"opacity": 1}}  # a click must not fade the other cells
     figure.add_bar(
-        x=[left + 0.25], width=0.492, base=[low + 0.006], y=[high - low - 0.012],
-        customdata=[case.value], selected=steady, unselected=steady, showlegend=False,
+        x=[left + 0.25],
+        width=0.492,
+        base=[low + 0.006],
+        y=[high - low - 0.012],
+        customdata=[case.value],
+        selected=steady,
+        unselected=steady,
+        showlegend=False,
         marker={
             "color": "rgba(209, 114, 10, 0.18)" if chosen else TRANSPARENT,
             "line": {"color": ORANGE if chosen else GREY, "width": 1},
         },
         hovertemplate=f"{case.title}: choose it<extra></extra>",
-    )  # fmt: skip
+    )
     if advised:
         figure.add_shape(
-            type="rect", x0=left + 0.004, x1=left + 0.496, y0=low + 0.006, y1=high - 0.006,
+            type="rect",
+            x0=left + 0.004,
+            x1=left + 0.496,
+            y0=low + 0.006,
+            y1=high - 0.006,
             line={"color": BLUE, "width": 4},
-        )  # fmt: skip
+        )
 
 
-def _add_cell_label(figure, case, line_height: float, advised: bool, chosen: bool, point_height: float | None):
+def _add_cell_label(
+    figure, case, line_height: float, advised: bool, chosen: bool, point_height: float | None
+):
     """Name the cell and what it does, clear of the data set's point at that height."""
     left, low, high = _compute_cell_edges(case, line_height)
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
@@ -161,25 +213,37 @@ def _add_cell_label(figure, case, line_height: float, advised: bool, chosen: boo
         blocks = [("top", title), ("bottom", details)]
     for edge, lines in blocks:
         figure.add_annotation(
-            x=left + 0.25, y=high if edge == "top" else low,
-            yanchor=edge, yshift=-8 if edge == "top" else 8, text="<br>".join(lines),
-            font={"size": 12}, showarrow=False,
-        )  # fmt: skip
+            x=left + 0.25,
+            y=high if edge == "top" else low,
+            yanchor=edge,
+            yshift=-8 if edge == "top" else 8,
+            text="<br>".join(lines),
+            font={"size": 12},
+            showarrow=False,
+        )
 
 
 def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> None:
     figure.add_scatter(
-        x=[verdict.probability], y=[_scale_to_height(size.images, size.line)],
-        mode="markers", name="your data set, with its uncertainty",
+        x=[verdict.probability],
+        y=[_scale_to_height(size.images, size.line)],
+        mode="markers",
+        name="your data set, with its uncertainty",
         marker={
-            "symbol": "diamond", "size": 16, "color": ORANGE,
+            "symbol": "diamond",
+            "size": 16,
+            "color": ORANGE,
             "line": {"width": 2, "color": "white"},
         },
         error_x={
-            "type": "data", "symmetric": False, "thickness": 3, "width": 8, "color": ORANGE,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 3,
+            "width": 8,
+            "color": ORANGE,
             "array": [verdict.high - verdict.probability],
             "arrayminus": [verdict.probability - verdict.low],
         },
         hovertemplate=f"your data set: {size.images:,} images, %{{x:.0%}}<extra></extra>",
         showlegend=True,
-    )  # fmt: skip
+    )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 BINS = 30
 
 
-def plot_distances(detector: "OutOfDistributionDetector", distances: Mapping[str, float]) -> go.Figure:
+def plot_distances(
+    detector: "OutOfDistributionDetector", distances: Mapping[str, float]
+) -> go.Figure:
     """Distances of validation images as bars, of tried images as marks below them.
 
     Args:
@@ -25,29 +27,42 @@ def plot_distances(detector: "OutOfDistributionDetector", distances: Mapping[str
     counts, edges = np.histogram(detector.conformal_scores, BINS, range=(0, most))
     figure = go.Figure()
     figure.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2, y=counts, width=np.diff(edges), name="validation images",
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        name="validation images",
         marker={"color": BLUE, "pattern": {"shape": "/"}},
         hovertemplate="about %{x:.3g}: %{y} images<extra></extra>",
-    )  # fmt: skip
+    )
     height = max(1, counts.max(initial=1))
     figure.add_scatter(
-        x=list(distances.values()), y=[-0.08 * height] * len(distances), mode="markers+text",
-        text=[escape_label(name, 12) for name in distances], textposition="bottom center", name="your images",
-        marker={"color": ORANGE, "symbol": "triangle-up", "size": 12}, cliponaxis=False,
+        x=list(distances.values()),
+        y=[-0.08 * height] * len(distances),
+        mode="markers+text",
+        text=[escape_label(name, 12) for name in distances],
+        textposition="bottom center",
+        name="your images",
+        marker={"color": ORANGE, "symbol": "triangle-up", "size": 12},
+        cliponaxis=False,
         hovertemplate="image %{text}: %{x:.3g}<extra></extra>",
-    )  # fmt: skip
+    )
     if np.isfinite(detector.threshold):
         figure.add_scatter(
-            x=[detector.threshold] * 2, y=[0, height], mode="lines", name="unknown beyond this",
+            x=[detector.threshold] * 2,
+            y=[0, height],
+            mode="lines",
+            name="unknown beyond this",
             line={"color": GREY, "dash": "dash", "width": 2},
             hovertemplate="unknown beyond %{x:.3g}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title="distance (0 is the same image)", range=[0, most])
     figure.update_yaxes(title="images", range=[-0.3 * height, 1.1 * height], zeroline=True)
     return apply_layout(figure, "Distance from the training images", height=340)
 
 
-def describe_distances(detector: "OutOfDistributionDetector", distances: Mapping[str, float]) -> str:
+def describe_distances(
+    detector: "OutOfDistributionDetector", distances: Mapping[str, float]
+) -> str:
     """The figure in words."""
     told = ", ".join(f"image {name} at {distance:.3g}" for name, distance in distances.items())
     if not np.isfinite(detector.threshold):

@@ -47,23 +47,32 @@ def plot_embedding_projection(
         inside = labels == label
         steady = {"marker": {"opacity": 0.85}}  # a click must not fade the others
         figure.add_scatter(
-            x=points[inside, 0], y=points[inside, 1], mode="markers",
-            name=escape_label(classes[label], 20), customdata=positions[inside],
-            selected=steady, unselected=steady,
+            x=points[inside, 0],
+            y=points[inside, 1],
+            mode="markers",
+            name=escape_label(classes[label], 20),
+            customdata=positions[inside],
+            selected=steady,
+            unselected=steady,
             marker={
-                "color": COLOURS[label % len(COLOURS)], "size": 8, "opacity": 0.85,
+                "color": COLOURS[label % len(COLOURS)],
+                "size": 8,
+                "opacity": 0.85,
                 # Five colours and eight symbols have no common divisor: 40 looks.
                 "symbol": SYMBOLS[label % len(SYMBOLS)],
             },
             hovertemplate="%{fullData.name}, image %{customdata}<extra></extra>",
-        )  # fmt: skip
+        )
     here = np.flatnonzero(positions == chosen)
     if len(here):
         figure.add_scatter(
-            x=points[here, 0], y=points[here, 1], mode="markers", name="chosen image",
+            x=points[here, 0],
+            y=points[here, 1],
+            mode="markers",
+            name="chosen image",
             marker={"symbol": "circle-open", "size": 20, "color": ORANGE, "line": {"width": 3}},
             hoverinfo="skip",
-        )  # fmt: skip
+        )
     named = ["first direction", "second direction"]
     if projection.explained_variance_ratio:
         named = [
@@ -74,14 +83,20 @@ def plot_embedding_projection(
     figure.update_xaxes(look, title=named[0])
     figure.update_yaxes(look, title=named[1])
     rows = -(-len(figure.data) // 2)  # of the legend, below the map, two names a row
-    figure.update_layout(hovermode="closest", showlegend=len(figure.data) <= MAX_DISTINCT_CLASSES + 1)
-    figure = apply_layout(figure, title, height=420 + (20 * rows if figure.layout.showlegend else 0))
+    figure.update_layout(
+        hovermode="closest", showlegend=len(figure.data) <= MAX_DISTINCT_CLASSES + 1
+    )
+    figure = apply_layout(
+        figure, title, height=420 + (20 * rows if figure.layout.showlegend else 0)
+    )
     return figure.update_layout(
         margin={"t": 44}, legend={"y": 0, "yref": "container", "yanchor": "bottom"}
     )
 
 
-def describe_embedding_projection(nearest_neighbour_accuracy: float, count: int, classes: int) -> str:
+def describe_embedding_projection(
+    nearest_neighbour_accuracy: float, count: int, classes: int
+) -> str:
     """The figure in words."""
     return (
         f"{count:,} test images; for {nearest_neighbour_accuracy:.0%} of them the nearest other image, in all "

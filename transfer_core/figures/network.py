@@ -29,16 +29,25 @@ def plot_network(
             _add_blocks(figure, state, rows, [stages[row] for row in rows])
     for row, part in enumerate(stages):
         figure.add_annotation(
-            x=_compute_block_length(part) + 0.15, y=row, text=_format_label(part, moved.get(part.stage)),
-            showarrow=False, xanchor="left", align="left",
-        )  # fmt: skip
+            x=_compute_block_length(part) + 0.15,
+            y=row,
+            text=_format_label(part, moved.get(part.stage)),
+            showarrow=False,
+            xanchor="left",
+            align="left",
+        )
     longest = max(_compute_block_length(part) for part in stages)
     figure.update_layout(barmode="overlay", bargap=0.25, legend={"itemclick": False})
     figure.update_xaxes(visible=False, range=[0, longest * 3.4], fixedrange=True)
     figure.update_yaxes(
-        tickvals=list(range(len(stages))), ticktext=[part.title for part in stages],
-        autorange="reversed", showgrid=False, zeroline=False, fixedrange=True, automargin=True,
-    )  # fmt: skip
+        tickvals=list(range(len(stages))),
+        ticktext=[part.title for part in stages],
+        autorange="reversed",
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        automargin=True,
+    )
     title = "The network, with measured changes" if changes else "The network, input at the top"
     return apply_layout(figure, title, height=110 + (66 if changes else 52) * len(stages))
 
@@ -74,17 +83,24 @@ def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]
     colour, hatching = LAYER_STATE_STYLES[state]
     cut = state == "cut away"
     figure.add_bar(
-        y=rows, x=[_compute_block_length(part) for part in parts], orientation="h", name=state,
+        y=rows,
+        x=[_compute_block_length(part) for part in parts],
+        orientation="h",
+        name=state,
         marker={
-            "color": TRANSPARENT if cut else colour, "line": {"color": colour, "width": 2},
+            "color": TRANSPARENT if cut else colour,
+            "line": {"color": colour, "width": 2},
             "pattern": {
-                "shape": hatching, "fillmode": "overlay", "size": 8, "solidity": 0.2,
+                "shape": hatching,
+                "fillmode": "overlay",
+                "size": 8,
+                "solidity": 0.2,
                 "fgcolor": colour if cut else "white",
             },
         },
         customdata=[part.note for part in parts],
         hovertemplate="%{customdata}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _compute_block_length(part: "StageSummary") -> float:

@@ -21,11 +21,14 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
         sets = [each for each in measured if each.images == size]
         colour, symbol = MARKER_STYLES[number % len(MARKER_STYLES)]
         figure.add_scatter(
-            x=[each.distance for each in sets], y=[100 * each.lead for each in sets],
-            mode="markers", name=f"{size:,} images", text=[each.name for each in sets],
+            x=[each.distance for each in sets],
+            y=[100 * each.lead for each in sets],
+            mode="markers",
+            name=f"{size:,} images",
+            text=[each.name for each in sets],
             marker={"size": 9, "color": colour, "symbol": symbol},
             hovertemplate="%{text}: %{y:+.1f} points<extra>%{fullData.name}</extra>",
-        )  # fmt: skip
+        )
     figure.add_hline(y=0, line={"width": 2, "color": GREY, "dash": "dash"})
     figure.update_xaxes(
         title="distance to the source data (nats)", type="log", tickvals=[0.01, 0.03, 0.1, 0.3, 1]

@@ -15,16 +15,26 @@ def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
     """Share of image sets that were truly similar against the probability stated."""
     figure = go.Figure(
         go.Scatter(
-            x=[0, 1], y=[0, 1], mode="lines", name="as it should be", hoverinfo="skip",
+            x=[0, 1],
+            y=[0, 1],
+            mode="lines",
+            name="as it should be",
+            hoverinfo="skip",
             line={"dash": "dash", "color": GREY},
         )
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=[each.stated for each in bins], y=[each.similar / each.count for each in bins],
-        mode="lines+markers+text", name="measured", line={"color": BLUE}, marker={"size": 10},
-        text=[f"{each.similar} of {each.count}" for each in bins], textposition="top center",
-        cliponaxis=False, hovertemplate="stated %{x:.0%}: truly %{y:.0%}, %{text}<extra></extra>",
-    )  # fmt: skip
+        x=[each.stated for each in bins],
+        y=[each.similar / each.count for each in bins],
+        mode="lines+markers+text",
+        name="measured",
+        line={"color": BLUE},
+        marker={"size": 10},
+        text=[f"{each.similar} of {each.count}" for each in bins],
+        textposition="top center",
+        cliponaxis=False,
+        hovertemplate="stated %{x:.0%}: truly %{y:.0%}, %{text}<extra></extra>",
+    )
     figure.update_xaxes(title="probability of similar, as stated", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="truly similar", tickformat=".0%", range=[0, 1.1])
     return apply_layout(figure, "How right the estimate has been")

@@ -23,35 +23,54 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
     titles = [_abbreviate_title(stage.title) for stage in stages]
     figure = go.Figure(
         go.Scatter(
-            x=titles, y=[s.accuracy for s in stages], mode="lines+markers",
-            name="pre-trained", line={"color": BLUE}, marker={"size": 10},
+            x=titles,
+            y=[s.accuracy for s in stages],
+            mode="lines+markers",
+            name="pre-trained",
+            line={"color": BLUE},
+            marker={"size": 10},
             error_y={
-                "type": "data", "symmetric": False,
+                "type": "data",
+                "symmetric": False,
                 "array": [s.high - s.accuracy for s in stages],
                 "arrayminus": [s.accuracy - s.low for s in stages],
             },
             hovertemplate="%{x}: %{y:.1%}<extra>pre-trained</extra>",
         )
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=titles, y=[s.untrained_accuracy for s in stages], mode="lines+markers", name="random weights",
-        line={"color": GREY, "width": 1.5}, marker={"size": 6, "symbol": "square"},
+        x=titles,
+        y=[s.untrained_accuracy for s in stages],
+        mode="lines+markers",
+        name="random weights",
+        line={"color": GREY, "width": 1.5},
+        marker={"size": 6, "symbol": "square"},
         hovertemplate="%{x}: %{y:.1%}<extra>random weights</extra>",
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=titles, y=[1 / evidence.classes] * len(titles), mode="lines", name="guessing",
-        line={"dash": "dash", "color": GREY}, hoverinfo="skip",
-    )  # fmt: skip
+        x=titles,
+        y=[1 / evidence.classes] * len(titles),
+        mode="lines",
+        name="guessing",
+        line={"dash": "dash", "color": GREY},
+        hoverinfo="skip",
+    )
     chosen = cut or evidence.best_cut
     for stage in stages:
         if stage.stage == chosen:
             figure.add_scatter(
-                x=[_abbreviate_title(stage.title)], y=[stage.accuracy], mode="markers", name="new layer",
+                x=[_abbreviate_title(stage.title)],
+                y=[stage.accuracy],
+                mode="markers",
+                name="new layer",
                 marker={
-                    "symbol": "diamond-open", "size": 18, "color": ORANGE, "line": {"width": 3},
+                    "symbol": "diamond-open",
+                    "size": 18,
+                    "color": ORANGE,
+                    "line": {"width": 3},
                 },
                 hoverinfo="skip",
-            )  # fmt: skip
+            )
     figure.update_xaxes(title="stage, input to output")
     figure.update_yaxes(
         title="balanced accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.05]
@@ -62,7 +81,8 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
 def describe_stage_accuracy(evidence: "TransferabilityEvidence") -> str:
     """The figure in words."""
     told = ", ".join(
-        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained_accuracy:.0%})" for s in evidence.stages
+        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained_accuracy:.0%})"
+        for s in evidence.stages
     )
     return (
         f"Balanced accuracy of a probe on each stage: {told}; guessing {1 / evidence.classes:.0%}."
@@ -73,18 +93,25 @@ def plot_learning_curve(curve: "LearningCurve") -> go.Figure:
     """Accuracy of a probe against images per class, measured and continued."""
     figure = go.Figure(
         go.Scatter(
-            x=curve.images, y=curve.accuracy, mode="lines+markers", name="measured",
-            line={"color": BLUE}, marker={"size": 9},
+            x=curve.images,
+            y=curve.accuracy,
+            mode="lines+markers",
+            name="measured",
+            line={"color": BLUE},
+            marker={"size": 9},
             error_y={"type": "data", "array": curve.standard_deviation},
             hovertemplate="%{x:,.0f} images per class: %{y:.1%}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=[curve.images[-1], *curve.extrapolated_images_per_class], y=[curve.accuracy[-1], *curve.expected],
-        mode="lines+markers", name="if it goes on so", line={"color": ORANGE, "dash": "dot"},
+        x=[curve.images[-1], *curve.extrapolated_images_per_class],
+        y=[curve.accuracy[-1], *curve.expected],
+        mode="lines+markers",
+        name="if it goes on so",
+        line={"color": ORANGE, "dash": "dot"},
         marker={"size": 7, "symbol": "circle-open"},
         hovertemplate="%{x:,.0f} images per class: about %{y:.0%}<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(
         title="images per class to learn from", type="log", dtick=log10(2), tickformat=",.0f"
     )
@@ -100,7 +127,9 @@ def describe_learning_curve(curve: "LearningCurve") -> str:
     )
     further = ", ".join(
         f"{images:.0f} about {accuracy:.0%}"
-        for images, accuracy in zip(curve.extrapolated_images_per_class, curve.expected, strict=True)
+        for images, accuracy in zip(
+            curve.extrapolated_images_per_class, curve.expected, strict=True
+        )
     )
     return f"A probe's balanced accuracy: {measured}. If it goes on so: {further}."
 
@@ -108,22 +137,28 @@ def describe_learning_curve(curve: "LearningCurve") -> str:
 def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
     """The data set's distance among those of known image sets, on a logarithmic axis."""
     rungs = sorted(
-        [*estimate.reference_distances, ("your images", estimate.evidence.distance)], key=lambda rung: -rung[1]
+        [*estimate.reference_distances, ("your images", estimate.evidence.distance)],
+        key=lambda rung: -rung[1],
     )
     yours = [name == "your images" for name, _ in rungs]
     figure = go.Figure(
         go.Scatter(
-            x=[distance for _, distance in rungs], y=[name for name, _ in rungs],
-            mode="markers+text", text=[f"{distance:.2g}" for _, distance in rungs],
-            textposition="middle right", cliponaxis=False,
+            x=[distance for _, distance in rungs],
+            y=[name for name, _ in rungs],
+            mode="markers+text",
+            text=[f"{distance:.2g}" for _, distance in rungs],
+            textposition="middle right",
+            cliponaxis=False,
             marker={
-                "opacity": 1, "size": [16 if own else 10 for own in yours],
+                "opacity": 1,
+                "size": [16 if own else 10 for own in yours],
                 "symbol": ["diamond" if own else "circle" for own in yours],
                 "color": [ORANGE if own else BLUE for own in yours],
             },
-            hovertemplate="%{y}: %{x:.3g} nats<extra></extra>", showlegend=False,
+            hovertemplate="%{y}: %{x:.3g} nats<extra></extra>",
+            showlegend=False,
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(
         title="distance to the<br>source photos (nats)",
         type="log",

@@ -26,8 +26,14 @@ def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figu
     figure.update_yaxes(automargin=True)
     return figure.update_layout(
         title={
-            "text": title, "font": {"size": 16}, "x": 0, "xanchor": "left", "y": 1,
-            "yref": "container", "yanchor": "top", "pad": {"t": 8},
+            "text": title,
+            "font": {"size": 16},
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 8},
         },
         height=height,
         margin={"l": 10, "r": 10, "t": 88, "b": 10},  # room for a legend of two rows
@@ -36,7 +42,7 @@ def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figu
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         hoverlabel={"namelength": -1},
         dragmode=False,  # a swipe over it on a phone scrolls the page
-    )  # fmt: skip
+    )
 
 
 def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:

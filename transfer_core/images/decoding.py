@@ -19,10 +19,24 @@ from transfer_core.errors import ImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 IMAGE_EXTENSIONS = frozenset(
     {
-        "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff",
-        "avif", "heic", "heif", "hif",
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "png",
+        "apng",
+        "webp",
+        "bmp",
+        "dib",
+        "gif",
+        "tif",
+        "tiff",
+        "avif",
+        "heic",
+        "heif",
+        "hif",
     }
-)  # fmt: skip
+)
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 20_000  # pixels
 MIN_SIDE = 8  # pixels
@@ -106,7 +120,9 @@ def _open(data: bytes) -> Image.Image:
     if min(width, height) < MIN_SIDE:
         raise _wrong_size_error(width, height, "too small", f"at least {MIN_SIDE} pixels a side")
     if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
-        raise _wrong_size_error(width, height, "too narrow", f"at most {MAX_ASPECT_RATIO} times as long")
+        raise _wrong_size_error(
+            width, height, "too narrow", f"at most {MAX_ASPECT_RATIO} times as long"
+        )
     return image
 
 

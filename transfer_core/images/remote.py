@@ -48,7 +48,9 @@ def fetch_image(url: str) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
         try:
             with _open_response(url, end) as answer:
-                target = answer.getheader("Location") if answer.status in REDIRECT_STATUSES else None
+                target = (
+                    answer.getheader("Location") if answer.status in REDIRECT_STATUSES else None
+                )
                 if not target:
                     return _read_body(answer, url, end)
                 url = urljoin(url, target)
@@ -69,7 +71,9 @@ def _open_response(url: str, deadline: float) -> Iterator[http.client.HTTPRespon
     port = parts.port or (443 if parts.scheme == "https" else 80)
     checked = _resolve_public_address(host, port, url)
     # A time-out by itself would start anew with every byte that trickles in.
-    with socket.create_connection((checked, port), timeout=_compute_remaining_seconds(deadline)) as line:
+    with socket.create_connection(
+        (checked, port), timeout=_compute_remaining_seconds(deadline)
+    ) as line:
         secure = parts.scheme == "https"
         wire = _wrap_tls(line, host) if secure else line
         cut = threading.Timer(_compute_remaining_seconds(deadline), _shut_down, (wire,))

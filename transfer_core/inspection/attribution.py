@@ -73,7 +73,9 @@ def explain(
 
 
 @torch.no_grad()
-def _split_network(network: nn.Sequential, image: torch.Tensor) -> tuple[nn.Sequential, nn.Sequential]:
+def _split_network(
+    network: nn.Sequential, image: torch.Tensor
+) -> tuple[nn.Sequential, nn.Sequential]:
     """The network in two, parted where the maps are taken."""
     modules = [module for stage in network.children() for module in stage.children()]
     shapes, features = [], image

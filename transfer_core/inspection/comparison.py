@@ -51,7 +51,9 @@ class PairedComparison:
     def sentence(self, first: str = "A", second: str = "B") -> str:
         """The comparison in words, for two runs of these names."""
         if not self.only_first + self.only_second:
-            told = f"{first} and {second} are right on the same {_format_image_count(self.both_right)}"
+            told = (
+                f"{first} and {second} are right on the same {_format_image_count(self.both_right)}"
+            )
             return f"{told} of {self.images:,}: no difference to be seen."
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
         verdict = "may be chance" if self.may_be_chance else "is unlikely to be chance"
@@ -97,11 +99,16 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
     only_first, only_second = counts[True, False], counts[False, True]
     low, high = compute_bootstrap_interval(only_first, only_second, len(common))
     return PairedComparison(
-        images=len(common), alone_first=len(one) - len(common),
-        alone_second=len(other) - len(common), both_right=counts[True, True],
-        only_first=only_first, only_second=only_second,
-        p_value=compute_mcnemar_p_value(only_first, only_second), low=low, high=high,
-    )  # fmt: skip
+        images=len(common),
+        alone_first=len(one) - len(common),
+        alone_second=len(other) - len(common),
+        both_right=counts[True, True],
+        only_first=only_first,
+        only_second=only_second,
+        p_value=compute_mcnemar_p_value(only_first, only_second),
+        low=low,
+        high=high,
+    )
 
 
 def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
@@ -127,7 +134,9 @@ def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -
     return min(1.0, 2 * ways / 2**differing)
 
 
-def compute_bootstrap_interval(only_first_correct: int, only_second_correct: int, images: int) -> tuple[float, float]:
+def compute_bootstrap_interval(
+    only_first_correct: int, only_second_correct: int, images: int
+) -> tuple[float, float]:
     """The 95 % interval of the difference of two accuracies, each in [-1, 1].
 
     Args:
@@ -140,7 +149,16 @@ def compute_bootstrap_interval(only_first_correct: int, only_second_correct: int
         difference over images drawn anew with replacement, both networks' answers to an
         image together. Only the counts matter, so they are drawn, from a fixed seed.
     """
-    shares = np.array([only_first_correct, only_second_correct, images - only_first_correct - only_second_correct]) / images
+    shares = (
+        np.array(
+            [
+                only_first_correct,
+                only_second_correct,
+                images - only_first_correct - only_second_correct,
+            ]
+        )
+        / images
+    )
     drawn = np.random.default_rng(0).multinomial(images, shares, NUM_RESAMPLES)
     low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
     return float(low), float(high)

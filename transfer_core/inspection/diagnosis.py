@@ -14,11 +14,17 @@ from transfer_core.training.evaluation import (
 )
 
 MIN_ACCURACY_GAP = 0.05  # between training and validation accuracy, from which one would act on it
-MIN_TRAIN_ACCURACY = 0.9  # training accuracy, below which even the images learned from are not known
+MIN_TRAIN_ACCURACY = (
+    0.9  # training accuracy, below which even the images learned from are not known
+)
 MAX_INTERVAL_HALF_WIDTH = 0.05  # half the width of an interval, above which it tells little
 MIN_LOSS_RISE = 1.1  # of the validation loss after its best epoch, that is more than its noise
-MAX_FALLING_LOSS_RATIO = 0.95  # of the validation loss over the last fifth of the epochs: it still fell
-MIN_IMAGES_FOR_LEAK_CHECK = 50  # test images, all of them right, from which one looks for a give-away
+MAX_FALLING_LOSS_RATIO = (
+    0.95  # of the validation loss over the last fifth of the epochs: it still fell
+)
+MIN_IMAGES_FOR_LEAK_CHECK = (
+    50  # test images, all of them right, from which one looks for a give-away
+)
 
 FindingKind = Literal["good", "warning", "unsure"]
 
@@ -55,12 +61,19 @@ def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None
     best = epochs[ended["best_epoch"]]
     losses = tuple(values["validation_loss"] for number, values in sorted(epochs.items()) if number)
     return TrainingHistory(
-        ended["reason"], ended["best_epoch"], started["train_images"],
-        started["validation_images"], best["train_accuracy"], best["validation_accuracy"], losses,
-    )  # fmt: skip
+        ended["reason"],
+        ended["best_epoch"],
+        started["train_images"],
+        started["validation_images"],
+        best["train_accuracy"],
+        best["validation_accuracy"],
+        losses,
+    )
 
 
-def diagnose(history: TrainingHistory, strategy: Strategy, result: dict[str, Any]) -> tuple[Finding, ...]:
+def diagnose(
+    history: TrainingHistory, strategy: Strategy, result: dict[str, Any]
+) -> tuple[Finding, ...]:
     """Everything that the numbers allow to say, each difference with its interval.
 
     Args:
@@ -69,9 +82,13 @@ def diagnose(history: TrainingHistory, strategy: Strategy, result: dict[str, Any
         result: Values of the run's test.
     """
     found = [
-        _diagnose_fit(history, strategy), _diagnose_early_end(history), _diagnose_loss_rise(history), _compare_validation_and_test(history, result),
-        _diagnose_leak(history, strategy, result), _diagnose_test_size(result),
-    ]  # fmt: skip
+        _diagnose_fit(history, strategy),
+        _diagnose_early_end(history),
+        _diagnose_loss_rise(history),
+        _compare_validation_and_test(history, result),
+        _diagnose_leak(history, strategy, result),
+        _diagnose_test_size(result),
+    ]
     return tuple(finding for finding in found if finding)
 
 
@@ -79,10 +96,11 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
     """Over-fitting, under-fitting, neither, or too few images to tell."""
     if history.train_accuracy is None:
         return Finding(
-            "unsure", "Fit not known",
+            "unsure",
+            "Fit not known",
             "The new layer trained alone was kept; its accuracy on the training images was not "
             "recorded, so over-fitting cannot be told from it.",
-        )  # fmt: skip
+        )
     trained = history.train_accuracy, history.train_images
     validated = history.validation_accuracy, history.validation_images
     low, high = compute_difference_interval(trained, validated)
@@ -95,22 +113,25 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
         told += " Training images were changed at random, which makes the gap look smaller."
     if low > MIN_ACCURACY_GAP:
         return Finding(
-            "warning", "Over-fitting",
+            "warning",
+            "Over-fitting",
             f"{told} The network knows its training images partly by heart. More images help "
             f"most; else {_suggest_regularisation(strategy)}.",
-        )  # fmt: skip
+        )
     if high > MIN_ACCURACY_GAP:
         return Finding(
-            "unsure", "Too few validation images to tell over-fitting",
+            "unsure",
+            "Too few validation images to tell over-fitting",
             f"{told} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
-        )  # fmt: skip
+        )
     if compute_wilson_interval(trained[0] * trained[1], trained[1])[1] < MIN_TRAIN_ACCURACY:
         more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
         return Finding(
-            "warning", "Under-fitting",
+            "warning",
+            "Under-fitting",
             f"{told} Even the images that it learned from are often wrong. {more} take a larger "
             "network; and look whether the classes can be told apart at all.",
-        )  # fmt: skip
+        )
     return Finding("good", "No over-fitting, no under-fitting", told)
 
 
@@ -137,25 +158,31 @@ def _diagnose_early_end(history: TrainingHistory) -> Finding | None:
     if losses[-1] > MAX_FALLING_LOSS_RATIO * before:
         return None
     return Finding(
-        "warning", "Ended too early",
+        "warning",
+        "Ended too early",
         f"The validation loss was still falling, from {before:.3f} to {losses[-1]:.3f} over the "
         "last fifth of the epochs. Allow more epochs.",
-    )  # fmt: skip
+    )
 
 
 def _diagnose_loss_rise(history: TrainingHistory) -> Finding | None:
     losses = history.validation_losses
-    if not history.best_epoch or losses[-1] < MIN_LOSS_RISE * (best := losses[history.best_epoch - 1]):
+    if not history.best_epoch or losses[-1] < MIN_LOSS_RISE * (
+        best := losses[history.best_epoch - 1]
+    ):
         return None
     return Finding(
-        "good", "Stopped learning by heart",
+        "good",
+        "Stopped learning by heart",
         f"After epoch {history.best_epoch} the validation loss rose again, from {best:.3f} to "
         f"{losses[-1]:.3f}: from there on it only learned the training images by heart. The "
         f"weights of epoch {history.best_epoch} were kept.",
-    )  # fmt: skip
+    )
 
 
-def _compare_validation_and_test(history: TrainingHistory, result: dict[str, Any]) -> Finding | None:
+def _compare_validation_and_test(
+    history: TrainingHistory, result: dict[str, Any]
+) -> Finding | None:
     validated = history.validation_accuracy, history.validation_images
     low, high = compute_difference_interval(validated, (result["accuracy"], result["images"]))
     if low <= 0 <= high:
@@ -164,22 +191,26 @@ def _compare_validation_and_test(history: TrainingHistory, result: dict[str, Any
         ("validation", "test", low, high) if low > 0 else ("test", "validation", -high, -low)
     )
     return Finding(
-        "warning", "Validation and test disagree",
+        "warning",
+        "Validation and test disagree",
         f"The {better} images are answered better than the {other} images, by {_format_points(least)} to "
         f"{_format_points(most)}: more than chance. They are not of one kind, or the validation images "
         "were used for many choices. The test accuracy is the one to report.",
-    )  # fmt: skip
+    )
 
 
-def _diagnose_leak(history: TrainingHistory, strategy: Strategy, result: dict[str, Any]) -> Finding | None:
+def _diagnose_leak(
+    history: TrainingHistory, strategy: Strategy, result: dict[str, Any]
+) -> Finding | None:
     """Signs that the answer can be had without knowing the class."""
     if result["accuracy"] == 1 and result["images"] >= MIN_IMAGES_FOR_LEAK_CHECK:
         return Finding(
-            "unsure", "All right: too good?",
+            "unsure",
+            "All right: too good?",
             f"All {result['images']:,} test images are right. The task may be easy; or something "
             "gives the classes away: photos of one scene in several parts of the split, a "
             "background, a watermark, another camera. See what the network looks at.",
-        )  # fmt: skip
+        )
     if history.train_accuracy is None or _is_augmented(strategy):
         return None
     low, _ = compute_difference_interval(
@@ -188,11 +219,12 @@ def _diagnose_leak(history: TrainingHistory, strategy: Strategy, result: dict[st
     if low <= MIN_ACCURACY_GAP:
         return None
     return Finding(
-        "warning", "Better on new images than on known ones",
+        "warning",
+        "Better on new images than on known ones",
         f"{result['accuracy']:.0%} of the test images are right, but {history.train_accuracy:.0%} "
         "of the training images, beyond chance. The split may not be random, or the test images "
         "easier; copies of them in the training images would show the same.",
-    )  # fmt: skip
+    )
 
 
 def _diagnose_test_size(result: dict[str, Any]) -> Finding | None:
@@ -203,11 +235,12 @@ def _diagnose_test_size(result: dict[str, Any]) -> Finding | None:
     share = min(max(result["accuracy"], 0.05), 0.95)
     enough = ceil(share * (1 - share) * (Z_95 / MAX_INTERVAL_HALF_WIDTH) ** 2 / 10) * 10
     return Finding(
-        "unsure", "Too few test images to tell",
+        "unsure",
+        "Too few test images to tell",
         f"With {result['images']:,} test images the accuracy on many would lie anywhere between "
         f"{result['low']:.0%} and {result['high']:.0%}. Smaller differences between two runs are "
         f"not to be believed. About {enough:,} test images would do for ± {_format_points(MAX_INTERVAL_HALF_WIDTH)}.",
-    )  # fmt: skip
+    )
 
 
 def _format_points(fraction: float) -> str:

@@ -29,7 +29,9 @@ class EmbeddedImages:
     labels: np.ndarray  # true classes, int64 (M,)
     before: np.ndarray  # float32 (M, D), at the last kept stage
     after: np.ndarray  # float32 (M, D) there, or (M, C) scores of the new layer
-    after_is_logits: bool  # whether `after` are scores: kept stages that did not change embed as before
+    after_is_logits: (
+        bool  # whether `after` are scores: kept stages that did not change embed as before
+    )
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Projection:
     """Images as points of a plane."""
 
     points: np.ndarray  # float32 (M, 2)
-    explained_variance_ratio: tuple[float, float] | None  # of the variance, of each direction; None of t-SNE
+    explained_variance_ratio: (
+        tuple[float, float] | None
+    )  # of the variance, of each direction; None of t-SNE
 
 
 def embed_test_images(
@@ -75,9 +79,12 @@ def embed_test_images(
 
     kept = config.strategy.keep_through
     return EmbeddedImages(
-        positions, data_set.labels[test[positions]], embed_at(begun, kept, "before"),
-        embed_at(trained.network, HEAD if scores else kept, "after"), scores,
-    )  # fmt: skip
+        positions,
+        data_set.labels[test[positions]],
+        embed_at(begun, kept, "before"),
+        embed_at(trained.network, HEAD if scores else kept, "after"),
+        scores,
+    )
 
 
 def project_with_pca(embeddings: np.ndarray) -> Projection:

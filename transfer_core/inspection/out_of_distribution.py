@@ -88,7 +88,9 @@ def load_or_fit_detector(
     kept = RunDirectory.of(home, trained.record.id).path / DETECTOR_FILE
     if kept.is_file():
         with np.load(kept) as values:
-            return OutOfDistributionDetector(values["embeddings"].astype(np.float32), values["conformal_scores"])
+            return OutOfDistributionDetector(
+                values["embeddings"].astype(np.float32), values["conformal_scores"]
+            )
     data_set = dataset.load(home, trained.record.config.data_id)
     training = subsample(data_set.indices("train"), MAX_TRAINING_IMAGES)
     validation = subsample(data_set.indices("validation"), MAX_VALIDATION_IMAGES)
@@ -97,7 +99,11 @@ def load_or_fit_detector(
     known = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
     part = kept.with_name(f"{DETECTOR_FILE}.{id(known)}.part")
     with part.open("wb") as file:
-        np.savez(file, embeddings=known.embeddings.astype(np.float16), conformal_scores=known.conformal_scores)
+        np.savez(
+            file,
+            embeddings=known.embeddings.astype(np.float16),
+            conformal_scores=known.conformal_scores,
+        )
     part.replace(kept)
     return known
 

@@ -31,7 +31,9 @@ class Prediction:
 
 
 @torch.inference_mode()
-def classify(trained: TrainedNetwork, detector: OutOfDistributionDetector | None, data: bytes) -> Prediction:
+def classify(
+    trained: TrainedNetwork, detector: OutOfDistributionDetector | None, data: bytes
+) -> Prediction:
     """Ask a network about an image file.
 
     Args:

@@ -83,7 +83,9 @@ class Calibration:
         for each in self.reliability:
             if each.low >= min_confidence - 1e-9 or each.high <= 1 - min_confidence + 1e-9:
                 told += each.count
-                right += each.similar if each.low >= min_confidence - 1e-9 else each.count - each.similar
+                right += (
+                    each.similar if each.low >= min_confidence - 1e-9 else each.count - each.similar
+                )
         return right, told
 
     def clip_distance(self, evidence: dict) -> dict:

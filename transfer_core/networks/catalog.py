@@ -45,7 +45,10 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
 def list_networks() -> tuple[SourceNetwork, ...]:
     """Every source network: the default, torchvision's, and those with a person's own weights."""
     own = own_networks.list_own_networks(list_published_networks())
-    return (*list_published_networks(), *(network for network in own if network.weights == "cached"))
+    return (
+        *list_published_networks(),
+        *(network for network in own if network.weights == "cached"),
+    )
 
 
 def get_network(name: str) -> SourceNetwork:
@@ -58,7 +61,10 @@ def get_network(name: str) -> SourceNetwork:
     networks = {network.name: network for network in known}
     if name in networks:
         return networks[name]
-    near = difflib.get_close_matches(name[:80], networks, MAX_SUGGESTIONS) or [DEFAULT_NETWORK, "resnet18"]
+    near = difflib.get_close_matches(name[:80], networks, MAX_SUGGESTIONS) or [
+        DEFAULT_NETWORK,
+        "resnet18",
+    ]
     raise NetworkError(
         "There is no source network of this name.",
         found=repr(name[:80]),

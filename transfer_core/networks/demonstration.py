@@ -28,7 +28,9 @@ def build(num_classes: int) -> nn.Sequential:
             conv1=_build_convolutional(3, 64, kernel_size=7, stride=2, pool=nn.MaxPool2d(2)),
             conv2=_build_convolutional(64, 192, kernel_size=3, stride=1, pool=nn.MaxPool2d(2)),
             # Adaptive, so that pre-training may begin on smaller, cheaper images.
-            conv3=_build_convolutional(192, 320, kernel_size=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)),
+            conv3=_build_convolutional(
+                192, 320, kernel_size=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)
+            ),
             fc1=_build_fully_connected(320 * 4 * 4, 512, flatten=True),
             fc2=_build_fully_connected(512, 512),
             fc3=nn.Linear(512, num_classes),
@@ -36,10 +38,14 @@ def build(num_classes: int) -> nn.Sequential:
     )
 
 
-def _build_convolutional(in_channels: int, out_channels: int, *, kernel_size: int, stride: int, pool: nn.Module):
+def _build_convolutional(
+    in_channels: int, out_channels: int, *, kernel_size: int, stride: int, pool: nn.Module
+):
     return nn.Sequential(
         OrderedDict(
-            conv=nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False),
+            conv=nn.Conv2d(
+                in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False
+            ),
             norm=nn.BatchNorm2d(out_channels),
             relu=nn.ReLU(),
             pool=pool,

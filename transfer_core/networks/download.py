@@ -46,7 +46,9 @@ def download_weights(network: SourceNetwork, *, progress: Progress | None = None
             _check_hash(part, network)
             part.replace(target)
     except Timeout as error:
-        raise _download_error(network, "they are being downloaded already, by another page") from error
+        raise _download_error(
+            network, "they are being downloaded already, by another page"
+        ) from error
     except (OSError, HTTPException) as error:
         raise _download_error(network, _describe_error(error)) from error
     return target
@@ -78,7 +80,9 @@ def _copy(response, file: BinaryIO, there: int, progress: Progress) -> None:
         there += len(block)
         progress(there, max(there, total))
     if there < total:
-        raise OSError(f"the connection broke off after {format_megabytes(there)} of {format_megabytes(total)}")
+        raise OSError(
+            f"the connection broke off after {format_megabytes(there)} of {format_megabytes(total)}"
+        )
 
 
 def _parse_range_start(response) -> int:

@@ -6,7 +6,9 @@ from transfer_core.networks.surgery import infer_output_shapes
 from transfer_core.networks.weights_file import build_on_meta_device
 
 SIZE_FRACTIONS = (1, 3 / 4, 1 / 2)  # of the network's own size
-SIZE_MULTIPLE = 32  # pixels, by which networks reduce an image altogether; other sizes leave remainders
+SIZE_MULTIPLE = (
+    32  # pixels, by which networks reduce an image altogether; other sizes leave remainders
+)
 
 
 def list_input_sizes(source: SourceNetwork) -> tuple[int, ...]:
@@ -16,7 +18,9 @@ def list_input_sizes(source: SourceNetwork) -> tuple[int, ...]:
     or part it into a fixed number of windows, and take no size but their own.
     """
     own = source.input_size
-    smaller = {round(share * own / SIZE_MULTIPLE) * SIZE_MULTIPLE for share in SIZE_FRACTIONS if share < 1}
+    smaller = {
+        round(share * own / SIZE_MULTIPLE) * SIZE_MULTIPLE for share in SIZE_FRACTIONS if share < 1
+    }
     tried = sorted((size for size in smaller if size < own), reverse=True)
     return (own, *(size for size in tried if _accepts_size(source, size)))
 
@@ -45,4 +49,7 @@ def _accepts_size(source: SourceNetwork, size: int) -> bool:
 
 
 def _get_weight_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in build_on_meta_device(source).state_dict().items()}
+    return {
+        name: tuple(value.shape)
+        for name, value in build_on_meta_device(source).state_dict().items()
+    }

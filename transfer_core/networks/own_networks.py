@@ -36,12 +36,19 @@ def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
     digest = card["weights_sha256"][:HASH_DIGITS]
     kept = {key: source.card[key] for key in ("operations", "parameters")}
     return replace(
-        source, name=f"{source.name}@{digest}", title=f"{source.title}, your {card['file_name']}",
-        calibration=make_default_calibration(), origin="own", file=get_card_path(card).with_suffix(".safetensors").name,
+        source,
+        name=f"{source.name}@{digest}",
+        title=f"{source.title}, your {card['file_name']}",
+        calibration=make_default_calibration(),
+        origin="own",
+        file=get_card_path(card).with_suffix(".safetensors").name,
         card=card | kept,
-    )  # fmt: skip
+    )
 
 
 def get_card_path(card: dict) -> Path:
     """Where the card of a person's weights is kept; the weights lie beside it."""
-    return get_own_weights_folder() / f"{card['architecture']}-{card['weights_sha256'][:HASH_DIGITS]}.json"
+    return (
+        get_own_weights_folder()
+        / f"{card['architecture']}-{card['weights_sha256'][:HASH_DIGITS]}.json"
+    )

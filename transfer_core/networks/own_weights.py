@@ -59,7 +59,9 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
     }
     own = make_own_network(source, card)
     get_own_weights_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=get_own_weights_folder()) as folder:  # each file whole or not at all
+    with tempfile.TemporaryDirectory(
+        dir=get_own_weights_folder()
+    ) as folder:  # each file whole or not at all
         weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
         shutil.copyfile(path, weights_part)
         card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -83,7 +85,9 @@ def _check_is_safetensors(path: Path, name: str) -> None:
     if first[8:] == b"{" and length < size:
         return
     ending = Path(name).suffix.lower()
-    line = SAVE_COMMAND.format(LOAD_EXPRESSIONS.get(ending, DEFAULT_LOAD_EXPRESSION).format(Path(name).name))
+    line = SAVE_COMMAND.format(
+        LOAD_EXPRESSIONS.get(ending, DEFAULT_LOAD_EXPRESSION).format(Path(name).name)
+    )
     raise NetworkError(
         "Only safetensors files are taken in: every other kind of weights file can run "
         "programs or fill the memory of the computer that reads it. This one was not read.",

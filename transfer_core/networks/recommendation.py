@@ -29,7 +29,8 @@ def recommend_network(
     fitting = [
         network
         for network in networks
-        if "accuracy" in network.card and estimate_embedding_seconds(network, images, speed) <= MAX_EMBEDDING_SECONDS
+        if "accuracy" in network.card
+        and estimate_embedding_seconds(network, images, speed) <= MAX_EMBEDDING_SECONDS
     ]
     return max(fitting, key=lambda network: network.card["accuracy"], default=None)
 

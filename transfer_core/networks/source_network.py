@@ -77,7 +77,11 @@ class SourceNetwork:
     @property
     def weights_path(self) -> Path:
         """Where the weights lie on this machine, or would."""
-        folders = {"bundled": WEIGHTS_FOLDER, "torchvision": get_torch_checkpoint_folder(), "own": get_own_weights_folder()}
+        folders = {
+            "bundled": WEIGHTS_FOLDER,
+            "torchvision": get_torch_checkpoint_folder(),
+            "own": get_own_weights_folder(),
+        }
         return folders[self.origin] / self.file
 
     @property

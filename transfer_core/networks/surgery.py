@@ -115,7 +115,9 @@ def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ..
     return kept
 
 
-def resolve_effective_strategy(source: SourceNetwork, strategy: Strategy, best_epoch: int) -> Strategy:
+def resolve_effective_strategy(
+    source: SourceNetwork, strategy: Strategy, best_epoch: int
+) -> Strategy:
     """The strategy that describes the weights which a run has kept.
 
     Where it fell back on the new layer alone (epoch 0), everything else is as it was frozen.
@@ -131,7 +133,9 @@ def set_training(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None
         stage.train(name not in frozen_stages)
 
 
-def summarise_network(source: SourceNetwork, strategy: Strategy, num_classes: int) -> tuple[StageSummary, ...]:
+def summarise_network(
+    source: SourceNetwork, strategy: Strategy, num_classes: int
+) -> tuple[StageSummary, ...]:
     """Every layer of the source network, input to output, and last the new one."""
     kept = list_kept_stages(source, strategy)
     shapes = infer_output_shapes(source)
@@ -143,9 +147,15 @@ def summarise_network(source: SourceNetwork, strategy: Strategy, num_classes: in
         for stage in source.stages
     ]
     new = StageSummary(
-        HEAD, "New layer", "fully connected", (num_classes,), _count_parameters(added), "new",
-        f"One output per class ({num_classes}), random weights, trained", False,
-    )  # fmt: skip
+        HEAD,
+        "New layer",
+        "fully connected",
+        (num_classes,),
+        _count_parameters(added),
+        "new",
+        f"One output per class ({num_classes}), random weights, trained",
+        False,
+    )
     return (*parts, new)
 
 
@@ -186,11 +196,20 @@ def _summarise_stage(stage, strategy, module, shape, kept) -> StageSummary:
     state, note = _determine_state(stage.name, strategy, kept)
     statistics = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
     return StageSummary(
-        stage.name, stage.title, stage.kind, shape, _count_parameters(module), state, note, statistics
+        stage.name,
+        stage.title,
+        stage.kind,
+        shape,
+        _count_parameters(module),
+        state,
+        note,
+        statistics,
     )
 
 
-def _determine_state(name: str, strategy: Strategy, kept: tuple[str, ...]) -> tuple[StageState, str]:
+def _determine_state(
+    name: str, strategy: Strategy, kept: tuple[str, ...]
+) -> tuple[StageState, str]:
     if name not in kept:
         return "cut away", "Not part of the new network"
     if strategy.initialise == "random":

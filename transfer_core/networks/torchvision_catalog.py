@@ -9,7 +9,9 @@ from transfer_core.networks.calibration import Calibration, LogisticModel, read_
 from transfer_core.networks.source_network import SourceNetwork, Stage
 
 CATALOG_FILE = Path(__file__).parent / "torchvision.json"  # written by `torchvision_listing`
-DEFAULT_DIVIDING_LINE = 20_000  # images; Big Transfer's rule calls smaller tasks small (Kolesnikov et al. 2020)
+DEFAULT_DIVIDING_LINE = (
+    20_000  # images; Big Transfer's rule calls smaller tasks small (Kolesnikov et al. 2020)
+)
 
 
 def list_torchvision_networks() -> tuple[SourceNetwork, ...]:
@@ -30,9 +32,14 @@ def make_default_calibration() -> Calibration:
     """
     everything = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
     return replace(
-        read_calibration("demonstration"), everything=everything, nearest=1e-9, furthest=math.inf,
-        families=0, measured=(), reliability=(),
-    )  # fmt: skip
+        read_calibration("demonstration"),
+        everything=everything,
+        nearest=1e-9,
+        furthest=math.inf,
+        families=0,
+        measured=(),
+        reliability=(),
+    )
 
 
 def _parse_network(values: dict, classes: list[str], calibration: Calibration) -> SourceNetwork:
@@ -41,6 +48,11 @@ def _parse_network(values: dict, classes: list[str], calibration: Calibration) -
     mean, std = tuple(values.pop("mean")), tuple(values.pop("std"))
     card = values.pop("card") | {"classes": classes}
     return SourceNetwork(
-        stages=stages, mean=mean, std=std, card=card, calibration=calibration,
-        origin="torchvision", **values,
-    )  # fmt: skip
+        stages=stages,
+        mean=mean,
+        std=std,
+        card=card,
+        calibration=calibration,
+        origin="torchvision",
+        **values,
+    )

@@ -15,7 +15,9 @@ from transfer_core.networks.source_network import Stage
 from transfer_core.networks.torchvision_row import ClassTokenPooling
 
 TRANSFORMER_STAGES = 4
-MAX_RESOLUTION_RATIO = 0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
+MAX_RESOLUTION_RATIO = (
+    0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
+)
 SPATIAL_END_MODULES = (nn.AdaptiveAvgPool2d, nn.Flatten, ClassTokenPooling)
 RESPONDS_TO = ("edges and colours", "shapes and textures", "higher-level features")  # by depth
 
@@ -47,11 +49,15 @@ def split_into_stages(modules: dict[str, nn.Module], image_size: int) -> tuple[S
             sees = "combinations of features"
         else:
             name, title, sees = "pool", "Pooling", "the same features, wherever they are"
-        stages.append(Stage(name, title, _classify_stage(number <= maps, within), sees, tuple(group)))
+        stages.append(
+            Stage(name, title, _classify_stage(number <= maps, within), sees, tuple(group))
+        )
     return tuple(stages)
 
 
-def build_staged_network(modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]) -> nn.Sequential:
+def build_staged_network(
+    modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]
+) -> nn.Sequential:
     """The row as a `Sequential` of its stages, given the modules of each by its name."""
     network: OrderedDict[str, nn.Module] = OrderedDict()
     for stage, paths in stages.items():
@@ -60,7 +66,9 @@ def build_staged_network(modules: dict[str, nn.Module], stages: dict[str, tuple[
     return nn.Sequential(network)
 
 
-def _compute_output_shapes(modules: dict[str, nn.Module], image_size: int) -> dict[str, tuple[int, ...]]:
+def _compute_output_shapes(
+    modules: dict[str, nn.Module], image_size: int
+) -> dict[str, tuple[int, ...]]:
     """Shape of each module's output for one image."""
     features, shapes = torch.zeros(1, 3, image_size, image_size, device="meta"), {}
     for path, module in modules.items():
@@ -69,7 +77,9 @@ def _compute_output_shapes(modules: dict[str, nn.Module], image_size: int) -> di
     return shapes
 
 
-def _find_stage_starts(modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]) -> list[int]:
+def _find_stage_starts(
+    modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]
+) -> list[int]:
     """Indices of the modules that begin a stage."""
     row, at = list(modules.values()), list(shapes.values())
     weighted = [i for i, module in enumerate(row) if any(True for _ in module.parameters())]

@@ -14,7 +14,9 @@ from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system.files import hash_file
 
 StateDict = dict[str, torch.Tensor]
-BATCH_COUNTER = "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
+BATCH_COUNTER = (
+    "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
+)
 
 
 def load_pretrained(network: SourceNetwork) -> nn.Sequential:

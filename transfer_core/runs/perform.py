@@ -66,10 +66,15 @@ def perform(
             rival = (yield from _train_baseline_head(setting)) if strategy.fall_back else None
             yield from decode_images(setting)
             training = train_whole_network(
-                network, pixels, source=source, precision=config.precision,
-                channels_last=config.channels_last, compiled=config.compiled, baseline=rival,
+                network,
+                pixels,
+                source=source,
+                precision=config.precision,
+                channels_last=config.channels_last,
+                compiled=config.compiled,
+                baseline=rival,
                 **_collect_training_arguments(setting, strategy),
-            )  # fmt: skip
+            )
         validation_accuracy = yield from _track_validation_accuracy(training)
     except WorkStopped:
         return
@@ -92,7 +97,10 @@ def _embed_and_train_head(
     if count:  # the views follow the images, each with its image's label
         added = everything + np.arange(count * len(train))
         labels = (common["labels"], *[common["labels"][train]] * count)
-        common |= {"labels": np.concatenate(labels), "train_indices": np.concatenate((train, added))}
+        common |= {
+            "labels": np.concatenate(labels),
+            "train_indices": np.concatenate((train, added)),
+        }
     embeddings = np.concatenate(parts) if count else parts[0]
     yield from train_head(network, embeddings, **common)
 
@@ -103,7 +111,9 @@ def _train_baseline_head(
     """Train the new layer as in case 1, told as preparation; returns the network's weights."""
     strategy = context.config.strategy
     network = context.adapt_network(strategy)
-    alone = replace(strategy, frozen=list_kept_stages(context.source, strategy), optimiser=HEAD_SETTINGS)
+    alone = replace(
+        strategy, frozen=list_kept_stages(context.source, strategy), optimiser=HEAD_SETTINGS
+    )
     for event in _embed_and_train_head(context, alone, network):
         if isinstance(event, Preparing):
             yield event
@@ -149,7 +159,9 @@ def _track_validation_accuracy(training: Iterator[Event]) -> Generator[Event, No
     return None
 
 
-def _test(context: RunContext, network, validation_accuracy: float | None, directory: Path) -> TestResult:
+def _test(
+    context: RunContext, network, validation_accuracy: float | None, directory: Path
+) -> TestResult:
     data_set = context.data_set
     test = data_set.indices("test")
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
@@ -159,9 +171,12 @@ def _test(context: RunContext, network, validation_accuracy: float | None, direc
         np.save(file, found.numpy())
     part.replace(directory / TEST_LOGITS_FILE)
     return score(
-        found, data_set.labels[test], data_set.classes, data_set.counts("train"),
+        found,
+        data_set.labels[test],
+        data_set.classes,
+        data_set.counts("train"),
         validation_accuracy,
-    )  # fmt: skip
+    )
 
 
 def _save_weights(network: nn.Sequential, directory: Path) -> None:
@@ -191,10 +206,17 @@ def make_run_config(
     own_size, device = get_network(source.name).input_size, choose_device()
     number_format = choose_precision(device)
     return RunConfig(
-        data_set.id, source.name, strategy, seed, versions, number_format, device,
-        is_channels_last_faster(device, number_format), compiled,
+        data_set.id,
+        source.name,
+        strategy,
+        seed,
+        versions,
+        number_format,
+        device,
+        is_channels_last_faster(device, number_format),
+        compiled,
         None if source.input_size == own_size else source.input_size,
-    )  # fmt: skip
+    )
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:
@@ -211,5 +233,9 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
 
     keep_freed_memory()
     setting = os.environ.get(TRACKER_VARIABLE)
-    seen = log_to_tracker(run_function, parse_tracker_setting(setting), home) if setting else run_function
+    seen = (
+        log_to_tracker(run_function, parse_tracker_setting(setting), home)
+        if setting
+        else run_function
+    )
     return Engine(home, seen, resume=resume)

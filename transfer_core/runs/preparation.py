@@ -44,7 +44,9 @@ class RunContext:
 def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
     """Decode as many images as there is room for."""
     return report_progress(
-        context, "Decoding images", lambda told: context.pixels.fill_cache(told, context.stop_requested)
+        context,
+        "Decoding images",
+        lambda told: context.pixels.fill_cache(told, context.stop_requested),
     )
 
 
@@ -70,13 +72,22 @@ class ImageEmbedder:
             setting,
             what,
             lambda progress: load_or_compute_embeddings(
-                setting.home, folder, (self.stage,), lambda stages: embed(
-                    self.network, setting.pixels, setting.source, stages, indices=indices,
-                    precision=number_format, progress=progress,
-                    preprocess=view.build_preprocessing() if view else normalise, stop_requested=setting.stop_requested,
+                setting.home,
+                folder,
+                (self.stage,),
+                lambda stages: embed(
+                    self.network,
+                    setting.pixels,
+                    setting.source,
+                    stages,
+                    indices=indices,
+                    precision=number_format,
+                    progress=progress,
+                    preprocess=view.build_preprocessing() if view else normalise,
+                    stop_requested=setting.stop_requested,
                 ),
             ),
-        )  # fmt: skip
+        )
         return found[self.stage]
 
 

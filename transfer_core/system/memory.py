@@ -20,5 +20,9 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is None:
         return False
-    settings = ((ARENA_MAX, 1), (MMAP_THRESHOLD, MAX_FREED_BYTES), (TRIM_THRESHOLD, MAX_FREED_BYTES))
+    settings = (
+        (ARENA_MAX, 1),
+        (MMAP_THRESHOLD, MAX_FREED_BYTES),
+        (TRIM_THRESHOLD, MAX_FREED_BYTES),
+    )
     return all(mallopt(name, value) for name, value in settings)

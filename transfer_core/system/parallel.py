@@ -61,7 +61,9 @@ def map_in_order(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def group_into_tasks(items: Iterable[Item], get_size: Callable[[Item], int]) -> Iterator[list[Item]]:
+def group_into_tasks(
+    items: Iterable[Item], get_size: Callable[[Item], int]
+) -> Iterator[list[Item]]:
     """Group items in their order, so that a task is worth starting and yet soon over.
 
     Args:

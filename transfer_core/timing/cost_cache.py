@@ -36,17 +36,32 @@ def load_or_measure_costs(
     """What the steps of a strategy cost on this computer; see `measuring.measure`."""
     optimiser = strategy.optimiser
     key = (
-        source.architecture, source.input_size, choose_device(), precision, strategy.keep_through,
-        strategy.frozen, num_classes, optimiser.batch_size, optimiser.augment,
-    )  # fmt: skip
-    values = _load_or_measure(home, key, lambda: asdict(measure_step_costs(source, strategy, num_classes, precision)))
+        source.architecture,
+        source.input_size,
+        choose_device(),
+        precision,
+        strategy.keep_through,
+        strategy.frozen,
+        num_classes,
+        optimiser.batch_size,
+        optimiser.augment,
+    )
+    values = _load_or_measure(
+        home, key, lambda: asdict(measure_step_costs(source, strategy, num_classes, precision))
+    )
     return StepCosts(**{field.name: TimeRange(**values[field.name]) for field in fields(StepCosts)})
 
 
-def load_or_measure_decoding_cost(home: Path, data_set: DataSet, source: SourceNetwork) -> TimeRange:
+def load_or_measure_decoding_cost(
+    home: Path, data_set: DataSet, source: SourceNetwork
+) -> TimeRange:
     """What decoding a byte of the data set's images for a network costs."""
     key = data_set.id, source.transform.key
-    return TimeRange(**_load_or_measure(home, key, lambda: asdict(measure_decoding_cost(home, data_set, source.transform))))
+    return TimeRange(
+        **_load_or_measure(
+            home, key, lambda: asdict(measure_decoding_cost(home, data_set, source.transform))
+        )
+    )
 
 
 def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dict:

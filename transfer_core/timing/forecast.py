@@ -72,7 +72,11 @@ def forecast_run(
 
 
 def collect_costs(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, home: Path, report_progress: Progress
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    home: Path,
+    report_progress: Progress,
 ) -> tuple[StepCosts, ...]:
     """What the steps of each training cost that a strategy is made of; see `_list_trainings`."""
     trainings, measured = _list_trainings(source, strategy), []
@@ -80,7 +84,9 @@ def collect_costs(
         report_progress(f"Timing a few batches, {source.title}", number, len(trainings))
         taken = _equalise_batch_size(each, len(data_set.indices("train")))
         number_format = choose_precision(choose_device())
-        measured.append(load_or_measure_costs(home, source, taken, len(data_set.classes), number_format))
+        measured.append(
+            load_or_measure_costs(home, source, taken, len(data_set.classes), number_format)
+        )
     return tuple(measured)
 
 
@@ -124,12 +130,16 @@ def compute_forecast(
         counted = _forecast_epochs(data_set, each, taken, frozen)
         training, validation = training + taken.build + counted[0], validation + counted[1]
     own = costs[0]
-    embedding = own.image * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
+    embedding = (
+        own.image * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
+    )
     views = strategy.optimiser.views * len(data_set.indices("train")) if embeds else 0
     embedding = embedding + own.image * views
     test = own.exact * len(data_set.indices("test"))
     parts = seconds_per_byte * size, embedding, training, validation, test
-    return Forecast(*(TimeRange(part.low / SAFETY_FACTOR, part.high * SAFETY_FACTOR) for part in parts))
+    return Forecast(
+        *(TimeRange(part.low / SAFETY_FACTOR, part.high * SAFETY_FACTOR) for part in parts)
+    )
 
 
 def _forecast_epochs(
@@ -163,7 +173,12 @@ def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, 
     """Whether a run would find the data set's embeddings computed already."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(
-        home, data_set.id, source, source.transform.key, everything, choose_precision(choose_device())
+        home,
+        data_set.id,
+        source,
+        source.transform.key,
+        everything,
+        choose_precision(choose_device()),
     )
     return (folder / f"{stage}.npy").is_file()
 

@@ -117,9 +117,13 @@ def measure_forward_cost(
     def time_passes(count: int) -> list[float]:
         clock = [time.perf_counter()]
         embed(
-            network, _make_random_pixels(source, count), source, (stage,), precision=precision,
+            network,
+            _make_random_pixels(source, count),
+            source,
+            (stage,),
+            precision=precision,
             progress=lambda done, total: clock.append(time.perf_counter()),
-        )  # fmt: skip
+        )
         return [later - before for before, later in pairwise(clock)]
 
     time_passes(1)  # the first pass prepares
@@ -132,15 +136,22 @@ def measure_forward_cost(
     return TimeRange.of([seconds / batch for seconds in time_passes(rounds * batch)])
 
 
-def _measure_head_training(network: nn.Sequential, strategy: Strategy) -> tuple[TimeRange, TimeRange]:
+def _measure_head_training(
+    network: nn.Sequential, strategy: Strategy
+) -> tuple[TimeRange, TimeRange]:
     features = network.get_submodule(HEAD).linear.in_features
     classes = network.get_submodule(HEAD).linear.out_features
     batch = strategy.optimiser.batch_size
-    embeddings = np.random.default_rng(0).random((STEPS_PER_EPOCH * batch + 2, features), np.float32)
+    embeddings = np.random.default_rng(0).random(
+        (STEPS_PER_EPOCH * batch + 2, features), np.float32
+    )
     training = partial(
-        train_head, network, embeddings, **_make_examples(batch, classes),
+        train_head,
+        network,
+        embeddings,
+        **_make_examples(batch, classes),
         strategy=_without_early_stopping(strategy, batch),
-    )  # fmt: skip
+    )
     return _time_training(
         lambda stop: training(seed=0, class_weights=None, stop_requested=stop), TRAINING_SECONDS / 3
     )
@@ -157,9 +168,14 @@ def _measure_whole_network_training(
 
     def time_steps(batch: int, seconds: float) -> tuple[TimeRange, TimeRange]:
         training = partial(
-            train_whole_network, network, pixels, **_make_examples(batch, classes),
-            strategy=_without_early_stopping(strategy, batch), source=source, precision=precision,
-        )  # fmt: skip
+            train_whole_network,
+            network,
+            pixels,
+            **_make_examples(batch, classes),
+            strategy=_without_early_stopping(strategy, batch),
+            source=source,
+            precision=precision,
+        )
         return _time_training(
             lambda stop: training(seed=0, class_weights=None, stop_requested=stop), seconds
         )
@@ -172,7 +188,9 @@ def _measure_whole_network_training(
     return extrapolate_step_cost(few, step, batch, whole), epoch
 
 
-def extrapolate_step_cost(min_batch_step: TimeRange, step: TimeRange, batch: int, full_batch: int) -> TimeRange:
+def extrapolate_step_cost(
+    min_batch_step: TimeRange, step: TimeRange, batch: int, full_batch: int
+) -> TimeRange:
     """Seconds of a step on a whole batch, from steps on `MIN_BATCH_SIZE` and on `batch` images.
 
     At most it takes in proportion to the images; at least what each further image took, since
@@ -181,10 +199,14 @@ def extrapolate_step_cost(min_batch_step: TimeRange, step: TimeRange, batch: int
     """
     most = step * (full_batch / batch)
     image = (step.low - min_batch_step.low) / max(1, batch - MIN_BATCH_SIZE)
-    return TimeRange(min(max(step.low + image * (full_batch - batch), most.low / 2), most.low), most.high)
+    return TimeRange(
+        min(max(step.low + image * (full_batch - batch), most.low / 2), most.low), most.high
+    )
 
 
-def _time_training(train: Callable[[StopRequested], Iterator[Event]], seconds: float) -> tuple[TimeRange, TimeRange]:
+def _time_training(
+    train: Callable[[StopRequested], Iterator[Event]], seconds: float
+) -> tuple[TimeRange, TimeRange]:
     """Seconds of a step, and of the end of an epoch with a validation of two images.
 
     A training asks before every batch whether it is to stop, which tells its steps apart. It is
@@ -209,7 +231,9 @@ def _time_training(train: Callable[[StopRequested], Iterator[Event]], seconds: f
 
 def _without_early_stopping(strategy: Strategy, batch: int) -> Strategy:
     """The strategy with batches of this size, that only time ends."""
-    optimiser = replace(strategy.optimiser, batch_size=batch, epochs=MAX_EPOCHS, patience=MAX_EPOCHS)
+    optimiser = replace(
+        strategy.optimiser, batch_size=batch, epochs=MAX_EPOCHS, patience=MAX_EPOCHS
+    )
     return replace(strategy, optimiser=optimiser)
 
 

@@ -24,7 +24,9 @@ from transfer_core.timing.measurement import StepCosts, TimeRange
 
 MIN_EPOCH_FRACTION = 1 / 3  # of the case's usual ones; fewer would leave a training unfinished
 MIN_SIZE_FRACTION = 1 / 2  # of the network's own, the least that `list_input_sizes` tries
-MAX_OVERRUN_FACTOR = 1.5  # times as long as expected from another network, from which none is measured
+MAX_OVERRUN_FACTOR = (
+    1.5  # times as long as expected from another network, from which none is measured
+)
 MAX_SIMILARITY_IMAGES = 2_000  # images at most that the estimate looks at,
 MAX_SIMILARITY_PASSES = 3  # which pass through the network so many times at most
 
@@ -81,7 +83,12 @@ def plan_run_within_budget(
         Kornblith, Shlens and Le 2019, "Do better ImageNet models transfer better?".
     """
     search = _BudgetSearch(
-        data_set, build_strategy, home, current_network, 60 * minutes, progress or (lambda *report: None)
+        data_set,
+        build_strategy,
+        home,
+        current_network,
+        60 * minutes,
+        progress or (lambda *report: None),
     )
     search.measure(current_network)
     worth_while = _select_pareto_front(candidates, current_network)
@@ -106,7 +113,11 @@ def _select_pareto_front(
     """The most accurate first, without those that are less accurate than a lighter one."""
     front: list[SourceNetwork] = []
     for network in sorted(candidates, key=lambda each: each.card["operations"]):
-        if network == current_network or not front or _get_imagenet_accuracy(network) > max(map(_get_imagenet_accuracy, front)):
+        if (
+            network == current_network
+            or not front
+            or _get_imagenet_accuracy(network) > max(map(_get_imagenet_accuracy, front))
+        ):
             front.append(network)
     return sorted(front, key=_get_imagenet_accuracy, reverse=True)
 
@@ -135,7 +146,9 @@ class _BudgetSearch:
             source: At any input size.
             pixel_fraction: Of its pixels at its own input size.
         """
-        costs = collect_costs(self.data_set, source, self.build_strategy(source), self.home, self.report_progress)
+        costs = collect_costs(
+            self.data_set, source, self.build_strategy(source), self.home, self.report_progress
+        )
         self.measured[source.card["operations"] * pixel_fraction] = costs
         return costs
 
@@ -168,8 +181,13 @@ class _BudgetSearch:
 
     def plan_run(self, network: SourceNetwork, size: int, epochs: int | None = None) -> RunPlan:
         """A run on a network at a size, measured; for the fewest epochs unless told."""
-        source, strategy = network.with_input_size(size), _with_max_epochs(self.build_strategy(network), epochs)
-        found = forecast_run(self.data_set, source, strategy, self.home, progress=self.report_progress)
+        source, strategy = (
+            network.with_input_size(size),
+            _with_max_epochs(self.build_strategy(network), epochs),
+        )
+        found = forecast_run(
+            self.data_set, source, strategy, self.home, progress=self.report_progress
+        )
         costs = self.measure(source, (size / network.input_size) ** 2)
         return RunPlan(source, strategy, found, self.estimate(network, costs[0].exact, size))
 
@@ -206,14 +224,25 @@ def _scale_costs(costs: StepCosts, factor: float, frozen: bool) -> StepCosts:
     return replace(costs, image=costs.image * factor, exact=costs.exact * factor, step=step)
 
 
-def _explain_choice(fit: RunPlan, network: SourceNetwork, default_strategy: Strategy, num_candidates: int) -> tuple[str, ...]:
+def _explain_choice(
+    fit: RunPlan, network: SourceNetwork, default_strategy: Strategy, num_candidates: int
+) -> tuple[str, ...]:
     """Why it is this run of those on so many networks, for people."""
-    size, epochs, most = fit.source.input_size, fit.strategy.optimiser.epochs, default_strategy.optimiser
-    accuracy, fewest = network.card.get("accuracy"), _with_max_epochs(default_strategy).optimiser.epochs
+    size, epochs, most = (
+        fit.source.input_size,
+        fit.strategy.optimiser.epochs,
+        default_strategy.optimiser,
+    )
+    accuracy, fewest = (
+        network.card.get("accuracy"),
+        _with_max_epochs(default_strategy).optimiser.epochs,
+    )
     if num_candidates == 1:
         which = "as chosen"
     elif accuracy:
-        which = f"of {num_candidates} networks the most accurate on ImageNet ({accuracy:.1%}) that fits"
+        which = (
+            f"of {num_candidates} networks the most accurate on ImageNet ({accuracy:.1%}) that fits"
+        )
     else:
         which = f"none of {num_candidates - 1} other networks fits"
     reasons = (
@@ -229,7 +258,10 @@ def _explain_choice(fit: RunPlan, network: SourceNetwork, default_strategy: Stra
     )
     if not fit.estimate.high:
         return reasons
-    return *reasons, f"Before it, the estimate for this network takes {describe_time_range(fit.estimate)}."
+    return (
+        *reasons,
+        f"Before it, the estimate for this network takes {describe_time_range(fit.estimate)}.",
+    )
 
 
 def _make_no_fit_error(minutes: float, shortest_run: RunPlan) -> SettingsError:

@@ -16,7 +16,9 @@ class WeightChangeMeter:
     @torch.no_grad()
     def measure(self) -> tuple[StageChange, ...]:
         """One `StageChange` per stage, input to output."""
-        return tuple(self._measure_stage(name, stage) for name, stage in self._network.named_children())
+        return tuple(
+            self._measure_stage(name, stage) for name, stage in self._network.named_children()
+        )
 
     def _measure_stage(self, name: str, stage: nn.Module) -> StageChange:
         moved = squared = 0.0

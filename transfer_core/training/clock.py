@@ -20,7 +20,9 @@ class TrainingClock:
         self.total_steps, self.step = total_steps, 0
         self._steps_per_epoch = steps_per_epoch
         self._images, self._seconds = 0, 0.0
-        self._recent: deque[tuple[int, float]] = deque(maxlen=TIMING_WINDOW_STEPS)  # images, seconds
+        self._recent: deque[tuple[int, float]] = deque(
+            maxlen=TIMING_WINDOW_STEPS
+        )  # images, seconds
         self._validations: list[float] = []  # seconds
         self._started_at = time.perf_counter()
         self._last_report_at = self._started_at

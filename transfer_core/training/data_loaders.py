@@ -89,10 +89,14 @@ class PixelLoader:
         return self._load_batches(
             index_batches,
             lambda indices: augment(
-                self.pixels[indices], self.source, self.source.input_size, generator,
-                horizontal_flip=self.mirrored, device=self.device,
+                self.pixels[indices],
+                self.source,
+                self.source.input_size,
+                generator,
+                horizontal_flip=self.mirrored,
+                device=self.device,
             ),
-        )  # fmt: skip
+        )
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Normalised images, each (B, 3, H, W)."""
@@ -104,7 +108,11 @@ class PixelLoader:
         self, index_batches: list[np.ndarray], load_batch: Callable[[np.ndarray], torch.Tensor]
     ) -> Iterator[torch.Tensor]:
         # On the processor a thread beside the network's only slows those down.
-        return map(load_batch, index_batches) if self.device.type == "cpu" else prefetch(index_batches, load_batch)
+        return (
+            map(load_batch, index_batches)
+            if self.device.type == "cpu"
+            else prefetch(index_batches, load_batch)
+        )
 
 
 def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[Result]:
@@ -120,14 +128,18 @@ def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[
             yield waiting.result()
 
 
-def shuffle_into_batches(indices: np.ndarray, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+def shuffle_into_batches(
+    indices: np.ndarray, batch_size: int, generator: torch.Generator
+) -> list[np.ndarray]:
     """Random batches of nearly equal size that together hold every index once.
 
     Batch normalisation cannot learn from one image, so no batch has fewer than two.
     """
     order = indices[torch.randperm(len(indices), generator=generator).numpy()]
     # Sorted within a batch: the pixel cache is then read in the order of the disk.
-    return [np.sort(batch) for batch in np.array_split(order, count_batches(len(indices), batch_size))]
+    return [
+        np.sort(batch) for batch in np.array_split(order, count_batches(len(indices), batch_size))
+    ]
 
 
 def count_batches(images: int, batch_size: int) -> int:

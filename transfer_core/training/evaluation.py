@@ -92,14 +92,19 @@ def score(
         for name, p, r, s in zip(classes, precision, recall, support, strict=True)
     )
     return TestResult(
-        images=images, accuracy=hits / images, low=low, high=high,
-        majority_class=classes[majority], majority_accuracy=float(support[majority] / images),
+        images=images,
+        accuracy=hits / images,
+        low=low,
+        high=high,
+        majority_class=classes[majority],
+        majority_accuracy=float(support[majority] / images),
         macro_f1=float(f1[support > 0].mean()),
         loss=functional.cross_entropy(test_logits, torch.from_numpy(labels)).item(),
         validation_accuracy=validation_accuracy,
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion), per_class=per_class,
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion),
+        per_class=per_class,
         sentence=_describe_result(hits, images, low, high, float(support[majority] / images)),
-    )  # fmt: skip
+    )
 
 
 def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
@@ -137,7 +142,9 @@ def compute_wilson_interval(correct: float, images: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def compute_difference_interval(first: tuple[float, int], second: tuple[float, int]) -> tuple[float, float]:
+def compute_difference_interval(
+    first: tuple[float, int], second: tuple[float, int]
+) -> tuple[float, float]:
     """The 95 % interval of the difference of two accuracies on different images.
 
     Args:

@@ -124,16 +124,22 @@ class Trainer:
     def _make_started_event(self) -> Started:
         trainable = sum(p.numel() for p in self._trainable.model.parameters() if p.requires_grad)
         return Started(
-            self._settings.epochs, self._steps_per_epoch, len(self._loader.train),
-            len(self._loader.validation), trainable, self._trainable.frozen_weights,
+            self._settings.epochs,
+            self._steps_per_epoch,
+            len(self._loader.train),
+            len(self._loader.validation),
+            trainable,
+            self._trainable.frozen_weights,
             get_device(self._trainable.model).type,
-        )  # fmt: skip
+        )
 
     def _train_epoch(self, epoch: int, sums: "RunningMetrics"):
         """Take the steps of one epoch; returns "done", "stopped" or "diverged"."""
         self._trainable.set_training()
         recent = RunningMetrics()
-        chosen = shuffle_into_batches(self._loader.train, self._settings.batch_size, self._generator)
+        chosen = shuffle_into_batches(
+            self._loader.train, self._settings.batch_size, self._generator
+        )
         inputs = self._loader.load_train_batches(chosen, self._generator)
         for number, indices in enumerate(chosen, start=1):
             if self._stop_requested():
@@ -149,10 +155,14 @@ class Trainer:
             if self._clock.should_report() or number == len(chosen):
                 loss, accuracy = recent.compute_means()
                 yield Stepped(
-                    self._clock.step, epoch + number / len(chosen), loss, accuracy,
-                    self._schedule.get_last_lr()[-1], self._clock.images_per_second(),
+                    self._clock.step,
+                    epoch + number / len(chosen),
+                    loss,
+                    accuracy,
+                    self._schedule.get_last_lr()[-1],
+                    self._clock.images_per_second(),
                     self._clock.seconds_left(),
-                )  # fmt: skip
+                )
                 recent = RunningMetrics()
         return "done"
 
@@ -175,7 +185,9 @@ class Trainer:
             found.append(self._accumulator.logits(inputs))
         logits = torch.cat(found)
         labels = torch.from_numpy(self._loader.labels[self._loader.validation]).to(logits.device)
-        loss = self._accumulator.loss(logits, labels).item() / self._accumulator.compute_total_weight(labels)
+        loss = self._accumulator.loss(
+            logits, labels
+        ).item() / self._accumulator.compute_total_weight(labels)
         self._clock.record_validation(time.perf_counter() - began)
         return loss, (logits.argmax(1) == labels).double().mean().item()
 
@@ -187,9 +199,15 @@ class Trainer:
             self._best_weights = copy.deepcopy(self._trainable.model.state_dict())
         self._trainable.synchronise()
         return EpochEnded(
-            epoch, self._clock.step, *(trained or (None, None)), loss, accuracy, best,
-            time.perf_counter() - began, self._trainable.change_meter.measure(),
-        )  # fmt: skip
+            epoch,
+            self._clock.step,
+            *(trained or (None, None)),
+            loss,
+            accuracy,
+            best,
+            time.perf_counter() - began,
+            self._trainable.change_meter.measure(),
+        )
 
     def _finish_training(self, reason: str, epochs: int) -> Ended:
         if self._best_weights is not None:
@@ -203,9 +221,13 @@ class Trainer:
         self._trainable.model.eval()
         self._trainable.synchronise()
         return Ended(
-            reason, epochs, self._best_epoch, self._clock.elapsed_seconds(),
-            self._clock.mean_images_per_second(), self._trainable.change_meter.measure(),
-        )  # fmt: skip
+            reason,
+            epochs,
+            self._best_epoch,
+            self._clock.elapsed_seconds(),
+            self._clock.mean_images_per_second(),
+            self._trainable.change_meter.measure(),
+        )
 
 
 class RunningMetrics:

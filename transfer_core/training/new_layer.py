@@ -65,14 +65,20 @@ def train_head(
     )
     feed = EmbeddingLoader(features, labels, train_indices, validation_indices)
     training = Trainer(
-        learner, feed, strategy.optimiser, seed=seed, class_weights=class_weights,
+        learner,
+        feed,
+        strategy.optimiser,
+        seed=seed,
+        class_weights=class_weights,
         stop_requested=stop_requested,
-    )  # fmt: skip
+    )
     yield from training.events()
 
 
 @torch.no_grad()
-def fold_standardisation(layer: nn.Linear, mean: torch.Tensor, std: torch.Tensor, *, target: nn.Linear) -> None:
+def fold_standardisation(
+    layer: nn.Linear, mean: torch.Tensor, std: torch.Tensor, *, target: nn.Linear
+) -> None:
     """Write into a layer the weights that make layer((x - mean) / deviation) of x."""
     target.weight.copy_(layer.weight / std)
     target.bias.copy_(layer.bias - target.weight @ mean)

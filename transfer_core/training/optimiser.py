@@ -8,10 +8,14 @@ from transfer_core.cases import OptimiserSettings, compute_stage_learning_rates
 WARM_UP_FRACTION = 0.1  # share of the steps in which the learning rate rises
 
 
-def build_one_cycle_schedule(optimiser: torch.optim.Optimizer, total_steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+def build_one_cycle_schedule(
+    optimiser: torch.optim.Optimizer, total_steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
     """A schedule on which the rates of an optimiser rise for a tenth of the steps, then fall."""
     rates = [group["lr"] for group in optimiser.param_groups]
-    rising = max(WARM_UP_FRACTION, 2 / (total_steps + 1))  # for one step at least; for none torch divides by zero
+    rising = max(
+        WARM_UP_FRACTION, 2 / (total_steps + 1)
+    )  # for one step at least; for none torch divides by zero
     return torch.optim.lr_scheduler.OneCycleLR(
         optimiser, rates, total_steps=total_steps + 1, pct_start=rising
     )
@@ -29,7 +33,9 @@ def build_parameter_groups(model: nn.Module, settings: OptimiserSettings) -> lis
         if (parameters := [p for p in stage.parameters() if p.requires_grad])
     ]
     groups = []
-    for parameters, rate in zip(trained, compute_stage_learning_rates(settings, len(trained)), strict=True):
+    for parameters, rate in zip(
+        trained, compute_stage_learning_rates(settings, len(trained)), strict=True
+    ):
         for decay, matrices in ((settings.weight_decay, True), (0.0, False)):
             chosen = [p for p in parameters if (p.ndim > 1) == matrices]
             if chosen:

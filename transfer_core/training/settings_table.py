@@ -39,7 +39,9 @@ def compare_settings(
     )
 
 
-def describe_settings(config: RunConfig, data_names: Mapping[str, str] | None = None) -> dict[str, str]:
+def describe_settings(
+    config: RunConfig, data_names: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Every setting of a run by its name; `list_data_set_names` as for `compare_settings`."""
     return dict(_flatten_settings(asdict(config), data_names or {}))
 

@@ -68,11 +68,23 @@ def train_whole_network(
     )
     optimiser = strategy.optimiser
     feed = PixelLoader(
-        pixels, labels, train_indices, validation_indices, source, optimiser.augment, optimiser.mirror,
+        pixels,
+        labels,
+        train_indices,
+        validation_indices,
+        source,
+        optimiser.augment,
+        optimiser.mirror,
         get_device(network),
-    )  # fmt: skip
+    )
     training = Trainer(
-        learner, feed, optimiser, seed=seed, class_weights=class_weights,
-        stop_requested=stop_requested, precision=precision, baseline=baseline,
-    )  # fmt: skip
+        learner,
+        feed,
+        optimiser,
+        seed=seed,
+        class_weights=class_weights,
+        stop_requested=stop_requested,
+        precision=precision,
+        baseline=baseline,
+    )
     yield from training.events()

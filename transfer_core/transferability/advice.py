@@ -98,7 +98,9 @@ def describe_probability(probability: float) -> str:
     return f"{how} {answer}"
 
 
-def list_contested_cases(estimate: SimilarityEstimate, size: SizeJudgement) -> tuple[TransferCase, TransferCase]:
+def list_contested_cases(
+    estimate: SimilarityEstimate, size: SizeJudgement
+) -> tuple[TransferCase, TransferCase]:
     """The two cases between which only training can decide, the likelier one first."""
     likelier = choose_similarity(estimate, size)
     other = "different" if likelier == "similar" else "similar"
@@ -122,7 +124,9 @@ def explain_what_would_change_advice(
         )
     if size.answer == "small":
         calibration = source.calibration
-        gap = calibration.top.find_decision_threshold("gap", calibration.clip_distance(readings.named()))
+        gap = calibration.top.find_decision_threshold(
+            "gap", calibration.clip_distance(readings.named())
+        )
         lead = 100 * readings.gap
         if gap is not None and abs(gap - lead) <= 30:
             told.append(

@@ -106,7 +106,9 @@ class _MomentsHook:
         return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
 
 
-def select_early_distance(distances: dict[str, float], early_stages: tuple[str, ...]) -> float | None:
+def select_early_distance(
+    distances: dict[str, float], early_stages: tuple[str, ...]
+) -> float | None:
     """The distance at the end of the early part, where higher-level features are.
 
     Args:
@@ -136,7 +138,10 @@ def measure_reference_distances(
         {
             "name": name,
             "distance": round(
-                select_early_distance(measure_batchnorm_shift(network, changed, source), source.early), 4
+                select_early_distance(
+                    measure_batchnorm_shift(network, changed, source), source.early
+                ),
+                4,
             ),
         }
         for name, changed in _make_variants(photos).items()
@@ -150,7 +155,9 @@ def _make_variants(photos: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "source photos, not trained on": photos,
         "grey source photos": grey,
-        "blurred source photos": _apply_filter(photos, ImageFilter.GaussianBlur(BLUR_RADIUS_PIXELS)),
+        "blurred source photos": _apply_filter(
+            photos, ImageFilter.GaussianBlur(BLUR_RADIUS_PIXELS)
+        ),
         "inverted source photos": 255 - photos,
         "outlines of source photos": _apply_filter(photos, ImageFilter.FIND_EDGES),
         "pure noise": noise,

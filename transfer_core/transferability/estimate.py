@@ -137,16 +137,24 @@ def estimate_from_evidence(
         reach_verdict(model, evidence, calibration, bool(against))
         for model in (calibration.top, calibration.start)
     ]
-    ladder = tuple((rung["name"], rung["distance"]) for rung in source.card.get("reference_distances", ()))
+    ladder = tuple(
+        (rung["name"], rung["distance"]) for rung in source.card.get("reference_distances", ())
+    )
     return SimilarityEstimate(
-        *verdicts, line=calibration.line(evidence.named()),
-        evidence=evidence, reasons=list_reasons(evidence, ladder),
-        warnings=(*against, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)), reference_distances=ladder,
-    )  # fmt: skip
+        *verdicts,
+        line=calibration.line(evidence.named()),
+        evidence=evidence,
+        reasons=list_reasons(evidence, ladder),
+        warnings=(*against, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
+        reference_distances=ladder,
+    )
 
 
 def reach_verdict(
-    model: LogisticModel, evidence: TransferabilityEvidence, calibration: Calibration, is_doubtful: bool
+    model: LogisticModel,
+    evidence: TransferabilityEvidence,
+    calibration: Calibration,
+    is_doubtful: bool,
 ) -> Verdict:
     """The mean probability over the uncertainty of the gap, and the answer it gives."""
     named = evidence.named(evidence.gap + evidence.gap_standard_deviation * NORMAL_QUANTILES)

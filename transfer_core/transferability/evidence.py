@@ -5,7 +5,9 @@ from dataclasses import astuple, dataclass, fields
 
 import numpy as np
 
-MIN_RETAINED_LEAD = 0.85  # of its lead over guessing that a probe must keep where labels survive mirroring
+MIN_RETAINED_LEAD = (
+    0.85  # of its lead over guessing that a probe must keep where labels survive mirroring
+)
 MAX_STANDARD_ERRORS = 2.0  # standard errors
 
 
@@ -86,7 +88,10 @@ class TransferabilityEvidence:
             return True
         plain, mirrored, error = astuple(self.flip_invariance)
         chance = 1 / self.classes
-        return mirrored - chance >= MIN_RETAINED_LEAD * (plain - chance) or plain - mirrored <= MAX_STANDARD_ERRORS * error
+        return (
+            mirrored - chance >= MIN_RETAINED_LEAD * (plain - chance)
+            or plain - mirrored <= MAX_STANDARD_ERRORS * error
+        )
 
     def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
         """The readings that a calibration may use, by name.
@@ -107,7 +112,9 @@ class TransferabilityEvidence:
 
 def from_json(values: dict) -> TransferabilityEvidence:
     """The inverse of `dataclasses.asdict`."""
-    values = {name: values[name] for name in (field.name for field in fields(TransferabilityEvidence))}
+    values = {
+        name: values[name] for name in (field.name for field in fields(TransferabilityEvidence))
+    }
     values["stages"] = tuple(StageEvidence(**stage) for stage in values["stages"])
     if values["learning_curve"]:
         lists = {name: tuple(v) for name, v in values["learning_curve"].items() if name != "stage"}

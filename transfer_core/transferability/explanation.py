@@ -8,7 +8,9 @@ MIN_IMAGES_PER_CLASS = 5  # images of a class, below which nothing is claimed
 MIN_IMAGES = 40  # images in all, below which nothing is claimed
 MIN_NOTABLE_DIFFERENCE = 0.02  # difference of two accuracies not worth a word
 MAX_NEAR_DUPLICATE_FRACTION = 0.05  # share of near-copies worth a word
-MIN_LEEP_OF_KNOWN_CLASSES = 0.7  # share of the labels that the source classes explain, from which they are known
+MIN_LEEP_OF_KNOWN_CLASSES = (
+    0.7  # share of the labels that the source classes explain, from which they are known
+)
 
 
 def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
@@ -69,7 +71,9 @@ def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -
     return tuple(told)
 
 
-def list_reasons(evidence: TransferabilityEvidence, reference_distances: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+def list_reasons(
+    evidence: TransferabilityEvidence, reference_distances: tuple[tuple[str, float], ...]
+) -> tuple[str, ...]:
     """What speaks for the answer, most telling first.
 
     Args:
@@ -112,10 +116,14 @@ def list_reasons(evidence: TransferabilityEvidence, reference_distances: tuple[t
     return tuple(lines)
 
 
-def _describe_distance(distance: float | None, reference_distances: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
+def _describe_distance(
+    distance: float | None, reference_distances: tuple[tuple[str, float], ...]
+) -> tuple[str, ...]:
     if not reference_distances or distance is None:
         return ()
-    nearest = min(reference_distances, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance)))
+    nearest = min(
+        reference_distances, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance))
+    )
     return (
         f"To the network your images look about as foreign as this: {nearest[0]} "
         f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
@@ -127,7 +135,9 @@ def describe_flip_invariance(evidence: TransferabilityEvidence) -> str:
     told = evidence.flip_invariance
     if told is None:
         return "Too few images to tell whether a mirror image keeps its label."
-    fell = f"from {told.original_accuracy:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    fell = (
+        f"from {told.original_accuracy:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    )
     if evidence.is_flip_invariant:
         return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
     return (

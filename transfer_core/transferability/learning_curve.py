@@ -49,12 +49,18 @@ def measure_learning_curve(
     accuracy, most = found.mean(0), len(labels) / classes
     further = tuple(float(times * most) for times in EXTRAPOLATION_FACTORS)
     return LearningCurve(
-        stage, tuple(map(float, images)), tuple(map(float, accuracy)),
-        tuple(map(float, found.std(0))), further, _extrapolate(images, accuracy, further),
-    )  # fmt: skip
+        stage,
+        tuple(map(float, images)),
+        tuple(map(float, accuracy)),
+        tuple(map(float, found.std(0))),
+        further,
+        _extrapolate(images, accuracy, further),
+    )
 
 
-def _extrapolate(images: np.ndarray, accuracy: np.ndarray, extrapolated_images_per_class) -> tuple[float, ...]:
+def _extrapolate(
+    images: np.ndarray, accuracy: np.ndarray, extrapolated_images_per_class
+) -> tuple[float, ...]:
     """The power law's accuracy further on, which never falls."""
 
     def compute_error(n, lowest, height, exponent):
@@ -62,9 +68,15 @@ def _extrapolate(images: np.ndarray, accuracy: np.ndarray, extrapolated_images_p
 
     try:
         found, _ = curve_fit(
-            compute_error, images, 1 - accuracy, p0=(0.05, 0.5, 0.4), maxfev=5_000,
+            compute_error,
+            images,
+            1 - accuracy,
+            p0=(0.05, 0.5, 0.4),
+            maxfev=5_000,
             bounds=([0, 0, MIN_EXPONENT], [1, 10, MAX_EXPONENT]),
-        )  # fmt: skip
+        )
     except RuntimeError:  # no fit: the last figure stands for all
         return tuple(float(accuracy[-1]) for _ in extrapolated_images_per_class)
-    return tuple(float(np.clip(1 - compute_error(n, *found), 0, 1)) for n in extrapolated_images_per_class)
+    return tuple(
+        float(np.clip(1 - compute_error(n, *found), 0, 1)) for n in extrapolated_images_per_class
+    )

@@ -52,14 +52,20 @@ def measure_transferability(
     kept = source.stage_names[:-1]
     with record_batchnorm_statistics(network) as shift:
         embeddings = embed(
-            network, pixels, source, source.stage_names,
+            network,
+            pixels,
+            source,
+            source.stage_names,
             progress=lambda *n: report("Embedding images", *n),
-        )  # fmt: skip
+        )
     distances = shift()
     untrained = embed(
-        build_untrained(source, num_classes=len(source.card["classes"]), seed=0), pixels, source, kept,
+        build_untrained(source, num_classes=len(source.card["classes"]), seed=0),
+        pixels,
+        source,
+        kept,
         progress=lambda *n: report("Embedding them with random weights, to compare", *n),
-    )  # fmt: skip
+    )
     kernels, probes, compared = {}, [], []
     for number, stage in enumerate(kept):
         report("Probing stages", number, len(kept))
@@ -77,36 +83,58 @@ def measure_transferability(
     best = max(stages, key=lambda stage: stage.accuracy).stage
     scores = embeddings[source.stage_names[-1]]
     mirrored = embed(
-        network, pixels[choose_images_to_flip(folds), :, ::-1], source, (best,),
+        network,
+        pixels[choose_images_to_flip(folds), :, ::-1],
+        source,
+        (best,),
         progress=lambda *n: report("Embedding mirror images", *n),
-    )[best]  # fmt: skip
+    )[best]
     learns = len(labels) >= MIN_IMAGES_TO_LEARN and fewest >= 2
     return TransferabilityEvidence(
-        images=len(labels), num_near_duplicates=len(labels) - len(np.unique(groups)), classes=classes,
-        min_images_per_class=fewest, stages=stages, early=early,
+        images=len(labels),
+        num_near_duplicates=len(labels) - len(np.unique(groups)),
+        classes=classes,
+        min_images_per_class=fewest,
+        stages=stages,
+        early=early,
         gap=float(gaps.mean()),
         # Folds share training images, so the draws vary too little: widened by sqrt(2).
         gap_standard_deviation=float(gaps.std() * np.sqrt(2)),
         distance=select_early_distance(distances, source.early),
         leep=compute_leep(scores, labels, folds),
         energy=compute_energy(scores),
-        pixels=cross_validate_probe(compute_kernel(bare), labels, groups, repeats=1).balanced_accuracy(),
+        pixels=cross_validate_probe(
+            compute_kernel(bare), labels, groups, repeats=1
+        ).balanced_accuracy(),
         best_cut=_choose_best_cut(stages[:early], accuracies[:, :early]),
-        learning_curve=measure_learning_curve(best, kernels[best], labels, groups) if learns else None,
-        flip_invariance=measure_flip_invariance(embeddings[best], mirrored, labels, folds) if learns else None,
-    )  # fmt: skip
+        learning_curve=measure_learning_curve(best, kernels[best], labels, groups)
+        if learns
+        else None,
+        flip_invariance=measure_flip_invariance(embeddings[best], mirrored, labels, folds)
+        if learns
+        else None,
+    )
 
 
-def _collect_stage_evidence(source, probes, untrained_accuracies, distances, accuracies) -> tuple[StageEvidence, ...]:
+def _collect_stage_evidence(
+    source, probes, untrained_accuracies, distances, accuracies
+) -> tuple[StageEvidence, ...]:
     spread = 1.96 * np.sqrt(2) * accuracies.std(0)
     centre = [p.balanced_accuracy() for p in probes]
     return tuple(
         StageEvidence(
-            stage.name, stage.title, accuracy, float(max(0, accuracy - s)),
-            float(min(1, accuracy + s)), other, distances.get(stage.name),
+            stage.name,
+            stage.title,
+            accuracy,
+            float(max(0, accuracy - s)),
+            float(min(1, accuracy + s)),
+            other,
+            distances.get(stage.name),
         )
-        for stage, accuracy, s, other in zip(source.stages, centre, spread, untrained_accuracies, strict=False)
-    )  # fmt: skip
+        for stage, accuracy, s, other in zip(
+            source.stages, centre, spread, untrained_accuracies, strict=False
+        )
+    )
 
 
 def _draw_bootstrap_weights(labels: np.ndarray) -> list[np.ndarray]:
@@ -119,7 +147,9 @@ def _draw_bootstrap_weights(labels: np.ndarray) -> list[np.ndarray]:
     return draws
 
 
-def _measure_gap(probes: list[ProbeResult], num_early_stages: int, folds: np.ndarray, weights: np.ndarray) -> float:
+def _measure_gap(
+    probes: list[ProbeResult], num_early_stages: int, folds: np.ndarray, weights: np.ndarray
+) -> float:
     """By how much the best early stage beats the top; chosen and scored on different folds."""
     gaps = []
     for parity in (0, 1):

@@ -24,7 +24,9 @@ def group_near_duplicates(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
     count, height, width, _ = pixels.shape
     rows, columns = height // THUMBNAIL_SIZE, width // THUMBNAIL_SIZE
     cut = pixels[:, : rows * THUMBNAIL_SIZE, : columns * THUMBNAIL_SIZE]
-    blocks = cut.reshape(count, THUMBNAIL_SIZE, rows, THUMBNAIL_SIZE, columns, 3).mean((2, 4, 5), dtype=np.float32)
+    blocks = cut.reshape(count, THUMBNAIL_SIZE, rows, THUMBNAIL_SIZE, columns, 3).mean(
+        (2, 4, 5), dtype=np.float32
+    )
     thumbnails = blocks.reshape(count, -1)
     thumbnails -= thumbnails.mean(1, keepdims=True)
     deviation = thumbnails.std(1, keepdims=True)

@@ -57,7 +57,9 @@ def cross_validate_probe(
     return ProbeResult(right, labels)
 
 
-def fit_probe(kernel: torch.Tensor, labels: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> ProbeResult:
+def fit_probe(
+    kernel: torch.Tensor, labels: np.ndarray, train: np.ndarray, held_out: np.ndarray
+) -> ProbeResult:
     """Fit the linear classifier on some images and predict others.
 
     Ridge regression on the classes' indicators, each class weighing the same. It sees all

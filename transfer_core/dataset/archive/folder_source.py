@@ -67,7 +67,9 @@ class FolderArchive:
             else:
                 self._add_file(entry, parts, listing)
 
-    def _add_folder(self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector) -> None:
+    def _add_folder(
+        self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector
+    ) -> None:
         listing.add_folder(parts)
         if len(parts) < self._limits.depth:
             self._walk(Path(entry.path), parts, listing)
@@ -75,7 +77,9 @@ class FolderArchive:
             message = f"Left out: it lies {self._limits.depth} folders deep or deeper."
             listing.add_problem("too-deep", "/".join(parts), message)
 
-    def _add_file(self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector) -> None:
+    def _add_file(
+        self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector
+    ) -> None:
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISREG(status.st_mode) or names.is_junk(parts):
             listing.add_file(parts, status.st_size)

@@ -7,15 +7,26 @@ from transfer_core.errors import ArchiveError
 
 JUNK_NAMES = frozenset(
     {
-        "__macosx", "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r",
-        "$recycle.bin", "system volume information", "lost+found", "@eadir", "__pycache__",
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "ehthumbs_vista.db",
+        "desktop.ini",
+        "icon\r",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "@eadir",
+        "__pycache__",
     }
-)  # fmt: skip
+)
 ARCHIVE_EXTENSIONS = frozenset(
     {"zip", "tar", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar", "cbz", "jar"}
 )
 # Marks that reorder the text around them, so that a name can pretend to be another.
-_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 

@@ -125,7 +125,9 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
     if 0xFFFFFFFF in (size, start) or 0xFFFF in (disk, start_disk, count):
         end, size, start = _read_zip64_end(file, end, size, start)
     if start + size != end:
-        raise damaged_zip_error("its directory is not where it says, or other data stand before the zip")
+        raise damaged_zip_error(
+            "its directory is not where it says, or other data stand before the zip"
+        )
     if size > limits.entries * _MAX_DIRECTORY_BYTES_PER_ENTRY:
         raise too_many_entries_error(limits)
     return start, end
@@ -156,8 +158,25 @@ def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[in
 def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:
     if len(data) - position < _CENTRAL.size:
         raise damaged_zip_error("its directory ends in the middle of an entry")
-    (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length,
-     comment_length, _, _, attributes, header) = _CENTRAL.unpack_from(data, position)  # fmt: skip
+    (
+        signature,
+        made_by,
+        _,
+        flags,
+        method,
+        _,
+        _,
+        crc,
+        packed,
+        size,
+        name_length,
+        extra_length,
+        comment_length,
+        _,
+        _,
+        attributes,
+        header,
+    ) = _CENTRAL.unpack_from(data, position)
     name_end = position + _CENTRAL.size + name_length
     extra_end = name_end + extra_length
     after = extra_end + comment_length
@@ -216,7 +235,9 @@ def _resolve_zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> t
     return values["packed"], values["size"], values["header"]
 
 
-def _locate_data(file: BinaryIO, lines: list[DirectoryRecord], directory: int) -> Iterator[tuple[str, ZipEntry]]:
+def _locate_data(
+    file: BinaryIO, lines: list[DirectoryRecord], directory: int
+) -> Iterator[tuple[str, ZipEntry]]:
     """Check that each line has a header of its own, and find where its data begin.
 
     Args:
@@ -225,16 +246,22 @@ def _locate_data(file: BinaryIO, lines: list[DirectoryRecord], directory: int) -
         directory: Its offset.
     """
     if lines and lines[-1].header != 0:
-        raise damaged_zip_error("other data stand before the zip, such as a program or a second zip")
+        raise damaged_zip_error(
+            "other data stand before the zip, such as a program or a second zip"
+        )
     previous_end = 0
     while lines:
         line = lines.pop()
         if line.header < previous_end:
-            raise damaged_zip_error(f"{make_printable(line.name)} shares its bytes with another entry")
+            raise damaged_zip_error(
+                f"{make_printable(line.name)} shares its bytes with another entry"
+            )
         start = _read_data_offset(file, line, directory)
         previous_end = start + line.compressed_size
         if previous_end > directory:
-            raise damaged_zip_error(f"{make_printable(line.name)} reaches beyond the end of the data")
+            raise damaged_zip_error(
+                f"{make_printable(line.name)} reaches beyond the end of the data"
+            )
         yield line.name, ZipEntry(line.method, line.crc, line.compressed_size, line.size, start)
 
 
@@ -246,7 +273,11 @@ def _read_data_offset(file: BinaryIO, line: DirectoryRecord, directory: int) -> 
     header = file.read(wanted)
     signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
     if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
-        raise damaged_zip_error(f"the directory says {make_printable(line.name)}, the file itself does not")
+        raise damaged_zip_error(
+            f"the directory says {make_printable(line.name)}, the file itself does not"
+        )
     if name_length != len(line.raw_name) or method != line.method or flags & _ENCRYPTED:
-        raise damaged_zip_error(f"the directory and the file disagree about {make_printable(line.name)}")
+        raise damaged_zip_error(
+            f"the directory and the file disagree about {make_printable(line.name)}"
+        )
     return line.header + wanted + extra_length

@@ -101,7 +101,10 @@ def resolve_path(text: str, home: Path, *, progress: Progress | None = None) -> 
 
 def _list_generators() -> dict[str, tuple[int, Callable[[], makers.NamedImages]]]:
     """How many images each sample and the source world have, and what makes them."""
-    source = makers.SOURCE_SPECIES * makers.SOURCE_IMAGES_PER_SPECIES, makers.generate_source_data_set
+    source = (
+        makers.SOURCE_SPECIES * makers.SOURCE_IMAGES_PER_SPECIES,
+        makers.generate_source_data_set,
+    )
     made = {
         name: (sample.count, partial(sample.images, sample.max_images_per_class))
         for name, sample in SAMPLES.items()

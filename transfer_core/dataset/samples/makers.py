@@ -51,7 +51,9 @@ def generate_source_data_set() -> NamedImages:
     """Plankton to pre-train a network on, with its split."""
     for number in range(SOURCE_SPECIES):
         drawn = plankton.draw_individuals(
-            plankton.draw_species(number), SOURCE_IMAGES_PER_SPECIES, np.random.default_rng([11, number])
+            plankton.draw_species(number),
+            SOURCE_IMAGES_PER_SPECIES,
+            np.random.default_rng([11, number]),
         )
         for index, pixels in enumerate(drawn):
             split = "val" if index >= SOURCE_TRAIN_IMAGES_PER_SPECIES else "train"

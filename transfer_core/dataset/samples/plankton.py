@@ -49,17 +49,25 @@ def draw_species(number: int) -> Species:
     fold = int(draw.choice(SYMMETRY_ORDERS))
     long = fold <= 2  # others look the same from several sides
     return Species(
-        fold=fold, lobes=draw.uniform(0.05, 0.38) if fold > 1 else draw.uniform(0, 0.15),
+        fold=fold,
+        lobes=draw.uniform(0.05, 0.38) if fold > 1 else draw.uniform(0, 0.15),
         ripple=draw.uniform(-0.14, 0.14),
         stretch=draw.uniform(1, 2.1) if long else draw.uniform(1, 1.25),
         bend=draw.uniform(-0.5, 0.5) if long else 0.0,
-        pattern=str(draw.choice(PATTERNS)), frequency=draw.uniform(4.4, 13),
-        contrast=draw.uniform(0.45, 1), spoke_count=int(draw.integers(3, 10)),
-        nucleus_count=int(draw.integers(0, 6)), nucleus_distance=draw.uniform(0.2, 0.6),
-        nucleus_radius=draw.uniform(0.1, 0.22), spike_count=int(draw.choice(SPIKE_COUNTS)),
-        spike_length=draw.uniform(0.12, 0.4), rim_width=draw.uniform(0.06, 0.28), hues=draw.uniform(0, 1, 3),
-        saturations=draw.uniform(0.25, 0.9, 3), values=draw.uniform(0.35, 0.95, 3),
-    )  # fmt: skip
+        pattern=str(draw.choice(PATTERNS)),
+        frequency=draw.uniform(4.4, 13),
+        contrast=draw.uniform(0.45, 1),
+        spoke_count=int(draw.integers(3, 10)),
+        nucleus_count=int(draw.integers(0, 6)),
+        nucleus_distance=draw.uniform(0.2, 0.6),
+        nucleus_radius=draw.uniform(0.1, 0.22),
+        spike_count=int(draw.choice(SPIKE_COUNTS)),
+        spike_length=draw.uniform(0.12, 0.4),
+        rim_width=draw.uniform(0.06, 0.28),
+        hues=draw.uniform(0, 1, 3),
+        saturations=draw.uniform(0.25, 0.9, 3),
+        values=draw.uniform(0.35, 0.95, 3),
+    )
 
 
 def draw_individuals(kind: Species, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -99,12 +107,16 @@ def draw_individuals(kind: Species, count: int, rng: np.random.Generator) -> np.
     return (np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def _draw_per_individual(rng: np.random.Generator, count: int, low: float, high: float) -> np.ndarray:
+def _draw_per_individual(
+    rng: np.random.Generator, count: int, low: float, high: float
+) -> np.ndarray:
     """One number for each individual, float32 (N, 1, 1)."""
     return rng.uniform(low, high, (count, 1, 1)).astype(np.float32)
 
 
-def _compute_body_coordinates(kind: Species, count: int, rng: np.random.Generator, size: np.ndarray):
+def _compute_body_coordinates(
+    kind: Species, count: int, rng: np.random.Generator, size: np.ndarray
+):
     """Where each pixel lies in the body: radius, angle, along and across, (N, 64, 64) each."""
     x = _X - _draw_per_individual(rng, count, -0.3, 0.3) + _draw_noise(rng, count, 4, 0.035)
     y = _Y - _draw_per_individual(rng, count, -0.3, 0.3) + _draw_noise(rng, count, 4, 0.035)
@@ -124,7 +136,9 @@ def _compute_outline(kind: Species, count: int, rng: np.random.Generator, angle:
         + lobes * np.cos(kind.fold * angle)
         + np.float32(kind.ripple) * np.cos(2 * kind.fold * angle + 1)
     )
-    edge += 0.05 * np.cos(angle + _draw_per_individual(rng, count, 0, 2 * np.pi))  # nobody is quite regular
+    edge += 0.05 * np.cos(
+        angle + _draw_per_individual(rng, count, 0, 2 * np.pi)
+    )  # nobody is quite regular
     if not kind.spike_count:
         return edge, edge
     length = np.float32(kind.spike_length) * _draw_per_individual(rng, count, 0.7, 1.3)
@@ -171,7 +185,10 @@ def _draw_water(count: int, rng: np.random.Generator) -> np.ndarray:
     water = tint[:, None, None] * (1 + _draw_noise(rng, count, 3, 0.12)[..., None])
     water += _draw_noise(rng, count, 14, 0.03)[..., None]
     for _ in range(2):
-        x, y = _X - _draw_per_individual(rng, count, -1, 1), _Y - _draw_per_individual(rng, count, -1, 1)
+        x, y = (
+            _X - _draw_per_individual(rng, count, -1, 1),
+            _Y - _draw_per_individual(rng, count, -1, 1),
+        )
         speck = np.exp(-(x**2 + y**2) / _draw_per_individual(rng, count, 0.004, 0.03))
         water += (speck * _draw_per_individual(rng, count, -0.35, 0.35))[..., None]
     return water

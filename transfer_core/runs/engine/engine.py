@@ -64,7 +64,11 @@ class Engine(RunReader):
         atexit.register(self.close)  # a training thread must not meet a dying interpreter
 
     def submit(
-        self, config: RunConfig, name: str | None = None, owner: str = "", idempotency_key: str | None = None
+        self,
+        config: RunConfig,
+        name: str | None = None,
+        owner: str = "",
+        idempotency_key: str | None = None,
     ) -> str:
         """Queue a run and return its id; arguments and errors as for `RunStore.create`."""
         if self._closing.is_set():
@@ -74,7 +78,12 @@ class Engine(RunReader):
                 remedy="Start the program again, then the run.",
             )
         run = self.store.create(
-            config, name, owner, idempotency_key=idempotency_key, engine=self._lock.id, resumable=self._resume
+            config,
+            name,
+            owner,
+            idempotency_key=idempotency_key,
+            engine=self._lock.id,
+            resumable=self._resume,
         )
         self._wake()
         return run.id
@@ -89,13 +98,18 @@ class Engine(RunReader):
             RunError: If there is no such run.
         """
         if self.store.set_state(
-            run_id, RunState.stopped, "Stopped before it started.", expected_states={RunState.queued}
+            run_id,
+            RunState.stopped,
+            "Stopped before it started.",
+            expected_states={RunState.queued},
         ):
             return
         self.store.set_state(
-            run_id, RunState.stopping, "Stopping; what was learned is kept.",
+            run_id,
+            RunState.stopping,
+            "Stopping; what was learned is kept.",
             expected_states={RunState.preparing, RunState.training},
-        )  # fmt: skip
+        )
         if self.store.get(run_id).state is RunState.stopping:
             self._signal_stop(run_id)
 
@@ -122,7 +136,9 @@ class Engine(RunReader):
             if not is_alive(self.home, engine):
                 recover_runs(self.store, self.home, engine)
                 remove_lock_file(self.home, engine)
-        if self._resume and any(run.engine is None for run in self.store.list(states=UNFINISHED_STATES)):
+        if self._resume and any(
+            run.engine is None for run in self.store.list(states=UNFINISHED_STATES)
+        ):
             self._queue.adopt(self._lock.id)
             self._wake()
         purge_deleted_runs(self.store, self.home)
@@ -177,7 +193,9 @@ class Engine(RunReader):
             return  # `close` recovers it
         with suppress(OSError):  # the record below is what counts
             directory.write_outcome(outcome)
-        while not self._try_write_final_state(run, outcome) and not self._closing.wait(RETRY_INTERVAL):
+        while not self._try_write_final_state(run, outcome) and not self._closing.wait(
+            RETRY_INTERVAL
+        ):
             pass
 
     def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
@@ -201,7 +219,10 @@ class Engine(RunReader):
 
     def _set_training(self, run: RunRecord) -> None:
         self.store.set_state(
-            run.id, RunState.training, expected_states={RunState.preparing}, expected_engine=self._lock.id
+            run.id,
+            RunState.training,
+            expected_states={RunState.preparing},
+            expected_engine=self._lock.id,
         )
 
     def _try_write_final_state(self, run: RunRecord, outcome: Outcome) -> bool:

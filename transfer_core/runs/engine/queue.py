@@ -12,7 +12,9 @@ from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
 
 
-def order_round_robin(waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]) -> tuple[str, ...]:
+def order_round_robin(
+    waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]
+) -> tuple[str, ...]:
     """The order in which waiting runs start, round robin by owner.
 
     Args:
@@ -95,4 +97,6 @@ def _fetch_order(connection: sa.Connection, engine: str | None) -> tuple[str, ..
         .where(RUNS.c.owner.in_(owners))
         .group_by(RUNS.c.owner)
     )
-    return order_round_robin(((row.id, row.owner) for row in rows), dict(connection.execute(last).all()))
+    return order_round_robin(
+        ((row.id, row.owner) for row in rows), dict(connection.execute(last).all())
+    )

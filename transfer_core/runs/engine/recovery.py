@@ -26,11 +26,17 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
     outcome = directory.outcome()
     if outcome is None and _can_resume(run, directory):
         store.set_state(
-            run.id, RunState.queued, "Waiting to go on after a restart of the program.",
-            expected_states={run.state}, expected_engine=run.engine, engine=None,
-        )  # fmt: skip
+            run.id,
+            RunState.queued,
+            "Waiting to go on after a restart of the program.",
+            expected_states={run.state},
+            expected_engine=run.engine,
+            engine=None,
+        )
         return
-    write_final_state(store, run, outcome or Outcome(RunState.interrupted, error=_make_interruption_error(run)))
+    write_final_state(
+        store, run, outcome or Outcome(RunState.interrupted, error=_make_interruption_error(run))
+    )
 
 
 def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
@@ -45,9 +51,13 @@ def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None
         case Outcome(error=dict(error)):
             message = error["problem"]
     store.set_state(
-        run.id, outcome.state, message,
-        expected_engine=run.engine, result=outcome.result, error=outcome.error,
-    )  # fmt: skip
+        run.id,
+        outcome.state,
+        message,
+        expected_engine=run.engine,
+        result=outcome.result,
+        error=outcome.error,
+    )
 
 
 def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:

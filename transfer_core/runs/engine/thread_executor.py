@@ -85,7 +85,9 @@ class ThreadExecutor:
                 if kind == "tested":
                     result = replace_non_finite(values)
                 yield kind, values
-        job.outcome = self._determine_outcome(job, result, job.stop.is_set() or job.directory.stop.exists())
+        job.outcome = self._determine_outcome(
+            job, result, job.stop.is_set() or job.directory.stop.exists()
+        )
 
     def _determine_outcome(self, job: _Job, result, stopped: bool) -> Outcome:
         if result is None and self._closing.is_set():

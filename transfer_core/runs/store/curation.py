@@ -49,7 +49,9 @@ def update_run(
     if name is not None and clean_label(name):
         new["name"] = clean_label(name)
     if notes is not None:
-        new["notes"] = "\n".join(map(replace_control_characters, notes.splitlines())).strip()[:MAX_NOTES_LENGTH]
+        new["notes"] = "\n".join(map(replace_control_characters, notes.splitlines())).strip()[
+            :MAX_NOTES_LENGTH
+        ]
     if tags is not None:
         new["tags"] = json.dumps(_remove_duplicate_tags(tags)[:MAX_TAGS], ensure_ascii=False)
     if new:
@@ -74,7 +76,9 @@ def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
     """
     chosen = [validate_run_id(run_id) for run_id in run_ids]
     with store.begin_write() as connection:
-        going = sa.select(RUNS.c.name).where(RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL_STATES))
+        going = sa.select(RUNS.c.name).where(
+            RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL_STATES)
+        )
         if names := connection.execute(going).scalars().all():
             raise RunError(
                 "A run that is not over cannot be deleted.",
@@ -92,7 +96,9 @@ def restore_runs(store: RunStore, run_ids: Collection[str]) -> None:
         connection.execute(sa.update(RUNS).where(RUNS.c.id.in_(chosen)).values(deleted=None))
 
 
-def purge_deleted_runs(store: RunStore, home: Path, *, older_than: float = DELETION_GRACE_SECONDS) -> int:
+def purge_deleted_runs(
+    store: RunStore, home: Path, *, older_than: float = DELETION_GRACE_SECONDS
+) -> int:
     """Remove deleted runs for good, with all their files.
 
     Args:

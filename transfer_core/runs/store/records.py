@@ -32,7 +32,9 @@ class RunState(StrEnum):
         return self in FINAL_STATES
 
 
-FINAL_STATES = frozenset({RunState.stopped, RunState.finished, RunState.failed, RunState.interrupted})
+FINAL_STATES = frozenset(
+    {RunState.stopped, RunState.finished, RunState.failed, RunState.interrupted}
+)
 ACTIVE_STATES = frozenset({RunState.preparing, RunState.training, RunState.stopping})
 
 

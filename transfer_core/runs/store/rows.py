@@ -25,7 +25,13 @@ def add_events(connection: sa.Connection, run_id: str, events: Iterable[EventPay
     )
     first, now = connection.execute(last).scalar_one() + 1, time.time()
     rows = [
-        {"run": run_id, "sequence": number, "time": now, "kind": kind, "values": encode_json(values)}
+        {
+            "run": run_id,
+            "sequence": number,
+            "time": now,
+            "kind": kind,
+            "values": encode_json(values),
+        }
         for number, (kind, values) in enumerate(events, first)
     ]
     if rows:

@@ -130,7 +130,9 @@ def _read_version(path: Path) -> int:
 
 
 def _set_pragmas(connection, _record) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_transaction` says, not before
+    connection.isolation_level = (
+        None  # transactions begin where `_begin_transaction` says, not before
+    )
     for pragma in (
         "busy_timeout = 60000",  # milliseconds; a locked database is waited for
         "synchronous = FULL",  # what was told as written survives a power cut

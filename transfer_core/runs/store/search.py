@@ -52,7 +52,14 @@ def filter_runs(
 
 def _matches(run: RunRecord, run_filter: RunFilter, data_names: Mapping[str, str]) -> bool:
     config = run.config
-    said = [run.name, run.notes, *run.tags, data_names.get(config.data_id, ""), config.network, run.id]
+    said = [
+        run.name,
+        run.notes,
+        *run.tags,
+        data_names.get(config.data_id, ""),
+        config.network,
+        run.id,
+    ]
     text = "\n".join(said).casefold()
     return (
         all(word in text for word in run_filter.text.casefold().split())

@@ -83,11 +83,16 @@ class RunStore:
             SettingsError: If a setting is not what it may be.
         """
         row = {
-            "id": generate_id(), "name": clean_label(name) or config.strategy.case.title,
-            "owner": clean_label(owner), "key": idempotency_key, "config": to_json(config),
-            "state": RunState.queued, "created": time.time(), "engine": engine,
+            "id": generate_id(),
+            "name": clean_label(name) or config.strategy.case.title,
+            "owner": clean_label(owner),
+            "key": idempotency_key,
+            "config": to_json(config),
+            "state": RunState.queued,
+            "created": time.time(),
+            "engine": engine,
             "resumable": resumable,
-        }  # fmt: skip
+        }
         with self.begin_write() as connection:
             if idempotency_key is not None:
                 same = sa.select(*RECORD_COLUMNS).filter_by(owner=row["owner"], key=idempotency_key)
@@ -100,7 +105,12 @@ class RunStore:
         return self.get(row["id"])
 
     def add_imported(
-        self, run_id: str, config: RunConfig, name: str, result: dict[str, Any], idempotency_key: str
+        self,
+        run_id: str,
+        config: RunConfig,
+        name: str,
+        result: dict[str, Any],
+        idempotency_key: str,
     ) -> RunRecord:
         """Record a run that came to its result elsewhere.
 
@@ -116,10 +126,17 @@ class RunStore:
         """
         now = time.time()
         row = {
-            "id": run_id, "name": clean_label(name), "owner": IMPORTED_OWNER, "key": idempotency_key,
-            "config": to_json(config), "state": RunState.finished, "created": now, "ended": now,
-            "result": encode_json(result), "resumable": False,
-        }  # fmt: skip
+            "id": run_id,
+            "name": clean_label(name),
+            "owner": IMPORTED_OWNER,
+            "key": idempotency_key,
+            "config": to_json(config),
+            "state": RunState.finished,
+            "created": now,
+            "ended": now,
+            "result": encode_json(result),
+            "resumable": False,
+        }
         with self.begin_write() as connection:
             same = sa.select(*RECORD_COLUMNS).filter_by(owner=IMPORTED_OWNER, key=idempotency_key)
             if (earlier := connection.execute(same).first()) is not None:
@@ -235,8 +252,14 @@ class RunStore:
         Raises:
             RunError: If there is no run of this id.
         """
-        allowed = frozenset(RunState) - FINAL_STATES if expected_states is None else frozenset(expected_states) - FINAL_STATES
-        new = {key: encode_json(v) if key in ("error", "result") else v for key, v in fields.items()}
+        allowed = (
+            frozenset(RunState) - FINAL_STATES
+            if expected_states is None
+            else frozenset(expected_states) - FINAL_STATES
+        )
+        new = {
+            key: encode_json(v) if key in ("error", "result") else v for key, v in fields.items()
+        }
         if state.is_final:
             new["ended"] = time.time()
         change = (

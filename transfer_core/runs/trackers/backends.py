@@ -90,7 +90,9 @@ class _MLflowTracker:
 
         self._client = MlflowClient(tracking_uri=uri)
         found = self._client.get_experiment_by_name(EXPERIMENT_NAME)
-        experiment = found.experiment_id if found else self._client.create_experiment(EXPERIMENT_NAME)
+        experiment = (
+            found.experiment_id if found else self._client.create_experiment(EXPERIMENT_NAME)
+        )
         run = self._client.create_run(experiment, run_name=name, tags={"transfer_lab.run": run_id})
         self._run = run.info.run_id
         params = [Param(key, value) for key, value in settings.items()]
@@ -99,7 +101,9 @@ class _MLflowTracker:
     def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         from mlflow.entities import Metric
 
-        metrics = [Metric(name, value, int(1000 * timestamp), step) for name, value in values.items()]
+        metrics = [
+            Metric(name, value, int(1000 * timestamp), step) for name, value in values.items()
+        ]
         self._client.log_batch(self._run, metrics=metrics)
 
     def end(self, test_metrics: Mapping[str, float], state: str) -> None:

@@ -20,20 +20,25 @@ from transfer_core.training.settings_table import describe_settings
 SHUTDOWN_TIMEOUT = 10.0  # seconds that the end of the program waits for what is not passed on yet
 EVENT_METRICS = {  # event kind: name for the tracker of each of its values
     "stepped": {
-        "loss": "training/loss", "accuracy": "training/accuracy",
-        "learning_rate": "training/learning_rate", "images_per_second": "training/speed",
+        "loss": "training/loss",
+        "accuracy": "training/accuracy",
+        "learning_rate": "training/learning_rate",
+        "images_per_second": "training/speed",
     },
     "epoch_ended": {
-        "validation_loss": "validation/loss", "validation_accuracy": "validation/accuracy",
+        "validation_loss": "validation/loss",
+        "validation_accuracy": "validation/accuracy",
     },
-}  # fmt: skip
+}
 TEST_METRICS = {"accuracy": "test/accuracy", "macro_f1": "test/macro_f1", "loss": "test/loss"}
 
 _LOG = logging.getLogger(__name__)
 _THREADS: WeakSet[threading.Thread] = WeakSet()
 
 
-def log_to_tracker(run_function: RunFunction, tracker_factory: TrackerFactory, home: Path) -> RunFunction:
+def log_to_tracker(
+    run_function: RunFunction, tracker_factory: TrackerFactory, home: Path
+) -> RunFunction:
     """The same `run_function`, whose reports also reach a tracker; see `trackers.tracker_of`.
 
     Whatever the tracker does, the run goes on: a failure is logged as a warning once,
