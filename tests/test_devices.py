@@ -16,7 +16,7 @@ from transfer_core.system.devices import choose_device, copy_to_device, get_devi
 from transfer_core.training import data_loaders, loop
 from transfer_core.training.data_loaders import split_into_batches
 from transfer_core.training.events import Ended, Started, Stepped
-from transfer_core.training.new_layer import train_head
+from transfer_core.training.train import train_head
 from transfer_core.training.whole_network import train_whole_network
 
 # The imitation is no promise of torch's, which says so.

@@ -14,7 +14,7 @@ from transfer_core.networks.surgery import adapt
 from transfer_core.training.changes import WeightChangeMeter
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
-from transfer_core.training.new_layer import fold_standardisation, train_head
+from transfer_core.training.train import fold_standardisation, train_head
 from transfer_core.training.optimiser import build_one_cycle_schedule, build_parameter_groups
 from transfer_core.training.optimiser_step import GradientAccumulator, is_out_of_memory
 from transfer_core.training.whole_network import train_whole_network

@@ -14,7 +14,7 @@ from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.system.precision import choose_precision
 from transfer_core.training.evaluation import predict_logits
-from transfer_core.training.new_layer import train_head
+from transfer_core.training.train import train_head
 from transfer_core.training.whole_network import train_whole_network
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence

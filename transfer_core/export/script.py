@@ -22,7 +22,7 @@ from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.training import data_loaders, new_layer, optimiser
+from transfer_core.training import data_loaders, optimiser, train
 from transfer_core.training.config import RunConfig
 
 Progress = Callable[[str, int, int], None]  # what, done, total
@@ -140,5 +140,5 @@ def render_script(
         ),
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
-        fold=get_source(new_layer.fold_standardisation),
+        fold=get_source(train.fold_standardisation),
     )

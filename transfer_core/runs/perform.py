@@ -30,7 +30,7 @@ from transfer_core.system.precision import choose_precision, is_channels_last_fa
 from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import TestResult, predict_logits, score
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
-from transfer_core.training.new_layer import train_head
+from transfer_core.training.train import train_head
 from transfer_core.training.whole_network import train_whole_network
 
 MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, from which classes are weighed

@@ -14,7 +14,7 @@ from transfer_core.errors import RunError
 from transfer_core.system.devices import get_device
 from transfer_core.system.precision import Precision
 from transfer_core.training.changes import WeightChangeMeter
-from transfer_core.training.clock import TrainingClock
+from transfer_core.training.meters import TrainingClock
 from transfer_core.training.data_loaders import (
     DataLoader,
     count_batches,
