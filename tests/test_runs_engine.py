@@ -57,10 +57,10 @@ def test_run_directory_holds_the_whole_contract(tmp_path):
         run = engine.wait(engine.submit(make_config(seed=5)), WAIT)
         directory = engine.directory(run.id)
     assert json.loads(directory.spec_file.read_text())["config"]["seed"] == 5
-    lines = [json.loads(line) for line in directory.events.read_text().splitlines()]
+    lines = [json.loads(line) for line in directory.events_file.read_text().splitlines()]
     assert [line["sequence"] for line in lines] == list(range(1, 9))
     assert lines[-1]["values"]["accuracy"] == 0.875
-    result = json.loads(directory.result.read_text())
+    result = json.loads(directory.result_file.read_text())
     assert (result["state"], result["result"]["accuracy"]) == ("finished", 0.875)
     assert set(result["files"]) == {"spec.json", "events.jsonl"}
 
@@ -294,7 +294,7 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
         engine.store.close()
         try:
             run_id = engine.submit(make_config())
-            wait_for(lambda: engine.directory(run_id).result.exists())
+            wait_for(lambda: engine.directory(run_id).result_file.exists())
         finally:  # space is there again
             sa.event.remove(engine.store._database, "connect", limit)
             engine.store.close()

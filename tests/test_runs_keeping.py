@@ -166,7 +166,7 @@ def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypa
         assert not folder.exists()
         assert engine.store.list(deleted=True) == ()
         assert [run.id for run in engine.list_runs()] == [kept]
-        assert engine.directory(kept).result.is_file()
+        assert engine.directory(kept).result_file.is_file()
 
 
 def test_emptying_removes_what_was_deleted_at_once(store, tmp_path):

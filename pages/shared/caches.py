@@ -65,7 +65,7 @@ def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
     from transfer_core.runs.store.log import RunLog
 
-    return RunLog(engine(), run_id)
+    return RunLog(engine().store, run_id)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -48,15 +48,15 @@ def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, 
         record
         for record in records
         if record.result
-        and record.result["validation_accuracy"] is not None
+        and record.result.validation_accuracy is not None
         and (record.config.data_id, record.config.network) == (data.id, source.name)
     ]
-    done.sort(key=lambda record: -record.result["validation_accuracy"])
+    done.sort(key=lambda record: -record.result.validation_accuracy)
     return [
         {
             "run": record.name,
-            "validation accuracy": f"{record.result['validation_accuracy']:.1%}",
-            "test accuracy": f"{record.result['accuracy']:.1%}",
+            "validation accuracy": f"{record.result.validation_accuracy:.1%}",
+            "test accuracy": f"{record.result.accuracy:.1%}",
         }
         for record in done
     ]

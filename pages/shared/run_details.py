@@ -28,7 +28,7 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
             f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]"
         )
         if record.error:
-            st.caption(escape_markdown(f"{record.error['problem']} {record.error['remedy']}"))
+            st.caption(escape_markdown(f"{record.error.problem} {record.error.remedy}"))
         _show_actions(record)
         _edit_description(record, tags)
 
@@ -188,10 +188,7 @@ def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
     result = record.result
-    return (
-        f"; test accuracy **{result['accuracy']:.1%}** "
-        f"({result['low']:.0%} to {result['high']:.0%})"
-    )
+    return f"; test accuracy **{result.accuracy:.1%}** ({result.low:.0%} to {result.high:.0%})"
 
 
 def _describe_settings(config: RunConfig) -> str:

@@ -117,9 +117,9 @@ def load(options: Namespace) -> int:
 
     record = import_bundle(home(), options.bundle)
     if options.json:
-        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+        print_json(run=record.id, name=record.name, test_accuracy=record.result.accuracy)
     else:
-        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
+        print(f"{record.id}  {record.name}  test accuracy {record.result.accuracy:.1%}")
     return 0
 
 
@@ -171,7 +171,7 @@ def print_runs(options: Namespace) -> int:
         restore_runs(store, [options.undelete])
         store.get(options.undelete)  # tells if it was gone for good, or never there
     for run in store.list():
-        accuracy = run.result and run.result["accuracy"]
+        accuracy = run.result and run.result.accuracy
         case = run.config.strategy.case
         if options.json:
             print_json(

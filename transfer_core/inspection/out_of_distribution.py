@@ -17,7 +17,6 @@ from transfer_core.system.parallel import Progress
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images that are compared with, which bounds time and memory
 MAX_VALIDATION_IMAGES = 2_000  # that set the threshold
-DETECTOR_FILE = "known_images.npz"  # in the run's directory, made when it is first asked for
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,9 @@ def load_or_fit_detector(
     Raises:
         DataSetError: If the data set of the run was removed.
     """
-    kept = RunDirectory.of(home, trained.record.id).path / DETECTOR_FILE
-    if kept.is_file():
-        with np.load(kept) as values:
+    file_path = RunDirectory.of(home, trained.record.id).detector_file
+    if file_path.is_file():
+        with np.load(file_path) as values:
             return OutOfDistributionDetector(
                 values["embeddings"].astype(np.float32), values["conformal_scores"]
             )
@@ -97,14 +96,14 @@ def load_or_fit_detector(
     chosen = np.concatenate([training, validation])
     embeddings = embed_data_set_images(home, trained, data_set, chosen, progress)
     known = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
-    part = kept.with_name(f"{DETECTOR_FILE}.{id(known)}.part")
+    part = file_path.with_name(f"{file_path.name}.{id(known)}.part")
     with part.open("wb") as file:
         np.savez(
             file,
             embeddings=known.embeddings.astype(np.float16),
             conformal_scores=known.conformal_scores,
         )
-    part.replace(kept)
+    part.replace(file_path)
     return known
 
 

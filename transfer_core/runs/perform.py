@@ -34,8 +34,6 @@ from transfer_core.training.train import train_head
 from transfer_core.training.whole_network import train_whole_network
 
 MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, from which classes are weighed
-WEIGHTS_FILE = "network.safetensors"  # in the run's directory
-TEST_LOGITS_FILE = "test_logits.npy"  # there too; of the test images in the data set's order
 
 
 def perform(
@@ -166,10 +164,11 @@ def _test(
     test = data_set.indices("test")
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     found = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
-    part = directory / f"{TEST_LOGITS_FILE}.part"
-    with part.open("wb") as file:
-        np.save(file, found.numpy())
-    part.replace(directory / TEST_LOGITS_FILE)
+    file = RunDirectory(directory).test_logits_file
+    part = file.with_name(f"{file.name}.part")
+    with part.open("wb") as opened:
+        np.save(opened, found.numpy())
+    part.replace(file)
     return score(
         found,
         data_set.labels[test],
@@ -180,9 +179,10 @@ def _test(
 
 
 def _save_weights(network: nn.Sequential, directory: Path) -> None:
-    part = directory / f"{WEIGHTS_FILE}.part"
+    file = RunDirectory(directory).weights_file
+    part = file.with_name(f"{file.name}.part")
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, part)
-    part.replace(directory / WEIGHTS_FILE)
+    part.replace(file)
 
 
 def make_run_config(
