@@ -95,6 +95,7 @@ class Ended:
     seconds: float  # of training, without preparing
     images_per_second: float  # mean over training
     changes: tuple[StageChange, ...]
+    validation_accuracy: float | None = None  # of the best epoch, fraction in [0, 1]
     explanation: str = ""  # for people: why the training ended before its last epoch
 
 

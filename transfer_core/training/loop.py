@@ -105,6 +105,7 @@ class Trainer:
         )
         self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
         self._best_weights: dict[str, torch.Tensor] | None = None
+        self._best_accuracy: float | None = None  # on the validation images
 
     def events(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
@@ -227,6 +228,7 @@ class Trainer:
         best = self._early_stopping.record(validated[0])
         if best:
             self._best_weights = copy.deepcopy(self._trainable.model.state_dict())
+            self._best_accuracy = validated[1]
         self._trainable.synchronise()
         return EpochEnded(
             self._epochs_done,
@@ -252,6 +254,7 @@ class Trainer:
             self._clock.elapsed_seconds(),
             self._clock.mean_images_per_second(),
             self._trainable.change_meter.measure(),
+            self._best_accuracy,
             self._early_stopping.describe() if reason == "early stopping" else "",
         )
 
@@ -261,6 +264,7 @@ class Trainer:
         tensors = add_prefix("best", self._best_weights or {})
         values = {
             "validation_losses": self._early_stopping.losses,
+            "best_accuracy": self._best_accuracy,
             "clock": self._clock.state(),
         }
         return TrainingState(
@@ -272,6 +276,7 @@ class Trainer:
         """Continue behind the epoch in which a state was captured."""
         self._accumulator.load_state(state)
         self._best_weights = select_prefix("best", state.tensors) or None
+        self._best_accuracy = state.values["best_accuracy"]
         self._generator.set_state(state.tensors["generator"])
         self._early_stopping.losses[:] = state.values["validation_losses"]
         self._clock.load_state(state.values["clock"])

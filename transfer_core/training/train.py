@@ -1,5 +1,6 @@
 """The two ways to train an adapted network: only its head on embeddings, or all of it on pixels."""
 
+import copy
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -57,11 +58,7 @@ def train_head(
     target = network.get_submodule(HEAD).linear
     device = target.weight.device
     mean, std = mean.to(device), std.to(device)
-    # Its first weights are replaced at once, so none are drawn.
-    layer = nn.utils.skip_init(
-        nn.Linear, target.in_features, target.out_features, device=str(device)
-    )
-    layer.load_state_dict(target.state_dict())
+    layer = copy.deepcopy(target)
     fold_standardisation(layer, mean, std, target=target)
     features = (copy_to_device(embeddings, device) - mean) / std
     trainable = TrainableModel(
