@@ -182,7 +182,7 @@ def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
 ):
     told, (run,) = "What was measured outranks the estimate", caches.engine().list_runs()
     assert told in list_texts(build_page("decide", data=data.id).run())
-    stopped = replace(run, result=run.result | {"validation_accuracy": None})
+    stopped = replace(run, result=replace(run.result, validation_accuracy=None))
     monkeypatch.setattr(caches.engine(), "list_runs", lambda: [stopped])
     app = build_page("decide", data=data.id).run()
     assert not app.exception
