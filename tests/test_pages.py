@@ -16,7 +16,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 from transfer_core.system.home import home
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -29,7 +29,7 @@ from transfer_core.inspection.mistakes import (
     rank_by_uncertainty,
 )
 from transfer_core.inspection.prediction import load_trained_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.training.evaluation import compute_difference_interval, compute_wilson_interval
 from transfer_core.training.events import Ended, Started
 

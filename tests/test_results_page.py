@@ -14,7 +14,7 @@ from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.home import home
 from transfer_core.training.events import Ended

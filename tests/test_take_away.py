@@ -25,7 +25,7 @@ from transfer_core.export.plain_weights import read_weights
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.inspection.trial import classify_files
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 
 NAMES = ("blue <b>", "green", "red")
 

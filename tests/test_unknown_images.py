@@ -20,7 +20,7 @@ from transfer_core.inspection.out_of_distribution import (
 from transfer_core.inspection.prediction import load_trained_network
 from transfer_core.inspection.trial import classify
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store.directory import RunDirectory
 
 

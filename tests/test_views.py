@@ -12,7 +12,7 @@ from transfer_core.features.embedding import embed
 from transfer_core.features.views import AugmentedView
 from transfer_core.networks import get_network
 from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.training.events import Preparing, Started
 

@@ -43,7 +43,7 @@ def engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages."""
     import torch
 
-    from transfer_core.runs.perform import start_engine
+    from transfer_core.runs.launch import start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return start_engine(home())

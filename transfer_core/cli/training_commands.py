@@ -145,11 +145,19 @@ def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end; returns its figures."""
-    from transfer_core.runs.perform import make_run_config, start_engine  # brings torch
+    from transfer_core.runs.launch import launch, start_engine  # brings torch
 
-    config = make_run_config(data_set, source, strategy, options.seed, compiled=compiled)
     with start_engine(home(), resume=False) as engine:
-        run = engine.submit(config, name=data_set.name, owner="command line")
+        run = launch(
+            engine,
+            data_set,
+            source,
+            strategy,
+            options.seed,
+            name=data_set.name,
+            owner="command line",
+            compiled=compiled,
+        )
         try:
             for entry in engine.follow(run):
                 kind, values = encode_event(entry.event)
