@@ -18,6 +18,7 @@ from transfer_core.features.views import AugmentedView
 from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.system.files import write_atomically
 from transfer_core.system.parallel import StopRequested, WorkStopped
 from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import TestResult, predict_logits, score
@@ -157,10 +158,7 @@ def _test(
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     found = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
     file = RunDirectory(directory).test_logits_file
-    part = file.with_name(f"{file.name}.part")
-    with part.open("wb") as opened:
-        np.save(opened, found.numpy())
-    part.replace(file)
+    write_atomically(file, lambda opened: np.save(opened, found.numpy()))
     return score(
         found,
         data_set.labels[test],
@@ -171,7 +169,6 @@ def _test(
 
 
 def _save_weights(network: nn.Sequential, directory: Path) -> None:
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     file = RunDirectory(directory).weights_file
-    part = file.with_name(f"{file.name}.part")
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, part)
-    part.replace(file)
+    write_atomically(file, lambda opened: save_file(weights, opened.name))
