@@ -129,7 +129,7 @@ def download_weights(network) -> None:
             report("Connecting", 0, 1)
             download_weights(
                 network,
-                progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
+                progress=report,
             )
     except DownloadError as error:
         show_download_failure(network, error)
@@ -195,7 +195,7 @@ def upload_own_weights(network) -> None:
             from transfer_core.networks.own_weights import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)
-    session.change(network=taken.name, uploads=session.workspace().upload_count + 1)
+    session.change(network=taken.name, upload_count=session.workspace().upload_count + 1)
     st.rerun()
 
 

@@ -15,7 +15,8 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy
 from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing, Started
 from transfer_core.training.result import TestResult as Result

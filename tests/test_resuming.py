@@ -16,7 +16,8 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.runs.store import specification
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.training.checkpoint import Checkpointer, TrainingState

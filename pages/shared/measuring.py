@@ -68,15 +68,18 @@ def _train_cases(
     found: SimilarityEstimate,
     cases: tuple[TransferCase, ...],
 ) -> None:
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import launch
 
     work = session.workspace()
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.
         strategy = choose_strategy(case, source, found, initialise="random")
-        caches.engine().submit(
-            make_run_config(data, source, strategy, 0),
-            name=f"{data.name}, {case.title.lower()}",
+        launch(
+            caches.engine(),
+            data,
+            source,
+            strategy,
+            0,
             owner=work.owner,
-            idempotency_key=f"{work.start_key} {case.value}",
+            key=f"{work.start_key} {case.value}",
         )

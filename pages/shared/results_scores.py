@@ -177,7 +177,7 @@ def _offer_case_one(record: RunRecord) -> None:
     if not st.button("Train case 1, to compare", icon=":material/science:", key="results_case_1"):
         return
     with show_errors():
-        from transfer_core.runs.perform import make_run_config
+        from transfer_core.runs.launch import launch
 
         data, source = caches.load_data_set(record.config.data_id), record.config.source()
         case = TransferCase.SMALL_SIMILAR
@@ -185,10 +185,13 @@ def _offer_case_one(record: RunRecord) -> None:
             plan_strategy(case, source.stage_names),
             class_weights=record.config.strategy.class_weights,
         )
-        caches.engine().submit(
-            make_run_config(data, source, strategy, record.config.seed),
-            name=f"{data.name}, {case.title.lower()}",
+        launch(
+            caches.engine(),
+            data,
+            source,
+            strategy,
+            record.config.seed,
             owner=session.workspace().owner,
-            idempotency_key=f"case 1 beside {record.id}",
+            key=f"case 1 beside {record.id}",
         )
     st.rerun()

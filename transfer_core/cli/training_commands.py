@@ -109,7 +109,7 @@ def _fit_into_minutes(
     """What to train within the minutes allowed, told with its reasons."""
     from transfer_core.timing.time_budget import plan_run_within_budget  # brings torch
 
-    def plan_strategy(network: SourceNetwork) -> Strategy:
+    def plan_same_case(network: SourceNetwork) -> Strategy:
         if network == source:
             return strategy
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
@@ -120,7 +120,7 @@ def _fit_into_minutes(
         options.minutes,
         data_set,
         (source,) if options.network else here,
-        plan_strategy,
+        plan_same_case,
         home(),
         current_network=source,
         progress=show_progress,
@@ -130,7 +130,7 @@ def _fit_into_minutes(
     if chosen == source:
         return fit.source, fit.strategy
     options.case = str(strategy.case.value)
-    options.initialise = plan_strategy(chosen).initialise if options.case == "4" else None
+    options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
     found = _choose_strategy(data_set, chosen, options)
     return fit.source, _override_settings(found, epochs=fit.strategy.optimiser.epochs)
 
@@ -145,11 +145,19 @@ def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end; returns its figures."""
-    from transfer_core.runs.perform import make_run_config, start_engine  # brings torch
+    from transfer_core.runs.launch import launch, start_engine  # brings torch
 
-    config = make_run_config(data_set, source, strategy, options.seed, compiled=compiled)
     with start_engine(home(), resume=False) as engine:
-        run = engine.submit(config, name=data_set.name, owner="command line")
+        run = launch(
+            engine,
+            data_set,
+            source,
+            strategy,
+            options.seed,
+            name=data_set.name,
+            owner="command line",
+            compiled=compiled,
+        )
         try:
             for entry in engine.follow(run):
                 kind, values = encode_event(entry.event)

@@ -17,11 +17,12 @@ from transfer_core.features.views import AugmentedView
 from transfer_core.networks.surgery import HEAD, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.system.files import write_atomically
 from transfer_core.system.parallel import WorkStopped
 from transfer_core.training.checkpoint import Checkpointer
-from transfer_core.training.evaluation import TestResult
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Event, Preparing
 from transfer_core.training.meters import WeightChangeMeter
+from transfer_core.training.result import TestResult
 from transfer_core.training.train import train_head
 
 
@@ -163,10 +164,9 @@ def _compute_test_accuracy(layer: nn.Linear, embeddings: np.ndarray, data_set: D
 
 def _write_baseline(baseline: Baseline, files: RunDirectory) -> None:
     values = asdict(baseline.trained) | {"test_accuracy": baseline.test_accuracy}
-    part = files.baseline_file.with_name(f"{files.baseline_file.name}.part")
     head = {name: value.contiguous() for name, value in baseline.head.items()}
-    save_file(head, part, {"baseline": json.dumps(values)})
-    part.replace(files.baseline_file)
+    metadata = {"baseline": json.dumps(values)}
+    write_atomically(files.baseline_file, lambda file: save_file(head, file.name, metadata))
 
 
 def _read_baseline(files: RunDirectory) -> Baseline | None:

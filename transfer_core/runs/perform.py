@@ -1,6 +1,5 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
-import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -10,13 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import __version__, dataset
-from transfer_core.cases import Strategy
-from transfer_core.dataset import DataSet
+from transfer_core import dataset
 from transfer_core.features.embedding import choose_batch_size
-from transfer_core.networks import SourceNetwork, get_network
 from transfer_core.networks.surgery import list_kept_stages, trains_baseline
-from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.head_training import (
     Baseline,
     compare_with_baseline,
@@ -26,16 +21,13 @@ from transfer_core.runs.head_training import (
 )
 from transfer_core.runs.preparation import RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
-from transfer_core.runs.trackers.follower import log_to_tracker
-from transfer_core.system.devices import choose_device
-from transfer_core.system.memory import keep_freed_memory
+from transfer_core.system.files import write_atomically
 from transfer_core.system.parallel import StopRequested, WorkStopped
-from transfer_core.system.precision import choose_precision, is_channels_last_faster
 from transfer_core.training.checkpoint import MAX_TIME_SHARE, Checkpointer
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import TestResult, predict_logits, score
+from transfer_core.training.evaluation import predict_logits, score
 from transfer_core.training.events import Ended, Event
+from transfer_core.training.result import TestResult
 from transfer_core.training.train import train_whole_network
 
 
@@ -128,10 +120,7 @@ def _test(
     test = data_set.indices("test")
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     logits = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
-    part = files.test_logits_file.with_name(f"{files.test_logits_file.name}.part")
-    with part.open("wb") as file:
-        np.save(file, logits.numpy())
-    part.replace(files.test_logits_file)
+    write_atomically(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
     result = score(
         logits,
         data_set.labels[test],
@@ -143,62 +132,5 @@ def _test(
 
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:
-    part = files.weights_file.with_name(f"{files.weights_file.name}.part")
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, part)
-    part.replace(files.weights_file)
-
-
-def make_run_config(
-    data_set: DataSet,
-    source: SourceNetwork,
-    strategy: Strategy,
-    seed: int,
-    *,
-    compiled: bool = False,
-) -> RunConfig:
-    """The configuration of a run that would start now, at the source's input size.
-
-    It is for the fastest device of this machine.
-    """
-    versions = {
-        "transfer_core": __version__,
-        "torch": torch.__version__,
-        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
-        "weights": source.weights_hash,
-    }
-    own_size, device = get_network(source.name).input_size, choose_device()
-    number_format = choose_precision(device)
-    return RunConfig(
-        data_set.id,
-        source.name,
-        strategy,
-        seed,
-        versions,
-        number_format,
-        device,
-        is_channels_last_faster(device, number_format),
-        compiled,
-        None if source.input_size == own_size else source.input_size,
-    )
-
-
-def start_engine(home: Path, *, resume: bool = True) -> Engine:
-    """An engine that performs runs with everything in this package; see `Engine`.
-
-    Raises:
-        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
-    """
-
-    def run_function(
-        config: RunConfig, directory: RunDirectory, stop: StopRequested
-    ) -> Iterator[Event | TestResult]:
-        return perform(config, directory.path, home, stop)
-
-    keep_freed_memory()
-    setting = os.environ.get(TRACKER_VARIABLE)
-    seen = (
-        log_to_tracker(run_function, parse_tracker_setting(setting), home)
-        if setting
-        else run_function
-    )
-    return Engine(home, seen, resume=resume)
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    write_atomically(files.weights_file, lambda file: save_file(weights, file.name))
