@@ -151,6 +151,14 @@ def test_checkpoints_take_no_more_than_their_share_of_the_time(seconds, monkeypa
     assert len(store.epochs) >= min(900, 0.9 * 0.02 * now[0] / seconds)
 
 
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path, caplog):
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    checkpointer = Checkpointer(RunDirectory(tmp_path), math.inf)
+    checkpointer.save_if_due(4, lambda: TrainingState({"w": torch.zeros(1)}, {}))
+    assert "no checkpoint was written after epoch 4" in caplog.text
+    assert checkpointer.load() is None
+
+
 def test_a_checkpoint_of_another_format_is_not_resumed_from(tmp_path):
     files = RunDirectory(tmp_path)
     files.save_checkpoint(1, lambda path: path.write_text("1"), ".txt")
