@@ -9,10 +9,10 @@ from dataclasses import replace
 from transfer_core.cases import Initialise, Strategy, TransferCase, plan_strategy
 from transfer_core.cli.commands import fetch_network, ingest, print_json, show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.errors import RunError, SettingsError
+from transfer_core.errors import SettingsError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
 from transfer_core.runs.store.events import encode_event, find_last_event
-from transfer_core.runs.store.records import Failed
+from transfer_core.runs.store.records import Failed, make_run_error
 from transfer_core.system.home import home
 from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
@@ -168,7 +168,7 @@ def _run_to_end(
         record, ended = engine.get(run), find_last_event(engine.events(run), Ended)
     if record.result is None:
         error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
-        raise RunError(error.problem, found=error.found, remedy=error.remedy)
+        raise make_run_error(error)
     return {
         "run": run,
         "case": strategy.case.value,

@@ -4,6 +4,7 @@ from math import sqrt
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 from torch import nn
 from torch.nn import functional
 
@@ -99,21 +100,19 @@ def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def compute_wilson_interval(correct: float, images: int) -> tuple[float, float]:
-    """The 95 % score interval of an accuracy, as fractions in [0, 1].
+def compute_wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """Return the 95 % score interval of an accuracy, as fractions in [0, 1].
 
     Args:
-        correct: Images that were right.
-        images: Images in all, at least 1.
+        correct: Number of images classified correctly.
+        images: Number of images, at least 1.
 
     Source:
         Wilson 1927, "Probable inference, the law of succession, and statistical
         inference". It assumes that the images are independent of each other.
     """
-    share, z2 = correct / images, Z_95**2
-    centre = (share + z2 / (2 * images)) / (1 + z2 / images)
-    half = Z_95 / (1 + z2 / images) * sqrt(share * (1 - share) / images + z2 / (4 * images**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = binomtest(correct, images).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def compute_difference_interval(
@@ -130,8 +129,8 @@ def compute_difference_interval(
         proportions: comparison of eleven methods", the tenth, from Wilson's intervals.
     """
     (a, images_a), (b, images_b) = first, second
-    low_a, high_a = compute_wilson_interval(a * images_a, images_a)
-    low_b, high_b = compute_wilson_interval(b * images_b, images_b)
+    low_a, high_a = compute_wilson_interval(round(a * images_a), images_a)
+    low_b, high_b = compute_wilson_interval(round(b * images_b), images_b)
     return (
         a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
         a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
