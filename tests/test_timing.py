@@ -11,6 +11,7 @@ from transfer_core.cli.main import main
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.perform import make_run_config, perform
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
@@ -113,7 +114,7 @@ def test_asking_again_measures_nothing(data, transfer_home, monkeypatch):
 def test_a_network_is_timed_without_its_weights(data, transfer_home, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     source = get_network("shufflenet_v2_x0_5")
-    assert source.weights == "download"
+    assert get_weights_status(source) == "download"
     told = forecast_run(data, source, plan_case(source), transfer_home)
     assert 0 < told.total.low < told.total.high
 

@@ -12,6 +12,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.networks import SourceNetwork, get_network, list_networks
 from transfer_core.networks.download import download_weights
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.system.home import home
 from transfer_core.transferability.advice import advise, choose_strategy
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict, estimate_similarity
@@ -136,10 +137,10 @@ def print_networks(options: Namespace) -> int:
                 name=network.name,
                 stages=network.stage_names,
                 input_size=network.input_size,
-                weights=network.weights,
+                weights=get_weights_status(network),
             )
         else:
-            print(f"{network.name}: {network.title}, weights {network.weights}")
+            print(f"{network.name}: {network.title}, weights {get_weights_status(network)}")
             print(f"  {_describe_network(network)}; stages {', '.join(network.stage_names)}")
     return 0
 

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks.own_networks import get_card_path, make_own_network
-from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
+from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_file import build_with_weights
+from transfer_core.networks.weights_location import find_weights, get_own_weights_folder
 from transfer_core.system.files import hash_file
 
 MAX_FILE_BYTES = 4 << 30  # bytes
@@ -65,7 +66,7 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
         weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
         shutil.copyfile(path, weights_part)
         card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
-        weights_part.replace(own.weights_path)
+        weights_part.replace(find_weights(own))
         card_part.replace(get_card_path(card))
     return own
 
