@@ -201,7 +201,8 @@ def make_run_config(
         "weights": source.weights_hash,
     }
     own_size, device = get_network(source.name).input_size, choose_device()
-    number_format = choose_precision(device)
+    frozen = strategy.frozen == list_kept_stages(source, strategy)
+    number_format = "float32" if frozen else choose_precision(device)
     return RunConfig(
         data_set.id,
         source.name,
