@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
+from toy_readings import make_draws
 
 from transfer_core.cases import TransferCase, judge_size, plan_strategy
 from transfer_core.dataset import SPLITS
@@ -272,8 +273,7 @@ READINGS = TransferabilityEvidence(
     min_images_per_class=48,
     stages=EVIDENCE,
     early=2,
-    gap=0.1,
-    gap_standard_deviation=0.03,
+    draws=make_draws(gap=10, gain=30, leep=0.1, skill=0.5, spread=0.03),
     distance=0.2,
     leep=0.1,
     energy=6.0,
