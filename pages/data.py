@@ -43,9 +43,7 @@ def ingest_and_open(path: Path, name: str | None = None) -> None:
     cancel = st.empty()
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
-        found = dataset.ingest(
-            path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
-        )
+        found = dataset.ingest(path, home=home(), name=name, progress=report)
     session.change(data_id=found.id, upload_count=session.workspace().upload_count + 1)
     st.query_params.clear()
     st.query_params["data"] = found.id
@@ -97,9 +95,7 @@ if upload is not None:
         ingest_and_open(Path(file.name), Path(upload.name).stem)
 if sample:
     with show_errors(), show_progress() as report:
-        path = samples.resolve_path(
-            f"sample:{sample}", home(), progress=lambda *n: report("Making the sample", *n)
-        )
+        path = samples.resolve_path(f"sample:{sample}", home(), progress=report)
     ingest_and_open(path, samples.SAMPLES[sample].title)
 
 if given is None:

@@ -129,7 +129,7 @@ def download_weights(network) -> None:
             report("Connecting", 0, 1)
             download_weights(
                 network,
-                progress=lambda there, total: report("Downloading, MB", there >> 20, total >> 20),
+                progress=report,
             )
     except DownloadError as error:
         show_download_failure(network, error)

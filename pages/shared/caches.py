@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from dataclasses import replace
@@ -16,6 +15,7 @@ from transfer_core import dataset, images, networks
 from transfer_core.dataset.samples import SAMPLES
 from transfer_core.errors import DataSetError
 from transfer_core.images import Transform, apply_transform
+from transfer_core.system.files import hash_bytes
 from transfer_core.system.home import home
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from transfer_core.networks.surgery import StageSummary
     from transfer_core.runs.engine.engine import Engine
     from transfer_core.runs.store.log import RunLog
+    from transfer_core.system.parallel import Progress
     from transfer_core.timing.forecast import Forecast
-    from transfer_core.transferability.estimate import Progress, SimilarityEstimate
+    from transfer_core.transferability.estimate import SimilarityEstimate
 
 THUMBNAIL_PIXELS = 96  # pixels of an image beside others
 TILE_PIXELS = 144  # pixels of an image alone
@@ -196,7 +197,7 @@ def load_first_filters() -> list:
 
 def has_file(data_id: str, file: bytes) -> bool:
     """Whether a data set has this very file, also set aside."""
-    digest = hashlib.sha256(file).hexdigest()
+    digest = hash_bytes(file)
     known = (*load_data_set(data_id).records, *load_set_aside(data_id).records)
     return any(record.digest == digest for record in known)
 
@@ -238,20 +239,14 @@ def find_near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicat
     """The core keeps the hashes on disk, and progress cannot be cached."""
     from transfer_core.dataset.near_duplicates import find_near_duplicates as compute
 
-    return compute(
-        home(), load_data_set(data_id), lambda *n: progress("Looking for near-duplicates", *n)
-    )
+    return compute(home(), load_data_set(data_id), progress)
 
 
 def load_known_images(run_id: str, progress: Progress) -> OutOfDistributionDetector:
     """What a run's network knows; the core keeps it beside the run."""
     from transfer_core.inspection.out_of_distribution import load_or_fit_detector as compute
 
-    return compute(
-        home(),
-        load_trained_network(run_id),
-        lambda *n: progress("Learning what the network knows", *n),
-    )
+    return compute(home(), load_trained_network(run_id), progress)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -106,7 +106,7 @@ def _show_sanity_check(
                     trained,
                     pixels,
                     answers.predicted[:SANITY_CHECK_IMAGES],
-                    progress=lambda *n: report("Randomising stages", *n),
+                    progress=report,
                 )
         if "sanity" in kept:
             steps = kept["sanity"]

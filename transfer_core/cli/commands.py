@@ -225,16 +225,14 @@ def fetch_network(name: str) -> SourceNetwork:
     network = get_network(name)
     download_weights(
         network,
-        progress=lambda there, total: show_progress("Downloading, MB", there >> 20, total >> 20),
+        progress=show_progress,
     )
     return network
 
 
 def ingest(text: str, seed: int = 0) -> DataSet:
     path = sample_sets.resolve_path(text, home())
-    return dataset.ingest(
-        path, home=home(), seed=seed, progress=lambda *n: show_progress("Reading images", *n)
-    )
+    return dataset.ingest(path, home=home(), seed=seed, progress=show_progress)
 
 
 def _describe_network(network: SourceNetwork) -> str:

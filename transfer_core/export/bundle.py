@@ -1,6 +1,5 @@
 """Take a bundle in again: an untrusted zip becomes a finished run, or is refused with a reason."""
 
-import hashlib
 import json
 import shutil
 from contextlib import suppress
@@ -25,6 +24,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Outcome, RunRecord, RunState, generate_id
 from transfer_core.runs.store.specification import to_json, upgrade_config
 from transfer_core.runs.store.store import RunStore
+from transfer_core.system.files import hash_bytes
 from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import TestResult
 
@@ -72,7 +72,7 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
         (directory.path / CARD_FILE).write_bytes(text)
         result = asdict(card.result)
         directory.write_outcome(Outcome(RunState.finished, result=result))
-        key = hashlib.sha256(text).hexdigest()
+        key = hash_bytes(text)
         record = store.add_imported(run_id, card.config, card.name, result, key)
     except BaseException:
         shutil.rmtree(directory.path)

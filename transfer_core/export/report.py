@@ -1,6 +1,5 @@
 """A report of a run as one HTML file, for handing in: it needs no network and no other file."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from transfer_core.export import report_sections as sections
 from transfer_core.export.card import build_model_card, find_data_set
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.store import RunStore
-
-Progress = Callable[[str, int, int], None]  # what, done, total
+from transfer_core.system.parallel import Progress
 
 TEMPLATE = Path(__file__).parent / "report.html"
 

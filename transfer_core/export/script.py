@@ -2,7 +2,7 @@
 
 import csv
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,10 +22,9 @@ from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.system.parallel import Progress
 from transfer_core.training import data_loaders, new_layer, optimiser
 from transfer_core.training.config import RunConfig
-
-Progress = Callable[[str, int, int], None]  # what, done, total
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 SCRIPT_USAGE = """\

@@ -11,7 +11,7 @@ from transfer_core.dataset import PixelArray, iter_batches
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.surgery import pool_features
 from transfer_core.system.devices import copy_to_device, get_device
-from transfer_core.system.parallel import Progress, StopRequested
+from transfer_core.system.parallel import Progress, StopRequested, ignore_progress
 from transfer_core.system.precision import Precision, autocast
 
 MAX_BATCH_SIZE = (
@@ -56,7 +56,7 @@ def embed(
     indices: np.ndarray | None = None,
     precision: Precision = "float32",
     preprocess: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
@@ -70,7 +70,7 @@ def embed(
         indices: Of the wanted images, int64 (M,); None for all.
         precision: In which the stages are computed.
         preprocess: Turns some pixels into what the network takes.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
         stop_requested: Asked while images are decoded.
 
     Returns:
@@ -89,8 +89,7 @@ def embed(
             for name, features in _run_stages(network, inputs, stages, precision):
                 outputs[name].append(pool_features(features).float().cpu().numpy())
             done += len(batch)
-            if progress:
-                progress(done, total)
+            progress("Embedding images", done, total)
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 

@@ -24,6 +24,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system.devices import choose_device
+from transfer_core.system.files import write_atomically
 from transfer_core.system.memory import keep_freed_memory
 from transfer_core.system.parallel import StopRequested, WorkStopped
 from transfer_core.system.precision import choose_precision, is_channels_last_faster
@@ -166,10 +167,7 @@ def _test(
     test = data_set.indices("test")
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     found = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
-    part = directory / f"{TEST_LOGITS_FILE}.part"
-    with part.open("wb") as file:
-        np.save(file, found.numpy())
-    part.replace(directory / TEST_LOGITS_FILE)
+    write_atomically(directory / TEST_LOGITS_FILE, lambda file: np.save(file, found.numpy()))
     return score(
         found,
         data_set.labels[test],
@@ -180,9 +178,8 @@ def _test(
 
 
 def _save_weights(network: nn.Sequential, directory: Path) -> None:
-    part = directory / f"{WEIGHTS_FILE}.part"
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, part)
-    part.replace(directory / WEIGHTS_FILE)
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    write_atomically(directory / WEIGHTS_FILE, lambda file: save_file(weights, file.name))
 
 
 def make_run_config(

@@ -101,7 +101,7 @@ def report_progress(
     """
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
-    def progress(done: int, total: int) -> None:
+    def progress(_: str, done: int, total: int) -> None:
         if context.stop_requested():
             raise WorkStopped
         queue.put((done, total))

@@ -1,6 +1,5 @@
 """Measured costs, kept on disk for a while, so that asking again costs nothing."""
 
-import hashlib
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.system.devices import choose_device
+from transfer_core.system.files import hash_bytes, write_atomically
 from transfer_core.system.precision import Precision
 from transfer_core.timing.measurement import (
     StepCosts,
@@ -68,12 +68,10 @@ def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dic
     """Values from disk, measured where they are missing, old or another computer's."""
     machine = platform.node(), platform.machine(), os.cpu_count(), torch.get_num_threads()
     named = json.dumps([machine, torch.__version__, key])
-    file = home / "timings" / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}.json"
+    file = home / "timings" / f"{hash_bytes(named.encode())[:32]}.json"
     if file.is_file() and time.time() - file.stat().st_mtime < MAX_AGE_SECONDS:
         return json.loads(file.read_text(encoding="utf-8"))
     values = measure()
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    part.write_text(json.dumps(values), encoding="utf-8")
-    part.replace(file)
+    write_atomically(file, json.dumps(values))
     return values

@@ -1,7 +1,6 @@
 """How long a run will take: measured steps, times how many of them it will take."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from transfer_core.features.embedding_cache import get_cache_folder
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.system.devices import choose_device
+from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.system.precision import choose_precision
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
 from transfer_core.timing.measurement import StepCosts, TimeRange
@@ -21,8 +21,6 @@ from transfer_core.training.data_loaders import EMBEDDING_BATCH_SIZE, count_batc
 
 SAFETY_FACTOR = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
 ZERO_SECONDS = TimeRange(0, 0)
-
-Progress = Callable[[str, int, int], None]  # what is done, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def forecast_run(
     strategy: Strategy,
     home: Path,
     *,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> Forecast:
     """Measure the steps that a run would take, unless that was done lately, and count them.
 
@@ -62,8 +60,7 @@ def forecast_run(
         home: Where caches lie: what is in them already is not done again.
         progress: Called with what is done, done and total; may raise to end the work.
     """
-    report = progress or (lambda what, done, total: None)
-    taken = collect_costs(data_set, source, strategy, home, report)
+    taken = collect_costs(data_set, source, strategy, home, progress)
     byte = ZERO_SECONDS
     if not dataset.PixelArray(home, data_set, source.transform).is_cached:
         byte = load_or_measure_decoding_cost(home, data_set, source)

@@ -122,7 +122,7 @@ def measure_forward_cost(
             source,
             (stage,),
             precision=precision,
-            progress=lambda done, total: clock.append(time.perf_counter()),
+            progress=lambda *_: clock.append(time.perf_counter()),
         )
         return [later - before for before, later in pairwise(clock)]
 

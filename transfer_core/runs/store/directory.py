@@ -1,17 +1,20 @@
 """The run directory: the contract between whoever runs a loop and whoever watches it."""
 
-import hashlib
 import json
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from transfer_core.runs.store.records import Outcome, RunState, validate_run_id
+from transfer_core.system.files import (
+    UNFINISHED_SUFFIX,
+    flush_to_disk,
+    hash_file,
+    write_atomically,
+)
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
-_PARTIAL_SUFFIX = ".part"  # ending of a file that is still being written
 
 
 class RunDirectory:
@@ -50,7 +53,7 @@ class RunDirectory:
         """
         self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         for folder in (self.path, self.checkpoints_folder):
-            for left in folder.glob(f"*{_PARTIAL_SUFFIX}"):
+            for left in folder.glob(f"*{UNFINISHED_SUFFIX}"):
                 left.unlink()
         spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
         write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
@@ -71,12 +74,12 @@ class RunDirectory:
         Returns:
             Its path; the name carries the hash of its content.
         """
-        part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{_PARTIAL_SUFFIX}"
+        part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
         write(part)
-        _fsync(part)
-        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{_hash_file(part)[:16]}{suffix}"
+        flush_to_disk(part)
+        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
         part.replace(path)
-        _fsync(self.checkpoints_folder)
+        flush_to_disk(self.checkpoints_folder)
         for old in self._list_checkpoints()[MAX_CHECKPOINTS:]:
             old.unlink()
         return path
@@ -84,19 +87,19 @@ class RunDirectory:
     def find_latest_checkpoint(self) -> Path | None:
         """The newest checkpoint whose content is what was written; None if there is none."""
         for path in self._list_checkpoints():
-            if path.name.split(".")[0].rpartition("-")[2] == _hash_file(path)[:16]:
+            if path.name.split(".")[0].rpartition("-")[2] == hash_file(path)[:16]:
                 return path
         return None
 
     def _list_checkpoints(self) -> list[Path]:
         found = self.checkpoints_folder.glob("epoch-*")
-        whole = [path for path in found if path.suffix != _PARTIAL_SUFFIX]
+        whole = [path for path in found if path.suffix != UNFINISHED_SUFFIX]
         return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write the last file of a run, with the hashes of the files that it left."""
         files = {
-            path.name: _hash_file(path)
+            path.name: hash_file(path)
             for path in sorted(self.path.iterdir())
             if path.is_file() and path not in (self.result, self.heartbeat_file, self.log)
         }
@@ -114,27 +117,3 @@ class RunDirectory:
             content: dict[str, Any] = json.loads(self.result.read_bytes())
             return Outcome(RunState(content["state"]), content["result"], content["error"])
         return None
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that every reader, and a power cut, finds the old or the new one."""
-    part = path.with_name(path.name + _PARTIAL_SUFFIX)
-    part.write_bytes(content)
-    _fsync(part)
-    part.replace(path)
-    _fsync(path.parent)
-
-
-def _fsync(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows keeps directory entries by itself and cannot open a folder
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
