@@ -25,6 +25,7 @@ ROOMS = [  # a room may import only from rooms before it
     "inspection",
     "figures",
     "export",
+    "api",
     "cli",
     "__main__",
 ]

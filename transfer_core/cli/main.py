@@ -1,4 +1,4 @@
-"""The command line: `python -m transfer_core COMMAND ...`, the core without a browser."""
+"""The command line of Transfer Lab; without a command it starts the app."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transfer_core.cli import commands, training_commands
+from transfer_core.cli.serve import LOCAL_HOSTS, serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
 
@@ -19,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 failed, 2 bad input.
     """
-    options = _build_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _build_parser().parse_args(given or ["serve"])
     try:
         return options.command(options)
     except TransferError as error:
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m transfer_core", description=__doc__)
+    parser = argparse.ArgumentParser("transfer-lab", description=__doc__)
     add = parser.add_subparsers(metavar="COMMAND", required=True).add_parser
 
     def add_command(name: str, function, help: str, data: bool = False) -> argparse.ArgumentParser:
@@ -45,10 +47,13 @@ def _build_parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         if data:
             added.add_argument("data", metavar="DATA.zip", help="zip, folder or sample:NAME")
-        if name not in {"export"}:
+        if name not in {"export", "serve"}:
             added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
+    app = add_command("serve", serve, "start the app in the browser; also without a command")
+    app.add_argument("--address", default=LOCAL_HOSTS[0], help="0.0.0.0: for other computers too")
+    app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")
     add_command(
         "inspect", commands.inspect, "classes, images, splits and problems of a data set", True
     )
