@@ -61,7 +61,7 @@ class OptimiserSettings:
         Setting(
             label="Learning rate",
             help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
-            code="torch.optim.AdamW(model.parameters(), lr={})",
+            code="torch.optim.AdamW(parameters, lr={})",
             step=0.0001,
             decimals=5,
         ),
@@ -72,7 +72,7 @@ class OptimiserSettings:
         Setting(
             label="Weight decay",
             help="Pulls weights towards 0, against learning images by heart.",
-            code="torch.optim.AdamW(model.parameters(), weight_decay={})",
+            code="torch.optim.AdamW(parameters, weight_decay={})",
             step=0.01,
             decimals=4,
         ),
@@ -83,7 +83,7 @@ class OptimiserSettings:
         Setting(
             label="Batch size",
             help="Training images per step.",
-            code="torch.randperm(len(images), generator=generator).split({})",
+            code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
             unit="images",
         ),
     ]
@@ -113,7 +113,7 @@ class OptimiserSettings:
             label="Random crops and colours of the training images",
             help="Each epoch sees every image a little differently. Frozen layers' outputs are "
             "computed once per image, so it needs a network that is trained as a whole.",
-            code="inputs = augment(pixels[indices]) if {} else normalise(pixels[indices])",
+            code="if {}: inputs = augment(pixels[indices])",
             applies_to="whole",
         ),
     ]
@@ -132,7 +132,7 @@ class OptimiserSettings:
             label="Rate of earlier stages",
             help="Learning rate of each stage as a share of that of the stage behind it. At 1 all "
             "stages learn at the same rate.",
-            code="groups.append({{'params': parameters, 'lr': learning_rate * {}**behind}})",
+            code="rate = learning_rate * {}**behind",
             step=0.05,
             decimals=2,
             applies_to="whole",

@@ -61,6 +61,10 @@ class SettingField:
         number = f"{value:g}" if isinstance(value, float) else str(value)
         return f"{number} {self.setting.unit}".rstrip()
 
+    def render_code(self, value: object) -> str:
+        """The PyTorch line that a value becomes."""
+        return self.setting.code.format(value)
+
     def _round(self, value: float) -> float | int:
         return self.type(round(value, self.setting.decimals))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
 from transfer_core.runs.store.records import RunEvent, RunRecord, find_training_end
+from transfer_core.training.config import list_setting_values
 from transfer_core.training.events import StageChange
 from transfer_core.transferability.advice import advise
 from transfer_core.transferability.estimate import estimate_similarity
@@ -97,22 +98,23 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
     """Everything that was set."""
     config, source = trained.record.config, trained.source
     strategy = config.strategy
-    values = {
-        "source network": source.title,
-        "input size": f"{source.input_size} pixels a side",
-        "kept through": source.format_titles((strategy.keep_through,)),
-        "frozen": source.format_titles(strategy.frozen),
-        "initial weights": strategy.initialise,
-        **asdict(strategy.optimiser),
-        "class weights": strategy.class_weights,
-        "fall back": strategy.fall_back,
-        "seed": config.seed,
-        "number format": config.precision,
+    plain = {
+        "Source network": source.title,
+        "Kept through": source.format_titles((strategy.keep_through,)),
+        "Frozen": source.format_titles(strategy.frozen),
+        "Initial weights": strategy.initialise,
+        "Input size": f"{source.input_size} pixels a side",
+        "Number format": config.precision,
     }
-    words = {"True": "yes", "False": "no"}
-    rows = [
-        {"setting": name.replace("_", " "), "value": words.get(str(value), value)}
-        for name, value in values.items()
+    rows = [{"setting": name, "value": value, "in PyTorch": ""} for name, value in plain.items()]
+    rows += [
+        {
+            "setting": field.setting.label,
+            "value": field.format(value),
+            "in PyTorch": field.render_code(value),
+        }
+        for field, value in list_setting_values(config)
+        if field.name != "input_size"  # said above, also where it is the network's own
     ]
     return Section("Settings", table=rows)
 

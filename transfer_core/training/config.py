@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from transfer_core.cases import Strategy
+from transfer_core.cases import OptimiserSettings, Strategy
 from transfer_core.networks import SourceNetwork, get_network
-from transfer_core.settings import Setting
+from transfer_core.settings import Setting, SettingField, list_settings
 from transfer_core.system.devices import Device
 from transfer_core.system.precision import Precision
 
@@ -29,9 +29,9 @@ class RunConfig:
         ),
     ]
     versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
-    precision: Precision = "float32"  # that a whole network's steps are computed in
-    device: Device = "cpu"  # that they are computed on
-    channels_last: bool = True  # whether a whole network lies in memory so
+    precision: Precision = "float32"  # number format of a whole network's training steps
+    device: Device = "cpu"  # where the training steps are computed
+    channels_last: bool = True  # memory format of a whole network
     compiled: Annotated[
         bool,
         Setting(
@@ -63,3 +63,16 @@ class RunConfig:
             NetworkError: If the catalog no longer has it.
         """
         return get_network(self.network).with_input_size(self.input_size)
+
+
+def list_setting_values(config: RunConfig) -> tuple[tuple[SettingField, object], ...]:
+    """Every declared setting that has an effect on a run, with its value."""
+    strategy = config.strategy
+    parts = ((OptimiserSettings, strategy.optimiser), (Strategy, strategy), (RunConfig, config))
+    return tuple(
+        (field, value)
+        for kind, part in parts
+        for field in list_settings(kind)
+        if field.setting.applies(bool(strategy.frozen))
+        and (value := getattr(part, field.name)) is not None
+    )
