@@ -139,7 +139,7 @@ def _fit_into_minutes(
     """What to train within the minutes allowed, told with its reasons."""
     from transfer_core.timing.time_budget import plan_run_within_budget  # brings torch
 
-    def plan_for(network: SourceNetwork) -> Strategy:
+    def plan_same_case(network: SourceNetwork) -> Strategy:
         if network == source:
             return strategy
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
@@ -150,7 +150,7 @@ def _fit_into_minutes(
         options.minutes,
         data_set,
         (source,) if options.network else here,
-        plan_for,
+        plan_same_case,
         home(),
         current_network=source,
         progress=show_progress,
@@ -160,7 +160,7 @@ def _fit_into_minutes(
     if chosen == source:
         return fit.source, fit.strategy
     options.case = str(strategy.case.value)
-    options.initialise = plan_for(chosen).initialise if options.case == "4" else None
+    options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
     found = _choose_strategy(data_set, chosen, options)
     epochs = fit.strategy.optimiser.epochs
     return fit.source, replace(found, optimiser=replace(found.optimiser, epochs=epochs))
