@@ -44,7 +44,7 @@ def ingest_and_open(path: Path, name: str | None = None) -> None:
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         found = dataset.ingest(path, home=home(), name=name, progress=report)
-    session.change(data_id=found.id, uploads=session.workspace().upload_count + 1)
+    session.change(data_id=found.id, upload_count=session.workspace().upload_count + 1)
     st.query_params.clear()
     st.query_params["data"] = found.id
     st.rerun()
