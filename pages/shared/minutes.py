@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from pages.shared.strategy import Choice
 from transfer_core import networks
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
-from transfer_core.errors import SettingsError
+from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.estimate import SimilarityEstimate
 
@@ -31,7 +33,8 @@ def show_time_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEs
     from transfer_core.transferability.advice import choose_strategy
 
     work, rows = session.workspace(), []
-    with st.spinner(TIMING_MESSAGE), show_progress() as report:
+    st.markdown("**How long would each case take?**")
+    with _explain_busy(), st.spinner(TIMING_MESSAGE), show_progress() as report:
         for case in TransferCase:
             strategy = choose_strategy(
                 case, source, found, cut=work.cut, initialise=work.initialise
@@ -46,7 +49,8 @@ def show_time_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEs
                     "testing": describe_time_range(told.test),
                 }
             )
-    st.markdown("**How long would each case take?**")
+    if len(rows) < len(TransferCase):
+        return
     st.dataframe(rows, hide_index=True)
     st.caption(
         "Reckoned from a few batches that were timed on this computer. The least is for training "
@@ -57,12 +61,23 @@ def show_time_per_case(data: DataSet, source: SourceNetwork, found: SimilarityEs
 
 def show_run_time(data: DataSet, source: SourceNetwork, strategy: Strategy) -> None:
     """One line on how long a run would take."""
-    with st.spinner(TIMING_MESSAGE), show_progress() as report:
+    told = None
+    with _explain_busy(), st.spinner(TIMING_MESSAGE), show_progress() as report:
         told = caches.forecast(data.id, source, strategy, report)
-    st.markdown(
-        f":material/timer: As set here, the run takes **{told.describe()}** on this computer: "
-        f"{strategy.optimiser.epochs} epochs at most, {source.input_size} pixels a side."
-    )
+    if told:
+        st.markdown(
+            f":material/timer: As set here, the run takes **{told.describe()}** on this computer: "
+            f"{strategy.optimiser.epochs} epochs at most, {source.input_size} pixels a side."
+        )
+
+
+@contextmanager
+def _explain_busy() -> Iterator[None]:
+    """Show one sentence in place of times that cannot be measured now."""
+    try:
+        yield
+    except BusyError as error:
+        st.markdown(f":material/timer_off: {error.problem} {error.remedy}")
 
 
 def apply_fitted_epochs(strategy: Strategy) -> Strategy:
@@ -153,7 +168,7 @@ def _find_fits(
                         progress=report,
                     )
                 )
-            except SettingsError as error:
+            except (SettingsError, BusyError) as error:
                 found.append(None)
                 problem = error
     own, best = found

@@ -13,6 +13,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Outcome, RunState, make_error
 from transfer_core.runs.store.rows import EventPayload, replace_non_finite
+from transfer_core.system.busy import training
 from transfer_core.training.config import RunConfig
 
 _LOG = logging.getLogger(__name__)
@@ -77,7 +78,10 @@ class ThreadExecutor:
             return asked or self._closing.is_set()
 
         # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
-        with closing(self._run_function(job.config, job.directory, stop_requested)) as events:
+        with (
+            training(),  # nothing is timed meanwhile
+            closing(self._run_function(job.config, job.directory, stop_requested)) as events,
+        ):
             for event in events:
                 if self._closing.is_set():
                     break
