@@ -251,13 +251,17 @@ if code:
         show_code(data, source, chosen, seed)
 if started:
     with show_errors():
-        from transfer_core.runs.perform import make_run_config
+        from transfer_core.runs.launch import launch
 
-        run = caches.engine().submit(
-            make_run_config(data, source, chosen, seed, compiled=compiled),
-            name=f"{data.name}, {case.title.lower()}",
+        run = launch(
+            caches.engine(),
+            data,
+            source,
+            chosen,
+            seed,
             owner=work.owner,
-            idempotency_key=work.start_key,
+            key=work.start_key,
+            compiled=compiled,
         )
     session.change(run_id=run, start_key=session.make_key())
     st.query_params.pop("repeat", None)

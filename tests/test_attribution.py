@@ -22,7 +22,7 @@ from transfer_core.inspection.attribution_sanity import (
 )
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.training.config import RunConfig
 
 FAMILIES = (

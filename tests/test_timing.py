@@ -18,7 +18,8 @@ from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.system.busy import is_training, training
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting

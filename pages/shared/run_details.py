@@ -1,7 +1,6 @@
 """What can be done with one chosen run: read it, name it, note it, repeat it, delete it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 import streamlit as st
 
@@ -28,7 +27,7 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
             f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]"
         )
         if record.error:
-            st.caption(escape_markdown(f"{record.error['problem']} {record.error['remedy']}"))
+            st.caption(escape_markdown(f"{record.error.problem} {record.error.remedy}"))
         _show_actions(record)
         _edit_description(record, tags)
 
@@ -59,17 +58,17 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import repeat
 
-    config, work = record.config, session.workspace()
+    work = session.workspace()
     with show_errors():
-        data, source = caches.load_data_set(config.data_id), config.source()
-        now = make_run_config(data, source, config.strategy, config.seed).versions
-        run_id = caches.engine().submit(
-            replace(config, versions=now),
+        caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
+        run_id = repeat(
+            caches.engine(),
+            record.config,
             name=record.name,
             owner=work.owner,
-            idempotency_key=work.start_key,
+            key=work.start_key,
         )
     session.change(start_key=session.make_key())
     st.switch_page("pages/train.py", query_params={"run": run_id})
@@ -188,10 +187,7 @@ def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
     result = record.result
-    return (
-        f"; test accuracy **{result['accuracy']:.1%}** "
-        f"({result['low']:.0%} to {result['high']:.0%})"
-    )
+    return f"; test accuracy **{result.accuracy:.1%}** ({result.low:.0%} to {result.high:.0%})"
 
 
 def _describe_settings(config: RunConfig) -> str:

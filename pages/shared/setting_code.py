@@ -27,7 +27,7 @@ def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: in
     """The code that the settings of a run make; it is read from the script of that run."""
     from transfer_core.export.script import collect_settings, render_script
     from transfer_core.export.setting_lines import find_setting_lines
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import make_run_config
 
     config = make_run_config(data, source, strategy, seed)
     script = render_script(config, source, data.classes)

@@ -66,9 +66,9 @@ def load(options: Namespace) -> int:
 
     record = import_bundle(home(), options.bundle)
     if options.json:
-        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+        print_json(run=record.id, name=record.name, test_accuracy=record.result.accuracy)
     else:
-        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
+        print(f"{record.id}  {record.name}  test accuracy {record.result.accuracy:.1%}")
     return 0
 
 
@@ -89,7 +89,7 @@ def print_runs(options: Namespace) -> int:
 
 
 def _print_run(run: RunRecord, as_json: bool) -> None:
-    accuracy = run.result and run.result["accuracy"]
+    accuracy = run.result and run.result.accuracy
     case = run.config.strategy.case
     if as_json:
         print_json(

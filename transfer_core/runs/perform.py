@@ -1,6 +1,5 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
-import os
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,23 +10,16 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from transfer_core import __version__, dataset
+from transfer_core import dataset
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding import choose_batch_size
 from transfer_core.features.views import AugmentedView
-from transfer_core.networks import SourceNetwork, get_network
 from transfer_core.networks.surgery import list_kept_stages
-from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.preparation import ImageEmbedder, RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
-from transfer_core.runs.trackers.follower import log_to_tracker
-from transfer_core.system.devices import choose_device
 from transfer_core.system.files import write_atomically
-from transfer_core.system.memory import keep_freed_memory
 from transfer_core.system.parallel import StopRequested, WorkStopped
-from transfer_core.system.precision import choose_precision, is_channels_last_faster
 from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import TestResult, predict_logits, score
 from transfer_core.training.events import Ended, EpochEnded, Event, Preparing
@@ -35,8 +27,6 @@ from transfer_core.training.new_layer import train_head
 from transfer_core.training.whole_network import train_whole_network
 
 MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, from which classes are weighed
-WEIGHTS_FILE = "network.safetensors"  # in the run's directory
-TEST_LOGITS_FILE = "test_logits.npy"  # there too; of the test images in the data set's order
 
 
 def perform(
@@ -167,7 +157,8 @@ def _test(
     test = data_set.indices("test")
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     found = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
-    write_atomically(directory / TEST_LOGITS_FILE, lambda file: np.save(file, found.numpy()))
+    file = RunDirectory(directory).test_logits_file
+    write_atomically(file, lambda opened: np.save(opened, found.numpy()))
     return score(
         found,
         data_set.labels[test],
@@ -179,60 +170,5 @@ def _test(
 
 def _save_weights(network: nn.Sequential, directory: Path) -> None:
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(directory / WEIGHTS_FILE, lambda file: save_file(weights, file.name))
-
-
-def make_run_config(
-    data_set: DataSet,
-    source: SourceNetwork,
-    strategy: Strategy,
-    seed: int,
-    *,
-    compiled: bool = False,
-) -> RunConfig:
-    """The configuration of a run that would start now, at the source's input size.
-
-    It is for the fastest device of this machine.
-    """
-    versions = {
-        "transfer_core": __version__,
-        "torch": torch.__version__,
-        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
-        "weights": source.weights_hash,
-    }
-    own_size, device = get_network(source.name).input_size, choose_device()
-    number_format = choose_precision(device)
-    return RunConfig(
-        data_set.id,
-        source.name,
-        strategy,
-        seed,
-        versions,
-        number_format,
-        device,
-        is_channels_last_faster(device, number_format),
-        compiled,
-        None if source.input_size == own_size else source.input_size,
-    )
-
-
-def start_engine(home: Path, *, resume: bool = True) -> Engine:
-    """An engine that performs runs with everything in this package; see `Engine`.
-
-    Raises:
-        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
-    """
-
-    def run_function(
-        config: RunConfig, directory: RunDirectory, stop: StopRequested
-    ) -> Iterator[Event | TestResult]:
-        return perform(config, directory.path, home, stop)
-
-    keep_freed_memory()
-    setting = os.environ.get(TRACKER_VARIABLE)
-    seen = (
-        log_to_tracker(run_function, parse_tracker_setting(setting), home)
-        if setting
-        else run_function
-    )
-    return Engine(home, seen, resume=resume)
+    file = RunDirectory(directory).weights_file
+    write_atomically(file, lambda opened: save_file(weights, opened.name))

@@ -14,13 +14,20 @@ from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.journal import EventWriter
 from transfer_core.runs.engine.ownership import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import UNFINISHED_STATES, recover_runs, write_final_state
+from transfer_core.runs.engine.recovery import recover_runs, write_final_state
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Outcome, RunRecord, RunState, make_error
+from transfer_core.runs.store.records import (
+    UNFINISHED_STATES,
+    Failed,
+    Outcome,
+    RunRecord,
+    RunState,
+)
 from transfer_core.runs.store.specification import to_json
 from transfer_core.training.config import RunConfig
+from transfer_core.training.events import Started
 
 HEARTBEAT_INTERVAL = 1.0  # seconds
 RECONCILE_INTERVAL = 10.0  # seconds between looks for engines that have died
@@ -206,11 +213,11 @@ class Engine(RunReader):
                 EventWriter(self.store, run.id, self._lock.id) as journal,
                 closing(self._executor.events(run.id)) as reports,
             ):
-                for report in reports:
-                    if report[0] == "started":
-                        journal.flush()  # so that the log tells things in their order
+                for event in reports:
+                    if isinstance(event, Started):
+                        journal.flush()  # the log keeps the order of events
                         self._set_training(run)
-                    journal.put(report)
+                    journal.put(event)
         except Exception as error:  # only this run may end, never the thread
             _LOG.exception("run %s cannot be logged", run.id)
             self._executor.outcome(run.id)
@@ -251,10 +258,10 @@ class Engine(RunReader):
                 _LOG.exception("runs of engines that have died cannot be recovered; trying again")
 
 
-def _make_log_error(error: Exception) -> dict[str, str]:
-    """What to tell when the log, not the training, is what failed."""
+def _make_log_error(error: Exception) -> Failed:
+    """Describe a failure of the log, not of the training, for people."""
     cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
-    return make_error(
+    return Failed(
         "What the run reported could not be written, so the run was ended.",
         str(cause)[:200],
         "Check that the disk with the data folder has space and can be written; start again.",

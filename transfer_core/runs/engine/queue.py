@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from transfer_core.runs.store.records import RunRecord, RunState
-from transfer_core.runs.store.rows import add_events, make_state_event
+from transfer_core.runs.store.records import RunRecord, RunState, StateChanged
+from transfer_core.runs.store.rows import add_events
 from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
 
@@ -62,7 +62,7 @@ class RunQueue:
                     turn=latest + 1,
                 )
             )
-            add_events(connection, order[0], [make_state_event(RunState.preparing, "")])
+            add_events(connection, order[0], [StateChanged(RunState.preparing)])
         return self._store.get(order[0])
 
     def position(self, run: RunRecord) -> int | None:

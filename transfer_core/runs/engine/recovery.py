@@ -3,12 +3,16 @@
 from pathlib import Path
 
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import ACTIVE_STATES, Outcome, RunRecord, RunState, make_error
+from transfer_core.runs.store.records import (
+    UNFINISHED_STATES,
+    Failed,
+    Outcome,
+    RunRecord,
+    RunState,
+)
 from transfer_core.runs.store.store import RunStore
 
 MAX_ATTEMPTS = 3  # a run that takes its process down each time must not do so for ever
-
-UNFINISHED_STATES = ACTIVE_STATES | {RunState.queued}
 
 
 def recover_runs(store: RunStore, home: Path, engine: str) -> None:
@@ -48,8 +52,8 @@ def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None
             message = "Stopped before anything was learned."
         case Outcome(state=RunState.stopped):
             message = "Stopped; what was learned until then is kept."
-        case Outcome(error=dict(error)):
-            message = error["problem"]
+        case Outcome(error=Failed(problem=problem)):
+            message = problem
     store.set_state(
         run.id,
         outcome.state,
@@ -68,8 +72,8 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
     return run.attempt < MAX_ATTEMPTS and directory.find_latest_checkpoint() is not None
 
 
-def _make_interruption_error(run: RunRecord) -> dict[str, str]:
-    return make_error(
+def _make_interruption_error(run: RunRecord) -> Failed:
+    return Failed(
         "The run was interrupted: the program that ran it ended before the run did.",
         f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
         "Start it again with the same settings.",
