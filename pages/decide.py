@@ -37,6 +37,7 @@ from transfer_core.transferability.advice import (
     describe_probability,
     explain_what_would_change_advice,
 )
+from transfer_core.transferability.calibration import load_calibration
 from transfer_core.transferability.estimate import DECISION_THRESHOLD
 
 LESSONS = Path(__file__).parent / "lessons"
@@ -85,7 +86,8 @@ stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
 with show_errors():
     data = caches.load_data_set(data_id)
     source = require_weights(session.source())
-work, measured = session.workspace(), source.calibration.measured
+work, calibration = session.workspace(), load_calibration(source)
+measured = calibration.measured
 st.caption(
     f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
     f"from: {escape_markdown(source.title)}"
@@ -148,9 +150,9 @@ with right.container(border=True, height="stretch"):
         f"outside the test split. {SIMILAR_MEANINGS[size.answer]}"
     )
     if measured:
-        right, stated = source.calibration.record(DECISION_THRESHOLD)
+        right, stated = calibration.record(DECISION_THRESHOLD)
         st.caption(
-            f"How good is it? {sum(bin.count for bin in source.calibration.reliability)} answers "
+            f"How good is it? {sum(bin.count for bin in calibration.reliability)} answers "
             f"were checked, both questions on {len(measured)} image sets, some drawn twice, each "
             f"judged without having seen its kind. Those at least {DECISION_THRESHOLD:.0%} sure were right "
             f"{right} of {stated} times."
@@ -251,7 +253,7 @@ if found.reference_distances:
         )
 if measured:
     with next(places):
-        bins = source.calibration.reliability
+        bins = calibration.reliability
         show_figure(
             plot_reliability_diagram(bins),
             describe_reliability_diagram(bins),

@@ -61,9 +61,9 @@ from transfer_core.inspection.calibration import CalibrationBin, ConfidenceCalib
 from transfer_core.inspection.embedding_map import Projection
 from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
 from transfer_core.networks import get_network
-from transfer_core.networks.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.networks.surgery import summarise_network
 from transfer_core.training.events import StageChange
+from transfer_core.transferability.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
     LearningCurve,

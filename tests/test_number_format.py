@@ -35,6 +35,24 @@ def test_the_real_steps_can_be_taken():
         assert precision._build_timed_step(*way)() > 0
 
 
+@pytest.mark.parametrize("fastest", ["float32", "bfloat16"])
+def test_the_result_of_a_frozen_run_does_not_depend_on_what_a_stopwatch_finds(
+    fastest, made, tmp_path, monkeypatch
+):
+    """Processors with bfloat16 train whole networks in it; frozen stages are float32 anywhere."""
+    home, run, _ = made
+    monkeypatch.setattr(perform, "choose_precision", lambda device: fastest)
+    record = RunStore(home).get(run)
+    data_set, source = load(home, record.config.data_id), record.config.source()
+    shutil.copytree(home / "data", tmp_path / "data")  # without embeddings
+    config = make_run_config(data_set, source, record.config.strategy, record.config.seed)
+    for _ in perform.perform(config, tmp_path / "run", tmp_path, lambda: False):
+        pass
+    logits = np.load(tmp_path / "run" / TEST_LOGITS_FILE)
+    assert config.precision == "float32"
+    assert np.array_equal(logits, np.load(RunDirectory(home, run).path / TEST_LOGITS_FILE))
+
+
 def test_products_are_computed_in_the_format_and_only_within():
     import torch
 

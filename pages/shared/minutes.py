@@ -18,6 +18,7 @@ from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.transferability.estimate import SimilarityEstimate
 
 if TYPE_CHECKING:
@@ -150,7 +151,9 @@ def _find_fits(
         return plan_strategy(choice.case, network.stage_names, initialise=start if last else None)
 
     here = tuple(
-        each for each in networks.list_networks() if include_downloads or each.weights != "download"
+        each
+        for each in networks.list_networks()
+        if include_downloads or get_weights_status(each) != "download"
     )
     found: list[RunPlan | None] = []
     problem = None

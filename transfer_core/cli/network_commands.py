@@ -6,6 +6,7 @@ from pathlib import Path
 from transfer_core.cli.console import AddCommand, print_json, show_progress
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
 from transfer_core.networks.download import download_weights
+from transfer_core.networks.weights_location import get_weights_status
 
 
 def add_commands(add: AddCommand) -> None:
@@ -28,10 +29,10 @@ def print_networks(options: Namespace) -> int:
                 name=network.name,
                 stages=network.stage_names,
                 input_size=network.input_size,
-                weights=network.weights,
+                weights=get_weights_status(network),
             )
         else:
-            print(f"{network.name}: {network.title}, weights {network.weights}")
+            print(f"{network.name}: {network.title}, weights {get_weights_status(network)}")
             print(f"  {_describe_network(network)}; stages {', '.join(network.stage_names)}")
     return 0
 

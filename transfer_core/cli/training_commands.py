@@ -23,6 +23,7 @@ from transfer_core.cli.setting_options import (
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import encode_event, find_last_event
 from transfer_core.runs.store.records import Failed
 from transfer_core.system.home import home
@@ -123,7 +124,7 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
         )
     # Without its weights a network starts from random ones; whether left and right make a
     # difference, the only reading that matters then, the bundled network can tell.
-    reader = get_network(DEFAULT_NETWORK) if source.weights == "download" else source
+    reader = get_network(DEFAULT_NETWORK) if get_weights_status(source) == "download" else source
     found = estimate_similarity(data_set, reader, home(), progress=show_progress)
     if options.case == "auto":
         case = advise(data_set, source, found).case
@@ -148,7 +149,9 @@ def _fit_into_minutes(
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
         return plan_strategy(strategy.case, network.stage_names, initialise=start)
 
-    here = tuple(network for network in list_networks() if network.weights != "download")
+    here = tuple(
+        network for network in list_networks() if get_weights_status(network) != "download"
+    )
     fit = plan_run_within_budget(
         options.minutes,
         data_set,

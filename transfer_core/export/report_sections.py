@@ -20,6 +20,7 @@ from transfer_core.figures.theme import apply_layout, apply_theme
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import find_last_event
 from transfer_core.runs.store.records import RunEvent, RunRecord
 from transfer_core.training.config import list_setting_values
@@ -70,7 +71,7 @@ def build_decision_section(
         get_network(trained.record.config.network),
         strategy.case,
     )  # as the estimate saw it
-    if data_set is None or source.weights == "download":
+    if data_set is None or get_weights_status(source) == "download":
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )

@@ -62,11 +62,11 @@ class ImageEmbedder:
         self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None
     ) -> Generator[Preparing, None, np.ndarray]:
         """Embeddings of some images, or of all, or of a view of them, float32 (N, D)."""
-        setting, number_format = self.context, self.context.config.precision
+        setting = self.context
         transform = setting.source.transform.key + (f"-{view.key}" if view else "")
         chosen = np.arange(len(setting.pixels)) if indices is None else indices
         folder = get_cache_folder(
-            setting.home, setting.data_set.id, setting.source, transform, chosen, number_format
+            setting.home, setting.data_set.id, setting.source, transform, chosen
         )
         found = yield from report_progress(
             setting,
@@ -81,7 +81,6 @@ class ImageEmbedder:
                     setting.source,
                     stages,
                     indices=indices,
-                    precision=number_format,
                     progress=progress,
                     preprocess=view.build_preprocessing() if view else normalise,
                     stop_requested=setting.stop_requested,

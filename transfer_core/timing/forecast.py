@@ -128,10 +128,10 @@ def compute_forecast(
         training, validation = training + taken.build + counted[0], validation + counted[1]
     own = costs[0]
     embedding = (
-        own.image * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
+        own.exact * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
     )
     views = strategy.optimiser.views * len(data_set.indices("train")) if embeds else 0
-    embedding = embedding + own.image * views
+    embedding = embedding + own.exact * views
     test = own.exact * len(data_set.indices("test"))
     parts = seconds_per_byte * size, embedding, training, validation, test
     return Forecast(
@@ -175,7 +175,6 @@ def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, 
         source,
         source.transform.key,
         everything,
-        choose_precision(choose_device()),
     )
     return (folder / f"{stage}.npy").is_file()
 

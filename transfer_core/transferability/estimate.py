@@ -19,10 +19,10 @@ from transfer_core import dataset
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding_cache import get_cache_folder
-from transfer_core.networks.calibration import Calibration, LogisticModel
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.system.disk_cache import CacheFullError, add_entry, mark_used
 from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.transferability.calibration import Calibration, LogisticModel, load_calibration
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
 from transfer_core.transferability.explanation import (
@@ -126,7 +126,7 @@ def estimate_from_evidence(
         source: The network that they were taken with.
         calibration: In place of the network's own.
     """
-    calibration = calibration or source.calibration
+    calibration = calibration or load_calibration(source)
     against = list_doubts(evidence)
     verdicts = [
         reach_verdict(model, evidence, calibration, bool(against))

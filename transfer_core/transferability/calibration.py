@@ -1,13 +1,17 @@
-"""What was measured of a source network on many image sets, as models of its readings."""
+"""Calibration models of a source network, fitted to the benchmark panel (`benchmarks/panel`)."""
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
+
+DEFAULT_DIVIDING_LINE = 20_000  # images; tasks below it are small in Kolesnikov et al. 2020 (BiT)
+MIN_LINE, MAX_LINE = 50, 50_000  # images; no dividing line lies outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,49 @@ class Calibration:
         return int(round(images, digits))
 
 
+def load_calibration(source: SourceNetwork) -> Calibration:
+    """Return the calibration of a network: its own if the panel measured it, else the default."""
+    return _load_calibration(source.name)
+
+
+def is_calibrated(source: SourceNetwork) -> bool:
+    """Whether estimates for this network were checked against measurements."""
+    return bool(load_calibration(source).measured)
+
+
 def get_calibration_path(network: str) -> Path:
-    """Where the calibration of a bundled network lies."""
-    return WEIGHTS_FOLDER / f"{network}_calibration.json"
+    """Path of the calibration file of the network of this name."""
+    return Path(__file__).with_name(f"{network}_calibration.json")
 
 
-def read_calibration(network: str) -> Calibration:
-    """The calibration of a bundled network."""
-    values = json.loads(get_calibration_path(network).read_text(encoding="utf-8"))
+@cache
+def make_default_calibration() -> Calibration:
+    """Build the calibration of a network that was not measured.
+
+    The two similarity models are those of the demonstration network. They read only probes and
+    source classes; distances and energies are not comparable between networks. The dividing
+    line is a rule of thumb for networks pre-trained on ImageNet.
+    """
+    everything = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
+    return replace(
+        _read_calibration(get_calibration_path(DEFAULT_NETWORK)),
+        everything=everything,
+        nearest=1e-9,
+        furthest=math.inf,
+        families=0,
+        measured=(),
+        reliability=(),
+    )
+
+
+@cache
+def _load_calibration(network: str) -> Calibration:
+    file = get_calibration_path(network)
+    return _read_calibration(file) if file.is_file() else make_default_calibration()
+
+
+def _read_calibration(file: Path) -> Calibration:
+    values = json.loads(file.read_text(encoding="utf-8"))
     models = {name: LogisticModel(**values.pop(name)) for name in ("top", "start", "everything")}
     lists = {"reliability": ReliabilityBin, "measured": BenchmarkResult}
     rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
