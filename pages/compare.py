@@ -4,14 +4,14 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.shared import caches, session
-from pages.shared.comparing import (
+from pages.parts.compare.comparison import (
     RUN_LETTERS,
     show_outcomes,
     show_overlaid_curves,
     show_settings_table,
     show_significance,
 )
+from pages.shared import caches, session
 from pages.shared.layout import build_page_url, show_errors, show_page_title, stop_unless
 from transfer_core.runs.store.records import RunRecord
 

@@ -4,14 +4,14 @@ from dataclasses import asdict
 
 import streamlit as st
 
+from pages.parts.results.attribution import show_maps
+from pages.parts.results.embedding_map import show_embedding
+from pages.parts.results.scores import show_scores
+from pages.parts.results.test_images import VIEW_KEY, show_images
+from pages.parts.results.training import show_calibration, show_training
+from pages.parts.train.live_run import STATE_LABELS, describe_fall_back
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
-from pages.shared.live_run import STATE_LABELS, describe_fall_back
-from pages.shared.results_embedding import show_embedding
-from pages.shared.results_images import VIEW_KEY, show_images
-from pages.shared.results_maps import show_maps
-from pages.shared.results_scores import show_scores
-from pages.shared.results_training import show_calibration, show_training
 
 VIEWS = {
     "scores": "Scores",

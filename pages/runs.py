@@ -2,10 +2,15 @@
 
 import streamlit as st
 
+from pages.parts.runs.run_details import (
+    offer_deletion,
+    offer_undo,
+    show_deleted_runs,
+    show_run_details,
+)
+from pages.parts.runs.runs_table import collect_tags, show_run_filters, show_runs_table
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
-from pages.shared.run_details import offer_deletion, offer_undo, show_deleted_runs, show_run_details
-from pages.shared.runs_table import collect_tags, show_run_filters, show_runs_table
 from transfer_core.runs.engine.recovery import UNFINISHED_STATES
 from transfer_core.runs.store.records import RunRecord
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from pages.shared import caches
-from pages.shared.session import change, workspace
+from pages.shared import caches, session
 from transfer_core.cases import SizeJudgement, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the two answers advise, and what the person chose."""
+    """The case that the two answers advise, and the case that the person chose."""
 
     size: SizeJudgement
     advised: TransferCase
@@ -29,17 +26,16 @@ class Choice:
 
 
 def load_repeated_run() -> RunRecord | None:
-    """The run that the address asks to repeat with changes; its data and network are chosen.
+    """The run that the address asks to repeat; its data and network become the current ones.
 
     Raises:
         RunError: If there is no such run.
     """
-    if "repeat" not in st.query_params:
+    run_id = session.get_repeated_run_id()
+    if run_id is None:
         return None
-    record = caches.engine().get(st.query_params["repeat"])
-    change(data_id=record.config.data_id, network=record.config.network, run_id=None)
-    st.query_params.pop("run", None)
-    st.query_params["data"] = record.config.data_id
+    record = caches.engine().get(run_id)
+    session.repeat_run(record.config.data_id, record.config.network)
     return record
 
 
@@ -47,7 +43,7 @@ def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEst
     """This session's choice; what the person left open follows the advice."""
     from transfer_core.transferability.advice import advise, choose_strategy
 
-    work = workspace()
+    work = session.workspace()
     own = None if work.answer == "estimate" else work.answer
     advice = advise(data, source, estimate, answer=own, size_threshold=work.line)
     case = work.case or advice.case

@@ -5,9 +5,9 @@ from string import ascii_uppercase
 
 import streamlit as st
 
+from pages.parts.runs.runs_table import make_row
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
-from pages.shared.runs_table import make_row
 from transfer_core.errors import RunError
 from transfer_core.figures.comparison import (
     describe_differences,

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches, session
+from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
@@ -12,13 +13,11 @@ from transfer_core.transferability.estimate import SimilarityEstimate
 
 
 def offer_measurement(
-    data: DataSet, source: SourceNetwork, found: SimilarityEstimate, size: SizeJudgement
+    data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, size: SizeJudgement
 ) -> None:
-    """A button that trains the two cases in doubt, and the accuracies of all trained so far."""
-    cases, unsure = (
-        list_contested_cases(found, size),
-        found.verdict(size.answer).answer == "can't tell",
-    )
+    """Offer to train the two cases in doubt, and show the accuracies of all runs so far."""
+    cases = list_contested_cases(estimate, size)
+    unsure = estimate.verdict(size.answer).answer == "can't tell"
     title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
     with st.expander(title, icon=":material/science:", expanded=unsure):
         rows = _list_finished_runs(data, source)
@@ -32,15 +31,15 @@ def offer_measurement(
         st.write(f"Train {names} on your data with their usual settings, and compare.")
         if st.button("Train both", icon=":material/science:", key="decide_measure"):
             with show_errors():
-                _train_cases(data, source, found, cases)
+                _train_cases(data, source, estimate, cases)
             session.change(start_key=session.make_key())
             st.switch_page("pages/runs.py")
 
 
 def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, str]]:
-    """The finished runs on this data set, best on the validation images first.
+    """Rows for the finished runs on this data set, best validation accuracy first.
 
-    A run that was stopped within its first epoch has seen no validation image, and is left out.
+    Runs that were stopped within their first epoch have no validation accuracy and are left out.
     """
     with show_errors():
         records = caches.engine().list_runs()
@@ -65,21 +64,10 @@ def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, 
 def _train_cases(
     data: DataSet,
     source: SourceNetwork,
-    found: SimilarityEstimate,
+    estimate: SimilarityEstimate,
     cases: tuple[TransferCase, ...],
 ) -> None:
-    from transfer_core.runs.launch import launch
-
-    work = session.workspace()
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.
-        strategy = choose_strategy(case, source, found, initialise="random")
-        launch(
-            caches.engine(),
-            data,
-            source,
-            strategy,
-            0,
-            owner=work.owner,
-            key=f"{work.start_key} {case.value}",
-        )
+        strategy = choose_strategy(case, source, estimate, initialise="random")
+        start_run(data, source, strategy, 0, key=f"{session.workspace().start_key} {case.value}")

@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.results.test_images import (
+    IMAGE_KEY,
+    choose_image,
+    describe_image,
+    open_attribution,
+)
 from pages.shared import caches, session
 from pages.shared.layout import (
     disable_taps,
@@ -14,7 +20,6 @@ from pages.shared.layout import (
     show_figure,
     show_progress,
 )
-from pages.shared.results_images import IMAGE_KEY, choose_image, describe_image, open_attribution
 from transfer_core.dataset import DataSet
 from transfer_core.figures.embedding import describe_embedding_projection, plot_embedding_projection
 from transfer_core.system.home import home

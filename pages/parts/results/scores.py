@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.results.test_images import show_test_images
 from pages.shared import caches, session
 from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
-from pages.shared.results_images import show_test_images
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.figures.accuracies import describe_accuracies, plot_accuracies
 from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.results.gallery import Tile, show_gallery
 from pages.shared import session
-from pages.shared.gallery import Tile, show_gallery
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import DataSet
 

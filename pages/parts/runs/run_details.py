@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
+from pages.parts.train.live_run import STATE_LABELS
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from pages.shared.live_run import STATE_LABELS
 from transfer_core.errors import NetworkError
 from transfer_core.runs.store import curation
 from transfer_core.runs.store.records import RunRecord

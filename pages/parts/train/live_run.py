@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from pages.parts.train.live_chart import show_live_charts
 from pages.shared import caches
 from pages.shared.layout import (
     escape_markdown,
@@ -13,7 +14,6 @@ from pages.shared.layout import (
     show_figure,
     show_problem,
 )
-from pages.shared.live_chart import show_live_charts
 from transfer_core.figures.curves import build_curve_traces, describe_curves, tabulate_epochs
 from transfer_core.figures.network import describe_change, describe_network, plot_network
 from transfer_core.runs.store.events import find_last_event

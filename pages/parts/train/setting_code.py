@@ -5,26 +5,11 @@ import streamlit as st
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-
-SETTING_TITLES = {  # settings in the order of the page, by the names that the script has for them
-    "learning_rate": "Learning rate",
-    "weight_decay": "Weight decay",
-    "stage_decay": "Rate of earlier stages",
-    "epochs": "Epochs, at most",
-    "patience": "Patience",
-    "batch_size": "Batch size",
-    "SEED": "Seed",
-    "views": "Augmented views",
-    "augment": "Random crops and colours",
-    "mirror": "Mirror half of them",
-    "FALL_BACK": "Fall back on the new layer alone",
-    "CLASS_WEIGHTS": "Weigh rare classes up",
-}
-WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment", "FALL_BACK"}  # nothing where stages are frozen
+from transfer_core.training.config import list_setting_values
 
 
 def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: int) -> None:
-    """The code that the settings of a run make; it is read from the script of that run."""
+    """Draw the code of each setting that has an effect, and the whole script of the run."""
     from transfer_core.export.script import collect_settings, render_script
     from transfer_core.export.setting_lines import find_setting_lines
     from transfer_core.runs.launch import make_run_config
@@ -32,9 +17,9 @@ def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: in
     config = make_run_config(data, source, strategy, seed)
     script = render_script(config, source, data.classes)
     lines = find_setting_lines(script, collect_settings(config, source, data.classes))
-    hidden = WHOLE_NETWORK_SETTINGS if strategy.frozen else {"views"}
-    for name, title in SETTING_TITLES.items():
-        if name not in hidden:
-            st.code(f"# {title}\n{lines[name]}", language="python", wrap_lines=True)
+    for field, _ in list_setting_values(config):
+        if field.name != "compiled":  # of GPUs
+            code = lines.get(field.name) or lines[field.name.upper()]
+            st.code(f"# {field.setting.label}\n{code}", language="python", wrap_lines=True)
     with st.expander("The whole script", icon=":material/code:"):
         st.code(script, language="python", height=500)
