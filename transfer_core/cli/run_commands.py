@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core.cli.console import AddCommand, print_json, show_progress
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.records import RunRecord, UnreadableRun
 from transfer_core.system.home import home
 
 EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
@@ -79,13 +79,23 @@ def print_runs(options: Namespace) -> int:
 
     store = RunStore(home())
     if options.delete:
-        delete_runs(store, [store.get(options.delete).id])
+        delete_runs(store, [store.read(options.delete).id])
     if options.undelete:
         restore_runs(store, [options.undelete])
-        store.get(options.undelete)  # tells if it was gone for good, or never there
-    for run in store.list():
-        _print_run(run, options.json)
+        store.read(options.undelete)  # an error if it is gone for good, or never existed
+    for run in store.list_all():
+        if isinstance(run, UnreadableRun):
+            _print_unreadable_run(run, options.json)
+        else:
+            _print_run(run, options.json)
     return 0
+
+
+def _print_unreadable_run(run: UnreadableRun, as_json: bool) -> None:
+    if as_json:
+        print_json(run=run.id, name=run.name, state=run.state, problem=run.problem.problem)
+    else:
+        print(f"{run.id}  {run.state:11}  {run.name}  {run.problem.problem}")
 
 
 def _print_run(run: RunRecord, as_json: bool) -> None:

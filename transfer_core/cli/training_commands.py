@@ -21,11 +21,10 @@ from transfer_core.cli.setting_options import (
     override_settings,
 )
 from transfer_core.dataset import DataSet
-from transfer_core.errors import RunError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
 from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import encode_event, find_last_event
-from transfer_core.runs.store.records import Failed
+from transfer_core.runs.store.records import Failed, make_run_error
 from transfer_core.system.home import home
 from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
@@ -199,7 +198,7 @@ def _run_to_end(
         record, ended = engine.get(run), find_last_event(engine.events(run), Ended)
     if record.result is None:
         error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
-        raise RunError(error.problem, found=error.found, remedy=error.remedy)
+        raise make_run_error(error)
     return {
         "run": run,
         "case": strategy.case.value,

@@ -1,6 +1,7 @@
 """What can be done with one chosen run: read it, name it, note it, repeat it, delete it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import streamlit as st
 
@@ -9,7 +10,7 @@ from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.errors import NetworkError
 from transfer_core.runs.store import curation
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.records import RunRecord, UnreadableRun
 from transfer_core.training.config import RunConfig
 
 
@@ -129,11 +130,32 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
         st.rerun()
 
 
+def show_unreadable_runs() -> None:
+    """Every run whose settings this version cannot read, with a button that deletes it."""
+    with show_errors():
+        records = caches.engine().store.list_all()
+    for run in records:
+        if not isinstance(run, UnreadableRun):
+            continue
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":material/help: **{escape_markdown(run.name)}**, "
+                f"{datetime.fromtimestamp(run.created):%d %B %Y}: "
+                f"{escape_markdown(f'{run.problem.problem} {run.problem.remedy}')}",
+                width="stretch",
+            )
+            if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
+                with show_errors():
+                    curation.delete_runs(caches.engine().store, [run.id])
+                session.change(deleted=(run.id,))
+                st.rerun()
+
+
 def offer_undo() -> None:
     """Right after a deletion, the way back."""
     store, last = caches.engine().store, session.workspace().deleted
     with show_errors():
-        deleted = {run.id: run for run in store.list(deleted=True)}
+        deleted = {run.id: run for run in store.list_all(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
     if again:
         told = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
@@ -150,7 +172,7 @@ def show_deleted_runs() -> None:
     """Everything that was deleted and can still come back."""
     store = caches.engine().store
     with show_errors():
-        deleted = store.list(deleted=True)
+        deleted = store.list_all(deleted=True)
     if not deleted:
         return
     with st.expander(f"Deleted runs: {len(deleted)}", icon=":material/delete:"):

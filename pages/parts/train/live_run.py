@@ -154,6 +154,7 @@ def _draw_end(record: RunRecord) -> None:
     events = caches.run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
+    _offer_resume(record)
     ended = find_last_event(events, Ended)
     if ended:
         reason = END_REASON_LABELS[ended.reason]
@@ -170,6 +171,18 @@ def _draw_end(record: RunRecord) -> None:
     if table := tabulate_epochs(events):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
+
+
+def _offer_resume(record: RunRecord) -> None:
+    """A button that continues an interrupted run, if it left a checkpoint."""
+    with show_errors():
+        epoch = caches.engine().find_resume_epoch(record.id)
+    if epoch is None:
+        return
+    if st.button(f"Resume from epoch {epoch}", icon=":material/resume:", key="train_resume"):
+        with show_errors():
+            caches.engine().resume(record.id)
+        st.rerun()
 
 
 def describe_fall_back(record: RunRecord) -> str:

@@ -19,7 +19,6 @@ from transfer_core.runs.store.records import (
     RunRecord,
     RunState,
     StateChanged,
-    UnreadableRun,
     validate_run_id,
 )
 from transfer_core.runs.store.rows import clean_label, replace_control_characters
@@ -138,11 +137,6 @@ def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
         connection.execute(hidden.values(deleted=time.time()))
 
 
-def list_deleted_runs(store: RunStore) -> tuple[RunRecord | UnreadableRun, ...]:
-    """Return every deleted run that can still be restored, also those that cannot be read."""
-    return store.list(deleted=True) + store.list_unreadable(deleted=True)
-
-
 def restore_runs(store: RunStore, run_ids: Collection[str]) -> None:
     """Undo a deletion; a run that is gone for good stays gone."""
     chosen = [validate_run_id(run_id) for run_id in run_ids]
@@ -166,7 +160,7 @@ def purge_deleted_runs(
     limit = time.time() - older_than
     return sum(
         _purge_run(store, home, run.id, limit)
-        for run in list_deleted_runs(store)
+        for run in store.list_all(deleted=True)
         if run.deleted <= limit
     )
 

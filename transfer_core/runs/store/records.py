@@ -137,3 +137,8 @@ def make_unknown_run_error(run_id: object) -> RunError:
         found=f"run id {ascii(run_id)[:60]}",
         remedy="Choose a run from the list of runs.",
     )
+
+
+def make_run_error(failure: Failed) -> RunError:
+    """Make the error that says what a stored failure says."""
+    return RunError(failure.problem, found=failure.found, remedy=failure.remedy)

@@ -21,6 +21,7 @@ from transfer_core.runs.store.records import (
     StateChanged,
     UnreadableRun,
     generate_id,
+    make_run_error,
     make_unknown_run_error,
     validate_run_id,
 )
@@ -102,7 +103,7 @@ class RunStore:
         """Add a run and its first event; see `insert_run`."""
         with self.begin_write() as connection:
             run_id = insert_run(connection, row, event)
-        return self._read(run_id)
+        return self.get(run_id)
 
     def get(self, run_id: str) -> RunRecord:
         """Return one run.
@@ -110,7 +111,9 @@ class RunStore:
         Raises:
             RunError: If no run has this id, or it was deleted or cannot be read.
         """
-        record = self._read(run_id)
+        record = self.read(run_id)
+        if isinstance(record, UnreadableRun):
+            raise make_run_error(record.problem)
         if record.deleted is not None:
             raise RunError(
                 "This run was deleted.",
@@ -119,44 +122,41 @@ class RunStore:
             )
         return record
 
-    def _read(self, run_id: str) -> RunRecord:
+    def read(self, run_id: str) -> RunRecord | UnreadableRun:
+        """Return one run, also if it was deleted or cannot be read.
+
+        Raises:
+            RunError: If no run has this id.
+        """
         wanted = sa.select(*RECORD_COLUMNS).where(RUNS.c.id == validate_run_id(run_id))
         with self.connect() as connection:
             row = connection.execute(wanted).first()
         if row is None:
             raise make_unknown_run_error(run_id)
-        record = to_record(row)
-        if isinstance(record, UnreadableRun):
-            problem = record.problem
-            raise RunError(problem.problem, found=problem.found, remedy=problem.remedy)
-        return record
+        return to_record(row)
 
     def list(
         self, *, states: Collection[RunState] | None = None, deleted: bool = False
     ) -> tuple[RunRecord, ...]:
-        """Return the readable runs, newest first.
+        """Return the readable runs, newest first; arguments as for `list_all`."""
+        records = self.list_all(states=states, deleted=deleted)
+        return tuple(record for record in records if isinstance(record, RunRecord))
+
+    def list_all(
+        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+    ) -> tuple[RunRecord | UnreadableRun, ...]:
+        """Return every run, newest first.
 
         Args:
             states: Only runs in these states; None is any state.
             deleted: The deleted runs instead of the others.
         """
-        records = self._list(states, deleted)
-        return tuple(each for each in records if isinstance(each, RunRecord))
-
-    def list_unreadable(
-        self, *, states: Collection[RunState] | None = None, deleted: bool = False
-    ) -> tuple[UnreadableRun, ...]:
-        """Return the runs that this program cannot read, newest first; arguments as for `list`."""
-        records = self._list(states, deleted)
-        return tuple(each for each in records if isinstance(each, UnreadableRun))
-
-    def _list(self, states: Collection[RunState] | None, deleted: bool) -> list:
         wanted = sa.select(*RECORD_COLUMNS).order_by(RUNS.c.number.desc())
         wanted = wanted.where((RUNS.c.deleted.is_not(None)) == deleted)
         if states is not None:
             wanted = wanted.where(RUNS.c.state.in_(states))
         with self.connect() as connection:
-            return [to_record(row) for row in connection.execute(wanted)]
+            return tuple(to_record(row) for row in connection.execute(wanted))
 
     def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
         """Return the log of a run behind a sequence number, oldest first.
