@@ -1,7 +1,13 @@
 """What is measured of this processor, with the clock in the test's hand."""
 
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from transfer_core.runs.perform import perform
+from transfer_core.runs.store.store import RunStore
 from transfer_core.system import precision
 from transfer_core.system.precision import autocast, choose_precision, is_channels_last_faster
 
@@ -37,20 +43,18 @@ def test_the_real_steps_can_be_taken():
 
 @pytest.mark.parametrize("fastest", ["float32", "bfloat16"])
 def test_the_result_of_a_frozen_run_does_not_depend_on_what_a_stopwatch_finds(
-    fastest, made, tmp_path, monkeypatch
+    fastest, made, tmp_path
 ):
     """Processors with bfloat16 train whole networks in it; frozen stages are float32 anywhere."""
     home, run, _ = made
-    monkeypatch.setattr(perform, "choose_precision", lambda device: fastest)
-    record = RunStore(home).get(run)
-    data_set, source = load(home, record.config.data_id), record.config.source()
     shutil.copytree(home / "data", tmp_path / "data")  # without embeddings
-    config = make_run_config(data_set, source, record.config.strategy, record.config.seed)
-    for _ in perform.perform(config, tmp_path / "run", tmp_path, lambda: False):
+    config = replace(RunStore(home).get(run).config, precision=fastest)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for _ in perform(config, folder, tmp_path, lambda: False):
         pass
-    logits = np.load(tmp_path / "run" / TEST_LOGITS_FILE)
-    assert config.precision == "float32"
-    assert np.array_equal(logits, np.load(RunDirectory(home, run).path / TEST_LOGITS_FILE))
+    logits = np.load(folder / "test_logits.npy")
+    assert np.array_equal(logits, np.load(home / "runs" / run / "test_logits.npy"))
 
 
 def test_products_are_computed_in_the_format_and_only_within():

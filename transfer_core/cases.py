@@ -101,9 +101,9 @@ class OptimiserSettings:
         Field(ge=1, le=1000),
         Setting(
             label="Patience",
-            help="Epochs without a lower validation loss before training stops early. The best "
-            "epoch's weights are kept.",
-            code="if epoch - best_epoch >= {}: break",
+            help="Training ends early after so many epochs in a row, in the second half, whose "
+            "validation loss is clearly above its lowest. The best epoch's weights are kept.",
+            code="stopping = EarlyStopping(epochs, {})",
             unit="epochs",
         ),
     ]
@@ -170,7 +170,6 @@ class Strategy:
             code="weights = compute_class_weights(labels) if {} else None",
         ),
     ] = True
-    fall_back: bool = False  # on the new layer alone, where training everything is no better
 
 
 def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
@@ -264,8 +263,8 @@ def plan_strategy(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", HEAD_SETTINGS)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
         case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
         case TransferCase.LARGE_DIFFERENT:
             return Strategy(case, kept[-1], (), "random", FROM_SCRATCH_SETTINGS)
