@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import caches, session
+from pages.shared import basket, caches, session
 from pages.shared.attribution_maps import show_attribution_maps
 from pages.shared.basket import PendingChange
 from pages.shared.layout import (

@@ -8,14 +8,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from test_browser import Server, browser, open_page, zoom_and_hide  # noqa: F401  (fixtures)
 
-from pages.parts.train.live_chart import build_library_url
+from pages.shared.live_chart import build_library_url
 
 APP = """
 import time
 
 import streamlit as st
 
-from pages.parts.train.live_chart import show_live_charts
+from pages.shared.live_chart import show_live_charts
 
 
 @st.cache_resource

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.parts.train.live_chart import show_live_charts
+from pages.shared.live_chart import show_live_charts
 from pages.shared import caches
 from pages.shared.layout import (
     escape_markdown,
