@@ -4,21 +4,21 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.shared import caches, session
-from pages.shared.comparing import (
+from pages.parts.compare.comparison import (
     RUN_LETTERS,
     show_outcomes,
     show_overlaid_curves,
     show_settings_table,
     show_significance,
 )
+from pages.shared import caches, session
 from pages.shared.layout import build_page_url, show_errors, show_page_title, stop_unless
 from transfer_core.runs.store.records import RunRecord
 
 
 def label_run(record: RunRecord) -> str:
     """A run, told from others of its name."""
-    accuracy = f", {record.result['accuracy']:.1%}" if record.result else f", {record.state.value}"
+    accuracy = f", {record.result.accuracy:.1%}" if record.result else f", {record.state.value}"
     when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M:%S")
     return f"{record.name}, {when}{accuracy}"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.data.sample_cards import show_sample_cards
 from pages.shared import caches, session
 from pages.shared.layout import (
     empty_on_exit,
@@ -15,7 +16,6 @@ from pages.shared.layout import (
     show_page_title,
     show_progress,
 )
-from pages.shared.sample_cards import show_sample_cards
 from transfer_core import dataset
 from transfer_core.dataset import samples
 from transfer_core.figures.classes import describe_class_counts, plot_class_counts

@@ -1,9 +1,9 @@
-"""Take a bundle in again: an untrusted zip becomes a finished run, or is refused with a reason."""
+"""Import a bundle: an untrusted zip becomes a finished run, or is refused with a reason."""
 
 import json
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from transfer_core.export import WEIGHTS_FILE
 from transfer_core.export.card import CARD_FILE, CARD_FORMAT
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.surgery import adapt, upgrade_head_name
+from transfer_core.runs.store.curation import add_imported_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Outcome, RunRecord, RunState, generate_id
 from transfer_core.runs.store.specification import to_json, upgrade_config
 from transfer_core.runs.store.store import RunStore
 from transfer_core.system.files import hash_bytes
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import TestResult
+from transfer_core.training.result import TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
@@ -37,7 +38,7 @@ MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 @dataclass(frozen=True, slots=True)
 class _ModelCard:
-    """What is read of a card; all else in it is for people."""
+    """The fields of a card that are read back; the others are for people."""
 
     format: str
     name: str
@@ -47,16 +48,16 @@ class _ModelCard:
 
 
 def import_bundle(home: Path, path: Path) -> RunRecord:
-    """The run that a bundle holds, recorded as finished; the same bundle twice makes one run.
+    """Record the run in a bundle as finished; importing the same bundle again finds that run.
 
     Args:
         home: The data folder.
-        path: A zip; nothing in it is trusted, and nothing in it can run a program.
+        path: A zip. Nothing in it is trusted, and nothing in it is executed.
 
     Raises:
         ArchiveError: If the zip cannot be read safely.
-        BundleError: If it is no bundle, or says what cannot be.
-        NetworkError: If it builds on a source network that is not known here.
+        BundleError: If it is no bundle, or its card contradicts itself or the weights.
+        NetworkError: If its source network is unknown here.
     """
     with open_archive(path, CARD_LIMITS) as source:
         text = source.read(_find_member(source, CARD_FILE))
@@ -65,15 +66,14 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
     directory, store = RunDirectory.of(home, run_id), RunStore(home)
     directory.prepare(to_json(card.config), attempt=1)
     try:
-        weights = directory.path / WEIGHTS_FILE
+        weights = directory.weights_file
         with open_archive(path, WEIGHTS_LIMITS) as source:
             weights.write_bytes(source.read(_find_member(source, WEIGHTS_FILE)))
         _check_weights(weights, card)
         (directory.path / CARD_FILE).write_bytes(text)
-        result = asdict(card.result)
-        directory.write_outcome(Outcome(RunState.finished, result=result))
+        directory.write_outcome(Outcome(RunState.finished, result=card.result))
         key = hash_bytes(text)
-        record = store.add_imported(run_id, card.config, card.name, result, key)
+        record = add_imported_run(store, run_id, card.config, card.name, card.result, key)
     except BaseException:
         shutil.rmtree(directory.path)
         raise
@@ -85,7 +85,7 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
 
 
 def _find_member(source: Archive, name: str) -> Member:
-    """The member of this name, at the top or in a folder that the zip was packed with."""
+    """Find the member of this name, at the top or inside a folder."""
     found = [member for member in source.members if member.path.rpartition("/")[2] == name]
     if len(found) == 1:
         return found[0]
@@ -135,7 +135,7 @@ def _parse_card(text: bytes) -> _ModelCard:
 
 
 def _upgrade_card(text: bytes) -> bytes:
-    """The card with its configuration under today's names; what is no card stays as it is."""
+    """Rename the settings of an older card; text that is no card is returned unchanged."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         values = json.loads(text)
         return json.dumps(values | {"config": upgrade_config(values["config"])}).encode()
@@ -147,7 +147,7 @@ def _is_valid_name(text: str) -> bool:
 
 
 def _check_weights(path: Path, card: _ModelCard) -> None:
-    """Compare what is in a weights file with the network that the card describes."""
+    """Check that a weights file fits the network that the card describes."""
     source = card.config.source()
     with init_empty_weights():
         strategy = replace(card.config.strategy, initialise="random")
@@ -161,7 +161,8 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise _make_weights_error(
-                f"{name[:80]} is {_format_shape(found.get(name))}, expected {_format_shape(expected.get(name))}"
+                f"{name[:80]} is {_format_shape(found.get(name))}, "
+                f"expected {_format_shape(expected.get(name))}"
             )
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
