@@ -10,7 +10,7 @@ from pages.parts.results.scores import show_scores
 from pages.parts.results.test_images import VIEW_KEY, show_images
 from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
-from pages.shared.case_one import show_if_below_case_one
+from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.runs.store.records import RunRecord
@@ -67,6 +67,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
     """Draw the four numbers, the result in words, and what must be known beside it."""
     show_metrics(result)
     st.markdown(escape_markdown(result.sentence))
+    show_if_head_was_kept(record)
     show_if_below_case_one(record)
     for warning in caches.describe_repairs(record.config.data_id):
         st.warning(warning, icon=":material/healing:")

@@ -8,7 +8,22 @@ from pages.shared import caches
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.runs.store.events import find_last_event
 from transfer_core.runs.store.records import RunRecord
+from transfer_core.training.events import Ended
+
+
+def show_if_head_was_kept(record: RunRecord) -> None:
+    """Say so if a run of an older version kept the new layer that it had trained alone."""
+    if record.is_imported or record.config.strategy.frozen:
+        return
+    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    if ended and ended.best_epoch == 0:
+        st.info(
+            "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
+            "training everything had a lower validation loss.",
+            icon=":material/info:",
+        )
 
 
 def show_if_below_case_one(record: RunRecord) -> None:
