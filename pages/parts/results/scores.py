@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.parts.results.test_images import show_test_images
 from pages.shared import caches, session
+from pages.shared.case_one import find_case_one, offer_case_one
 from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
-from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.cases import TransferCase
 from transfer_core.figures.accuracies import describe_accuracies, plot_accuracies
 from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
 
@@ -27,7 +27,7 @@ METRIC_HELP = {
 
 
 def show_scores(record: RunRecord) -> None:
-    """Everything that the counts of the test images say."""
+    """Draw everything that follows from the counts of the test images."""
     result = record.result
     classes = [each.name for each in result.per_class]
     left, right = st.columns(2)
@@ -40,8 +40,8 @@ def show_scores(record: RunRecord) -> None:
         _show_cell(record, classes, chosen)
 
 
-def _show_matrix(confusion: Sequence[Sequence[int]], classes: list[str]) -> tuple[int, int]:
-    """The confusion matrix, and lists beside it that choose a cell too; returns the cell."""
+def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, int]:
+    """Draw the confusion matrix and two lists that choose a cell; returns the cell."""
 
     def choose() -> None:
         cell = session.get_clicked_point(MATRIX_KEY)
@@ -49,23 +49,11 @@ def _show_matrix(confusion: Sequence[Sequence[int]], classes: list[str]) -> tupl
             session.set_widgets(**{ACTUAL_KEY: int(cell[0]), PREDICTED_KEY: int(cell[1])})
 
     place, below = st.container(), st.columns(2)
-    numbers = range(len(classes))
     first = _find_commonest_mistake(confusion)
-    actual, predicted = (
-        column.selectbox(
-            label,
-            numbers,
-            index=first[axis],
-            format_func=classes.__getitem__,
-            key=key,
-            help="Choose a cell here, or click it in the matrix; its images are shown below.",
-        )
-        for axis, (column, label, key) in enumerate(
-            zip(
-                below, ("Actual class", "Predicted class"), (ACTUAL_KEY, PREDICTED_KEY), strict=True
-            )
-        )
-    )
+    with below[0]:
+        actual = _choose_class("Actual class", classes, first[0], ACTUAL_KEY)
+    with below[1]:
+        predicted = _choose_class("Predicted class", classes, first[1], PREDICTED_KEY)
     with place:
         show_figure(
             plot_confusion_matrix(confusion, classes, (actual, predicted)),
@@ -78,8 +66,19 @@ def _show_matrix(confusion: Sequence[Sequence[int]], classes: list[str]) -> tupl
     return actual, predicted
 
 
+def _choose_class(label: str, classes: list[str], index: int, key: str) -> int:
+    return st.selectbox(
+        label,
+        range(len(classes)),
+        index=index,
+        format_func=classes.__getitem__,
+        key=key,
+        help="Choose a cell here, or click it in the matrix; its images are shown below.",
+    )
+
+
 def _find_commonest_mistake(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The cell with most mistakes; the first one where there are none."""
+    """The cell with most mistakes; the first one if there are none."""
     cells = [(a, p) for a in range(len(confusion)) for p in range(len(confusion)) if a != p]
     return max(cells, key=lambda cell: confusion[cell[0]][cell[1]])
 
@@ -123,75 +122,31 @@ def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
 
 
 def show_comparison(record: RunRecord) -> None:
-    """The run beside case 1 and beside always guessing the largest class."""
-    result, simple = record.result, record.config.strategy.case == TransferCase.SMALL_SIMILAR
-    other = None if simple or record.is_imported else _find_case_one(record)
+    """Draw the run beside case 1 and beside always guessing the largest class."""
+    result = record.result
+    is_case_one = record.config.strategy.case == TransferCase.SMALL_SIMILAR
+    other = None if is_case_one or record.is_imported else find_case_one(record)
     rows = [(record.name, result.accuracy, result.low, result.high)]
     if other and other.result:
         name = "case 1" if other.name == record.name else other.name
-        rows.append((name, *(other.result.accuracy, other.result.low, other.result.high)))
+        rows.append((name, other.result.accuracy, other.result.low, other.result.high))
     show_figure(
         plot_accuracies(rows, result.majority_accuracy),
         describe_accuracies(rows, result.majority_accuracy),
         key="results_accuracies",
     )
-    if simple:
+    if is_case_one:
         st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
-    elif record.is_imported:
-        return
-    elif other is None:
-        _offer_case_one(record)
-    elif other.result:
+    elif not record.is_imported:
+        _compare_with_case_one(record, other)
+
+
+def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
+    if other and other.result:
         with show_errors():
             paired = caches.compare_pair(record.id, other.id)
         words = paired.sentence("this run", "case 1")
         st.write(escape_markdown(words[:1].upper() + words[1:]))
-    else:
-        st.page_link(
-            "pages/train.py",
-            label="Case 1 is being trained: watch it",
-            icon=":material/show_chart:",
-            query_params={"run": other.id},
-        )
-
-
-def _find_case_one(record: RunRecord) -> RunRecord | None:
-    """The newest case 1 on the same images and network, that is finished or may yet be."""
-
-    def get_setting(run: RunRecord) -> tuple:
-        return run.config.data_id, run.config.network, run.config.input_size
-
-    alike = (
-        run
-        for run in caches.engine().list_runs()
-        if get_setting(run) == get_setting(record)
-        and not run.is_imported
-        and run.config.strategy.case == TransferCase.SMALL_SIMILAR
-        and (run.result or not run.state.is_final)
-    )
-    return min(alike, key=lambda run: run.result is None, default=None)
-
-
-def _offer_case_one(record: RunRecord) -> None:
-    st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")
-    if not st.button("Train case 1, to compare", icon=":material/science:", key="results_case_1"):
         return
-    with show_errors():
-        from transfer_core.runs.launch import launch
-
-        data, source = caches.load_data_set(record.config.data_id), record.config.source()
-        case = TransferCase.SMALL_SIMILAR
-        strategy = replace(
-            plan_strategy(case, source.stage_names),
-            class_weights=record.config.strategy.class_weights,
-        )
-        launch(
-            caches.engine(),
-            data,
-            source,
-            strategy,
-            record.config.seed,
-            owner=session.workspace().owner,
-            key=f"case 1 beside {record.id}",
-        )
-    st.rerun()
+    st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")
+    offer_case_one(record, key="results_case_1")

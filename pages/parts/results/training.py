@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.train.live_run import show_curves, show_layer_changes
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
+from pages.shared.training_figures import show_curves, show_layer_changes
 from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
 from transfer_core.runs.store.events import find_last_event
 from transfer_core.training.events import Ended

@@ -1,16 +1,16 @@
-"""What can be done with one chosen run: read it, name it, note it, repeat it, delete it."""
+"""One chosen run: its state and settings, its name and notes, and the buttons to repeat it."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection
 
 import streamlit as st
 
-from pages.parts.train.live_run import STATE_LABELS
+from pages.parts.runs.deletion import offer_deletion
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.run_states import STATE_LABELS
 from transfer_core.errors import NetworkError
 from transfer_core.runs.store import curation
-from transfer_core.runs.store.records import RunRecord, UnreadableRun
+from transfer_core.runs.store.records import RunRecord
 from transfer_core.training.config import RunConfig
 
 
@@ -19,13 +19,14 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
 
     Args:
         record: The run.
-        tags: Those that any run has, to choose from.
+        tags: The tags of all runs, to choose from.
     """
     icon, words = STATE_LABELS[record.state]
     with st.container(border=True):
         st.subheader(escape_markdown(record.name), anchor=False)
         st.markdown(
-            f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]"
+            f"{icon} {words}{_format_accuracy(record)}  \n"
+            f":small[{_describe_settings(record.config)}]"
         )
         if record.error:
             st.caption(escape_markdown(f"{record.error.problem} {record.error.remedy}"))
@@ -76,7 +77,7 @@ def _repeat(record: RunRecord) -> None:
 
 
 def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
-    """What people say of the run, kept as soon as it is changed."""
+    """Draw name, tags and notes; a change is saved at once."""
     left, right = st.columns(2)
     # A key holds what is kept, so that another session's change is shown and not undone.
     name = left.text_input(
@@ -110,101 +111,6 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
             st.rerun()
 
 
-def offer_deletion(records: Sequence[RunRecord]) -> None:
-    """Deletes runs at once; `offer_undo` offers the way back."""
-    going = [record for record in records if not record.state.is_final]
-    label = "Delete" if len(records) == 1 else f"Delete these {len(records)}"
-    if st.button(
-        label,
-        icon=":material/delete:",
-        key="runs_delete",
-        disabled=bool(going),
-        help="Stop it first: a run that is not over cannot be deleted." if going else None,
-    ):
-        ids = tuple(record.id for record in records)
-        with show_errors():
-            curation.delete_runs(caches.engine().store, ids)
-        shown = session.workspace().run_id
-        session.change(deleted=ids, run_id=None if shown in ids else shown)
-        session.choose_runs(())
-        st.rerun()
-
-
-def show_unreadable_runs() -> None:
-    """Every run whose settings this version cannot read, with a button that deletes it."""
-    with show_errors():
-        records = caches.engine().store.list_all()
-    for run in records:
-        if not isinstance(run, UnreadableRun):
-            continue
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f":material/help: **{escape_markdown(run.name)}**, "
-                f"{datetime.fromtimestamp(run.created):%d %B %Y}: "
-                f"{escape_markdown(f'{run.problem.problem} {run.problem.remedy}')}",
-                width="stretch",
-            )
-            if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
-                with show_errors():
-                    curation.delete_runs(caches.engine().store, [run.id])
-                session.change(deleted=(run.id,))
-                st.rerun()
-
-
-def offer_undo() -> None:
-    """Right after a deletion, the way back."""
-    store, last = caches.engine().store, session.workspace().deleted
-    with show_errors():
-        deleted = {run.id: run for run in store.list_all(deleted=True)}
-    again = [run_id for run_id in last if run_id in deleted]
-    if again:
-        told = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/delete: {escape_markdown(told)} deleted.", width="stretch")
-            if st.button("Undo", icon=":material/undo:", key="runs_undo"):
-                _restore_runs(again)
-            if st.button("Hide", type="tertiary", icon=":material/close:", key="runs_hide"):
-                session.change(deleted=())
-                st.rerun()
-
-
-def show_deleted_runs() -> None:
-    """Everything that was deleted and can still come back."""
-    store = caches.engine().store
-    with show_errors():
-        deleted = store.list_all(deleted=True)
-    if not deleted:
-        return
-    with st.expander(f"Deleted runs: {len(deleted)}", icon=":material/delete:"):
-        st.caption("Their files are removed a day after the deletion.")
-        names = {run.id: run.name for run in deleted}
-        back = st.multiselect(
-            "Runs to bring back", list(names), format_func=names.get, key="runs_back"
-        )
-        with st.container(horizontal=True):
-            if st.button(
-                "Bring back",
-                icon=":material/undo:",
-                key="runs_bring",
-                disabled=not back,
-                help=None if back else "Choose runs above first.",
-            ):
-                _restore_runs(back)
-            with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
-                st.write("This cannot be undone: networks, curves and results are removed.")
-                if st.button("Remove for good", key="runs_empty"):
-                    curation.purge_deleted_runs(store, caches.engine().home, older_than=0)
-                    st.rerun()
-
-
-def _restore_runs(run_ids: Sequence[str]) -> None:
-    with show_errors():
-        curation.restore_runs(caches.engine().store, run_ids)
-    session.choose_runs(run_ids)
-    session.change(deleted=())
-    st.rerun()
-
-
 def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
@@ -213,7 +119,7 @@ def _format_accuracy(record: RunRecord) -> str:
 
 
 def _describe_settings(config: RunConfig) -> str:
-    """What tells a run from its neighbours."""
+    """The settings in which runs differ most."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
         source = config.source()
@@ -221,6 +127,6 @@ def _describe_settings(config: RunConfig) -> str:
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through
     return (
-        f"{escape_markdown(network)}, kept through {kept}, {strategy.initialise} weights, learning rate "
-        f"{settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
+        f"{escape_markdown(network)}, kept through {kept}, {strategy.initialise} weights, "
+        f"learning rate {settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
     )
