@@ -102,6 +102,7 @@ def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Simi
 
 def describe_probability(probability: float) -> str:
     """Say a probability of "similar" in words."""
+    probability = round(probability, PROBABILITY_DECIMALS)
     answer = "similar" if probability >= 0.5 else "different"
     sureness = max(probability, 1 - probability)
     if sureness < 0.6:

@@ -13,6 +13,7 @@ from transfer_core.transferability.evidence import FlipInvariance
 REPEATS = 3  # of the cross-validation, with other folds each time
 RIDGE_PENALTY = 3.0  # relative to the features' mean variance; chosen on the panel's heads
 SCORE_DECIMALS = 4  # scores are rounded to them, so that last digits decide no tie
+MIN_RELATIVE_VARIANCE = 1e-8  # of features; less is rounding errors
 MAX_FLIPPED_IMAGES = 400  # images
 
 
@@ -94,8 +95,11 @@ def compute_kernel(features: np.ndarray) -> torch.Tensor:
         features: float32 (N, D).
 
     Returns:
-        float32, shape (N, N); the mean of its diagonal is at most 1.
+        float32, shape (N, N); the mean of its diagonal is at most 1. All 0 if the features
+        differ by no more than rounding errors.
     """
+    if features.var(0).mean() <= MIN_RELATIVE_VARIANCE * np.square(features).mean():
+        return torch.zeros(len(features), len(features))
     mean, deviation = fit_standardisation(features)
     standard = torch.from_numpy((features - mean) / deviation)
     return standard @ standard.T / features.shape[1]
