@@ -75,8 +75,9 @@ def _download_weights(network: SourceNetwork) -> None:
 def _show_download_failure(network: SourceNetwork, error: DownloadError) -> None:
     """Say that the download failed, and what can be done; the page then ends."""
     st.error(
-        f"The weights of {escape_markdown(network.title)} could not be downloaded. Is this computer "
-        "connected to the internet? What has come is kept; try again later, or go on without.",
+        f"The weights of {escape_markdown(network.title)} could not be downloaded. Is this "
+        "computer connected to the internet? What has come is kept; try again later, or go on "
+        "without.",
         icon=":material/cloud_off:",
     )
     offer_demonstration_network()
