@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
+from toy_readings import make_draws
 from toy_runs import make_epoch, make_step
 from toy_runs import make_log as number_events
 
@@ -62,7 +63,7 @@ from transfer_core.inspection.embedding_map import Projection
 from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import summarise_network
-from transfer_core.training.events import StageChange
+from transfer_core.training.events import BaselineTrained, StageChange
 from transfer_core.transferability.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
@@ -215,6 +216,14 @@ def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
     assert "Best is the new layer trained alone" in describe_curves(only)
 
 
+def test_the_head_trained_alone_is_a_level_beside_the_epochs():
+    events = [*number_events(BaselineTrained(0.1, 0.9, 30, 1.0)), *make_log()]
+    loss, accuracy = build_curve_traces(events).values()
+    assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
+    assert accuracy[3]["y"] == [90, 90]
+    assert len(tabulate_epochs(events)) == 3
+
+
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():
     charts = build_curve_traces(make_log(epochs=30, steps=200))
     longest = max(len(trace["x"]) for traces in charts.values() for trace in traces)
@@ -265,8 +274,7 @@ READINGS = TransferabilityEvidence(
     min_images_per_class=48,
     stages=EVIDENCE,
     early=2,
-    gap=0.1,
-    gap_standard_deviation=0.03,
+    draws=make_draws(gap=10, gain=30, leep=0.1, skill=0.5, spread=0.03),
     distance=0.2,
     leep=0.1,
     energy=6.0,

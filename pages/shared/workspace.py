@@ -38,6 +38,7 @@ class Workspace:
     answer: Literal["estimate", "similar", "different"] = "estimate"
     line: int | None = None  # images; None is the network's own
     case: TransferCase | None = None  # None follows the advice
+    case_choices: int = 0  # counted, so that each choice gives the diagram a new widget
     cut: str | None = None  # of case 2; None follows the measurement
     initialise: Initialise = "pretrained"  # of case 4, as the advice has it
     fit: RunPlan | None = None  # settings of a run within the time limit, filled in on Train

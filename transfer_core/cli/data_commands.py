@@ -74,7 +74,9 @@ def decide(options: Namespace) -> int:
 
 def _print_advice(advice: Advice, estimate: SimilarityEstimate, own_answer: str | None) -> None:
     size, verdict = advice.size, estimate.verdict(advice.size.answer)
-    print(f"Size: {size.answer} ({size.images:,} images, the line is at {size.line:,})")
+    print(
+        f"Size: {size.answer} ({size.images:,} images to learn from, the line is at {size.line:,})"
+    )
     similar = f"probability of similar {verdict.probability:.0%}"
     print(f"Similarity, estimated: {verdict.answer} ({similar})")
     if own_answer:
@@ -133,7 +135,7 @@ def _describe_strategy(strategy: Strategy) -> str:
 def _collect_similarity(
     own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate
 ) -> dict:
-    estimated = asdict(verdict) | asdict(estimate.evidence)
+    estimated = asdict(verdict) | estimate.evidence.summarise()
     return estimated | {
         "answer": own_answer or verdict.answer,
         "estimated_answer": verdict.answer,

@@ -81,7 +81,7 @@ def build_decision_section(
     verdict = found.verdict(advice.size.answer)
     told = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
-        f"Size: {advice.size.answer}, {advice.size.images:,} images; the line is at "
+        f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
         f"{advice.size.line:,}. Similarity: {verdict.answer}, with a probability of "
         f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
     )

@@ -125,7 +125,7 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
             "Too few validation images to tell over-fitting",
             f"{told} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
         )
-    if compute_wilson_interval(trained[0] * trained[1], trained[1])[1] < MIN_TRAIN_ACCURACY:
+    if compute_wilson_interval(round(trained[0] * trained[1]), trained[1])[1] < MIN_TRAIN_ACCURACY:
         more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
         return Finding(
             "warning",

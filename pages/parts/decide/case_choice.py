@@ -18,7 +18,10 @@ INITIALISE_LABELS = {"random": "Random", "pretrained": "Pre-trained, as in case 
 def choose_case(choice: Choice, estimate: SimilarityEstimate, own_answer: str | None) -> None:
     """Draw the diagram and the list of cases; a click in either chooses a case."""
     size, advised, case = choice.size, choice.advised, choice.case
-    verdict, key = estimate.verdict(size.answer), f"{case}_{advised}_{size.line}"
+    # A new widget after every choice: a click while the page still runs would leave the old
+    # selection, and the case would be chosen again.
+    count = session.workspace().case_choices
+    verdict, key = estimate.verdict(size.answer), f"{case}_{advised}_{size.line}_{count}"
     event = show_figure(
         plot_decision_diagram(size, verdict, advised, case),
         describe_decision(size, verdict, advised, case, own_answer),
@@ -49,7 +52,8 @@ def choose_case(choice: Choice, estimate: SimilarityEstimate, own_answer: str | 
 
 
 def _take_case(case: TransferCase, advised: TransferCase) -> None:
-    session.change(case=None if case == advised else case)
+    count = session.workspace().case_choices + 1
+    session.change(case=None if case == advised else case, case_choices=count)
     st.rerun()
 
 

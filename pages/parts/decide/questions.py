@@ -10,7 +10,11 @@ from transfer_core.cases import SizeJudgement
 from transfer_core.dataset import DataSet
 from transfer_core.figures.classes import describe_count_range
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import choose_similarity, describe_probability
+from transfer_core.transferability.advice import (
+    choose_similarity,
+    count_images_to_learn_from,
+    describe_probability,
+)
 from transfer_core.transferability.calibration import load_calibration
 from transfer_core.transferability.estimate import DECISION_THRESHOLD, SimilarityEstimate
 
@@ -53,12 +57,13 @@ def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate)
 
 
 def _show_size(data: DataSet, size: SizeJudgement, is_measured: bool) -> None:
-    parts = zip(data.counts("train"), data.counts("validation"), strict=True)
-    in_each_class = describe_count_range([train + validation for train, validation in parts])
+    in_each_class = describe_count_range(count_images_to_learn_from(data))
     st.write(
         f"{size.images:,} images to learn from, {in_each_class} in each class; the line is at "
         f"{size.line:,}" + (", as measured for data like yours." if is_measured else ".")
     )
+    if size.is_close:
+        st.write("That is close to the line: the other answer is nearly as good.")
     st.caption(
         "Training and validation images count, test images do not. The more foreign the images "
         "are to the network, the fewer are enough to train everything."
