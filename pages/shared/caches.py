@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from transfer_core.dataset.near_duplicates import NearDuplicateGroup
     from transfer_core.inspection.comparison import PairedComparison
     from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
-    from transfer_core.inspection.prediction import TestPredictions, TrainedNetwork
-    from transfer_core.inspection.trial import Prediction
+    from transfer_core.inspection.prediction import Prediction, TestPredictions, TrainedNetwork
     from transfer_core.networks.surgery import StageSummary
     from transfer_core.runs.engine.engine import Engine
     from transfer_core.runs.store.log import RunLog
@@ -258,7 +257,7 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
         file: Of the image.
         detect_unknown: Whether it can be said what the network knows.
     """
-    from transfer_core.inspection.trial import classify, measure_latency
+    from transfer_core.inspection.prediction import classify, measure_latency
 
     known = load_known_images(run_id, lambda what, done, total: None) if detect_unknown else None
     return classify(load_trained_network(run_id), known, file), measure_latency(
