@@ -259,7 +259,7 @@ def test_after_training_is_the_new_layer_where_all_else_stayed_frozen(transfer_h
     data = make_data_set(transfer_home, test_images=3)
     source, engine = networks.get_network("demonstration"), start_engine(transfer_home)
     strategy = plan_strategy(case, source.stage_names)
-    strategy = replace(strategy, fall_back=False, optimiser=replace(strategy.optimiser, epochs=1))
+    strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=1))
     run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=60)
     engine.close()

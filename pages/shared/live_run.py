@@ -41,7 +41,7 @@ STATE_LABELS = {
 }
 END_REASON_LABELS = {
     "all epochs": "Trained to the end",
-    "early stopping": "Ended early, as the validation loss no longer fell,",
+    "early stopping": "Ended early, as the validation loss had clearly risen,",
     "stopped": "Stopped by hand",
     "diverged": "Ended because the loss grew beyond all numbers,",
 }
@@ -162,8 +162,10 @@ def _draw_end(record: RunRecord) -> None:
             reason = "Ended early, as no epoch came below the new layer trained alone,"
         st.write(
             f"{reason} after {ended.epochs} epochs and "
-            f"{format_duration(ended.seconds)}; the weights are those of {_describe_best_epoch(ended)}."
+            f"{format_duration(ended.seconds)}; {_describe_kept_weights(record, ended)}."
         )
+        if ended.explanation:
+            st.caption(f"Why it ended: {ended.explanation}.")
     if record.result:
         offer_next_page("Go on: the result", "pages/results.py", run=record.id)
     if ended:
@@ -186,22 +188,25 @@ def _offer_resume(record: RunRecord) -> None:
 
 
 def describe_fall_back(record: RunRecord) -> str:
-    """That a run fell back on the new layer; "" where it did not, or is not known."""
-    if record.is_imported or not record.config.strategy.fall_back:
+    """Say that a run kept the head that was trained alone; "" if it did not, or is not known."""
+    strategy = record.config.strategy
+    if record.is_imported or strategy.frozen or strategy.initialise == "random":
         return ""
     ended = find_last_event(caches.run_log(record.id).events(), Ended)
     if not ended or ended.best_epoch:
         return ""
-    return (
-        "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
-        "training everything had a lower validation loss."
-    )
+    why = "the run was stopped before an epoch of training everything had ended"
+    if ended.best_epoch == 0:  # of a run by version 2 or earlier
+        why = "no epoch of training everything had a lower validation loss"
+    return f"What was kept, and tested, is the new layer trained alone, as in case 1: {why}."
 
 
-def _describe_best_epoch(ended: Ended) -> str:
+def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
     if ended.best_epoch:
-        return f"epoch {ended.best_epoch}"
-    return "the new layer trained alone, as in case 1: no epoch had a lower validation loss"
+        return f"the weights are those of epoch {ended.best_epoch}"
+    if not record.result:
+        return "no epoch had ended, so nothing was learned"
+    return "the weights are those of the new layer trained alone, as in case 1"
 
 
 def show_layer_changes(record: RunRecord, ended: Ended) -> None:

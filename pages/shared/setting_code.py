@@ -17,10 +17,9 @@ SETTING_TITLES = {  # settings in the order of the page, by the names that the s
     "views": "Augmented views",
     "augment": "Random crops and colours",
     "mirror": "Mirror half of them",
-    "FALL_BACK": "Fall back on the new layer alone",
     "CLASS_WEIGHTS": "Weigh rare classes up",
 }
-WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment", "FALL_BACK"}  # nothing where stages are frozen
+WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment"}  # nothing where stages are frozen
 
 
 def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: int) -> None:

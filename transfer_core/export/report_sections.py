@@ -106,7 +106,6 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
         "initial weights": strategy.initialise,
         **asdict(strategy.optimiser),
         "class weights": strategy.class_weights,
-        "fall back": strategy.fall_back,
         "seed": config.seed,
         "number format": config.precision,
     }

@@ -86,7 +86,10 @@ def _render_pooling() -> str:
 
 
 def _render_decoding() -> str:
-    sideways = f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  # EXIF orientations that turn by a right angle"
+    sideways = (
+        f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  "
+        "# EXIF orientations that turn by a right angle"
+    )
     functions = get_source(
         decoding._turn_upright,
         decoding._convert_to_rgb,

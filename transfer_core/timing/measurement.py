@@ -21,8 +21,7 @@ from transfer_core.system.devices import choose_device
 from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
 from transfer_core.system.precision import Precision
 from transfer_core.training.events import EpochEnded, Event
-from transfer_core.training.new_layer import train_head
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.train import train_head, train_whole_network
 
 DECODING_SECONDS = 0.3  # seconds that images are decoded for, and one portion of them at least
 FORWARD_SECONDS = 0.5  # seconds that images pass through the network for, and one of them at least

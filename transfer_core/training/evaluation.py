@@ -1,6 +1,5 @@
 """Metrics on the test split, which is used once, at the end of a run."""
 
-from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
@@ -19,18 +18,21 @@ Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Sequential,
-    pixels: np.ndarray,
-    source: SourceNetwork,
-    *,
-    stop_requested: Callable[[], bool] | None = None,
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
 ) -> torch.Tensor:
-    """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
+    """Run a network in eval mode on images, on the network's device.
+
+    Args:
+        network: Its weights are float32; it is set to eval mode.
+        pixels: uint8, shape (N, H, W, 3).
+        source: Describes the normalisation.
+
+    Returns:
+        Logits on the processor, float32 (N, C).
+    """
     network.eval()
     parts, batch, device = [], choose_batch_size(source), get_device(network)
     for start in range(0, len(pixels), batch):
-        if stop_requested and stop_requested():
-            break
         parts.append(network(normalise(pixels[start : start + batch], source, device)).cpu())
     return torch.cat(parts)
 
@@ -42,14 +44,14 @@ def score(
     train_counts: tuple[int, ...],
     validation_accuracy: float | None,
 ) -> TestResult:
-    """Judge predictions on the test images.
+    """Compute the metrics of predictions on the test images.
 
     Args:
-        test_logits: float32 (N, C), N at least 1.
+        test_logits: Logits of the test images, float32 (N, C), N at least 1.
         labels: True classes, int64 (N,).
-        classes: The C class names.
+        classes: Names of the C classes.
         train_counts: Training images of each class; they choose the largest class.
-        validation_accuracy: Fraction in [0, 1], of the same weights.
+        validation_accuracy: Accuracy of the same weights, fraction in [0, 1].
     """
     predicted = test_logits.argmax(1).numpy()
     confusion = confusion_matrix(predicted, labels, len(classes))
@@ -81,7 +83,7 @@ def score(
 
 
 def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count how often each class was taken for each other class.
+    """Count how often each class was predicted for each class.
 
     Args:
         predicted: Predicted class indices, int64 (N,).

@@ -35,6 +35,7 @@ class RunDirectory:
         self.log_file = path / "run.log"  # tracebacks, for developers
         self.result_file = path / "result.json"  # written last, whole or not at all
         self.weights_file = path / "network.safetensors"  # the trained network
+        self.baseline_file = path / "head_only.safetensors"  # the head that was trained alone
         self.test_logits_file = path / "test_logits.npy"  # float32 (N, C), in the data set's order
         self.detector_file = path / "known_images.npz"  # made when it is first needed
         self.downloads_folder = path / "take_away"  # exports, a folder for each format
@@ -79,6 +80,7 @@ class RunDirectory:
         Returns:
             The path; its name carries the hash of its content.
         """
+        self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
         write(part)
         flush_to_disk(part)
