@@ -20,7 +20,7 @@ from transfer_core.dataset import samples as sample_sets
 from transfer_core.errors import RunError
 from transfer_core.export import bundle
 from transfer_core.inspection import trial
-from transfer_core.inspection.trial import Prediction
+from transfer_core.inspection.prediction import Prediction
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
 from transfer_core.networks.download import download_weights
 from transfer_core.runs.perform import make_run_config, start_engine
