@@ -46,7 +46,7 @@ def ingest_and_open(path: Path, name: str | None = None) -> None:
         found = dataset.ingest(
             path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
         )
-    session.change(data_id=found.id, uploads=session.workspace().upload_count + 1)
+    session.change(data_id=found.id, upload_count=session.workspace().upload_count + 1)
     st.query_params.clear()
     st.query_params["data"] = found.id
     st.rerun()

@@ -195,7 +195,7 @@ def upload_own_weights(network) -> None:
             from transfer_core.networks.own_weights import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)
-    session.change(network=taken.name, uploads=session.workspace().upload_count + 1)
+    session.change(network=taken.name, upload_count=session.workspace().upload_count + 1)
     st.rerun()
 
 

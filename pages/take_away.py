@@ -129,7 +129,7 @@ def upload_bundle(expanded: bool) -> None:
             file.write(upload.getbuffer())
             file.flush()
             record = import_bundle(home(), Path(file.name))
-        session.change(uploads=session.workspace().upload_count + 1, run_id=record.id)
+        session.change(upload_count=session.workspace().upload_count + 1, run_id=record.id)
         st.switch_page("pages/results.py", query_params={"run": record.id})
 
 

@@ -109,8 +109,8 @@ def test_an_entry_that_fails_to_be_written_leaves_nothing_behind(bounded):
 def test_what_a_killed_process_was_writing_makes_room(bounded):
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from transfer_core.system.disk_cache import adding\n"
-        "with adding(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
+        "from transfer_core.system.disk_cache import add_entry\n"
+        "with add_entry(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
     )
     path = entry_path(bounded, "a")
     root = Path(disk_cache.__file__).parents[2]

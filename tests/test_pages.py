@@ -351,7 +351,7 @@ def test_the_code_beside_the_settings_follows_them(data):
     assert not app.exception
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]
-    assert any("def operate()" in element.value for element in app.code)
+    assert any("def adapt()" in element.value for element in app.code)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
         "tuned": 0.7,
         "random": 0.4,
     }
-    signals = key | {"family": "f", "readings": asdict(make_evidence()), "seconds": 1.0}
+    signals = key | {"family": "f", "evidence": asdict(make_evidence()), "seconds": 1.0}
     other = signals | {"seed": 1}  # its truth is not known yet
     (tmp_path / "truth.jsonl").write_text(json.dumps(truth) + "\n")
     (tmp_path / "signals.jsonl").write_text(json.dumps(signals) + "\n" + json.dumps(other) + "\n")

@@ -82,9 +82,8 @@ def published(model, monkeypatch, tmp_path):
     source = replace(get_network(NAME), file=f"{NAME}-{digest}.pth", card=card)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     listed = get_network("demonstration"), source
-    monkeypatch.setattr(
-        sys.modules["transfer_core.networks.list_networks"], "published", lambda: listed
-    )
+    module = sys.modules["transfer_core.networks.catalog"]
+    monkeypatch.setattr(module, "list_published_networks", lambda: listed)
     return source, Host(buffer.getvalue())
 
 

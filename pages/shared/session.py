@@ -116,7 +116,7 @@ def get_chosen_runs() -> tuple[str, ...]:
 def choose_runs(run_ids: Iterable[str]) -> None:
     """Look at these runs together, here and in the address."""
     chosen = tuple(run_ids)
-    change(runs=chosen)
+    change(chosen_run_ids=chosen)
     if not chosen:
         st.query_params.pop("runs", None)
     elif st.query_params.get("runs") != ",".join(chosen):

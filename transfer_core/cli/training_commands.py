@@ -106,7 +106,7 @@ def _fit_into_minutes(
     """What to train within the minutes allowed, told with its reasons."""
     from transfer_core.timing.time_budget import plan_run_within_budget  # brings torch
 
-    def plan_strategy(network: SourceNetwork) -> Strategy:
+    def plan_same_case(network: SourceNetwork) -> Strategy:
         if network == source:
             return strategy
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
@@ -117,7 +117,7 @@ def _fit_into_minutes(
         options.minutes,
         data_set,
         (source,) if options.network else here,
-        plan_strategy,
+        plan_same_case,
         home(),
         current_network=source,
         progress=show_progress,
@@ -127,7 +127,7 @@ def _fit_into_minutes(
     if chosen == source:
         return fit.source, fit.strategy
     options.case = str(strategy.case.value)
-    options.initialise = plan_strategy(chosen).initialise if options.case == "4" else None
+    options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
     found = _choose_strategy(data_set, chosen, options)
     return fit.source, _override_settings(found, epochs=fit.strategy.optimiser.epochs)
 
