@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.data.sample_cards import show_sample_cards
 from pages.shared import caches, session
 from pages.shared.layout import (
     empty_on_exit,
@@ -15,7 +16,6 @@ from pages.shared.layout import (
     show_page_title,
     show_progress,
 )
-from pages.shared.sample_cards import show_sample_cards
 from transfer_core import dataset
 from transfer_core.dataset import samples
 from transfer_core.figures.classes import describe_class_counts, plot_class_counts
@@ -43,9 +43,7 @@ def ingest_and_open(path: Path, name: str | None = None) -> None:
     cancel = st.empty()
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
-        found = dataset.ingest(
-            path, home=home(), name=name, progress=lambda *n: report("Reading images", *n)
-        )
+        found = dataset.ingest(path, home=home(), name=name, progress=report)
     session.change(data_id=found.id, upload_count=session.workspace().upload_count + 1)
     st.query_params.clear()
     st.query_params["data"] = found.id
@@ -97,9 +95,7 @@ if upload is not None:
         ingest_and_open(Path(file.name), Path(upload.name).stem)
 if sample:
     with show_errors(), show_progress() as report:
-        path = samples.resolve_path(
-            f"sample:{sample}", home(), progress=lambda *n: report("Making the sample", *n)
-        )
+        path = samples.resolve_path(f"sample:{sample}", home(), progress=report)
     ingest_and_open(path, samples.SAMPLES[sample].title)
 
 if given is None:

@@ -10,6 +10,7 @@ from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.figures.network import describe_network, plot_network
 from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tuning_gains
+from transfer_core.transferability.calibration import load_calibration
 
 LESSONS = Path(__file__).parent / "lessons"
 
@@ -44,7 +45,7 @@ with show_errors():
     parts = caches.describe_layers(source.name, plan_strategy(case, source.stage_names), 10)
 show_figure(plot_network(parts), describe_network(parts), key="learn_network", caption=False)
 
-measured = source.calibration.measured
+measured = load_calibration(source).measured
 st.header("Where is the line between small and large?", anchor=False)
 st.markdown(
     "Textbooks draw it between 2,000 and 1,000,000 images, for large networks. For this small "

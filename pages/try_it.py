@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from pages.shared import caches, session
-from pages.shared.attribution import show_attribution_maps
+from pages.shared import basket, caches, session
+from pages.shared.attribution_maps import show_attribution_maps
+from pages.shared.basket import PendingChange
 from pages.shared.layout import (
     escape_markdown,
     show_errors,
@@ -13,7 +14,6 @@ from pages.shared.layout import (
     show_progress,
     stop_unless,
 )
-from pages.shared.session import PendingChange
 from transfer_core import dataset, images
 from transfer_core.errors import DataSetError, ImageError
 from transfer_core.figures.distances import describe_distances, plot_distances
@@ -108,7 +108,7 @@ def show_maps(file: bytes, labels: list[str]) -> None:
 def offer_as_training_image(file: bytes) -> None:
     """A try as a new training image of a class: it waits in the basket of Repair."""
     data_id, path = record.config.data_id, caches.get_added_path(file)
-    waiting = [each for each in session.basket(data_id) if each.change.path == path]
+    waiting = [each for each in basket.list_pending(data_id) if each.change.path == path]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if waiting:
             st.markdown(
@@ -119,7 +119,7 @@ def offer_as_training_image(file: bytes) -> None:
                 "Take back",
                 key=f"try_back_{path}",
                 icon=":material/undo:",
-                on_click=session.take_from_basket,
+                on_click=basket.take_from_basket,
                 args=(data_id, path),
             )
             return
@@ -141,7 +141,7 @@ def offer_as_training_image(file: bytes) -> None:
             icon=":material/add_photo_alternate:",
             help="Choose its class first." if chosen is None else None,
         ):
-            session.put_in_basket(data_id, PendingChange(dataset.make_addition(file, chosen), file))
+            basket.put_in_basket(data_id, PendingChange(dataset.make_addition(file, chosen), file))
             st.rerun()
 
 
@@ -154,7 +154,7 @@ with show_errors():
 st.subheader(escape_markdown(record.name), anchor=False)
 result = record.result
 st.caption(
-    f"It knows {len(trained.classes)} classes and is right for {result['accuracy']:.0%} of its "
+    f"It knows {len(trained.classes)} classes and is right for {result.accuracy:.0%} of its "
     "test images. An image of anything else is called one of these classes too."
 )
 tries = collect_images()
@@ -185,7 +185,7 @@ if distances and known is not None:
         "of quite other kinds are mostly found, such as a brain scan among insects; kinds that are "
         "close to the known ones are often missed. It is a warning, not a proof."
     )
-if session.basket(record.config.data_id):
+if basket.list_pending(record.config.data_id):
     st.page_link(
         "pages/repair.py",
         label="See what waits, and make a new version of the data set",

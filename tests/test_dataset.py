@@ -464,7 +464,7 @@ def test_27_progress_that_raises_ends_the_work_and_leaves_nothing(read, transfer
     class Closed(Exception):
         pass
 
-    def progress(done, total):
+    def progress(what, done, total):
         raise Closed
 
     with pytest.raises(Closed):
@@ -475,7 +475,7 @@ def test_27_progress_that_raises_ends_the_work_and_leaves_nothing(read, transfer
 def test_progress_counts_up_to_all_images(read):
     calls = []
     read({"a": 70, "b": 30}, progress=lambda *n: calls.append(n))
-    assert calls == sorted(calls) and calls[-1] == (100, 100)
+    assert calls == sorted(calls) and calls[-1] == ("Reading images", 100, 100)
 
 
 def test_73_what_a_killed_process_left_is_swept(read, transfer_home):

@@ -313,7 +313,7 @@ def test_pixels_are_in_the_order_of_the_records_and_kept(small_set, transfer_hom
     transform = images.Transform(8)
     pixels = dataset.load_pixels(transfer_home, small_set, transform, lambda *n: calls.append(n))
     assert (pixels.shape, pixels[:].dtype) == ((60, 8, 8, 3), np.uint8)
-    assert calls[-1] == (60, 60) and calls == sorted(calls)
+    assert calls[-1] == ("Decoding images", 60, 60) and calls == sorted(calls)
     for index in (0, 31, 59):
         image = dataset.load_image(transfer_home, small_set, index)
         assert (pixels[index] == images.apply_transform(image, transform)).all()
@@ -326,7 +326,7 @@ def test_some_pixels_are_those_of_the_whole_and_decode_nothing_else(small_set, t
     some = dataset.PixelArray(transfer_home, small_set, transform).read(
         chosen, lambda *n: calls.append(n)
     )
-    assert calls[-1] == (3, 3) and not (transfer_home / "pixels").exists()
+    assert calls[-1] == ("Decoding images", 3, 3) and not (transfer_home / "pixels").exists()
     whole = dataset.load_pixels(transfer_home, small_set, transform)
     assert (some == whole[chosen]).all()
     small_set.pack_path(transfer_home).unlink()  # what was decoded before is used

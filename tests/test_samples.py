@@ -133,7 +133,7 @@ def test_making_a_sample_tells_its_progress_and_can_be_ended(tmp_path):
     class Enough(Exception):
         pass
 
-    def progress(done: int, total: int) -> None:
+    def progress(what: str, done: int, total: int) -> None:
         assert total == 1797
         if done == 5:
             raise Enough

@@ -11,7 +11,6 @@ from toy_readings import make_evidence
 
 from transfer_core.cases import TransferCase, judge_size
 from transfer_core.networks import get_network
-from transfer_core.networks.calibration import Calibration, LogisticModel, ReliabilityBin
 from transfer_core.transferability.advice import (
     advise,
     choose_similarity,
@@ -19,6 +18,7 @@ from transfer_core.transferability.advice import (
     explain_what_would_change_advice,
     list_contested_cases,
 )
+from transfer_core.transferability.calibration import Calibration, LogisticModel, ReliabilityBin
 from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import FlipInvariance, from_json
 from transfer_core.transferability.explanation import describe_flip_invariance

@@ -25,8 +25,8 @@ from benchmarks.panel.signals import measure_signals
 from benchmarks.panel.truth import measure_cases
 from transfer_core.figures.reliability import plot_reliability_diagram
 from transfer_core.networks import get_network
-from transfer_core.networks.calibration import get_calibration_path
 from transfer_core.system.home import home
+from transfer_core.transferability.calibration import get_calibration_path
 from transfer_core.transferability.evidence import from_json
 
 RESULTS = Path(__file__).parent / "results"

@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmarks.panel.outcomes import read_rows
 from benchmarks.panel.pools import CONTROLS
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.calibration import Calibration
+from transfer_core.transferability.calibration import Calibration
 from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import from_json, log_distance
 

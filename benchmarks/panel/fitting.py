@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 
 from benchmarks.panel.outcomes import TEST_SHARE, Outcome
-from transfer_core.networks.calibration import (
+from transfer_core.transferability.calibration import (
     BenchmarkResult,
     Calibration,
     LogisticModel,

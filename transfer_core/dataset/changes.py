@@ -1,6 +1,5 @@
 """Changes to the images of a data set, as plain values, and what they make of its records."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import ImageInfo
+from transfer_core.system.files import hash_bytes
 
 Action = Literal["relabel", "set aside", "restore", "add"]
 
@@ -32,7 +32,7 @@ class Change:
 
 def make_added_path(data: bytes, info: ImageInfo) -> str:
     """The path of an image that is added: named by its content, so that it fits beside all."""
-    return f"added/{hashlib.sha256(data).hexdigest()[:16]}.{info.format.lower()}"
+    return f"added/{hash_bytes(data)[:16]}.{info.format.lower()}"
 
 
 def apply_changes(

@@ -29,11 +29,13 @@ from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import ImageInfo, check_image
+from transfer_core.system.files import hash_bytes, write_atomically
 from transfer_core.system.parallel import (
     Progress,
     StopRequested,
     WorkStopped,
     group_into_tasks,
+    ignore_progress,
     map_in_order,
 )
 
@@ -46,7 +48,7 @@ def ingest(
     home: Path,
     name: str | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     stop: StopRequested | None = None,
 ) -> DataSet:
     """Read a zip or a folder of images in class folders into the store.
@@ -61,7 +63,7 @@ def ingest(
         name: For people, such as the name of the upload; taken from the source if
             None. A known set keeps its first name.
         seed: Of the splits that have to be made.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
         stop: Asked at least five times a second.
 
     Raises:
@@ -88,12 +90,12 @@ def ingest(
             new = publish(folder, data / data_set.id)
             if note:
                 note.parent.mkdir(exist_ok=True)
-                note.write_text(data_set.id)
+                write_atomically(note, data_set.id)
     return data_set if new else store.load(home, data_set.id)
 
 
 def _write_pack(
-    archive: Archive, layout: Layout, folder: Path, progress, stop
+    archive: Archive, layout: Layout, folder: Path, progress: Progress, stop: StopRequested | None
 ) -> tuple[list[DecodedImage], list[Problem]]:
     """Check every image and write the bytes of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
@@ -113,8 +115,7 @@ def _write_pack(
                 images.append(DecodedImage(member.path, *place, digest, *where, facts))
                 offset += pack.write(data)
             done += len(batch)
-            if progress:
-                progress(done, len(layout.images))
+            progress("Reading images", done, len(layout.images))
         pack.flush()
         os.fsync(pack.fileno())
     return images, unreadable
@@ -124,7 +125,7 @@ def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem
     """What is known of an image or what is wrong with it, its digest and its bytes."""
     try:
         data = archive.read(member)
-        return check_image(data), hashlib.sha256(data).hexdigest(), data
+        return check_image(data), hash_bytes(data), data
     except (MemberError, ImageError) as error:
         return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
 

@@ -18,7 +18,8 @@ from transfer_core import images
 from transfer_core.dataset import DataSet, list_versions, load
 from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
-from transfer_core.system.parallel import Progress
+from transfer_core.system.files import write_atomically
+from transfer_core.system.parallel import Progress, ignore_progress
 
 HASH_INPUT_SIZE = (
     64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
@@ -40,7 +41,7 @@ class NearDuplicateGroup:
 
 
 def find_near_duplicates(
-    home: Path, data_set: DataSet, progress: Progress | None = None
+    home: Path, data_set: DataSet, progress: Progress = ignore_progress
 ) -> tuple[NearDuplicateGroup, ...]:
     """Groups of images that look the same, those that leak first, then those in two classes.
 
@@ -50,7 +51,7 @@ def find_near_duplicates(
     Args:
         home: The data folder; the hashes are kept there.
         data_set: An ingested data set or a version.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
 
     Source:
         The hash is imagehash.phash: the signs of the lowest frequencies of the image.
@@ -67,7 +68,7 @@ def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
     return NearDuplicateGroup(tuple(group.tolist()), len(splits) > 1, len(labels) > 1)
 
 
-def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress | None) -> np.ndarray:
+def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -> np.ndarray:
     """Of every image, dtype HASH (N,); those that versions before had are not computed again."""
     kept = _get_hash_file(home, data_set.id)
     if kept.is_file():
@@ -86,13 +87,9 @@ def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress | 
         for batch in batches:
             hashes[new[done : done + len(batch)]] = [_compute_hash(image) for image in batch]
             done += len(batch)
-            if progress:
-                progress(done, len(new))
+            progress("Looking for near-duplicates", done, len(new))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_name(f".{kept.name}.{id(hashes)}.part")
-    with part.open("wb") as file:
-        np.save(file, hashes)
-    part.replace(kept)  # complete or absent: another page may look at any moment
+    write_atomically(kept, lambda file: np.save(file, hashes))
     return hashes
 
 

@@ -18,7 +18,7 @@ from transfer_core.system.disk_cache import (
     get_limit,
     open_array,
 )
-from transfer_core.system.parallel import Progress, StopRequested, map_in_order
+from transfer_core.system.parallel import Progress, StopRequested, ignore_progress, map_in_order
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
@@ -71,12 +71,12 @@ class PixelArray:
             return self._cached[key]
         return self.read(np.arange(*key.indices(len(self))) if isinstance(key, slice) else key)
 
-    def read(self, indices: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def read(self, indices: np.ndarray, progress: Progress = ignore_progress) -> np.ndarray:
         """Some images, decoded on all cores where they are not kept.
 
         Args:
             indices: int64 (M,), none of them negative.
-            progress: Called with images done and images in all; may raise to end the work.
+            progress: Called with what is done, images done and total; may raise to end the work.
 
         Returns:
             uint8, shape (M, H, W, 3), in memory.
@@ -90,12 +90,12 @@ class PixelArray:
         return found
 
     def fill_cache(
-        self, progress: Progress | None = None, stop: StopRequested | None = None
+        self, progress: Progress = ignore_progress, stop: StopRequested | None = None
     ) -> None:
         """Decode as many images as there is room for, if that was not done before.
 
         Args:
-            progress: Called with images done and images in all; may raise to end the work.
+            progress: Called with what is done, images done and total; may raise to end the work.
             stop: Asked at least five times a second.
 
         Raises:
@@ -194,7 +194,7 @@ def load_pixels(
     home: Path,
     data_set: "DataSet",
     transform: Transform,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     stop: StopRequested | None = None,
 ) -> PixelArray:
     """All images of a data set, decoded as far as there is room; arguments as for `Pixels.keep`."""
@@ -231,11 +231,10 @@ def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarra
         yield np.concatenate(waiting)
 
 
-def _report_progress(counts: Iterator[int], total: int, progress: Progress | None) -> None:
+def _report_progress(counts: Iterator[int], total: int, progress: Progress) -> None:
     """Wait for tasks, each of which tells how many images it was, and report their sum."""
     done = 0
     with closing(counts):
         for number in counts:
             done += number
-            if progress:
-                progress(done, total)
+            progress("Decoding images", done, total)

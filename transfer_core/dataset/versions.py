@@ -1,6 +1,5 @@
 """Versions: a data set made from another by changes, with its history; no other is touched."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from transfer_core.dataset.publishing import (
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import check_image
+from transfer_core.system.files import hash_bytes
 
 VERSION_FILE = "version.json"  # beside what describes the data set
 
@@ -147,7 +147,7 @@ def _check_not_present(
     """Refuse to add what is there, also where it is set aside: it could leak into the test."""
     there = {record.digest: record for record in known}
     for data in added.values():
-        same = there.get(hashlib.sha256(data).hexdigest())
+        same = there.get(hash_bytes(data))
         if same:
             raise DataSetError(
                 "This image is in the data set already.",
@@ -160,7 +160,7 @@ def _build_added_records(added: Mapping[str, bytes], start: int) -> dict[str, Im
     """Of images to add, whose files follow one another from an offset in bytes."""
     records = {}
     for path, data in added.items():
-        facts, digest = check_image(data), hashlib.sha256(data).hexdigest()
+        facts, digest = check_image(data), hash_bytes(data)
         records[path] = ImageRecord(
             path, 0, "train", digest, start, len(data), facts.width, facts.height, added=True
         )

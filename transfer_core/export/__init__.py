@@ -12,17 +12,18 @@ from safetensors.torch import save_file
 
 from transfer_core.export.card import CARD_FILE, build_model_card, write_model_card
 from transfer_core.export.example import write_prediction_script
-from transfer_core.export.onnx_file import OnnxCheck, Progress, write_onnx
+from transfer_core.export.onnx_file import OnnxCheck, write_onnx
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
 from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.system.parallel import Progress, ignore_progress
 
 WEIGHTS_FILE = "network.safetensors"
 
 
 def export_run(
-    home: Path, run_id: str, format_name: str, to: Path, progress: Progress = lambda *_: None
+    home: Path, run_id: str, format_name: str, to: Path, progress: Progress = ignore_progress
 ) -> tuple[Path, ...]:
     """Export the network of a run; returns the files written.
 
@@ -100,7 +101,7 @@ def write_zip(files: tuple[Path, ...], to: Path) -> None:
 
 
 def _get_download_folder(home: Path, run_id: str) -> Path:
-    return RunDirectory.of(home, run_id).path / "take_away"
+    return RunDirectory.of(home, run_id).downloads_folder
 
 
 def write_weights(

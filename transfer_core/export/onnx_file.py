@@ -1,7 +1,6 @@
 """Write a trained network as an ONNX file, and check it on the person's test images."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,13 +15,12 @@ from transfer_core.export.example import write_prediction_script
 from transfer_core.export.onnx_session import open_onnx_session, predict_onnx
 from transfer_core.features.embedding import choose_batch_size
 from transfer_core.inspection.prediction import TrainedNetwork, predict_proba
+from transfer_core.system.parallel import Progress
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
 MAX_CHECKED_IMAGES = 2_000  # test images; a larger split is sampled evenly
 REMEDY = "Take the bundle or the script instead; both work for every network."
 ONNX_FILE = "network.onnx"
-
-Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Write the report of a run: one HTML file that needs no connection and no other file."""
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from transfer_core.export import report_sections as sections
 from transfer_core.export.card import build_model_card, find_data_set
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.store import RunStore
-
-Progress = Callable[[str, int, int], None]  # what, done, total
+from transfer_core.system.parallel import Progress
 
 TEMPLATE = Path(__file__).parent / "report.html"
 
@@ -36,7 +34,7 @@ def write_report(
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = template.render(
         title=record.name,
-        lead=f"Transfer Lab, {when}. {record.result['sentence']}",
+        lead=f"Transfer Lab, {when}. {record.result.sentence}",
         plotly=get_plotlyjs(),
         sections=(
             sections.build_data_section(home, data_set),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from transfer_core.figures.theme import apply_layout, apply_theme
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
-from transfer_core.runs.store.records import RunEvent, RunRecord, find_training_end
-from transfer_core.training.events import StageChange
+from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunEvent, RunRecord
+from transfer_core.training.config import list_setting_values
+from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import advise
 from transfer_core.transferability.estimate import estimate_similarity
 
@@ -68,7 +71,7 @@ def build_decision_section(
         get_network(trained.record.config.network),
         strategy.case,
     )  # as the estimate saw it
-    if data_set is None or source.weights == "download":
+    if data_set is None or get_weights_status(source) == "download":
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )
@@ -97,22 +100,23 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
     """Everything that was set."""
     config, source = trained.record.config, trained.source
     strategy = config.strategy
-    values = {
-        "source network": source.title,
-        "input size": f"{source.input_size} pixels a side",
-        "kept through": source.format_titles((strategy.keep_through,)),
-        "frozen": source.format_titles(strategy.frozen),
-        "initial weights": strategy.initialise,
-        **asdict(strategy.optimiser),
-        "class weights": strategy.class_weights,
-        "fall back": strategy.fall_back,
-        "seed": config.seed,
-        "number format": config.precision,
+    plain = {
+        "Source network": source.title,
+        "Kept through": source.format_titles((strategy.keep_through,)),
+        "Frozen": source.format_titles(strategy.frozen),
+        "Initial weights": strategy.initialise,
+        "Input size": f"{source.input_size} pixels a side",
+        "Number format": config.precision,
     }
-    words = {"True": "yes", "False": "no"}
-    rows = [
-        {"setting": name.replace("_", " "), "value": words.get(str(value), value)}
-        for name, value in values.items()
+    rows = [{"setting": name, "value": value, "in PyTorch": ""} for name, value in plain.items()]
+    rows += [
+        {
+            "setting": field.setting.label,
+            "value": field.format(value),
+            "in PyTorch": field.render_code(value),
+        }
+        for field, value in list_setting_values(config)
+        if field.name != "input_size"  # said above, also where it is the network's own
     ]
     return Section("Settings", table=rows)
 
@@ -129,15 +133,16 @@ def build_training_sections(
         _render_figure(_plot_curve(traces, what), words)
         for what, traces in build_curve_traces(events).items()
     )
-    ended = find_training_end(events)
+    ended = find_last_event(events, Ended)
     sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
     if ended:
-        changes = tuple(StageChange(**change) for change in ended["changes"])
         strategy = resolve_effective_strategy(
-            trained.source, trained.record.config.strategy, ended["best_epoch"]
+            trained.source, trained.record.config.strategy, ended.best_epoch
         )
         parts = summarise_network(trained.source, strategy, len(trained.classes))
-        drawn = _render_figure(plot_network(parts, changes), describe_network(parts, changes))
+        drawn = _render_figure(
+            plot_network(parts, ended.changes), describe_network(parts, ended.changes)
+        )
         sections.append(Section("What moved, and what stayed frozen", figures=(drawn,)))
     return tuple(sections)
 
@@ -151,23 +156,23 @@ def _plot_curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
 def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
     """What the network is worth, on images that nothing was learned from."""
     result = record.result
-    names = [score["name"] for score in result["per_class"]]
-    validation = result["validation_accuracy"]
-    told = [result["sentence"], f"Macro F1 is {result['macro_f1']:.2f}."]
+    names = [each.name for each in result.per_class]
+    validation = result.validation_accuracy
+    told = [result.sentence, f"Macro F1 is {result.macro_f1:.2f}."]
     if validation is not None:
         told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
     drawn = _render_figure(
-        plot_confusion_matrix(result["confusion"], names),
-        describe_confusion_matrix(result["confusion"], names),
+        plot_confusion_matrix(result.confusion, names),
+        describe_confusion_matrix(result.confusion, names),
     )
     rows = [
         {
-            "class": score["name"],
-            "precision": f"{score['precision']:.1%}",
-            "recall": f"{score['recall']:.1%}",
-            "test images": score["support"],
+            "class": each.name,
+            "precision": f"{each.precision:.1%}",
+            "recall": f"{each.recall:.1%}",
+            "test images": each.support,
         }
-        for score in result["per_class"]
+        for each in result.per_class
     ]
     return Section("Result", tuple(told), figures=(drawn,)), Section("Each class", table=rows)
 
@@ -197,7 +202,7 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
 def _format_accuracy(run: RunRecord) -> str:
     if not run.result:
         return run.state.value
-    return f"{run.result['accuracy']:.1%} ({run.result['low']:.0%} to {run.result['high']:.0%})"
+    return f"{run.result.accuracy:.1%} ({run.result.low:.0%} to {run.result.high:.0%})"
 
 
 def build_origin_section(card: dict[str, Any]) -> Section:

@@ -11,8 +11,7 @@ from transfer_core.dataset import PixelArray, iter_batches
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.surgery import pool_features
 from transfer_core.system.devices import copy_to_device, get_device
-from transfer_core.system.parallel import Progress, StopRequested
-from transfer_core.system.precision import Precision, autocast
+from transfer_core.system.parallel import Progress, StopRequested, ignore_progress
 
 MAX_BATCH_SIZE = (
     32  # images; small enough that the allocator keeps and reuses the memory of outputs
@@ -54,12 +53,13 @@ def embed(
     stages: tuple[str, ...],
     *,
     indices: np.ndarray | None = None,
-    precision: Precision = "float32",
     preprocess: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
+
+    They are float32 on every machine: answers and results rest on them.
 
     Args:
         network: Its children are named stages; it is only run as far as needed.
@@ -68,9 +68,8 @@ def embed(
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
         indices: Of the wanted images, int64 (M,); None for all.
-        precision: In which the stages are computed.
         preprocess: Turns some pixels into what the network takes.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
         stop_requested: Asked while images are decoded.
 
     Returns:
@@ -86,25 +85,20 @@ def embed(
     ) as batches:
         for batch in batches:
             inputs = preprocess(batch, source, get_device(network))
-            for name, features in _run_stages(network, inputs, stages, precision):
+            for name, features in _run_stages(network, inputs, stages):
                 outputs[name].append(pool_features(features).float().cpu().numpy())
             done += len(batch)
-            if progress:
-                progress(done, total)
+            progress("Embedding images", done, total)
     return {name: np.concatenate(parts) for name, parts in outputs.items()}
 
 
 def _run_stages(
-    network: nn.Sequential,
-    features: torch.Tensor,
-    stages: tuple[str, ...],
-    precision: Precision,
+    network: nn.Sequential, features: torch.Tensor, stages: tuple[str, ...]
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """The outputs of stages, as far as the last wanted one."""
     missing = set(stages)
     for name, stage in network.eval().named_children():
-        with autocast(precision, features.device.type):
-            features = stage(features)
+        features = stage(features)
         if name in missing:
             yield name, features
             missing.remove(name)

@@ -1,7 +1,6 @@
 """Whether attribution maps depend on what the network learned: weights randomised in cascade."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from transfer_core.inspection.attribution import explain
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.system.devices import get_device
+from transfer_core.system.parallel import Progress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def run_randomisation_test(
     pixels: np.ndarray,
     classes: np.ndarray,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = ignore_progress,
 ) -> tuple[SanityStep, ...]:
     """Randomise a network from its output to its input, and compare the maps each time.
 
@@ -38,7 +38,7 @@ def run_randomisation_test(
         trained: The network.
         pixels: uint8, shape (N, H, W, 3).
         classes: The class that is explained of each image, int64 (N,).
-        progress: Called with steps done and steps in all; may raise to end the work.
+        progress: Called with what is done, steps done and total; may raise to end the work.
 
     Source:
         The cascading randomisation of Adebayo et al. 2018, "Sanity checks for saliency
@@ -57,8 +57,7 @@ def run_randomisation_test(
         alike = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
         title = "New layer" if name == HEAD else source.format_titles((name,))
         steps.append(SanityStep(title, float(np.mean(alike)), float(np.std(alike))))
-        if progress:
-            progress(done, len(stages))
+        progress("Randomising stages", done, len(stages))
     return tuple(steps)
 
 

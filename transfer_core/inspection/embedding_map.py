@@ -1,6 +1,5 @@
 """Embeddings of the test images before and after training, laid out on a plane."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from transfer_core.features.embedding import embed
 from transfer_core.features.standardisation import fit_standardisation
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks.surgery import HEAD, adapt
+from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
 
 MAX_IMAGES = 1_000  # test images that are laid out; more are drawn from at random
 PCA_COMPONENTS = 50  # principal ones that t-SNE works on, as is usual
-
-Progress = Callable[[str, int, int], None]  # what is done, done, total
 
 
 @dataclass(frozen=True)
@@ -45,37 +43,32 @@ class Projection:
 
 
 def embed_test_images(
-    home: Path, trained: TrainedNetwork, progress: Progress | None = None
+    home: Path, trained: TrainedNetwork, progress: Progress = ignore_progress
 ) -> EmbeddedImages:
     """Embed the test images with the network as it began and as it ended.
 
     Args:
         home: The data folder.
         trained: The network of a run.
-        progress: Called with what is done, images done and images in all; may raise.
+        progress: Called with what is done, images done and total; may raise.
 
     Raises:
         NetworkError: If the weights that it began with are not on this computer.
         DataSetError: If the data set was removed.
     """
-    report = progress or (lambda what, done, total: None)
     config, source = trained.record.config, trained.source
     data_set = dataset.load(home, config.data_id)
     test = data_set.indices("test")
     positions = np.arange(len(test))
     if len(test) > MAX_IMAGES:
         positions = np.sort(np.random.default_rng(0).choice(len(test), MAX_IMAGES, replace=False))
-    pixels = dataset.PixelArray(home, data_set, source.transform).read(
-        test[positions], lambda *n: report("Decoding images", *n)
-    )
+    pixels = dataset.PixelArray(home, data_set, source.transform).read(test[positions], progress)
     begun = adapt(source, config.strategy, len(trained.classes), config.seed)
     scores = _is_backbone_unchanged(begun, trained.network)
 
     def embed_at(network, stage: str, when: str) -> np.ndarray:
-        def progress(done: int, total: int) -> None:
-            report(f"Embedding them {when} training", done, total)
-
-        return embed(network, pixels, source, (stage,), progress=progress)[stage]
+        report = rename_progress(progress, f"Embedding them {when} training")
+        return embed(network, pixels, source, (stage,), progress=report)[stage]
 
     kept = config.strategy.keep_through
     return EmbeddedImages(

@@ -12,12 +12,12 @@ from transfer_core.dataset import DataSet
 from transfer_core.features.embedding import embed
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.parallel import Progress
+from transfer_core.system.files import write_atomically
+from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
 
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images that are compared with, which bounds time and memory
 MAX_VALIDATION_IMAGES = 2_000  # that set the threshold
-DETECTOR_FILE = "known_images.npz"  # in the run's directory, made when it is first asked for
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,21 @@ def fit_detector(training: np.ndarray, validation: np.ndarray) -> OutOfDistribut
 
 
 def load_or_fit_detector(
-    home: Path, trained: TrainedNetwork, progress: Progress | None = None
+    home: Path, trained: TrainedNetwork, progress: Progress = ignore_progress
 ) -> OutOfDistributionDetector:
     """What a run's network knows; computed once from its data set, and kept beside the run.
 
     Args:
         home: The data folder.
         trained: Restored from its run.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
 
     Raises:
         DataSetError: If the data set of the run was removed.
     """
-    kept = RunDirectory.of(home, trained.record.id).path / DETECTOR_FILE
-    if kept.is_file():
-        with np.load(kept) as values:
+    file_path = RunDirectory.of(home, trained.record.id).detector_file
+    if file_path.is_file():
+        with np.load(file_path) as values:
             return OutOfDistributionDetector(
                 values["embeddings"].astype(np.float32), values["conformal_scores"]
             )
@@ -95,16 +95,22 @@ def load_or_fit_detector(
     training = subsample(data_set.indices("train"), MAX_TRAINING_IMAGES)
     validation = subsample(data_set.indices("validation"), MAX_VALIDATION_IMAGES)
     chosen = np.concatenate([training, validation])
-    embeddings = embed_data_set_images(home, trained, data_set, chosen, progress)
+    embeddings = embed_data_set_images(
+        home,
+        trained,
+        data_set,
+        chosen,
+        rename_progress(progress, "Learning what the network knows"),
+    )
     known = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
-    part = kept.with_name(f"{DETECTOR_FILE}.{id(known)}.part")
-    with part.open("wb") as file:
-        np.savez(
+    write_atomically(
+        file_path,
+        lambda file: np.savez(
             file,
             embeddings=known.embeddings.astype(np.float16),
             conformal_scores=known.conformal_scores,
-        )
-    part.replace(kept)
+        ),
+    )
     return known
 
 
@@ -113,7 +119,7 @@ def embed_data_set_images(
     trained: TrainedNetwork,
     data_set: DataSet,
     indices: np.ndarray,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> np.ndarray:
     """What a network's new layer sees of some images of a data set, float32 (M, D)."""
     stage = trained.record.config.strategy.keep_through

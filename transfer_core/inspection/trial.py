@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from transfer_core.inspection.out_of_distribution import (
 )
 from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
 from transfer_core.networks.surgery import pool_features
+from transfer_core.system.parallel import Progress, ignore_progress
 
 LATENCY_REPEATS = 5  # that an image is looked at for its latency
 
@@ -69,7 +70,7 @@ def classify_files(
     home: Path,
     run_id: str,
     paths: Iterable[Path],
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = ignore_progress,
 ) -> Iterator[tuple[Path, Prediction]]:
     """A run's answers on image files, one after another.
 
@@ -86,9 +87,8 @@ def classify_files(
         ImageError: If a file cannot be read as an image; it names the file.
     """
     trained = load_trained_network(home, run_id)
-    report = progress or (lambda what, done, total: None)
     try:
-        known = load_or_fit_detector(home, trained, lambda *n: report("Learning what is known", *n))
+        known = load_or_fit_detector(home, trained, progress)
     except DataSetError:
         known = None
     for path in paths:

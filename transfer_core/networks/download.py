@@ -3,7 +3,6 @@
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
@@ -12,17 +11,17 @@ from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.weights_location import find_weights, get_weights_status
 from transfer_core.system.files import hash_file
+from transfer_core.system.parallel import Progress, ignore_progress
 
 WEIGHTS_HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
 HOST_SETTING = "TRANSFER_WEIGHTS_HOST"  # environment variable: a mirror in its place
 BLOCK_BYTES = 1 << 20  # bytes read at a time
 TIMEOUT_SECONDS = 30  # seconds without a byte, after which a connection counts as broken
 
-Progress = Callable[[int, int], None]  # bytes there, bytes in all
 
-
-def download_weights(network: SourceNetwork, *, progress: Progress | None = None) -> Path:
+def download_weights(network: SourceNetwork, *, progress: Progress = ignore_progress) -> Path:
     """The weights file of a network, downloaded if it is not on this machine.
 
     What was downloaded before something broke off is kept, and the next attempt goes on from
@@ -30,19 +29,20 @@ def download_weights(network: SourceNetwork, *, progress: Progress | None = None
 
     Args:
         network: One of the catalog.
-        progress: Called with bytes there and bytes in all; may raise to end the work.
+        progress: Called with what is done, megabytes here and megabytes in total; may raise to
+            end the work.
 
     Raises:
         DownloadError: If the weights cannot be had, with the bundled network as the way on.
     """
-    target = network.weights_path
-    if network.weights != "download":
+    target = find_weights(network)
+    if get_weights_status(network) != "download":
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock", timeout=0):
             part = target.with_name(f"{target.name}.part")
-            _download(get_weights_url(network), part, progress or (lambda there, total: None))
+            _download(get_weights_url(network), part, progress)
             _check_hash(part, network)
             part.replace(target)
     except Timeout as error:
@@ -78,7 +78,7 @@ def _copy(response, file: BinaryIO, there: int, progress: Progress) -> None:
     while block := response.read(BLOCK_BYTES):
         file.write(block)
         there += len(block)
-        progress(there, max(there, total))
+        progress("Downloading, MB", there >> 20, max(there, total) >> 20)
     if there < total:
         raise OSError(
             f"the connection broke off after {format_megabytes(there)} of {format_megabytes(total)}"
@@ -113,7 +113,7 @@ def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
         f"The weights of {network.title} cannot be downloaded.",
         found=f"{get_weights_url(network)}: {reason}",
         remedy="Try again when this computer is connected to the internet, or bring the file "
-        f"here by other means, to {network.weights_path}. Without it, the demonstration network "
+        f"here by other means, to {find_weights(network)}. Without it, the demonstration network "
         "is the way on: its weights are part of the program.",
     )
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -10,9 +9,10 @@ from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks.own_networks import get_card_path, make_own_network
-from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
+from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_file import build_with_weights
-from transfer_core.system.files import hash_file
+from transfer_core.networks.weights_location import find_weights, get_own_weights_folder
+from transfer_core.system.files import hash_file, write_atomically
 
 MAX_FILE_BYTES = 4 << 30  # bytes
 SAVE_COMMAND = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"
@@ -59,14 +59,8 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
     }
     own = make_own_network(source, card)
     get_own_weights_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=get_own_weights_folder()
-    ) as folder:  # each file whole or not at all
-        weights_part, card_part = Path(folder, "weights"), Path(folder, "card")
-        shutil.copyfile(path, weights_part)
-        card_part.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
-        weights_part.replace(own.weights_path)
-        card_part.replace(get_card_path(card))
+    write_atomically(find_weights(own), lambda file: shutil.copyfile(path, file.name))
+    write_atomically(get_card_path(card), json.dumps(card, indent=1, ensure_ascii=False))
     return own
 
 

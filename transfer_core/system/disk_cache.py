@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 
 from transfer_core.errors import SettingsError
+from transfer_core.system.files import UNFINISHED_SUFFIX
 
 try:
     import fcntl
@@ -31,7 +32,6 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
 
 SETTING = "TRANSFER_CACHE_GB"
 CACHE_FOLDERS = ("pixels", "embeddings")  # folders under the data folder
-UNFINISHED_SUFFIX = ".part"  # ending of what is being written
 GIGABYTE = 10**9  # bytes
 DEFAULT_LIMIT = 100 * GIGABYTE  # where nothing is set
 MIN_FREE_BYTES = GIGABYTE  # stays free for runs and data sets, whatever is set

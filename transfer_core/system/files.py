@@ -1,10 +1,57 @@
-"""The identity of a file."""
+"""Write a file as a whole or not at all, and tell files apart by their content."""
 
 import hashlib
+import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
+
+UNFINISHED_SUFFIX = ".part"  # ending of a file that is still being written
+
+
+def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], object]) -> None:
+    """Replace a file so that every reader, and a power cut, meets the old or the new content.
+
+    Several threads or processes may write the same file at once; the last one wins.
+
+    Args:
+        path: The file. Its folder must exist.
+        content: Bytes, text (stored as UTF-8), or a function that writes to the open file.
+            A function that needs a path can take the file's `name`. If it raises, the old
+            file stays and nothing is left behind.
+    """
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
+    try:
+        with part.open("xb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+        flush_to_disk(part)
+        part.replace(path)
+        flush_to_disk(path.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, would survive a power cut."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows keeps directory entries by itself and cannot open a folder
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file as hexadecimal text."""
+    """SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_bytes(data: bytes) -> str:
+    """SHA-256 of bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()

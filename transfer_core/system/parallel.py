@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from transfer_core.errors import TransferError
 
-Progress = Callable[[int, int], None]  # done, in all
+Progress = Callable[[str, int, int], None]  # what is being done, done, total
 StopRequested = Callable[[], bool]
 
 Item = TypeVar("Item")
@@ -28,6 +28,15 @@ class WorkStopped(TransferError):
         super().__init__(
             "The work was stopped.", found="a request to stop", remedy="Start it again."
         )
+
+
+def ignore_progress(what: str, done: int, total: int) -> None:
+    """Report progress to nobody: the default of every `progress` argument."""
+
+
+def rename_progress(progress: Progress, what: str) -> Progress:
+    """Return a callback that reports the same numbers to `progress` under another text."""
+    return lambda _, done, total: progress(what, done, total)
 
 
 def map_in_order(

@@ -11,10 +11,10 @@ from transfer_core.errors import SettingsError
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.input_sizes import list_input_sizes
 from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.timing.forecast import (
     ZERO_SECONDS,
     Forecast,
-    Progress,
     collect_costs,
     compute_forecast,
     describe_time_range,
@@ -57,7 +57,7 @@ def plan_run_within_budget(
     home: Path,
     *,
     current_network: SourceNetwork,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> RunPlan:
     """The run that is taken if it has to end within some minutes.
 
@@ -88,7 +88,7 @@ def plan_run_within_budget(
         home,
         current_network,
         60 * minutes,
-        progress or (lambda *report: None),
+        progress,
     )
     search.measure(current_network)
     worth_while = _select_pareto_front(candidates, current_network)

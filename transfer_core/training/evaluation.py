@@ -1,7 +1,6 @@
 """Metrics on the test split, which is used once, at the end of a run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -12,36 +11,9 @@ from torch.nn import functional
 from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system.devices import get_device
+from transfer_core.training.result import ClassMetrics, TestResult
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
-
-
-@dataclass(frozen=True, slots=True)
-class ClassMetrics:
-    """How well one class is told apart, on the test images."""
-
-    name: str
-    precision: float  # share of the images called this class that are of it; 0 if none
-    recall: float  # share of the images of this class that are found
-    support: int  # test images of this class
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """The result of a run."""
-
-    images: int  # test images
-    accuracy: float  # fraction in [0, 1]
-    low: float  # of the 95 % interval
-    high: float
-    majority_class: str  # the largest class of the training images
-    majority_accuracy: float  # on the test images, of always guessing that class
-    macro_f1: float  # mean of the classes' F1 scores
-    loss: float  # nats per image
-    validation_accuracy: float | None  # of the same weights; None if no epoch ended
-    confusion: tuple[tuple[int, ...], ...]  # images; rows actual, columns predicted
-    per_class: tuple[ClassMetrics, ...]
-    sentence: str  # the result in words
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.calibration import is_calibrated, load_calibration
 from transfer_core.transferability.estimate import SimilarityEstimate
 
 # Of case 4: in the panel random weights were rarely the better start; they are offered.
@@ -78,7 +79,11 @@ def choose_strategy(
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
     strategy = plan_strategy(case, source.stage_names, **options)
-    usual = {} if strategy.frozen or source.measured else UNMEASURED_OVERRIDES[strategy.initialise]
+    usual = (
+        {}
+        if strategy.frozen or is_calibrated(source)
+        else UNMEASURED_OVERRIDES[strategy.initialise]
+    )
     mirror = estimate.evidence.is_flip_invariant
     return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror, **usual))
 
@@ -123,7 +128,7 @@ def explain_what_would_change_advice(
             f"Fewer images: below the line of {size.line:,}, one new layer would be advised."
         )
     if size.answer == "small":
-        calibration = source.calibration
+        calibration = load_calibration(source)
         gap = calibration.top.find_decision_threshold(
             "gap", calibration.clip_distance(readings.named())
         )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,9 +19,10 @@ from transfer_core import dataset
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding_cache import get_cache_folder
-from transfer_core.networks.calibration import Calibration, LogisticModel
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.system.disk_cache import CacheFullError, add_entry, mark_used
+from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.transferability.calibration import Calibration, LogisticModel, load_calibration
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
 from transfer_core.transferability.explanation import (
@@ -30,9 +31,6 @@ from transfer_core.transferability.explanation import (
     list_warnings,
     warn_if_uncalibrated,
 )
-
-if TYPE_CHECKING:
-    from transfer_core.transferability.measurement import Progress
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most
 CACHE_VERSION = 3  # of stored evidence; grows when a measurement is added or changed
@@ -71,7 +69,7 @@ class SimilarityEstimate:
 
 
 def estimate_similarity(
-    data_set: DataSet, source: SourceNetwork, home: Path, *, progress: "Progress | None" = None
+    data_set: DataSet, source: SourceNetwork, home: Path, *, progress: Progress = ignore_progress
 ) -> SimilarityEstimate:
     """Estimate whether what a network has learned carries over to a data set.
 
@@ -96,10 +94,7 @@ def estimate_similarity(
         measure_transferability,  # brings torch, which kept readings do without
     )
 
-    report = progress or (lambda what, done, total: None)
-    pixels = dataset.PixelArray(home, data_set, transform).read(
-        indices, progress=lambda *n: report("Decoding images", *n)
-    )
+    pixels = dataset.PixelArray(home, data_set, transform).read(indices, progress)
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
     digests = [data_set.records[i].digest for i in indices]
@@ -131,7 +126,7 @@ def estimate_from_evidence(
         source: The network that they were taken with.
         calibration: In place of the network's own.
     """
-    calibration = calibration or source.calibration
+    calibration = calibration or load_calibration(source)
     against = list_doubts(evidence)
     verdicts = [
         reach_verdict(model, evidence, calibration, bool(against))

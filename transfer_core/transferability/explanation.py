@@ -1,7 +1,7 @@
 """Readings in words: what speaks for an answer, what against, what a person should know."""
 
-from transfer_core.networks.calibration import Calibration
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.transferability.calibration import Calibration, is_calibrated
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
 
 MIN_IMAGES_PER_CLASS = 5  # images of a class, below which nothing is claimed
@@ -35,7 +35,7 @@ def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
 
 def warn_if_uncalibrated(source: SourceNetwork) -> tuple[str, ...]:
     """That nothing was measured of a network, where nothing was."""
-    if source.measured:
+    if is_calibrated(source):
         return ()
     return (
         "The percentages were not checked for this network: its readings are judged by what was "

@@ -1,12 +1,11 @@
 """Take all readings of a sample of the new images, before anything is trained."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from transfer_core.features.embedding import embed
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.networks.weights_file import build_untrained, load_pretrained
+from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
     record_batchnorm_statistics,
     select_early_distance,
@@ -26,8 +25,6 @@ BOOTSTRAP_SAMPLES = 200  # bootstrap
 MIN_IMAGES_TO_LEARN = 20  # images outside the folds scored on, below which no curve is drawn
 THUMBNAIL_SIZE = 16  # pixels a side, of what the probe on bare pixels sees
 
-Progress = Callable[[str, int, int], None]  # what is done, done, total
-
 
 def measure_transferability(
     pixels: np.ndarray,
@@ -35,7 +32,7 @@ def measure_transferability(
     digests: list[str],
     source: SourceNetwork,
     *,
-    progress: Progress | None = None,
+    progress: Progress = ignore_progress,
 ) -> TransferabilityEvidence:
     """Take every reading.
 
@@ -46,7 +43,6 @@ def measure_transferability(
         source: The network, with pre-trained weights.
         progress: Called with what is done, done and total; may raise to end the work.
     """
-    report = progress or (lambda what, done, total: None)
     groups, network = group_near_duplicates(pixels, digests), load_pretrained(source)
     folds = assign_grouped_folds(labels, groups, seed=0)
     kept = source.stage_names[:-1]
@@ -56,7 +52,7 @@ def measure_transferability(
             pixels,
             source,
             source.stage_names,
-            progress=lambda *n: report("Embedding images", *n),
+            progress=progress,
         )
     distances = shift()
     untrained = embed(
@@ -64,11 +60,11 @@ def measure_transferability(
         pixels,
         source,
         kept,
-        progress=lambda *n: report("Embedding them with random weights, to compare", *n),
+        progress=rename_progress(progress, "Embedding them with random weights, to compare"),
     )
     kernels, probes, compared = {}, [], []
     for number, stage in enumerate(kept):
-        report("Probing stages", number, len(kept))
+        progress("Probing stages", number, len(kept))
         kernels[stage] = compute_kernel(embeddings[stage])
         probes.append(cross_validate_probe(kernels[stage], labels, groups))
         other = cross_validate_probe(compute_kernel(untrained[stage]), labels, groups, repeats=1)
@@ -87,7 +83,7 @@ def measure_transferability(
         pixels[choose_images_to_flip(folds), :, ::-1],
         source,
         (best,),
-        progress=lambda *n: report("Embedding mirror images", *n),
+        progress=rename_progress(progress, "Embedding mirror images"),
     )[best]
     learns = len(labels) >= MIN_IMAGES_TO_LEARN and fewest >= 2
     return TransferabilityEvidence(

@@ -1,26 +1,25 @@
 """Sample data sets that work without a network, and the way from a name to a file."""
 
 import io
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
 from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.samples import makers
 from transfer_core.errors import ArchiveError, DataSetError
+from transfer_core.system.files import write_atomically
+from transfer_core.system.parallel import Progress, ignore_progress
 
 SAMPLE_PREFIX = "sample:"
 JPEG_QUALITY = 92
 SOURCE_DATA_SET = "plankton_source"  # to pre-train on, so it is not offered as a new data set
 _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
-
-Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,13 @@ class Sample:
         return [image for _, image in self.images(1)]
 
 
-def write_sample_zip(name: str, to: Path, *, progress: Progress | None = None) -> Path:
+def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progress) -> Path:
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
         name: One of SAMPLES, or SOURCE_WORLD.
         to: The file to write.
-        progress: Called with images done and images in all; may raise to end the work.
+        progress: Called with what is done, images done and total; may raise to end the work.
 
     Raises:
         DataSetError: If there is no such sample.
@@ -60,24 +59,18 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress | None = None) -
             remedy=f"Choose one of: {', '.join(SAMPLES)}.",
         )
     to.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(suffix=".part", dir=to.parent)
-    os.close(handle)
-    try:
-        count, images = known[name]
-        _write_zip(Path(unfinished), images(), count, progress or (lambda done, total: None))
-        os.replace(unfinished, to)
-    finally:
-        Path(unfinished).unlink(missing_ok=True)
+    count, images = known[name]
+    write_atomically(to, lambda file: _write_zip(file, images(), count, progress))
     return to
 
 
-def resolve_path(text: str, home: Path, *, progress: Progress | None = None) -> Path:
+def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress) -> Path:
     """Turn what a person gives for a data set into a file or folder that exists.
 
     Args:
         text: A path, or "sample:" and the name of a sample.
         home: The data folder; samples are kept there.
-        progress: Called while a sample is made, with images done and images in all.
+        progress: Called while a sample is made, with what is done, images done and total.
 
     Raises:
         DataSetError: If there is no such sample.
@@ -112,13 +105,13 @@ def _list_generators() -> dict[str, tuple[int, Callable[[], makers.NamedImages]]
     return made | {SOURCE_DATA_SET: source}
 
 
-def _write_zip(to: Path, images: makers.NamedImages, count: int, progress: Progress) -> None:
+def _write_zip(to: BinaryIO, images: makers.NamedImages, count: int, progress: Progress) -> None:
     with zipfile.ZipFile(to, "w") as archive:
         for done, (name, image) in enumerate(images, start=1):
             data = io.BytesIO()
             image.save(data, "PNG" if name.endswith(".png") else "JPEG", quality=JPEG_QUALITY)
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIMESTAMP), data.getvalue())
-            progress(done, count)
+            progress("Making the sample", done, count)
 
 
 SAMPLES: dict[str, Sample] = {

@@ -1,4 +1,4 @@
-"""A run's configuration as JSON, and the check that every setting is what it may be."""
+"""The configuration of a run as JSON, and the check that every setting is allowed."""
 
 import json
 from dataclasses import asdict, is_dataclass
@@ -7,28 +7,32 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from transfer_core.errors import SettingsError
+from transfer_core.settings import describe_bounds
 from transfer_core.training.config import RunConfig
 
 _ADAPTER = TypeAdapter(RunConfig)
-CONFIG_VERSION = 3  # of the JSON; grows when a setting is renamed or removed
-_BOUNDS = (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
+
+# Version of the JSON, stored in it. Increase it when a setting is renamed or changes its
+# meaning, and say in `upgrade_config` what an older configuration becomes. A new setting needs
+# a default only, a removed one nothing: both leave the version as it is.
+CONFIG_VERSION = 3
 
 
 def to_json(config: RunConfig) -> str:
-    """The configuration as one JSON object.
+    """Return the configuration as one JSON object.
 
     Raises:
-        SettingsError: If a setting is not what it may be; the message names it,
-            its value and what is allowed.
+        SettingsError: If a setting is not allowed; the message names it, its value and
+            the allowed values.
     """
-    # What is no JSON value becomes text, which the strict check then refuses by name.
+    # A value that JSON has no type for becomes text, and the strict check refuses it by name.
     text = json.dumps({"version": CONFIG_VERSION} | asdict(config), default=str)
     from_json(text)
     return text
 
 
 def from_json(text: str) -> RunConfig:
-    """The configuration that a JSON object describes.
+    """Return the configuration that a JSON object of this or an older version describes.
 
     Raises:
         SettingsError: As for `to_json`.
@@ -40,7 +44,7 @@ def from_json(text: str) -> RunConfig:
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
-    """Bring a stored configuration of any older version to the names of this one.
+    """Rename the settings of a configuration that an older version stored.
 
     Args:
         values: The JSON object; one without a "version" was written by version 2.
@@ -66,21 +70,11 @@ def _make_settings_error(error: ValidationError) -> SettingsError:
 
 
 def _describe_allowed_values(path: tuple[str, ...]) -> str:
-    """What a setting may be, for people; "" if its type says no more than the error."""
+    """Describe the allowed values of a setting; "" if its type says no more than the error."""
     hint: Any = RunConfig
     for part in path:
         hints = get_type_hints(hint, include_extras=True) if is_dataclass(hint) else {}
         hint = hints.get(part)
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(get_args(hint))
-    bounds = [limit for field in getattr(hint, "__metadata__", ()) for limit in field.metadata]
-    words = [
-        f"{word} {getattr(limit, key):,}"
-        for key, word in _BOUNDS
-        for limit in bounds
-        if hasattr(limit, key)
-    ]
-    if not words:
-        return ""
-    number = "a whole number" if hint.__origin__ is int else "a number"
-    return f"{number}, {' and '.join(words)}"
+    return describe_bounds(hint)
