@@ -15,6 +15,7 @@ Initialise = Literal["pretrained", "random"]
 
 SMALL_DATA_SET_IMAGES = 2_000  # images; what courses call small
 LARGE_DATA_SET_IMAGES = 1_000_000  # images; what courses call large
+CLOSE_TO_LINE = 0.1  # of the line
 
 
 class TransferCase(IntEnum):
@@ -45,10 +46,15 @@ class TransferCase(IntEnum):
 class SizeJudgement:
     """The answer to "is the data set small or large?" and what it rests on."""
 
-    images: int  # usable images in all splits
+    images: int  # images to learn from: training and validation, not test
     images_per_class: float  # harmonic mean over the classes, so that a starved class counts
-    line: int  # images; below it a data set is small
+    line: int  # images to learn from; below it a data set is small
     answer: Size
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the line is so near that the other answer would do as well."""
+        return abs(self.images - self.line) <= CLOSE_TO_LINE * self.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
     """Answer the size question.
 
     Args:
-        class_counts: Images of each class, each at least 1.
+        class_counts: Images to learn from of each class.
         threshold: Dividing line in images; a data set with fewer is small.
     """
     if threshold < 1:
@@ -186,7 +192,8 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
             remedy="Move the line to a positive number of images.",
         )
     images = sum(class_counts)
-    per_class = len(class_counts) / sum(1 / count for count in class_counts)
+    is_starved = not all(class_counts)
+    per_class = 0.0 if is_starved else len(class_counts) / sum(1 / n for n in class_counts)
     return SizeJudgement(images, per_class, threshold, "small" if images < threshold else "large")
 
 

@@ -133,7 +133,7 @@ def _describe_strategy(strategy: Strategy) -> str:
 def _collect_similarity(
     own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate
 ) -> dict:
-    estimated = asdict(verdict) | asdict(estimate.evidence)
+    estimated = asdict(verdict) | estimate.evidence.summarise()
     return estimated | {
         "answer": own_answer or verdict.answer,
         "estimated_answer": verdict.answer,

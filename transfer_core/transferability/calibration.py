@@ -16,84 +16,87 @@ MIN_LINE, MAX_LINE = 50, 50_000  # images; no dividing line lies outside
 
 @dataclass(frozen=True, slots=True)
 class LogisticModel:
-    """Probability = 1 / (1 + exp(-(intercept + sum of weight * reading)))."""
+    """Probability = 1 / (1 + exp(-(intercept + sum of weight * predictor)))."""
 
     intercept: float
-    weights: dict[str, float]  # by the name of the reading
+    weights: dict[str, float]  # by the name of the predictor
 
     def decision_function(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
-        """The logarithm of the odds."""
+        """Return the logarithm of the odds."""
         return self.intercept + sum(w * evidence[name] for name, w in self.weights.items())
 
     def probability(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
-        """In [0, 1], of the shape of the readings."""
+        """Return probabilities in [0, 1], of the shape of the predictors."""
         return 1 / (1 + np.exp(-self.decision_function(evidence)))
 
     def find_decision_threshold(self, name: str, evidence: dict[str, float]) -> float | None:
-        """What one reading would have to be for a probability of one half."""
+        """Return the value of one predictor that gives a probability of one half."""
         weight = self.weights.get(name)
         return evidence[name] - self.decision_function(evidence) / weight if weight else None
 
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """Judgements whose probability of "similar" lay in one bin, and what was true."""
+    """Predicted probabilities of "similar" in one bin, and how often it was true."""
 
     low: float  # edges of the bin
     high: float
     stated: float  # mean probability
-    similar: int  # of them were truly similar
+    similar: int  # number of truly similar ones
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkResult:
-    """An image set on which every case was trained; test accuracies are means over seeds."""
+    """Test accuracies of every case on one image set, means over seeds."""
 
     name: str
-    images: int  # of the whole data set, the test images among them
+    images: int  # to learn from: training and validation
     distance: float  # from the source data, nats
     top: float  # accuracy of case 1, in [0, 1]
-    cut: float  # of case 2, cut where the probes say
+    cut: float  # of case 2, cut after the best stage measured
     tuned: float  # of case 3, and of case 4 from pre-trained weights
     random: float  # of case 4 from random weights
 
     @property
     def lead(self) -> float:
-        """By how much training everything beats a new layer, the better way of each."""
+        """Accuracy gained by training everything: its better way minus the better frozen one."""
         return max(self.tuned, self.random) - max(self.top, self.cut)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Fitted to the measured accuracy of every case; see `benchmarks/panel`."""
+    """Models fitted to the measured accuracy of every case; see `benchmarks/panel`."""
 
     top: LogisticModel  # that a new layer on the top does as well as on the best early stage
     start: LogisticModel  # that pre-trained weights are a better start than random ones
-    everything: LogisticModel  # that training everything beats a new layer; reads "log_images"
-    nearest: float  # smallest distance among the image sets measured, nats
-    furthest: float  # largest one; readings beyond are read as these
-    families: int  # of image sets
+    everything: LogisticModel  # that training everything beats a new layer; has "log_images"
+    nearest: float  # smallest distance among the measured image sets, nats
+    furthest: float  # largest one
+    families: int  # number of families of image sets
     measured: tuple[BenchmarkResult, ...]
-    reliability: tuple[ReliabilityBin, ...]  # of judgements by models fitted without the family
+    reliability: tuple[ReliabilityBin, ...]  # of models fitted without the family they judge
 
     def record(self, min_confidence: float) -> tuple[int, int]:
-        """Of the judgements at least so sure of either answer: how many were right, of how many.
+        """Count the judgements that are at least so sure of an answer, and the right ones.
 
         Args:
             min_confidence: Probability in (0.5, 1], the edge of a bin.
+
+        Returns:
+            Number of right judgements, number of judgements.
         """
-        right = told = 0
+        right = count = 0
         for each in self.reliability:
             if each.low >= min_confidence - 1e-9 or each.high <= 1 - min_confidence + 1e-9:
-                told += each.count
+                count += each.count
                 right += (
                     each.similar if each.low >= min_confidence - 1e-9 else each.count - each.similar
                 )
-        return right, told
+        return right, count
 
     def clip_distance(self, evidence: dict) -> dict:
-        """Readings by name, a distance that no image set measured had read as the last one."""
+        """Return the predictors with the distance clipped to the measured range."""
         if "log_distance" not in evidence:
             return evidence
         distance = evidence["log_distance"]
@@ -101,15 +104,17 @@ class Calibration:
         return evidence | {"log_distance": min(max(distance, nearest), furthest)}
 
     def line(self, evidence: dict[str, float]) -> int:
-        """Images from which training everything is likelier to be better, 2 figures.
+        """Return the images to learn from, from which training everything is likelier to win.
+
+        Rounded to two significant digits.
 
         Args:
-            evidence: By name; "log_images" is not needed.
+            evidence: Predictors by name, without "log_images".
         """
         evidence = self.clip_distance(evidence)
         per_log_image = self.everything.weights["log_images"]
         score = self.everything.decision_function(evidence | {"log_images": 0.0})
-        images = math.exp(min(max(-score / per_log_image, math.log(50)), math.log(50_000)))
+        images = math.exp(min(max(-score / per_log_image, math.log(MIN_LINE)), math.log(MAX_LINE)))
         digits = 1 - math.floor(math.log10(images))
         return int(round(images, digits))
 
