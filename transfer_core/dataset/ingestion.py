@@ -18,13 +18,13 @@ from transfer_core.dataset.archive import (
 )
 from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
-from transfer_core.dataset.layout import Layout, read_layout
-from transfer_core.dataset.publishing import (
+from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     remove_abandoned_folders,
     translate_disk_errors,
 )
+from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Member, Problem
 from transfer_core.dataset.archive.names import get_extension
-from transfer_core.dataset.placing import ImageFolder, detect_splits, lacks_train, strip_wrappers
+from transfer_core.dataset.folder_structure import (
+    ImageFolder,
+    detect_splits,
+    lacks_train,
+    strip_wrappers,
+)
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import IMAGE_EXTENSIONS

@@ -12,13 +12,13 @@ from pathlib import Path
 from transfer_core.dataset import store
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.assembly import compute_content_id, find_class_imbalance
-from transfer_core.dataset.changes import Change, apply_changes, make_added_path
-from transfer_core.dataset.layout import count_per_folder
-from transfer_core.dataset.publishing import (
+from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     translate_disk_errors,
 )
+from transfer_core.dataset.changes import Change, apply_changes, make_added_path
+from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import check_image

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transfer_core.dataset.archive.folder_source import FolderArchive
+from transfer_core.dataset.archive.base import Archive, Limits
+from transfer_core.dataset.archive.folder_archive import FolderArchive
 from transfer_core.dataset.archive.names import make_printable
-from transfer_core.dataset.archive.source import Archive, Limits
-from transfer_core.dataset.archive.zip_source import ZipArchive
+from transfer_core.dataset.archive.zip_archive import ZipArchive
 from transfer_core.errors import ArchiveError
 
 DEFAULT_LIMITS = Limits()

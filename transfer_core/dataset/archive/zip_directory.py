@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
+from transfer_core.dataset.archive.base import Limits
 from transfer_core.dataset.archive.names import decode_old_name, make_printable
-from transfer_core.dataset.archive.source import Limits
 from transfer_core.errors import ArchiveError
 
 STORED, DEFLATED = 0, 8

@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import EntryCollector
-from transfer_core.dataset.archive.source import ByteBudget, Limits, Member, MemberError
+from transfer_core.dataset.archive.base import ByteBudget, Limits, Member, MemberError
+from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import too_many_entries_error
 
 

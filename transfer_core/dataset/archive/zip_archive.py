@@ -5,14 +5,14 @@ import zlib
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import EntryCollector
-from transfer_core.dataset.archive.source import (
+from transfer_core.dataset.archive.base import (
     ByteBudget,
     Limits,
     Member,
     MemberError,
     compression_ratio_error,
 )
+from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
 from transfer_core.errors import ArchiveError
 

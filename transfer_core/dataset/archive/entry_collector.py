@@ -1,7 +1,7 @@
 """Sort the names in an archive into members, junk and entries that are set aside."""
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.source import Limits, Member, Problem
+from transfer_core.dataset.archive.base import Limits, Member, Problem
 from transfer_core.errors import ArchiveError
 
 
