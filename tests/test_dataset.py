@@ -20,8 +20,7 @@ from transfer_core import dataset
 from transfer_core.dataset import DataSet, ingestion
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.folder_structure import parse_split_name
-from transfer_core.dataset.json_text import VALUES_PER_CHUNK, encode_list
-from transfer_core.dataset.types import SPLITS
+from transfer_core.dataset.types import SPLITS, VALUES_PER_CHUNK, encode_list
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
 from transfer_core.system.parallel import WorkStopped
 
