@@ -1,4 +1,4 @@
-"""Sample data sets that work without a network, and the way from a name to a file."""
+"""The catalog of sample data sets, made by code, and the zip of each."""
 
 import io
 import zipfile
@@ -24,12 +24,12 @@ _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A data set that anybody can start with."""
+    """A data set that a person can start with at once."""
 
     name: str
     title: str
-    description: str  # what it is, where it is from, and why it is worth trying
-    case: int  # that the demonstration network's measurements advise
+    description: str  # for people: content, origin, and what it shows
+    case: int  # that measurements with the demonstration network advise
     classes: int
     count: int  # images
     max_images_per_class: int  # images of a class, at most
@@ -46,32 +46,32 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progres
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
-        name: One of SAMPLES, or SOURCE_WORLD.
+        name: One of SAMPLES, or SOURCE_DATA_SET.
         to: The file to write.
         progress: Called with what is done, images done and total; may raise to end the work.
 
     Raises:
         DataSetError: If there is no such sample.
     """
-    known = _list_generators()
-    if name not in known:
+    generators_by_name = _list_generators()
+    if name not in generators_by_name:
         raise DataSetError(
             "There is no such sample.",
             found=make_printable(name),
             remedy=f"Choose one of: {', '.join(SAMPLES)}.",
         )
     to.parent.mkdir(parents=True, exist_ok=True)
-    count, images = known[name]
+    count, images = generators_by_name[name]
     write_atomically(to, lambda file: _write_zip(file, images(), count, progress))
     return to
 
 
 def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress) -> Path:
-    """Turn what a person gives for a data set into a file or folder that exists.
+    """Resolve a path, or the name of a sample, to a file or folder that exists.
 
     Args:
         text: A path, or "sample:" and the name of a sample.
-        home: The data folder; samples are kept there.
+        home: The data folder, where the zips of samples are cached.
         progress: Called while a sample is made, with what is done, images done and total.
 
     Raises:
@@ -80,10 +80,10 @@ def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress)
     """
     if text.startswith(SAMPLE_PREFIX):
         name = text.removeprefix(SAMPLE_PREFIX)
-        kept = home / "samples" / f"{name}.zip" if name in _list_generators() else None
-        if kept and kept.is_file():
-            return kept
-        return write_sample_zip(name, kept or home, progress=progress)
+        file = home / "samples" / f"{name}.zip"
+        if name in _list_generators() and file.is_file():
+            return file
+        return write_sample_zip(name, file, progress=progress)
     path = Path(text).expanduser()
     if not text.strip() or not path.exists():
         raise ArchiveError(
@@ -95,7 +95,7 @@ def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress)
 
 
 def _list_generators() -> dict[str, tuple[int, Callable[[], generators.NamedImages]]]:
-    """How many images each sample and the source world have, and what makes them."""
+    """Number of images and generator of each sample, and of the source data set."""
     source = (
         generators.SOURCE_SPECIES * generators.SOURCE_IMAGES_PER_SPECIES,
         generators.generate_source_data_set,
