@@ -60,10 +60,10 @@ class ImageInfo:
 
 
 def check_image(data: bytes) -> ImageInfo:
-    """Read the first frame to its end, as `decode_image` does, keeping only what is known of it.
+    """Decode the first frame to its end, and return only facts about it.
 
-    A check that only reads headers calls truncated photos good. Of a JPEG every code is
-    read too, but only an eighth of the width and height is computed.
+    A check of the header alone would accept truncated photos. A JPEG is decoded at an eighth of
+    its size, which reads all of its data.
 
     Raises:
         ImageError: If the image cannot be used.
