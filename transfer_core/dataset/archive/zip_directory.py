@@ -89,7 +89,8 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
         if len(lines) > limits.entries:
             raise too_many_entries_error(limits)
     del data
-    lines.sort(key=attrgetter("header"), reverse=True)  # popped from the end, so the first is last
+    lines.sort(key=attrgetter("header"))
+    lines.reverse()  # the last first, since they are popped from the end
     yield from _locate_data(file, lines, start)
 
 
