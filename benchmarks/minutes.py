@@ -21,7 +21,8 @@ from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.timing.forecast import forecast_run
 from transfer_core.training.events import Ended
 

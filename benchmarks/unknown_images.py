@@ -39,7 +39,7 @@ from transfer_core.inspection.out_of_distribution import (
     subsample,
 )
 from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 
 SELECTION_SETS = ("sample:digits", "sample:plankton_many", "cifar10_5k")
 SOURCE_SET = "source_photos_160"  # what the network was pre-trained on knows no held-out class

@@ -28,7 +28,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.figures.theme import BLUE, apply_layout
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.store import RunStore
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # per second, of processor times

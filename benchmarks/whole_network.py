@@ -33,7 +33,7 @@ from transfer_core.networks.surgery import adapt
 from transfer_core.system.memory import keep_freed_memory
 from transfer_core.system.precision import autocast, choose_precision
 from transfer_core.training.events import Ended
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.train import train_whole_network
 
 OURS, BARE = "ours", "bare step"
 
@@ -87,7 +87,7 @@ def main() -> None:
     source = get_network("demonstration")
     strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names)
     one_epoch = replace(strategy.optimiser, epochs=1)
-    strategy = replace(strategy, optimiser=one_epoch, fall_back=False)
+    strategy = replace(strategy, optimiser=one_epoch)
     with tempfile.TemporaryDirectory() as home:
         path = options_.data or find_shared_zip("new_photos_20_large.zip")
         data = dataset.ingest(path, home=Path(home))

@@ -18,7 +18,7 @@ from transfer_core.runs.store.records import RunRecord
 
 def label_run(record: RunRecord) -> str:
     """A run, told from others of its name."""
-    accuracy = f", {record.result['accuracy']:.1%}" if record.result else f", {record.state.value}"
+    accuracy = f", {record.result.accuracy:.1%}" if record.result else f", {record.state.value}"
     when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M:%S")
     return f"{record.name}, {when}{accuracy}"
 

@@ -84,16 +84,18 @@ def retrain(record: RunRecord, data: DataSet) -> None:
         key="repair_train",
     ):
         with show_errors():
-            from transfer_core.runs.perform import make_run_config
+            from transfer_core.runs.launch import launch
 
             work, source = session.workspace(), require_weights(config.source())
-            run = caches.engine().submit(
-                make_run_config(
-                    data, source, config.strategy, config.seed, compiled=config.compiled
-                ),
-                name=f"{data.name}, {case.title.lower()}",
+            run = launch(
+                caches.engine(),
+                data,
+                source,
+                config.strategy,
+                config.seed,
                 owner=work.owner,
-                idempotency_key=work.start_key,
+                key=work.start_key,
+                compiled=config.compiled,
             )
         session.change(run_id=run, start_key=session.make_key())
         st.switch_page("pages/train.py", query_params={"run": run})

@@ -41,33 +41,33 @@ if record.result is None:
     st.stop()
 result = record.result
 figures = st.columns(4)
-figures[0].metric("Test accuracy", f"{result['accuracy']:.1%}")
+figures[0].metric("Test accuracy", f"{result.accuracy:.1%}")
 figures[1].metric(
     "95 % interval",
-    f"{result['low']:.0%} – {result['high']:.0%}",
+    f"{result.low:.0%} – {result.high:.0%}",
     help="Where the accuracy on very many images of this kind would lie, by Wilson's method.",
 )
 figures[2].metric(
     "Always the largest class",
-    f"{result['majority_accuracy']:.1%}",
+    f"{result.majority_accuracy:.1%}",
     help="What guessing the largest training class every time would reach.",
 )
 figures[3].metric(
     "Macro F1",
-    f"{result['macro_f1']:.2f}",
+    f"{result.macro_f1:.2f}",
     help="Between 0 and 1. A class has a high F1 if most of its images are found and few others "
     "are taken for it; this is the mean over the classes.",
 )
-st.markdown(escape_markdown(result["sentence"]))
+st.markdown(escape_markdown(result.sentence))
 if fell_back := describe_fall_back(record):
     st.info(fell_back, icon=":material/undo:")
 for warning in caches.describe_repairs(record.config.data_id):
     st.warning(warning, icon=":material/healing:")
-validation = result["validation_accuracy"]
+validation = result.validation_accuracy
 if validation is not None:
     st.caption(
         f"Validation accuracy of the same weights: {validation:.1%}. Validation images chose the "
-        f"best epoch; the {result['images']:,} test images were used once, after training."
+        f"best epoch; the {result.images:,} test images were used once, after training."
     )
 views = list(VIEWS)
 if record.is_imported:

@@ -4,10 +4,15 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
-from pages.shared.run_details import offer_deletion, offer_undo, show_deleted_runs, show_run_details
+from pages.shared.run_details import (
+    offer_deletion,
+    offer_undo,
+    show_deleted_runs,
+    show_run_details,
+    show_unreadable_runs,
+)
 from pages.shared.runs_table import collect_tags, show_run_filters, show_runs_table
-from transfer_core.runs.engine.recovery import UNFINISHED_STATES
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.records import UNFINISHED_STATES, RunRecord
 
 POLL_SECONDS = 2.0  # seconds between looks at runs that are not over
 
@@ -35,6 +40,7 @@ show_page_title("Runs", "pages/runs.py")
 with show_errors():
     records = caches.engine().list_runs()
 offer_undo()
+show_unreadable_runs()
 if not records:
     st.info("Nothing was trained here yet.", icon=":material/info:")
     st.page_link("pages/start.py", label="Start", icon=":material/arrow_forward:")

@@ -154,7 +154,7 @@ if record.result is None:
     upload_bundle(expanded=False)
     st.stop()
 origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
-st.markdown(escape_markdown(record.result["sentence"]) + origin)
+st.markdown(escape_markdown(record.result.sentence) + origin)
 asked = None
 for column, name in zip([*st.columns(2), *st.columns(2)], FORMATS, strict=True):
     with column:

@@ -214,14 +214,6 @@ with form.container(border=True):
         help=describe_flip_invariance(found.evidence)
         + ("" if whole else " Counts where there are augmented views."),
     )
-    fall_back = st.checkbox(
-        "Fall back on the new layer alone where training everything is no better",
-        strategy.fall_back,
-        disabled=not whole or strategy.initialise == "random",
-        key=key + "fall_back",
-        help="The new layer is first trained alone, as in case 1, in seconds. Its network is kept "
-        "unless an epoch of training everything has a lower validation loss.",
-    )
     weighted = st.checkbox(
         "Weigh rare classes up where classes are unbalanced",
         strategy.class_weights,
@@ -239,7 +231,7 @@ with form.container(border=True):
     optimiser = OptimiserSettings(
         learning_rate, weight_decay, batch, epochs, patience, augment, mirror, stage_decay, views
     )
-    chosen = replace(strategy, optimiser=optimiser, class_weights=weighted, fall_back=fall_back)
+    chosen = replace(strategy, optimiser=optimiser, class_weights=weighted)
     source = source.with_input_size(size)
     with show_errors():
         show_run_time(data, source, chosen)
@@ -251,13 +243,17 @@ if code:
         show_code(data, source, chosen, seed)
 if started:
     with show_errors():
-        from transfer_core.runs.perform import make_run_config
+        from transfer_core.runs.launch import launch
 
-        run = caches.engine().submit(
-            make_run_config(data, source, chosen, seed, compiled=compiled),
-            name=f"{data.name}, {case.title.lower()}",
+        run = launch(
+            caches.engine(),
+            data,
+            source,
+            chosen,
+            seed,
             owner=work.owner,
-            idempotency_key=work.start_key,
+            key=work.start_key,
+            compiled=compiled,
         )
     session.change(run_id=run, start_key=session.make_key())
     st.query_params.pop("repeat", None)

@@ -154,7 +154,7 @@ with show_errors():
 st.subheader(escape_markdown(record.name), anchor=False)
 result = record.result
 st.caption(
-    f"It knows {len(trained.classes)} classes and is right for {result['accuracy']:.0%} of its "
+    f"It knows {len(trained.classes)} classes and is right for {result.accuracy:.0%} of its "
     "test images. An image of anything else is called one of these classes too."
 )
 tries = collect_images()

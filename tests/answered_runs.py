@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from toy_runs import make_test_result
 from zips import make_picture, write_zip
 
 from transfer_core import dataset
@@ -14,7 +15,6 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import compute_wilson_interval
 
 
 def make_data_set(
@@ -49,13 +49,12 @@ def make_finished_run(
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
     run = store.create(RunConfig(data.id, source.name, strategy, seed, {}, **others), name)
-    folder = RunDirectory.of(home, run.id).path
-    folder.mkdir(parents=True)
-    np.save(folder / "test_logits.npy", 5 * np.eye(len(data.classes), dtype=np.float32)[predicted])
+    directory = RunDirectory.of(home, run.id)
+    directory.path.mkdir(parents=True)
+    np.save(directory.test_logits_file, 5 * np.eye(len(data.classes), dtype=np.float32)[predicted])
     labels = data.labels[data.indices("test")]
     hits = int((labels == np.array(predicted)).sum())
-    low, high = compute_wilson_interval(hits, len(labels))
-    result = {"accuracy": hits / len(labels), "low": low, "high": high, "validation_accuracy": 0.5}
+    result = make_test_result(hits / len(labels), len(labels))
     store.set_state(run.id, RunState.finished, result=result)
     store.close()
     return run.id

@@ -34,7 +34,7 @@ def made(tmp_path_factory):
     from transfer_core.cases import TransferCase, plan_strategy
     from transfer_core.export import export_run
     from transfer_core.networks import get_network
-    from transfer_core.runs.perform import make_run_config, start_engine
+    from transfer_core.runs.launch import make_run_config, start_engine
 
     folder = tmp_path_factory.mktemp("made")
     noise, home = np.random.default_rng(0), folder / "home"

@@ -22,7 +22,7 @@ from transfer_core.inspection.attribution_sanity import (
 )
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.training.config import RunConfig
 
 FAMILIES = (
@@ -133,7 +133,7 @@ def train_on_spots(home, source, case, **settings):
     data = dataset.ingest(write_zip(home / "spots.zip", make_spots()), home=home)
     strategy, engine = plan_strategy(case, source.stage_names), start_engine(home)
     optimiser = replace(strategy.optimiser, epochs=8, augment=False, **settings)
-    strategy = replace(strategy, optimiser=optimiser, fall_back=False)
+    strategy = replace(strategy, optimiser=optimiser)
     run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=300)
     engine.close()

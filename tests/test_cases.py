@@ -60,11 +60,6 @@ def test_case_4_offers_random_and_pretrained_weights():
     assert other.optimiser == plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).optimiser
 
 
-def test_only_training_from_pre_trained_weights_can_fall_back_on_a_new_layer():
-    assert plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).fall_back
-    assert not plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random").fall_back
-
-
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])
 def test_a_cut_that_keeps_no_stage_before_the_last_is_refused(cut):
     with pytest.raises(SettingsError, match=cut):

@@ -88,7 +88,7 @@ def test_a_trained_run_predicts_is_listed_and_is_exported(colours, transfer_home
     found = load_test_predictions(transfer_home, run)
     result = RunStore(transfer_home).get(run).result
     confusion = confusion_matrix(found.predicted, found.labels, 3)
-    assert confusion.tolist() == result["confusion"]
+    assert confusion.tolist() == [list(row) for row in result.confusion]
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert main(["runs", "--json"]) == 0
     assert [(r["run"], r["state"]) for r in read_lines(capsys)] == [(run, "finished")]

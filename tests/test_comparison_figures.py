@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from test_figures import make_log
+from toy_runs import make_epoch
+from toy_runs import make_log as number_events
 
 from transfer_core.figures.comparison import (
     describe_differences,
@@ -11,7 +13,6 @@ from transfer_core.figures.comparison import (
     plot_run_curves,
 )
 from transfer_core.inspection.comparison import PairedComparison
-from transfer_core.runs.store.records import RunEvent
 
 LETTERS = "ABCDEFGH"
 SURE = PairedComparison(100, 0, 0, 60, 25, 5, 0.0003, 0.1, 0.3)
@@ -37,8 +38,8 @@ def test_curves_show_the_epochs_of_their_run_in_their_unit():
 
 
 def test_the_layer_to_fall_back_on_is_no_epoch_of_the_curve():
-    alone = {"epoch": 0, "step": 0, "train_loss": None, "validation_loss": 0.1}
-    events = [RunEvent(0, 0.0, "epoch_ended", alone), *make_log(epochs=2)]
+    alone = make_epoch(0, train_loss=None, validation_loss=0.1)
+    events = [*number_events(alone), *make_log(epochs=2)]
     assert list(plot_run_curves({"A": events}, "loss", "training").data[0].x) == [1, 2]
 
 

@@ -13,11 +13,11 @@ from transfer_core.features.embedding import embed
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
 from transfer_core.system.devices import choose_device, copy_to_device, get_device, validate_device
+from transfer_core.system.random_numbers import make_generator
 from transfer_core.training import data_loaders, loop
 from transfer_core.training.data_loaders import split_into_batches
 from transfer_core.training.events import Ended, Started, Stepped
-from transfer_core.training.new_layer import train_head
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.train import train_head, train_whole_network
 
 # The imitation is no promise of torch's, which says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer", "ignore:CUDA is not")
@@ -78,6 +78,7 @@ def imitated_gpu(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "item", lambda tensor: 0.5)
     monkeypatch.setattr(torch, "equal", lambda one, other: False)
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_format: module)
+    monkeypatch.setattr(loop, "make_generator", lambda seed, device="cpu": make_generator(seed))
     # Threads see no fake mode.
     monkeypatch.setattr(data_loaders, "prefetch", lambda items, make: map(make, items))
     monkeypatch.setattr(
@@ -108,9 +109,7 @@ def make_pixels():
 def test_a_whole_network_is_trained_where_it_lies(number_format, weighted, whole, imitated_gpu):
     strategy = build_network(TransferCase.LARGE_SIMILAR)
     with imitated_gpu:
-        state = move_to_gpu(whole).state_dict()
-        rival = {name: torch.empty_like(value) for name, value in state.items()}
-        del state
+        move_to_gpu(whole)
         events = list(
             train_whole_network(
                 whole,
@@ -122,7 +121,6 @@ def test_a_whole_network_is_trained_where_it_lies(number_format, weighted, whole
                 seed=0,
                 class_weights=torch.ones(3) if weighted else None,
                 precision=number_format,
-                baseline=rival,
                 stop_requested=lambda: False,
             )
         )

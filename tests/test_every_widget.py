@@ -16,7 +16,7 @@ from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store import curation
 
 PHOTO = make_picture(1_000, (64, 64))

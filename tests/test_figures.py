@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
+from toy_runs import make_epoch, make_step
+from toy_runs import make_log as number_events
 
 from transfer_core.cases import TransferCase, judge_size, plan_strategy
 from transfer_core.dataset import SPLITS
@@ -61,8 +63,7 @@ from transfer_core.inspection.out_of_distribution import OutOfDistributionDetect
 from transfer_core.networks import get_network
 from transfer_core.networks.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.networks.surgery import summarise_network
-from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.events import StageChange
+from transfer_core.training.events import BaselineTrained, StageChange
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
     LearningCurve,
@@ -79,12 +80,12 @@ def make_log(epochs=3, steps=10):
     events = []
     for epoch in range(1, epochs + 1):
         for step in range(1, steps + 1):
-            at = {"step": (epoch - 1) * steps + step, "epoch": epoch - 1 + step / steps}
-            events.append(("stepped", at | {"loss": 1 / at["step"], "accuracy": 0.5}))
-        ended = {"epoch": epoch, "step": epoch * steps, "train_loss": 0.5, "train_accuracy": 0.8}
-        ended |= {"validation_loss": 1 / epoch, "validation_accuracy": 0.7, "best": epoch < 3}
-        events.append(("epoch_ended", ended))
-    return tuple(RunEvent(n, 0.0, kind, values) for n, (kind, values) in enumerate(events, 1))
+            done = (epoch - 1) * steps + step
+            events.append(make_step(done, epoch=epoch - 1 + step / steps))
+        ended = make_epoch(epoch, step=epoch * steps, train_loss=0.5, train_accuracy=0.8)
+        ended = replace(ended, validation_loss=1 / epoch, validation_accuracy=0.7, best=epoch < 3)
+        events.append(ended)
+    return number_events(*events)
 
 
 def read_cells(figure):
@@ -202,24 +203,24 @@ def test_curves_hold_training_validation_and_the_best_epoch():
 
 
 def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
-    alone = {
-        "epoch": 0,
-        "step": 0,
-        "train_loss": None,
-        "train_accuracy": None,
-        "validation_loss": 0.1,
-        "validation_accuracy": 0.9,
-        "best": True,
-        "seconds": 1.0,
-        "changes": [],
-    }
-    events = [RunEvent(0, 0.0, "epoch_ended", alone), *make_log()]
+    alone = make_epoch(
+        0, train_loss=None, train_accuracy=None, validation_loss=0.1, validation_accuracy=0.9
+    )
+    events = [*number_events(alone), *make_log()]
     loss = build_curve_traces(events)["loss"]
     assert loss[1]["x"] == build_curve_traces(make_log())["loss"][1]["x"]
     assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
     assert tabulate_epochs(events)[0]["training loss"] is None
-    only = [RunEvent(0, 0.0, "epoch_ended", alone)]
+    only = number_events(alone)
     assert "Best is the new layer trained alone" in describe_curves(only)
+
+
+def test_the_head_trained_alone_is_a_level_beside_the_epochs():
+    events = [*number_events(BaselineTrained(0.1, 0.9, 30, 1.0)), *make_log()]
+    loss, accuracy = build_curve_traces(events).values()
+    assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
+    assert accuracy[3]["y"] == [90, 90]
+    assert len(tabulate_epochs(events)) == 3
 
 
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():

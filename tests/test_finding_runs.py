@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from toy_runs import make_config
+from toy_runs import make_config, make_test_result
 
 from transfer_core.cases import TransferCase
 from transfer_core.runs.store.records import RunRecord, RunState
@@ -27,7 +27,7 @@ def make_run(number: int, **changes) -> RunRecord:
         1.0,
         2.0,
         None,
-        {"accuracy": 0.5},
+        make_test_result(0.5),
         None,
         1,
         True,
@@ -38,7 +38,7 @@ def make_run(number: int, **changes) -> RunRecord:
 RUNS = [
     make_run(4, data_id="two", name="alpha", tags=("mri", "good")),
     make_run(3, case=TransferCase.LARGE_SIMILAR, result=None, state=RunState.failed),
-    make_run(2, notes="mirrored by hand", tags=("mri",), result={"accuracy": 0.9}),
+    make_run(2, notes="mirrored by hand", tags=("mri",), result=make_test_result(0.9)),
     make_run(1, name="Zulu"),
 ]
 

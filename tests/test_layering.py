@@ -67,7 +67,7 @@ def test_a_module_stays_within_its_budget(path):
 def test_the_core_imports_without_streamlit():
     code = (
         "import sys; sys.modules['streamlit'] = None\n"
-        "import transfer_core.__main__, transfer_core.runs.perform, transfer_core.export"
+        "import transfer_core.__main__, transfer_core.runs.launch, transfer_core.export"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

@@ -16,7 +16,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 from transfer_core.system.home import home
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,7 +182,7 @@ def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
 ):
     told, (run,) = "What was measured outranks the estimate", caches.engine().list_runs()
     assert told in list_texts(build_page("decide", data=data.id).run())
-    stopped = replace(run, result=run.result | {"validation_accuracy": None})
+    stopped = replace(run, result=replace(run.result, validation_accuracy=None))
     monkeypatch.setattr(caches.engine(), "list_runs", lambda: [stopped])
     app = build_page("decide", data=data.id).run()
     assert not app.exception
@@ -351,7 +351,7 @@ def test_the_code_beside_the_settings_follows_them(data):
     assert not app.exception
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]
-    assert any("def operate()" in element.value for element in app.code)
+    assert any("def adapt()" in element.value for element in app.code)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from transfer_core.features.embedding import embed
 from transfer_core.features.embedding_cache import load_or_compute_embeddings
 from transfer_core.networks import get_network
 from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.system import disk_cache, parallel
 from transfer_core.system.parallel import WorkStopped
 from transfer_core.training.events import Preparing

@@ -22,7 +22,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.images import remote
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

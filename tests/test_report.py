@@ -45,7 +45,7 @@ def test_a_report_tells_all_of_a_run(report):
     titles = ["Data", "Decision", "Settings", "Training", "Epochs", "Result", "Each class"]
     titles += ["What moved, and what stayed frozen", "History", "Origin and versions"]
     assert all(title in page.text for title in titles)
-    assert record.result["sentence"] in page.text
+    assert record.result.sentence in page.text
     assert "non-commercial research" in page.text and "this one" in page.text
 
 
@@ -74,4 +74,4 @@ def test_a_report_of_an_imported_run_says_what_is_not_here(made, transfer_home, 
     (file,) = export_run(transfer_home, taken.id, "report", tmp_path)
     told = Page(file.read_text(encoding="utf-8")).text
     assert "The images are not on this computer" in told and "no training log" in told
-    assert taken.result["sentence"] in told
+    assert taken.result.sentence in told

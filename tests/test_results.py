@@ -8,6 +8,7 @@ from answered_runs import make_data_set
 from sklearn.calibration import calibration_curve
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
+from toy_runs import make_epoch, make_log, make_test_result
 
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
@@ -28,9 +29,9 @@ from transfer_core.inspection.mistakes import (
     rank_by_uncertainty,
 )
 from transfer_core.inspection.prediction import load_trained_network
-from transfer_core.runs.perform import make_run_config, start_engine
-from transfer_core.runs.store.records import RunEvent
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.training.evaluation import compute_difference_interval, compute_wilson_interval
+from transfer_core.training.events import Ended, Started
 
 STAGES = networks.get_network("demonstration").stage_names
 FROZEN = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES)
@@ -110,9 +111,8 @@ def test_the_interval_of_a_difference_holds_the_truth_about_19_times_in_20():
     assert 0.93 < held < 0.98
 
 
-def make_result(accuracy=0.9, images=1_000, **more):
-    low, high = compute_wilson_interval(round(accuracy * images), images)
-    return {"accuracy": accuracy, "images": images, "low": low, "high": high} | more
+def make_result(accuracy=0.9, images=1_000):
+    return make_test_result(accuracy, images)
 
 
 def make_history(**changes) -> TrainingHistory:
@@ -175,7 +175,7 @@ def test_few_test_images_are_told_and_how_many_would_do():
     (told,) = [finding for finding in found if finding.title == "Too few test images to tell"]
     assert told.kind == "unsure"
     enough = int(told.words.split("About ")[1].split(" test")[0])
-    low, high = compute_wilson_interval(0.9 * enough, enough)
+    low, high = compute_wilson_interval(round(0.9 * enough), enough)
     assert (high - low) / 2 == pytest.approx(0.05, abs=0.005)
 
 
@@ -199,24 +199,23 @@ def test_a_perfect_test_is_questioned():
 
 
 def test_the_course_of_a_run_that_began_twice_is_that_of_its_last_attempt():
-    def make_epoch(number, loss, accuracy):
-        return {
-            "epoch": number,
-            "validation_loss": loss,
-            "validation_accuracy": accuracy,
-            "train_accuracy": accuracy,
-        }
+    def end_epoch(number, loss, accuracy):
+        return make_epoch(
+            number,
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            train_accuracy=accuracy,
+        )
 
-    started = {"train_images": 30, "validation_images": 10}
-    reported = [
-        ("started", started),
-        ("epoch_ended", make_epoch(1, 9.0, 0.1)),
-        ("started", started),
-        ("epoch_ended", make_epoch(1, 1.0, 0.5)),
-        ("epoch_ended", make_epoch(2, 0.5, 0.7)),
-        ("ended", {"reason": "all epochs", "best_epoch": 2}),
-    ]
-    events = [RunEvent(n, 0.0, kind, values) for n, (kind, values) in enumerate(reported, 1)]
+    started = Started(2, 1, 30, 10, 10, 100, "cpu")
+    events = make_log(
+        started,
+        end_epoch(1, 9.0, 0.1),
+        started,
+        end_epoch(1, 1.0, 0.5),
+        end_epoch(2, 0.5, 0.7),
+        Ended("all epochs", 2, 2, 1.0, 100.0, ()),
+    )
     assert build_training_history(events) == TrainingHistory(
         "all epochs", 2, 30, 10, 0.7, 0.7, (1.0, 0.5)
     )
@@ -260,7 +259,7 @@ def test_after_training_is_the_new_layer_where_all_else_stayed_frozen(transfer_h
     data = make_data_set(transfer_home, test_images=3)
     source, engine = networks.get_network("demonstration"), start_engine(transfer_home)
     strategy = plan_strategy(case, source.stage_names)
-    strategy = replace(strategy, fall_back=False, optimiser=replace(strategy.optimiser, epochs=1))
+    strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=1))
     run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=60)
     engine.close()

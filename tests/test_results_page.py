@@ -14,9 +14,10 @@ from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config
+from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.home import home
+from transfer_core.training.events import Ended
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
@@ -186,8 +187,8 @@ def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
 def test_a_run_says_whether_it_fell_back_on_the_new_layer(best_epoch, noise, monkeypatch):
     run = train_run(noise, TransferCase.LARGE_SIMILAR)
     log = caches.run_log(run)
-    ended = next(event for event in log.events() if event.kind == "ended")
-    changed = replace(ended, values=ended.values | {"best_epoch": best_epoch})
+    ended = next(entry for entry in log.events() if isinstance(entry.event, Ended))
+    changed = replace(ended, event=replace(ended.event, best_epoch=best_epoch))
     others = [event for event in log.events() if event is not ended]
     monkeypatch.setattr(log, "events", lambda: [*others, changed])
     told = [info.value for info in build_page("results", run=run).run().info]

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import make_perform
+from toy_runs import make_perform, make_step, make_test_result
 
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
+from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import Outcome, RunState
+from transfer_core.training.events import EpochEnded, Stepped
 
 TESTS = Path(__file__).parent
 
@@ -55,7 +57,7 @@ def kill_child(home, until, **options):
 
 def is_training(reader, run_id):
     """Whether a run has taken a step."""
-    return any(event.kind == "stepped" for event in reader.events(run_id))
+    return find_last_event(reader.events(run_id), Stepped) is not None
 
 
 def make_text_writer(text):
@@ -85,7 +87,7 @@ def test_killed_run_is_interrupted_and_what_waited_goes_on(tmp_path):
     with Engine(tmp_path, make_perform()) as engine:
         run = engine.get(active)
         assert run.state is RunState.interrupted
-        assert "interrupted" in run.error["problem"]
+        assert "interrupted" in run.error.problem
         assert list_states(engine, active) == ["queued", "preparing", "training", "interrupted"]
         assert engine.wait(waiting, WAIT).state is RunState.finished
         numbers = [event.sequence for event in engine.events(active)]
@@ -94,7 +96,7 @@ def test_killed_run_is_interrupted_and_what_waited_goes_on(tmp_path):
 
 def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
     def has_passed_epoch_5(reader, run_id):
-        return any(e.kind == "epoch_ended" and e.values["epoch"] > 5 for e in reader.events(run_id))
+        return any(e.epoch > 5 for e in select_events(reader.events(run_id), EpochEnded))
 
     (run_id,) = kill_child(
         tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1
@@ -105,7 +107,7 @@ def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
         assert (run.state, run.attempt) == (RunState.finished, 2)
         told = list_states(engine, run_id)
         assert told[2:] == ["training", "queued", "preparing", "training", "finished"]
-        epochs = [e.values["epoch"] for e in engine.events(run_id) if e.kind == "epoch_ended"]
+        epochs = [e.epoch for e in select_events(engine.events(run_id), EpochEnded)]
         assert epochs[-3:] == [kept + 1, kept + 2, kept + 3]
 
 
@@ -138,10 +140,12 @@ def test_command_line_leaves_the_waiting_runs_of_a_dead_server_to_the_next_serve
 
 def test_run_whose_result_was_written_before_the_kill_keeps_it(tmp_path):
     (run_id,) = kill_child(tmp_path, is_training, runs=1)
-    RunDirectory.of(tmp_path, run_id).write_outcome(Outcome(RunState.finished, {"accuracy": 0.5}))
+    RunDirectory.of(tmp_path, run_id).write_outcome(
+        Outcome(RunState.finished, make_test_result(0.5))
+    )
     with Engine(tmp_path, make_perform()) as engine:
         run = engine.get(run_id)
-        assert (run.state, run.result) == (RunState.finished, {"accuracy": 0.5})
+        assert (run.state, run.result) == (RunState.finished, make_test_result(0.5))
 
 
 def test_run_that_was_stopping_when_its_process_died_does_not_start_again(tmp_path):
@@ -239,7 +243,7 @@ def test_line_that_a_crash_tore_is_dropped_and_numbering_goes_on(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text('{"sequence": 1, "kind": "started"}\n{"sequence": 2, "ki')
     file = EventFile(path)
-    file.append("stepped", {"loss": float("nan")})
+    file.append(make_step(1, loss=float("nan")))
     file.close()
     lines = path.read_text().splitlines()
     assert len(lines) == 2

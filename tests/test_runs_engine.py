@@ -6,19 +6,20 @@ import time
 
 import pytest
 import sqlalchemy as sa
-from toy_runs import make_config, make_perform
+from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
 from transfer_core.errors import DataSetError, RunError
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.events import select_events
+from transfer_core.runs.store.records import Failed, RunState, StateChanged
 
 WAIT = 10.0  # seconds until a test gives up
 
 
 def list_states(engine, run_id):
     """The states that a run's log tells, in order."""
-    return [e.values["state"] for e in engine.events(run_id) if e.kind == "state"]
+    return [e.state for e in select_events(engine.events(run_id), StateChanged)]
 
 
 def wait_for(condition):
@@ -33,22 +34,22 @@ def test_run_tells_its_whole_story_in_order(tmp_path):
     with Engine(tmp_path, make_perform(epochs=2)) as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.finished
-        assert [event.kind for event in engine.events(run.id)] == [
-            "state",
-            "state",
-            "preparing",
-            "state",
-            "started",
-            "stepped",
-            "epoch_ended",
-            "stepped",
-            "epoch_ended",
-            "ended",
-            "tested",
-            "state",
+        assert list_kinds(engine.events(run.id)) == [
+            "StateChanged",
+            "StateChanged",
+            "Preparing",
+            "StateChanged",
+            "Started",
+            "Stepped",
+            "EpochEnded",
+            "Stepped",
+            "EpochEnded",
+            "Ended",
+            "TestResult",
+            "StateChanged",
         ]
         assert list_states(engine, run.id) == ["queued", "preparing", "training", "finished"]
-        assert run.result == {"images": 8, "accuracy": 0.875, "confusion": [[3, 1], [0, 4]]}
+        assert run.result == make_test_result()
         assert run.created <= run.started <= run.ended
 
 
@@ -57,10 +58,10 @@ def test_run_directory_holds_the_whole_contract(tmp_path):
         run = engine.wait(engine.submit(make_config(seed=5)), WAIT)
         directory = engine.directory(run.id)
     assert json.loads(directory.spec_file.read_text())["config"]["seed"] == 5
-    lines = [json.loads(line) for line in directory.events.read_text().splitlines()]
+    lines = [json.loads(line) for line in directory.events_file.read_text().splitlines()]
     assert [line["sequence"] for line in lines] == list(range(1, 9))
     assert lines[-1]["values"]["accuracy"] == 0.875
-    result = json.loads(directory.result.read_text())
+    result = json.loads(directory.result_file.read_text())
     assert (result["state"], result["result"]["accuracy"]) == ("finished", 0.875)
     assert set(result["files"]) == {"spec.json", "events.jsonl"}
 
@@ -79,7 +80,7 @@ def test_event_is_in_the_store_within_a_third_of_a_second(tmp_path):
         run_id = engine.submit(make_config())
         assert yielded.wait(WAIT)
         time.sleep(0.3)
-        assert engine.events(run_id)[-1].kind == "stepped"
+        assert list_kinds(engine.events(run_id))[-1] == "Stepped"
 
 
 def test_two_readers_follow_the_same_live_run(tmp_path):
@@ -95,21 +96,21 @@ def test_two_readers_follow_the_same_live_run(tmp_path):
         for reader in readers:
             reader.join(WAIT)
         assert logs[0] == logs[1] == list(engine.events(run_id))
-        assert logs[0][-1].values["state"] == "finished"
+        assert logs[0][-1].event == StateChanged(RunState.finished, "Finished.")
 
 
 def test_stopping_a_training_run_keeps_its_result_within_a_second(tmp_path):
     with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine:
         run_id = engine.submit(make_config())
-        wait_for(lambda: any(e.kind == "stepped" for e in engine.events(run_id)))
+        wait_for(lambda: "Stepped" in list_kinds(engine.events(run_id)))
         began = time.monotonic()
         for _ in range(10):
             engine.stop(run_id)
         run = engine.wait(run_id, WAIT)
         assert time.monotonic() - began < 1
         assert run.state is RunState.stopped
-        assert run.result["accuracy"] == 0.875
-        assert [e.kind for e in engine.events(run_id)][-3:] == ["ended", "tested", "state"]
+        assert run.result.accuracy == 0.875
+        assert list_kinds(engine.events(run_id))[-3:] == ["Ended", "TestResult", "StateChanged"]
         assert list_states(engine, run_id)[-3:] == ["training", "stopping", "stopped"]
         engine.stop(run_id)
         assert engine.state(run_id) is RunState.stopped
@@ -132,7 +133,7 @@ def test_stop_file_stops_a_run_from_outside(tmp_path):
     with Engine(tmp_path, make_perform(epochs=10_000, pause=0.02)) as engine:
         run_id = engine.submit(make_config())
         wait_for(lambda: engine.state(run_id) is RunState.training)
-        engine.directory(run_id).stop.touch()
+        engine.directory(run_id).stop_file.touch()
         assert engine.wait(run_id, WAIT).state is RunState.stopped
 
 
@@ -193,23 +194,19 @@ def test_error_that_a_person_can_mend_is_told_in_its_own_words(tmp_path):
     with Engine(tmp_path, make_perform(fail_in_epoch=2, error=error)) as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
-        assert run.error == {
-            "problem": "The images are gone.",
-            "found": "data set x",
-            "remedy": "Upload them again.",
-        }
-        failed, last = engine.events(run.id)[-2:]
-        assert (failed.kind, failed.values) == ("failed", run.error)
-        assert last.values == {"state": "failed", "message": "The images are gone."}
+        assert run.error == Failed("The images are gone.", "data set x", "Upload them again.")
+        failed, last = (entry.event for entry in engine.events(run.id)[-2:])
+        assert failed == run.error
+        assert last == StateChanged(RunState.failed, "The images are gone.")
 
 
 def test_fault_of_the_program_is_told_plainly_and_its_traceback_goes_to_the_log(tmp_path):
     with Engine(tmp_path, make_perform(fail_in_epoch=1)) as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
-        assert "fault in the program" in run.error["problem"]
-        assert "/secret/place" not in json.dumps(run.error)
-        assert "Traceback" in engine.directory(run.id).log.read_text()
+        assert "fault in the program" in run.error.problem
+        assert "/secret/place" not in str(run.error)
+        assert "Traceback" in engine.directory(run.id).log_file.read_text()
         # The thread lives on.
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.failed
 
@@ -217,7 +214,7 @@ def test_fault_of_the_program_is_told_plainly_and_its_traceback_goes_to_the_log(
 def test_memory_that_runs_out_fails_only_that_run(tmp_path):
     with Engine(tmp_path, make_perform(fail_in_epoch=1, error=MemoryError())) as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
-        assert "smaller batch size" in run.error["remedy"]
+        assert "smaller batch size" in run.error.remedy
 
 
 def test_two_owners_take_turns(tmp_path):
@@ -294,13 +291,13 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
         engine.store.close()
         try:
             run_id = engine.submit(make_config())
-            wait_for(lambda: engine.directory(run_id).result.exists())
+            wait_for(lambda: engine.directory(run_id).result_file.exists())
         finally:  # space is there again
             sa.event.remove(engine.store._database, "connect", limit)
             engine.store.close()
         run = engine.wait(run_id, WAIT)
         assert run.state is RunState.failed
-        assert "full" in run.error["found"]
+        assert "full" in run.error.found
         again = engine.submit(make_config())
         assert engine.wait(again, WAIT).state is RunState.finished
 
@@ -310,7 +307,7 @@ def test_file_that_cannot_be_written_fails_the_run_and_the_engine_goes_on(tmp_pa
     with Engine(tmp_path, make_perform()) as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed
-        assert "space" in run.error["remedy"]
+        assert "space" in run.error.remedy
         (tmp_path / "runs").unlink()
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
 

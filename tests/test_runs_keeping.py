@@ -6,16 +6,18 @@ import time
 from contextlib import closing
 
 import pytest
-from toy_runs import make_config, make_perform
+from toy_runs import make_config, make_perform, make_test_result
 
 from transfer_core.cli.main import main
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store import curation
+from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.schema import SCHEMA_VERSION
 from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
+from transfer_core.training.events import MemoryShort
 
 VERSION_1 = """
 CREATE TABLE runs (
@@ -52,10 +54,12 @@ def old_home(tmp_path):
         connection.executescript(VERSION_1)
         connection.execute(
             "INSERT INTO runs VALUES (1, ?, 'Pets', 'ann', NULL, ?, 'finished', 1.0, 2.0, 3.0,"
-            " NULL, '{\"accuracy\": 0.9}', 'engine', 1, 1, 1)",
-            (OLD_RUN, to_json(make_config(seed=4))),
+            " NULL, ?, 'engine', 1, 1, 1)",
+            (OLD_RUN, to_json(make_config(seed=4)), json.dumps(encode_values(make_test_result()))),
         )
-        connection.execute("INSERT INTO events VALUES (?, 1, 1.0, 'started', '{}')", (OLD_RUN,))
+        connection.execute(
+            "INSERT INTO events VALUES (?, 1, 1.0, 'memory_short', '{\"images\": 4}')", (OLD_RUN,)
+        )
         connection.commit()
     return tmp_path
 
@@ -71,9 +75,9 @@ def test_database_of_version_1_is_brought_up_to_date_with_everything_in_it(old_h
     with closing(RunStore(old_home)) as store:
         (run,) = store.list()
         assert (run.id, run.name, run.state) == (OLD_RUN, "Pets", RunState.finished)
-        assert (run.config, run.result) == (make_config(seed=4), {"accuracy": 0.9})
+        assert (run.config, run.result) == (make_config(seed=4), make_test_result())
         assert (run.notes, run.tags, run.deleted) == ("", (), None)
-        assert [event.kind for event in store.events(OLD_RUN)] == ["started"]
+        assert [entry.event for entry in store.events(OLD_RUN)] == [MemoryShort(4)]
         assert curation.update_run(store, OLD_RUN, tags=["good"]).tags == ("good",)
 
 
@@ -166,7 +170,7 @@ def test_files_of_a_deleted_run_go_a_day_later_and_not_before(tmp_path, monkeypa
         assert not folder.exists()
         assert engine.store.list(deleted=True) == ()
         assert [run.id for run in engine.list_runs()] == [kept]
-        assert engine.directory(kept).result.is_file()
+        assert engine.directory(kept).result_file.is_file()
 
 
 def test_emptying_removes_what_was_deleted_at_once(store, tmp_path):

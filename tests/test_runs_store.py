@@ -4,18 +4,29 @@ import dataclasses
 import sqlite3
 import threading
 from contextlib import closing
+from math import isnan
 from statistics import median
 from time import perf_counter
 
 import pytest
-from toy_runs import make_config
+from toy_runs import list_kinds, make_config, make_epoch, make_log, make_step, make_test_result
 
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.runs.engine.queue import order_round_robin
-from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.events import EVENT_TYPES, decode_event, encode_event, select_events
+from transfer_core.runs.store.records import Failed, RunState, StateChanged
 from transfer_core.runs.store.schema import SCHEMA_VERSION
 from transfer_core.runs.store.specification import from_json, to_json
 from transfer_core.runs.store.store import RunStore
+from transfer_core.training.events import (
+    Ended,
+    EpochEnded,
+    MemoryShort,
+    Preparing,
+    StageChange,
+    Started,
+    Stepped,
+)
 
 
 @pytest.fixture
@@ -107,7 +118,7 @@ def test_submitting_from_ten_threads_at_once_with_one_key_makes_one_run(store):
 def test_forged_id_is_answered_like_an_unknown_one(store, forged):
     with pytest.raises(RunError) as unknown:
         store.get("0123456789abcdef")
-    for ask in (store.get, store.events, lambda i: store.append(i, "stepped", {})):
+    for ask in (store.get, store.events, lambda i: store.append(i, [make_step(1)])):
         with pytest.raises(RunError) as answer:
             ask(forged)
         assert answer.value.problem == unknown.value.problem
@@ -117,8 +128,8 @@ def test_forged_id_is_answered_like_an_unknown_one(store, forged):
 
 def test_two_readers_and_a_late_one_see_the_same_numbered_log(store):
     run = store.create(make_config())
-    for step in range(5):
-        store.append(run.id, "stepped", {"step": step})
+    for step in range(1, 6):
+        store.append(run.id, [make_step(step)])
     everything = store.events(run.id)
     assert [event.sequence for event in everything] == [1, 2, 3, 4, 5, 6]
     assert store.events(run.id) == everything
@@ -126,10 +137,15 @@ def test_two_readers_and_a_late_one_see_the_same_numbered_log(store):
     assert store.events(run.id, after=6) == ()
 
 
-def test_number_that_is_not_finite_is_told_as_none(store):
+def test_number_that_is_not_finite_is_none_in_json_and_nan_in_the_program(store):
     run = store.create(make_config())
-    store.append(run.id, "stepped", {"loss": float("nan"), "changes": ({"x": float("inf")},)})
-    assert store.events(run.id)[-1].values == {"loss": None, "changes": [{"x": None}]}
+    change = StageChange("fc1", False, float("inf"), False)
+    store.append(run.id, [make_epoch(1, train_loss=float("nan"), changes=(change,))])
+    event = store.events(run.id)[-1].event
+    assert event.train_loss is None  # None is allowed there
+    assert isnan(event.changes[0].relative_change)
+    kind, values = encode_event(event)
+    assert (kind, values["changes"][0]["relative_change"]) == ("epoch_ended", None)
 
 
 def test_run_that_is_over_takes_no_more_events_and_no_other_state(store):
@@ -137,7 +153,7 @@ def test_run_that_is_over_takes_no_more_events_and_no_other_state(store):
     assert store.set_state(run.id, RunState.stopped)
     assert not store.set_state(run.id, RunState.finished)
     with pytest.raises(RunError, match="over"):
-        store.append(run.id, "stepped", {})
+        store.append(run.id, [make_step(1)])
     assert store.get(run.id).state is RunState.stopped
 
 
@@ -145,7 +161,7 @@ def test_engine_that_lost_a_run_cannot_write_to_it(store):
     run = store.create(make_config(), engine="old")
     store.set_state(run.id, RunState.queued, engine="new")
     with pytest.raises(RunError):
-        store.append(run.id, "stepped", {}, engine="old")
+        store.append(run.id, [make_step(1)], engine="old")
     assert not store.set_state(run.id, RunState.failed, expected_engine="old")
 
 
@@ -188,14 +204,14 @@ def test_locked_database_is_waited_for(store, tmp_path):
     run = store.create(make_config())
     with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        writer = threading.Thread(target=lambda: store.append(run.id, "stepped", {"step": 1}))
+        writer = threading.Thread(target=lambda: store.append(run.id, [make_step(1)]))
         writer.start()
         writer.join(timeout=1)
         assert writer.is_alive()
         assert store.get(run.id) == run  # readers do not wait
         other.execute("COMMIT")
         writer.join(timeout=10)
-    assert store.events(run.id)[-1].values == {"step": 1}
+    assert store.events(run.id)[-1].event == make_step(1)
 
 
 def test_file_that_is_no_database_is_refused_and_left_unchanged(tmp_path):
@@ -216,7 +232,7 @@ def test_owner_whose_turn_is_longest_ago_comes_first():
 
 def test_polling_a_long_log_from_thirty_sessions_is_cheap(store):
     run = store.create(make_config())
-    store.append_all(run.id, [("stepped", {"step": n, "loss": 1.0}) for n in range(5_000)])
+    store.append(run.id, [make_step(n) for n in range(1, 5_001)])
     times = []
 
     def session():
@@ -234,3 +250,53 @@ def test_polling_a_long_log_from_thirty_sessions_is_cheap(store):
     assert len(times) == 300
     # Three hundred polls at once; a second holds thirty. Generous, for machines that are busy.
     assert median(times) < 0.25
+
+
+EVERY_EVENT = [
+    StateChanged(RunState.training, "It runs."),
+    Failed("A", "b", "C"),
+    make_test_result(),
+    Preparing("Decoding images", 3, 8),
+    Started(3, 1, 6, 2, 10, 100, "cpu"),
+    make_step(1),
+    MemoryShort(4),
+    make_epoch(1, changes=(StageChange("fc1", False, 0.5, True),)),
+    Ended("all epochs", 3, 2, 1.0, 100.0, (StageChange("fc1", False, 0.5, True),)),
+]
+
+
+def test_every_event_comes_back_from_the_store_as_it_went_in(store):
+    assert {type(event) for event in EVERY_EVENT} <= set(EVENT_TYPES.values())
+    run = store.create(make_config())
+    store.append(run.id, EVERY_EVENT)
+    assert [entry.event for entry in store.events(run.id)[1:]] == EVERY_EVENT
+
+
+def test_events_keep_their_stored_kinds():
+    """Other versions and users of `--json` read these words."""
+    kinds = [encode_event(event)[0] for event in EVERY_EVENT]
+    assert kinds[:4] == ["state", "failed", "tested", "preparing"]
+    assert kinds[4:] == ["started", "stepped", "memory_short", "epoch_ended", "ended"]
+
+
+def test_events_of_other_versions_are_read_as_far_as_they_can_be(store):
+    _, values = encode_event(make_test_result())
+    del values["baseline_accuracy"]  # written before it was there
+    assert decode_event("tested", values | {"of_a_newer_version": 1}) == make_test_result()
+    assert decode_event("of_a_newer_version", {}) is None
+    assert decode_event("stepped", {"step": 1}) is None
+    run = store.create(make_config())
+    with store.begin_write() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO events VALUES ('{run.id}', 2, 0, 'dreamt', '{{}}')"
+        )
+    store.append(run.id, [make_step(1)])
+    assert list_kinds(store.events(run.id)) == ["StateChanged", "Stepped"]
+
+
+def test_steps_and_epochs_that_a_resumed_run_repeats_are_counted_once():
+    before = [make_step(1), make_epoch(1), make_step(2), make_epoch(2), make_step(3)]
+    again = [make_step(2, loss=9.0), make_epoch(2, train_loss=9.0)]
+    log = make_log(*before, *again)
+    assert select_events(log, Stepped) == [before[0], again[0]]
+    assert select_events(log, EpochEnded) == [before[1], again[1]]

@@ -38,10 +38,9 @@ def test_the_seed_and_the_optimiser_are_shown_as_torch_takes_them():
 
 
 def test_a_switch_shows_the_branch_that_it_chooses():
-    on, off = make_lines(class_weights=True), make_lines(class_weights=False, fall_back=False)
+    on, off = make_lines(class_weights=True), make_lines(class_weights=False)
     assert on["CLASS_WEIGHTS"] == "weights = compute_class_weights(labels[parts['train']])"
     assert off["CLASS_WEIGHTS"] == "weights = None"
-    assert "alone = adapt()" in on["FALL_BACK"] and off["FALL_BACK"] == "baseline = None"
     plain = make_lines(optimiser={"augment": False})["augment"]
     assert "augment(" not in plain and "augment(" in on["augment"]
 
@@ -50,7 +49,7 @@ def test_a_switch_shows_the_branch_that_it_chooses():
 def test_every_setting_has_lines_that_are_python(case):
     told = make_lines(case)
     shown = {*OPTIMISER, "batch_size", "stage_decay", "views", "augment", "mirror"}
-    for name in shown | {"SEED", "FALL_BACK", "CLASS_WEIGHTS"}:
+    for name in shown | {"SEED", "CLASS_WEIGHTS"}:
         code = told[name]
         indented = "\n".join(f"    {line}" for line in code.splitlines())
         assert code and ast.parse(f"def around():\n  for _ in ():\n{indented}")

@@ -25,7 +25,7 @@ from transfer_core.export.plain_weights import read_weights
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.inspection.trial import classify_files
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 
 NAMES = ("blue <b>", "green", "red")
 
@@ -97,7 +97,7 @@ def test_script_and_notebook_reach_the_same_accuracy_with_torch_and_torchvision_
 ):
     run = trained(case, **options)
     files = export_run(transfer_home, run.id, "script", tmp_path / "out")
-    reached = f"test accuracy {run.result['accuracy']:.4f}"
+    reached = f"test accuracy {run.result.accuracy:.4f}"
     assert reached in bare_torch(tmp_path / "out" / "train.py", colours)
     cells = nbformat.read(tmp_path / "out" / "train.ipynb", as_version=4).cells
     code = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
@@ -218,7 +218,7 @@ def test_the_script_with_its_images_runs_as_it_is(trained, transfer_home, bare_t
         for name in archive.namelist():
             archive.extract(name, tmp_path / "out")
     told = bare_torch(tmp_path / "out" / "train.py")
-    assert f"test accuracy {run.result['accuracy']:.4f}" in told
+    assert f"test accuracy {run.result.accuracy:.4f}" in told
 
 
 def test_what_was_prepared_is_found_again_and_only_then(trained, transfer_home):

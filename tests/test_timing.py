@@ -17,14 +17,15 @@ from transfer_core.cli.main import main
 from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
+from transfer_core.networks.surgery import trains_baseline
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.perform import make_run_config, perform
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
 from transfer_core.system.busy import is_training, training
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.forecast import (
     SAFETY_FACTOR,
-    compute_epoch_range,
     compute_forecast,
     describe_time_range,
     forecast_run,
@@ -32,6 +33,7 @@ from transfer_core.timing.forecast import (
 from transfer_core.timing.measurement import extrapolate_step_cost
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.timing.time_budget import plan_run_within_budget
+from transfer_core.training.early_stopping import compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started
 
 SOURCE = get_network("demonstration")
@@ -80,7 +82,9 @@ def test_a_forecast_counts_the_steps_and_epochs_that_the_run_takes(
     # Nothing costs anything but the steps and the ends of epochs: one second each.
     free = StepCosts(TimeRange(0, 0), TimeRange(0, 0), TimeRange(0, 0), ONCE, ONCE)
     costs = (free, replace(free, step=TimeRange(0, 0), epoch=TimeRange(0, 0)))
-    told = compute_forecast(data, SOURCE, strategy, costs[: 1 + strategy.fall_back]).training
+    told = compute_forecast(
+        data, SOURCE, strategy, costs[: 1 + trains_baseline(SOURCE, strategy)]
+    ).training
     events = run_events(data, transfer_home, tmp_path, strategy)
     started = next(event for event in events if isinstance(event, Started))
     ended = [event for event in events if isinstance(event, EpochEnded) and event.epoch]
@@ -96,9 +100,8 @@ def test_a_training_takes_no_fewer_epochs_than_forecast(case, data, transfer_hom
     strategy = replace(strategy, optimiser=optimiser)
     events = run_events(data, transfer_home, tmp_path, strategy)
     taken = next(event.epochs for event in events if isinstance(event, Ended))
-    least, most = compute_epoch_range(optimiser, strategy.fall_back)
-    assert (least, most) == ((2, 8) if strategy.fall_back else (3, 8))
-    assert least <= taken <= most
+    assert compute_first_stop(optimiser.epochs, optimiser.patience) == 6
+    assert 6 <= taken <= 8
 
 
 def test_what_is_decoded_and_embedded_already_is_not_forecast_again(data, transfer_home, tmp_path):

@@ -9,7 +9,7 @@ from toy_runs import make_config, make_perform
 
 from transfer_core.errors import SettingsError
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.perform import start_engine
+from transfer_core.runs.launch import start_engine
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.trackers.backends import (
     EXPERIMENT_NAME,

@@ -6,18 +6,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from transfer_core.cases import OptimiserSettings, TransferCase, plan_strategy
 from transfer_core.errors import RunError
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
-from transfer_core.training.changes import WeightChangeMeter
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
+from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
-from transfer_core.training.new_layer import fold_standardisation, train_head
-from transfer_core.training.optimiser import build_one_cycle_schedule, build_parameter_groups
-from transfer_core.training.optimiser_step import GradientAccumulator, is_out_of_memory
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.meters import WeightChangeMeter
+from transfer_core.training.optimiser import (
+    GradientAccumulator,
+    build_one_cycle_schedule,
+    build_parameter_groups,
+    is_out_of_memory,
+)
+from transfer_core.training.train import fold_standardisation, train_head, train_whole_network
 
 SOURCE = get_network("demonstration")
 QUICK = OptimiserSettings(1e-2, 1e-2, batch_size=16, epochs=5, patience=5, augment=False)
@@ -150,39 +156,6 @@ def test_the_whole_network_learns_colours(initialise):
     assert best >= 8 / 9
 
 
-@pytest.mark.parametrize("better", [True, False], ids=["better", "worse"])
-def test_a_rival_is_kept_only_if_no_epoch_is_better(better):
-    strategy = build_network(
-        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=3
-    )
-    network, rival = (adapt(SOURCE, strategy, 3, seed=0) for _ in range(2))
-    pixels, labels = make_pictures()
-    parts = np.arange(15), np.arange(15, 24)
-    common = {"seed": 0, "class_weights": None, "stop_requested": lambda: False}
-    if better:
-        list(
-            train_whole_network(
-                rival, pixels, labels, *parts, build_network(strategy, epochs=12), SOURCE, **common
-            )
-        )
-    events = list(
-        train_whole_network(
-            network,
-            pixels,
-            labels,
-            *parts,
-            build_network(strategy, learning_rate=1e-5),
-            SOURCE,
-            baseline=rival.state_dict(),
-            **common,
-        )
-    )
-    first, ended = events[1], events[-1]
-    assert (first.epoch, first.step, first.train_loss) == (0, 0, None)
-    kept = all(torch.equal(v, rival.state_dict()[k]) for k, v in network.state_dict().items())
-    assert kept == better and (ended.best_epoch == 0) == better
-
-
 def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():
     strategy = build_network(
         plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12
@@ -224,12 +197,49 @@ def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
     network, features, labels, events = run_head(strategy, labels=shuffled_labels)
     events = list(events)
     ended, epochs = events[-1], [e for e in events if isinstance(e, EpochEnded)]
-    assert ended.reason == "early stopping"
-    assert ended.epochs == ended.best_epoch + 4
+    assert (ended.reason, ended.epochs) == ("early stopping", 54)  # 4 behind half of the cycle
+    assert "10% or more above its lowest value for 4 epochs" in ended.explanation
     logits = network.head(torch.from_numpy(features[40:]))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels[40:])).item()
     assert loss == pytest.approx(min(e.validation_loss for e in epochs), rel=1e-4)
     assert epochs[ended.best_epoch - 1].best
+
+
+def train_on_shuffled_labels(epochs, patience):
+    """The end of a training whose validation loss soon rises."""
+    shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = build_network(strategy, epochs=epochs, patience=patience)
+    return list(run_head(strategy, labels=shuffled_labels)[-1])[-1]
+
+
+@pytest.mark.parametrize(("epochs", "patience"), [(20, 3), (60, 8), (61, 2)])
+def test_nothing_ends_a_one_cycle_run_before_its_learning_rate_has_fallen(epochs, patience):
+    ended = train_on_shuffled_labels(epochs, patience)
+    assert ended.epochs >= epochs // 2 + patience > ended.best_epoch + patience
+
+
+def test_a_patience_that_the_second_half_cannot_hold_ends_nothing():
+    ended = train_on_shuffled_labels(epochs=20, patience=11)
+    assert (ended.reason, ended.epochs, ended.explanation) == ("all epochs", 20, "")
+
+
+@given(
+    epochs=st.integers(1, 60),
+    patience=st.integers(1, 60),
+    losses=st.lists(st.floats(0.01, 9) | st.just(math.nan) | st.just(math.inf), min_size=60),
+)
+@settings(max_examples=300, deadline=None)
+def test_early_stopping_needs_a_clear_rise_in_the_second_half(epochs, patience, losses):
+    stopping = EarlyStopping(epochs, patience)
+    best = [stopping.record(loss) for loss in losses[:epochs] if not stopping.should_stop()]
+    assert len(best) >= compute_first_stop(epochs, patience)
+    finite = [loss if math.isfinite(loss) else math.inf for loss in losses[: len(best)]]
+    lowest = min(finite)
+    assert stopping.best_epoch == (None if math.isinf(lowest) else finite.index(lowest) + 1)
+    assert sum(best) == 0 if math.isinf(lowest) else best[stopping.best_epoch - 1]
+    if len(best) < epochs:
+        assert min(finite[-patience:]) >= 1.1 * lowest
 
 
 def test_a_stop_between_batches_keeps_the_best_epoch():
@@ -243,7 +253,7 @@ def test_a_stop_between_batches_keeps_the_best_epoch():
 def test_a_stop_in_the_first_epoch_ends_without_a_best_epoch():
     _, events = run_whole(TransferCase.LARGE_SIMILAR, stop=lambda: True)
     ended = list(events)[-1]
-    assert (ended.reason, ended.epochs, ended.best_epoch) == ("stopped", 0, 0)
+    assert (ended.reason, ended.epochs, ended.best_epoch) == ("stopped", 0, None)
 
 
 def test_a_loss_that_is_not_finite_names_the_learning_rate():
@@ -261,6 +271,27 @@ def test_a_loss_that_is_not_finite_names_the_learning_rate():
         stop_requested=lambda: False,
     )
     with pytest.raises(RunError, match="learning rate 0.01"):
+        list(events)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 7])
+def test_a_validation_loss_that_is_never_finite_is_told_and_nothing_is_kept(epochs):
+    features, labels = make_blobs()
+    features[40:] = np.nan
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = build_network(strategy, epochs=epochs, patience=1)
+    events = train_head(
+        adapt(SOURCE, strategy, 3, 0),
+        features,
+        labels,
+        np.arange(40),
+        np.arange(40, 60),
+        strategy,
+        seed=0,
+        class_weights=None,
+        stop_requested=lambda: False,
+    )
+    with pytest.raises(RunError, match="validation loss was not a finite number in any of"):
         list(events)
 
 
@@ -337,9 +368,22 @@ def test_a_batch_that_does_not_fit_is_learned_from_in_parts_with_the_same_step(w
         for layer in layers
     ]
     (loss, hits), (other, others) = (stepper.step(inputs, labels) for stepper in steppers)
-    assert [stepper.at_a_time for stepper in steppers] == [16, 2]
+    assert [stepper.micro_batch_size for stepper in steppers] == [16, 2]
     assert loss == pytest.approx(other, rel=1e-5) and hits == others
     assert torch.allclose(layers[0].weight, layers[1].weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("images", [2, 3, 5, 13, 57])
+@pytest.mark.parametrize("micro_batch_size", [2, 4, 8])
+def test_no_part_of_a_batch_is_a_single_image(images, micro_batch_size):
+    """Batch normalisation cannot learn from one."""
+    layer = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6))
+    layer.append(torch.nn.Linear(6, 3))
+    optimiser = torch.optim.SGD(layer.parameters(), 0.1)
+    accumulator = GradientAccumulator(layer, optimiser, None, "float32", images)
+    accumulator.micro_batch_size = micro_batch_size
+    loss, correct = accumulator.step(torch.randn(images, 4), torch.arange(images) % 3)
+    assert math.isfinite(loss) and 0 <= correct <= images
 
 
 def test_where_not_even_two_images_fit_the_run_fails():

@@ -11,7 +11,6 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.cli.main import main
 from transfer_core.inspection.out_of_distribution import (
-    DETECTOR_FILE,
     MAX_TRAINING_IMAGES,
     compute_conformal_threshold,
     fit_detector,
@@ -21,7 +20,7 @@ from transfer_core.inspection.out_of_distribution import (
 from transfer_core.inspection.prediction import load_trained_network
 from transfer_core.inspection.trial import classify
 from transfer_core.networks import get_network
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store.directory import RunDirectory
 
 
@@ -128,7 +127,7 @@ def test_what_is_known_never_rests_on_test_images(run, transfer_home):
 def test_what_is_known_is_kept_beside_the_run_and_read_again(run, transfer_home):
     trained = load_trained_network(transfer_home, run)
     first = load_or_fit_detector(transfer_home, trained)
-    assert (RunDirectory.of(transfer_home, run).path / DETECTOR_FILE).is_file()
+    assert RunDirectory.of(transfer_home, run).detector_file.is_file()
     again = load_or_fit_detector(
         transfer_home, trained, progress=lambda *_: pytest.fail("computed again")
     )

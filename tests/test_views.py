@@ -12,7 +12,9 @@ from transfer_core.features.embedding import embed
 from transfer_core.features.views import AugmentedView
 from transfer_core.networks import get_network
 from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.runs.store.events import find_last_event, select_events
+from transfer_core.training.events import Preparing, Started
 
 SOURCE = get_network("demonstration")
 
@@ -74,13 +76,13 @@ def ran(tmp_path, transfer_home):
 
 def test_a_run_learns_from_the_views_and_is_judged_on_images_alone(ran):
     data, run, events = ran
-    started = next(event.values for event in events if event.kind == "started")
-    assert started["train_images"] == 3 * len(data.indices("train"))
-    assert started["validation_images"] == len(data.indices("validation"))
-    assert run.result["images"] == len(data.indices("test"))
+    started = find_last_event(events, Started)
+    assert started.train_images == 3 * len(data.indices("train"))
+    assert started.validation_images == len(data.indices("validation"))
+    assert run.result.images == len(data.indices("test"))
 
 
 def test_views_are_told_while_they_are_embedded(ran):
     _, _, events = ran
-    told = {event.values["what"] for event in events if event.kind == "preparing"}
+    told = {event.what for event in select_events(events, Preparing)}
     assert {f"Embedding augmented views, {number} of 2" for number in (1, 2)} <= told

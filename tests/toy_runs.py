@@ -1,22 +1,47 @@
 """Small runs for tests: real events, no network, a pace that the test sets."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.runs.store.records import RunEvent
 from transfer_core.training.config import RunConfig
+from transfer_core.training.evaluation import compute_wilson_interval
 from transfer_core.training.events import Ended, EpochEnded, Preparing, Started, Stepped
+from transfer_core.training.result import ClassMetrics, TestResult
 
 STAGES = ("convolution", "hidden", "classifier")
 
 
-@dataclass(frozen=True)
-class TestResult:
-    """What a toy run ends in."""
+def make_test_result(accuracy: float = 0.875, images: int = 8, **changes) -> TestResult:
+    """A result of two classes, complete, with the accuracy's own interval."""
+    low, high = compute_wilson_interval(round(accuracy * images), images)
+    classes = tuple(ClassMetrics(name, 0.9, 0.9, images // 2) for name in ("ant", "bee"))
+    confusion = ((3, 1), (0, 4))
+    result = TestResult(
+        images, accuracy, low, high, "ant", 0.5, accuracy, 0.3, 0.5, confusion, classes, "Good."
+    )
+    return replace(result, **changes)
 
-    images: int
-    accuracy: float
-    confusion: tuple[tuple[int, ...], ...] = ((3, 1), (0, 4))
+
+def make_step(step: int, **changes) -> Stepped:
+    """A step of an epoch that has one step."""
+    return replace(Stepped(step, float(step), 1.0 / step, 0.5, 1e-3, 100.0, 1.0), **changes)
+
+
+def make_epoch(epoch: int, **changes) -> EpochEnded:
+    """The end of an epoch that has one step."""
+    return replace(EpochEnded(epoch, epoch, 1.0, 0.5, 1.0, 0.5, True, 0.1, ()), **changes)
+
+
+def make_log(*events) -> tuple[RunEvent, ...]:
+    """A run's log with these events."""
+    return tuple(RunEvent(number, 0.0, event) for number, event in enumerate(events, 1))
+
+
+def list_kinds(log) -> list[str]:
+    """The class names of a log's events, in order."""
+    return [type(entry.event).__name__ for entry in log]
 
 
 def make_config(seed: int = 0, case: TransferCase = TransferCase.SMALL_SIMILAR) -> RunConfig:
@@ -43,9 +68,9 @@ def make_perform(
                 raise error or RuntimeError("shape '[3, 4]' is invalid for /secret/place")
             time.sleep(pause)
             done = epoch
-            yield Stepped(epoch, float(epoch), 1.0 / epoch, 0.5, 1e-3, 100.0, 1.0)
-            yield EpochEnded(epoch, epoch, 1.0, 0.5, 1.0, 0.5, True, pause, ())
+            yield make_step(epoch)
+            yield make_epoch(epoch, seconds=pause)
         yield Ended(reason, done, done, pause * done, 100.0, ())
-        yield TestResult(8, 0.875)
+        yield make_test_result()
 
     return perform

@@ -57,8 +57,9 @@ class OptimiserSettings:
     learning_rate: Annotated[float, Field(gt=0, le=10)]  # peak of the one-cycle schedule
     weight_decay: Annotated[float, Field(ge=0, le=10)]
     batch_size: Annotated[int, Field(ge=2, le=4096)]  # images
-    epochs: Annotated[int, Field(ge=1, le=1000)]  # at most; early stopping may end sooner
-    patience: Annotated[int, Field(ge=1, le=1000)]  # epochs without a lower validation loss
+    epochs: Annotated[int, Field(ge=1, le=1000)]  # of the schedule; early stopping may end sooner
+    # Epochs of a clearly risen validation loss, in the second half, that end a training early.
+    patience: Annotated[int, Field(ge=1, le=1000)]
     augment: bool  # random crops and colour changes of the training images, and mirroring:
     mirror: bool = True  # off where left and right make a difference, as in letters
     # Learning rate of a trained stage as a share of that of the stage behind it.
@@ -77,7 +78,6 @@ class Strategy:
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
     class_weights: bool = True  # weigh rare classes up when classes are unbalanced
-    fall_back: bool = False  # on the new layer alone, where training everything is no better
 
 
 def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
@@ -171,8 +171,8 @@ def plan_strategy(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", HEAD_SETTINGS)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
         case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS, fall_back=True)
+            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
         case TransferCase.LARGE_DIFFERENT:
             return Strategy(case, kept[-1], (), "random", FROM_SCRATCH_SETTINGS)

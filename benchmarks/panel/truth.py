@@ -14,8 +14,7 @@ from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.system.precision import choose_precision
 from transfer_core.training.evaluation import predict_logits
-from transfer_core.training.new_layer import train_head
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.train import train_head, train_whole_network
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence
 
@@ -67,7 +66,7 @@ def measure_cases(
     pixels, labels = pool.pixels[chosen], pool.labels[chosen]
     classes, began = int(pool.labels.max()) + 1, time.perf_counter()
     embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
-    cuts, new = {}, {}
+    cuts = {}
     for stage in source.stage_names[:-1]:
         case = TransferCase.SMALL_DIFFERENT
         strategy = plan_strategy(case, source.stage_names, cut=stage)
@@ -79,10 +78,9 @@ def measure_cases(
                 **_build_training_arguments(labels, parts, strategy, seed),
             )
         )
-        new[stage] = network.get_submodule(HEAD)
         with torch.inference_mode():
             features = torch.from_numpy(embeddings[stage][parts["test"]])
-            outputs = new[stage].linear(features)
+            outputs = network.get_submodule(HEAD).linear(features)
         cuts[stage] = _compute_accuracy(outputs, labels[parts["test"]])
     found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
     for name, case in (("tuned", 3), ("random", 4)):
@@ -91,11 +89,6 @@ def measure_cases(
         mirror = evidence.is_flip_invariant
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
         network = adapt(source, strategy, classes, seed)
-        rival = None
-        if strategy.fall_back:
-            alone = adapt(source, strategy, classes, seed)
-            alone.get_submodule(HEAD).load_state_dict(new[strategy.keep_through].state_dict())
-            rival = alone.state_dict()
         common = _build_training_arguments(labels, parts, strategy, seed)
         _exhaust(
             train_whole_network(
@@ -103,7 +96,6 @@ def measure_cases(
                 pixels,
                 source=source,
                 precision=choose_precision(),
-                baseline=rival,
                 **common,
             )
         )

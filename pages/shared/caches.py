@@ -44,7 +44,7 @@ def engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages."""
     import torch
 
-    from transfer_core.runs.perform import start_engine
+    from transfer_core.runs.launch import start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return start_engine(home())
@@ -66,7 +66,7 @@ def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
     from transfer_core.runs.store.log import RunLog
 
-    return RunLog(engine(), run_id)
+    return RunLog(engine().store, run_id)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

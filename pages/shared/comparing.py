@@ -32,7 +32,7 @@ def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> No
     rows = []
     for letter, record in runs.items():
         told = make_row(record, names)
-        validation = (record.result or {}).get("validation_accuracy")
+        validation = record.result and record.result.validation_accuracy
         rows.append(
             {"": letter, "run": told["run"], "test accuracy (%)": told["test accuracy (%)"]}
             | {"95 % interval": told["95 % interval"]}

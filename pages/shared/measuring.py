@@ -48,15 +48,15 @@ def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, 
         record
         for record in records
         if record.result
-        and record.result["validation_accuracy"] is not None
+        and record.result.validation_accuracy is not None
         and (record.config.data_id, record.config.network) == (data.id, source.name)
     ]
-    done.sort(key=lambda record: -record.result["validation_accuracy"])
+    done.sort(key=lambda record: -record.result.validation_accuracy)
     return [
         {
             "run": record.name,
-            "validation accuracy": f"{record.result['validation_accuracy']:.1%}",
-            "test accuracy": f"{record.result['accuracy']:.1%}",
+            "validation accuracy": f"{record.result.validation_accuracy:.1%}",
+            "test accuracy": f"{record.result.accuracy:.1%}",
         }
         for record in done
     ]
@@ -68,15 +68,18 @@ def _train_cases(
     found: SimilarityEstimate,
     cases: tuple[TransferCase, ...],
 ) -> None:
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import launch
 
     work = session.workspace()
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.
         strategy = choose_strategy(case, source, found, initialise="random")
-        caches.engine().submit(
-            make_run_config(data, source, strategy, 0),
-            name=f"{data.name}, {case.title.lower()}",
+        launch(
+            caches.engine(),
+            data,
+            source,
+            strategy,
+            0,
             owner=work.owner,
-            idempotency_key=f"{work.start_key} {case.value}",
+            key=f"{work.start_key} {case.value}",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from transfer_core.figures.confusion import describe_confusion_matrix, plot_conf
 
 if TYPE_CHECKING:
     from transfer_core.runs.store.records import RunRecord
+    from transfer_core.training.result import ClassMetrics
 
 MATRIX_KEY, ACTUAL_KEY, PREDICTED_KEY = "results_confusion", "results_actual", "results_predicted"
 METRIC_HELP = {
@@ -27,18 +29,18 @@ METRIC_HELP = {
 def show_scores(record: RunRecord) -> None:
     """Everything that the counts of the test images say."""
     result = record.result
-    classes = [score["name"] for score in result["per_class"]]
+    classes = [each.name for each in result.per_class]
     left, right = st.columns(2)
     with left:
-        chosen = _show_matrix(result["confusion"], classes)
+        chosen = _show_matrix(result.confusion, classes)
     with right:
-        _show_per_class(result["per_class"])
+        _show_per_class(result.per_class)
         show_comparison(record)
     if not record.is_imported:
         _show_cell(record, classes, chosen)
 
 
-def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, int]:
+def _show_matrix(confusion: Sequence[Sequence[int]], classes: list[str]) -> tuple[int, int]:
     """The confusion matrix, and lists beside it that choose a cell too; returns the cell."""
 
     def choose() -> None:
@@ -76,7 +78,7 @@ def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, i
     return actual, predicted
 
 
-def _find_commonest_mistake(confusion: list[list[int]]) -> tuple[int, int]:
+def _find_commonest_mistake(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
     """The cell with most mistakes; the first one where there are none."""
     cells = [(a, p) for a in range(len(confusion)) for p in range(len(confusion)) if a != p]
     return max(cells, key=lambda cell: confusion[cell[0]][cell[1]])
@@ -98,15 +100,15 @@ def _show_cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -
     show_test_images(data, answers, positions, key="results_cell")
 
 
-def _show_per_class(scores: list[dict]) -> None:
+def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
     st.markdown("**Each class**")
     st.dataframe(
         [
             {
-                "class": score["name"],
-                "precision (%)": 100 * score["precision"],
-                "recall (%)": 100 * score["recall"],
-                "test images": score["support"],
+                "class": score.name,
+                "precision (%)": 100 * score.precision,
+                "recall (%)": 100 * score.recall,
+                "test images": score.support,
             }
             for score in scores
         ],
@@ -124,13 +126,13 @@ def show_comparison(record: RunRecord) -> None:
     """The run beside case 1 and beside always guessing the largest class."""
     result, simple = record.result, record.config.strategy.case == TransferCase.SMALL_SIMILAR
     other = None if simple or record.is_imported else _find_case_one(record)
-    rows = [(record.name, result["accuracy"], result["low"], result["high"])]
+    rows = [(record.name, result.accuracy, result.low, result.high)]
     if other and other.result:
         name = "case 1" if other.name == record.name else other.name
-        rows.append((name, *(other.result[key] for key in ("accuracy", "low", "high"))))
+        rows.append((name, *(other.result.accuracy, other.result.low, other.result.high)))
     show_figure(
-        plot_accuracies(rows, result["majority_accuracy"]),
-        describe_accuracies(rows, result["majority_accuracy"]),
+        plot_accuracies(rows, result.majority_accuracy),
+        describe_accuracies(rows, result.majority_accuracy),
         key="results_accuracies",
     )
     if simple:
@@ -175,7 +177,7 @@ def _offer_case_one(record: RunRecord) -> None:
     if not st.button("Train case 1, to compare", icon=":material/science:", key="results_case_1"):
         return
     with show_errors():
-        from transfer_core.runs.perform import make_run_config
+        from transfer_core.runs.launch import launch
 
         data, source = caches.load_data_set(record.config.data_id), record.config.source()
         case = TransferCase.SMALL_SIMILAR
@@ -183,10 +185,13 @@ def _offer_case_one(record: RunRecord) -> None:
             plan_strategy(case, source.stage_names),
             class_weights=record.config.strategy.class_weights,
         )
-        caches.engine().submit(
-            make_run_config(data, source, strategy, record.config.seed),
-            name=f"{data.name}, {case.title.lower()}",
+        launch(
+            caches.engine(),
+            data,
+            source,
+            strategy,
+            record.config.seed,
             owner=session.workspace().owner,
-            idempotency_key=f"case 1 beside {record.id}",
+            key=f"case 1 beside {record.id}",
         )
     st.rerun()

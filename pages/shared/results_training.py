@@ -10,7 +10,8 @@ from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
 from pages.shared.live_run import show_curves, show_layer_changes
 from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
-from transfer_core.runs.store.records import find_training_end
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.training.events import Ended
 
 if TYPE_CHECKING:
     from transfer_core.inspection.prediction import TestPredictions
@@ -44,7 +45,7 @@ def show_training(record: RunRecord) -> None:
     st.subheader("Learning curves of the whole run", anchor=False)
     show_curves(record.id)
     st.subheader("What moved, and what stayed frozen", anchor=False)
-    if ended := find_training_end(events):
+    if ended := find_last_event(events, Ended):
         show_layer_changes(record, ended)
 
 

@@ -1,7 +1,7 @@
 """What can be done with one chosen run: read it, name it, note it, repeat it, delete it."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from datetime import datetime
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.live_run import STATE_LABELS
 from transfer_core.errors import NetworkError
 from transfer_core.runs.store import curation
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.records import RunRecord, UnreadableRun
 from transfer_core.training.config import RunConfig
 
 
@@ -28,7 +28,7 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
             f"{icon} {words}{_format_accuracy(record)}  \n:small[{_describe_settings(record.config)}]"
         )
         if record.error:
-            st.caption(escape_markdown(f"{record.error['problem']} {record.error['remedy']}"))
+            st.caption(escape_markdown(f"{record.error.problem} {record.error.remedy}"))
         _show_actions(record)
         _edit_description(record, tags)
 
@@ -59,17 +59,17 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import repeat
 
-    config, work = record.config, session.workspace()
+    work = session.workspace()
     with show_errors():
-        data, source = caches.load_data_set(config.data_id), config.source()
-        now = make_run_config(data, source, config.strategy, config.seed).versions
-        run_id = caches.engine().submit(
-            replace(config, versions=now),
+        caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
+        run_id = repeat(
+            caches.engine(),
+            record.config,
             name=record.name,
             owner=work.owner,
-            idempotency_key=work.start_key,
+            key=work.start_key,
         )
     session.change(start_key=session.make_key())
     st.switch_page("pages/train.py", query_params={"run": run_id})
@@ -130,11 +130,32 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
         st.rerun()
 
 
+def show_unreadable_runs() -> None:
+    """Every run whose settings this version cannot read, with a button that deletes it."""
+    with show_errors():
+        records = caches.engine().store.list_all()
+    for run in records:
+        if not isinstance(run, UnreadableRun):
+            continue
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":material/help: **{escape_markdown(run.name)}**, "
+                f"{datetime.fromtimestamp(run.created):%d %B %Y}: "
+                f"{escape_markdown(f'{run.problem.problem} {run.problem.remedy}')}",
+                width="stretch",
+            )
+            if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
+                with show_errors():
+                    curation.delete_runs(caches.engine().store, [run.id])
+                session.change(deleted=(run.id,))
+                st.rerun()
+
+
 def offer_undo() -> None:
     """Right after a deletion, the way back."""
     store, last = caches.engine().store, session.workspace().deleted
     with show_errors():
-        deleted = {run.id: run for run in store.list(deleted=True)}
+        deleted = {run.id: run for run in store.list_all(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
     if again:
         told = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
@@ -151,7 +172,7 @@ def show_deleted_runs() -> None:
     """Everything that was deleted and can still come back."""
     store = caches.engine().store
     with show_errors():
-        deleted = store.list(deleted=True)
+        deleted = store.list_all(deleted=True)
     if not deleted:
         return
     with st.expander(f"Deleted runs: {len(deleted)}", icon=":material/delete:"):
@@ -188,10 +209,7 @@ def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
     result = record.result
-    return (
-        f"; test accuracy **{result['accuracy']:.1%}** "
-        f"({result['low']:.0%} to {result['high']:.0%})"
-    )
+    return f"; test accuracy **{result.accuracy:.1%}** ({result.low:.0%} to {result.high:.0%})"
 
 
 def _describe_settings(config: RunConfig) -> str:

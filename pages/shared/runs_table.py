@@ -109,14 +109,13 @@ def show_runs_table(
 
 def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     """A run as a table tells it."""
-    result, config = record.result or {}, record.config
-    accuracy = result.get("accuracy")
+    result, config = record.result, record.config
     took = record.ended and record.started and format_duration(record.ended - record.started)
     return {
         "run": record.name,
         "state": "imported" if record.is_imported else record.state.value,
-        "test accuracy (%)": None if accuracy is None else 100 * accuracy,
-        "95 % interval": f"{result['low']:.0%} – {result['high']:.0%}" if "low" in result else "",
+        "test accuracy (%)": 100 * result.accuracy if result else None,
+        "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
         "case": config.strategy.case.value,
         "data set": names.get(config.data_id, "removed"),
         "network": config.network,

@@ -17,17 +17,16 @@ SETTING_TITLES = {  # settings in the order of the page, by the names that the s
     "views": "Augmented views",
     "augment": "Random crops and colours",
     "mirror": "Mirror half of them",
-    "FALL_BACK": "Fall back on the new layer alone",
     "CLASS_WEIGHTS": "Weigh rare classes up",
 }
-WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment", "FALL_BACK"}  # nothing where stages are frozen
+WHOLE_NETWORK_SETTINGS = {"stage_decay", "augment"}  # nothing where stages are frozen
 
 
 def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: int) -> None:
     """The code that the settings of a run make; it is read from the script of that run."""
     from transfer_core.export.script import collect_settings, render_script
     from transfer_core.export.setting_lines import find_setting_lines
-    from transfer_core.runs.perform import make_run_config
+    from transfer_core.runs.launch import make_run_config
 
     config = make_run_config(data, source, strategy, seed)
     script = render_script(config, source, data.classes)

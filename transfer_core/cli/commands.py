@@ -1,10 +1,13 @@
 """What the commands do that do not train. Long work shows its progress on stderr."""
 
+from __future__ import annotations
+
 import json
 import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase
@@ -15,6 +18,9 @@ from transfer_core.networks.download import download_weights
 from transfer_core.system.home import home
 from transfer_core.transferability.advice import advise, choose_strategy
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict, estimate_similarity
+
+if TYPE_CHECKING:
+    from transfer_core.runs.store.records import UnreadableRun
 
 
 def inspect(options: Namespace) -> int:
@@ -117,9 +123,9 @@ def load(options: Namespace) -> int:
 
     record = import_bundle(home(), options.bundle)
     if options.json:
-        print_json(run=record.id, name=record.name, test_accuracy=record.result["accuracy"])
+        print_json(run=record.id, name=record.name, test_accuracy=record.result.accuracy)
     else:
-        print(f"{record.id}  {record.name}  test accuracy {record.result['accuracy']:.1%}")
+        print(f"{record.id}  {record.name}  test accuracy {record.result.accuracy:.1%}")
     return 0
 
 
@@ -162,16 +168,20 @@ def print_samples(options: Namespace) -> int:
 def print_runs(options: Namespace) -> int:
     """List every run, newest first, or delete one, or undo that."""
     from transfer_core.runs.store.curation import delete_runs, restore_runs
+    from transfer_core.runs.store.records import UnreadableRun
     from transfer_core.runs.store.store import RunStore
 
     store = RunStore(home())
     if options.delete:
-        delete_runs(store, [store.get(options.delete).id])
+        delete_runs(store, [store.read(options.delete).id])
     if options.undelete:
         restore_runs(store, [options.undelete])
-        store.get(options.undelete)  # tells if it was gone for good, or never there
-    for run in store.list():
-        accuracy = run.result and run.result["accuracy"]
+        store.read(options.undelete)  # tells if it was gone for good, or never there
+    for run in store.list_all():
+        if isinstance(run, UnreadableRun):
+            _print_unreadable_run(run, options)
+            continue
+        accuracy = run.result and run.result.accuracy
         case = run.config.strategy.case
         if options.json:
             print_json(
@@ -190,6 +200,13 @@ def print_runs(options: Namespace) -> int:
             tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
             print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {told}{tags}")
     return 0
+
+
+def _print_unreadable_run(run: UnreadableRun, options: Namespace) -> None:
+    if options.json:
+        print_json(run=run.id, name=run.name, state=run.state, problem=run.problem.problem)
+    else:
+        print(f"{run.id}  {run.state:11}  {run.name}  {run.problem.problem}")
 
 
 def compare_runs(options: Namespace) -> int:

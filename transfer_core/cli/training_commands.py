@@ -9,9 +9,12 @@ from dataclasses import replace
 from transfer_core.cases import Initialise, Strategy, TransferCase, plan_strategy
 from transfer_core.cli.commands import fetch_network, ingest, print_json, show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.errors import RunError, SettingsError
+from transfer_core.errors import SettingsError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
+from transfer_core.runs.store.events import encode_event, find_last_event
+from transfer_core.runs.store.records import Failed, make_run_error
 from transfer_core.system.home import home
+from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
 from transfer_core.transferability.estimate import estimate_similarity
 
@@ -142,40 +145,45 @@ def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end; returns its figures."""
-    from transfer_core.runs.perform import make_run_config, start_engine  # brings torch
+    from transfer_core.runs.launch import launch, start_engine  # brings torch
 
-    config = make_run_config(data_set, source, strategy, options.seed, compiled=compiled)
     with start_engine(home(), resume=False) as engine:
-        run = engine.submit(config, name=data_set.name, owner="command line")
-        ended, log = {}, engine.follow(run)
+        run = launch(
+            engine,
+            data_set,
+            source,
+            strategy,
+            options.seed,
+            name=data_set.name,
+            owner="command line",
+            compiled=compiled,
+        )
         try:
-            for event in log:
-                ended = event.values if event.kind == "ended" else ended
-                _emit_event(options, {"event": event.kind, "run": run} | event.values)
+            for entry in engine.follow(run):
+                kind, values = encode_event(entry.event)
+                _emit_event(options, {"event": kind, "run": run} | values)
         except KeyboardInterrupt:  # tests and keeps what was learned
             engine.stop(run)
             engine.wait(run, timeout=60)
-        record = engine.get(run)
+        record, ended = engine.get(run), find_last_event(engine.events(run), Ended)
     if record.result is None:
-        error = record.error or {"problem": f"The run is {record.state}.", "found": run}
-        raise RunError(
-            error["problem"], found=error["found"], remedy=error.get("remedy", "Run it again.")
-        )
+        error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
+        raise make_run_error(error)
     return {
         "run": run,
         "case": strategy.case.value,
         "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,
-        "validation_accuracy": record.result["validation_accuracy"],
-        "test_accuracy": record.result["accuracy"],
-        "low": record.result["low"],
-        "high": record.result["high"],
-        "majority_accuracy": record.result["majority_accuracy"],
-        "epochs": ended["epochs"],
-        "reason": ended["reason"],
-        "seconds": ended["seconds"],
-        "images_per_second": ended["images_per_second"],
-        "sentence": record.result["sentence"],
+        "validation_accuracy": record.result.validation_accuracy,
+        "test_accuracy": record.result.accuracy,
+        "low": record.result.low,
+        "high": record.result.high,
+        "majority_accuracy": record.result.majority_accuracy,
+        "epochs": ended.epochs,
+        "reason": ended.reason,
+        "seconds": ended.seconds,
+        "images_per_second": ended.images_per_second,
+        "sentence": record.result.sentence,
     }
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from transfer_core.export import WEIGHTS_FILE
 from transfer_core.export.card import CARD_FILE, CARD_FORMAT
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.surgery import adapt, upgrade_head_name
+from transfer_core.runs.store.curation import add_imported_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Outcome, RunRecord, RunState, generate_id
 from transfer_core.runs.store.specification import to_json, upgrade_config
 from transfer_core.runs.store.store import RunStore
 from transfer_core.system.files import hash_bytes
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import TestResult
+from transfer_core.training.result import TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
@@ -65,15 +66,14 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
     directory, store = RunDirectory.of(home, run_id), RunStore(home)
     directory.prepare(to_json(card.config), attempt=1)
     try:
-        weights = directory.path / WEIGHTS_FILE
+        weights = directory.weights_file
         with open_archive(path, WEIGHTS_LIMITS) as source:
             weights.write_bytes(source.read(_find_member(source, WEIGHTS_FILE)))
         _check_weights(weights, card)
         (directory.path / CARD_FILE).write_bytes(text)
-        result = asdict(card.result)
-        directory.write_outcome(Outcome(RunState.finished, result=result))
+        directory.write_outcome(Outcome(RunState.finished, result=card.result))
         key = hash_bytes(text)
-        record = store.add_imported(run_id, card.config, card.name, result, key)
+        record = add_imported_run(store, run_id, card.config, card.name, card.result, key)
     except BaseException:
         shutil.rmtree(directory.path)
         raise

@@ -9,6 +9,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.errors import DataSetError
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.specification import to_json
 
 CARD_FORMAT = "transfer lab card 1"  # changes whenever a reader must
@@ -28,7 +29,7 @@ def build_model_card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
         "case": record.config.strategy.case.title,
         "data": _describe_data(home, trained),
         "config": json.loads(to_json(record.config)),
-        "result": record.result,
+        "result": encode_values(record.result),
         "preprocessing": {
             "colours": "red, green, blue; transparent images are put on white",
             "resize": trained.transform.describe(),

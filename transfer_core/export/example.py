@@ -68,7 +68,7 @@ def write_prediction_script(
     script.write_text(fill_template(template, source, settings=lines), encoding="utf-8")
     text = README_TEMPLATE.format(
         **README_TEXTS[kind],
-        sentence=trained.record.result["sentence"],
+        sentence=trained.record.result.sentence,
         resize=trained.transform.describe(),
     )
     page.write_text(text, encoding="utf-8")

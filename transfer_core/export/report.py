@@ -35,7 +35,7 @@ def write_report(
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = template.render(
         title=record.name,
-        lead=f"Transfer Lab, {when}. {record.result['sentence']}",
+        lead=f"Transfer Lab, {when}. {record.result.sentence}",
         plotly=get_plotlyjs(),
         sections=(
             sections.build_data_section(home, data_set),

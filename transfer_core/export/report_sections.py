@@ -20,8 +20,9 @@ from transfer_core.figures.theme import apply_layout, apply_theme
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
-from transfer_core.runs.store.records import RunEvent, RunRecord, find_training_end
-from transfer_core.training.events import StageChange
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunEvent, RunRecord
+from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import advise
 from transfer_core.transferability.estimate import estimate_similarity
 
@@ -105,7 +106,6 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
         "initial weights": strategy.initialise,
         **asdict(strategy.optimiser),
         "class weights": strategy.class_weights,
-        "fall back": strategy.fall_back,
         "seed": config.seed,
         "number format": config.precision,
     }
@@ -129,15 +129,16 @@ def build_training_sections(
         _render_figure(_plot_curve(traces, what), words)
         for what, traces in build_curve_traces(events).items()
     )
-    ended = find_training_end(events)
+    ended = find_last_event(events, Ended)
     sections = [Section("Training", figures=curves), Section("Epochs", table=table)]
     if ended:
-        changes = tuple(StageChange(**change) for change in ended["changes"])
         strategy = resolve_effective_strategy(
-            trained.source, trained.record.config.strategy, ended["best_epoch"]
+            trained.source, trained.record.config.strategy, ended.best_epoch
         )
         parts = summarise_network(trained.source, strategy, len(trained.classes))
-        drawn = _render_figure(plot_network(parts, changes), describe_network(parts, changes))
+        drawn = _render_figure(
+            plot_network(parts, ended.changes), describe_network(parts, ended.changes)
+        )
         sections.append(Section("What moved, and what stayed frozen", figures=(drawn,)))
     return tuple(sections)
 
@@ -151,23 +152,23 @@ def _plot_curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
 def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
     """What the network is worth, on images that nothing was learned from."""
     result = record.result
-    names = [score["name"] for score in result["per_class"]]
-    validation = result["validation_accuracy"]
-    told = [result["sentence"], f"Macro F1 is {result['macro_f1']:.2f}."]
+    names = [each.name for each in result.per_class]
+    validation = result.validation_accuracy
+    told = [result.sentence, f"Macro F1 is {result.macro_f1:.2f}."]
     if validation is not None:
         told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
     drawn = _render_figure(
-        plot_confusion_matrix(result["confusion"], names),
-        describe_confusion_matrix(result["confusion"], names),
+        plot_confusion_matrix(result.confusion, names),
+        describe_confusion_matrix(result.confusion, names),
     )
     rows = [
         {
-            "class": score["name"],
-            "precision": f"{score['precision']:.1%}",
-            "recall": f"{score['recall']:.1%}",
-            "test images": score["support"],
+            "class": each.name,
+            "precision": f"{each.precision:.1%}",
+            "recall": f"{each.recall:.1%}",
+            "test images": each.support,
         }
-        for score in result["per_class"]
+        for each in result.per_class
     ]
     return Section("Result", tuple(told), figures=(drawn,)), Section("Each class", table=rows)
 
@@ -197,7 +198,7 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
 def _format_accuracy(run: RunRecord) -> str:
     if not run.result:
         return run.state.value
-    return f"{run.result['accuracy']:.1%} ({run.result['low']:.0%} to {run.result['high']:.0%})"
+    return f"{run.result.accuracy:.1%} ({run.result.low:.0%} to {run.result.high:.0%})"
 
 
 def build_origin_section(card: dict[str, Any]) -> Section:

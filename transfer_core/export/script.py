@@ -9,7 +9,6 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from transfer_core import cases, dataset
-from transfer_core.cases import HEAD_SETTINGS
 from transfer_core.export.notebook import convert_to_notebook
 from transfer_core.export.source_text import (
     fill_template,
@@ -23,7 +22,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.system.parallel import Progress
-from transfer_core.training import data_loaders, new_layer, optimiser
+from transfer_core.training import data_loaders, early_stopping, optimiser, train
 from transfer_core.training.config import RunConfig
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
@@ -92,7 +91,6 @@ def collect_settings(
         "CLASSES": list(classes),
         "KEPT": list(list_kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
-        "FALL_BACK": strategy.fall_back,
         "PRECISION": config.precision,
         "DEVICE": config.device,
         "CHANNELS_LAST": config.channels_last,
@@ -101,8 +99,8 @@ def collect_settings(
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
-        "HEAD": asdict(HEAD_SETTINGS),
         "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
+        "MIN_LOSS_RISE": early_stopping.MIN_LOSS_RISE,
         "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
         "RESIZE": source.resize,
@@ -137,7 +135,8 @@ def render_script(
             optimiser.build_parameter_groups,
             optimiser.build_one_cycle_schedule,
         ),
+        early_stopping=get_source(early_stopping.EarlyStopping),
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
-        fold=get_source(new_layer.fold_standardisation),
+        fold=get_source(train.fold_standardisation),
     )

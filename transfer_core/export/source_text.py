@@ -26,7 +26,7 @@ from torchvision.models import DenseNet, SwinTransformer, VisionTransformer
 from torchvision.ops import Permute"""
 TORCHVISION_NETWORK = """\
 def source_network(classes: int) -> nn.Sequential:
-    return staged(row(build({!r}, classes, INPUT_SIZE)), STAGES)"""
+    return build_staged_network(flatten_model(build_model({!r}, classes, INPUT_SIZE)), STAGES)"""
 
 
 def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
@@ -86,7 +86,10 @@ def _render_pooling() -> str:
 
 
 def _render_decoding() -> str:
-    sideways = f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  # EXIF orientations that turn by a right angle"
+    sideways = (
+        f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  "
+        "# EXIF orientations that turn by a right angle"
+    )
     functions = get_source(
         decoding._turn_upright,
         decoding._convert_to_rgb,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import RunEvent
+from transfer_core.training.events import EpochEnded
 
 if TYPE_CHECKING:
     from transfer_core.inspection.comparison import PairedComparison
@@ -33,8 +35,8 @@ def plot_run_curves(
     for number, (letter, events) in enumerate(events_by_run.items()):
         rows = _select_epochs(events)
         figure.add_scatter(
-            x=[row["epoch"] for row in rows],
-            y=[row[_KEY_PREFIXES[part] + metric] * factor for row in rows],
+            x=[row.epoch for row in rows],
+            y=[getattr(row, _KEY_PREFIXES[part] + metric) * factor for row in rows],
             mode="lines+markers+text",
             name=letter,
             text=[""] * (len(rows) - 1) + [letter] * bool(rows),
@@ -55,7 +57,8 @@ def describe_run_curves(
     """The figure in words: where each curve ends, and its best epoch."""
     told, best = [], min if metric == "loss" else max
     for letter, events in events_by_run.items():
-        rows = [(row[_KEY_PREFIXES[part] + metric], row["epoch"]) for row in _select_epochs(events)]
+        name = _KEY_PREFIXES[part] + metric
+        rows = [(getattr(row, name), row.epoch) for row in _select_epochs(events)]
         if not rows:
             told.append(f"{letter} has no epoch yet")
             continue
@@ -115,9 +118,9 @@ def describe_differences(comparisons: Mapping[str, "PairedComparison"]) -> str:
     )
 
 
-def _select_epochs(events: Sequence[RunEvent]) -> list[dict]:
-    """The epochs that were trained; epoch 0 belongs to another training."""
-    return [e.values for e in events if e.kind == "epoch_ended" and e.values["epoch"]]
+def _select_epochs(events: Sequence[RunEvent]) -> list[EpochEnded]:
+    """Return the epochs of the run; epoch 0 belongs to another training."""
+    return [row for row in select_events(events, EpochEnded) if row.epoch]
 
 
 def _format_metric(value: float, metric: Metric) -> str:

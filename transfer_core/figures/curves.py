@@ -1,12 +1,16 @@
 """Loss and accuracy as a run reports them, decimated for a chart that is redrawn live."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
+from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import RunEvent
+from transfer_core.training.events import BaselineTrained, EpochEnded, Stepped
 
 MAX_BUCKETS = 400  # at most two points of each are drawn
 
@@ -37,11 +41,13 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
     Returns:
         {"loss": traces, "accuracy": traces}; each trace is a Plotly trace.
     """
-    steps = [e.values for e in events if e.kind == "stepped"]
-    ended = [e.values for e in events if e.kind == "epoch_ended"]
-    alone, epochs = ([r for r in ended if (r["epoch"] == 0) == first] for first in (True, False))
-    best = [row for row in epochs if row["best"]][-1:]
-    drawn = [steps[i] for i in decimate([row["loss"] for row in steps])]
+    steps, ended = select_events(events, Stepped), select_events(events, EpochEnded)
+    alone, epochs = ([row for row in ended if (row.epoch == 0) == no] for no in (True, False))
+    if baseline := find_last_event(events, BaselineTrained):
+        loss, accuracy = baseline.validation_loss, baseline.validation_accuracy
+        alone = [EpochEnded(0, 0, None, None, loss, accuracy, False, baseline.seconds, ())]
+    best = [row for row in epochs if row.best][-1:]
+    drawn = [steps[i] for i in decimate([row.loss for row in steps])]
     charts = {}
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"
@@ -50,8 +56,8 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
             _build_trace("validation", epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
             _build_trace("best epoch", best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
         ]
-        if alone:  # of another training, so not joined to the epochs
-            level = [*alone, *({**alone[0], "epoch": row["epoch"]} for row in epochs[-1:])]
+        if alone:  # another training, so not joined to the epochs; older logs have it as epoch 0
+            level = [*alone, *(replace(alone[0], epoch=row.epoch) for row in epochs[-1:])]
             name = "new layer alone, validation"
             charts[what] += [
                 _build_trace(name, level, "epoch", validation, factor, unit, _HEAD_ONLY_STYLE)
@@ -76,43 +82,45 @@ def _build_trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
     return {
         "type": "scatter",
         "name": name,
-        "x": [round(row[x], 3) for row in rows],
-        "y": [round(row[y] * factor, 4) for row in rows],
-        "customdata": [row["step"] for row in rows],
+        "x": [round(getattr(row, x), 3) for row in rows],
+        "y": [_round_finite(getattr(row, y), 4, factor) for row in rows],
+        "customdata": [row.step for row in rows],
         "hovertemplate": f"epoch %{{x:.2f}}, step %{{customdata}}: %{{y:.4g}}{unit}",
     } | look
 
 
 def tabulate_epochs(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
-    """A row per epoch, for a table; epoch 0 is what can be fallen back on."""
+    """Return a row per epoch, for a table; older logs have the head trained alone as epoch 0."""
     return [
         {
-            "epoch": row["epoch"],
-            "training loss": _round_if_present(row["train_loss"], 4),
-            "validation loss": round(row["validation_loss"], 4),
-            "training accuracy (%)": _round_if_present(row["train_accuracy"], 1, 100),
-            "validation accuracy (%)": round(100 * row["validation_accuracy"], 1),
-            "best so far": "yes" if row["best"] else "",
+            "epoch": row.epoch,
+            "training loss": _round_finite(row.train_loss, 4),
+            "validation loss": _round_finite(row.validation_loss, 4),
+            "training accuracy (%)": _round_finite(row.train_accuracy, 1, 100),
+            "validation accuracy (%)": _round_finite(row.validation_accuracy, 1, 100),
+            "best so far": "yes" if row.best else "",
         }
-        for row in (e.values for e in events if e.kind == "epoch_ended")
+        for row in select_events(events, EpochEnded)
     ]
 
 
 def describe_curves(events: Sequence[RunEvent]) -> str:
     """The newest epoch and the best one in words."""
-    epochs = [e.values for e in events if e.kind == "epoch_ended"]
+    epochs = select_events(events, EpochEnded)
     if not epochs:
         return "No epoch has ended yet."
-    last, best = epochs[-1], [row for row in epochs if row["best"]][-1]
-    trained = f"training loss {last['train_loss']:.3f}, " if last["epoch"] else ""
-    named = f"epoch {best['epoch']}" if best["epoch"] else "the new layer trained alone"
+    last = epochs[-1]
+    best = ([row for row in epochs if row.best] or epochs)[-1]
+    trained = f"training loss {last.train_loss:.3f}, " if last.epoch else ""
+    named = f"epoch {best.epoch}" if best.epoch else "the new layer trained alone"
     return (
-        f"After epoch {last['epoch']}: {trained}validation loss "
-        f"{last['validation_loss']:.3f}, validation accuracy {last['validation_accuracy']:.1%}. "
+        f"After epoch {last.epoch}: {trained}validation loss "
+        f"{last.validation_loss:.3f}, validation accuracy {last.validation_accuracy:.1%}. "
         f"Best is {named} with validation loss "
-        f"{best['validation_loss']:.3f} and accuracy {best['validation_accuracy']:.1%}."
+        f"{best.validation_loss:.3f} and accuracy {best.validation_accuracy:.1%}."
     )
 
 
-def _round_if_present(value: float | None, digits: int, factor: float = 1) -> float | None:
-    return None if value is None else round(factor * value, digits)
+def _round_finite(value: float | None, digits: int, factor: float = 1) -> float | None:
+    """Round a number for JSON, which knows no infinity; None stays None."""
+    return None if value is None or not isfinite(value) else round(factor * value, digits)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
 
 from transfer_core import dataset
 from transfer_core.errors import RunError
@@ -112,7 +113,7 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
 
 
 def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
-    """How often equally good networks would differ at least as much, in [0, 1].
+    """Return the probability that equally good networks differ at least as much, in [0, 1].
 
     Args:
         only_first_correct: Images that only the first network is right on.
@@ -127,11 +128,7 @@ def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -
         the images are independent of each other.
     """
     differing = only_first_correct + only_second_correct
-    ways, term = 0, 1
-    for k in range(min(only_first_correct, only_second_correct) + 1):
-        ways += term
-        term = term * (differing - k) // (k + 1)  # comb(differing, k + 1), exact
-    return min(1.0, 2 * ways / 2**differing)
+    return float(binomtest(only_first_correct, differing).pvalue) if differing else 1.0
 
 
 def compute_bootstrap_interval(

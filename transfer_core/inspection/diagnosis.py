@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal
+from typing import Literal
 
 from transfer_core.cases import Strategy
+from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import RunEvent
 from transfer_core.training.evaluation import (
     Z_95,
     compute_difference_interval,
     compute_wilson_interval,
 )
+from transfer_core.training.events import Ended, EpochEnded, Started
+from transfer_core.training.result import TestResult
 
 MIN_ACCURACY_GAP = 0.05  # between training and validation accuracy, from which one would act on it
 MIN_TRAIN_ACCURACY = (
@@ -53,33 +56,31 @@ class TrainingHistory:
 
 def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None:
     """How a run's training went; None if no epoch has ended."""
-    latest = {event.kind: event.values for event in events}
-    epochs = {e.values["epoch"]: e.values for e in events if e.kind == "epoch_ended"}
-    if not epochs or "ended" not in latest:
+    started, ended = find_last_event(events, Started), find_last_event(events, Ended)
+    epochs = {each.epoch: each for each in select_events(events, EpochEnded)}
+    if not started or not ended or ended.best_epoch not in epochs:
         return None
-    started, ended = latest["started"], latest["ended"]
-    best = epochs[ended["best_epoch"]]
-    losses = tuple(values["validation_loss"] for number, values in sorted(epochs.items()) if number)
+    best = epochs[ended.best_epoch]
     return TrainingHistory(
-        ended["reason"],
-        ended["best_epoch"],
-        started["train_images"],
-        started["validation_images"],
-        best["train_accuracy"],
-        best["validation_accuracy"],
-        losses,
+        ended.reason,
+        ended.best_epoch,
+        started.train_images,
+        started.validation_images,
+        best.train_accuracy,
+        best.validation_accuracy,
+        tuple(each.validation_loss for number, each in sorted(epochs.items()) if number),
     )
 
 
 def diagnose(
-    history: TrainingHistory, strategy: Strategy, result: dict[str, Any]
+    history: TrainingHistory, strategy: Strategy, result: TestResult
 ) -> tuple[Finding, ...]:
     """Everything that the numbers allow to say, each difference with its interval.
 
     Args:
         history: Of the training.
         strategy: Of the run; tells whether training images were changed at random.
-        result: Values of the run's test.
+        result: Of the run.
     """
     found = [
         _diagnose_fit(history, strategy),
@@ -124,7 +125,7 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
             "Too few validation images to tell over-fitting",
             f"{told} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
         )
-    if compute_wilson_interval(trained[0] * trained[1], trained[1])[1] < MIN_TRAIN_ACCURACY:
+    if compute_wilson_interval(round(trained[0] * trained[1]), trained[1])[1] < MIN_TRAIN_ACCURACY:
         more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
         return Finding(
             "warning",
@@ -180,11 +181,9 @@ def _diagnose_loss_rise(history: TrainingHistory) -> Finding | None:
     )
 
 
-def _compare_validation_and_test(
-    history: TrainingHistory, result: dict[str, Any]
-) -> Finding | None:
+def _compare_validation_and_test(history: TrainingHistory, result: TestResult) -> Finding | None:
     validated = history.validation_accuracy, history.validation_images
-    low, high = compute_difference_interval(validated, (result["accuracy"], result["images"]))
+    low, high = compute_difference_interval(validated, (result.accuracy, result.images))
     if low <= 0 <= high:
         return None
     better, other, least, most = (
@@ -200,45 +199,45 @@ def _compare_validation_and_test(
 
 
 def _diagnose_leak(
-    history: TrainingHistory, strategy: Strategy, result: dict[str, Any]
+    history: TrainingHistory, strategy: Strategy, result: TestResult
 ) -> Finding | None:
     """Signs that the answer can be had without knowing the class."""
-    if result["accuracy"] == 1 and result["images"] >= MIN_IMAGES_FOR_LEAK_CHECK:
+    if result.accuracy == 1 and result.images >= MIN_IMAGES_FOR_LEAK_CHECK:
         return Finding(
             "unsure",
             "All right: too good?",
-            f"All {result['images']:,} test images are right. The task may be easy; or something "
+            f"All {result.images:,} test images are right. The task may be easy; or something "
             "gives the classes away: photos of one scene in several parts of the split, a "
             "background, a watermark, another camera. See what the network looks at.",
         )
     if history.train_accuracy is None or _is_augmented(strategy):
         return None
     low, _ = compute_difference_interval(
-        (result["accuracy"], result["images"]), (history.train_accuracy, history.train_images)
+        (result.accuracy, result.images), (history.train_accuracy, history.train_images)
     )
     if low <= MIN_ACCURACY_GAP:
         return None
     return Finding(
         "warning",
         "Better on new images than on known ones",
-        f"{result['accuracy']:.0%} of the test images are right, but {history.train_accuracy:.0%} "
+        f"{result.accuracy:.0%} of the test images are right, but {history.train_accuracy:.0%} "
         "of the training images, beyond chance. The split may not be random, or the test images "
         "easier; copies of them in the training images would show the same.",
     )
 
 
-def _diagnose_test_size(result: dict[str, Any]) -> Finding | None:
+def _diagnose_test_size(result: TestResult) -> Finding | None:
     """Too few test images to tell."""
-    half = (result["high"] - result["low"]) / 2
+    half = (result.high - result.low) / 2
     if half <= MAX_INTERVAL_HALF_WIDTH:
         return None
-    share = min(max(result["accuracy"], 0.05), 0.95)
+    share = min(max(result.accuracy, 0.05), 0.95)
     enough = ceil(share * (1 - share) * (Z_95 / MAX_INTERVAL_HALF_WIDTH) ** 2 / 10) * 10
     return Finding(
         "unsure",
         "Too few test images to tell",
-        f"With {result['images']:,} test images the accuracy on many would lie anywhere between "
-        f"{result['low']:.0%} and {result['high']:.0%}. Smaller differences between two runs are "
+        f"With {result.images:,} test images the accuracy on many would lie anywhere between "
+        f"{result.low:.0%} and {result.high:.0%}. Smaller differences between two runs are "
         f"not to be believed. About {enough:,} test images would do for ± {_format_points(MAX_INTERVAL_HALF_WIDTH)}.",
     )
 

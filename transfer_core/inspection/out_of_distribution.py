@@ -18,7 +18,6 @@ from transfer_core.system.parallel import Progress, ignore_progress, rename_prog
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images that are compared with, which bounds time and memory
 MAX_VALIDATION_IMAGES = 2_000  # that set the threshold
-DETECTOR_FILE = "known_images.npz"  # in the run's directory, made when it is first asked for
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,9 @@ def load_or_fit_detector(
     Raises:
         DataSetError: If the data set of the run was removed.
     """
-    kept = RunDirectory.of(home, trained.record.id).path / DETECTOR_FILE
-    if kept.is_file():
-        with np.load(kept) as values:
+    file_path = RunDirectory.of(home, trained.record.id).detector_file
+    if file_path.is_file():
+        with np.load(file_path) as values:
             return OutOfDistributionDetector(
                 values["embeddings"].astype(np.float32), values["conformal_scores"]
             )
@@ -105,7 +104,7 @@ def load_or_fit_detector(
     )
     known = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
     write_atomically(
-        kept,
+        file_path,
         lambda file: np.savez(
             file,
             embeddings=known.embeddings.astype(np.float16),

@@ -14,7 +14,6 @@ from transfer_core.errors import RunError
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.surgery import adapt, upgrade_head_name
-from transfer_core.runs.perform import TEST_LOGITS_FILE, WEIGHTS_FILE
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.runs.store.store import RunStore
@@ -42,9 +41,10 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    record, weights = _find_run_file(home, run_id, WEIGHTS_FILE, "trained network")
+    record, directory = _open_run(home, run_id)
+    weights = _require_file(directory.weights_file, record, "trained network")
     config, source = record.config, record.config.source()
-    classes = tuple(score["name"] for score in record.result["per_class"])
+    classes = tuple(each.name for each in record.result.per_class)
     # All weights come from the run, so that the source's need not be on this machine.
     strategy = replace(config.strategy, initialise="random")
     with init_empty_weights():
@@ -75,25 +75,28 @@ def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
     Raises:
         RunError: If there is no such run, or it has not come to a result.
     """
-    record, kept = _find_run_file(home, run_id, TEST_LOGITS_FILE, "answers for its test images")
+    record, directory = _open_run(home, run_id)
+    file = _require_file(directory.test_logits_file, record, "answers for its test images")
     data_set = dataset.load(home, record.config.data_id)
-    images, scores = data_set.indices("test"), torch.from_numpy(np.load(kept))
+    images, scores = data_set.indices("test"), torch.from_numpy(np.load(file))
     probabilities = torch.softmax(scores, dim=1).numpy()
     return TestPredictions(images, data_set.labels[images], probabilities)
 
 
-def _find_run_file(home: Path, run_id: str, name: str, what: str) -> tuple[RunRecord, Path]:
-    """A run and a file that it left; RunError, which says what is missing, where it left none."""
+def _open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
     with closing(RunStore(home)) as store:
-        record = store.get(run_id)
-    path = RunDirectory.of(home, run_id).path / name
-    if record.result is None or not path.is_file():
+        return store.get(run_id), RunDirectory.of(home, run_id)
+
+
+def _require_file(file: Path, record: RunRecord, what: str) -> Path:
+    """Return a file of a run with a result; RunError, which names what is missing, without it."""
+    if record.result is None or not file.is_file():
         raise RunError(
             f"This run has no {what}.",
-            found=f"run {run_id} is {record.state}",
+            found=f"run {record.id} is {record.state}",
             remedy="Choose a run that has finished, or train one.",
         )
-    return record, path
+    return file
 
 
 def predict_proba(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from transfer_core.networks.weights_file import (
     build_untrained,
     load_pretrained,
 )
+from transfer_core.system.random_numbers import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds
 MAX_POOL_SIZE = 4  # features; side of what maps are pooled to before a new layer, at most
@@ -88,8 +89,7 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
     else:
         model = build_untrained(source, num_classes=num_classes, seed=seed)
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with DrawFrom(make_generator(seed)):
         stages[HEAD] = build_head(infer_output_shapes(source)[kept[-1]], num_classes)
     network = nn.Sequential(stages).eval()
     for name, stage in network.named_children():
@@ -115,14 +115,24 @@ def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ..
     return kept
 
 
-def resolve_effective_strategy(
-    source: SourceNetwork, strategy: Strategy, best_epoch: int
-) -> Strategy:
-    """The strategy that describes the weights which a run has kept.
+def trains_baseline(source: SourceNetwork, strategy: Strategy) -> bool:
+    """Return whether a run trains the head alone first, to compare its own result with."""
+    frozen_only = strategy.frozen == list_kept_stages(source, strategy)
+    return strategy.initialise == "pretrained" and not frozen_only
 
-    Where it fell back on the new layer alone (epoch 0), everything else is as it was frozen.
+
+def resolve_effective_strategy(
+    source: SourceNetwork, strategy: Strategy, best_epoch: int | None
+) -> Strategy:
+    """Return the strategy that describes the weights that a run kept.
+
+    Args:
+        source: The network.
+        strategy: The strategy of the run.
+        best_epoch: Of its event `Ended`. None: a stop left the head that was trained alone, and
+            everything else is frozen. Runs of version 2 and earlier have 0 for the same.
     """
-    if strategy.fall_back and not best_epoch:
+    if not best_epoch and trains_baseline(source, strategy):
         return replace(strategy, frozen=list_kept_stages(source, strategy))
     return strategy
 

@@ -12,6 +12,7 @@ from transfer_core.networks import demonstration
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system.files import hash_file
+from transfer_core.system.random_numbers import DrawFrom, make_generator
 
 StateDict = dict[str, torch.Tensor]
 BATCH_COUNTER = (
@@ -33,8 +34,7 @@ def load_pretrained(network: SourceNetwork) -> nn.Sequential:
 
 def build_untrained(network: SourceNetwork, num_classes: int, seed: int = 0) -> nn.Sequential:
     """The source network with random weights drawn from the seed, in eval mode."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with DrawFrom(make_generator(seed)):
         return _group_by_stage(network, _build_model(network, num_classes)).eval()
 
 

@@ -1,4 +1,4 @@
-"""What a run does before the first step, told as it proceeds: decoding, and embedding once."""
+"""What a run does before the first step, with progress: decoding images and embedding them."""
 
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from transfer_core import dataset
@@ -23,10 +24,12 @@ from transfer_core.system.parallel import Progress, StopRequested, WorkStopped
 from transfer_core.training.config import RunConfig
 from transfer_core.training.events import Preparing
 
+MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, above which classes are weighted
+
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a run works on."""
+    """All that the parts of a run work on."""
 
     config: RunConfig
     home: Path
@@ -36,68 +39,103 @@ class RunContext:
     stop_requested: StopRequested
 
     def adapt_network(self, strategy: Strategy) -> nn.Sequential:
-        """The network that the strategy makes, on the run's device."""
+        """Return the network that the strategy makes, on the run's device."""
         classes, seed = len(self.data_set.classes), self.config.seed
         return adapt(self.source, strategy, classes, seed).to(validate_device(self.config.device))
 
+    def training_arguments(self, strategy: Strategy) -> dict[str, Any]:
+        """Return the arguments that `train_head` and `train_whole_network` share."""
+        data_set = self.data_set
+        return {
+            "labels": data_set.labels,
+            "train_indices": data_set.indices("train"),
+            "validation_indices": data_set.indices("validation"),
+            "strategy": strategy,
+            "seed": self.config.seed,
+            "class_weights": compute_class_weights(data_set) if strategy.class_weights else None,
+            "stop_requested": self.stop_requested,
+        }
+
+
+def compute_class_weights(data_set: DataSet) -> torch.Tensor | None:
+    """Return weights that make every class count the same in the loss.
+
+    Returns:
+        float32 (C,), N / (C n_c) for a class with n_c of the N training images; None if the
+        largest class has at most `MIN_IMBALANCE_RATIO` times the images of the smallest.
+    """
+    counts = np.array(data_set.counts("train"))
+    if counts.max() <= MIN_IMBALANCE_RATIO * counts.min():
+        return None
+    return torch.tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
+
 
 def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
-    """Decode as many images as there is room for."""
+    """Decode as many images as the cache has room for."""
     return report_progress(
         context,
         "Decoding images",
-        lambda told: context.pixels.fill_cache(told, context.stop_requested),
+        lambda progress: context.pixels.fill_cache(progress, context.stop_requested),
     )
 
 
 @dataclass(frozen=True)
 class ImageEmbedder:
-    """What a network's kept stages make of images; from the cache where it is there."""
+    """Embeds images with a network's kept stages, or takes the embeddings from the cache.
+
+    Embeddings are computed in float32 on every machine, so that they, and what is learned from
+    them, do not depend on which number format is fastest here.
+    """
 
     context: RunContext
     network: nn.Sequential
     stage: str  # the last one kept
 
-    def of(
+    def embed(
         self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None
     ) -> Generator[Preparing, None, np.ndarray]:
-        """Embeddings of some images, or of all, or of a view of them, float32 (N, D)."""
-        setting, number_format = self.context, self.context.config.precision
-        transform = setting.source.transform.key + (f"-{view.key}" if view else "")
-        chosen = np.arange(len(setting.pixels)) if indices is None else indices
+        """Return the embeddings of some images, or of a view of them, float32 (N, D).
+
+        Args:
+            indices: Indices of the images, int64 (N,); None for all.
+            what: Name of the work, for people.
+            view: How each image is changed; None for not at all.
+        """
+        context = self.context
+        transform = context.source.transform.key + (f"-{view.key}" if view else "")
+        chosen = np.arange(len(context.pixels)) if indices is None else indices
         folder = get_cache_folder(
-            setting.home, setting.data_set.id, setting.source, transform, chosen, number_format
+            context.home, context.data_set.id, context.source, transform, chosen
         )
-        found = yield from report_progress(
-            setting,
+        embeddings = yield from report_progress(
+            context,
             what,
             lambda progress: load_or_compute_embeddings(
-                setting.home,
+                context.home,
                 folder,
                 (self.stage,),
                 lambda stages: embed(
                     self.network,
-                    setting.pixels,
-                    setting.source,
+                    context.pixels,
+                    context.source,
                     stages,
                     indices=indices,
-                    precision=number_format,
                     progress=progress,
                     preprocess=view.build_preprocessing() if view else normalise,
-                    stop_requested=setting.stop_requested,
+                    stop_requested=context.stop_requested,
                 ),
             ),
         )
-        return found[self.stage]
+        return embeddings[self.stage]
 
 
 def report_progress(
     context: RunContext, what: str, work: Callable[[Progress], Any]
 ) -> Generator[Preparing, None, Any]:
-    """Run work that calls back with its progress; yields that progress as events.
+    """Run work on a thread; yield its progress as events and return its result.
 
     Raises:
-        WorkStopped: Where a stop was requested.
+        WorkStopped: If a stop was requested.
     """
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
@@ -116,7 +154,10 @@ def report_progress(
 
 
 def _add_cache_note(work: str, pixels: dataset.PixelArray) -> str:
-    """Say so where not all images have room on the disk once they are decoded."""
+    """Add a note for people if the cache does not hold all decoded images."""
     if pixels.cache_capacity == len(pixels):
         return work
-    return f"{work} (only {pixels.cache_capacity:,} fit into the cache, the others are decoded each time)"
+    return (
+        f"{work} (only {pixels.cache_capacity:,} fit into the cache, "
+        "the others are decoded each time)"
+    )

@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from transfer_core import dataset
-from transfer_core.cases import HEAD_SETTINGS, OptimiserSettings, Strategy
+from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding_cache import get_cache_folder
 from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.networks.surgery import list_kept_stages, trains_baseline
 from transfer_core.system.devices import choose_device
 from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.system.precision import choose_precision
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.training.data_loaders import EMBEDDING_BATCH_SIZE, count_batches
+from transfer_core.training.early_stopping import compute_first_stop
 
 SAFETY_FACTOR = 1.5  # a run may be so many times slower or faster; see benchmarks/minutes.py
 ZERO_SECONDS = TimeRange(0, 0)
@@ -99,11 +100,11 @@ def _equalise_batch_size(strategy: Strategy, train: int) -> Strategy:
 
 
 def _list_trainings(source: SourceNetwork, strategy: Strategy) -> tuple[Strategy, ...]:
-    """The strategy itself, and the new layer alone where it may fall back on that."""
-    if not strategy.fall_back:
+    """Return the strategy itself and, if the run trains it first, that of the head alone."""
+    if not trains_baseline(source, strategy):
         return (strategy,)
     frozen = list_kept_stages(source, strategy)
-    return strategy, replace(strategy, frozen=frozen, optimiser=HEAD_SETTINGS, fall_back=False)
+    return strategy, replace(strategy, frozen=frozen, optimiser=HEAD_SETTINGS)
 
 
 def compute_forecast(
@@ -133,10 +134,10 @@ def compute_forecast(
         training, validation = training + cost.build + counted[0], validation + counted[1]
     own = costs[0]
     embedding = (
-        own.image * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
+        own.exact * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
     )
     views = strategy.optimiser.views * len(data_set.indices("train")) if embeds else 0
-    embedding = embedding + own.image * views
+    embedding = embedding + own.exact * views
     test = own.exact * len(data_set.indices("test"))
     parts = seconds_per_byte * size, embedding, training, validation, test
     return Forecast(
@@ -149,39 +150,23 @@ def _forecast_epochs(
 ) -> tuple[TimeRange, TimeRange]:
     """Seconds of all epochs' training, and of their validations."""
     train, validation = (len(data_set.indices(part)) for part in ("train", "validation"))
-    least, most = compute_epoch_range(strategy.optimiser, strategy.fall_back)
+    most = strategy.optimiser.epochs
+    least = compute_first_stop(most, strategy.optimiser.patience)
     steps = count_batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
     epoch = costs.step * steps + costs.epoch
     # The end of an epoch was timed with one batch; each further one takes less than a step.
     embedded = TimeRange(0, costs.step.high * (-(-validation // EMBEDDING_BATCH_SIZE) - 1))
     once = embedded if frozen else costs.image * validation
-    validations = strategy.fall_back  # of the new layer trained alone
     return (
         TimeRange(epoch.low * least, epoch.high * most),
-        TimeRange(once.low * (least + validations), once.high * (most + validations)),
+        TimeRange(once.low * least, once.high * most),
     )
-
-
-def compute_epoch_range(settings: OptimiserSettings, fallback_to_baseline: bool) -> tuple[int, int]:
-    """The fewest and the most epochs that a training may take.
-
-    It stops early where no epoch lowers the validation loss of the first, or of the new layer
-    trained alone where it may fall back on that.
-    """
-    return min(settings.epochs, settings.patience + (not fallback_to_baseline)), settings.epochs
 
 
 def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
     """Whether a run would find the data set's embeddings computed already."""
     everything = np.arange(len(data_set.records))
-    folder = get_cache_folder(
-        home,
-        data_set.id,
-        source,
-        source.transform.key,
-        everything,
-        choose_precision(choose_device()),
-    )
+    folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
     return (folder / f"{stage}.npy").is_file()
 
 

@@ -22,8 +22,7 @@ from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
 from transfer_core.system.precision import Precision
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.training.events import EpochEnded, Event
-from transfer_core.training.new_layer import train_head
-from transfer_core.training.whole_network import train_whole_network
+from transfer_core.training.train import train_head, train_whole_network
 
 DECODING_SECONDS = 0.3  # of decoding images, but at least one portion of them
 FORWARD_SECONDS = 0.5  # of forward passes, but at least one image

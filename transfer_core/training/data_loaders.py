@@ -1,4 +1,4 @@
-"""Where the batches come from: embeddings in memory, or pixels decoded once."""
+"""Data loaders: batches of embeddings from memory, or of pixels from the pixel cache."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,29 +12,29 @@ from transfer_core.features.augmentation import augment
 from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.catalog import SourceNetwork
 
-EMBEDDING_BATCH_SIZE = 256  # embeddings that are validated at a time
+EMBEDDING_BATCH_SIZE = 256  # embeddings in a validation batch
 
-Item, Result = TypeVar("Item"), TypeVar("Made")
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 class DataLoader(Protocol):
-    """What a training loop asks of its data."""
+    """What the training loop needs of its data."""
 
     labels: np.ndarray  # int64, shape (N,), of all images
     train: np.ndarray  # indices of training images
     validation: np.ndarray  # indices of validation images
 
     @property
-    def at_a_time(self) -> int:
-        """Images that the memory surely holds where nothing is learned."""
+    def eval_batch_size(self) -> int:
+        """Images in a batch that is only evaluated, small enough for the memory."""
 
     def load_train_batches(
         self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Inputs of each of these batches of images, augmented where that is asked for."""
+        """Yield the inputs of each batch, augmented if the loader augments."""
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
-        """Inputs of each of these batches of images as they are."""
+        """Yield the inputs of each batch, not augmented."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +47,24 @@ class EmbeddingLoader:
     validation: np.ndarray
 
     @property
-    def at_a_time(self) -> int:
+    def eval_batch_size(self) -> int:
         """Embeddings are small."""
         return EMBEDDING_BATCH_SIZE
 
     def load_train_batches(
         self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Rows of the embeddings; there is nothing random in them."""
+        """Yield rows of the embeddings; nothing is augmented."""
         return self.load_eval_batches(index_batches)
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
-        """Rows of the embeddings, each (B, D)."""
+        """Yield rows of the embeddings, each float32 (B, D)."""
         return (self.features[torch.from_numpy(indices)] for indices in index_batches)
 
 
 @dataclass(frozen=True)
 class PixelLoader:
-    """Images for a whole network; on a GPU a batch is made while the one before is computed on."""
+    """Images for a whole network; for a GPU the next batch is prepared during the current step."""
 
     pixels: np.ndarray  # uint8, shape (N, H, W, 3), usually memory-mapped
     labels: np.ndarray
@@ -76,14 +76,14 @@ class PixelLoader:
     device: torch.device  # that the inputs are wanted on
 
     @property
-    def at_a_time(self) -> int:
+    def eval_batch_size(self) -> int:
         """See `embedding.choose_batch_size`."""
         return choose_batch_size(self.source)
 
     def load_train_batches(
         self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Normalised images, each (B, 3, H, W)."""
+        """Yield normalised images, each float32 (B, 3, H, W)."""
         if not self.augment:
             return self.load_eval_batches(index_batches)
         return self._load_batches(
@@ -99,7 +99,7 @@ class PixelLoader:
         )
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
-        """Normalised images, each (B, 3, H, W)."""
+        """Yield normalised images, each float32 (B, 3, H, W)."""
         return self._load_batches(
             index_batches, lambda indices: normalise(self.pixels[indices], self.source, self.device)
         )
@@ -107,7 +107,7 @@ class PixelLoader:
     def _load_batches(
         self, index_batches: list[np.ndarray], load_batch: Callable[[np.ndarray], torch.Tensor]
     ) -> Iterator[torch.Tensor]:
-        # On the processor a thread beside the network's only slows those down.
+        # On the processor another thread would only slow down the threads of the network.
         return (
             map(load_batch, index_batches)
             if self.device.type == "cpu"
@@ -116,7 +116,7 @@ class PixelLoader:
 
 
 def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[Result]:
-    """What is made of each item, in order, the next on a thread while one is in use."""
+    """Load items in order, the next one on a thread while the current one is in use."""
     with ThreadPoolExecutor(1, thread_name_prefix="batch") as pool:
         waiting = None
         for item in items:
@@ -131,23 +131,23 @@ def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[
 def shuffle_into_batches(
     indices: np.ndarray, batch_size: int, generator: torch.Generator
 ) -> list[np.ndarray]:
-    """Random batches of nearly equal size that together hold every index once.
+    """Shuffle indices and split them into batches of nearly equal size.
 
     Batch normalisation cannot learn from one image, so no batch has fewer than two.
     """
     order = indices[torch.randperm(len(indices), generator=generator).numpy()]
-    # Sorted within a batch: the pixel cache is then read in the order of the disk.
+    # Sorted within a batch, so that the pixel cache is read in the order of the disk.
     return [
         np.sort(batch) for batch in np.array_split(order, count_batches(len(indices), batch_size))
     ]
 
 
 def count_batches(images: int, batch_size: int) -> int:
-    """How many batches `shuffle_into_batches` makes of so many images."""
+    """Return how many batches of about this size hold the images, none of them a single one."""
     count = -(-images // batch_size)
     return count if images // count >= 2 else max(1, images // 2)
 
 
 def split_into_batches(indices: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """These indices, so many at a time."""
+    """Split indices into batches in their order."""
     return [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]

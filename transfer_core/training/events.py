@@ -1,8 +1,11 @@
-"""What a training loop reports: small frozen values, JSON only, oldest first."""
+"""Events of a training: small frozen values, JSON only, oldest first."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from transfer_core.system.devices import Device
+
+EndReason = Literal["all epochs", "early stopping", "stopped", "diverged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +13,7 @@ class Preparing:
     """Work before the first step, such as decoding images or embedding them once."""
 
     what: str  # for people, such as "Embedding images once"
-    done: int  # images, or epochs of the new layer
+    done: int  # images, or epochs of the head
     total: int
 
 
@@ -28,6 +31,16 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineTrained:
+    """The head was trained alone, with all else frozen: what training more is compared with."""
+
+    validation_loss: float  # nats per image
+    validation_accuracy: float  # fraction in [0, 1]
+    epochs: int
+    seconds: float  # of training, without embedding
+
+
+@dataclass(frozen=True, slots=True)
 class Stepped:
     """Some optimiser steps were taken; sent a few times a second at most."""
 
@@ -42,9 +55,9 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class MemoryShort:
-    """The memory did not suffice for a batch, which passes the network in parts from now on."""
+    """A batch did not fit into memory; from now on it is split into micro-batches."""
 
-    images: int  # at a time
+    images: int  # in a micro-batch, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +74,9 @@ class StageChange:
 class EpochEnded:
     """An epoch was trained and validated."""
 
-    epoch: int  # counted from 1; 0 is the new layer trained alone, to fall back on
+    epoch: int  # counted from 1; older logs hold the head trained alone as epoch 0
     step: int
-    train_loss: float | None  # nats per image, as the steps saw it; None of epoch 0
+    train_loss: float | None  # nats per image, as the steps saw it; None for epoch 0
     train_accuracy: float | None  # fraction in [0, 1], with dropout and augmentation on
     validation_loss: float
     validation_accuracy: float
@@ -74,14 +87,16 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The loop is done; the best weights are restored."""
+    """The training is over; the weights of the best epoch are restored."""
 
-    reason: str  # "all epochs", "early stopping", "stopped" or "diverged"
+    reason: EndReason
     epochs: int  # epochs trained
-    best_epoch: int
+    best_epoch: int | None  # counted from 1; None if no epoch of this training was kept
     seconds: float  # of training, without preparing
     images_per_second: float  # mean over training
     changes: tuple[StageChange, ...]
+    validation_accuracy: float | None = None  # of the best epoch, fraction in [0, 1]
+    explanation: str = ""  # for people: why the training ended before its last epoch
 
 
-Event = Preparing | Started | Stepped | MemoryShort | EpochEnded | Ended
+Event = Preparing | BaselineTrained | Started | Stepped | MemoryShort | EpochEnded | Ended

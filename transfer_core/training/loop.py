@@ -3,61 +3,76 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 
 from transfer_core.cases import OptimiserSettings
-from transfer_core.errors import RunError
 from transfer_core.system.devices import get_device
 from transfer_core.system.precision import Precision
-from transfer_core.training.changes import WeightChangeMeter
-from transfer_core.training.clock import TrainingClock
+from transfer_core.system.random_numbers import make_generator
+from transfer_core.training.checkpoint import (
+    Checkpointer,
+    TrainingState,
+    add_prefix,
+    select_prefix,
+)
 from transfer_core.training.data_loaders import (
     DataLoader,
     count_batches,
     shuffle_into_batches,
     split_into_batches,
 )
+from transfer_core.training.early_stopping import EarlyStopping, make_divergence_error
 from transfer_core.training.events import (
     Ended,
+    EndReason,
     EpochEnded,
     Event,
     MemoryShort,
     Started,
     Stepped,
 )
-from transfer_core.training.optimiser import build_one_cycle_schedule, build_parameter_groups
-from transfer_core.training.optimiser_step import GradientAccumulator
+from transfer_core.training.meters import RunningMetrics, TrainingClock, WeightChangeMeter
+from transfer_core.training.optimiser import (
+    GradientAccumulator,
+    build_one_cycle_schedule,
+    build_parameter_groups,
+)
 
 
 @dataclass(frozen=True)
 class TrainableModel:
-    """What is trained, and how the whole network hears of it."""
+    """What is trained, and how the whole network receives what it learned."""
 
-    model: nn.Module  # takes the feed's inputs to logits (B, C)
+    model: nn.Module  # maps the loader's inputs to logits (B, C)
     change_meter: WeightChangeMeter  # over the whole network
-    set_training: Callable[[], None]  # training mode for all but frozen stages
+    set_training: Callable[[], None]  # sets training mode for all but frozen stages
     synchronise: Callable[[], None]  # copies what was learned into the network
     frozen_weights: int
 
 
 class Trainer:
-    """One training of one learner; `events` runs it.
+    """Trains one model; `events` runs it.
+
+    All random numbers come from generators of its own, seeded with `seed`. So the result depends
+    on nothing that happens beside it in the process.
 
     Args:
         trainable: What is trained.
         loader: Training and validation images; no test image is in either.
         settings: Steer AdamW (Loshchilov and Hutter 2019) on a one-cycle
             schedule (Smith and Topin 2018).
-        seed: Draws the order of the images and their augmentation.
+        seed: Draws the order of the images, their augmentation, and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         precision: In which the steps are computed; the weights are float32 always.
-        baseline: Weights of the same model, got otherwise, to be kept unless an epoch has a lower
-            validation loss.
+        compiled: Whether the model was compiled; compiled code draws dropout from the device's
+            global generator.
+        checkpointer: Holds the state to resume from, and takes new ones; None for neither.
     """
 
     def __init__(
@@ -70,56 +85,66 @@ class Trainer:
         class_weights: torch.Tensor | None,
         stop_requested: Callable[[], bool],
         precision: Precision = "float32",
-        baseline: Mapping[str, torch.Tensor] | None = None,
+        compiled: bool = False,
+        checkpointer: Checkpointer | None = None,
     ) -> None:
         self._trainable, self._loader, self._settings = trainable, loader, settings
-        self._seed, self._stop_requested, self._baseline = seed, stop_requested, baseline
-        self._generator = torch.Generator().manual_seed(seed)
+        self._stop_requested, self._checkpointer = stop_requested, checkpointer
+        self._generator = make_generator(seed)  # of order and augmentation
         self._steps_per_epoch = count_batches(len(loader.train), settings.batch_size)
         self._clock = TrainingClock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
         optimiser = torch.optim.AdamW(build_parameter_groups(trainable.model, settings), fused=True)
-        self._schedule = build_one_cycle_schedule(optimiser, self._clock.total_steps)
         self._accumulator = GradientAccumulator(
-            trainable.model, optimiser, class_weights, precision, settings.batch_size
+            trainable.model,
+            optimiser,
+            class_weights,
+            precision,
+            settings.batch_size,
+            None if compiled else make_generator(seed, get_device(trainable.model)),
+            build_one_cycle_schedule(optimiser, self._clock.total_steps),
         )
-        self._best_loss, self._best_epoch, self._best_weights = math.inf, 0, None
+        self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
+        self._best_weights: dict[str, torch.Tensor] | None = None
+        self._best_accuracy: float | None = None  # on the validation images
 
     def events(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
 
         Yields:
-            Started, then Stepped and EpochEnded, last Ended. A stop keeps the best
-            epoch, or the weights as they are where no epoch has ended.
+            Started, then Stepped and EpochEnded, last Ended. The weights of the best epoch are
+            restored; if no epoch has ended, the weights stay as they are.
 
         Raises:
-            RunError: If the loss is no longer a finite number and no epoch has ended.
+            RunError: If the loss is no longer a finite number and no epoch is worth keeping.
         """
-        torch.manual_seed(self._seed)  # dropout draws from the global generator
+        if self._checkpointer and (state := self._checkpointer.load()):
+            self._load_state(state)
         yield self._make_started_event()
-        if self._baseline:
-            yield from self._evaluate_baseline(self._baseline)
-        epoch, reason = 0, "all epochs"
-        while epoch < self._settings.epochs and reason == "all epochs":
-            began, sums = time.perf_counter(), RunningMetrics()
-            outcome = yield from self._train_epoch(epoch, sums)
-            validated = self._validate() if outcome == "done" else None
+        reason = self._find_end_reason()
+        while reason is None:
+            began, metrics = time.perf_counter(), RunningMetrics()
+            reason = yield from self._train_epoch(metrics)
+            validated = None if reason else self._validate()
             if validated is None:
-                reason = "diverged" if outcome == "diverged" else "stopped"
+                reason = reason or "stopped"
                 break
-            epoch += 1
-            yield self._finish_epoch(epoch, sums.compute_means(), validated, began)
-            if epoch - self._best_epoch >= self._settings.patience:
-                reason = "early stopping"
-        yield self._finish_training(reason, epoch)
+            yield self._finish_epoch(metrics, validated, began)
+            if self._checkpointer:
+                self._checkpointer.save_if_due(self._epochs_done, self._capture_state)
+            reason = self._find_end_reason()
+        yield self._finish_training(reason)
 
-    def _evaluate_baseline(self, baseline: Mapping[str, torch.Tensor]) -> Iterator[EpochEnded]:
-        """Validate the rival's weights as an epoch 0, then go on with the model's own."""
-        model, began = self._trainable.model, time.perf_counter()
-        own = copy.deepcopy(model.state_dict())
-        model.load_state_dict(baseline)
-        if validated := self._validate():
-            yield self._finish_epoch(0, None, validated, began)
-        model.load_state_dict(own)
+    @property
+    def _epochs_done(self) -> int:
+        return len(self._early_stopping.losses)
+
+    def _find_end_reason(self) -> EndReason | None:
+        """Return why the training ends after the last epoch; None if it goes on."""
+        if self._early_stopping.has_diverged():
+            return "diverged"
+        if self._epochs_done >= self._settings.epochs:
+            return "all epochs"
+        return "early stopping" if self._early_stopping.should_stop() else None
 
     def _make_started_event(self) -> Started:
         trainable = sum(p.numel() for p in self._trainable.model.parameters() if p.requires_grad)
@@ -133,115 +158,126 @@ class Trainer:
             get_device(self._trainable.model).type,
         )
 
-    def _train_epoch(self, epoch: int, sums: "RunningMetrics"):
-        """Take the steps of one epoch; returns "done", "stopped" or "diverged"."""
+    def _train_epoch(
+        self, metrics: RunningMetrics
+    ) -> Generator[Event, None, Literal["stopped", "diverged"] | None]:
+        """Take the steps of one epoch; return why the training ends in it, if it does."""
         self._trainable.set_training()
         recent = RunningMetrics()
-        chosen = shuffle_into_batches(
+        batches = shuffle_into_batches(
             self._loader.train, self._settings.batch_size, self._generator
         )
-        inputs = self._loader.load_train_batches(chosen, self._generator)
-        for number, indices in enumerate(chosen, start=1):
+        inputs = self._loader.load_train_batches(batches, self._generator)
+        for number, indices in enumerate(batches, start=1):
             if self._stop_requested():
                 return "stopped"
-            before = self._accumulator.at_a_time
-            loss, hits = self._take_step(indices, inputs)
-            if self._accumulator.at_a_time < before:
-                yield MemoryShort(self._accumulator.at_a_time)
+            micro_batch_size = self._accumulator.micro_batch_size
+            loss, correct = self._take_step(indices, inputs)
+            if self._accumulator.micro_batch_size < micro_batch_size:
+                yield MemoryShort(self._accumulator.micro_batch_size)
             if not math.isfinite(loss):
                 return "diverged"
-            for each in (sums, recent):
-                each.add(loss, hits, len(indices))
-            if self._clock.should_report() or number == len(chosen):
-                loss, accuracy = recent.compute_means()
-                yield Stepped(
-                    self._clock.step,
-                    epoch + number / len(chosen),
-                    loss,
-                    accuracy,
-                    self._schedule.get_last_lr()[-1],
-                    self._clock.images_per_second(),
-                    self._clock.seconds_left(),
-                )
+            for each in (metrics, recent):
+                each.add(loss, correct, len(indices))
+            if self._clock.should_report() or number == len(batches):
+                yield self._make_stepped_event(number / len(batches), recent)
                 recent = RunningMetrics()
-        return "done"
+        return None
 
-    def _take_step(self, indices, inputs: Iterator[torch.Tensor]) -> tuple[float, int]:
+    def _take_step(
+        self, indices: torch.Tensor, inputs: Iterator[torch.Tensor]
+    ) -> tuple[float, int]:
         began = time.perf_counter()
-        taken = self._accumulator.step(next(inputs), torch.from_numpy(self._loader.labels[indices]))
-        self._schedule.step()
+        labels = torch.from_numpy(self._loader.labels[indices])
+        loss, correct = self._accumulator.step(next(inputs), labels)
         self._clock.record_step(len(indices), time.perf_counter() - began)
-        return taken
+        return loss, correct
+
+    def _make_stepped_event(self, epoch_fraction: float, recent: RunningMetrics) -> Stepped:
+        loss, accuracy = recent.compute_means()
+        return Stepped(
+            self._clock.step,
+            self._epochs_done + epoch_fraction,
+            loss,
+            accuracy,
+            self._accumulator.learning_rate(),
+            self._clock.images_per_second(),
+            self._clock.seconds_left(),
+        )
 
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
-        """Loss and accuracy on the validation images; None if stopped meanwhile."""
-        began, found = time.perf_counter(), []
+        """Return loss and accuracy on the validation images; None if stopped meanwhile."""
+        began, outputs = time.perf_counter(), []
         self._trainable.model.eval()
-        chosen = split_into_batches(self._loader.validation, self._loader.at_a_time)
-        for inputs in self._loader.load_eval_batches(chosen):
+        batches = split_into_batches(self._loader.validation, self._loader.eval_batch_size)
+        for inputs in self._loader.load_eval_batches(batches):
             if self._stop_requested():
                 return None
-            found.append(self._accumulator.logits(inputs))
-        logits = torch.cat(found)
+            outputs.append(self._accumulator.compute_logits(inputs))
+        logits = torch.cat(outputs)
         labels = torch.from_numpy(self._loader.labels[self._loader.validation]).to(logits.device)
-        loss = self._accumulator.loss(
-            logits, labels
-        ).item() / self._accumulator.compute_total_weight(labels)
+        loss = self._accumulator.sum_loss(logits, labels).item()
         self._clock.record_validation(time.perf_counter() - began)
-        return loss, (logits.argmax(1) == labels).double().mean().item()
+        accuracy = (logits.argmax(1) == labels).double().mean().item()
+        return loss / self._accumulator.compute_total_weight(labels), accuracy
 
-    def _finish_epoch(self, epoch, trained, validated, began) -> EpochEnded:
-        loss, accuracy = validated
-        best = loss < self._best_loss
+    def _finish_epoch(
+        self, metrics: RunningMetrics, validated: tuple[float, float], began: float
+    ) -> EpochEnded:
+        best = self._early_stopping.record(validated[0])
         if best:
-            self._best_loss, self._best_epoch = loss, epoch
             self._best_weights = copy.deepcopy(self._trainable.model.state_dict())
+            self._best_accuracy = validated[1]
         self._trainable.synchronise()
         return EpochEnded(
-            epoch,
+            self._epochs_done,
             self._clock.step,
-            *(trained or (None, None)),
-            loss,
-            accuracy,
+            *metrics.compute_means(),
+            *validated,
             best,
             time.perf_counter() - began,
             self._trainable.change_meter.measure(),
         )
 
-    def _finish_training(self, reason: str, epochs: int) -> Ended:
+    def _finish_training(self, reason: EndReason) -> Ended:
         if self._best_weights is not None:
             self._trainable.model.load_state_dict(self._best_weights)
         elif reason == "diverged":
-            raise RunError(
-                "The loss stopped being a finite number before the first epoch ended.",
-                found=f"learning rate {self._settings.learning_rate:g}",
-                remedy="Start again with a learning rate ten times smaller.",
-            )
+            raise make_divergence_error(self._epochs_done, self._settings.learning_rate)
         self._trainable.model.eval()
         self._trainable.synchronise()
         return Ended(
             reason,
-            epochs,
-            self._best_epoch,
+            self._epochs_done,
+            self._early_stopping.best_epoch,
             self._clock.elapsed_seconds(),
             self._clock.mean_images_per_second(),
             self._trainable.change_meter.measure(),
+            self._best_accuracy,
+            self._early_stopping.describe() if reason == "early stopping" else "",
         )
 
+    def _capture_state(self) -> TrainingState:
+        """Return all that changes from epoch to epoch."""
+        state = self._accumulator.state()
+        tensors = add_prefix("best", self._best_weights or {})
+        values = {
+            "validation_losses": self._early_stopping.losses,
+            "best_accuracy": self._best_accuracy,
+            "clock": self._clock.state(),
+        }
+        return TrainingState(
+            state.tensors | tensors | {"generator": self._generator.get_state()},
+            state.values | values,
+        )
 
-class RunningMetrics:
-    """Loss and hits summed over images."""
-
-    def __init__(self) -> None:
-        self._loss, self._correct, self._images = 0.0, 0, 0
-
-    def add(self, loss: float, correct: int, images: int) -> None:
-        """Count one batch, given its mean loss."""
-        self._loss += loss * images
-        self._correct += correct
-        self._images += images
-
-    def compute_means(self) -> tuple[float, float]:
-        """Loss in nats per image and accuracy in [0, 1]."""
-        return self._loss / self._images, self._correct / self._images
+    def _load_state(self, state: TrainingState) -> None:
+        """Continue behind the epoch in which a state was captured."""
+        self._accumulator.load_state(state)
+        self._best_weights = select_prefix("best", state.tensors) or None
+        self._best_accuracy = state.values["best_accuracy"]
+        self._generator.set_state(state.tensors["generator"])
+        self._early_stopping.losses[:] = state.values["validation_losses"]
+        self._clock.load_state(state.values["clock"])
+        self._trainable.synchronise()

@@ -1,30 +1,35 @@
-"""What the optimiser learns, how fast in which stage, and how the rates go up and down."""
+"""The optimiser: parameter groups, the one-cycle schedule, and steps with gradient accumulation."""
+
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from transfer_core.cases import OptimiserSettings, compute_stage_learning_rates
+from transfer_core.system.devices import get_device
+from transfer_core.system.precision import Precision, autocast
+from transfer_core.system.random_numbers import DrawFrom
+from transfer_core.training.checkpoint import (
+    TrainingState,
+    add_prefix,
+    pack_optimiser,
+    select_prefix,
+    unpack_optimiser,
+)
+from transfer_core.training.data_loaders import count_batches
 
 WARM_UP_FRACTION = 0.1  # share of the steps in which the learning rate rises
-
-
-def build_one_cycle_schedule(
-    optimiser: torch.optim.Optimizer, total_steps: int
-) -> torch.optim.lr_scheduler.OneCycleLR:
-    """A schedule on which the rates of an optimiser rise for a tenth of the steps, then fall."""
-    rates = [group["lr"] for group in optimiser.param_groups]
-    rising = max(
-        WARM_UP_FRACTION, 2 / (total_steps + 1)
-    )  # for one step at least; for none torch divides by zero
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, rates, total_steps=total_steps + 1, pct_start=rising
-    )
+MIN_MICRO_BATCH = 2  # images; batch normalisation cannot learn from one
 
 
 def build_parameter_groups(model: nn.Module, settings: OptimiserSettings) -> list[dict]:
-    """What a model learns, for AdamW: by stage, each with its learning rate.
+    """Group the trainable parameters of a model by stage, each with its learning rate.
 
     Biases and normalisation scales are not decayed, as is usual.
+
+    Returns:
+        Groups for AdamW, input to output.
     """
     stages = list(model.children()) or [model]
     trained = [
@@ -41,3 +46,144 @@ def build_parameter_groups(model: nn.Module, settings: OptimiserSettings) -> lis
             if chosen:
                 groups.append({"params": chosen, "weight_decay": decay, "lr": rate})
     return groups
+
+
+def build_one_cycle_schedule(
+    optimiser: torch.optim.Optimizer, total_steps: int
+) -> torch.optim.lr_scheduler.OneCycleLR:
+    """Build a schedule in which the learning rates rise for a tenth of the steps, then fall to 0.
+
+    Source:
+        Smith and Topin 2018, "Super-convergence".
+    """
+    rates = [group["lr"] for group in optimiser.param_groups]
+    # It rises for one step at least; torch divides by zero if there is none.
+    rising = max(WARM_UP_FRACTION, 2 / (total_steps + 1))
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rates, total_steps=total_steps + 1, pct_start=rising
+    )
+
+
+class GradientAccumulator:
+    """Optimiser steps with gradient accumulation; the micro-batch halves when memory runs out.
+
+    If a batch does not fit into memory, it is split into micro-batches whose gradients are
+    summed. The step stays the same except for batch normalisation, which sees fewer images at
+    a time.
+
+    Args:
+        model: Maps inputs to logits, shape (B, C).
+        optimiser: Over the model's parameters.
+        class_weights: Weight of each class in the loss, float32 (C,), or None.
+        precision: In which the network is computed; weights and loss are float32.
+        batch_size: Images of a batch.
+        generator: Draws dropout, on the model's device; None draws from torch's global one.
+        schedule: Sets the learning rates after each step.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        class_weights: torch.Tensor | None,
+        precision: Precision,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        schedule: torch.optim.lr_scheduler.OneCycleLR | None = None,
+    ) -> None:
+        self._model, self._optimiser, self._schedule = model, optimiser, schedule
+        self._device, self._precision = get_device(model), precision
+        self._class_weights = None if class_weights is None else class_weights.to(self._device)
+        self._generator = generator
+        self.micro_batch_size = batch_size  # images
+
+    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        """Take one step.
+
+        Args:
+            inputs: Batch of inputs, shape (B, ...), on the model's device.
+            labels: Class indices, int64 (B,), on any device.
+
+        Returns:
+            Mean loss in nats per image, and number of correct predictions, both before the step.
+
+        Raises:
+            RuntimeError: If not even two images fit into memory.
+        """
+        labels = labels.to(self._device)
+        while True:
+            try:
+                return self._accumulate_and_step(inputs, labels)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error) or self.micro_batch_size <= MIN_MICRO_BATCH:
+                    raise
+            # Outside of the handler, which holds on to what the failed attempt had allocated.
+            self.micro_batch_size = max(MIN_MICRO_BATCH, -(-self.micro_batch_size // 2))
+
+    def compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the logits of inputs, float32 (B, C)."""
+        with autocast(self._precision, self._device.type):
+            return self._model(inputs).float()
+
+    def sum_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy summed over images, each weighted by its class."""
+        return functional.cross_entropy(logits, labels, self._class_weights, reduction="sum")
+
+    def compute_total_weight(self, labels: torch.Tensor) -> float:
+        """Return the sum of the images' weights; their number if classes are not weighted."""
+        if self._class_weights is None:
+            return len(labels)
+        return self._class_weights[labels].sum().item()
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of the last stage, which learns fastest."""
+        return self._optimiser.param_groups[-1]["lr"]
+
+    def state(self) -> TrainingState:
+        """Return the state of model, optimiser, schedule and generator."""
+        optimiser, groups = pack_optimiser(self._optimiser)
+        tensors = add_prefix("model", self._model.state_dict()) | add_prefix("optimiser", optimiser)
+        values = {"groups": groups, "micro_batch_size": self.micro_batch_size}
+        if self._schedule:
+            values["schedule"] = self._schedule.state_dict()
+        if self._generator:
+            tensors["dropout_generator"] = self._generator.get_state()
+        return TrainingState(tensors, values)
+
+    def load_state(self, state: TrainingState) -> None:
+        """Continue from what `state` returned."""
+        self._model.load_state_dict(select_prefix("model", state.tensors))
+        tensors = select_prefix("optimiser", state.tensors)
+        unpack_optimiser(self._optimiser, tensors, state.values["groups"])
+        self.micro_batch_size = state.values["micro_batch_size"]
+        if self._schedule:
+            self._schedule.load_state_dict(state.values["schedule"])
+        if self._generator:
+            self._generator.set_state(state.tensors["dropout_generator"])
+
+    def _accumulate_and_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+        self._optimiser.zero_grad()
+        total_weight, mean_loss, correct = self.compute_total_weight(labels), 0.0, 0
+        parts = count_batches(len(labels), self.micro_batch_size)  # none of them of one image
+        micro_batches = zip(inputs.tensor_split(parts), labels.tensor_split(parts), strict=True)
+        for images, true_labels in micro_batches:
+            with self._draw_from_own_generator():
+                logits = self.compute_logits(images)
+            loss = self.sum_loss(logits, true_labels) / total_weight
+            loss.backward()
+            mean_loss += loss.item()
+            correct += (logits.argmax(1) == true_labels).sum().item()
+        self._optimiser.step()
+        if self._schedule:
+            self._schedule.step()
+        return mean_loss, correct
+
+    def _draw_from_own_generator(self) -> AbstractContextManager:
+        return nullcontext() if self._generator is None else DrawFrom(self._generator)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory ran out; torch says so in several ways."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return "allocate" in str(error) and "memory" in str(error)

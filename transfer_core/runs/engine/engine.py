@@ -1,9 +1,9 @@
-"""The engine: takes runs from the queue, one per device, and logs what they report."""
+"""The engine: queues, stops, resumes and recovers runs; its workers perform them."""
 
 import atexit
 import logging
 import threading
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -11,36 +11,34 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
-from transfer_core.runs.engine.journal import EventWriter
 from transfer_core.runs.engine.ownership import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import UNFINISHED_STATES, recover_runs, write_final_state
+from transfer_core.runs.engine.recovery import recover_runs
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
+from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Outcome, RunRecord, RunState, make_error
-from transfer_core.runs.store.specification import to_json
+from transfer_core.runs.store.records import UNFINISHED_STATES, RunState
 from transfer_core.training.config import RunConfig
 
 HEARTBEAT_INTERVAL = 1.0  # seconds
-RECONCILE_INTERVAL = 10.0  # seconds between looks for engines that have died
-RETRY_INTERVAL = 0.5  # seconds until a database that could not be written is tried again
+RECONCILE_INTERVAL = 10.0  # seconds between checks for dead engines
 
 _LOG = logging.getLogger(__name__)
 
 
 class Engine(RunReader):
-    """Runs what is submitted to it, in background threads, until it is closed.
+    """Performs submitted runs in background threads until it is closed.
 
-    Several engines, also of several processes, may share a data folder: each
-    drives only its own runs; stopping and reading works on all.
+    Several engines, also of several processes, may share a data folder: each performs
+    only its own runs; stopping and reading works on all.
 
     Args:
         home: The data folder.
-        run_function: What a run does; see `execution.Perform`.
-        resume: Whether runs outlive this engine: what waits, or has a checkpoint,
-            when the engine ends goes on in the next engine that resumes. Without
-            it (the command line) such runs are interrupted.
+        run_function: Performs a run; see `executor.RunFunction`.
+        resume: Whether runs outlive this engine: a run that waits, or has a checkpoint, when
+            the engine ends continues in the next engine that resumes. Without it (the
+            command line) such runs are interrupted.
         slots: Devices, each of which takes one run at a time.
 
     Raises:
@@ -55,9 +53,12 @@ class Engine(RunReader):
         self._executor: Executor = ThreadExecutor(run_function, slots)
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
-        self._active_directories: dict[str, RunDirectory] = {}
+        self._workers = [
+            Worker(self.store, home, self._executor, self._lock.id, self._closing, self._submitted)
+            for _ in range(self._executor.capacity)
+        ]
         self.reconcile()
-        jobs = [self._process_queue] * self._executor.capacity + [self._monitor]
+        jobs = [*(worker.work for worker in self._workers), self._monitor]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
         for thread in self._threads:
             thread.start()
@@ -71,12 +72,7 @@ class Engine(RunReader):
         idempotency_key: str | None = None,
     ) -> str:
         """Queue a run and return its id; arguments and errors as for `RunStore.create`."""
-        if self._closing.is_set():
-            raise RunError(
-                "The program is shutting down and takes no more runs.",
-                found="a new run",
-                remedy="Start the program again, then the run.",
-            )
+        self._refuse_while_closing()
         run = self.store.create(
             config,
             name,
@@ -88,10 +84,46 @@ class Engine(RunReader):
         self._wake()
         return run.id
 
-    def stop(self, run_id: str) -> None:
-        """Stop a run and keep what it learned; one that waits never starts.
+    def resume(self, run_id: str) -> None:
+        """Continue an interrupted run from its latest checkpoint; nothing if it is not over.
 
-        Stopping it again, or one that is over, changes nothing. A run of another
+        Raises:
+            RunError: If the run is unknown, ended in another way, or left no checkpoint.
+        """
+        self._refuse_while_closing()
+        run, epoch = self.get(run_id), self.find_resume_epoch(run_id)
+        if not run.state.is_final:
+            return
+        if epoch is None:
+            raise RunError(
+                "This run cannot be resumed: only an interrupted run with a checkpoint can.",
+                found=f"the run is {run.state}",
+                remedy="Start it again with the same settings.",
+            )
+        with suppress(FileNotFoundError):  # a stop from before the interruption
+            self.directory(run_id).stop_file.unlink()
+        self.store.set_state(
+            run_id,
+            RunState.queued,
+            f"Waiting to continue after epoch {epoch}.",
+            expected_states={RunState.interrupted},
+            engine=self._lock.id,
+            resumable=self._resume,
+        )
+        self._wake()
+
+    def _refuse_while_closing(self) -> None:
+        if self._closing.is_set():
+            raise RunError(
+                "The program is shutting down and takes no more runs.",
+                found="a new run",
+                remedy="Start the program again, then the run.",
+            )
+
+    def stop(self, run_id: str) -> None:
+        """Stop a run and keep its network; a run that waits never starts.
+
+        Stopping it again, or a run that is over, changes nothing. A run of another
         engine is stopped through its stop file.
 
         Raises:
@@ -127,28 +159,25 @@ class Engine(RunReader):
                 ) from error
 
     def reconcile(self) -> None:
-        """Give runs of engines that have died their state, and take over what waits.
-
-        What was deleted long enough ago is removed on the way.
-        """
-        unfinished = self.store.list(states=UNFINISHED_STATES)
+        """Recover the runs of dead engines, adopt waiting runs, and purge old deleted runs."""
+        unfinished = self.store.list_all(states=UNFINISHED_STATES)
         for engine in {run.engine for run in unfinished} - {None, self._lock.id}:
             if not is_alive(self.home, engine):
                 recover_runs(self.store, self.home, engine)
                 remove_lock_file(self.home, engine)
         if self._resume and any(
-            run.engine is None for run in self.store.list(states=UNFINISHED_STATES)
+            run.engine is None for run in self.store.list_all(states=UNFINISHED_STATES)
         ):
             self._queue.adopt(self._lock.id)
             self._wake()
         purge_deleted_runs(self.store, self.home)
 
     def close(self, timeout: float = 10.0) -> None:
-        """Leave off what runs and end the threads; closing again changes nothing.
+        """Interrupt the active runs and end the threads; closing again changes nothing.
 
         Args:
-            timeout: Seconds to wait for a loop that does not listen. It then ends
-                with the process, and the next engine finds its run.
+            timeout: Seconds to wait for a loop that does not react. It then ends with the
+                process, and the next engine recovers its run.
         """
         if self._closing.is_set():
             return
@@ -170,78 +199,12 @@ class Engine(RunReader):
         with self._submitted:
             self._submitted.notify_all()
 
-    def _process_queue(self) -> None:
-        """The thread of one device."""
-        while not self._closing.is_set():
-            try:
-                with self._submitted:  # held while looking, so that no submission is missed
-                    run = self._queue.claim(self._lock.id)
-                    if run is None and not self._closing.is_set():
-                        self._submitted.wait(RECONCILE_INTERVAL)
-            except SQLAlchemyError:
-                _LOG.exception("the queue of runs cannot be read or written; trying again")
-                self._closing.wait(RETRY_INTERVAL)
-                continue
-            if run is not None:
-                self._run_to_end(run)
-
-    def _run_to_end(self, run: RunRecord) -> None:
-        directory = self._active_directories[run.id] = RunDirectory.of(self.home, run.id)
-        outcome = self._execute(run, directory)
-        del self._active_directories[run.id]
-        if outcome.state is RunState.interrupted:
-            return  # `close` recovers it
-        with suppress(OSError):  # the record below is what counts
-            directory.write_outcome(outcome)
-        while not self._try_write_final_state(run, outcome) and not self._closing.wait(
-            RETRY_INTERVAL
-        ):
-            pass
-
-    def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
-        self._executor.submit(run.config, directory)
-        try:
-            directory.prepare(to_json(run.config), run.attempt)
-            with (
-                EventWriter(self.store, run.id, self._lock.id) as journal,
-                closing(self._executor.events(run.id)) as reports,
-            ):
-                for report in reports:
-                    if report[0] == "started":
-                        journal.flush()  # so that the log tells things in their order
-                        self._set_training(run)
-                    journal.put(report)
-        except Exception as error:  # only this run may end, never the thread
-            _LOG.exception("run %s cannot be logged", run.id)
-            self._executor.outcome(run.id)
-            return Outcome(RunState.failed, error=_make_log_error(error))
-        return self._executor.outcome(run.id)
-
-    def _set_training(self, run: RunRecord) -> None:
-        self.store.set_state(
-            run.id,
-            RunState.training,
-            expected_states={RunState.preparing},
-            expected_engine=self._lock.id,
-        )
-
-    def _try_write_final_state(self, run: RunRecord, outcome: Outcome) -> bool:
-        try:
-            write_final_state(self.store, run, outcome)
-        except SQLAlchemyError:
-            _LOG.exception("the end of run %s cannot be written; trying again", run.id)
-            return False
-        except RunError:
-            _LOG.exception("run %s is no longer in the store", run.id)
-        return True
-
     def _monitor(self) -> None:
-        """Show that driven runs are alive, and look for engines that are not."""
+        """Show that active runs are alive, and recover the runs of dead engines."""
         next_look = monotonic() + RECONCILE_INTERVAL
         while not self._closing.wait(HEARTBEAT_INTERVAL):
-            for directory in tuple(self._active_directories.values()):
-                with suppress(OSError):  # a full disk is reported by what matters more
-                    directory.heartbeat_file.touch()
+            for worker in self._workers:
+                worker.beat()
             if monotonic() < next_look:
                 continue
             next_look = monotonic() + RECONCILE_INTERVAL
@@ -249,13 +212,3 @@ class Engine(RunReader):
                 self.reconcile()
             except (SQLAlchemyError, OSError):
                 _LOG.exception("runs of engines that have died cannot be recovered; trying again")
-
-
-def _make_log_error(error: Exception) -> dict[str, str]:
-    """What to tell when the log, not the training, is what failed."""
-    cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
-    return make_error(
-        "What the run reported could not be written, so the run was ended.",
-        str(cause)[:200],
-        "Check that the disk with the data folder has space and can be written; start again.",
-    )

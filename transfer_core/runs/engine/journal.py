@@ -1,8 +1,8 @@
-"""Writes a run's events to the store beside the training, many in one transaction."""
+"""Writes a run's events to the store in a thread, many in one transaction."""
 
 import threading
 
-from transfer_core.runs.store.rows import EventPayload
+from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.store.store import RunStore
 
 BATCH_DELAY = 0.05  # seconds that the first event of a transaction waits for others
@@ -10,13 +10,13 @@ MAX_PENDING_EVENTS = 2_000  # events in memory; beyond this the loop waits for t
 
 
 class EventWriter:
-    """A thread that appends what it is given, so that the training never waits for the disk.
+    """A thread that writes events, so that the training never waits for the disk.
 
-    Used as a context; leaving it writes what is left. A failed write ends it:
-    the error is raised by the next call.
+    Use it as a context manager; leaving it writes the remaining events. A failed write
+    ends the thread, and the next call raises the error.
 
     Args:
-        store: Where to.
+        store: The run store.
         run_id: The run's log.
         engine: The engine that has the run.
     """
@@ -24,7 +24,7 @@ class EventWriter:
     def __init__(self, store: RunStore, run_id: str, engine: str) -> None:
         self._store, self._run_id, self._engine = store, run_id, engine
         self._changed = threading.Condition()
-        self._pending: list[EventPayload] = []
+        self._pending: list[ReportedEvent] = []
         self._writing = self._flushing = self._closed = False
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name=f"journal-{run_id}", daemon=True)
@@ -41,8 +41,8 @@ class EventWriter:
         if kind is None and self._error is not None:
             raise self._error
 
-    def put(self, event: EventPayload) -> None:
-        """Append an event soon."""
+    def put(self, event: ReportedEvent) -> None:
+        """Queue an event for writing."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._pending) < MAX_PENDING_EVENTS or self._error)
             self._raise_error()
@@ -50,7 +50,7 @@ class EventWriter:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Wait until everything so far is written."""
+        """Wait until every queued event is written."""
         with self._changed:
             self._flushing = True
             self._changed.notify_all()
@@ -63,22 +63,22 @@ class EventWriter:
             raise self._error
 
     def _write(self) -> None:
-        while (reports := self._take_batch()) is not None:
+        while (events := self._take_batch()) is not None:
             try:
-                self._store.append_all(self._run_id, reports, engine=self._engine)
+                self._store.append(self._run_id, events, engine=self._engine)
             except Exception as error:  # delivered to the thread that trains
                 self._finish_batch(error)
                 return
             self._finish_batch(None)
 
-    def _take_batch(self) -> list[EventPayload] | None:
+    def _take_batch(self) -> list[ReportedEvent] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._pending or self._closed)
             if not self._pending:
                 return None
             self._changed.wait_for(lambda: self._closed or self._flushing, timeout=BATCH_DELAY)
-            reports, self._pending, self._writing = self._pending, [], True
-            return reports
+            events, self._pending, self._writing = self._pending, [], True
+            return events
 
     def _finish_batch(self, error: Exception | None) -> None:
         with self._changed:

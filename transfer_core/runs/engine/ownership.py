@@ -1,4 +1,4 @@
-"""Which engine is alive: each holds a lock that the operating system frees when it dies."""
+"""Locks that show which engines are alive; the operating system frees the lock of a dead one."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +9,7 @@ from transfer_core.runs.store.records import generate_id
 
 
 class EngineLock:
-    """Says that an engine lives, to every process on this machine, even after kill -9.
+    """Shows every process on this machine whether an engine is alive, also after kill -9.
 
     Args:
         home: The data folder.
@@ -21,12 +21,12 @@ class EngineLock:
         self._lock.acquire()
 
     def release(self) -> None:
-        """Say that the engine is gone."""
+        """Show that the engine has ended."""
         self._lock.release()
 
 
 def is_alive(home: Path, engine: str) -> bool:
-    """Whether the process of an engine still lives."""
+    """Return whether the process of an engine is alive."""
     lock = _make_lock(home, engine)
     try:
         lock.acquire(blocking=False)
@@ -37,8 +37,8 @@ def is_alive(home: Path, engine: str) -> bool:
 
 
 def remove_lock_file(home: Path, engine: str) -> None:
-    """Remove what a dead engine left."""
-    with suppress(OSError):  # on Windows another process may be looking at it; harmless
+    """Remove the lock file of a dead engine."""
+    with suppress(OSError):  # on Windows another process may have it open; harmless
         _get_lock_path(home, engine).unlink()
 
 

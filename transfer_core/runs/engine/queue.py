@@ -1,4 +1,4 @@
-"""Whose turn it is: one run at a time, owners in turn, each owner's oldest first."""
+"""The queue of runs: owners take turns, each owner's oldest run first."""
 
 import time
 from collections import deque
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from transfer_core.runs.store.records import RunRecord, RunState
-from transfer_core.runs.store.rows import add_events, make_state_event
+from transfer_core.runs.store.records import RunRecord, RunState, StateChanged, UnreadableRun
+from transfer_core.runs.store.rows import add_events
 from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
 
@@ -15,17 +15,17 @@ from transfer_core.runs.store.store import RunStore
 def order_round_robin(
     waiting: Iterable[tuple[str, str]], last_turn: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """The order in which waiting runs start, round robin by owner.
+    """Return the order in which waiting runs start, round robin by owner.
 
     Args:
         waiting: Run id and owner of each, oldest first.
-        last_turn: When each owner's last run started, as a growing number; an
-            owner who never had a turn may be missing and comes first.
+        last_turn: Number of each owner's last turn, growing with time; an owner who never
+            had a turn may be missing and comes first.
     """
     queues: dict[str, deque[str]] = {}
     for run_id, owner in waiting:
         queues.setdefault(owner, deque()).append(run_id)
-    # Stable sort: among owners who never had a turn, the one who asked first.
+    # Stable sort: among owners who never had a turn, the first to submit comes first.
     circle = deque(sorted(queues, key=lambda owner: last_turn.get(owner, 0)))
     order = []
     while circle:
@@ -36,6 +36,17 @@ def order_round_robin(
     return tuple(order)
 
 
+def fail_unreadable_run(store: RunStore, run: UnreadableRun) -> None:
+    """End an unfinished run whose settings this program cannot read."""
+    store.set_state(
+        run.id,
+        RunState.failed,
+        run.problem.problem,
+        expected_engine=run.engine,
+        error=run.problem,
+    )
+
+
 class RunQueue:
     """The waiting runs of one store; each engine takes its own."""
 
@@ -43,7 +54,18 @@ class RunQueue:
         self._store = store
 
     def claim(self, engine: str) -> RunRecord | None:
-        """Take the next waiting run of an engine out of the queue, or None if none waits."""
+        """Take the next waiting run of an engine out of the queue; None if none waits.
+
+        A run that cannot be read fails, and the next one is taken.
+        """
+        while (run_id := self._claim_id(engine)) is not None:
+            run = self._store.read(run_id)
+            if isinstance(run, RunRecord):
+                return run
+            fail_unreadable_run(self._store, run)
+        return None
+
+    def _claim_id(self, engine: str) -> str | None:
         with self._store.connect() as connection:
             if not _fetch_order(connection, engine):
                 return None  # without asking for the write lock
@@ -62,11 +84,11 @@ class RunQueue:
                     turn=latest + 1,
                 )
             )
-            add_events(connection, order[0], [make_state_event(RunState.preparing, "")])
-        return self._store.get(order[0])
+            add_events(connection, order[0], [StateChanged(RunState.preparing)])
+        return order[0]
 
     def position(self, run: RunRecord) -> int | None:
-        """Place in its engine's queue, 1 starts next; None if it does not wait."""
+        """Return the run's place in its engine's queue, 1 starts next; None if it does not wait."""
         if run.state is not RunState.queued:
             return None
         with self._store.connect() as connection:
@@ -74,7 +96,7 @@ class RunQueue:
         return order.index(run.id) + 1 if run.id in order else None
 
     def adopt(self, engine: str) -> int:
-        """Take over the waiting runs that belong to no engine; returns how many."""
+        """Take over the waiting runs that belong to no engine; return their number."""
         unowned = sa.update(RUNS).where(
             RUNS.c.state == RunState.queued, RUNS.c.engine.is_(None), RUNS.c.resumable
         )

@@ -1,4 +1,4 @@
-"""Reading the runs of a data folder, from any process, without running any."""
+"""Reads the runs of a data folder, from any process, without performing any."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +10,11 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunEvent, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
 
-POLL_INTERVAL = 0.1  # seconds between looks at the log of a run that is followed
+POLL_INTERVAL = 0.1  # seconds between reads of a log that is followed
 
 
 class RunReader:
-    """The runs under a data folder.
+    """Reads the runs under a data folder.
 
     Args:
         home: The data folder.
@@ -34,31 +34,37 @@ class RunReader:
         self.close()
 
     def get(self, run_id: str) -> RunRecord:
-        """One run; RunError if there is none of this id."""
+        """Return one run; RunError if no run has this id."""
         return self.store.get(run_id)
 
     def state(self, run_id: str) -> RunState:
-        """Where a run stands; RunError if there is none of this id."""
+        """Return the state of a run; RunError if no run has this id."""
         return self.store.get(run_id).state
 
     def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
-        """The run's log behind a sequence number; RunError if there is no such run."""
+        """Return the run's log behind a sequence number; RunError if no run has this id."""
         return self.store.events(run_id, after)
 
     def list_runs(self) -> tuple[RunRecord, ...]:
-        """Every run, newest first."""
+        """Return the readable runs, newest first."""
         return self.store.list()
 
     def queue_position(self, run_id: str) -> int | None:
-        """Place in the queue, 1 starts next; None if the run does not wait."""
+        """Return the run's place in the queue, 1 starts next; None if it does not wait."""
         return self._queue.position(self.store.get(run_id))
 
     def directory(self, run_id: str) -> RunDirectory:
-        """Where a run's files lie; RunError if there is no such run."""
+        """Return the directory of a run; RunError if no run has this id."""
         return RunDirectory.of(self.home, self.store.get(run_id).id)
 
+    def find_resume_epoch(self, run_id: str) -> int | None:
+        """Return the epoch after which an interrupted run can continue; None if it cannot."""
+        if self.state(run_id) is not RunState.interrupted:
+            return None
+        return self.directory(run_id).find_checkpoint_epoch()
+
     def follow(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
-        """The run's log behind a sequence number, as it grows, until the run is over."""
+        """Yield the run's log behind a sequence number, as it grows, until the run is over."""
         over = False
         while not over:
             over = self.state(run_id).is_final  # asked first, so that nothing is missed
@@ -69,12 +75,12 @@ class RunReader:
                 sleep(POLL_INTERVAL)
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
-        """Wait until a run is over, or for some seconds; returns it as it then is."""
+        """Wait until a run is over, or for some seconds; return its record then."""
         end = None if timeout is None else monotonic() + timeout
         while not (run := self.get(run_id)).state.is_final and (end is None or monotonic() < end):
             sleep(POLL_INTERVAL / 4)
         return run
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self.store.close()

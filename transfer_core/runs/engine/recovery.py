@@ -1,25 +1,35 @@
-"""What becomes of the runs of an engine that is gone."""
+"""Recovery of the runs of a dead engine."""
 
 from pathlib import Path
 
+from transfer_core.runs.engine.queue import fail_unreadable_run
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import ACTIVE_STATES, Outcome, RunRecord, RunState, make_error
+from transfer_core.runs.store.records import (
+    UNFINISHED_STATES,
+    Failed,
+    Outcome,
+    RunRecord,
+    RunState,
+)
 from transfer_core.runs.store.store import RunStore
 
-MAX_ATTEMPTS = 3  # a run that takes its process down each time must not do so for ever
-
-UNFINISHED_STATES = ACTIVE_STATES | {RunState.queued}
+MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is given up
 
 
 def recover_runs(store: RunStore, home: Path, engine: str) -> None:
-    """Give every unfinished run of an engine that is gone its state.
+    """Give every unfinished run of a dead engine its state.
 
-    A run that wrote its result has ended as that says. One that still waited, or
-    has a checkpoint, waits for an engine that resumes runs. Any other is interrupted.
+    A run that wrote its result has ended as the result says. A run that waited, or has a
+    checkpoint, waits for an engine that resumes runs. A run that cannot be read fails. Any
+    other run is interrupted.
     """
-    for run in store.list(states=UNFINISHED_STATES):
-        if run.engine == engine:
+    for run in store.list_all(states=UNFINISHED_STATES):
+        if run.engine != engine:
+            continue
+        if isinstance(run, RunRecord):
             _recover_run(store, RunDirectory.of(home, run.id), run)
+        else:
+            fail_unreadable_run(store, run)
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
@@ -28,15 +38,14 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
         store.set_state(
             run.id,
             RunState.queued,
-            "Waiting to go on after a restart of the program.",
+            "Waiting to continue after a restart of the program.",
             expected_states={run.state},
             expected_engine=run.engine,
             engine=None,
         )
         return
-    write_final_state(
-        store, run, outcome or Outcome(RunState.interrupted, error=_make_interruption_error(run))
-    )
+    interrupted = Outcome(RunState.interrupted, error=_make_interruption_error(run))
+    write_final_state(store, run, outcome or interrupted)
 
 
 def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
@@ -48,8 +57,8 @@ def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None
             message = "Stopped before anything was learned."
         case Outcome(state=RunState.stopped):
             message = "Stopped; what was learned until then is kept."
-        case Outcome(error=dict(error)):
-            message = error["problem"]
+        case Outcome(error=Failed(problem=problem)):
+            message = problem
     store.set_state(
         run.id,
         outcome.state,
@@ -68,8 +77,8 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
     return run.attempt < MAX_ATTEMPTS and directory.find_latest_checkpoint() is not None
 
 
-def _make_interruption_error(run: RunRecord) -> dict[str, str]:
-    return make_error(
+def _make_interruption_error(run: RunRecord) -> Failed:
+    return Failed(
         "The run was interrupted: the program that ran it ended before the run did.",
         f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
         "Start it again with the same settings.",

@@ -1,4 +1,4 @@
-"""The `thread` executor: the loop runs in the thread that asks for its events."""
+"""The `thread` executor: the loop runs in the thread that reads its events."""
 
 import logging
 import threading
@@ -8,13 +8,13 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from transfer_core.errors import TransferError
-from transfer_core.runs.engine.executor import JobStatus, RunFunction, to_event_payload
+from transfer_core.runs.engine.executor import JobStatus, RunFunction
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
-from transfer_core.runs.store.records import Outcome, RunState, make_error
-from transfer_core.runs.store.rows import EventPayload, replace_non_finite
+from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
 from transfer_core.system.busy import training
 from transfer_core.training.config import RunConfig
+from transfer_core.training.result import TestResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,11 +28,15 @@ class _Job:
     outcome: Outcome = Outcome(RunState.interrupted)  # until it ends by itself
 
 
+def _is_stopped(job: _Job) -> bool:
+    return job.stop.is_set() or job.directory.stop_file.exists()
+
+
 class ThreadExecutor:
-    """Runs `run_function` in whichever thread pulls the events.
+    """Runs `run_function` in the thread that reads the events.
 
     Args:
-        run_function: What a run does.
+        run_function: Performs a run.
         capacity: Runs at a time.
     """
 
@@ -46,38 +50,37 @@ class ThreadExecutor:
         self._jobs.setdefault(directory.id, _Job(config, directory))
 
     def status(self, run_id: str) -> JobStatus:
-        """Where a run stands here."""
+        """Return the state of a run here."""
         job = self._jobs.get(run_id)
         return JobStatus.unknown if job is None else job.status
 
-    def events(self, run_id: str) -> Iterator[EventPayload]:
-        """Drive the run and pass on what it reports; a failure ends it and is its outcome."""
+    def events(self, run_id: str) -> Iterator[ReportedEvent]:
+        """Perform the run and yield what it reports; a failure ends it and becomes its outcome."""
         job = self._jobs[run_id]
         job.status = JobStatus.running
         try:
             with (
-                closing(EventFile(job.directory.events)) as file,
+                closing(EventFile(job.directory.events_file)) as file,
                 closing(self._run_job(job)) as reports,
             ):
-                for kind, values in reports:
-                    file.append(kind, values)
-                    yield kind, values
+                for event in reports:
+                    file.append(event)
+                    yield event
         except TransferError as error:
-            problem = make_error(error.problem, error.found, error.remedy)
-            job.outcome = Outcome(RunState.failed, error=problem)
-        except Exception as error:  # whatever a run does, only that run fails
+            failure = Failed(error.problem, error.found, error.remedy)
+            job.outcome = Outcome(RunState.failed, error=failure)
+        except Exception as error:  # any fault of a run fails that run only
             job.outcome = Outcome(RunState.failed, error=_log_failure(error, job.directory))
         finally:
             job.status = JobStatus.over
 
-    def _run_job(self, job: _Job) -> Iterator[EventPayload]:
+    def _run_job(self, job: _Job) -> Iterator[ReportedEvent]:
         result = None
 
         def stop_requested() -> bool:
-            asked = job.stop.is_set() or job.directory.stop.exists()
-            return asked or self._closing.is_set()
+            return _is_stopped(job) or self._closing.is_set()
 
-        # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
+        # Closed at once when the reader leaves, so that the loop's `finally` blocks run now.
         with (
             training(),  # nothing is timed meanwhile
             closing(self._run_function(job.config, job.directory, stop_requested)) as events,
@@ -85,67 +88,61 @@ class ThreadExecutor:
             for event in events:
                 if self._closing.is_set():
                     break
-                kind, values = to_event_payload(event)
-                if kind == "tested":
-                    result = replace_non_finite(values)
-                yield kind, values
-        job.outcome = self._determine_outcome(
-            job, result, job.stop.is_set() or job.directory.stop.exists()
-        )
+                if isinstance(event, TestResult):
+                    result = event
+                yield event
+        job.outcome = self._determine_outcome(job, result)
 
-    def _determine_outcome(self, job: _Job, result, stopped: bool) -> Outcome:
+    def _determine_outcome(self, job: _Job, result: TestResult | None) -> Outcome:
         if result is None and self._closing.is_set():
             return Outcome(RunState.interrupted)
-        if stopped:
+        if _is_stopped(job):
             return Outcome(RunState.stopped, result)
         if result is None:
             raise RuntimeError(f"run {job.directory.id} ended without a result")
         return Outcome(RunState.finished, result)
 
     def outcome(self, run_id: str) -> Outcome:
-        """How a run ended; interrupted if its events were not read to the end.
-
-        The executor forgets the run.
-        """
+        """Return how a run ended, interrupted if its events were not all read; forgets the run."""
         return self._jobs.pop(run_id).outcome
 
     def cancel(self, run_id: str) -> None:
-        """Ask a run to stop and keep what it learned; asking again changes nothing."""
+        """Ask a run to stop and keep its network; asking again changes nothing."""
         if (job := self._jobs.get(run_id)) is not None:
             job.stop.set()
 
     def reconcile(self) -> tuple[str, ...]:
-        """None: a thread does not outlive its process."""
+        """Return no run: a thread does not outlive its process."""
         return ()
 
     def close(self) -> None:
-        """Ask every run to leave off at once, without a result."""
+        """Ask every run to end at once, without a result."""
         self._closing.set()
 
 
-def _log_failure(error: Exception, directory: RunDirectory) -> dict[str, str]:
-    """A plain sentence for people; the traceback goes to the run's log."""
+def _log_failure(error: Exception, directory: RunDirectory) -> Failed:
+    """Describe an exception for people; its traceback goes to the run's log file."""
     _LOG.error("run %s failed", directory.id, exc_info=error)
-    with suppress(OSError), directory.log.open("a", encoding="utf-8") as log:
+    with suppress(OSError), directory.log_file.open("a", encoding="utf-8") as log:
         log.write("".join(traceback.format_exception(error)))
-    return make_error(*_describe_exception(error))
+    return _describe_exception(error)
 
 
-def _describe_exception(error: Exception) -> tuple[str, str, str]:
+def _describe_exception(error: Exception) -> Failed:
     kind = type(error).__name__
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
-        return (
+        return Failed(
             "The memory of this computer was not enough for this run.",
             kind,
             "Choose a smaller batch size, or close other programs, and start it again.",
         )
     if isinstance(error, OSError):
-        return (
+        return Failed(
             "The run could not read or write its files.",
             error.strerror or kind,
             "Check that the disk with the data folder has space and can be written; start again.",
         )
-    return (
+    return Failed(
         "The run broke off because of a fault in the program, not in your data.",
         kind,
         "Start it again; if it fails again, report it with the log of this run.",

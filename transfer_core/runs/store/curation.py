@@ -1,4 +1,4 @@
-"""What people do with their runs: name, note and tag them, delete them and bring them back."""
+"""What people do with their runs: import, name, note, tag, delete and restore them."""
 
 import json
 import logging
@@ -12,16 +12,64 @@ import sqlalchemy as sa
 
 from transfer_core.errors import RunError
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import FINAL_STATES, RunRecord, validate_run_id
+from transfer_core.runs.store.events import encode_values
+from transfer_core.runs.store.records import (
+    FINAL_STATES,
+    IMPORTED_OWNER,
+    RunRecord,
+    RunState,
+    StateChanged,
+    validate_run_id,
+)
 from transfer_core.runs.store.rows import clean_label, replace_control_characters
 from transfer_core.runs.store.schema import EVENTS, RUNS
+from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
+from transfer_core.training.config import RunConfig
+from transfer_core.training.result import TestResult
 
 DELETION_GRACE_SECONDS = 24 * 3600.0  # seconds from a deletion until the files go
 MAX_NOTES_LENGTH = 4_000  # characters
 MAX_TAGS, MAX_TAG_LENGTH = 20, 40  # tags of a run; characters
 
 _LOG = logging.getLogger(__name__)
+
+
+def add_imported_run(
+    store: RunStore,
+    run_id: str,
+    config: RunConfig,
+    name: str,
+    result: TestResult,
+    idempotency_key: str,
+) -> RunRecord:
+    """Record a run that was trained elsewhere.
+
+    Args:
+        store: The run store.
+        run_id: A new id; the run's files lie under it already.
+        config: Its configuration.
+        name: For people.
+        result: Its result.
+        idempotency_key: Of the file it came in, so that importing it twice makes one run.
+
+    Returns:
+        Its record, or that of the run imported earlier with the same key.
+    """
+    now = time.time()
+    row = {
+        "id": run_id,
+        "name": clean_label(name),
+        "owner": IMPORTED_OWNER,
+        "key": idempotency_key,
+        "config": to_json(config),
+        "state": RunState.finished,
+        "created": now,
+        "ended": now,
+        "result": json.dumps(encode_values(result)),
+        "resumable": False,
+    }
+    return store.insert(row, StateChanged(RunState.finished, "Taken in from a bundle."))
 
 
 def update_run(
@@ -32,17 +80,17 @@ def update_run(
     notes: str | None = None,
     tags: Sequence[str] | None = None,
 ) -> RunRecord:
-    """Change what people say of a run; None leaves a part as it is.
+    """Change the name, notes or tags of a run; None leaves one as it is.
 
     Args:
-        store: Where the run is.
+        store: The run store.
         run_id: The run.
         name: One line; an empty one changes nothing.
-        notes: Lines of plain text; cut at `MAX_NOTES_LENGTH`.
+        notes: Lines of plain text, cut at `MAX_NOTES_LENGTH`.
         tags: Single words or short phrases; a repeated one counts once, whatever its case.
 
     Raises:
-        RunError: If there is no run of this id, or it was deleted.
+        RunError: If no run has this id, or it was deleted.
     """
     store.get(run_id)
     new: dict[str, Any] = {}
@@ -69,10 +117,10 @@ def _remove_duplicate_tags(tags: Sequence[str]) -> list[str]:
 
 
 def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
-    """Hide runs at once; for `DELETION_GRACE_SECONDS` seconds they can be brought back.
+    """Delete runs; for `DELETION_GRACE_SECONDS` seconds they can be restored.
 
     Raises:
-        RunError: If one of them is not over; then none is deleted.
+        RunError: If one of them is not over; none is deleted then.
     """
     chosen = [validate_run_id(run_id) for run_id in run_ids]
     with store.begin_write() as connection:
@@ -99,28 +147,28 @@ def restore_runs(store: RunStore, run_ids: Collection[str]) -> None:
 def purge_deleted_runs(
     store: RunStore, home: Path, *, older_than: float = DELETION_GRACE_SECONDS
 ) -> int:
-    """Remove deleted runs for good, with all their files.
+    """Remove deleted runs and all their files for good.
 
     Args:
-        store: Where the runs are.
+        store: The run store.
         home: The data folder.
         older_than: Seconds since the deletion.
 
     Returns:
-        How many are gone. One whose files cannot be removed stays, for another try.
+        The number of runs removed. A run whose files cannot be removed stays, for another try.
     """
     limit = time.time() - older_than
     return sum(
         _purge_run(store, home, run.id, limit)
-        for run in store.list(deleted=True)
+        for run in store.list_all(deleted=True)
         if run.deleted <= limit
     )
 
 
 def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
-    """Whether a run is gone, unless it was brought back meanwhile."""
+    """Remove one run unless it was restored meanwhile; return whether it is gone."""
     old = sa.select(RUNS.c.id).where(RUNS.c.id == run_id, RUNS.c.deleted <= limit)
-    with store.begin_write() as connection:  # holds the lock, so that it cannot be brought back now
+    with store.begin_write() as connection:  # holds the lock, so that nobody restores it now
         if connection.execute(old).first() is None or not _remove_files(home, run_id):
             return False
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.run == run_id))
@@ -129,7 +177,7 @@ def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
 
 
 def _remove_files(home: Path, run_id: str) -> bool:
-    """Whether a run's folder is gone."""
+    """Remove a run's folder; return whether it is gone."""
     try:
         shutil.rmtree(RunDirectory.of(home, run_id).path)
     except FileNotFoundError:

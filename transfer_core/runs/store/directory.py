@@ -1,18 +1,19 @@
-"""The run directory: the contract between whoever runs a loop and whoever watches it."""
+"""The run directory: every file that a run leaves, by the name that readers use."""
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.store.records import Outcome, RunState, validate_run_id
+from transfer_core.runs.store.events import decode_values, encode_values
+from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
 from transfer_core.system.files import (
     UNFINISHED_SUFFIX,
     flush_to_disk,
     hash_file,
     write_atomically,
 )
+from transfer_core.training.result import TestResult
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
 
@@ -26,17 +27,22 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.spec_file = path / "spec.json"  # what to run
-        self.events = path / "events.jsonl"  # what it reported, one object a line
+        self.spec_file = path / "spec.json"  # the configuration and the attempt
+        self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
-        self.stop = path / "STOP"  # there once a stop was asked for
+        self.stop_file = path / "STOP"  # exists once a stop was requested
         self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
-        self.log = path / "run.log"  # tracebacks, for whoever mends the program
-        self.result = path / "result.json"  # written last, whole or not at all
+        self.log_file = path / "run.log"  # tracebacks, for developers
+        self.result_file = path / "result.json"  # written last, whole or not at all
+        self.weights_file = path / "network.safetensors"  # the trained network
+        self.baseline_file = path / "head_only.safetensors"  # the head that was trained alone
+        self.test_logits_file = path / "test_logits.npy"  # float32 (N, C), in the data set's order
+        self.detector_file = path / "known_images.npz"  # made when it is first needed
+        self.downloads_folder = path / "take_away"  # exports, a folder for each format
 
     @classmethod
     def of(cls, home: Path, run_id: str) -> "RunDirectory":
-        """The directory of a run under a data folder; it need not exist yet."""
+        """Return the directory of a run under a data folder; it need not exist yet."""
         return cls(home / "runs" / validate_run_id(run_id))
 
     @property
@@ -45,7 +51,7 @@ class RunDirectory:
         return self.path.name
 
     def prepare(self, config: str, attempt: int) -> None:
-        """Make the folder and write the specification; half-written files are swept.
+        """Make the folder and write the specification; remove half-written files.
 
         Args:
             config: The run's configuration as JSON.
@@ -59,21 +65,22 @@ class RunDirectory:
         write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
 
     def request_stop(self) -> None:
-        """Ask whoever runs the loop to stop, from any process."""
+        """Ask the process that runs the loop to stop; works from any process."""
         self.path.mkdir(parents=True, exist_ok=True)
-        self.stop.touch()
+        self.stop_file.touch()
 
     def save_checkpoint(self, epoch: int, write: Callable[[Path], None], suffix: str) -> Path:
-        """Keep a checkpoint, whole or not at all, and drop those that are too old.
+        """Write a checkpoint, whole or not at all, and remove those that are too old.
 
         Args:
-            epoch: Epochs that went into it.
-            write: Writes it to the path it is given.
-            suffix: Ending of its name, such as ".safetensors".
+            epoch: Epochs trained so far.
+            write: Writes the checkpoint to a path.
+            suffix: Ending of the file name, such as ".safetensors".
 
         Returns:
-            Its path; the name carries the hash of its content.
+            The path; its name carries the hash of its content.
         """
+        self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
         write(part)
         flush_to_disk(part)
@@ -85,11 +92,16 @@ class RunDirectory:
         return path
 
     def find_latest_checkpoint(self) -> Path | None:
-        """The newest checkpoint whose content is what was written; None if there is none."""
+        """Return the newest checkpoint whose content matches its hash; None if there is none."""
         for path in self._list_checkpoints():
             if path.name.split(".")[0].rpartition("-")[2] == hash_file(path)[:16]:
                 return path
         return None
+
+    def find_checkpoint_epoch(self) -> int | None:
+        """Return the epoch that the latest valid checkpoint was saved after; None without one."""
+        checkpoint = self.find_latest_checkpoint()
+        return None if checkpoint is None else int(checkpoint.name.split("-")[1].split(".")[0])
 
     def _list_checkpoints(self) -> list[Path]:
         found = self.checkpoints_folder.glob("epoch-*")
@@ -97,23 +109,28 @@ class RunDirectory:
         return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Write the last file of a run, with the hashes of the files that it left."""
+        """Write the last file of a run, with the hashes of its other files."""
         files = {
             path.name: hash_file(path)
             for path in sorted(self.path.iterdir())
-            if path.is_file() and path not in (self.result, self.heartbeat_file, self.log)
+            if path.is_file() and path not in (self.result_file, self.heartbeat_file, self.log_file)
         }
         content = {
             "state": outcome.state.value,
-            "result": outcome.result,
-            "error": outcome.error,
+            "result": encode_values(outcome.result) if outcome.result else None,
+            "error": encode_values(outcome.error) if outcome.error else None,
             "files": files,
         }
-        write_atomically(self.result, json.dumps(content, indent=1).encode())
+        write_atomically(self.result_file, json.dumps(content, indent=1).encode())
 
     def outcome(self) -> Outcome | None:
-        """How the run ended, or None if its last file was never written."""
-        with suppress(FileNotFoundError):
-            content: dict[str, Any] = json.loads(self.result.read_bytes())
-            return Outcome(RunState(content["state"]), content["result"], content["error"])
-        return None
+        """Return how the run ended, or None if its last file was never written."""
+        if not self.result_file.exists():
+            return None
+        content: dict[str, Any] = json.loads(self.result_file.read_bytes())
+        result, error = content["result"], content["error"]
+        return Outcome(
+            RunState(content["state"]),
+            decode_values(TestResult, result) if result else None,
+            decode_values(Failed, error) if error else None,
+        )

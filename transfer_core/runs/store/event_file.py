@@ -1,14 +1,14 @@
-"""`events.jsonl`: what a loop reported, one numbered line each, across restarts."""
+"""`events.jsonl`: the events that a run reported, one numbered line each, across restarts."""
 
 import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
-from transfer_core.runs.store.rows import replace_non_finite
+from transfer_core.runs.store.events import encode_event
+from transfer_core.runs.store.records import LoggedEvent
 
-SYNC_INTERVAL = 1.0  # seconds at most that a power cut may take away
+SYNC_INTERVAL = 1.0  # seconds; a power cut loses at most the events of this time
 
 
 class EventFile:
@@ -23,17 +23,18 @@ class EventFile:
         self._file = path.open("a", encoding="ascii")
         self._last_sync = time.monotonic()
 
-    def append(self, kind: str, values: dict[str, Any]) -> None:
+    def append(self, event: LoggedEvent) -> None:
         """Add one line and hand it to the operating system at once."""
         self._sequence += 1
-        line = {"sequence": self._sequence, "time": time.time(), "kind": kind}
-        self._file.write(json.dumps(line | {"values": replace_non_finite(values)}) + "\n")
+        kind, values = encode_event(event)
+        line = {"sequence": self._sequence, "time": time.time(), "kind": kind, "values": values}
+        self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         if time.monotonic() - self._last_sync >= SYNC_INTERVAL:
             self._sync()
 
     def close(self) -> None:
-        """Bring everything to the disk."""
+        """Write everything to the disk and close the file."""
         try:
             self._sync()
         finally:

@@ -4,34 +4,39 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.records import RunEvent
+from transfer_core.runs.store.store import RunStore
 
 
 class RunLog:
     """The events of one run, fetched from the store once each.
 
     Args:
-        reader: Reads the run store.
+        store: The run store.
         run_id: The run.
     """
 
-    def __init__(self, reader: RunReader, run_id: str) -> None:
-        self._reader, self._run_id, self._lock = reader, run_id, threading.Lock()
+    def __init__(self, store: RunStore, run_id: str) -> None:
+        self._store, self._run_id, self._lock = store, run_id, threading.Lock()
         self._events: tuple[RunEvent, ...] = ()
         self._cache: dict[Callable, tuple[int, Any]] = {}
 
     def events(self) -> tuple[RunEvent, ...]:
-        """Everything reported so far, oldest first; RunError if there is no such run."""
+        """Return everything reported so far, oldest first; RunError if no run has this id."""
         with self._lock:
             after = self._events[-1].sequence if self._events else 0
-            self._events += self._reader.events(self._run_id, after)
+            self._events += self._store.events(self._run_id, after)
             return self._events
 
     def compute_once(
         self, function: Callable[[tuple[RunEvent, ...]], Any], events: tuple[RunEvent, ...]
     ) -> Any:
-        """What a pure function makes of what `events` told, computed once however many ask."""
+        """Cache the result of a pure function of the events, so that many readers compute it once.
+
+        Args:
+            function: Computes something from the events.
+            events: What `events` returned.
+        """
         with self._lock:
             count, value = self._cache.get(function, (-1, None))
             if count != len(events):

@@ -1,26 +1,26 @@
-"""What is known about a run: its state, its record, its events, its id."""
+"""Data of the run store: states, records, log entries and run ids."""
 
 import re
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from transfer_core.errors import RunError
 from transfer_core.training.config import RunConfig
+from transfer_core.training.events import Event
+from transfer_core.training.result import TestResult
 
 IMPORTED_OWNER = "imported"  # owner of the runs that came in a bundle
 _ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
 class RunState(StrEnum):
-    """Where a run stands. The last state is exactly one of the four final ones."""
+    """State of a run. It ends in one of the four final ones; `interrupted` can be resumed."""
 
     queued = "queued"
     preparing = "preparing"
     training = "training"
-    stopping = "stopping"  # a stop was asked for; what was learned is being tested
+    stopping = "stopping"  # a stop was requested; the network is being tested
     stopped = "stopped"
     finished = "finished"
     failed = "failed"
@@ -28,7 +28,7 @@ class RunState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing follows this state."""
+        """Whether the run is over."""
         return self in FINAL_STATES
 
 
@@ -36,16 +36,37 @@ FINAL_STATES = frozenset(
     {RunState.stopped, RunState.finished, RunState.failed, RunState.interrupted}
 )
 ACTIVE_STATES = frozenset({RunState.preparing, RunState.training, RunState.stopping})
+UNFINISHED_STATES = ACTIVE_STATES | {RunState.queued}
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The run entered a state."""
+
+    state: RunState
+    message: str = ""  # for people
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a run failed or was interrupted; the three parts of a message for people."""
+
+    problem: str  # one sentence
+    found: str  # the values that show it
+    remedy: str  # what to do next, one sentence
+
+
+ReportedEvent = Event | TestResult  # what a run function yields
+LoggedEvent = ReportedEvent | StateChanged | Failed
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One line of a run's log."""
+    """One entry of a run's log."""
 
-    sequence: int  # counted from 1 without gaps; the order, whatever the clock says
+    sequence: int  # counted from 1; the order, whatever the clock says
     time: float  # seconds since 1970
-    kind: str  # "state", "failed", or a training event's class name in snake_case
-    values: dict[str, Any]  # JSON only; a number that was not finite is None
+    event: LoggedEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +81,14 @@ class RunRecord:
     created: float  # seconds since 1970
     started: float | None  # when it first left the queue
     ended: float | None
-    error: dict[str, str] | None  # {"problem", "found", "remedy"} of a failure or interruption
-    result: dict[str, Any] | None  # values of its "tested" event
+    error: Failed | None  # of a failure or interruption
+    result: TestResult | None
     engine: str | None  # id of the engine that has it; None waits for any that resumes runs
     attempt: int  # how often it was started
-    resumable: bool  # whether it may go on in another engine after its own one has died
+    resumable: bool  # whether another engine may continue it after its own engine has died
     notes: str = ""  # of people, lines of plain text
     tags: tuple[str, ...] = ()
-    deleted: float | None = None  # seconds since 1970; it can be brought back for a day
+    deleted: float | None = None  # seconds since 1970; it can be restored for a day
 
     @property
     def is_imported(self) -> bool:
@@ -76,28 +97,41 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableRun:
+    """A stored run whose settings or result this program cannot read; it can be deleted."""
+
+    id: str
+    name: str
+    state: RunState
+    engine: str | None
+    created: float  # seconds since 1970
+    deleted: float | None
+    problem: Failed  # why it cannot be read
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended, as written last of all into its directory."""
+    """How a run ended; the last file written into its directory."""
 
     state: RunState
-    result: dict[str, Any] | None = None
-    error: dict[str, str] | None = None
+    result: TestResult | None = None
+    error: Failed | None = None
 
 
 def generate_id() -> str:
-    """An id that nobody can guess."""
+    """Return a random id that nobody can guess, 16 hexadecimal digits."""
     return secrets.token_hex(8)
 
 
 def validate_run_id(run_id: object) -> str:
-    """The id, if it could be one of ours; a forged one gets the answer of an unknown one."""
+    """Return the id if it has the form of one; raise the same RunError as for an unknown run."""
     if not isinstance(run_id, str) or not _ID_PATTERN.fullmatch(run_id):
         raise make_unknown_run_error(run_id)
     return run_id
 
 
 def make_unknown_run_error(run_id: object) -> RunError:
-    """The answer to every id that no run has."""
+    """Make the error for an id that no run has."""
     return RunError(
         "There is no such run.",
         found=f"run id {ascii(run_id)[:60]}",
@@ -105,11 +139,6 @@ def make_unknown_run_error(run_id: object) -> RunError:
     )
 
 
-def make_error(problem: str, found: str, remedy: str) -> dict[str, str]:
-    """The three parts of a message, as a record keeps them."""
-    return {"problem": problem, "found": found, "remedy": remedy}
-
-
-def find_training_end(events: Sequence[RunEvent]) -> dict[str, Any] | None:
-    """Values of the last event "ended" of a run's log; None where no training has ended."""
-    return next((event.values for event in reversed(events) if event.kind == "ended"), None)
+def make_run_error(failure: Failed) -> RunError:
+    """Make the error that says what a stored failure says."""
+    return RunError(failure.problem, found=failure.found, remedy=failure.remedy)

@@ -1,24 +1,32 @@
-"""Between the rows of the run database and the values that the program uses."""
+"""Rows of the run database, written from and read as the values that the program uses."""
 
 import json
-import math
 import time
 from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
-from transfer_core.runs.store.records import RunRecord, RunState
+from transfer_core.errors import SettingsError
+from transfer_core.runs.store.events import decode_values, encode_event
+from transfer_core.runs.store.records import (
+    Failed,
+    LoggedEvent,
+    RunRecord,
+    RunState,
+    UnreadableRun,
+    make_unknown_run_error,
+)
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.specification import from_json
+from transfer_core.training.result import TestResult
 
 MAX_NAME_LENGTH = 120  # characters
 RECORD_COLUMNS = [RUNS.c[name] for name in RunRecord.__dataclass_fields__]
+_UNREADABLE_FIELDS = [name for name in UnreadableRun.__dataclass_fields__ if name != "problem"]
 
-EventPayload = tuple[str, dict[str, Any]]  # kind and values of an event
 
-
-def add_events(connection: sa.Connection, run_id: str, events: Iterable[EventPayload]) -> None:
+def add_events(connection: sa.Connection, run_id: str, events: Iterable[LoggedEvent]) -> None:
     """Add events inside a transaction that holds the write lock."""
     last = sa.select(sa.func.coalesce(sa.func.max(EVENTS.c.sequence), 0)).where(
         EVENTS.c.run == run_id
@@ -30,49 +38,70 @@ def add_events(connection: sa.Connection, run_id: str, events: Iterable[EventPay
             "sequence": number,
             "time": now,
             "kind": kind,
-            "values": encode_json(values),
+            "values": json.dumps(values),
         }
-        for number, (kind, values) in enumerate(events, first)
+        for number, (kind, values) in enumerate(map(encode_event, events), first)
     ]
     if rows:
         connection.execute(EVENTS.insert(), rows)
 
 
-def make_state_event(state: RunState, message: str) -> EventPayload:
-    """The event that logs a new state."""
-    return "state", {"state": state.value, "message": message}
+def insert_run(connection: sa.Connection, row: dict[str, Any], event: LoggedEvent) -> str:
+    """Add a run with its first event, unless its owner has a run with the same key.
+
+    Returns:
+        The id of the new run, or of the earlier one with the same owner and key.
+    """
+    if row["key"] is not None:
+        same = sa.select(RUNS.c.id).filter_by(owner=row["owner"], key=row["key"])
+        if (earlier := connection.execute(same).scalar()) is not None:
+            return earlier
+    connection.execute(RUNS.insert().values(row))
+    add_events(connection, row["id"], [event])
+    return row["id"]
 
 
-def to_record(row: sa.Row) -> RunRecord:
-    """The record of a row of `RECORD_COLUMNS`."""
+def check_exists(connection: sa.Connection, run_id: str) -> None:
+    """Raise RunError if no run has this id."""
+    if connection.execute(sa.select(RUNS.c.number).where(RUNS.c.id == run_id)).first() is None:
+        raise make_unknown_run_error(run_id)
+
+
+def to_record(row: sa.Row) -> RunRecord | UnreadableRun:
+    """Return the record of a row of `RECORD_COLUMNS`; an unreadable one if it cannot be read."""
     values = row._asdict()
-    for name in ("error", "result"):
-        values[name] = json.loads(values[name]) if values[name] is not None else None
-    values["tags"] = tuple(json.loads(values["tags"]))
-    return RunRecord(
-        **values | {"config": from_json(values["config"]), "state": RunState(values["state"])}
+    values |= {"state": RunState(row.state), "tags": tuple(json.loads(row.tags))}
+    try:
+        return RunRecord(
+            **values
+            | {
+                "config": from_json(row.config),
+                "result": _decode_json(TestResult, row.result),
+                "error": _decode_json(Failed, row.error),
+            }
+        )
+    except (SettingsError, TypeError, ValueError) as error:
+        known = {name: values[name] for name in _UNREADABLE_FIELDS}
+        return UnreadableRun(**known, problem=_describe_unreadable(error))
+
+
+def _decode_json(target: type, text: str | None):
+    return None if text is None else decode_values(target, json.loads(text))
+
+
+def _describe_unreadable(error: Exception) -> Failed:
+    return Failed(
+        "This run cannot be read: another version of Transfer Lab wrote it.",
+        error.found if isinstance(error, SettingsError) else str(error)[:120],
+        "Delete it, or open it with the version that wrote it.",
     )
 
 
 def clean_label(text: str | None) -> str:
-    """One line of printable text, cut to a length that a page can show."""
+    """Return one line of printable text, cut to a length that a page can show."""
     return replace_control_characters(text or "").strip()[:MAX_NAME_LENGTH]
 
 
 def replace_control_characters(text: str) -> str:
-    """The text with a space in place of each control character and line end."""
+    """Return the text with a space in place of each control character and line end."""
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def encode_json(values: dict[str, Any] | None) -> str | None:
-    """Values as JSON; None stays None."""
-    return None if values is None else json.dumps(replace_non_finite(values))
-
-
-def replace_non_finite(value: Any) -> Any:
-    """The same value with None for every number that JSON does not know."""
-    if isinstance(value, dict):
-        return {key: replace_non_finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [replace_non_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

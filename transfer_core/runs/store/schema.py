@@ -9,7 +9,10 @@ from filelock import FileLock
 
 from transfer_core.errors import RunError
 
-SCHEMA_VERSION = 2  # of the tables below; kept in SQLite's user_version
+# Version of the tables below, stored as SQLite's user_version. Increase it when a table changes,
+# and add the statements that change the older tables to `_MIGRATIONS`. The JSON inside the
+# columns has its own version, `specification.CONFIG_VERSION`.
+SCHEMA_VERSION = 2
 
 _METADATA = sa.MetaData()
 
@@ -51,7 +54,7 @@ EVENTS = sa.Table(
     sqlite_with_rowid=False,
 )
 
-_MIGRATIONS = {  # what makes the tables of the next version from those of a version
+_MIGRATIONS = {  # statements that turn the tables of a version into those of the next
     1: (
         "ALTER TABLE runs ADD COLUMN notes TEXT DEFAULT '' NOT NULL",
         "ALTER TABLE runs ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL",
@@ -61,16 +64,16 @@ _MIGRATIONS = {  # what makes the tables of the next version from those of a ver
 
 
 def open_database(path: Path) -> sa.Engine:
-    """Open the database, make it, or bring one of an older version up to date.
+    """Open the database; create it, or migrate one of an older version.
 
-    A copy of the older one stays beside it, named after its version.
+    A migration leaves a copy of the older database beside it, named after its version.
 
     A connection with the execution option `writes` takes the write lock when its
     transaction begins, so that what it reads cannot change before it writes.
 
     Raises:
-        RunError: If a newer version of this program made it, or it is no database;
-            it is left as it was.
+        RunError: If a newer version of this program made it, or the file is no database;
+            the file stays unchanged.
     """
     database = sa.create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=56)
     sa.event.listen(database, "connect", _set_pragmas)
@@ -107,7 +110,7 @@ def _migrate(path: Path, database: sa.Engine, version: int) -> None:
 
 
 def _read_version(path: Path) -> int:
-    """The version of the database, which this program knows; 0 if it is yet to be made."""
+    """Return the version of the database; 0 if it does not exist yet."""
     if not path.exists():
         return 0
     try:
@@ -135,7 +138,7 @@ def _set_pragmas(connection, _record) -> None:
     )
     for pragma in (
         "busy_timeout = 60000",  # milliseconds; a locked database is waited for
-        "synchronous = FULL",  # what was told as written survives a power cut
+        "synchronous = FULL",  # a committed transaction survives a power cut
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -22,7 +22,7 @@ SortKey = Callable[[RunRecord, Mapping[str, str]], Any]
 
 
 def _get_accuracy_key(run: RunRecord, _names: Mapping[str, str]) -> float:
-    return -run.result["accuracy"] if run.result else 1.0  # those without one come last
+    return -run.result.accuracy if run.result else 1.0  # those without one come last
 
 
 SORT_KEYS: dict[str, SortKey] = {  # newest first among equals

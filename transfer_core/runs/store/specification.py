@@ -1,4 +1,4 @@
-"""A run's configuration as JSON, and the check that every setting is what it may be."""
+"""The configuration of a run as JSON, and the check that every setting is allowed."""
 
 import json
 from dataclasses import asdict, is_dataclass
@@ -10,25 +10,29 @@ from transfer_core.errors import SettingsError
 from transfer_core.training.config import RunConfig
 
 _ADAPTER = TypeAdapter(RunConfig)
-CONFIG_VERSION = 3  # of the JSON; grows when a setting is renamed or removed
+
+# Version of the JSON, stored in it. Increase it when a setting is renamed or changes its
+# meaning, and say in `upgrade_config` what an older configuration becomes. A new setting needs
+# a default only, a removed one nothing: both leave the version as it is.
+CONFIG_VERSION = 3
 _BOUNDS = (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
 
 
 def to_json(config: RunConfig) -> str:
-    """The configuration as one JSON object.
+    """Return the configuration as one JSON object.
 
     Raises:
-        SettingsError: If a setting is not what it may be; the message names it,
-            its value and what is allowed.
+        SettingsError: If a setting is not allowed; the message names it, its value and
+            the allowed values.
     """
-    # What is no JSON value becomes text, which the strict check then refuses by name.
+    # A value that JSON has no type for becomes text, and the strict check refuses it by name.
     text = json.dumps({"version": CONFIG_VERSION} | asdict(config), default=str)
     from_json(text)
     return text
 
 
 def from_json(text: str) -> RunConfig:
-    """The configuration that a JSON object describes.
+    """Return the configuration that a JSON object of this or an older version describes.
 
     Raises:
         SettingsError: As for `to_json`.
@@ -40,7 +44,7 @@ def from_json(text: str) -> RunConfig:
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
-    """Bring a stored configuration of any older version to the names of this one.
+    """Rename the settings of a configuration that an older version stored.
 
     Args:
         values: The JSON object; one without a "version" was written by version 2.
@@ -66,7 +70,7 @@ def _make_settings_error(error: ValidationError) -> SettingsError:
 
 
 def _describe_allowed_values(path: tuple[str, ...]) -> str:
-    """What a setting may be, for people; "" if its type says no more than the error."""
+    """Describe the allowed values of a setting; "" if its type says no more than the error."""
     hint: Any = RunConfig
     for part in path:
         hints = get_type_hints(hint, include_extras=True) if is_dataclass(hint) else {}

@@ -10,28 +10,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError
+from transfer_core.runs.store.events import decode_event, encode_values
 from transfer_core.runs.store.records import (
     FINAL_STATES,
-    IMPORTED_OWNER,
+    Failed,
+    LoggedEvent,
     RunEvent,
     RunRecord,
     RunState,
+    StateChanged,
+    UnreadableRun,
     generate_id,
+    make_run_error,
     make_unknown_run_error,
     validate_run_id,
 )
 from transfer_core.runs.store.rows import (
     RECORD_COLUMNS,
-    EventPayload,
     add_events,
+    check_exists,
     clean_label,
-    encode_json,
-    make_state_event,
+    insert_run,
     to_record,
 )
 from transfer_core.runs.store.schema import EVENTS, RUNS, open_database
 from transfer_core.runs.store.specification import to_json
 from transfer_core.training.config import RunConfig
+from transfer_core.training.result import TestResult
 
 
 class RunStore:
@@ -51,11 +56,11 @@ class RunStore:
         self._write_database = self._database.execution_options(writes=True)
 
     def connect(self) -> AbstractContextManager[sa.Connection]:
-        """A connection for reading; it never waits for a writer."""
+        """Return a connection for reading; it never waits for a writer."""
         return self._database.connect()
 
     def begin_write(self) -> AbstractContextManager[sa.Connection]:
-        """A transaction that holds the write lock from its beginning."""
+        """Begin a transaction that holds the write lock from its start."""
         return self._write_database.begin()
 
     def create(
@@ -73,14 +78,13 @@ class RunStore:
         Args:
             config: What to run; every setting is checked.
             name: For people; None names it after its case.
-            owner: Who shares the queue fairly with the others.
-            idempotency_key: Made once by whoever asks; the same owner asking again with the
-                same key gets the same run.
+            owner: Owners share the queue in turns.
+            idempotency_key: Chosen by the caller; the same owner and key make one run only.
             engine: The engine that shall run it; None leaves it to any that resumes runs.
-            resumable: Whether another engine may go on with it after this one has died.
+            resumable: Whether another engine may continue it after this one has died.
 
         Raises:
-            SettingsError: If a setting is not what it may be.
+            SettingsError: If a setting is not allowed.
         """
         row = {
             "id": generate_id(),
@@ -93,82 +97,60 @@ class RunStore:
             "engine": engine,
             "resumable": resumable,
         }
+        return self.insert(row, StateChanged(RunState.queued, "Waiting for its turn."))
+
+    def insert(self, row: dict[str, Any], event: StateChanged) -> RunRecord:
+        """Add a run and its first event; see `insert_run`."""
         with self.begin_write() as connection:
-            if idempotency_key is not None:
-                same = sa.select(*RECORD_COLUMNS).filter_by(owner=row["owner"], key=idempotency_key)
-                if (earlier := connection.execute(same).first()) is not None:
-                    return to_record(earlier)
-            connection.execute(RUNS.insert().values(row))
-            add_events(
-                connection, row["id"], [make_state_event(RunState.queued, "Waiting for its turn.")]
-            )
-        return self.get(row["id"])
-
-    def add_imported(
-        self,
-        run_id: str,
-        config: RunConfig,
-        name: str,
-        result: dict[str, Any],
-        idempotency_key: str,
-    ) -> RunRecord:
-        """Record a run that came to its result elsewhere.
-
-        Args:
-            run_id: A new id, under which its files lie already.
-            config: What was run.
-            name: For people.
-            result: Values of its "tested" event.
-            idempotency_key: Of what it came in, so that taking that in twice makes one run.
-
-        Returns:
-            Its record, or that of the run which came of the same key before.
-        """
-        now = time.time()
-        row = {
-            "id": run_id,
-            "name": clean_label(name),
-            "owner": IMPORTED_OWNER,
-            "key": idempotency_key,
-            "config": to_json(config),
-            "state": RunState.finished,
-            "created": now,
-            "ended": now,
-            "result": encode_json(result),
-            "resumable": False,
-        }
-        with self.begin_write() as connection:
-            same = sa.select(*RECORD_COLUMNS).filter_by(owner=IMPORTED_OWNER, key=idempotency_key)
-            if (earlier := connection.execute(same).first()) is not None:
-                return to_record(earlier)
-            connection.execute(RUNS.insert().values(row))
-            report = make_state_event(RunState.finished, "Taken in from a bundle.")
-            add_events(connection, run_id, [report])
+            run_id = insert_run(connection, row, event)
         return self.get(run_id)
 
     def get(self, run_id: str) -> RunRecord:
-        """One run.
+        """Return one run.
 
         Raises:
-            RunError: If there is none of this id, or it was deleted.
+            RunError: If no run has this id, or it was deleted or cannot be read.
         """
-        found = sa.select(*RECORD_COLUMNS).where(RUNS.c.id == validate_run_id(run_id))
-        with self.connect() as connection:
-            row = connection.execute(found).first()
-        if row is None:
-            raise make_unknown_run_error(run_id)
-        if row.deleted is not None:
+        record = self.read(run_id)
+        if isinstance(record, UnreadableRun):
+            raise make_run_error(record.problem)
+        if record.deleted is not None:
             raise RunError(
                 "This run was deleted.",
                 found=f"run {run_id}",
                 remedy="Bring it back on the page Runs, which can be done for a day.",
             )
+        return record
+
+    def read(self, run_id: str) -> RunRecord | UnreadableRun:
+        """Return one run, also if it was deleted or cannot be read.
+
+        Raises:
+            RunError: If no run has this id.
+        """
+        wanted = sa.select(*RECORD_COLUMNS).where(RUNS.c.id == validate_run_id(run_id))
+        with self.connect() as connection:
+            row = connection.execute(wanted).first()
+        if row is None:
+            raise make_unknown_run_error(run_id)
         return to_record(row)
 
     def list(
         self, *, states: Collection[RunState] | None = None, deleted: bool = False
     ) -> tuple[RunRecord, ...]:
-        """Every run, or those in these states, newest first; or those that were deleted."""
+        """Return the readable runs, newest first; arguments as for `list_all`."""
+        records = self.list_all(states=states, deleted=deleted)
+        return tuple(record for record in records if isinstance(record, RunRecord))
+
+    def list_all(
+        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+    ) -> tuple[RunRecord | UnreadableRun, ...]:
+        """Return every run, newest first.
+
+        Args:
+            states: Only runs in these states; None is any state.
+            deleted: The deleted runs instead of the others.
+        """
         wanted = sa.select(*RECORD_COLUMNS).order_by(RUNS.c.number.desc())
         wanted = wanted.where((RUNS.c.deleted.is_not(None)) == deleted)
         if states is not None:
@@ -177,10 +159,12 @@ class RunStore:
             return tuple(to_record(row) for row in connection.execute(wanted))
 
     def events(self, run_id: str, after: int = 0) -> tuple[RunEvent, ...]:
-        """The log of a run behind a sequence number, oldest first.
+        """Return the log of a run behind a sequence number, oldest first.
+
+        Events of a kind that this program does not know are left out.
 
         Raises:
-            RunError: If there is no run of this id.
+            RunError: If no run has this id.
         """
         columns = (EVENTS.c.sequence, EVENTS.c.time, EVENTS.c.kind, EVENTS.c["values"])
         newer = (
@@ -191,24 +175,19 @@ class RunStore:
         with self.connect() as connection:
             rows = connection.execute(newer).all()
             if not rows:
-                _check_exists(connection, run_id)  # no news of a run, or no such run?
-        return tuple(RunEvent(s, t, kind, json.loads(values)) for s, t, kind, values in rows)
+                check_exists(connection, run_id)  # no news of a run, or no such run?
+        decoded = ((row, decode_event(row.kind, json.loads(row[3]))) for row in rows)
+        return tuple(RunEvent(row.sequence, row.time, event) for row, event in decoded if event)
 
     def append(
-        self, run_id: str, kind: str, values: dict[str, Any], *, engine: str | None = None
-    ) -> None:
-        """Add one event; see `append_all`."""
-        self.append_all(run_id, [(kind, values)], engine=engine)
-
-    def append_all(
-        self, run_id: str, events: Iterable[EventPayload], *, engine: str | None = None
+        self, run_id: str, events: Iterable[LoggedEvent], *, engine: str | None = None
     ) -> None:
         """Add events to a run's log, all or none.
 
         Args:
             run_id: The run.
-            events: Kind and values of each, oldest first.
-            engine: Who writes; None is not asked whether the run is its own.
+            events: Oldest first.
+            engine: The engine that writes; None skips the check that the run is its own.
 
         Raises:
             RunError: If the run is unknown, over, or has passed to another engine.
@@ -234,56 +213,53 @@ class RunStore:
         *,
         expected_states: Collection[RunState] | None = None,
         expected_engine: str | None = None,
+        result: TestResult | None = None,
+        error: Failed | None = None,
         **fields: Any,
     ) -> bool:
-        """Change a run's state, unless it is over, and log it, in one step.
+        """Change a run's state and log it, in one step.
 
         Args:
             run_id: The run.
-            state: What it becomes.
-            message: For people, why; goes into the log.
+            state: The new state.
+            message: The reason, for people; goes into the log.
             expected_states: Only if it is in one of these states; None is any but a final one.
             expected_engine: Only if this engine has the run.
-            fields: Other columns to set: `error` and `result` as dicts, `engine`.
+            result: To be stored, unless None.
+            error: To be stored and logged, unless None.
+            fields: Other columns to set.
 
         Returns:
             Whether it was changed.
 
         Raises:
-            RunError: If there is no run of this id.
+            RunError: If no run has this id.
         """
-        allowed = (
-            frozenset(RunState) - FINAL_STATES
-            if expected_states is None
-            else frozenset(expected_states) - FINAL_STATES
-        )
-        new = {
-            key: encode_json(v) if key in ("error", "result") else v for key, v in fields.items()
-        }
+        allowed = frozenset(RunState) - FINAL_STATES if expected_states is None else expected_states
+        if result is not None:
+            fields["result"] = json.dumps(encode_values(result))
+        if error is not None:
+            fields["error"] = json.dumps(encode_values(error))
         if state.is_final:
-            new["ended"] = time.time()
+            fields["ended"] = time.time()
+        elif state is RunState.queued:  # a run that continues has not ended
+            fields |= {"ended": None, "error": None}
         change = (
             sa.update(RUNS)
             .where(RUNS.c.id == validate_run_id(run_id), RUNS.c.state.in_(allowed))
-            .values(state=state, **new)
+            .values(state=state, **fields)
         )
         if expected_engine is not None:
             change = change.where(RUNS.c.engine == expected_engine)
         with self.begin_write() as connection:
             changed = connection.execute(change).rowcount == 1
             if changed:
-                failure = fields.get("error")
-                reports = [("failed", failure)] if failure else []
-                add_events(connection, run_id, [*reports, make_state_event(state, message)])
+                events = [StateChanged(state, message)]
+                add_events(connection, run_id, [error, *events] if error else events)
             else:
-                _check_exists(connection, run_id)
+                check_exists(connection, run_id)
         return changed
 
     def close(self) -> None:
         """Close every connection."""
         self._database.dispose()
-
-
-def _check_exists(connection: sa.Connection, run_id: str) -> None:
-    if connection.execute(sa.select(RUNS.c.number).where(RUNS.c.id == run_id)).first() is None:
-        raise make_unknown_run_error(run_id)

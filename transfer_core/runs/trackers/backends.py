@@ -1,4 +1,4 @@
-"""The experiment trackers that a run can be passed on to: TensorBoard and MLflow."""
+"""The experiment trackers that a run can be logged to: TensorBoard and MLflow."""
 
 import os
 import re
@@ -14,13 +14,13 @@ EXPERIMENT_NAME = "Transfer Lab"  # of MLflow
 
 
 class Tracker(Protocol):
-    """Takes in one run."""
+    """Records one run."""
 
     def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
-        """Numbers at an optimiser step; `timestamp` in seconds since 1970."""
+        """Record numbers at an optimiser step; `timestamp` in seconds since 1970."""
 
     def end(self, test_metrics: Mapping[str, float], state: str) -> None:
-        """The result, and the state: "finished", "failed" or "stopped"."""
+        """Record the result and the state: "finished", "failed" or "stopped"."""
 
 
 # Makes a tracker for one run from its id, name and settings in words.
@@ -28,10 +28,13 @@ TrackerFactory = Callable[[str, str, Mapping[str, str]], Tracker]
 
 
 def parse_tracker_setting(setting: str) -> TrackerFactory:
-    """What the setting asks for.
+    """Return the tracker factory that a setting asks for.
+
+    Args:
+        setting: Value of the environment variable `TRANSFER_LOG_TO`.
 
     Raises:
-        SettingsError: If it asks for something else, or the library is not installed.
+        SettingsError: If it names no tracker, or the library is not installed.
     """
     kind, _, place = setting.partition(":")
     if kind not in _LIBRARIES or not place:
@@ -59,7 +62,7 @@ _LIBRARIES = {  # module and package to install
 
 
 class _TensorBoardTracker:
-    """A folder of its own for each run, named so that it can be told from others."""
+    """Logs each run to a folder named after the run and its id."""
 
     def __init__(self, folder: Path, run_id: str, name: str, settings: Mapping[str, str]) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -79,19 +82,21 @@ class _TensorBoardTracker:
 
 
 class _MLflowTracker:
-    """A run of the experiment "Transfer Lab" for each of ours."""
+    """Logs each run as a run of the MLflow experiment "Transfer Lab"."""
 
     _STATUS = {"finished": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
     def __init__(self, uri: str, run_id: str, name: str, settings: Mapping[str, str]) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is told to others
+        os.environ.setdefault(
+            "MLFLOW_DISABLE_TELEMETRY", "true"
+        )  # no usage data leaves this computer
         from mlflow import MlflowClient
         from mlflow.entities import Param
 
         self._client = MlflowClient(tracking_uri=uri)
-        found = self._client.get_experiment_by_name(EXPERIMENT_NAME)
+        existing = self._client.get_experiment_by_name(EXPERIMENT_NAME)
         experiment = (
-            found.experiment_id if found else self._client.create_experiment(EXPERIMENT_NAME)
+            existing.experiment_id if existing else self._client.create_experiment(EXPERIMENT_NAME)
         )
         run = self._client.create_run(experiment, run_name=name, tags={"transfer_lab.run": run_id})
         self._run = run.info.run_id

@@ -1,4 +1,4 @@
-"""Pass what a run reports on to an experiment tracker, which the training never waits for."""
+"""Forward the events of a run to an experiment tracker; the training never waits for it."""
 
 import atexit
 import logging
@@ -7,25 +7,27 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 from weakref import WeakSet
 
-from transfer_core.runs.engine.executor import RunFunction, StopRequested, to_event_payload
+from transfer_core.runs.engine.executor import RunFunction, StopRequested
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.store.store import RunStore
-from transfer_core.runs.trackers.backends import Tracker, TrackerFactory
+from transfer_core.runs.trackers.backends import TrackerFactory
 from transfer_core.training.config import RunConfig
+from transfer_core.training.events import EpochEnded, Stepped
+from transfer_core.training.result import TestResult
 from transfer_core.training.settings_table import describe_settings
 
-SHUTDOWN_TIMEOUT = 10.0  # seconds that the end of the program waits for what is not passed on yet
-EVENT_METRICS = {  # event kind: name for the tracker of each of its values
-    "stepped": {
+SHUTDOWN_TIMEOUT = 10.0  # seconds that the program waits at its end for events not yet forwarded
+EVENT_METRICS = {  # name for the tracker of each field of an event
+    Stepped: {
         "loss": "training/loss",
         "accuracy": "training/accuracy",
         "learning_rate": "training/learning_rate",
         "images_per_second": "training/speed",
     },
-    "epoch_ended": {
+    EpochEnded: {
         "validation_loss": "validation/loss",
         "validation_accuracy": "validation/accuracy",
     },
@@ -39,19 +41,19 @@ _THREADS: WeakSet[threading.Thread] = WeakSet()
 def log_to_tracker(
     run_function: RunFunction, tracker_factory: TrackerFactory, home: Path
 ) -> RunFunction:
-    """The same `run_function`, whose reports also reach a tracker; see `trackers.tracker_of`.
+    """Return a run function whose events also reach a tracker; see `parse_tracker_setting`.
 
-    Whatever the tracker does, the run goes on: a failure is logged as a warning once,
-    and the rest of that run is not passed on.
+    A failure of the tracker never ends the run: it is logged once as a warning, and the
+    remaining events of that run are not forwarded.
     """
 
     def run_and_log(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
-    ) -> Iterator[Any]:
+    ) -> Iterator[ReportedEvent]:
         follower, state = _TrackerThread(tracker_factory, config, directory.id, home), "stopped"
         try:
             for event in run_function(config, directory, stop_requested):
-                follower.put(*to_event_payload(event))
+                follower.put(event)
                 yield event
             state = "stopped" if stop_requested() else "finished"
         except Exception:
@@ -64,42 +66,44 @@ def log_to_tracker(
 
 
 class _TrackerThread:
-    """A thread that hands one run's reports to a tracker."""
+    """A thread that forwards one run's events to a tracker."""
 
     def __init__(
         self, tracker_factory: TrackerFactory, config: RunConfig, run_id: str, home: Path
     ) -> None:
         self._open, self._config, self._id, self._home = tracker_factory, config, run_id, home
-        self._reports: SimpleQueue[tuple[str, Mapping[str, Any], float]] = SimpleQueue()
+        # Events with their times in seconds since 1970; last the state of the run, as text.
+        self._reports: SimpleQueue[tuple[ReportedEvent | str, float]] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"tracker-{run_id}", daemon=True)
         self._thread.start()
         _THREADS.add(self._thread)
 
-    def put(self, kind: str, values: Mapping[str, Any]) -> None:
-        """Pass a report on soon."""
-        self._reports.put((kind, values, time.time()))
+    def put(self, event: ReportedEvent) -> None:
+        """Queue an event for the tracker."""
+        self._reports.put((event, time.time()))
 
     def close(self, state: str) -> None:
-        """Tell how the run ended, soon."""
-        self.put("over", {"state": state})
+        """Queue the end of the run: "finished", "stopped" or "failed"."""
+        self._reports.put((state, time.time()))
 
     def _work(self) -> None:
         try:
             self._forward_events()
-        except Exception as error:  # of a library, a disk or a server that is not ours
+        except Exception as error:  # of the tracker's library, disk or server
             _LOG.warning("run %s is not passed on to the tracker any more: %s", self._id, error)
 
     def _forward_events(self) -> None:
         store = RunStore(self._home)
         name = store.get(self._id).name
         store.close()
-        tracker, final = self._open(self._id, name, describe_settings(self._config)), {}
-        while (told := self._reports.get())[0] != "over":
-            kind, values, when = told
-            if kind == "tested":
-                final = _rename_metrics(values, TEST_METRICS)
-            _log_metrics(tracker, kind, values, when)
-        tracker.end(final, told[1]["state"])
+        tracker, metrics = self._open(self._id, name, describe_settings(self._config)), {}
+        while not isinstance((report := self._reports.get())[0], str):
+            event, timestamp = report
+            if isinstance(event, TestResult):
+                metrics = _collect_metrics(event, TEST_METRICS)
+            elif scalars := _collect_metrics(event, EVENT_METRICS.get(type(event), {})):
+                tracker.scalars(scalars, event.step, timestamp)
+        tracker.end(metrics, report[0])
 
 
 @atexit.register
@@ -109,10 +113,7 @@ def _join_threads() -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-def _log_metrics(tracker: Tracker, kind: str, values: Mapping[str, Any], timestamp: float) -> None:
-    if scalars := _rename_metrics(values, EVENT_METRICS.get(kind, {})):
-        tracker.scalars(scalars, values["step"], timestamp)
-
-
-def _rename_metrics(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, float]:
-    return {name: values[key] for key, name in names.items() if values.get(key) is not None}
+def _collect_metrics(event: ReportedEvent, names: Mapping[str, str]) -> dict[str, float]:
+    """Return the fields that a tracker takes under its names, unless None."""
+    values = {name: getattr(event, field) for field, name in names.items()}
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,169 @@
+"""A run whose process is killed continues from its checkpoint and ends as if it had not been."""
+
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from zips import make_class_files, write_zip
+
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.networks import get_network
+from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.perform import perform
+from transfer_core.runs.store import specification
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.training.checkpoint import Checkpointer, TrainingState
+from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
+
+EPOCHS = 3
+CASES = {1: TransferCase.SMALL_SIMILAR, 3: TransferCase.LARGE_SIMILAR}
+SOURCE = get_network("demonstration")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """An empty data folder."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def configs(home):
+    """A configuration of each case, with augmentation and dropout where the case has them."""
+    files = make_class_files({"a": 20, "b": 20, "c": 20})
+    data_set, configs = dataset.ingest(write_zip(home / "noise.zip", files), home=home), {}
+    for number, case in CASES.items():
+        strategy = plan_strategy(case, SOURCE.stage_names)
+        settings = replace(strategy.optimiser, epochs=EPOCHS, batch_size=8, views=int(number == 1))
+        strategy = replace(strategy, optimiser=settings)
+        config = make_run_config(data_set, SOURCE, strategy, seed=2)
+        # What this machine is fastest in plays no part; channels last is the harder layout.
+        configs[number] = replace(config, precision="float32", channels_last=True)
+    return configs
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(home, configs, tmp_path_factory):
+    """Events and weights of each run that nobody interrupts, by case."""
+    runs = {}
+    for number, config in configs.items():
+        folder = tmp_path_factory.mktemp("whole") / "0123456789abcdef"
+        folder.mkdir()
+        events = list(perform(config, folder, home, lambda: False))
+        runs[number] = events, load_file(RunDirectory(folder).weights_file)
+    return runs
+
+
+def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
+    """Perform a run in another process, which is killed once the epoch's checkpoint is there."""
+    script = f"""
+        import math, os, signal
+        from pathlib import Path
+        import torch
+        torch.set_num_threads({torch.get_num_threads()})
+        from transfer_core.runs.perform import perform
+        from transfer_core.runs.store import specification
+        from transfer_core.runs.store.directory import RunDirectory
+        config = specification.from_json({specification.to_json(config)!r})
+        folder, home = Path({str(folder)!r}), Path({str(home)!r})
+        for _ in perform(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
+            if RunDirectory(folder).find_checkpoint_epoch() == {epoch}:
+                os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    ended = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
+    case, epoch, home, configs, uninterrupted, tmp_path
+):
+    folder = tmp_path / "0123456789abcdef"
+    folder.mkdir()
+    kill_after(epoch, configs[case], folder, home)
+    events = list(perform(configs[case], folder, home, lambda: False))
+    expected_events, expected = uninterrupted[case]
+    weights = load_file(RunDirectory(folder).weights_file)
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    epochs = [event.epoch for event in events if isinstance(event, EpochEnded)]
+    assert epochs == list(range(epoch + 1, EPOCHS + 1))
+    assert events[-1] == expected_events[-1]  # the result
+    assert find(events, Ended).best_epoch == find(expected_events, Ended).best_epoch
+    assert find(events, Ended).changes == find(expected_events, Ended).changes
+    assert not RunDirectory(folder).checkpoints_folder.exists()
+
+
+def find(events, kind):
+    """The only event of a kind."""
+    (event,) = (event for event in events if isinstance(event, kind))
+    return event
+
+
+def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterrupted, tmp_path):
+    for _ in perform(configs[3], tmp_path, home, lambda: False, checkpoint_time_share=math.inf):
+        if RunDirectory(tmp_path).find_checkpoint_epoch():
+            break
+    events = list(perform(configs[3], tmp_path, home, lambda: False))
+    work = {event.what for event in events if isinstance(event, Preparing)}
+    assert "Training the head alone" not in work
+    baselines = (find(each, BaselineTrained) for each in (events, uninterrupted[3][0]))
+    assert len({(each.validation_loss, each.validation_accuracy) for each in baselines}) == 1
+
+
+class CountingStore:
+    """Counts the checkpoints that it is given."""
+
+    def __init__(self):
+        self.epochs = []
+
+    def save_checkpoint(self, epoch, write, suffix):
+        self.epochs.append(epoch)
+
+    def find_latest_checkpoint(self):
+        return None
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.2, 1.0])
+def test_checkpoints_take_no_more_than_their_share_of_the_time(seconds, monkeypatch):
+    now, store = [0.0], CountingStore()
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    checkpointer = Checkpointer(store, max_time_share=0.02)
+
+    def capture():
+        now[0] += seconds
+        return TrainingState({"w": torch.zeros(1)}, {})
+
+    for epoch in range(1, 1001):
+        now[0] += 1
+        checkpointer.save_if_due(epoch, capture)
+    assert store.epochs[0] == 10  # a fiftieth of ten seconds is what the first may take
+    assert seconds * len(store.epochs) <= 0.021 * now[0]
+    assert len(store.epochs) >= min(900, 0.9 * 0.02 * now[0] / seconds)
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path, caplog):
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    checkpointer = Checkpointer(RunDirectory(tmp_path), math.inf)
+    checkpointer.save_if_due(4, lambda: TrainingState({"w": torch.zeros(1)}, {}))
+    assert "no checkpoint was written after epoch 4" in caplog.text
+    assert checkpointer.load() is None
+
+
+def test_a_checkpoint_of_another_format_is_not_resumed_from(tmp_path):
+    files = RunDirectory(tmp_path)
+    files.save_checkpoint(1, lambda path: path.write_text("1"), ".txt")
+    assert Checkpointer(files).load() is None
+    checkpointer = Checkpointer(files, math.inf)
+    checkpointer.save_if_due(2, lambda: TrainingState({"w": torch.ones(2)}, {"epoch": 2}))
+    state = checkpointer.load()
+    assert torch.equal(state.tensors["w"], torch.ones(2)) and state.values["epoch"] == 2

@@ -1,0 +1,132 @@
+"""A worker of the engine: takes runs from the queue and drives each to its end."""
+
+import logging
+import threading
+from contextlib import closing, suppress
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from transfer_core.errors import RunError
+from transfer_core.runs.engine.executor import Executor
+from transfer_core.runs.engine.journal import EventWriter
+from transfer_core.runs.engine.queue import RunQueue
+from transfer_core.runs.engine.recovery import write_final_state
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
+from transfer_core.runs.store.specification import to_json
+from transfer_core.runs.store.store import RunStore
+from transfer_core.training.events import Started
+
+POLL_INTERVAL = 10.0  # seconds between looks at a queue that nothing was submitted to
+RETRY_INTERVAL = 0.5  # seconds until a failed write of the database is repeated
+
+_LOG = logging.getLogger(__name__)
+
+
+class Worker:
+    """Performs the runs of one engine, one at a time, until the engine closes.
+
+    Args:
+        store: The run store.
+        home: The data folder.
+        executor: Runs the loops.
+        engine: Id of the engine.
+        closing: Set when the engine closes.
+        submitted: Notified when a run was queued.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        home: Path,
+        executor: Executor,
+        engine: str,
+        closing: threading.Event,
+        submitted: threading.Condition,
+    ) -> None:
+        self._store, self._home, self._executor, self._engine = store, home, executor, engine
+        self._closing, self._submitted = closing, submitted
+        self._queue = RunQueue(store)
+        self._directory: RunDirectory | None = None  # of the active run
+
+    def work(self) -> None:
+        """Take and perform runs until the engine closes; the body of a thread."""
+        while not self._closing.is_set():
+            try:
+                with self._submitted:  # held while looking, so that no submission is missed
+                    run = self._queue.claim(self._engine)
+                    if run is None and not self._closing.is_set():
+                        self._submitted.wait(POLL_INTERVAL)
+            except SQLAlchemyError:
+                _LOG.exception("the queue of runs cannot be read or written; trying again")
+                self._closing.wait(RETRY_INTERVAL)
+                continue
+            if run is not None:
+                self._run_to_end(run)
+
+    def beat(self) -> None:
+        """Touch the heartbeat file of the active run."""
+        if (directory := self._directory) is not None:
+            with suppress(OSError):  # the log reports a full disk
+                directory.heartbeat_file.touch()
+
+    def _run_to_end(self, run: RunRecord) -> None:
+        directory = self._directory = RunDirectory.of(self._home, run.id)
+        outcome = self._execute(run, directory)
+        self._directory = None
+        if outcome.state is RunState.interrupted:
+            return  # the engine recovers it when it closes
+        with suppress(OSError):  # the record below is what counts
+            directory.write_outcome(outcome)
+        while not self._try_write_final_state(run, outcome) and not self._closing.wait(
+            RETRY_INTERVAL
+        ):
+            pass
+
+    def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
+        self._executor.submit(run.config, directory)
+        try:
+            directory.prepare(to_json(run.config), run.attempt)
+            with (
+                EventWriter(self._store, run.id, self._engine) as journal,
+                closing(self._executor.events(run.id)) as events,
+            ):
+                for event in events:
+                    if isinstance(event, Started):
+                        journal.flush()  # the log keeps the order of events
+                        self._set_training(run)
+                    journal.put(event)
+        except Exception as error:  # only this run may end, never the thread
+            _LOG.exception("run %s cannot be logged", run.id)
+            self._executor.outcome(run.id)
+            return Outcome(RunState.failed, error=_describe_log_failure(error))
+        return self._executor.outcome(run.id)
+
+    def _set_training(self, run: RunRecord) -> None:
+        self._store.set_state(
+            run.id,
+            RunState.training,
+            expected_states={RunState.preparing},
+            expected_engine=self._engine,
+        )
+
+    def _try_write_final_state(self, run: RunRecord, outcome: Outcome) -> bool:
+        try:
+            write_final_state(self._store, run, outcome)
+        except SQLAlchemyError:
+            _LOG.exception("the end of run %s cannot be written; trying again", run.id)
+            return False
+        except RunError:
+            _LOG.exception("run %s is no longer in the store", run.id)
+        return True
+
+
+def _describe_log_failure(error: Exception) -> Failed:
+    """Describe a failure of the log, not of the training, for people."""
+    cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+    return Failed(
+        "What the run reported could not be written, so the run was ended.",
+        str(cause)[:200],
+        "Check that the disk with the data folder has space and can be written; start again.",
+    )

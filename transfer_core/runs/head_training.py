@@ -1,0 +1,179 @@
+"""Train the head on embeddings: all of cases 1 and 2, and the baseline of cases 3 and 4."""
+
+import json
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from transfer_core.cases import HEAD_SETTINGS, Strategy
+from transfer_core.dataset import DataSet
+from transfer_core.features.views import AugmentedView
+from transfer_core.networks.surgery import HEAD, list_kept_stages
+from transfer_core.runs.preparation import ImageEmbedder, RunContext
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.system.files import write_atomically
+from transfer_core.system.parallel import WorkStopped
+from transfer_core.training.checkpoint import Checkpointer
+from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Event, Preparing
+from transfer_core.training.meters import WeightChangeMeter
+from transfer_core.training.result import TestResult
+from transfer_core.training.train import train_head
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A head that was trained alone, with everything else frozen, and how good it is."""
+
+    head: dict[str, torch.Tensor]  # its weights, by their names in the stage "head"
+    trained: BaselineTrained
+    test_accuracy: float  # fraction in [0, 1]
+
+
+def embed_and_train_head(
+    context: RunContext, strategy: Strategy, network: nn.Sequential, checkpointer: Checkpointer
+) -> Iterator[Event]:
+    """Embed every image once at the last kept stage, then train the head on the embeddings."""
+    embeddings, arguments = yield from _embed_examples(context, strategy, network)
+    yield from train_head(network, embeddings, **arguments, checkpointer=checkpointer)
+
+
+def load_or_train_baseline(
+    context: RunContext, files: RunDirectory
+) -> Generator[Event, None, Baseline]:
+    """Train the head alone, or read it from the directory of an interrupted run.
+
+    A later case 3 may start from this head.
+
+    Raises:
+        WorkStopped: If a stop was requested before the head had learned anything.
+    """
+    baseline = _read_baseline(files)
+    if baseline is None:
+        baseline = yield from _train_baseline(context)
+        _write_baseline(baseline, files)
+    yield baseline.trained
+    return baseline
+
+
+def make_baseline_network(context: RunContext, baseline: Baseline) -> tuple[nn.Sequential, Ended]:
+    """Return the network with the head that was trained alone, as the result of a stopped run."""
+    strategy = _freeze_all_but_head(context)
+    network = context.adapt_network(strategy)
+    meter, trained = WeightChangeMeter(network, strategy.frozen), baseline.trained
+    network.get_submodule(HEAD).load_state_dict(baseline.head)
+    explanation = "no epoch of training everything had ended; the head trained alone is kept"
+    ended = Ended(
+        "stopped",
+        0,
+        None,
+        trained.seconds,
+        0.0,
+        meter.measure(),
+        trained.validation_accuracy,
+        explanation,
+    )
+    return network, ended
+
+
+def compare_with_baseline(result: TestResult, ended: Ended, baseline: Baseline) -> TestResult:
+    """Add the baseline's accuracies to a result, and say so if it is below them."""
+    sentence = result.sentence
+    if ended.best_epoch is None:
+        sentence = (
+            "The run was stopped before an epoch of training everything had ended. This is the "
+            f"head trained alone, as in case 1. {sentence}"
+        )
+    elif result.accuracy < baseline.test_accuracy:
+        sentence += (
+            f" The head trained alone, with everything else frozen as in case 1, is right on "
+            f"{baseline.test_accuracy:.1%} of them: more than after training everything."
+        )
+    return replace(
+        result,
+        sentence=sentence,
+        baseline_validation_accuracy=baseline.trained.validation_accuracy,
+        baseline_accuracy=baseline.test_accuracy,
+    )
+
+
+def _freeze_all_but_head(context: RunContext) -> Strategy:
+    strategy = context.config.strategy
+    frozen = list_kept_stages(context.source, strategy)
+    return replace(strategy, frozen=frozen, optimiser=HEAD_SETTINGS)
+
+
+def _embed_examples(
+    context: RunContext, strategy: Strategy, network: nn.Sequential
+) -> Generator[Preparing, None, tuple[np.ndarray, dict[str, Any]]]:
+    """Embed all images, and behind them the augmented views of the training images.
+
+    Returns:
+        Embeddings, float32 (N, D), and the other arguments of `train_head`.
+    """
+    arguments, views = context.training_arguments(strategy), strategy.optimiser.views
+    labels, train = arguments["labels"], arguments["train_indices"]
+    embedder = ImageEmbedder(context, network, strategy.keep_through)
+    parts = [(yield from embedder.embed(None, "Embedding images once"))]
+    for number in range(views):
+        what = f"Embedding augmented views, {number + 1} of {views}"
+        view = AugmentedView(number, strategy.optimiser.mirror)
+        parts.append((yield from embedder.embed(train, what, view)))
+    if not views:
+        return parts[0], arguments
+    added = len(labels) + np.arange(views * len(train))
+    return np.concatenate(parts), arguments | {
+        "labels": np.concatenate((labels, *[labels[train]] * views)),
+        "train_indices": np.concatenate((train, added)),
+    }
+
+
+def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]:
+    """Train the head as in case 1; its epochs are reported as preparation."""
+    strategy = _freeze_all_but_head(context)
+    network = context.adapt_network(strategy)
+    embeddings, arguments = yield from _embed_examples(context, strategy, network)
+    losses: dict[int | None, float] = {}
+    for event in train_head(network, embeddings, **arguments):
+        if isinstance(event, EpochEnded):
+            losses[event.epoch] = event.validation_loss
+            yield Preparing("Training the head alone", event.epoch, HEAD_SETTINGS.epochs)
+        elif isinstance(event, Ended):
+            ended = event
+    if ended.best_epoch is None:
+        raise WorkStopped
+    trained = BaselineTrained(
+        losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds
+    )
+    head = network.get_submodule(HEAD)
+    accuracy = _compute_test_accuracy(head.linear, embeddings, context.data_set)
+    return Baseline(head.state_dict(), trained, accuracy)
+
+
+@torch.inference_mode()
+def _compute_test_accuracy(layer: nn.Linear, embeddings: np.ndarray, data_set: DataSet) -> float:
+    test = data_set.indices("test")
+    features = torch.from_numpy(embeddings[test]).to(layer.weight.device)
+    return float((layer(features).argmax(1).cpu().numpy() == data_set.labels[test]).mean())
+
+
+def _write_baseline(baseline: Baseline, files: RunDirectory) -> None:
+    values = asdict(baseline.trained) | {"test_accuracy": baseline.test_accuracy}
+    head = {name: value.contiguous() for name, value in baseline.head.items()}
+    metadata = {"baseline": json.dumps(values)}
+    write_atomically(files.baseline_file, lambda file: save_file(head, file.name, metadata))
+
+
+def _read_baseline(files: RunDirectory) -> Baseline | None:
+    if not files.baseline_file.is_file():
+        return None
+    with safe_open(files.baseline_file, framework="pt") as file:
+        values = json.loads(file.metadata()["baseline"])
+        head = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    test_accuracy = values.pop("test_accuracy")
+    return Baseline(head, BaselineTrained(**values), test_accuracy)

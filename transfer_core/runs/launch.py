@@ -1,0 +1,125 @@
+"""Start the engine and launch runs on it; pages, command line and notebooks do it here."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from transfer_core import __version__
+from transfer_core.cases import Strategy
+from transfer_core.dataset import DataSet
+from transfer_core.networks import SourceNetwork, get_network
+from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.executor import StopRequested
+from transfer_core.runs.perform import perform
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import ReportedEvent
+from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
+from transfer_core.runs.trackers.follower import log_to_tracker
+from transfer_core.system.devices import choose_device
+from transfer_core.system.memory import keep_freed_memory
+from transfer_core.system.precision import choose_precision, is_channels_last_faster
+from transfer_core.training.config import RunConfig
+
+
+def start_engine(home: Path, *, resume: bool = True) -> Engine:
+    """Start an engine that performs runs; `resume` as for `Engine`.
+
+    Raises:
+        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
+    """
+
+    def run_function(
+        config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
+    ) -> Iterator[ReportedEvent]:
+        return perform(config, directory.path, home, stop_requested)
+
+    keep_freed_memory()
+    if setting := os.environ.get(TRACKER_VARIABLE):
+        run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)
+    return Engine(home, run_function, resume=resume)
+
+
+def launch(
+    engine: Engine,
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    name: str | None = None,
+    owner: str = "",
+    key: str | None = None,
+    compiled: bool = False,
+) -> str:
+    """Queue a run and return its id.
+
+    Args:
+        engine: From `start_engine`.
+        data_set: The images.
+        source: The network, at the input size of the run.
+        strategy: What to keep, freeze and train, and how.
+        seed: Of the run's random generators.
+        name: For people; None is the data set's name and the case.
+        owner: Owners share the queue in turns.
+        key: Chosen by the caller; the same owner and key make one run only.
+        compiled: Whether to compile the network with torch.compile.
+
+    Raises:
+        SettingsError: If a setting is not allowed.
+        RunError: If the engine is shutting down.
+    """
+    config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
+    name = name or f"{data_set.name}, {strategy.case.title.lower()}"
+    return engine.submit(config, name, owner, key)
+
+
+def repeat(
+    engine: Engine, config: RunConfig, *, name: str, owner: str = "", key: str | None = None
+) -> str:
+    """Queue a run with the same configuration and today's versions; return its id.
+
+    Args and errors as for `launch`.
+    """
+    versions = collect_versions(config.source())
+    return engine.submit(replace(config, versions=versions), name, owner, key)
+
+
+def make_run_config(
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    compiled: bool = False,
+) -> RunConfig:
+    """Return the configuration of a run on the fastest device of this machine.
+
+    See `launch` for the arguments.
+    """
+    own_size, device = get_network(source.name).input_size, choose_device()
+    precision = choose_precision(device)
+    return RunConfig(
+        data_set.id,
+        source.name,
+        strategy,
+        seed,
+        collect_versions(source),
+        precision,
+        device,
+        is_channels_last_faster(device, precision),
+        compiled,
+        None if source.input_size == own_size else source.input_size,
+    )
+
+
+def collect_versions(source: SourceNetwork) -> dict[str, str]:
+    """Return everything that the numbers of a run depend on, beside its settings."""
+    return {
+        "transfer_core": __version__,
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),  # the order of sums depends on it
+        "weights": source.weights_hash,
+    }

@@ -1,0 +1,167 @@
+"""The two ways to train an adapted network: only its head on embeddings, or all of it on pixels."""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import nn
+
+from transfer_core.cases import Strategy
+from transfer_core.features.standardisation import fit_standardisation
+from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.surgery import HEAD, set_training
+from transfer_core.system.devices import copy_to_device, get_device
+from transfer_core.system.precision import Precision
+from transfer_core.training.checkpoint import Checkpointer
+from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader
+from transfer_core.training.events import Event
+from transfer_core.training.loop import TrainableModel, Trainer
+from transfer_core.training.meters import WeightChangeMeter
+
+
+def train_head(
+    network: nn.Sequential,
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    train_indices: np.ndarray,
+    validation_indices: np.ndarray,
+    strategy: Strategy,
+    *,
+    seed: int,
+    class_weights: torch.Tensor | None,
+    stop_requested: Callable[[], bool],
+    checkpointer: Checkpointer | None = None,
+) -> Iterator[Event]:
+    """Train the head of an adapted network whose other stages are frozen.
+
+    The head is trained on embeddings standardised over the training images, so that one learning
+    rate fits all features. The standardisation is then folded into its weights: the network
+    itself has no such step.
+
+    Args:
+        network: From `surgery.adapt`; its head is changed in place.
+        embeddings: Embeddings of all images at the last kept stage, float32 (N, D).
+        labels: Class indices, int64 (N,).
+        train_indices: Indices of the training images.
+        validation_indices: Indices of the validation images.
+        strategy: The strategy that `adapt` performed.
+        seed: Draws the order of the images.
+        class_weights: Weight of each class in the loss, float32 (C,), or None.
+        stop_requested: Asked between batches.
+        checkpointer: See `loop.Trainer`.
+
+    Yields:
+        The events of `loop.Trainer`.
+    """
+    mean, std = map(torch.from_numpy, fit_standardisation(embeddings[train_indices]))
+    target = network.get_submodule(HEAD).linear
+    device = target.weight.device
+    mean, std = mean.to(device), std.to(device)
+    layer = copy.deepcopy(target)
+    fold_standardisation(layer, mean, std, target=target)
+    features = (copy_to_device(embeddings, device) - mean) / std
+    trainable = TrainableModel(
+        model=layer,
+        change_meter=WeightChangeMeter(network, strategy.frozen),
+        set_training=layer.train,
+        synchronise=lambda: fold_standardisation(layer, mean, std, target=target),
+        frozen_weights=_count_frozen_weights(network),
+    )
+    trainer = Trainer(
+        trainable,
+        EmbeddingLoader(features, labels, train_indices, validation_indices),
+        strategy.optimiser,
+        seed=seed,
+        class_weights=class_weights,
+        stop_requested=stop_requested,
+        checkpointer=checkpointer,
+    )
+    yield from trainer.events()
+
+
+def train_whole_network(
+    network: nn.Sequential,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    train_indices: np.ndarray,
+    validation_indices: np.ndarray,
+    strategy: Strategy,
+    source: SourceNetwork,
+    *,
+    seed: int,
+    class_weights: torch.Tensor | None,
+    stop_requested: Callable[[], bool],
+    precision: Precision = "float32",
+    channels_last: bool = True,
+    compiled: bool = False,
+    checkpointer: Checkpointer | None = None,
+) -> Iterator[Event]:
+    """Train every stage that the strategy does not freeze, in place and on the network's device.
+
+    Args:
+        network: From `surgery.adapt`.
+        pixels: Pixels of all images, uint8 (N, H, W, 3).
+        labels: Class indices, int64 (N,).
+        train_indices: Indices of the training images.
+        validation_indices: Indices of the validation images.
+        strategy: The strategy that `adapt` performed.
+        source: Describes the normalisation and the input size.
+        seed: Draws the order of the images, their augmentation and dropout.
+        class_weights: Weight of each class in the loss, float32 (C,), or None.
+        stop_requested: Asked between batches.
+        precision: In which the steps are computed; the weights are float32 always.
+        channels_last: Whether the weights, and so the feature maps, have channels last in memory.
+        compiled: Whether torch.compile translates the network first.
+        checkpointer: See `loop.Trainer`.
+
+    Yields:
+        The events of `loop.Trainer`.
+    """
+    if channels_last:
+        network.to(memory_format=torch.channels_last)
+    if compiled:
+        network.compile()  # in place, so that its weights keep their names
+    optimiser = strategy.optimiser
+    trainable = TrainableModel(
+        model=network,
+        change_meter=WeightChangeMeter(network, strategy.frozen),
+        set_training=lambda: set_training(network, strategy.frozen),
+        synchronise=lambda: None,
+        frozen_weights=_count_frozen_weights(network),
+    )
+    loader = PixelLoader(
+        pixels,
+        labels,
+        train_indices,
+        validation_indices,
+        source,
+        optimiser.augment,
+        optimiser.mirror,
+        get_device(network),
+    )
+    trainer = Trainer(
+        trainable,
+        loader,
+        optimiser,
+        seed=seed,
+        class_weights=class_weights,
+        stop_requested=stop_requested,
+        precision=precision,
+        compiled=compiled,
+        checkpointer=checkpointer,
+    )
+    yield from trainer.events()
+
+
+@torch.no_grad()
+def fold_standardisation(
+    layer: nn.Linear, mean: torch.Tensor, std: torch.Tensor, *, target: nn.Linear
+) -> None:
+    """Write into `target` the weights that give layer((x - mean) / std) for x."""
+    target.weight.copy_(layer.weight / std)
+    target.bias.copy_(layer.bias - target.weight @ mean)
+
+
+def _count_frozen_weights(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters() if not p.requires_grad)
