@@ -130,8 +130,8 @@ def compute_forecast(
     for each, cost in zip(_list_trainings(source, strategy), costs, strict=True):
         frozen = each.frozen == list_kept_stages(source, each)
         embeds |= frozen
-        counted = _forecast_epochs(data_set, each, cost, frozen)
-        training, validation = training + cost.build + counted[0], validation + counted[1]
+        epochs = _forecast_epochs(data_set, each, cost, frozen)
+        training, validation = training + cost.build + epochs[0], validation + epochs[1]
     own = costs[0]
     embedding = (
         own.exact * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
@@ -148,23 +148,23 @@ def compute_forecast(
 def _forecast_epochs(
     data_set: DataSet, strategy: Strategy, costs: StepCosts, frozen: bool
 ) -> tuple[TimeRange, TimeRange]:
-    """Seconds of all epochs' training, and of their validations."""
+    """Seconds of the training of all epochs, and of their validations."""
     train, validation = (len(data_set.indices(part)) for part in ("train", "validation"))
     most = strategy.optimiser.epochs
     least = compute_first_stop(most, strategy.optimiser.patience)
     steps = count_batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
     epoch = costs.step * steps + costs.epoch
-    # The end of an epoch was timed with one batch; each further one takes less than a step.
+    # The end of an epoch was timed with one batch; each further batch takes less than a step.
     embedded = TimeRange(0, costs.step.high * (-(-validation // EMBEDDING_BATCH_SIZE) - 1))
-    once = embedded if frozen else costs.image * validation
+    each = embedded if frozen else costs.image * validation
     return (
         TimeRange(epoch.low * least, epoch.high * most),
-        TimeRange(once.low * least, once.high * most),
+        TimeRange(each.low * least, each.high * most),
     )
 
 
 def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
-    """Whether a run would find the data set's embeddings computed already."""
+    """Whether the embeddings of the data set are in the cache."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
     return (folder / f"{stage}.npy").is_file()
