@@ -65,7 +65,8 @@ def describe_run_curves(
         value, epoch = best(rows, key=lambda row: row[0])
         curves.append(
             f"{letter} is best in epoch {epoch} of {rows[-1][1]} "
-            f"with {_format_metric(value, metric)} and ends at {_format_metric(rows[-1][0], metric)}"
+            f"with {_format_metric(value, metric)} "
+            f"and ends at {_format_metric(rows[-1][0], metric)}"
         )
     return f"{part.capitalize()} {metric}: " + "; ".join(curves) + "."
 
