@@ -45,9 +45,10 @@ class PixelArray:
         self._home, self._packed = home, PackedImages(home, data_set, transform)
         self._file = home / "pixels" / data_set.id / f"{transform.key}.npy"
         self.shape = self._packed.shape
-        kept = open_array(self._file)
-        outgrown = kept is not None and len(kept) < len(self) == self._count_fitting()
-        self._cached = self._allocate(0) if kept is None or outgrown else kept
+        array = open_array(self._file)
+        # A cache of fewer images is written again if all of them have room now.
+        is_outgrown = array is not None and len(array) < len(self) == self._count_fitting()
+        self._cached = self._allocate(0) if array is None or is_outgrown else array
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -93,8 +93,8 @@ class DataSet:
 
     def counts(self, split: Split | None = None) -> tuple[int, ...]:
         """Number of images of each class, in one split or in all."""
-        found = Counter(r.label for r in self.records if split in (None, r.split))
-        return tuple(found[label] for label in range(len(self.classes)))
+        images = Counter(r.label for r in self.records if split in (None, r.split))
+        return tuple(images[label] for label in range(len(self.classes)))
 
     def pack_path(self, home: Path, *, added: bool = False) -> Path:
         """The file that holds the original bytes of the images, one image after the other.

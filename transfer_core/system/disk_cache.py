@@ -129,7 +129,7 @@ def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
             _make_room(home, size)
             return _allocate_file(path.parent, size)
     except OSError as error:
-        _LOG.warning("%s is not kept: %s", path, error)
+        _LOG.warning("%s is not cached: %s", path, error)
         raise CacheFullError(*error.args) from error
 
 
@@ -142,7 +142,7 @@ def _publish(home: Path, file: BinaryIO, part: Path, path: Path) -> None:
             mark_used(part)
             part.replace(path)
     except OSError as error:
-        _LOG.warning("%s is not kept: %s", path, error)
+        _LOG.warning("%s is not cached: %s", path, error)
 
 
 def _lock_caches(home: Path) -> FileLock:

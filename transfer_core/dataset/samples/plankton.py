@@ -135,9 +135,8 @@ def _compute_outline(kind: Species, count: int, rng: np.random.Generator, angle:
         + lobes * np.cos(kind.fold * angle)
         + np.float32(kind.ripple) * np.cos(2 * kind.fold * angle + 1)
     )
-    edge += 0.05 * np.cos(
-        angle + _draw_per_individual(rng, count, 0, 2 * np.pi)
-    )  # nobody is quite regular
+    # No individual is quite regular.
+    edge += 0.05 * np.cos(angle + _draw_per_individual(rng, count, 0, 2 * np.pi))
     if not kind.spike_count:
         return edge, edge
     length = np.float32(kind.spike_length) * _draw_per_individual(rng, count, 0.7, 1.3)
