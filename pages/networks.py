@@ -19,6 +19,8 @@ from pages.shared.layout import (
 from transfer_core import networks
 from transfer_core.errors import DownloadError
 from transfer_core.networks.recommendation import estimate_embedding_seconds, recommend_network
+from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.transferability.calibration import is_calibrated
 
 DEFAULT_IMAGE_COUNT = 1_000  # that times are told for where no data set is chosen
 WEIGHTS_LABELS = {
@@ -43,7 +45,9 @@ COLUMN_CONFIG = {
 def show_recommendation(candidates, images: int, images_phrase: str, speed: float) -> None:
     """A short word on what to take, with its reason."""
     best = recommend_network(candidates, images, speed)
-    here = recommend_network(tuple(n for n in candidates if n.weights != "download"), images, speed)
+    here = recommend_network(
+        tuple(n for n in candidates if get_weights_status(n) != "download"), images, speed
+    )
     told = f"This computer does about {speed:,.0f} billion multiplications a second. "
     if best is None:
         told += f"With {images_phrase} take the demonstration network: every other one would take minutes."
@@ -69,7 +73,7 @@ def show_catalog(shown, images: int, speed: float) -> str | None:
             "ImageNet accuracy (%)": 100 * network.card["accuracy"]
             if "accuracy" in network.card
             else None,
-            "its weights are": WEIGHTS_LABELS[network.weights],
+            "its weights are": WEIGHTS_LABELS[get_weights_status(network)],
             "download (MB)": network.card["file_size"],
             "time here (min)": estimate_embedding_seconds(network, images, speed) / 60,
             "cost per image (billion)": network.card["operations"],
@@ -114,7 +118,7 @@ def filter_networks(candidates):
         for network in candidates
         if all(word in f"{network.name} {network.title}".lower() for word in wanted)
         and network.card["file_size"] <= most
-        and not (here and network.weights == "download")
+        and not (here and get_weights_status(network) == "download")
     ]
 
 
@@ -156,7 +160,7 @@ def show_network_details(network) -> None:
     st.subheader(escape_markdown(network.title), anchor=False)
     measured = (
         "Estimates for it were checked by measurement."
-        if network.measured
+        if is_calibrated(network)
         else "Estimates for it were not checked by measurement; training tells for certain."
     )
     st.markdown(
@@ -167,7 +171,7 @@ def show_network_details(network) -> None:
     for detail in (card.get("how"), card.get("licence")):
         if detail:
             st.caption(escape_markdown(detail))
-    if network.weights == "download":
+    if get_weights_status(network) == "download":
         label = f"Download its weights ({card['file_size']:,.0f} MB)"
         if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
             download_weights(network)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "transfer_core"
 ROOMS = [  # a room may import only from rooms before it
     "errors",
+    "settings",
     "cases",
     "system",
     "images",
@@ -24,6 +25,7 @@ ROOMS = [  # a room may import only from rooms before it
     "inspection",
     "figures",
     "export",
+    "api",
     "cli",
     "__main__",
 ]

@@ -70,7 +70,7 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     assert not app.exception
     # An epoch is one step of half a second, and the margin is kept.
     assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
-    assert "These settings are filled in below" in list_texts(app)
+    assert "These settings are filled in" in list_texts(app)
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
 
@@ -78,7 +78,9 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
 def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_second):  # noqa: F811
     app = open_train_page(data)
     asked = next(each for each in app.number_input if each.label == "Epochs, at most")
-    asked.set_value(7).run()
+    asked.set_value(7)
+    find_button(app, "train_update").click().run()
+    assert read_epochs(app) == 7
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
     assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))

@@ -16,10 +16,11 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
-from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.perform import perform
 from transfer_core.runs.store import specification
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.events import select_events
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
 
@@ -71,6 +72,7 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
         from transfer_core.runs.perform import perform
         from transfer_core.runs.store import specification
         from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.events import select_events
         config = specification.from_json({specification.to_json(config)!r})
         folder, home = Path({str(folder)!r}), Path({str(home)!r})
         for _ in perform(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
@@ -118,6 +120,42 @@ def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterr
     assert "Training the head alone" not in work
     baselines = (find(each, BaselineTrained) for each in (events, uninterrupted[3][0]))
     assert len({(each.validation_loss, each.validation_accuracy) for each in baselines}) == 1
+
+
+def test_a_killed_server_continues_its_run_when_it_starts_again(
+    home, configs, uninterrupted, tmp_path
+):
+    """The engine, its store and its log, from the first process to the second."""
+    script = f"""
+        import os, signal, time
+        from pathlib import Path
+        import torch
+        from transfer_core.runs.launch import start_engine
+        from transfer_core.runs.store import specification
+        from transfer_core.training import checkpoint
+        torch.set_num_threads({torch.get_num_threads()})
+        checkpoint.ASSUMED_SAVE_SECONDS = 0  # so that the first epoch already leaves one
+        engine = start_engine(Path({str(home)!r}))
+        run = engine.submit(specification.from_json({specification.to_json(configs[3])!r}))
+        while not engine.directory(run).find_latest_checkpoint():
+            time.sleep(0.01)
+        print(run, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with start_engine(home) as engine:
+        run = engine.wait(killed.stdout.strip(), timeout=120)
+        log, files = engine.events(run.id), engine.directory(run.id)
+    expected_events, expected = uninterrupted[3]
+    assert (run.state, run.attempt) == ("finished", 2) and run.result == expected_events[-1]
+    weights = load_file(files.weights_file)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    epochs = [(e.epoch, e.validation_loss) for e in select_events(log, EpochEnded)]
+    assert epochs == [
+        (e.epoch, e.validation_loss) for e in expected_events if isinstance(e, EpochEnded)
+    ]
 
 
 class CountingStore:

@@ -18,6 +18,7 @@ from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
 from transfer_core.networks.surgery import trains_baseline
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform
@@ -197,7 +198,7 @@ def test_timing_leaves_the_random_numbers_of_the_process_alone(data, transfer_ho
 def test_a_network_is_timed_without_its_weights(data, transfer_home, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     source = get_network("shufflenet_v2_x0_5")
-    assert source.weights == "download"
+    assert get_weights_status(source) == "download"
     told = forecast_run(data, source, plan_case(source), transfer_home)
     assert 0 < told.total.low < told.total.high
 

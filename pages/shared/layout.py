@@ -13,6 +13,7 @@ from transfer_core import networks
 from transfer_core.errors import TransferError
 from transfer_core.figures.theme import apply_theme
 from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_location import get_weights_status
 
 # The themes' blue is dark enough for white text on it, too dark as text itself.
 CONTRAST_STYLE = """<style>
@@ -62,7 +63,7 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
 
 def require_weights(source: SourceNetwork) -> SourceNetwork:
     """A network whose weights are on this computer; else the page ends with the ways on."""
-    if source.weights == "download":
+    if get_weights_status(source) == "download":
         st.info(
             f"The weights of {escape_markdown(source.title)} are not on this computer. Download them, or "
             "take the demonstration network, whose weights are part of the program.",

@@ -113,7 +113,7 @@ def _set_axes(figure: go.Figure, line: int) -> None:
         ticklabeloverflow="allow",
     )
     figure.update_yaxes(
-        title="images",
+        title="images to learn from",
         range=[-0.005, 1.005],
         fixedrange=True,
         zeroline=False,
@@ -132,7 +132,9 @@ def describe_decision(
     own_answer: Similarity | None = None,
 ) -> str:
     """The diagram in words; the person's own answer stands beside the estimate."""
-    sentences = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,})."]
+    sentences = [
+        f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."
+    ]
     if verdict:
         sentences.append(f"Similar with probability {verdict.probability:.0%}, says the network.")
     if own_answer:
@@ -245,6 +247,7 @@ def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> No
             "array": [verdict.high - verdict.probability],
             "arrayminus": [verdict.probability - verdict.low],
         },
-        hovertemplate=f"your data set: {size.images:,} images, %{{x:.0%}}<extra></extra>",
+        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}"
+        "<extra>your data set</extra>",
         showlegend=True,
     )

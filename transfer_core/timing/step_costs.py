@@ -29,7 +29,7 @@ class StepCosts:
     """Seconds of each kind of step that a strategy takes on a network."""
 
     build: TimeRange  # building the network and its surgery
-    image: TimeRange  # forward pass of an image through the kept stages
-    exact: TimeRange  # the same in float32
+    image: TimeRange  # forward pass of an image through the trained network, as in validation
+    exact: TimeRange  # the same in float32, as in embedding and the test
     step: TimeRange  # optimiser step on a whole batch
     epoch: TimeRange  # end of an epoch without validation: check of weights, copy of the best
