@@ -21,6 +21,7 @@ from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform
 from transfer_core.timing.forecast import forecast_run
@@ -61,7 +62,7 @@ def compare_with_forecast(
 def load_network(name: str, size: int | None) -> SourceNetwork:
     """A network of the catalog, with random weights where the published ones are not here."""
     source = get_network(name)
-    if source.weights == "download":
+    if get_weights_status(source) == "download":
         from transfer_core.networks import torchvision_row
         from transfer_core.networks.own_weights import import_weights
 

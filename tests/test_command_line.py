@@ -1,15 +1,18 @@
 """The command line, as a person or a script would use it."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from transfer_core.cases import OptimiserSettings
 from transfer_core.cli.main import main
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.runs.store.store import RunStore
+from transfer_core.settings import list_settings
 from transfer_core.training.evaluation import confusion_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,9 +129,55 @@ def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfe
     assert "epochs" in capsys.readouterr().err
 
 
-def test_views_are_refused_where_everything_is_trained(colours, transfer_home, capsys):
-    assert main(["train", str(colours), "--case", "3", "--views", "2"]) == 2
-    assert "every epoch draws new ones" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("case", "option", "where"),
+    [
+        ("3", ["--views", "2"], "cases 1 and 2"),
+        ("1", ["--augment"], "cases 3 and 4"),
+        ("1", ["--stage-decay", "0.5"], "cases 3 and 4"),
+    ],
+)
+def test_a_setting_without_effect_is_refused(case, option, where, colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", case, *option]) == 2
+    told = capsys.readouterr().err
+    assert f"has an effect in {where} only" in told and option[0] in told
+
+
+def test_every_setting_of_the_optimiser_is_an_option(colours, transfer_home, capsys):
+    given = {
+        "learning_rate": 0.02,
+        "weight_decay": 0.04,
+        "batch_size": 8,
+        "epochs": 2,
+        "patience": 2,
+        "mirror": False,
+        "views": 1,
+        "class_weights": False,
+    }
+    options = []
+    for name, value in given.items():
+        option = name.replace("_", "-")
+        options += [f"--no-{option}"] if value is False else [f"--{option}", str(value)]
+    assert main(["train", str(colours), "--case", "1", *options, "--json"]) == 0
+    strategy = RunStore(transfer_home).get(read_lines(capsys)[-1]["run"]).config.strategy
+    assert strategy.class_weights is given.pop("class_weights")
+    settings = asdict(strategy.optimiser)
+    assert {name: settings[name] for name in given} == given
+    left = settings.keys() - given.keys()
+    assert {each.name for each in list_settings(OptimiserSettings)} == given.keys() | left
+    assert left == {"augment", "stage_decay"}  # options too, of cases 3 and 4
+
+
+@pytest.mark.parametrize(
+    ("option", "allowed"),
+    [
+        (["--learning-rate", "0"], "a number, more than 0 and at most 10"),
+        (["--batch-size", "1"], "a whole number, at least 2 and at most 4,096"),
+    ],
+)
+def test_an_option_out_of_range_is_told_its_bounds(option, allowed, colours, transfer_home, capsys):
+    assert main(["train", str(colours), "--case", "1", *option]) == 2
+    assert allowed in capsys.readouterr().err
 
 
 def test_networks_and_samples_are_listed(transfer_home, capsys, tmp_path):

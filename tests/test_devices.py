@@ -162,6 +162,6 @@ def test_embeddings_are_computed_where_the_network_lies_and_come_back(
     monkeypatch.setattr(torch.Tensor, "numpy", brought_back)
     with imitated_gpu:
         stages = ("conv3", "fc1")
-        found = embed(move_to_gpu(frozen), make_pixels(), SOURCE, stages, precision="bfloat16")
+        found = embed(move_to_gpu(frozen), make_pixels(), SOURCE, stages)
     assert {stage: len(values) for stage, values in found.items()} == {"conv3": 24, "fc1": 24}
     assert set(seen) == {"cpu"}

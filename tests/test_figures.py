@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 from PIL import Image
+from toy_readings import make_draws
 from toy_runs import make_epoch, make_step
 from toy_runs import make_log as number_events
 
@@ -61,9 +62,9 @@ from transfer_core.inspection.calibration import CalibrationBin, ConfidenceCalib
 from transfer_core.inspection.embedding_map import Projection
 from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
 from transfer_core.networks import get_network
-from transfer_core.networks.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.networks.surgery import summarise_network
 from transfer_core.training.events import BaselineTrained, StageChange
+from transfer_core.transferability.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
     LearningCurve,
@@ -273,8 +274,7 @@ READINGS = TransferabilityEvidence(
     min_images_per_class=48,
     stages=EVIDENCE,
     early=2,
-    gap=0.1,
-    gap_standard_deviation=0.03,
+    draws=make_draws(gap=10, gain=30, leep=0.1, skill=0.5, spread=0.03),
     distance=0.2,
     leep=0.1,
     energy=6.0,

@@ -8,6 +8,7 @@ from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (
 from pages.shared import caches
 from transfer_core.cases import TransferCase
 from transfer_core.networks import get_network, list_networks
+from transfer_core.system.busy import training
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.measurement import StepCosts, TimeRange
 
@@ -47,6 +48,20 @@ def test_train_tells_how_long_the_run_takes(data):  # noqa: F811
     assert "the run takes" in list_texts(open_train_page(data))
 
 
+def test_beside_a_run_a_sentence_stands_in_place_of_times(data):  # noqa: F811
+    with training():
+        app = open_train_page(data)
+        assert not app.exception
+        assert "can't be measured while a run trains" in list_texts(app)
+        assert "the run takes" not in list_texts(app)
+        find_button(app, "train_fit").click().run()
+        assert not app.exception
+        assert "can't be measured while a run trains" in app.error[0].value
+        app = build_page("decide", data=data.id).run(timeout=120)
+    assert not app.exception
+    assert "can't be measured while a run trains" in list_texts(app)
+
+
 def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_second):  # noqa: F811
     app = open_train_page(data)
     assert read_epochs(app) == 100
@@ -55,7 +70,7 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     assert not app.exception
     # An epoch is one step of half a second, and the margin is kept.
     assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
-    assert "These settings are filled in below" in list_texts(app)
+    assert "These settings are filled in" in list_texts(app)
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
 
@@ -63,7 +78,9 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
 def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_second):  # noqa: F811
     app = open_train_page(data)
     asked = next(each for each in app.number_input if each.label == "Epochs, at most")
-    asked.set_value(7).run()
+    asked.set_value(7)
+    find_button(app, "train_update").click().run()
+    assert read_epochs(app) == 7
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
     assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))

@@ -1,7 +1,13 @@
 """What is measured of this processor, with the clock in the test's hand."""
 
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from transfer_core.runs.perform import perform
+from transfer_core.runs.store.store import RunStore
 from transfer_core.system import precision
 from transfer_core.system.precision import autocast, choose_precision, is_channels_last_faster
 
@@ -33,6 +39,22 @@ def test_the_layout_is_the_faster_one_in_the_runs_format(last, seconds):
 def test_the_real_steps_can_be_taken():
     for way in (("bfloat16", True), ("float32", True), ("float32", False)):
         assert precision._build_timed_step(*way)() > 0
+
+
+@pytest.mark.parametrize("fastest", ["float32", "bfloat16"])
+def test_the_result_of_a_frozen_run_does_not_depend_on_what_a_stopwatch_finds(
+    fastest, made, tmp_path
+):
+    """Processors with bfloat16 train whole networks in it; frozen stages are float32 anywhere."""
+    home, run, _ = made
+    shutil.copytree(home / "data", tmp_path / "data")  # without embeddings
+    config = replace(RunStore(home).get(run).config, precision=fastest)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for _ in perform(config, folder, tmp_path, lambda: False):
+        pass
+    logits = np.load(folder / "test_logits.npy")
+    assert np.array_equal(logits, np.load(home / "runs" / run / "test_logits.npy"))
 
 
 def test_products_are_computed_in_the_format_and_only_within():

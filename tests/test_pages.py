@@ -347,7 +347,8 @@ def test_the_code_beside_the_settings_follows_them(data):
     assert not app.code
     app.toggle(key="train_code").set_value(True).run()
     field = next(field for field in app.number_input if field.label == "Weight decay")
-    field.set_value(0.125).run()
+    field.set_value(0.125)
+    app.button(key="train_update").click().run()
     assert not app.exception
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from tools import pretraining
 from transfer_core.networks import get_network
-from transfer_core.networks.source_network import WEIGHTS_FOLDER
 from transfer_core.networks.weights_file import build_untrained, load_pretrained
+from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, find_weights
 from transfer_core.system.files import hash_file
 
 
@@ -54,10 +54,10 @@ def test_the_script_trains_continues_and_writes_weights_with_their_card(
 
 def test_the_bundled_weights_are_the_ones_that_the_card_describes():
     source = get_network("demonstration")
-    assert source.weights_path.stat().st_size <= 8_000_000
+    assert find_weights(source).stat().st_size <= 8_000_000
     assert load_pretrained(source).fc3.out_features == len(source.card["classes"]) == 160 + 64
     assert source.card["validation_accuracy"] >= 0.38
-    assert not (WEIGHTS_FOLDER / "demonstration.pt").exists()
+    assert not (BUNDLED_WEIGHTS_FOLDER / "demonstration.pt").exists()
 
 
 @pytest.mark.slow

@@ -16,7 +16,8 @@ from test_pages import (  # noqa: F401
     write_colours,
 )
 
-from pages.shared import caches, session
+from pages.shared import caches
+from pages.shared.basket import PendingChange
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.images import remote
@@ -151,7 +152,7 @@ def test_emptying_a_class_is_refused_with_advice_and_loses_no_change(mistaken, t
         if r.split == "test" and r.path.startswith("test/red")
     ]
     app.session_state["baskets"] = {
-        record.config.data_id: {c.path: session.PendingChange(c) for c in changes}
+        record.config.data_id: {c.path: PendingChange(c) for c in changes}
     }
     app.run()
     find_button(app, "Make a new version").click().run()

@@ -184,7 +184,7 @@ def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
 
 
 @pytest.mark.parametrize("best_epoch", [0, 3])
-def test_a_run_says_whether_it_fell_back_on_the_new_layer(best_epoch, noise, monkeypatch):
+def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noise, monkeypatch):
     run = train_run(noise, TransferCase.LARGE_SIMILAR)
     log = caches.run_log(run)
     ended = next(entry for entry in log.events() if isinstance(entry.event, Ended))
@@ -193,3 +193,38 @@ def test_a_run_says_whether_it_fell_back_on_the_new_layer(best_epoch, noise, mon
     monkeypatch.setattr(log, "events", lambda: [*others, changed])
     told = [info.value for info in build_page("results", run=run).run().info]
     assert any("the new layer trained alone" in text for text in told) == (best_epoch == 0)
+
+
+def change_result(monkeypatch, run: str, **values) -> None:
+    """Give a run another result in what the engine returns."""
+    engine = caches.engine()
+    real = engine.get
+    changed = replace(real(run), result=replace(real(run).result, **values))
+    monkeypatch.setattr(engine, "get", lambda asked: changed if asked == run else real(asked))
+
+
+@pytest.mark.parametrize("page", ["results", "train"])
+def test_a_result_below_the_new_layer_alone_says_so_and_offers_case_1(page, noise, monkeypatch):
+    run = train_run(noise, TransferCase.LARGE_SIMILAR)
+    numbers = {"validation_accuracy": 0.7, "accuracy": 0.6}
+    better = {"baseline_validation_accuracy": 0.8, "baseline_accuracy": 0.65}
+    change_result(monkeypatch, run, **numbers, **better)
+    app = build_page(page, run=run).run()
+    (told,) = [each.value for each in app.warning if "trained alone" in each.value]
+    assert "80.0% of the validation images against 70.0%" in told
+    assert "65.0% of the test images against 60.0%" in told
+    app.button(key="case_1_below").click().run()
+    assert not app.exception and not app.error
+    (other,) = [each for each in caches.engine().list_runs() if each.id != run]
+    assert other.config.strategy.case == TransferCase.SMALL_SIMILAR
+    assert (other.config.data_id, other.config.seed) == (noise.id, 0)
+    caches.engine().wait(other.id, timeout=60)
+
+
+@pytest.mark.parametrize("baseline", [None, 0.3])
+def test_a_result_above_the_new_layer_alone_offers_nothing(baseline, noise, run, monkeypatch):
+    values = {"validation_accuracy": 0.7, "accuracy": 0.6, "baseline_accuracy": baseline}
+    change_result(monkeypatch, run, **values, baseline_validation_accuracy=baseline)
+    app = build_page("results", run=run).run()
+    assert not app.exception
+    assert not [each for each in app.warning if "trained alone" in each.value]

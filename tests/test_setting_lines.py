@@ -9,20 +9,30 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export.script import collect_settings, render_script
 from transfer_core.export.setting_lines import find_setting_lines
 from transfer_core.networks import get_network
-from transfer_core.training.config import RunConfig
+from transfer_core.training.config import RunConfig, list_setting_values
 
+SOURCE = get_network("demonstration")
 OPTIMISER = {"learning_rate": 0.0123, "weight_decay": 0.0456, "epochs": 37, "patience": 11}
 
 
-def make_lines(case: TransferCase = TransferCase.LARGE_SIMILAR, **changes) -> dict[str, str]:
-    source = get_network("demonstration")
-    strategy = plan_strategy(case, source.stage_names)
+def make_config(case: TransferCase = TransferCase.LARGE_SIMILAR, **changes) -> RunConfig:
+    strategy = plan_strategy(case, SOURCE.stage_names)
     optimiser = replace(strategy.optimiser, **OPTIMISER | changes.pop("optimiser", {}))
-    config = RunConfig(
-        "data", source.name, replace(strategy, optimiser=optimiser, **changes), 5, {}
-    )
-    values = collect_settings(config, source, ("a", "b"))
-    return find_setting_lines(render_script(config, source, ("a", "b")), values)
+    compiled = changes.pop("compiled", False)
+    strategy = replace(strategy, optimiser=optimiser, **changes)
+    return RunConfig("data", SOURCE.name, strategy, 5, {}, compiled=compiled)
+
+
+def make_lines(case: TransferCase = TransferCase.LARGE_SIMILAR, **changes) -> dict[str, str]:
+    config = make_config(case, **changes)
+    values = collect_settings(config, SOURCE, ("a", "b"))
+    return find_setting_lines(render_script(config, SOURCE, ("a", "b")), values)
+
+
+def find_called_names(code: str) -> set[str]:
+    """Names of the functions that Python source calls, such as "AdamW" of torch.optim.AdamW()."""
+    calls = (node.func for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    return {getattr(called, "attr", getattr(called, "id", "")) for called in calls}
 
 
 @pytest.mark.parametrize("name", OPTIMISER)
@@ -53,3 +63,21 @@ def test_every_setting_has_lines_that_are_python(case):
         code = told[name]
         indented = "\n".join(f"    {line}" for line in code.splitlines())
         assert code and ast.parse(f"def around():\n  for _ in ():\n{indented}")
+
+
+@pytest.mark.parametrize("case", TransferCase)
+def test_every_declared_setting_is_explained_in_the_script(case):
+    config = make_config(case)
+    script = " ".join(render_script(config, SOURCE, ("a", "b")).replace("#", " ").split())
+    for field, _ in list_setting_values(config):
+        assert f"{field.setting.label}. {field.setting.help}" in script
+
+
+@pytest.mark.parametrize("case", TransferCase)
+def test_the_declared_code_of_a_setting_is_what_the_script_does(case):
+    config, lines = make_config(case, compiled=True), make_lines(case, compiled=True)
+    for field, value in list_setting_values(config):
+        used = lines[field.name] if field.name in lines else lines[field.name.upper()]
+        code = f"for epoch in ():\n  {field.render_code(value)}"
+        for called in find_called_names(code):
+            assert f"{called}(" in used, field.name

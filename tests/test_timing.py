@@ -1,19 +1,28 @@
 """Forecasts count what a run does, and what is fitted into a time follows the stated rule."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+import torch
 from test_command_line import colours, read_lines  # noqa: F401  (fixture)
+from toy_runs import make_config, make_perform
 
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.cli.main import main
-from transfer_core.errors import SettingsError
+from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
 from transfer_core.networks.surgery import trains_baseline
+from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform
+from transfer_core.system.busy import is_training, training
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.forecast import (
@@ -113,10 +122,82 @@ def test_asking_again_measures_nothing(data, transfer_home, monkeypatch):
     assert forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home) == before
 
 
+def test_nothing_is_timed_beside_a_run(data, transfer_home):
+    with training(), pytest.raises(BusyError, match="can't be measured while a run trains"):
+        forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+    assert not (transfer_home / "timings").exists()
+    forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)  # the run has ended
+
+
+def test_beside_a_run_an_earlier_measurement_is_taken_and_stays_as_it_is(
+    data, transfer_home, monkeypatch
+):
+    before = forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+    files = sorted((transfer_home / "timings").iterdir())
+    for file in files:
+        os.utime(file, (1, 1))  # long ago
+    monkeypatch.setattr(cost_cache, "measure_step_costs", None)
+    monkeypatch.setattr(cost_cache, "measure_decoding_cost", None)
+    with training():
+        assert forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home) == before
+    assert [file.stat().st_mtime for file in files] == [1] * len(files)
+
+
+def test_costs_are_not_kept_where_a_run_starts_while_they_are_measured(
+    data, transfer_home, monkeypatch
+):
+    def measure(*of):
+        with training():  # begins and ends while the batches are timed
+            return StepCosts(*[ONCE] * 5)
+
+    monkeypatch.setattr(cost_cache, "measure_step_costs", measure)
+    with pytest.raises(BusyError):
+        forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+    assert not (transfer_home / "timings").exists()
+
+
+def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home, monkeypatch):
+    under_way, most, measured = [], [], []
+
+    def measure(*of):
+        under_way.append(1)
+        most.append(len(under_way))
+        measured.append(of)
+        time.sleep(0.2)
+        under_way.pop()
+        return StepCosts(*[ONCE] * 5)
+
+    monkeypatch.setattr(cost_cache, "measure_step_costs", measure)
+    strategy = plan_case(SOURCE, 1)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(forecast_run, data, SOURCE, strategy, transfer_home) for _ in range(4)]
+    assert len({each.result() for each in asked}) == 1
+    assert max(most) == len(measured) == 1
+
+
+def test_the_process_counts_as_training_while_an_engine_drives_a_run(transfer_home):
+    seen = []
+
+    def perform(config, directory, stop_requested):
+        for event in make_perform()(config, directory, stop_requested):
+            seen.append(is_training())
+            yield event
+
+    with closing(Engine(transfer_home, perform)) as engine:
+        engine.wait(engine.submit(make_config(), name="toy"), timeout=30)
+    assert seen and all(seen) and not is_training()
+
+
+def test_timing_leaves_the_random_numbers_of_the_process_alone(data, transfer_home):
+    before = torch.random.get_rng_state()
+    forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_a_network_is_timed_without_its_weights(data, transfer_home, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     source = get_network("shufflenet_v2_x0_5")
-    assert source.weights == "download"
+    assert get_weights_status(source) == "download"
     told = forecast_run(data, source, plan_case(source), transfer_home)
     assert 0 < told.total.low < told.total.high
 

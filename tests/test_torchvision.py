@@ -23,7 +23,8 @@ from transfer_core.networks.surgery import (
     set_training,
     summarise_network,
 )
-from transfer_core.networks.torchvision_catalog import CATALOG_FILE, make_default_calibration
+from transfer_core.networks.torchvision_catalog import CATALOG_FILE
+from transfer_core.transferability.calibration import make_default_calibration
 
 NETWORKS = {
     n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)

@@ -17,11 +17,16 @@ from safetensors.torch import save_file
 
 from transfer_core.cli.main import main
 from transfer_core.errors import DownloadError, NetworkError
-from transfer_core.networks import get_network, list_networks, torchvision_row
+from transfer_core.networks import catalog, get_network, list_networks, torchvision_row
 from transfer_core.networks.download import HOST_SETTING, download_weights
 from transfer_core.networks.own_weights import import_weights
-from transfer_core.networks.source_network import get_torch_checkpoint_folder
 from transfer_core.networks.weights_file import build_untrained, load_pretrained
+from transfer_core.networks.weights_location import (
+    find_weights,
+    get_torch_checkpoint_folder,
+    get_weights_status,
+)
+from transfer_core.transferability.calibration import is_calibrated
 
 NAME = "squeezenet1_1"  # the smallest one to load
 
@@ -82,8 +87,7 @@ def published(model, monkeypatch, tmp_path):
     source = replace(get_network(NAME), file=f"{NAME}-{digest}.pth", card=card)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     listed = get_network("demonstration"), source
-    module = sys.modules["transfer_core.networks.catalog"]
-    monkeypatch.setattr(module, "list_published_networks", lambda: listed)
+    monkeypatch.setattr(catalog, "list_published_networks", lambda: listed)
     return source, Host(buffer.getvalue())
 
 
@@ -109,9 +113,9 @@ def test_weights_are_kept_where_torch_keeps_them(setting, monkeypatch, tmp_path)
 
 def test_a_download_gives_the_published_network_with_progress(source, host, model):
     told = []
-    assert source.weights == "download"
+    assert get_weights_status(source) == "download"
     download_weights(source, progress=lambda *report: told.append(report))
-    assert source.weights == "cached"
+    assert get_weights_status(source) == "cached"
     size = len(host.content) >> 20
     assert told[-1] == ("Downloading, MB", size, size)
     assert host.asked == [(f"/models/{source.file}", 0)]
@@ -132,11 +136,11 @@ def test_a_download_that_broke_off_is_told_and_goes_on_later(source, host, resum
     host.breaks_after, host.resumes = 1_500_000, resumes
     with pytest.raises(DownloadError, match="broke off after 1.4 MB"):
         download_weights(source)
-    assert source.weights == "download"
+    assert get_weights_status(source) == "download"
     host.breaks_after = None
     download_weights(source)
     assert host.asked[1][1] == 1_500_000
-    assert source.weights_path.read_bytes() == host.content
+    assert find_weights(source).read_bytes() == host.content
 
 
 def test_weights_of_another_hash_are_thrown_away_unread(source, host):
@@ -148,17 +152,17 @@ def test_weights_of_another_hash_are_thrown_away_unread(source, host):
 
 def test_a_part_of_something_else_is_thrown_away_in_the_end(source, host):
     get_torch_checkpoint_folder().mkdir(parents=True)
-    part = source.weights_path.with_name(source.file + ".part")
+    part = find_weights(source).with_name(source.file + ".part")
     part.write_bytes(b"x" * len(host.content))
     with pytest.raises(DownloadError, match="thrown away"):
         download_weights(source)
     download_weights(source)
-    assert source.weights_path.read_bytes() == host.content
+    assert find_weights(source).read_bytes() == host.content
 
 
 def test_a_cached_file_of_another_hash_is_never_loaded(source, host):
     get_torch_checkpoint_folder().mkdir(parents=True)
-    source.weights_path.write_bytes(b"\x80\x04cposix\nsystem\n.")
+    find_weights(source).write_bytes(b"\x80\x04cposix\nsystem\n.")
     with pytest.raises(NetworkError, match="not the ones its card describes"):
         load_pretrained(source)
 
@@ -180,20 +184,17 @@ def test_without_a_network_the_bundled_one_is_named_as_the_way_on(published, mon
 def test_cancelling_ends_a_download_and_keeps_what_came(source, host, monkeypatch):
     monkeypatch.setattr("transfer_core.networks.download.BLOCK_BYTES", 100_000)
 
-    calls = []
-
-    def cancel(*report) -> None:
-        calls.append(report)
-        if len(calls) == 3:
+    def cancel(there: int, total: int) -> None:
+        if there >= 300_000:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         download_weights(source, progress=cancel)
-    part = source.weights_path.with_name(source.file + ".part")
+    part = find_weights(source).with_name(source.file + ".part")
     assert part.read_bytes() == host.content[:300_000]
     download_weights(source)
     assert host.asked[1][1] == 300_000
-    assert source.weights_path.read_bytes() == host.content
+    assert find_weights(source).read_bytes() == host.content
 
 
 def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatch, capsys):
@@ -207,7 +208,7 @@ def test_own_weights_are_taken_in_whatever_classes_they_know(model, transfer_hom
     own = torchvision_row.build_model(NAME, 7, 224).eval()
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
     source = import_weights(tmp_path / "mine.safetensors", get_network(NAME))
-    assert get_network(source.name) == source and source.weights == "cached"
+    assert get_network(source.name) == source and get_weights_status(source) == "cached"
     assert len(source.card["classes"]) == 7 and "mine.safetensors" in source.title
     images = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
@@ -219,7 +220,7 @@ def test_own_weights_of_the_demonstration_network_are_taken_in_too(transfer_home
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
     source = import_weights(tmp_path / "mine.safetensors", get_network("demonstration"))
     assert torch.equal(load_pretrained(source).fc3.weight, own.fc3.weight)
-    assert not source.measured and get_network("demonstration").measured
+    assert not is_calibrated(source) and is_calibrated(get_network("demonstration"))
 
 
 def damage(state: dict, change: str) -> dict:
@@ -330,9 +331,8 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
         cwd=tmp_path,
     )
     assert f"test accuracy {last['test_accuracy']:.4f}" in again.stdout
-    get_network(
-        name
-    ).weights_path.unlink()  # what was trained stands without the weights it began with
+    # The trained network does not need the weights that it began with.
+    find_weights(get_network(name)).unlink()
     assert main(["predict", last["run"], str(data / "red" / "3.png"), "--json"]) == 0
 
 

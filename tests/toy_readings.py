@@ -1,6 +1,22 @@
-"""Readings as a network and images might give them, for tests."""
+"""Transferability evidence as a network and images might give it, for tests."""
 
-from transfer_core.transferability.evidence import StageEvidence, TransferabilityEvidence
+import numpy as np
+from scipy.special import ndtri
+
+from transfer_core.transferability.evidence import (
+    BootstrapDraws,
+    StageEvidence,
+    TransferabilityEvidence,
+    compute_skill,
+)
+
+
+def make_draws(gap: float, gain: float, leep: float, skill: float, spread: float) -> BootstrapDraws:
+    """Draws around these predictors; `spread` is the standard error of an accuracy."""
+    noise = spread * ndtri((np.arange(200) + 0.5) / 200)
+    means = {"gap": gap, "gain": gain, "leep": leep, "skill": skill}
+    scales = {"gap": 100, "gain": 100, "leep": 1, "skill": 1}
+    return BootstrapDraws(**{n: tuple(means[n] + scales[n] * noise) for n in means})
 
 
 def make_evidence(
@@ -17,8 +33,6 @@ def make_evidence(
         "min_images_per_class": 100,
         "stages": stages,
         "early": 2,
-        "gap": early - top,
-        "gap_standard_deviation": spread,
         "distance": distance,
         "leep": 0.2,
         "energy": 6.0,
@@ -27,4 +41,13 @@ def make_evidence(
         "learning_curve": None,
         "flip_invariance": None,
     }
-    return TransferabilityEvidence(**values | others)
+    values |= others
+    best = max(early, top)
+    draws = make_draws(
+        gap=100 * (early - top),
+        gain=100 * (best - max(values["pixels"], 0.3)),
+        leep=values["leep"],
+        skill=compute_skill(best, values["classes"]),
+        spread=spread,
+    )
+    return TransferabilityEvidence(**{"draws": draws} | values)

@@ -22,7 +22,7 @@ from transfer_core.dataset import samples
 from transfer_core.features.augmentation import augment
 from transfer_core.features.embedding import normalise
 from transfer_core.networks import SourceNetwork, demonstration, get_network
-from transfer_core.networks.source_network import WEIGHTS_FOLDER
+from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER
 from transfer_core.system.files import hash_file
 from transfer_core.system.home import home
 from transfer_core.training.data_loaders import shuffle_into_batches
@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--small-epochs", type=int, default=12, help="epochs at 48 pixels")
     parser.add_argument("--full-epochs", type=int, default=6, help="epochs at full size")
     parser.add_argument("--checkpoint", type=Path, default=Path("pretraining.pt"))
-    parser.add_argument("--to", type=Path, default=WEIGHTS_FOLDER)
+    parser.add_argument("--to", type=Path, default=BUNDLED_WEIGHTS_FOLDER)
     options = parser.parse_args()
     source = get_network("demonstration")
     archives = [samples.resolve_path(archive, home()) for archive in options.archives]

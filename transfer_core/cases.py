@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from transfer_core.errors import SettingsError
+from transfer_core.settings import Setting
 
 Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
@@ -14,6 +15,7 @@ Initialise = Literal["pretrained", "random"]
 
 SMALL_DATA_SET_IMAGES = 2_000  # images; what courses call small
 LARGE_DATA_SET_IMAGES = 1_000_000  # images; what courses call large
+CLOSE_TO_LINE = 0.1  # of the line
 
 
 class TransferCase(IntEnum):
@@ -44,28 +46,116 @@ class TransferCase(IntEnum):
 class SizeJudgement:
     """The answer to "is the data set small or large?" and what it rests on."""
 
-    images: int  # usable images in all splits
+    images: int  # images to learn from: training and validation, not test
     images_per_class: float  # harmonic mean over the classes, so that a starved class counts
-    line: int  # images; below it a data set is small
+    line: int  # images to learn from; below it a data set is small
     answer: Size
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the line is so near that the other answer would do as well."""
+        return abs(self.images - self.line) <= CLOSE_TO_LINE * self.line
 
 
 @dataclass(frozen=True, slots=True)
 class OptimiserSettings:
     """All that steers the optimiser; every field is shown before training."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=10)]  # peak of the one-cycle schedule
-    weight_decay: Annotated[float, Field(ge=0, le=10)]
-    batch_size: Annotated[int, Field(ge=2, le=4096)]  # images
-    epochs: Annotated[int, Field(ge=1, le=1000)]  # of the schedule; early stopping may end sooner
-    # Epochs of a clearly risen validation loss, in the second half, that end a training early.
-    patience: Annotated[int, Field(ge=1, le=1000)]
-    augment: bool  # random crops and colour changes of the training images, and mirroring:
-    mirror: bool = True  # off where left and right make a difference, as in letters
-    # Learning rate of a trained stage as a share of that of the stage behind it.
-    stage_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    # Augmented views of each training image that are embedded too, where all stages are frozen.
-    views: Annotated[int, Field(ge=0, le=100)] = 0
+    learning_rate: Annotated[
+        float,
+        Field(gt=0, le=10),
+        Setting(
+            label="Learning rate",
+            help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
+            code="torch.optim.AdamW(parameters, lr={})",
+            step=0.0001,
+            decimals=5,
+        ),
+    ]
+    weight_decay: Annotated[
+        float,
+        Field(ge=0, le=10),
+        Setting(
+            label="Weight decay",
+            help="Pulls weights towards 0, against learning images by heart.",
+            code="torch.optim.AdamW(parameters, weight_decay={})",
+            step=0.01,
+            decimals=4,
+        ),
+    ]
+    batch_size: Annotated[
+        int,
+        Field(ge=2, le=4096),
+        Setting(
+            label="Batch size",
+            help="Training images per step.",
+            code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
+            unit="images",
+        ),
+    ]
+    epochs: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Setting(
+            label="Epochs, at most",
+            help="An epoch is one pass over the training images.",
+            code="for epoch in range(1, {} + 1): ...",
+        ),
+    ]
+    patience: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Setting(
+            label="Patience",
+            help="Training ends early after so many epochs in a row, in the second half, whose "
+            "validation loss is clearly above its lowest. The best epoch's weights are kept.",
+            code="stopping = EarlyStopping(epochs, {})",
+            unit="epochs",
+        ),
+    ]
+    augment: Annotated[
+        bool,
+        Setting(
+            label="Random crops and colours of the training images",
+            help="Each epoch sees every image a little differently. Frozen layers' outputs are "
+            "computed once per image, so it needs a network that is trained as a whole.",
+            code="if {}: inputs = augment(pixels[indices])",
+            applies_to="whole",
+        ),
+    ]
+    mirror: Annotated[
+        bool,
+        Setting(
+            label="Mirror half of these images, left to right",
+            help="Not where left and right make a difference, as in letters.",
+            code="augment(pixels[indices], mirror={})",
+        ),
+    ] = True
+    stage_decay: Annotated[
+        float,
+        Field(gt=0, le=1),
+        Setting(
+            label="Rate of earlier stages",
+            help="Learning rate of each stage as a share of that of the stage behind it. At 1 all "
+            "stages learn at the same rate.",
+            code="rate = learning_rate * {}**behind",
+            step=0.05,
+            decimals=2,
+            applies_to="whole",
+        ),
+    ] = 1.0
+    views: Annotated[
+        int,
+        Field(ge=0, le=100),
+        Setting(
+            label="Augmented views of each image",
+            help="Randomly cropped and recoloured copies of each training image, embedded once "
+            "like the images themselves. They help against learning few images by heart; each "
+            "costs one more pass over the training images.",
+            code="for number in range({}): ...",
+            applies_to="frozen",
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +167,22 @@ class Strategy:
     frozen: tuple[str, ...]  # names of the stages whose weights must not change
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
-    class_weights: bool = True  # weigh rare classes up when classes are unbalanced
+    class_weights: Annotated[
+        bool,
+        Setting(
+            label="Weigh rare classes up where classes are unbalanced",
+            help="Each class then counts the same, however many images it has. Classes are "
+            "unbalanced where the largest has over 1.5 times the images of the smallest.",
+            code="weights = compute_class_weights(labels) if {} else None",
+        ),
+    ] = True
 
 
 def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
     """Answer the size question.
 
     Args:
-        class_counts: Images of each class, each at least 1.
+        class_counts: Images to learn from of each class.
         threshold: Dividing line in images; a data set with fewer is small.
     """
     if threshold < 1:
@@ -94,7 +192,8 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
             remedy="Move the line to a positive number of images.",
         )
     images = sum(class_counts)
-    per_class = len(class_counts) / sum(1 / count for count in class_counts)
+    is_starved = not all(class_counts)
+    per_class = 0.0 if is_starved else len(class_counts) / sum(1 / n for n in class_counts)
     return SizeJudgement(images, per_class, threshold, "small" if images < threshold else "large")
 
 

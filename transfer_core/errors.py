@@ -39,6 +39,10 @@ class SettingsError(TransferError):
     """A setting lies outside what it may be."""
 
 
+class BusyError(TransferError):
+    """Something has to wait until the runs of this process have ended."""
+
+
 class RunError(TransferError):
     """A run cannot be found, started or continued."""
 

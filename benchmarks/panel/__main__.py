@@ -19,15 +19,14 @@ import torch
 from benchmarks.panel.bars import judge_outcomes, tabulate_criteria
 from benchmarks.panel.controls import measure_controls
 from benchmarks.panel.fitting import calibrate, predict_held_out
-from benchmarks.panel.outcomes import KEY_FIELDS, load_outcomes, read_rows
+from benchmarks.panel.outcomes import KEY_FIELDS, load_outcomes, read_evidence, read_rows
 from benchmarks.panel.pools import Pools
 from benchmarks.panel.signals import measure_signals
 from benchmarks.panel.truth import measure_cases
 from transfer_core.figures.reliability import plot_reliability_diagram
 from transfer_core.networks import get_network
-from transfer_core.networks.calibration import get_calibration_path
 from transfer_core.system.home import home
-from transfer_core.transferability.evidence import from_json
+from transfer_core.transferability.calibration import get_calibration_path
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -69,7 +68,7 @@ def run_missing(options: argparse.Namespace) -> None:
             if options.what == "signals":
                 found = measure_signals(pool, images, seed, source)
             elif (*key, seed) in signals:
-                readings = from_json(signals[*key, seed]["evidence"])
+                readings = read_evidence(signals[*key, seed]["evidence"])
                 found = measure_cases(pool, images, seed, source, readings)
             else:
                 print(f"{name}, {images} images, seed {seed}: read its signals first")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.panel.fitting import TARGETS, hold_out_families
-from benchmarks.panel.outcomes import MIN_DIFFERENCE, TEST_SHARE, Outcome
+from benchmarks.panel.outcomes import MIN_DIFFERENCE, Outcome
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.estimate import (
     DECISION_THRESHOLD,
@@ -61,7 +61,7 @@ class JudgedOutcome:
     @property
     def advised(self) -> float:
         """Accuracy of the advised case."""
-        if self.outcome.images / (1 - TEST_SHARE) >= self.estimate.line:
+        if self.outcome.images >= self.estimate.line:
             return self.outcome.tuned  # case 3, and case 4 as it is advised
         return self.outcome.top if self.similar("top") else self.outcome.cut
 

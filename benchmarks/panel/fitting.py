@@ -1,4 +1,4 @@
-"""Fit the models of a calibration to outcomes, and judge each family without itself."""
+"""Fit the models of a calibration to outcomes, and predict each family without itself."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import ndtri
 
-from benchmarks.panel.outcomes import TEST_SHARE, Outcome
-from transfer_core.networks.calibration import (
+from benchmarks.panel.outcomes import Outcome
+from transfer_core.transferability.bootstrap import BOOTSTRAP_SAMPLES
+from transfer_core.transferability.calibration import (
     BenchmarkResult,
     Calibration,
     LogisticModel,
@@ -17,15 +17,15 @@ from transfer_core.networks.calibration import (
 )
 from transfer_core.transferability.estimate import estimate_from_evidence
 
-FEATURE_SIGNS = {  # chosen on the panel; the signs are what the theory demands
+FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
     "top": {"gap": -1},
     "start": {"gain": 1, "leep": 1, "skill": -1},
     "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
 }
-GAP_DRAWS = 9  # of the gap, so that its uncertainty is inside the fit
+DRAWS = 20  # per data set, so that the fit sees how uncertain the predictors are
 RIDGE = 0.001  # on standardised weights, relative to one data set
-MIN_WEIGHT = 0.05  # a weight's least size, standardised, in the direction of its sign
-MAX_STAKE = 0.10  # a data set's weight grows with what is at stake, up to this
+MIN_WEIGHT = 0.05  # least size of a standardised weight, in the direction of its sign
+MAX_STAKE = 0.10  # accuracy; the weight of a data set grows with what is at stake, up to this
 BIN_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 Targets = dict[str, Callable[[Outcome], bool]]
@@ -39,28 +39,23 @@ TARGETS: Targets = {
 def fit_logistic(
     outcomes: Sequence[Outcome], target: str, signs: dict[str, int] | None = None
 ) -> LogisticModel:
-    """A logistic model of one question, regularised; every family weighs the same.
+    """Fit a regularised logistic model of one question; every family weighs the same.
 
     Args:
         outcomes: To fit to.
-        target: Of the question, in TARGETS.
-        signs: Sign of each reading's weight by its name; None takes those chosen.
+        target: The question, a key of TARGETS.
+        signs: Sign of each predictor's weight by its name; None takes FEATURE_SIGNS.
     """
     signs = FEATURE_SIGNS[target] if signs is None else signs
     families = Counter(outcome.family for outcome in outcomes)
-    quantiles = ndtri((np.arange(GAP_DRAWS) + 0.5) / GAP_DRAWS)
-    inputs, labels, importance = [], [], []
-    for outcome in outcomes:
-        readings = outcome.evidence
-        for gap in readings.gap + readings.gap_standard_deviation * quantiles:
-            named = outcome.named(gap)
-            inputs.append([named[reading] for reading in signs])
-            labels.append(TARGETS[target](outcome))
-            # The line is only to lose little; the two probabilities are to be true.
-            stake = min(abs(outcome.lead), MAX_STAKE) if target == "everything" else 1
-            importance.append(stake / families[outcome.family])
-    inputs, labels = np.array(inputs), np.array(labels)
-    importance = np.array(importance) / np.sum(importance)
+    inputs = np.concatenate([_draw_inputs(outcome, tuple(signs)) for outcome in outcomes])
+    labels = np.repeat([TARGETS[target](outcome) for outcome in outcomes], DRAWS)
+    # The line only has to lose little accuracy; the two probabilities have to be true.
+    stakes = [min(abs(o.lead), MAX_STAKE) if target == "everything" else 1 for o in outcomes]
+    importance = np.repeat(
+        [s / families[o.family] for s, o in zip(stakes, outcomes, strict=True)], DRAWS
+    )
+    importance = importance / importance.sum()
     mean, deviation = inputs.mean(0), inputs.std(0) + 1e-9
     standard = (inputs - mean) / deviation
 
@@ -71,21 +66,28 @@ def fit_logistic(
 
     bounds = [(MIN_WEIGHT, None) if sign > 0 else (None, -MIN_WEIGHT) for sign in signs.values()]
     start = np.array([0.0, *(MIN_WEIGHT * sign for sign in signs.values())])
-    found = minimize(loss, start, method="L-BFGS-B", bounds=[(None, None), *bounds]).x
-    weights = found[1:] / deviation
+    fitted = minimize(loss, start, method="L-BFGS-B", bounds=[(None, None), *bounds]).x
+    weights = fitted[1:] / deviation
     return LogisticModel(
-        float(found[0] - weights @ mean), dict(zip(signs, map(float, weights), strict=True))
+        float(fitted[0] - weights @ mean), dict(zip(signs, map(float, weights), strict=True))
     )
+
+
+def _draw_inputs(outcome: Outcome, names: tuple[str, ...]) -> np.ndarray:
+    """Predictors of one data set at evenly spaced bootstrap draws, (DRAWS, predictors)."""
+    predictors = outcome.sample_predictors()
+    draws = np.stack([np.broadcast_to(predictors[n], BOOTSTRAP_SAMPLES) for n in names], 1)
+    return draws[:: BOOTSTRAP_SAMPLES // DRAWS]
 
 
 def calibrate(
     outcomes: Sequence[Outcome], predictions: Sequence[tuple[float, bool]] = ()
 ) -> Calibration:
-    """A calibration fitted to outcomes.
+    """Fit a calibration to outcomes.
 
     Args:
         outcomes: To fit to.
-        predictions: Held-out statements, for its record: probability of "similar", and whether so.
+        predictions: Held-out probabilities of "similar", each with the truth, for its record.
     """
     distances = [outcome.evidence.distance for outcome in outcomes]
     return Calibration(
@@ -99,14 +101,14 @@ def calibrate(
 
 
 def average_outcomes(outcomes: Sequence[Outcome]) -> tuple[BenchmarkResult, ...]:
-    """Each image set and size, means over the seeds."""
+    """Return the mean over the seeds of each image set and size."""
     groups = defaultdict(list)
     for outcome in outcomes:
         groups[outcome.pool, outcome.images].append(outcome)
     return tuple(
         BenchmarkResult(
             name,
-            round(images / (1 - TEST_SHARE)),
+            images,
             _round_mean(o.evidence.distance for o in group),
             **{
                 case: _round_mean(getattr(o, case) for o in group)
@@ -122,7 +124,7 @@ def _round_mean(values: Iterable[float]) -> float:
 
 
 def hold_out_families(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Calibration]]:
-    """Each outcome with a calibration that was fitted without its family."""
+    """Return each outcome with a calibration that was fitted without its family."""
     families = {outcome.family for outcome in outcomes}
     without = {
         family: calibrate([o for o in outcomes if o.family != family]) for family in families
@@ -131,17 +133,17 @@ def hold_out_families(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Calibr
 
 
 def predict_held_out(outcomes: Sequence[Outcome], source) -> dict[str, list[tuple[float, bool]]]:
-    """For both questions the probability stated with the family held out, and the truth."""
-    told = {"top": [], "start": []}
+    """Return held-out probabilities of both questions, each with the truth."""
+    predictions = {"top": [], "start": []}
     for outcome, calibration in hold_out_families(outcomes):
         estimate = estimate_from_evidence(outcome.evidence, source, calibration)
-        for name, pairs in told.items():
+        for name, pairs in predictions.items():
             pairs.append((getattr(estimate, name).probability, TARGETS[name](outcome)))
-    return told
+    return predictions
 
 
 def bin_reliability(predictions: Sequence[tuple[float, bool]]) -> list[ReliabilityBin]:
-    """Statements in bins of their probability; empty bins are left out."""
+    """Sort predictions into bins of their probability; empty bins are left out."""
     bins = []
     for low, high in pairwise(BIN_EDGES):
         inside = [(p, so) for p, so in predictions if low <= p < high or p == high == 1]

@@ -1,33 +1,38 @@
-"""Truth and readings of the panel side by side, one outcome a data set."""
+"""Measurements and test accuracies of the panel side by side, one outcome per data set."""
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
+from scipy.special import ndtri
 
-from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
+from transfer_core.transferability.bootstrap import BOOTSTRAP_SAMPLES
+from transfer_core.transferability.evidence import (
+    BootstrapDraws,
+    TransferabilityEvidence,
+    from_json,
+)
 
-TEST_SHARE = 0.2  # of a data set in the app; the panel's images are the rest
-MIN_DIFFERENCE = 0.01  # of accuracy: what the bars call a difference
+MIN_DIFFERENCE = 0.01  # accuracies that differ by no more count as equal
 KEY_FIELDS = ("weights", "pool", "images", "seed")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was read of one data set and what each case then reached on its test images."""
+    """Measurements on one data set, and the test accuracy that each case then reached."""
 
     pool: str
     family: str
-    images: int  # for training and validation
+    images: int  # to learn from: training and validation
     seed: int
     evidence: TransferabilityEvidence
-    cuts: dict[str, float]  # case 2 by its last kept stage; the last of them is case 1
+    cuts: dict[str, float]  # case 2 by its last kept stage; the last one is case 1
     tuned: float  # case 3, and case 4 from pre-trained weights
     random: float  # case 4 from random weights
-    seconds: float  # that the readings took
+    seconds: float  # duration of the measurements
 
     @property
     def top(self) -> float:
@@ -36,40 +41,39 @@ class Outcome:
 
     @property
     def cut(self) -> float:
-        """Case 2, cut where the probes say."""
+        """Case 2, cut after the best stage measured."""
         return self.cuts[self.evidence.best_cut]
 
     @property
     def best(self) -> float:
-        """Of all four cases."""
+        """The best of all four cases."""
         return max(self.top, self.cut, self.tuned, self.random)
 
     @property
     def lead(self) -> float:
-        """By how much training everything beats a new layer, whichever is better of each."""
+        """Accuracy gained by training everything: its better way minus the better frozen one."""
         return max(self.tuned, self.random) - max(self.top, self.cut)
 
     @property
     def top_is_enough(self) -> bool:
-        """The cut is better by at most one point."""
+        """Whether the cut is better by at most one point."""
         return self.cut - self.top <= MIN_DIFFERENCE
 
     @property
     def pretraining_helps(self) -> bool:
-        """Pre-trained weights are better by more than one point."""
+        """Whether pre-trained weights are better by more than one point."""
         return self.tuned - self.random > MIN_DIFFERENCE
 
-    def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
-        """The readings by name, with the size that the whole data set would have."""
-        whole = self.images / (1 - TEST_SHARE)
-        return self.evidence.named(gap) | {"log_images": np.log(whole)}
+    def sample_predictors(self) -> dict[str, float | np.ndarray]:
+        """Return the predictors by name, one value per bootstrap draw, and the size."""
+        return self.evidence.sample_predictors() | {"log_images": np.log(self.images)}
 
 
 def load_outcomes(folder: Path, weights: str) -> list[Outcome]:
-    """All data sets of which truth and readings are known, for one network's weights.
+    """Return every data set whose measurements and accuracies are stored, for these weights.
 
-    The accuracies are means over the seeds of one pool and size, since one test of 1,000
-    images is off by more than the point that the bars ask about; the readings are each seed's.
+    The accuracies are means over the seeds of one pool and size: one test of 1,000 images is
+    off by more than the point that the bars ask about. The measurements are those of each seed.
     """
     truths, signals = (read_rows(folder / f"{name}.jsonl") for name in ("truth", "signals"))
     same = defaultdict(list)
@@ -81,7 +85,7 @@ def load_outcomes(folder: Path, weights: str) -> list[Outcome]:
             family=row["family"],
             images=row["images"],
             seed=row["seed"],
-            evidence=from_json(signals[key]["evidence"]),
+            evidence=read_evidence(signals[key]["evidence"]),
             seconds=signals[key]["seconds"],
             cuts={name: mean(r["cuts"][name] for r in same[key[:3]]) for name in row["cuts"]},
             **{case: mean(r[case] for r in same[key[:3]]) for case in ("tuned", "random")},
@@ -91,7 +95,30 @@ def load_outcomes(folder: Path, weights: str) -> list[Outcome]:
     ]
 
 
+def read_evidence(values: dict) -> TransferabilityEvidence:
+    """Read stored measurements, also those of before the bootstrap draws were stored.
+
+    For these, draws are made from the standard errors that were stored: of the gap, and of the
+    best stage's accuracy. LEEP has none.
+    """
+    if "draws" in values:
+        return from_json(values)
+    evidence = from_json(values | {"draws": {"gap": (), "gain": (), "leep": (), "skill": ()}})
+    best, points = evidence.best_stage, evidence.get_predictors()
+    error = (best.high - best.low) / 2 / 1.96
+    noise = np.random.default_rng(0).permuted(
+        np.tile(ndtri((np.arange(BOOTSTRAP_SAMPLES) + 0.5) / BOOTSTRAP_SAMPLES), (2, 1)), axis=1
+    )
+    draws = {
+        "gap": points["gap"] + 100 * values["gap_standard_deviation"] * noise[0],
+        "gain": points["gain"] + 100 * error * noise[1],
+        "leep": np.full(BOOTSTRAP_SAMPLES, points["leep"]),
+        "skill": points["skill"] + error / (1 - 1 / evidence.classes) * noise[1],
+    }
+    return replace(evidence, draws=BootstrapDraws(**{n: tuple(v) for n, v in draws.items()}))
+
+
 def read_rows(file: Path) -> dict[tuple, dict]:
-    """The lines of a file by what they are of."""
+    """Read the lines of a file by weights, pool, images and seed."""
     lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     return {tuple(row[name] for name in KEY_FIELDS): row for row in lines}

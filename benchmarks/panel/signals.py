@@ -13,7 +13,7 @@ from transfer_core.features.standardisation import fit_standardisation
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.transferability.cross_validation import assign_grouped_folds
-from transfer_core.transferability.measurement import measure_transferability as readings_of
+from transfer_core.transferability.measurement import measure_transferability
 
 NEIGHBOURS = 5
 
@@ -33,7 +33,7 @@ def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -
     chosen = np.concatenate([split["train"], split["validation"]])
     pixels, groups = pool.pixels[chosen], [str(index) for index in chosen]
     labels = np.unique(pool.labels[chosen], return_inverse=True)[1]
-    readings = readings_of(pixels, labels, groups, source)
+    readings = measure_transferability(pixels, labels, groups, source)
     seconds, folds = time.perf_counter() - began, assign_grouped_folds(labels, groups, seed=0)
     embeddings = embed(load_pretrained(source), pixels, source, source.stage_names)
     scores, kept = embeddings[source.stage_names[-1]], source.stage_names[:-1]

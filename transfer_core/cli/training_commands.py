@@ -6,19 +6,54 @@ from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
 
-from transfer_core.cases import Initialise, Strategy, TransferCase, plan_strategy
-from transfer_core.cli.commands import fetch_network, ingest, print_json, show_progress
+from transfer_core.cases import (
+    Initialise,
+    Strategy,
+    TransferCase,
+    plan_strategy,
+)
+from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
+from transfer_core.cli.data_commands import ingest
+from transfer_core.cli.network_commands import fetch_network
+from transfer_core.cli.setting_options import (
+    add_setting_options,
+    check_settings_apply,
+    override_settings,
+)
 from transfer_core.dataset import DataSet
-from transfer_core.errors import SettingsError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import encode_event, find_last_event
-from transfer_core.runs.store.records import Failed, make_run_error
+from transfer_core.runs.store.records import Failed, RunRecord, make_run_error
 from transfer_core.system.home import home
 from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
 from transfer_core.transferability.estimate import estimate_similarity
 
 INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
+
+
+def add_commands(add: AddCommand) -> None:
+    """Add these commands to the parser; every setting of a run is an option of `train`."""
+    command = add("train", train, "train one case and test it", data=True)
+    add_network_option(command, default=None)
+    command.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
+    command.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
+    add_setting_options(command)
+    command.add_argument("--compile", action="store_true", help="translate the network first; GPU")
+    size = command.add_mutually_exclusive_group()
+    size.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
+    size.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="finish within N: picks network (unless one is named), input size and epochs",
+    )
+    command.add_argument("--seed", type=int, default=0, help="of split, weights and order")
+    command = add("compare", compare, "all cases side by side", data=True)
+    add_network_option(command)
+    add_setting_options(command, only="epochs")
+    command.add_argument("--seeds", type=int, default=1, metavar="K", help="repeat with K seeds")
 
 
 def train(options: Namespace) -> int:
@@ -29,20 +64,14 @@ def train(options: Namespace) -> int:
     name = options.network or DEFAULT_NETWORK
     source = get_network(name) if random else fetch_network(name)
     strategy = _choose_strategy(data_set, source, options)
-    if options.views and not strategy.frozen:
-        raise SettingsError(
-            "Augmented views are for cases 1 and 2; where everything is trained, every epoch "
-            "draws new ones.",
-            found=f"--views {options.views} with {strategy.case.title.lower()}",
-            remedy="Leave --views out.",
-        )
+    check_settings_apply(strategy, options)
     if options.minutes is not None:
         source, strategy = _fit_into_minutes(data_set, source, strategy, options)
     elif options.input_size is not None:
         from transfer_core.networks.input_sizes import select_input_size  # brings torch
 
         source = select_input_size(source, options.input_size)
-    strategy = _override_settings(strategy, epochs=options.epochs, views=options.views)
+    strategy = override_settings(strategy, options)
     result = _run_to_end(data_set, source, strategy, options, compiled=options.compile)
     _emit_event(options, {"event": "finished"} | result)
     if not options.json:
@@ -55,20 +84,12 @@ def compare(options: Namespace) -> int:
     source, rows = fetch_network(options.network), []
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
-        found = estimate_similarity(data_set, source, home(), progress=show_progress)
-        strategies = [
-            choose_strategy(case, source, found, initialise=initialise)
-            for case in TransferCase
-            for initialise in (
-                INITIALISATIONS if case == TransferCase.LARGE_DIFFERENT else INITIALISATIONS[:1]
-            )
-        ]
         options.seed, done = seed, {}
-        for strategy in strategies:
+        for strategy in _list_strategies(data_set, source):
             # Case 4 from pre-trained weights is case 3 by another way: trained once.
             same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
             if same not in done:
-                limited = _override_settings(strategy, epochs=options.epochs)
+                limited = override_settings(strategy, options)
                 done[same] = _run_to_end(data_set, source, limited, options)
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
             _emit_event(options, {"event": "compared"} | rows[-1])
@@ -82,6 +103,18 @@ def compare(options: Namespace) -> int:
     return 0
 
 
+def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]:
+    """The strategy of each case; case 4 with both initialisations."""
+    estimate = estimate_similarity(data_set, source, home(), progress=show_progress)
+    return [
+        choose_strategy(case, source, estimate, initialise=initialise)
+        for case in TransferCase
+        for initialise in (
+            INITIALISATIONS if case == TransferCase.LARGE_DIFFERENT else INITIALISATIONS[:1]
+        )
+    ]
+
+
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
     """Of the case asked for or advised, with what was measured of the images in it."""
     if options.case == "1":  # nothing in it is measured
@@ -90,7 +123,7 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
         )
     # Without its weights a network starts from random ones; whether left and right make a
     # difference, the only reading that matters then, the bundled network can tell.
-    reader = get_network(DEFAULT_NETWORK) if source.weights == "download" else source
+    reader = get_network(DEFAULT_NETWORK) if get_weights_status(source) == "download" else source
     found = estimate_similarity(data_set, reader, home(), progress=show_progress)
     if options.case == "auto":
         case = advise(data_set, source, found).case
@@ -115,7 +148,9 @@ def _fit_into_minutes(
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
         return plan_strategy(strategy.case, network.stage_names, initialise=start)
 
-    here = tuple(network for network in list_networks() if network.weights != "download")
+    here = tuple(
+        network for network in list_networks() if get_weights_status(network) != "download"
+    )
     fit = plan_run_within_budget(
         options.minutes,
         data_set,
@@ -132,13 +167,8 @@ def _fit_into_minutes(
     options.case = str(strategy.case.value)
     options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
     found = _choose_strategy(data_set, chosen, options)
-    return fit.source, _override_settings(found, epochs=fit.strategy.optimiser.epochs)
-
-
-def _override_settings(strategy: Strategy, **settings: int | None) -> Strategy:
-    """The strategy with those settings of its optimiser that are given."""
-    given = {name: value for name, value in settings.items() if value is not None}
-    return replace(strategy, optimiser=replace(strategy.optimiser, **given))
+    epochs = fit.strategy.optimiser.epochs
+    return fit.source, replace(found, optimiser=replace(found.optimiser, epochs=epochs))
 
 
 def _run_to_end(
@@ -169,8 +199,13 @@ def _run_to_end(
     if record.result is None:
         error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
         raise make_run_error(error)
+    return _collect_figures(record, ended)
+
+
+def _collect_figures(record: RunRecord, ended: Ended) -> dict:
+    strategy = record.config.strategy
     return {
-        "run": run,
+        "run": record.id,
         "case": strategy.case.value,
         "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,

@@ -1,4 +1,4 @@
-"""Take a trained network away: as a bundle, an ONNX file, a script and notebook, a report."""
+"""Export a trained network: as a bundle, an ONNX file, a script and notebook, a report."""
 
 import json
 import re
@@ -25,27 +25,27 @@ WEIGHTS_FILE = "network.safetensors"
 def export_run(
     home: Path, run_id: str, format_name: str, to: Path, progress: Progress = ignore_progress
 ) -> tuple[Path, ...]:
-    """Write a run's network in one of `PRECISIONS`; returns the files written.
+    """Export the network of a run; returns the files written.
 
     Args:
         home: The data folder.
-        run_id: A run that has come to a result.
-        format_name: One of `PRECISIONS`.
-        to: The folder to write to.
-        progress: Called with what is done, done and total; may raise to end the work.
+        run_id: A run with a result.
+        format_name: A key of `FORMATS`.
+        to: The folder to write to; created if it does not exist.
+        progress: Called with the activity, done and total; may raise to cancel.
 
     Raises:
-        RunError: If the run has no network, or an ONNX file does not agree with it.
-        DataSetError: If the images that the format needs are not on this computer.
+        RunError: If the run has no network, or the ONNX file would give other answers.
+        DataSetError: If the format needs images that are not on this computer.
     """
     return _write_format(to, home, load_trained_network(home, run_id), format_name, progress)
 
 
 def find_download(home: Path, run_id: str, format_name: str) -> Path | None:
-    """The file that `prepare_download` has made of this run before; None if it has not.
+    """Return the file that `prepare_download` made of this run earlier; None if there is none.
 
     Raises:
-        RunError: If the id cannot be a run's.
+        RunError: If the id is malformed.
     """
     if format_name not in FORMATS:
         return None
@@ -53,29 +53,29 @@ def find_download(home: Path, run_id: str, format_name: str) -> Path | None:
 
 
 def prepare_download(home: Path, run_id: str, format_name: str, progress: Progress) -> Path:
-    """One file of a format, ready to be downloaded, kept in the run's directory.
+    """Export a run to one file in its directory, ready to be downloaded.
 
-    Several files become one zip. See `export_run` for the arguments and errors.
+    Several files become one zip. Arguments and errors are those of `export_run`.
     """
     trained, folder = load_trained_network(home, run_id), _get_download_folder(home, run_id)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
-        made, kept = Path(name, "made"), Path(name, format_name)
+        made, packed = Path(name, "made"), Path(name, format_name)
         files = _write_format(made, home, trained, format_name, progress)
-        kept.mkdir()
+        packed.mkdir()
         ending = files[0].suffix if len(files) == 1 else ".zip"
-        file = kept / f"{_make_file_name(trained.record.name)}-{format_name}{ending}"
+        file = packed / f"{_make_file_name(trained.record.name)}-{format_name}{ending}"
         if len(files) == 1:
             files[0].replace(file)
         else:
             write_zip(files, file)
         shutil.rmtree(folder / format_name, ignore_errors=True)
-        kept.replace(folder / format_name)  # whole or not at all
+        packed.replace(folder / format_name)  # whole or not at all
         return folder / format_name / file.name
 
 
 def read_onnx_check(zip_file: Path) -> OnnxCheck:
-    """How the ONNX file in what was prepared compares with the network."""
+    """Read the result of the check from a zip that `prepare_download` made."""
     with zipfile.ZipFile(zip_file) as archive:
         return OnnxCheck(**json.loads(archive.read(CARD_FILE))["onnx_check"])
 
@@ -88,12 +88,12 @@ def _write_format(
 
 
 def _make_file_name(text: str) -> str:
-    """A name that people gave, as every system takes it for a file's."""
+    """Turn a name into a file name that every system accepts."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40] or "run"
 
 
 def write_zip(files: tuple[Path, ...], to: Path) -> None:
-    """Put files into a zip, a piece at a time; texts are compressed, weights cannot be."""
+    """Write files into a zip in blocks; texts are compressed, weights and archives stored."""
     with zipfile.ZipFile(to, "w") as archive:
         for file in files:
             stored = file.suffix in {".safetensors", ".onnx", ".zip"}
@@ -107,7 +107,7 @@ def _get_download_folder(home: Path, run_id: str) -> Path:
 def write_weights(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write the weights with their card and an example of their use."""
+    """Write the weights as safetensors, the card, and an example script."""
     weights = to / WEIGHTS_FILE
     save_file({k: v.contiguous() for k, v in trained.network.state_dict().items()}, weights)
     described = write_model_card(to, build_model_card(home, trained))
@@ -117,7 +117,7 @@ def write_weights(
 def write_bundle(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write all of `write_weights` as one zip, which `bundle.import_bundle` takes in again."""
+    """Write the files of `write_weights` as one zip, which `bundle.import_bundle` reads."""
     with tempfile.TemporaryDirectory(dir=to) as folder:
         write_zip(write_weights(Path(folder), home, trained, progress), to / "bundle.zip")
     return (to / "bundle.zip",)

@@ -1,4 +1,4 @@
-"""Take a bundle in again: an untrusted zip becomes a finished run, or is refused with a reason."""
+"""Import a bundle: an untrusted zip becomes a finished run, or is refused with a reason."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 @dataclass(frozen=True, slots=True)
 class _ModelCard:
-    """What is read of a card; all else in it is for people."""
+    """The fields of a card that are read back; the others are for people."""
 
     format: str
     name: str
@@ -48,16 +48,16 @@ class _ModelCard:
 
 
 def import_bundle(home: Path, path: Path) -> RunRecord:
-    """The run that a bundle holds, recorded as finished; the same bundle twice makes one run.
+    """Record the run in a bundle as finished; importing the same bundle again finds that run.
 
     Args:
         home: The data folder.
-        path: A zip; nothing in it is trusted, and nothing in it can run a program.
+        path: A zip. Nothing in it is trusted, and nothing in it is executed.
 
     Raises:
         ArchiveError: If the zip cannot be read safely.
-        BundleError: If it is no bundle, or says what cannot be.
-        NetworkError: If it builds on a source network that is not known here.
+        BundleError: If it is no bundle, or its card contradicts itself or the weights.
+        NetworkError: If its source network is unknown here.
     """
     with open_archive(path, CARD_LIMITS) as source:
         text = source.read(_find_member(source, CARD_FILE))
@@ -85,7 +85,7 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
 
 
 def _find_member(source: Archive, name: str) -> Member:
-    """The member of this name, at the top or in a folder that the zip was packed with."""
+    """Find the member of this name, at the top or inside a folder."""
     found = [member for member in source.members if member.path.rpartition("/")[2] == name]
     if len(found) == 1:
         return found[0]
@@ -135,7 +135,7 @@ def _parse_card(text: bytes) -> _ModelCard:
 
 
 def _upgrade_card(text: bytes) -> bytes:
-    """The card with its configuration under today's names; what is no card stays as it is."""
+    """Rename the settings of an older card; text that is no card is returned unchanged."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         values = json.loads(text)
         return json.dumps(values | {"config": upgrade_config(values["config"])}).encode()
@@ -147,7 +147,7 @@ def _is_valid_name(text: str) -> bool:
 
 
 def _check_weights(path: Path, card: _ModelCard) -> None:
-    """Compare what is in a weights file with the network that the card describes."""
+    """Check that a weights file fits the network that the card describes."""
     source = card.config.source()
     with init_empty_weights():
         strategy = replace(card.config.strategy, initialise="random")
@@ -161,7 +161,8 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise _make_weights_error(
-                f"{name[:80]} is {_format_shape(found.get(name))}, expected {_format_shape(expected.get(name))}"
+                f"{name[:80]} is {_format_shape(found.get(name))}, "
+                f"expected {_format_shape(expected.get(name))}"
             )
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():

@@ -1,4 +1,4 @@
-"""The card of a trained network: all that is to be known about it, plain values only."""
+"""The model card of a trained network: where it comes from and how good it is, as JSON."""
 
 import json
 from pathlib import Path
@@ -12,13 +12,13 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.specification import to_json
 
-CARD_FORMAT = "transfer lab card 1"  # changes whenever a reader must
+CARD_FORMAT = "transfer lab card 1"  # change it when old readers would misread the card
 CARD_FILE = "card.json"
-CLASSES_FILE = "classes.txt"  # a name a line, in the order of the network's outputs
+CLASSES_FILE = "classes.txt"  # one name a line, in the order of the network's outputs
 
 
 def build_model_card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
-    """The card; what it says of the network's origin, settings and worth was measured."""
+    """Collect data, configuration, result, preprocessing and source network of a run."""
     source, record = trained.source, trained.record
     return {
         "format": CARD_FORMAT,
@@ -48,7 +48,7 @@ def build_model_card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
 
 
 def write_model_card(to: Path, card: dict[str, Any]) -> tuple[Path, Path]:
-    """Write a card, and the class names as a file of their own."""
+    """Write the card and a text file with the class names; returns both paths."""
     text, names = to / CARD_FILE, to / CLASSES_FILE
     text.write_text(json.dumps(card, indent=1, ensure_ascii=False), encoding="utf-8")
     names.write_text("\n".join(card["classes"]) + "\n", encoding="utf-8")
@@ -56,7 +56,7 @@ def write_model_card(to: Path, card: dict[str, Any]) -> tuple[Path, Path]:
 
 
 def find_data_set(home: Path, trained: TrainedNetwork) -> DataSet | None:
-    """The images that a run was trained on; None where they are not on this computer."""
+    """Load the data set that a run was trained on; None if it is not on this computer."""
     try:
         return dataset.load(home, trained.record.config.data_id)
     except DataSetError:
@@ -69,6 +69,6 @@ def _describe_data(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
         images = {split: len(data_set.indices(split)) for split in dataset.SPLITS}
         return {"id": data_set.id, "name": data_set.name, "images": images}
     imported = RunDirectory.of(home, trained.record.id).path / CARD_FILE
-    if imported.is_file():  # the run came from elsewhere, with its card
+    if imported.is_file():  # the run was imported from a bundle, with its card
         return json.loads(imported.read_text(encoding="utf-8"))["data"]
     return {"id": trained.record.config.data_id, "name": None, "images": None}

@@ -1,9 +1,10 @@
-"""An example of a taken-away network's use: a script, and a page that tells what lies where."""
+"""Write the example that goes with an exported network: a script that uses it, and a README."""
 
 from pathlib import Path
 from typing import Literal
 
-from transfer_core.export.source_text import fill_template, format_literal
+from transfer_core.export import onnx_session
+from transfer_core.export.source_text import fill_template, format_literal, get_source
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks.surgery import list_kept_stages
 
@@ -48,8 +49,14 @@ README_TEXTS = {
 def write_prediction_script(
     to: Path, trained: TrainedNetwork, kind: Literal["torch", "onnx"]
 ) -> tuple[Path, Path]:
-    """Write `predict.py` and `README.md`."""
-    source = trained.source
+    """Write `predict.py` and `README.md`.
+
+    Args:
+        to: An existing folder.
+        trained: The network that lies in the same folder.
+        kind: The form of the network: "torch" for safetensors weights, "onnx" for an ONNX file.
+    """
+    source, parts = trained.source, {}
     settings = {
         "CLASSES": list(trained.classes),
         "INPUT_SIZE": source.input_size,
@@ -62,10 +69,13 @@ def write_prediction_script(
             "MEAN": list(source.mean),
             "STD": list(source.std),
         }
+    else:
+        settings["ONNX_BATCH_SIZE"] = onnx_session.ONNX_BATCH_SIZE
+        parts["session"] = get_source(onnx_session.open_onnx_session, onnx_session.predict_onnx)
     lines = "\n".join(f"{name} = {format_literal(value)}" for name, value in settings.items())
     template = (TEMPLATE_FOLDER / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
     script, page = to / "predict.py", to / "README.md"
-    script.write_text(fill_template(template, source, settings=lines), encoding="utf-8")
+    script.write_text(fill_template(template, source, settings=lines, **parts), encoding="utf-8")
     text = README_TEMPLATE.format(
         **README_TEXTS[kind],
         sentence=trained.record.result.sentence,

@@ -1,4 +1,4 @@
-"""A script as a notebook: its sections become cells, their comments the text between them."""
+"""Convert a script to a notebook: its sections become cells, with text in between."""
 
 import ast
 import re
@@ -10,11 +10,11 @@ SECTION_PATTERN = re.compile(r"^# -{10,} (.+)\n((?:# .*\n)*)", re.MULTILINE)
 
 
 def convert_to_notebook(script: str) -> str:
-    """The notebook of a script, as JSON.
+    """Return a script as a notebook, in JSON.
 
     Args:
-        script: Its source. The docstring becomes the first cell; a comment of dashes and a
-            title begins a section, and the comment right below it is the section's text.
+        script: Source text. Its docstring becomes the first cell. A comment of dashes and a title
+            begins a section; the comment right below it becomes the text of the section.
     """
     tree = ast.parse(script)
     lines = script.splitlines(keepends=True)
@@ -24,7 +24,9 @@ def convert_to_notebook(script: str) -> str:
     for title, text, code in zip(sections[::3], sections[1::3], sections[2::3], strict=True):
         prose = re.sub(r"^# ", "", text, flags=re.MULTILINE).strip()
         cells += [new_markdown_cell(f"## {title}\n\n{prose}".strip()), _make_code_cell(code)]
-    for number, cell in enumerate(cells):  # else random, and equal runs gave unequal files
+    for number, cell in enumerate(
+        cells
+    ):  # nbformat draws random ids: equal runs would give unequal files
         cell["id"] = f"cell-{number}"
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return nbformat.writes(new_notebook(cells=cells, metadata=kernel))

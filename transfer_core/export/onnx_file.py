@@ -1,4 +1,4 @@
-"""A trained network as an ONNX file, checked against the network on the person's test images."""
+"""Write a trained network as an ONNX file, and check it on the person's test images."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,38 +12,39 @@ from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.export.card import build_model_card, find_data_set, write_model_card
 from transfer_core.export.example import write_prediction_script
+from transfer_core.export.onnx_session import open_onnx_session, predict_onnx
 from transfer_core.features.embedding import choose_batch_size
 from transfer_core.inspection.prediction import TrainedNetwork, predict_proba
 from transfer_core.system.parallel import Progress
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
-MAX_CHECKED_IMAGES = 2_000  # test images; of more, so many spread evenly
+MAX_CHECKED_IMAGES = 2_000  # test images; a larger split is sampled evenly
 REMEDY = "Take the bundle or the script instead; both work for every network."
 ONNX_FILE = "network.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxCheck:
-    """How an ONNX file's answers compare with the network's."""
+    """How the answers of an ONNX file compare with those of the network."""
 
-    images: int  # test images that both were asked about
-    largest_difference: float  # of a probability
-    mean_difference: float  # of all probabilities
-    same_class: int  # images that both take for the same class
-    tolerance: float  # that the largest difference stays below
+    images: int  # test images that both classified
+    largest_difference: float  # of any probability
+    mean_difference: float  # over all probabilities
+    same_class: int  # images that both put into the same class
+    tolerance: float  # upper bound of the largest difference
 
 
 def write_onnx(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write `network.onnx` with its card and an example of its use.
+    """Write `network.onnx`, its card and an example script.
 
-    The file takes red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C): the
-    normalisation is part of it. How an image is scaled and cut is told by the card, which it
-    carries, and done by the example.
+    The ONNX graph maps red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C), so
+    it includes the normalisation. Scaling and cropping stay outside: the card describes them, and
+    the example script does them.
 
     Raises:
-        RunError: If the network cannot be written so, or the file's answers differ.
+        RunError: If the network cannot be converted, or the file gives other answers.
     """
     pixels = _read_test_images(home, trained)
     about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
@@ -63,7 +64,7 @@ def write_onnx(
 
 
 class _ProbabilityNetwork(nn.Module):
-    """The network with its normalisation in front and a softmax behind."""
+    """The network between its normalisation and a softmax."""
 
     def __init__(self, trained: TrainedNetwork) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class _ProbabilityNetwork(nn.Module):
             self.register_buffer(name, values)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Red, green and blue in [0, 255], (B, 3, H, W), to probabilities (B, C)."""
+        """Return probabilities (B, C) of red, green and blue in [0, 255], (B, 3, H, W)."""
         return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
 
 
@@ -93,11 +94,11 @@ def _export_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
         program.model.metadata_props["card"] = json.dumps(card, ensure_ascii=False)
         program.model.metadata_props["classes"] = "\n".join(card["classes"])
         program.save(str(file), external_data=False)
-    except Exception as error:  # the exporter's own, and those of what it meets in a network
-        told = " ".join(str(error).split())[:160]
+    except Exception as error:  # the exporter raises many kinds, and so may any layer
+        message = " ".join(str(error).split())[:160]
         raise RunError(
             "This network cannot be written as an ONNX file.",
-            found=f"{trained.source.title}: {type(error).__name__}: {told}",
+            found=f"{trained.source.title}: {type(error).__name__}: {message}",
             remedy=REMEDY,
         ) from error
 
@@ -118,18 +119,15 @@ def _read_test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
 def compare_with_onnx(
     trained: TrainedNetwork, pixels: np.ndarray, file: Path, progress: Progress
 ) -> OnnxCheck:
-    """Ask an ONNX file and the network about the same images, uint8 (N, H, W, 3)."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    found, expected, step = [], [], choose_batch_size(trained.source)
+    """Classify the same images, uint8 (N, H, W, 3), with an ONNX file and with the network."""
+    session, step = open_onnx_session(file), choose_batch_size(trained.source)
+    expected, answered = [], []
     for start in range(0, len(pixels), step):
         progress("Comparing on your test images", start, len(pixels))
         batch = pixels[start : start + step]
-        inputs = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
-        found.append(session.run(None, {"image": inputs})[0])
+        answered.append(predict_onnx(session, batch))
         expected.append(predict_proba(trained, batch))
-    ours, theirs = np.concatenate(expected), np.concatenate(found)
+    ours, theirs = np.concatenate(expected), np.concatenate(answered)
     difference = np.abs(theirs.astype(np.float64) - ours)
     same = int((theirs.argmax(1) == ours.argmax(1)).sum())
     return OnnxCheck(

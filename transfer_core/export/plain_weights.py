@@ -1,4 +1,4 @@
-"""Read a safetensors file with torch alone; exported scripts carry the text of this function."""
+"""Read a safetensors file with torch alone. Exported scripts carry the text of this module."""
 
 import json
 from pathlib import Path
@@ -18,10 +18,10 @@ DTYPES = {
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file by their names.
+    """Return the tensors of a safetensors file by name.
 
-    Such a file is the length of its header in 8 bytes, the header as JSON (type, shape and
-    place of each tensor), then the raw numbers. Nothing in it can run a program.
+    The file holds the length of its header (8 bytes, little endian), the header as JSON (type,
+    shape and offsets of each tensor), then the raw numbers. Nothing in it is executed.
     """
     data = bytearray(path.read_bytes())
     begin = 8 + int.from_bytes(data[:8], "little")
@@ -31,6 +31,6 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     for name, about in header.items():
         first, last = about["data_offsets"]
         numbers = torch.frombuffer(data[begin + first : begin + last], dtype=DTYPES[about["dtype"]])
-        # A copy in memory as torch lays it out, which the rounding of sums depends on.
+        # Copy into memory that torch aligned: sums are rounded according to the alignment.
         weights[name] = numbers.reshape(about["shape"]).clone()
     return weights

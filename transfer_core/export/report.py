@@ -1,4 +1,4 @@
-"""A report of a run as one HTML file, for handing in: it needs no network and no other file."""
+"""Write the report of a run: one HTML file that needs no connection and no other file."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +20,7 @@ def write_report(
 ) -> tuple[Path, ...]:
     """Write `report.html`: data, decision, settings, curves, result, history and versions.
 
-    What is not on this computer, such as the images of a run that came in a bundle, is left out,
-    and the report says so.
+    The report says which parts it lacks, such as the images of a run imported from a bundle.
     """
     page, record = to / "report.html", trained.record
     store = RunStore(home)
@@ -31,7 +30,7 @@ def write_report(
         store.close()
     data_set = find_data_set(home, trained)
     when = datetime.fromtimestamp(record.created).strftime("%d %B %Y, %H:%M")
-    # Everything that people wrote goes through the template, which escapes it.
+    # The template escapes every text that a person wrote.
     template = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     text = template.render(
         title=record.name,

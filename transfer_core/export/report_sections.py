@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ from transfer_core.figures.theme import apply_layout, apply_theme
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
+from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import find_last_event
 from transfer_core.runs.store.records import RunEvent, RunRecord
+from transfer_core.training.config import list_setting_values
 from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import advise
 from transfer_core.transferability.estimate import estimate_similarity
@@ -69,7 +71,7 @@ def build_decision_section(
         get_network(trained.record.config.network),
         strategy.case,
     )  # as the estimate saw it
-    if data_set is None or source.weights == "download":
+    if data_set is None or get_weights_status(source) == "download":
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )
@@ -79,7 +81,7 @@ def build_decision_section(
     verdict = found.verdict(advice.size.answer)
     told = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
-        f"Size: {advice.size.answer}, {advice.size.images:,} images; the line is at "
+        f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
         f"{advice.size.line:,}. Similarity: {verdict.answer}, with a probability of "
         f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
     )
@@ -98,21 +100,23 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
     """Everything that was set."""
     config, source = trained.record.config, trained.source
     strategy = config.strategy
-    values = {
-        "source network": source.title,
-        "input size": f"{source.input_size} pixels a side",
-        "kept through": source.format_titles((strategy.keep_through,)),
-        "frozen": source.format_titles(strategy.frozen),
-        "initial weights": strategy.initialise,
-        **asdict(strategy.optimiser),
-        "class weights": strategy.class_weights,
-        "seed": config.seed,
-        "number format": config.precision,
+    plain = {
+        "Source network": source.title,
+        "Kept through": source.format_titles((strategy.keep_through,)),
+        "Frozen": source.format_titles(strategy.frozen),
+        "Initial weights": strategy.initialise,
+        "Input size": f"{source.input_size} pixels a side",
+        "Number format": config.precision,
     }
-    words = {"True": "yes", "False": "no"}
-    rows = [
-        {"setting": name.replace("_", " "), "value": words.get(str(value), value)}
-        for name, value in values.items()
+    rows = [{"setting": name, "value": value, "in PyTorch": ""} for name, value in plain.items()]
+    rows += [
+        {
+            "setting": field.setting.label,
+            "value": field.format(value),
+            "in PyTorch": field.render_code(value),
+        }
+        for field, value in list_setting_values(config)
+        if field.name != "input_size"  # said above, also where it is the network's own
     ]
     return Section("Settings", table=rows)
 

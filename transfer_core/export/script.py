@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from transfer_core import cases, dataset
 from transfer_core.export.notebook import convert_to_notebook
+from transfer_core.export.setting_lines import render_settings
 from transfer_core.export.source_text import (
     fill_template,
-    format_literal,
     get_module_source,
     get_source,
 )
@@ -119,7 +119,7 @@ def render_script(
 ) -> str:
     """The source of a run's script; `usage` and `paths` say where it finds its files."""
     values = collect_settings(config, source, classes)
-    lines = [f"{name} = {format_literal(value)}" for name, value in values.items()]
+    lines = [render_settings(values)]
     if threads := config.versions.get("threads"):  # sums of floats depend on it
         lines.append(f"torch.set_num_threads({int(threads)})")
     return fill_template(

@@ -1,23 +1,57 @@
 """The lines of a run's script that each setting becomes, found in the script itself."""
 
 import ast
+import textwrap
 from collections.abc import Iterator, Mapping
 
-TORCH_NAMES = {"torch", "nn", "functional"}  # names that say: this line is PyTorch's
-StatementInFunction = tuple[
-    ast.stmt, ast.FunctionDef | None
-]  # a statement, and the function around it
+from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.export.source_text import format_literal
+from transfer_core.settings import SettingField, list_settings
+from transfer_core.training.config import RunConfig
+
+TORCH_NAMES = {"torch", "nn", "functional"}  # a line with one of these names calls PyTorch
+# A statement, and the function around it.
+StatementInFunction = tuple[ast.stmt, ast.FunctionDef | None]
+COMMENT_WIDTH = 96  # characters
+OPTIMISER_FIELDS = list_settings(OptimiserSettings)
+OTHER_FIELDS = {f.name.upper(): f for f in (*list_settings(Strategy), *list_settings(RunConfig))}
 SETTINGS_NAMES = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
 
 
-def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
-    """For each setting the statements that it steers, with its value in them.
+def render_settings(values: Mapping[str, object]) -> str:
+    """The settings of a run as Python source, each declared one with a comment on what it does.
 
-    Where none of them is PyTorch's, those follow that call them, until one is.
+    Args:
+        values: From `script.collect_settings`, by the script's names.
+    """
+    return "\n".join(_render_assignment(name, value) for name, value in values.items())
+
+
+def _render_assignment(name: str, value: object) -> str:
+    if name == "OPTIMISER":
+        lines = (
+            f"{_render_comment(field, '    ')}\n"
+            f"    {field.name!r}: {format_literal(value[field.name])},"
+            for field in OPTIMISER_FIELDS
+        )
+        return f"{name} = {{\n" + "\n".join(lines) + "\n}"
+    comment = f"{_render_comment(OTHER_FIELDS[name])}\n" if name in OTHER_FIELDS else ""
+    return f"{comment}{name} = {format_literal(value)}"
+
+
+def _render_comment(field: SettingField, indent: str = "") -> str:
+    text = f"{field.setting.label}. {field.setting.help}"
+    return textwrap.indent("\n".join(textwrap.wrap(text, COMMENT_WIDTH)), f"{indent}# ")
+
+
+def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, str]:
+    """Find the statements that each setting steers, with its value in them.
+
+    If none of them calls PyTorch, their callers are added, until one does.
 
     Args:
         script: From `script.render_script`.
-        values: From `script.collect_settings`, by the script's names; those in `OPTIMISER` by theirs.
+        values: From `script.collect_settings`, by the script's names.
 
     Returns:
         Python source by setting: the keys of `OPTIMISER` and the other names.

@@ -1,4 +1,4 @@
-"""Source text of this package's own functions, for scripts that run without it."""
+"""Render source text of this package's functions into scripts that run without the package."""
 
 import inspect
 import json
@@ -30,12 +30,12 @@ def source_network(classes: int) -> nn.Sequential:
 
 
 def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
-    """A template with its marks, such as `# {pixels}`, replaced by source text.
+    """Replace the marks of a template, such as `# {pixels}`, by source text.
 
     Args:
-        template: The template.
-        source: The network that is transferred from.
-        parts: Text by mark, beside what every script has.
+        template: Source text with marks.
+        source: The source network of the run.
+        parts: Text by mark, in addition to the marks that every script has.
     """
     parts |= {
         "network": render_network(source),
@@ -49,7 +49,7 @@ def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
 
 
 def render_network(source: SourceNetwork) -> str:
-    """Source text that defines `source_network`."""
+    """Return source text that defines `source_network(classes)`."""
     if source.architecture == demonstration.NAME:
         return get_module_source(demonstration) + "\n\n\nsource_network = build"
     stages = {stage.name: stage.modules for stage in source.stages}
@@ -86,9 +86,9 @@ def _render_pooling() -> str:
 
 
 def _render_decoding() -> str:
-    sideways = (
-        f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}  "
-        "# EXIF orientations that turn by a right angle"
+    orientations = (
+        f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}"
+        "  # EXIF orientations that turn by a right angle"
     )
     functions = get_source(
         decoding._turn_upright,
@@ -98,11 +98,11 @@ def _render_decoding() -> str:
         transform.Transform,
         transform.apply_transform,
     )
-    return f"{sideways}\n\n\n{functions}"
+    return f"{orientations}\n\n\n{functions}"
 
 
 def format_literal(value: object) -> str:
-    """Python source of a plain value; names of people's classes are escaped by it."""
+    """Return a plain value as Python source; this escapes class names that people chose."""
     return repr(json.loads(json.dumps(value)))
 
 
@@ -111,6 +111,6 @@ def get_source(*objects: Callable | type) -> str:
 
 
 def get_module_source(module: ModuleType) -> str:
-    """A module's source behind its docstring and imports."""
+    """Return the source of a module without its docstring and imports."""
     text = inspect.getsource(module).split('"""', 2)[2]
     return re.sub(r"^(from|import) .*\n", "", text, flags=re.MULTILINE).strip()

@@ -12,7 +12,6 @@ from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.surgery import pool_features
 from transfer_core.system.devices import copy_to_device, get_device
 from transfer_core.system.parallel import Progress, StopRequested, ignore_progress
-from transfer_core.system.precision import Precision, autocast
 
 MAX_BATCH_SIZE = 32  # images; small enough that the allocator reuses the memory of outputs
 MAX_BATCH_PIXELS = 16 * 224 * 224  # in a batch, so that outputs stay below about a gigabyte
@@ -52,12 +51,13 @@ def embed(
     stages: tuple[str, ...],
     *,
     indices: np.ndarray | None = None,
-    precision: Precision = "float32",
     preprocess: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
     """Compute the pooled outputs of stages for images, in eval mode, on the network's device.
+
+    They are float32 on every machine: answers and results rest on them.
 
     Args:
         network: Its children are named stages; it runs as far as the last wanted stage.
@@ -66,7 +66,6 @@ def embed(
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
         indices: Indices of the wanted images, int64 (M,); None for all.
-        precision: Number format of the stages' computation.
         preprocess: Turns pixels into the network's inputs.
         progress: Called with the work, images done and total; may raise to end the work.
         stop_requested: Asked while images are decoded.
@@ -84,7 +83,7 @@ def embed(
     ) as batches:
         for batch in batches:
             inputs = preprocess(batch, source, get_device(network))
-            for name, features in _run_stages(network, inputs, stages, precision):
+            for name, features in _run_stages(network, inputs, stages):
                 outputs[name].append(pool_features(features).float().cpu().numpy())
             done += len(batch)
             progress("Embedding images", done, total)
@@ -92,16 +91,12 @@ def embed(
 
 
 def _run_stages(
-    network: nn.Sequential,
-    features: torch.Tensor,
-    stages: tuple[str, ...],
-    precision: Precision,
+    network: nn.Sequential, features: torch.Tensor, stages: tuple[str, ...]
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield the names and outputs of the wanted stages."""
     missing = set(stages)
     for name, stage in network.eval().named_children():
-        with autocast(precision, features.device.type):
-            features = stage(features)
+        features = stage(features)
         if name in missing:
             yield name, features
             missing.remove(name)

@@ -9,7 +9,6 @@ import numpy as np
 
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system import disk_cache
-from transfer_core.system.precision import Precision
 
 
 def load_or_compute_embeddings(
@@ -45,14 +44,9 @@ def load_or_compute_embeddings(
 
 
 def get_cache_folder(
-    home: Path,
-    data_id: str,
-    source: SourceNetwork,
-    transform_key: str,
-    indices: np.ndarray,
-    precision: Precision = "float32",
+    home: Path, data_id: str, source: SourceNetwork, transform_key: str, indices: np.ndarray
 ) -> Path:
-    """Return the cache folder of these images' embeddings by this network in this precision."""
+    """Return the cache folder of these images' embeddings by this network."""
     chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
-    key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{precision}-{chosen[:16]}"
+    key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

@@ -108,7 +108,7 @@ def plot_decision_diagram(
         ticklabeloverflow="allow",
     )
     figure.update_yaxes(
-        title="images",
+        title="images to learn from",
         range=[-0.005, 1.005],
         fixedrange=True,
         zeroline=False,
@@ -129,7 +129,7 @@ def describe_decision(
     own_answer: Similarity | None = None,
 ) -> str:
     """The diagram in words; the person's own answer is told beside the estimate."""
-    told = [f"{size.images:,} images, {size.answer} (the line is at {size.line:,})."]
+    told = [f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."]
     if verdict:
         told.append(f"Similar with probability {verdict.probability:.0%}, says the network.")
     if own_answer:
@@ -244,6 +244,6 @@ def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> No
             "array": [verdict.high - verdict.probability],
             "arrayminus": [verdict.probability - verdict.low],
         },
-        hovertemplate=f"your data set: {size.images:,} images, %{{x:.0%}}<extra></extra>",
+        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>your data set</extra>",
         showlegend=True,
     )

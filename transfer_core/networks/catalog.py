@@ -6,8 +6,8 @@ from functools import cache
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks import own_networks, torchvision_catalog
-from transfer_core.networks.calibration import read_calibration
-from transfer_core.networks.source_network import WEIGHTS_FOLDER, SourceNetwork, Stage
+from transfer_core.networks.source_network import SourceNetwork, Stage
+from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, get_weights_status
 
 DEFAULT_NETWORK = "demonstration"
 MAX_SUGGESTIONS = 5  # networks, where one was misspelt
@@ -24,6 +24,7 @@ DEMONSTRATION_STAGES = (
 @cache
 def list_published_networks() -> tuple[SourceNetwork, ...]:
     """Every source network with published weights, the default first."""
+    card = BUNDLED_WEIGHTS_FOLDER / f"{DEFAULT_NETWORK}.json"
     demonstration = SourceNetwork(
         name=DEFAULT_NETWORK,
         title="Demonstration network",
@@ -34,10 +35,9 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
         interpolation="bilinear",
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
-        calibration=read_calibration(DEFAULT_NETWORK),
         origin="bundled",
         file=f"{DEFAULT_NETWORK}.safetensors",
-        card=json.loads((WEIGHTS_FOLDER / f"{DEFAULT_NETWORK}.json").read_text(encoding="utf-8")),
+        card=json.loads(card.read_text(encoding="utf-8")),
     )
     return (demonstration, *torchvision_catalog.list_torchvision_networks())
 
@@ -47,7 +47,7 @@ def list_networks() -> tuple[SourceNetwork, ...]:
     own = own_networks.list_own_networks(list_published_networks())
     return (
         *list_published_networks(),
-        *(network for network in own if network.weights == "cached"),
+        *(network for network in own if get_weights_status(network) == "cached"),
     )
 
 

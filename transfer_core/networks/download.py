@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.weights_location import find_weights, get_weights_status
 from transfer_core.system.files import hash_file
 from transfer_core.system.parallel import Progress, ignore_progress
 
@@ -34,8 +35,8 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
     Raises:
         DownloadError: If the weights cannot be had, with the bundled network as the way on.
     """
-    target = network.weights_path
-    if network.weights != "download":
+    target = find_weights(network)
+    if get_weights_status(network) != "download":
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +113,7 @@ def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
         f"The weights of {network.title} cannot be downloaded.",
         found=f"{get_weights_url(network)}: {reason}",
         remedy="Try again when this computer is connected to the internet, or bring the file "
-        f"here by other means, to {network.weights_path}. Without it, the demonstration network "
+        f"here by other means, to {find_weights(network)}. Without it, the demonstration network "
         "is the way on: its weights are part of the program.",
     )
 

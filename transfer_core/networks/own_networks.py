@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
-from transfer_core.networks.torchvision_catalog import make_default_calibration
+from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.weights_location import get_own_weights_folder
 
 HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
 
@@ -39,7 +39,6 @@ def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
         source,
         name=f"{source.name}@{digest}",
         title=f"{source.title}, your {card['file_name']}",
-        calibration=make_default_calibration(),
         origin="own",
         file=get_card_path(card).with_suffix(".safetensors").name,
         card=card | kept,

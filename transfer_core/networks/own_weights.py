@@ -9,8 +9,9 @@ from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks.own_networks import get_card_path, make_own_network
-from transfer_core.networks.source_network import SourceNetwork, get_own_weights_folder
+from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_file import build_with_weights
+from transfer_core.networks.weights_location import find_weights, get_own_weights_folder
 from transfer_core.system.files import hash_file, write_atomically
 
 MAX_FILE_BYTES = 4 << 30  # bytes
@@ -58,7 +59,7 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
     }
     own = make_own_network(source, card)
     get_own_weights_folder().mkdir(parents=True, exist_ok=True)
-    write_atomically(own.weights_path, lambda file: shutil.copyfile(path, file.name))
+    write_atomically(find_weights(own), lambda file: shutil.copyfile(path, file.name))
     write_atomically(get_card_path(card), json.dumps(card, indent=1, ensure_ascii=False))
     return own
 

@@ -1,15 +1,9 @@
-"""A source network as plain data: what it is, how it sees images, where its weights lie."""
+"""A source network as plain data: its stages, its input, its card. Nothing here reads files."""
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 from transfer_core.images.transform import Interpolation, Transform
-from transfer_core.networks.calibration import Calibration
-from transfer_core.system.home import home
-
-WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,6 @@ class SourceNetwork:
     interpolation: Interpolation
     mean: tuple[float, float, float]  # of red, green, blue in [0, 1], subtracted from the input
     std: tuple[float, float, float]  # the input is divided by it
-    calibration: Calibration  # what was measured of it on many image sets
     origin: Literal["bundled", "torchvision", "own"]  # of the weights
     file: str  # name of the weights' file
     card: dict  # data, accuracy, cost, licence and how the weights were made
@@ -73,37 +66,3 @@ class SourceNetwork:
     def weights_hash(self) -> str:
         """SHA-256 of the weights file, or how it begins; part of every cache key and run."""
         return self.card["weights_sha256"]
-
-    @property
-    def weights_path(self) -> Path:
-        """Where the weights lie on this machine, or would."""
-        folders = {
-            "bundled": WEIGHTS_FOLDER,
-            "torchvision": get_torch_checkpoint_folder(),
-            "own": get_own_weights_folder(),
-        }
-        return folders[self.origin] / self.file
-
-    @property
-    def weights(self) -> Literal["bundled", "cached", "download"]:
-        """Whether the weights are part of this program, on this machine, or to be downloaded."""
-        if self.origin == "bundled":
-            return "bundled"
-        return "cached" if self.weights_path.is_file() else "download"
-
-    @property
-    def measured(self) -> bool:
-        """Whether estimates for this network were checked by measurement."""
-        return bool(self.calibration.measured)
-
-
-def get_torch_checkpoint_folder() -> Path:
-    """Where torch keeps downloaded weights, by the rules of `torch.hub.get_dir`."""
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    folder = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return Path(folder).expanduser() / "hub" / "checkpoints"
-
-
-def get_own_weights_folder() -> Path:
-    """Where a person's own weights are kept."""
-    return home() / "weights"

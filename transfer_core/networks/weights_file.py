@@ -11,6 +11,7 @@ from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.weights_location import find_weights
 from transfer_core.system.files import hash_file
 from transfer_core.system.random_numbers import DrawFrom, make_generator
 
@@ -133,7 +134,7 @@ def _count_classes(network: SourceNetwork, state_dict: StateDict) -> int:
 
 
 def _read_weights(network: SourceNetwork) -> StateDict:
-    path = network.weights_path
+    path = find_weights(network)
     if not path.is_file():
         raise NetworkError(
             "The network's weights are not on this computer.",

@@ -11,6 +11,7 @@ from transfer_core import __version__
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork, get_network
+from transfer_core.networks.surgery import list_kept_stages
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
 from transfer_core.runs.perform import perform
@@ -100,7 +101,8 @@ def make_run_config(
     See `launch` for the arguments.
     """
     own_size, device = get_network(source.name).input_size, choose_device()
-    precision = choose_precision(device)
+    frozen = strategy.frozen == list_kept_stages(source, strategy)
+    precision = "float32" if frozen else choose_precision(device)
     return RunConfig(
         data_set.id,
         source.name,

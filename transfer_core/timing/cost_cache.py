@@ -1,18 +1,26 @@
-"""Measured costs, kept on disk for a while, so that asking again costs nothing."""
+"""Measured costs, kept on disk for a day, so that asking again costs nothing.
+
+Nothing is measured while a run trains in this process, and two measurements never run beside
+each other: each would find the computer slower than it is.
+"""
 
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.errors import BusyError
 from transfer_core.networks import SourceNetwork
+from transfer_core.system.busy import watch_for_training
 from transfer_core.system.devices import choose_device
 from transfer_core.system.files import hash_bytes, write_atomically
 from transfer_core.system.precision import Precision
@@ -23,7 +31,9 @@ from transfer_core.timing.measurement import (
     measure_step_costs,
 )
 
-MAX_AGE_SECONDS = 24 * 3600  # seconds; what else a computer has to do changes
+MAX_AGE_SECONDS = 24 * 3600  # seconds; the other work of a computer changes
+
+_measuring = threading.Lock()  # one measurement at a time
 
 
 def load_or_measure_costs(
@@ -33,7 +43,13 @@ def load_or_measure_costs(
     num_classes: int,
     precision: Precision,
 ) -> StepCosts:
-    """What the steps of a strategy cost on this computer; see `measuring.measure`."""
+    """Seconds that the steps of a strategy take on this computer.
+
+    See `measurement.measure_step_costs` for the arguments.
+
+    Raises:
+        BusyError: If a run trains and these steps were never measured before.
+    """
     optimiser = strategy.optimiser
     key = (
         source.architecture,
@@ -55,23 +71,55 @@ def load_or_measure_costs(
 def load_or_measure_decoding_cost(
     home: Path, data_set: DataSet, source: SourceNetwork
 ) -> TimeRange:
-    """What decoding a byte of the data set's images for a network costs."""
-    key = data_set.id, source.transform.key
-    return TimeRange(
-        **_load_or_measure(
-            home, key, lambda: asdict(measure_decoding_cost(home, data_set, source.transform))
-        )
+    """Seconds that decoding one byte of the data set's images for a network takes.
+
+    Raises:
+        BusyError: If a run trains and this was never measured before.
+    """
+    values = _load_or_measure(
+        home,
+        (data_set.id, source.transform.key),
+        lambda: asdict(measure_decoding_cost(home, data_set, source.transform)),
+    )
+    return TimeRange(**values)
+
+
+def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dict[str, Any]:
+    """Values from disk, or measured if they are missing or a day old.
+
+    If a run trains now, or starts while this measures, the values of an earlier day are taken.
+    """
+    file = _get_cache_file(home, key)
+    has_trained = watch_for_training()
+    if _is_recent(file):
+        return _read(file)
+    with _measuring:
+        if _is_recent(file):  # measured by another thread while this one waited
+            return _read(file)
+        values = None if has_trained() else measure()
+        if values is not None and not has_trained():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, json.dumps(values))
+            return values
+    if file.is_file():
+        return _read(file)
+    raise BusyError(
+        "How long this takes can't be measured while a run trains.",
+        found="a run in training on this computer",
+        remedy="Ask again when it has ended.",
     )
 
 
-def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dict:
-    """Values from disk, measured where they are missing, old or another computer's."""
+def _get_cache_file(home: Path, key: tuple) -> Path:
+    """The file of one measurement on this computer with this version of torch."""
     machine = platform.node(), platform.machine(), os.cpu_count(), torch.get_num_threads()
     named = json.dumps([machine, torch.__version__, key])
-    file = home / "timings" / f"{hash_bytes(named.encode())[:32]}.json"
-    if file.is_file() and time.time() - file.stat().st_mtime < MAX_AGE_SECONDS:
-        return json.loads(file.read_text(encoding="utf-8"))
-    values = measure()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, json.dumps(values))
-    return values
+    return home / "timings" / f"{hash_bytes(named.encode())[:32]}.json"
+
+
+def _is_recent(file: Path) -> bool:
+    return file.is_file() and time.time() - file.stat().st_mtime < MAX_AGE_SECONDS
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -17,9 +17,9 @@ from transfer_core.dataset import DataSet
 from transfer_core.features.embedding import choose_batch_size, embed
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.surgery import HEAD, adapt, list_kept_stages
-from transfer_core.system.devices import choose_device
+from transfer_core.system.devices import choose_device, get_device
 from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
-from transfer_core.system.precision import Precision
+from transfer_core.system.precision import Precision, autocast
 from transfer_core.training.events import EpochEnded, Event
 from transfer_core.training.train import train_head, train_whole_network
 
@@ -57,8 +57,8 @@ class StepCosts:
     """What a strategy's steps take on a network, in seconds."""
 
     build: TimeRange  # building the network and operating on it
-    image: TimeRange  # passing an image through the kept stages, as embedding and validation do
-    exact: TimeRange  # the same in float32, as the test does
+    image: TimeRange  # passing an image through a trained network, as its validation does
+    exact: TimeRange  # the same in float32, as embedding and the test do
     step: TimeRange  # an optimiser step on a whole batch
     epoch: TimeRange  # what the end of an epoch takes beside validating: proof and best weights
 
@@ -115,14 +115,15 @@ def measure_forward_cost(
 
     def time_passes(count: int) -> list[float]:
         clock = [time.perf_counter()]
-        embed(
-            network,
-            _make_random_pixels(source, count),
-            source,
-            (stage,),
-            precision=precision,
-            progress=lambda *_: clock.append(time.perf_counter()),
-        )
+        pixels = _make_random_pixels(source, count)
+        with autocast(precision, get_device(network).type):
+            embed(
+                network,
+                pixels,
+                source,
+                (stage,),
+                progress=lambda *_: clock.append(time.perf_counter()),
+            )
         return [later - before for before, later in pairwise(clock)]
 
     time_passes(1)  # the first pass prepares

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from transfer_core.cases import Strategy
+from transfer_core.cases import OptimiserSettings, Strategy
 from transfer_core.networks import SourceNetwork, get_network
+from transfer_core.settings import Setting, SettingField, list_settings
 from transfer_core.system.devices import Device
 from transfer_core.system.precision import Precision
 
@@ -18,14 +19,42 @@ class RunConfig:
     data_id: str  # of a data set in the store; the split is part of it
     network: str  # name in the catalog
     strategy: Strategy
-    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**31),
+        Setting(
+            label="Seed",
+            help="The same seed repeats the same run on the same machine.",
+            code="generator = torch.Generator().manual_seed({})",
+        ),
+    ]
     versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
-    precision: Precision = "float32"  # that a whole network's steps are computed in
-    device: Device = "cpu"  # that they are computed on
-    channels_last: bool = True  # whether a whole network lies in memory so
-    compiled: bool = False  # whether torch.compile translated the whole network first
-    # Pixels, side of the square input; None is the network's own.
-    input_size: Annotated[int, Field(ge=32, le=1024)] | None = None
+    precision: Precision = "float32"  # number format of a whole network's training steps
+    device: Device = "cpu"  # where the training steps are computed
+    channels_last: bool = True  # memory format of a whole network
+    compiled: Annotated[
+        bool,
+        Setting(
+            label="Translate the network for the GPU first (torch.compile)",
+            help="Takes a minute or more, then each step takes less time: worth it in long "
+            "trainings.",
+            code="if {}: network.compile()",
+            applies_to="whole",
+        ),
+    ] = False
+    input_size: (
+        Annotated[
+            int,
+            Field(ge=32, le=1024),
+            Setting(
+                label="Input size, in pixels a side",
+                help="Fewer pixels are less work and show less.",
+                code="transform = Transform({})",
+                unit="pixels",
+            ),
+        ]
+        | None
+    ) = None  # the network's own
 
     def source(self) -> SourceNetwork:
         """The source network as the run uses it.
@@ -34,3 +63,16 @@ class RunConfig:
             NetworkError: If the catalog no longer has it.
         """
         return get_network(self.network).with_input_size(self.input_size)
+
+
+def list_setting_values(config: RunConfig) -> tuple[tuple[SettingField, object], ...]:
+    """Every declared setting that has an effect on a run, with its value."""
+    strategy = config.strategy
+    parts = ((OptimiserSettings, strategy.optimiser), (Strategy, strategy), (RunConfig, config))
+    return tuple(
+        (field, value)
+        for kind, part in parts
+        for field in list_settings(kind)
+        if field.setting.applies(bool(strategy.frozen))
+        and (value := getattr(part, field.name)) is not None
+    )

@@ -70,8 +70,8 @@ class Trainer:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         precision: In which the steps are computed; the weights are float32 always.
-        compiled: Whether the model was compiled; compiled code draws dropout from the device's
-            global generator.
+        compiled: Whether the model was compiled; compiled code can only draw dropout from the
+            global generator, which is then seeded.
         checkpointer: Holds the state to resume from, and takes new ones; None for neither.
     """
 
@@ -103,6 +103,8 @@ class Trainer:
             None if compiled else make_generator(seed, get_device(trainable.model)),
             build_one_cycle_schedule(optimiser, self._clock.total_steps),
         )
+        if compiled:
+            torch.manual_seed(seed)
         self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
         self._best_weights: dict[str, torch.Tensor] | None = None
         self._best_accuracy: float | None = None  # on the validation images

@@ -1,4 +1,4 @@
-"""Both questions answered together: size and similarity, the case, its strategy."""
+"""Advice: answer both questions, choose the case and its strategy."""
 
 from dataclasses import dataclass, replace
 
@@ -15,11 +15,12 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability.calibration import is_calibrated, load_calibration
+from transfer_core.transferability.estimate import PROBABILITY_DECIMALS, SimilarityEstimate
 
-# Of case 4: in the panel random weights were rarely the better start; they are offered.
+# In the panel random weights were rarely the better start of case 4; a person may choose them.
 ADVISED_INITIALISATION: Initialise = "pretrained"
-EXTRAPOLATION_ERROR_POINTS = 7  # percentage points by which continued learning curves are off
+EXTRAPOLATION_ERROR_POINTS = 7  # percentage points; error of extrapolated learning curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,18 @@ def advise(
         source: The network to transfer from.
         estimate: The estimate for these two.
         answer: The person's answer to the similarity question; None takes the estimate's.
-        size_threshold: Dividing line in images; None takes the one measured for data like this.
+        size_threshold: Dividing line in images to learn from; None takes the measured one.
     """
-    size = judge_size(data_set.counts(), size_threshold or estimate.line)
+    size = judge_size(count_images_to_learn_from(data_set), size_threshold or estimate.line)
     similarity = answer or choose_similarity(estimate, size)
     case = choose_case(size.answer, similarity)
     return Advice(size, similarity, case, choose_strategy(case, source, estimate))
+
+
+def count_images_to_learn_from(data_set: DataSet) -> tuple[int, ...]:
+    """Return the training and validation images of each class; test images teach nothing."""
+    train, validation = data_set.counts("train"), data_set.counts("validation")
+    return tuple(map(sum, zip(train, validation, strict=True)))
 
 
 def choose_strategy(
@@ -63,14 +70,14 @@ def choose_strategy(
     cut: str | None = None,
     initialise: Initialise = ADVISED_INITIALISATION,
 ) -> Strategy:
-    """The strategy of a case; each option counts only in the case that it belongs to.
+    """Return the strategy of a case. An option counts only in the case that it belongs to.
 
     Args:
-        case: Advised or chosen.
+        case: The case, advised or chosen.
         source: The network to transfer from.
         estimate: The estimate.
-        cut: Of case 2: the last stage to keep; None takes the measured one.
-        initialise: Of case 4: where the weights start.
+        cut: Case 2: the last stage to keep; None takes the best one measured.
+        initialise: Case 4: the initial weights.
     """
     options: dict[str, str] = {}
     if case == TransferCase.SMALL_DIFFERENT:
@@ -78,18 +85,24 @@ def choose_strategy(
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
     strategy = plan_strategy(case, source.stage_names, **options)
-    usual = {} if strategy.frozen or source.measured else UNMEASURED_OVERRIDES[strategy.initialise]
+    overrides = (
+        {}
+        if strategy.frozen or is_calibrated(source)
+        else UNMEASURED_OVERRIDES[strategy.initialise]
+    )
     mirror = estimate.evidence.is_flip_invariant
-    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror, **usual))
+    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror, **overrides))
 
 
 def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Similarity:
-    """The likelier answer, also where the estimate cannot tell."""
-    return "similar" if estimate.verdict(size.answer).probability >= 0.5 else "different"
+    """Return the likelier answer, even if the estimate cannot tell."""
+    probability = round(estimate.verdict(size.answer).probability, PROBABILITY_DECIMALS)
+    return "similar" if probability >= 0.5 else "different"
 
 
 def describe_probability(probability: float) -> str:
-    """A probability of "similar" as people say it."""
+    """Say a probability of "similar" in words."""
+    probability = round(probability, PROBABILITY_DECIMALS)
     answer = "similar" if probability >= 0.5 else "different"
     sureness = max(probability, 1 - probability)
     if sureness < 0.6:
@@ -101,7 +114,7 @@ def describe_probability(probability: float) -> str:
 def list_contested_cases(
     estimate: SimilarityEstimate, size: SizeJudgement
 ) -> tuple[TransferCase, TransferCase]:
-    """The two cases between which only training can decide, the likelier one first."""
+    """Return the two cases of this size, the likelier one first."""
     likelier = choose_similarity(estimate, size)
     other = "different" if likelier == "similar" else "similar"
     return choose_case(size.answer, likelier), choose_case(size.answer, other)
@@ -110,34 +123,34 @@ def list_contested_cases(
 def explain_what_would_change_advice(
     estimate: SimilarityEstimate, size: SizeJudgement, source: SourceNetwork
 ) -> tuple[str, ...]:
-    """What would change the advice, and what more images would bring, for people."""
-    told, readings = [], estimate.evidence
+    """Return what would change the advice, and what more images would bring, for people."""
+    changes, evidence = [], estimate.evidence
     if size.answer == "small":
         missing = size.line - size.images
-        told.append(
-            f"More images: {missing:,} more would reach the line, and training everything "
-            "would be advised."
+        changes.append(
+            f"More images: {missing:,} more would reach the line, and training everything would be "
+            "advised."
         )
     else:
-        told.append(
+        changes.append(
             f"Fewer images: below the line of {size.line:,}, one new layer would be advised."
         )
     if size.answer == "small":
-        calibration = source.calibration
+        calibration = load_calibration(source)
         gap = calibration.top.find_decision_threshold(
-            "gap", calibration.clip_distance(readings.named())
+            "gap", calibration.clip_distance(evidence.get_predictors())
         )
-        lead = 100 * readings.gap
+        lead = 100 * evidence.gap
         if gap is not None and abs(gap - lead) <= 30:
-            told.append(
+            changes.append(
                 f"Features: your best early stage leads the top by {lead:+.1f} points; at "
                 f"{gap:+.1f} points the answer would tip."
             )
-    if readings.learning_curve:
-        now, twice, most = readings.learning_curve.expected
-        told.append(
+    if evidence.learning_curve:
+        now, twice, four_times = evidence.learning_curve.expected
+        changes.append(
             f"A probe reaches about {now:.0%} with your images. If its learning curve goes on as "
-            f"it began, twice as many give {twice:.0%} and four times {most:.0%}; such "
+            f"it began, twice as many give {twice:.0%} and four times {four_times:.0%}; such "
             f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
         )
-    return tuple(told)
+    return tuple(changes)

@@ -1,18 +1,23 @@
-"""Which images a probe is fitted on and which it is judged on."""
+"""Cross-validation folds that keep near-duplicates together."""
 
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 FOLDS = 5
+THUMBNAIL_SIZE = 16  # pixels, side of the thumbnails that are compared
+MIN_CORRELATION = 0.99  # of two thumbnails; near-duplicates correlate at least so
+MIN_CONTRAST = 2.0  # grey levels; the correlation of flatter thumbnails says nothing
 
 
 def assign_grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: int) -> np.ndarray:
-    """Stratified folds that never part the images of one group.
+    """Assign images to stratified folds; a group is never split.
 
     Args:
         labels: Class indices, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
+        groups: Group of each image; near-duplicates share one.
         seed: Draws the folds.
 
     Returns:
@@ -29,14 +34,56 @@ def assign_grouped_folds(labels: np.ndarray, groups: Sequence[Hashable], seed: i
 
 
 def stratify_order(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The same indices in an order of which any first part holds the same share of each class.
+    """Reorder images so that every prefix holds about the same share of each class.
 
     Args:
-        order: Indices of images, int64 (N,), those of a class in the order to keep.
+        order: Indices of images, int64 (N,). Images of one class keep their order.
         labels: Class indices of all images, int64.
     """
-    rank = np.empty(len(order))  # of each image within its class, as a share of it
+    rank = np.empty(len(order))  # of each image within its class, in (0, 1)
     for label in np.unique(labels[order]):
         members = np.flatnonzero(labels[order] == label)
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     return order[np.argsort(rank, kind="stable")]
+
+
+def group_near_duplicates(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
+    """Group images that are equal or nearly so: recompressed, resized, retouched.
+
+    Mirrored and cropped copies are not found.
+
+    Args:
+        pixels: uint8, shape (N, H, W, 3), H and W at least 16.
+        digests: Hash of each image's content; equal hashes are the same image.
+
+    Returns:
+        Group number of each image, int (N,).
+    """
+    count = len(pixels)
+    thumbnails, deviation = _make_thumbnails(pixels)
+    has_contrast = deviation >= MIN_CONTRAST
+    first, second = np.nonzero(thumbnails @ thumbnails.T >= MIN_CORRELATION)
+    both = has_contrast[first] & has_contrast[second]
+    _, content = np.unique(digests, return_inverse=True)
+    edges = coo_matrix(
+        (
+            np.ones(both.sum() + count),
+            # Every content is a node too: it joins all images that have it.
+            (np.r_[first[both], np.arange(count)], np.r_[second[both], count + content]),
+        ),
+        shape=(2 * count, 2 * count),
+    )
+    return connected_components(edges, directed=False)[1][:count]
+
+
+def _make_thumbnails(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised grey thumbnails, (N, 256), and their contrasts, (N,)."""
+    count, height, width, _ = pixels.shape
+    rows, columns = height // THUMBNAIL_SIZE, width // THUMBNAIL_SIZE
+    cropped = pixels[:, : rows * THUMBNAIL_SIZE, : columns * THUMBNAIL_SIZE]
+    blocks = cropped.reshape(count, THUMBNAIL_SIZE, rows, THUMBNAIL_SIZE, columns, 3)
+    thumbnails = blocks.mean((2, 4, 5), dtype=np.float32).reshape(count, -1)
+    thumbnails -= thumbnails.mean(1, keepdims=True)
+    deviation = thumbnails.std(1)
+    scale = np.maximum(deviation, MIN_CONTRAST) * np.sqrt(thumbnails.shape[1])
+    return thumbnails / scale[:, None], deviation

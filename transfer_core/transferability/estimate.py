@@ -1,16 +1,15 @@
-"""Is the new data similar to the source data? The readings, judged.
+"""Estimate whether new data is similar to the source data.
 
-Similar is two questions. Do the top features tell these classes apart as well as earlier
-ones: that decides a small data set. Do the pre-trained weights beat random ones as a start:
-that decides a large one. Both rest on the readings of a sample and on what was measured of
-the network on many other image sets.
+"Similar" is one of two questions. For a small data set: do the top features separate the classes
+as well as earlier ones? For a large one: are pre-trained weights a better start than random ones?
+Both answers come from measurements on a sample of the images and from models that were fitted to
+many other image sets (`calibration`).
 """
 
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -19,10 +18,10 @@ from transfer_core import dataset
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding_cache import get_cache_folder
-from transfer_core.networks.calibration import Calibration, LogisticModel
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.system.disk_cache import CacheFullError, add_entry, mark_used
 from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.transferability.calibration import Calibration, LogisticModel, load_calibration
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
 from transfer_core.transferability.explanation import (
@@ -33,10 +32,11 @@ from transfer_core.transferability.explanation import (
 )
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most
-CACHE_VERSION = 3  # of stored evidence; grows when a measurement is added or changed
-DECISION_THRESHOLD = 0.8  # probability from which an answer is given; below 1 - SURE the other one
-PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate claims more certainty than this
-NORMAL_QUANTILES = np.array([NormalDist().inv_cdf((i + 0.5) / 200) for i in range(200)])
+CACHE_VERSION = 4  # of stored evidence; raised when a measurement is added or changed
+DECISION_THRESHOLD = 0.8  # probability of an answer, from which it is given
+PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate is more certain
+INTERVAL_BOUNDS = (0.01, 0.99)  # nor does its interval reach further
+PROBABILITY_DECIMALS = 2  # of what is shown, and so of what decides
 
 Answer = Literal["similar", "different", "can't tell"]
 
@@ -47,8 +47,8 @@ class Verdict:
 
     answer: Answer
     probability: float  # of "similar", in [0.05, 0.95]
-    low: float  # of its 80 % interval over the readings' uncertainty
-    high: float
+    low: float  # of the 80 % interval over other images of the same kind, in [0.01, 0.99]
+    high: float  # greater than `low`
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,54 +57,53 @@ class SimilarityEstimate:
 
     top: Verdict  # for a small data set: the top features are enough
     start: Verdict  # for a large one: pre-trained weights are the better start
-    line: int  # images; for data like this, where training everything begins to win
+    line: int  # images to learn from; with more, training everything wins on data like this
     evidence: TransferabilityEvidence
     reasons: tuple[str, ...]  # for people
-    warnings: tuple[str, ...]  # for people; empty where nothing stands against it
+    warnings: tuple[str, ...]  # for people
     reference_distances: tuple[tuple[str, float], ...]  # known image sets and their distances
 
     def verdict(self, size: Size) -> Verdict:
-        """The one that decides a data set of this size."""
+        """Return the verdict that decides the case of a data set of this size."""
         return self.top if size == "small" else self.start
 
 
 def estimate_similarity(
     data_set: DataSet, source: SourceNetwork, home: Path, *, progress: Progress = ignore_progress
 ) -> SimilarityEstimate:
-    """Estimate whether what a network has learned carries over to a data set.
+    """Estimate whether the features of a network carry over to a data set.
 
-    Only training and validation images are looked at, at most 2,000 of them.
-    The readings are kept on disk, so asking again costs nothing.
+    Only training and validation images are used, at most 2,000 of them. The measurements are
+    cached on disk.
 
     Args:
         data_set: The new images.
         source: The network, with pre-trained weights.
-        home: Where caches lie.
+        home: The data folder, with the caches.
         progress: Called with what is done, done and total; may raise to end the work.
     """
     indices = _draw_sample(data_set)
     transform = source.transform
     folder = get_cache_folder(home, data_set.id, source, transform.key, indices)
-    kept = folder / f"evidence_{CACHE_VERSION}.json"
+    file = folder / f"evidence_{CACHE_VERSION}.json"
     with suppress(FileNotFoundError):
-        text = kept.read_text(encoding="utf-8")
-        mark_used(kept)
+        text = file.read_text(encoding="utf-8")
+        mark_used(file)
         return estimate_from_evidence(from_json(json.loads(text)), source)
-    from transfer_core.transferability.measurement import (
-        measure_transferability,  # brings torch, which kept readings do without
-    )
+    # Imported here: this brings torch, which cached measurements do without.
+    from transfer_core.transferability.measurement import measure_transferability
 
     pixels = dataset.PixelArray(home, data_set, transform).read(indices, progress)
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
     digests = [data_set.records[i].digest for i in indices]
-    readings = measure_transferability(pixels, labels, digests, source, progress=progress)
-    fewest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
-    readings = replace(readings, min_images_per_class=int(fewest))
-    data = json.dumps(asdict(readings)).encode()
-    with suppress(CacheFullError), add_entry(home, kept, len(data)) as file:
-        file.write(data)
-    return estimate_from_evidence(readings, source)
+    evidence = measure_transferability(pixels, labels, digests, source, progress=progress)
+    smallest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
+    evidence = replace(evidence, min_images_per_class=int(smallest))
+    data = json.dumps(asdict(evidence)).encode()
+    with suppress(CacheFullError), add_entry(home, file, len(data)) as part:
+        part.write(data)
+    return estimate_from_evidence(evidence, source)
 
 
 def _draw_sample(data_set: DataSet) -> np.ndarray:
@@ -119,29 +118,29 @@ def _draw_sample(data_set: DataSet) -> np.ndarray:
 def estimate_from_evidence(
     evidence: TransferabilityEvidence, source: SourceNetwork, calibration: Calibration | None = None
 ) -> SimilarityEstimate:
-    """What readings mean for a network.
+    """Judge measurements by a calibration.
 
     Args:
-        evidence: Of a sample of the new images.
-        source: The network that they were taken with.
-        calibration: In place of the network's own.
+        evidence: Measurements on a sample of the new images.
+        source: The network that was measured.
+        calibration: Replaces the network's own.
     """
-    calibration = calibration or source.calibration
-    against = list_doubts(evidence)
+    calibration = calibration or load_calibration(source)
+    doubts = list_doubts(evidence)
     verdicts = [
-        reach_verdict(model, evidence, calibration, bool(against))
+        reach_verdict(model, evidence, calibration, bool(doubts))
         for model in (calibration.top, calibration.start)
     ]
-    ladder = tuple(
-        (rung["name"], rung["distance"]) for rung in source.card.get("reference_distances", ())
+    distances = tuple(
+        (each["name"], each["distance"]) for each in source.card.get("reference_distances", ())
     )
     return SimilarityEstimate(
         *verdicts,
-        line=calibration.line(evidence.named()),
+        line=calibration.line(evidence.get_predictors()),
         evidence=evidence,
-        reasons=list_reasons(evidence, ladder),
-        warnings=(*against, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
-        reference_distances=ladder,
+        reasons=list_reasons(evidence, distances),
+        warnings=(*doubts, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
+        reference_distances=distances,
     )
 
 
@@ -151,15 +150,19 @@ def reach_verdict(
     calibration: Calibration,
     is_doubtful: bool,
 ) -> Verdict:
-    """The mean probability over the uncertainty of the gap, and the answer it gives."""
-    named = evidence.named(evidence.gap + evidence.gap_standard_deviation * NORMAL_QUANTILES)
-    chances = np.clip(model.probability(calibration.clip_distance(named)), *PROBABILITY_BOUNDS)
-    chances = np.broadcast_to(chances, NORMAL_QUANTILES.shape)
-    probability = round(float(chances.mean()), 4)
+    """Average the probability of "similar" over the bootstrap draws, and choose the answer.
+
+    The answer rests on the rounded probability, the one that people read.
+    """
+    predictors = calibration.clip_distance(evidence.sample_predictors())
+    draws = model.probability(predictors)
+    probability = float(np.clip(draws, *PROBABILITY_BOUNDS).mean())
+    edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
+    low, high = min(probability, edges[0]), max(probability, edges[1])
+    shown = round(probability, PROBABILITY_DECIMALS)
     answer = "can't tell"
-    if not is_doubtful and probability >= DECISION_THRESHOLD:
+    if not is_doubtful and shown >= DECISION_THRESHOLD:
         answer = "similar"
-    elif not is_doubtful and probability <= 1 - DECISION_THRESHOLD:
+    elif not is_doubtful and shown <= round(1 - DECISION_THRESHOLD, PROBABILITY_DECIMALS):
         answer = "different"
-    low, high = (round(float(edge), 4) for edge in np.quantile(chances, (0.1, 0.9)))
-    return Verdict(answer, probability, low, high)
+    return Verdict(answer, round(probability, 4), round(float(low), 4), round(float(high), 4))

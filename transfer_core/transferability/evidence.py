@@ -1,31 +1,30 @@
-"""What a network and a sample of labelled images say together, as plain data."""
+"""All transferability measurements of one network on one sample of labelled images."""
 
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 
-MIN_RETAINED_LEAD = (
-    0.85  # of its lead over guessing that a probe must keep where labels survive mirroring
-)
-MAX_STANDARD_ERRORS = 2.0  # standard errors
+TIE = 0.005  # accuracies this close are equal; so no choice of a stage hangs on one image
+MIN_RETAINED_LEAD = 0.85  # share of a probe's lead over guessing; labels that lose more change
+MAX_STANDARD_ERRORS = 2.0  # a smaller loss may be chance
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """Accuracy of a probe on one stage, measured and continued."""
+    """Accuracy of a probe on one stage, measured and extrapolated."""
 
     stage: str
-    images: tuple[float, ...]  # per class, that the probe learned from
+    images: tuple[float, ...]  # training images per class
     accuracy: tuple[float, ...]  # balanced, mean over the repeats, in [0, 1]
-    standard_deviation: tuple[float, ...]  # standard deviation over the repeats
-    extrapolated_images_per_class: tuple[float, ...]  # images per class, beyond those there are
+    standard_deviation: tuple[float, ...]  # over the repeats
+    extrapolated_images_per_class: tuple[float, ...]  # as many as there are, and more
     expected: tuple[float, ...]  # accuracy there, if the curve goes on as it began
 
 
 @dataclass(frozen=True, slots=True)
 class FlipInvariance:
-    """One probe's accuracy on images that it has not seen, and on their mirror images."""
+    """Accuracy of one probe on held-out images and on their flipped copies."""
 
     original_accuracy: float  # in [0, 1]
     mirrored: float  # in [0, 1]
@@ -34,35 +33,47 @@ class FlipInvariance:
 
 @dataclass(frozen=True, slots=True)
 class StageEvidence:
-    """What one stage says."""
+    """Measurements of one stage."""
 
     stage: str
     title: str
     accuracy: float  # balanced accuracy of the probe, in [0, 1]
     low: float  # of its 95 % interval
     high: float
-    untrained_accuracy: float  # the same, where the network has random weights
-    distance: float | None  # of the stage's statistics from the source's, nats; None without
+    untrained_accuracy: float  # of a probe on the same stage with random weights
+    distance: float | None  # batch-norm shift in nats; None for a stage without batch norm
+
+
+@dataclass(frozen=True, slots=True)
+class BootstrapDraws:
+    """The predictors of the calibration models, once per bootstrap sample of the images.
+
+    All four values of one draw belong to the same bootstrap sample.
+    """
+
+    gap: tuple[float, ...]  # percentage points
+    gain: tuple[float, ...]  # percentage points
+    leep: tuple[float, ...]
+    skill: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TransferabilityEvidence:
-    """What a network and a sample of labelled images say together."""
+    """All transferability measurements of one network on one sample of labelled images."""
 
-    images: int  # in the sample; none of them a test image
-    num_near_duplicates: int  # of them are near-copies of others
+    images: int  # in the sample; none of them is a test image
+    num_near_duplicates: int  # images of the sample that nearly repeat another one
     classes: int
     min_images_per_class: int  # images of the smallest class
     stages: tuple[StageEvidence, ...]  # one per kept stage, input to output
-    early: int  # how many of them are early, where case 2 may cut
-    gap: float  # accuracy of the best early stage less that of the top; mean over draws
-    gap_standard_deviation: float  # its standard deviation
-    distance: float | None  # at the end of the early stages, nats; None without statistics
-    leep: float  # of the labels' information that the source classes carry, at most 1
+    early: int  # number of early stages, where case 2 may cut
+    draws: BootstrapDraws  # how uncertain the measurements are
+    distance: float | None  # batch-norm shift of the last early stage, nats; None without
+    leep: float  # share of the labels' information that the source classes carry, at most 1
     energy: float  # how strongly the source classes respond
     pixels: float  # balanced accuracy of a probe on bare pixels
     best_cut: str  # the stage after which case 2 should cut
-    learning_curve: LearningCurve | None  # of the stage that tells the classes apart best
+    learning_curve: LearningCurve | None  # of `best_stage`
     flip_invariance: FlipInvariance | None  # at that stage; both None with too few images
 
     @property
@@ -71,19 +82,33 @@ class TransferabilityEvidence:
         return self.stages[-1]
 
     @property
+    def best_stage(self) -> StageEvidence:
+        """The deepest of the stages whose probes are best."""
+        return self.stages[find_best([stage.accuracy for stage in self.stages])]
+
+    @property
     def best_early_stage(self) -> StageEvidence:
-        """The early stage whose features tell the classes apart best."""
-        return max(self.stages[: self.early], key=lambda stage: stage.accuracy)
+        """The deepest of the early stages whose probes are best."""
+        return self.stages[find_best([stage.accuracy for stage in self.stages[: self.early]])]
+
+    @property
+    def gap(self) -> float:
+        """Accuracy of the best early stage minus that of the top, in [-1, 1]."""
+        return self.best_early_stage.accuracy - self.top.accuracy
+
+    @property
+    def accuracy_without_pretraining(self) -> float:
+        """The best accuracy of a probe on bare pixels or on stages with random weights."""
+        return max(self.pixels, *(stage.untrained_accuracy for stage in self.stages))
 
     @property
     def pretraining_gain(self) -> float:
-        """Accuracy that pre-training buys: the best stage's, less the best without it."""
-        without = max(self.pixels, *(stage.untrained_accuracy for stage in self.stages))
-        return max(stage.accuracy for stage in self.stages) - without
+        """Accuracy of the best stage minus the best accuracy without pre-training."""
+        return self.best_stage.accuracy - self.accuracy_without_pretraining
 
     @property
     def is_flip_invariant(self) -> bool:
-        """Whether mirrored images may be trained on: False only where it surely does harm."""
+        """Whether training images may be mirrored: False only if that surely does harm."""
         if self.flip_invariance is None:
             return True
         plain, mirrored, error = astuple(self.flip_invariance)
@@ -93,35 +118,55 @@ class TransferabilityEvidence:
             or plain - mirrored <= MAX_STANDARD_ERRORS * error
         )
 
-    def named(self, gap: float | np.ndarray | None = None) -> dict[str, float | np.ndarray]:
-        """The readings that a calibration may use, by name.
+    def get_predictors(self) -> dict[str, float]:
+        """Return the inputs of the calibration models by name.
 
-        Args:
-            gap: To judge by in place of the mean, for instance one of many draws.
+        "gap" and "gain" are in percentage points. "skill" is the accuracy of the best stage, 0 at
+        guessing and 1 at the most. Without batch norm there is no "log_distance".
         """
-        best = max(stage.accuracy for stage in self.stages)
         distance = {} if self.distance is None else {"log_distance": log_distance(self.distance)}
         return distance | {
-            "gap": 100 * (self.gap if gap is None else gap),
+            "gap": 100 * self.gap,
             "gain": 100 * self.pretraining_gain,
             "leep": self.leep,
             "energy": self.energy,
-            "skill": (best - 1 / self.classes) / (1 - 1 / self.classes),
+            "skill": compute_skill(self.best_stage.accuracy, self.classes),
         }
+
+    def sample_predictors(self) -> dict[str, float | np.ndarray]:
+        """Return the same with one value per bootstrap draw for all that varies, shape (B,)."""
+        varying = {name: np.array(values) for name, values in asdict(self.draws).items()}
+        return self.get_predictors() | varying
+
+    def summarise(self) -> dict:
+        """Return all measurements as plain values, without the bootstrap draws."""
+        values = asdict(self) | {"gap": self.gap, "pretraining_gain": self.pretraining_gain}
+        del values["draws"]
+        return values
 
 
 def from_json(values: dict) -> TransferabilityEvidence:
-    """The inverse of `dataclasses.asdict`."""
-    values = {
-        name: values[name] for name in (field.name for field in fields(TransferabilityEvidence))
-    }
+    """Build evidence from the result of `dataclasses.asdict`; other keys are ignored."""
+    values = {field.name: values[field.name] for field in fields(TransferabilityEvidence)}
     values["stages"] = tuple(StageEvidence(**stage) for stage in values["stages"])
+    values["draws"] = BootstrapDraws(**{n: tuple(v) for n, v in values["draws"].items()})
     if values["learning_curve"]:
         lists = {name: tuple(v) for name, v in values["learning_curve"].items() if name != "stage"}
         values["learning_curve"] = LearningCurve(stage=values["learning_curve"]["stage"], **lists)
     if values["flip_invariance"]:
         values["flip_invariance"] = FlipInvariance(**values["flip_invariance"])
     return TransferabilityEvidence(**values)
+
+
+def find_best(accuracies: list[float]) -> int:
+    """Return the index of the last of those accuracies that equal the best one within `TIE`."""
+    best = max(accuracies)
+    return max(i for i, accuracy in enumerate(accuracies) if accuracy >= best - TIE)
+
+
+def compute_skill(accuracy: float | np.ndarray, classes: int) -> float | np.ndarray:
+    """Return balanced accuracy rescaled to 0 for guessing and 1 for no error."""
+    return (accuracy - 1 / classes) / (1 - 1 / classes)
 
 
 def log_distance(distance: float) -> float:

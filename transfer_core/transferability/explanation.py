@@ -1,41 +1,45 @@
-"""Readings in words: what speaks for an answer, what against, what a person should know."""
+"""Transferability measurements in words: reasons, doubts and warnings, for people.
 
-from transfer_core.networks.calibration import Calibration
+Every sentence chooses its words by the rounded numbers that it prints, so it cannot contradict
+them.
+"""
+
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.transferability.calibration import Calibration, is_calibrated
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
 
-MIN_IMAGES_PER_CLASS = 5  # images of a class, below which nothing is claimed
-MIN_IMAGES = 40  # images in all, below which nothing is claimed
-MIN_NOTABLE_DIFFERENCE = 0.02  # difference of two accuracies not worth a word
-MAX_NEAR_DUPLICATE_FRACTION = 0.05  # share of near-copies worth a word
-MIN_LEEP_OF_KNOWN_CLASSES = (
-    0.7  # share of the labels that the source classes explain, from which they are known
-)
+MIN_IMAGES_PER_CLASS = 5  # images of the smallest class; with fewer nothing is claimed
+MIN_IMAGES = 40  # images in all; with fewer nothing is claimed
+MIN_NOTABLE_POINTS = 2  # percentage points; accuracies that differ less count as equal
+MAX_NEAR_DUPLICATE_FRACTION = 0.05  # of the images; more deserve a warning
+MIN_LEEP_OF_KNOWN_CLASSES = 0.7  # from which the source classes probably include the new ones
+
+ReferenceDistances = tuple[tuple[str, float], ...]  # names and distances of known image sets
 
 
 def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
-    """What forbids an answer."""
-    told, chance = [], 1 / evidence.classes
+    """Return the reasons, if any, for which no answer may be given."""
+    doubts, chance = [], 1 / evidence.classes
     if evidence.min_images_per_class < MIN_IMAGES_PER_CLASS:
-        told.append(
-            f"The smallest class has only {evidence.min_images_per_class} images outside the test split: "
-            "too few to say anything."
+        doubts.append(
+            f"The smallest class has only {evidence.min_images_per_class} images outside the test "
+            "split: too few to say anything."
         )
     elif evidence.images < MIN_IMAGES:
-        told.append(
+        doubts.append(
             f"Only {evidence.images} images outside the test split: too few to say anything."
         )
     if all(stage.low <= chance for stage in evidence.stages):
-        told.append(
+        doubts.append(
             "No stage tells these classes apart better than guessing: the labels may be "
             "wrong, or the images may not show the difference."
         )
-    return tuple(told)
+    return tuple(doubts)
 
 
 def warn_if_uncalibrated(source: SourceNetwork) -> tuple[str, ...]:
-    """That nothing was measured of a network, where nothing was."""
-    if source.measured:
+    """Return a warning for a network that the panel did not measure, else nothing."""
+    if is_calibrated(source):
         return ()
     return (
         "The percentages were not checked for this network: its readings are judged by what was "
@@ -44,85 +48,98 @@ def warn_if_uncalibrated(source: SourceNetwork) -> tuple[str, ...]:
 
 
 def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -> tuple[str, ...]:
-    """What a person should know beside the answer."""
-    told = []
-    if evidence.pretraining_gain < -MIN_NOTABLE_DIFFERENCE:
-        told.append(
+    """Return what a person should know beside the answer."""
+    warnings = []
+    gain = compute_gain_points(evidence)
+    if gain <= -MIN_NOTABLE_POINTS:
+        warnings.append(
             "Pre-training does not help to tell these classes apart: a probe does better by "
-            f"{-100 * evidence.pretraining_gain:.0f} points without it. Training from random weights "
-            "(case 4) deserves a try."
+            f"{-gain} points without it. Training from random weights (case 4) deserves a try."
         )
     if evidence.leep >= MIN_LEEP_OF_KNOWN_CLASSES:
-        told.append(
+        warnings.append(
             f"The network's old classes already tell {evidence.leep:.0%} of what your labels "
             "say: your images may be of kinds that it was trained on."
         )
     if evidence.num_near_duplicates > MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
-        told.append(
-            f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are near-copies of "
-            "others. The estimate keeps them together; the split may have one in training and "
-            "the other in the test, which flatters the test accuracy."
+        warnings.append(
+            f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are "
+            "near-copies of others. The estimate keeps them together; the split may have one in "
+            "training and the other in the test, which flatters the test accuracy."
         )
     if evidence.distance and evidence.distance > calibration.furthest:
-        told.append(
+        warnings.append(
             "Your images look more foreign to the network than every image set that this "
             "estimate was checked on, so its percentages are a guess."
         )
-    return tuple(told)
+    return tuple(warnings)
 
 
 def list_reasons(
-    evidence: TransferabilityEvidence, reference_distances: tuple[tuple[str, float], ...]
+    evidence: TransferabilityEvidence, reference_distances: ReferenceDistances
 ) -> tuple[str, ...]:
-    """What speaks for the answer, most telling first.
+    """Return what speaks for the answer, the most important first.
 
     Args:
-        evidence: Of the new images.
+        evidence: Measurements on the new images.
         reference_distances: Names and distances of known image sets.
     """
-    best, top, distance = evidence.best_early_stage, evidence.top, evidence.distance
-    accuracies = f"balanced accuracy {best.accuracy:.0%} against {top.accuracy:.0%}"
-    if abs(evidence.gap) < MIN_NOTABLE_DIFFERENCE:
-        told = f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
-    elif evidence.gap > 0:
-        told = f"{best.title} tells the classes apart better than {top.title}, the top"
-    else:
-        told = f"{top.title}, the top, tells the classes apart better than any early stage"
-        accuracies = f"balanced accuracy {top.accuracy:.0%} against {best.accuracy:.0%}"
-    reached = max(stage.accuracy for stage in evidence.stages)
+    reached = to_percent(evidence.best_stage.accuracy)
     lines = [
-        f"{told}: {accuracies}.",
-        *_describe_distance(distance, reference_distances),
-        f"What pre-training buys a probe: {100 * evidence.pretraining_gain:+.0f} points (best stage "
-        f"{reached:.0%}, without pre-training {reached - evidence.pretraining_gain:.0%}).",
+        _describe_gap(evidence),
+        *_describe_distance(evidence.distance, reference_distances),
+        f"What pre-training buys a probe: {compute_gain_points(evidence):+d} points (best stage "
+        f"{reached}%, without pre-training {reached - compute_gain_points(evidence)}%).",
         f"The network's old classes already tell {max(0, evidence.leep):.0%} of what your labels "
         "say.",
     ]
     if not evidence.is_flip_invariant:
         lines.append(describe_flip_invariance(evidence))
-    if not reference_distances or distance is None:
-        return tuple(lines)
-    rungs = sorted(rung for _, rung in reference_distances)
-    if distance < rungs[len(rungs) // 3] and evidence.gap > MIN_NOTABLE_DIFFERENCE:
-        lines.append(
-            "The readings disagree: your images look familiar to the network, but what tells "
-            "your classes apart is lost towards the top. So it is with a new kind of label."
+    return (*lines, *_describe_disagreement(evidence, reference_distances))
+
+
+def compute_gap_points(evidence: TransferabilityEvidence) -> int:
+    """Return the lead of the best early stage over the top, in the percentages that are printed."""
+    return to_percent(evidence.best_early_stage.accuracy) - to_percent(evidence.top.accuracy)
+
+
+def compute_gain_points(evidence: TransferabilityEvidence) -> int:
+    """Return the gain from pre-training, in the percentages that are printed."""
+    without = to_percent(evidence.accuracy_without_pretraining)
+    return to_percent(evidence.best_stage.accuracy) - without
+
+
+def to_percent(share: float) -> int:
+    """Return a share as the whole percentage that is printed."""
+    return round(100 * share)
+
+
+def _describe_gap(evidence: TransferabilityEvidence) -> str:
+    best, top, points = evidence.best_early_stage, evidence.top, compute_gap_points(evidence)
+    if abs(points) < MIN_NOTABLE_POINTS:
+        first, second = best, top
+        comparison = (
+            f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
         )
-    elif distance > rungs[len(rungs) // 2] and evidence.gap < -MIN_NOTABLE_DIFFERENCE:
-        lines.append(
-            "The readings disagree: your images look foreign to the network, but its top "
-            "features tell your classes apart best all the same."
-        )
-    return tuple(lines)
+    elif points > 0:
+        first, second = best, top
+        comparison = f"{best.title} tells the classes apart better than {top.title}, the top"
+    else:
+        first, second = top, best
+        comparison = f"{top.title}, the top, tells the classes apart better than any early stage"
+    return (
+        f"{comparison}: balanced accuracy {to_percent(first.accuracy)}% against "
+        f"{to_percent(second.accuracy)}%."
+    )
 
 
 def _describe_distance(
-    distance: float | None, reference_distances: tuple[tuple[str, float], ...]
+    distance: float | None, reference_distances: ReferenceDistances
 ) -> tuple[str, ...]:
     if not reference_distances or distance is None:
         return ()
     nearest = min(
-        reference_distances, key=lambda rung: abs(log_distance(rung[1]) - log_distance(distance))
+        reference_distances, key=lambda each: abs(log_distance(each[1]) - log_distance(distance))
     )
     return (
         f"To the network your images look about as foreign as this: {nearest[0]} "
@@ -130,17 +147,39 @@ def _describe_distance(
     )
 
 
+def _describe_disagreement(
+    evidence: TransferabilityEvidence, reference_distances: ReferenceDistances
+) -> tuple[str, ...]:
+    """Say so if distance and probes point at different answers."""
+    if not reference_distances or evidence.distance is None:
+        return ()
+    distances = sorted(distance for _, distance in reference_distances)
+    points = compute_gap_points(evidence)
+    if evidence.distance < distances[len(distances) // 3] and points >= MIN_NOTABLE_POINTS:
+        return (
+            "The readings disagree: your images look familiar to the network, but what tells "
+            "your classes apart is lost towards the top. So it is with a new kind of label.",
+        )
+    if evidence.distance > distances[len(distances) // 2] and points <= -MIN_NOTABLE_POINTS:
+        return (
+            "The readings disagree: your images look foreign to the network, but its top "
+            "features tell your classes apart best all the same.",
+        )
+    return ()
+
+
 def describe_flip_invariance(evidence: TransferabilityEvidence) -> str:
-    """Whether a mirror image keeps its label, for people."""
-    told = evidence.flip_invariance
-    if told is None:
+    """Say whether a mirror image keeps its label, for people."""
+    flips = evidence.flip_invariance
+    if flips is None:
         return "Too few images to tell whether a mirror image keeps its label."
-    fell = (
-        f"from {told.original_accuracy:.0%} on images to {told.mirrored:.0%} on their mirror images"
+    change = (
+        f"from {flips.original_accuracy:.0%} on images to {flips.mirrored:.0%} on their mirror "
+        "images"
     )
     if evidence.is_flip_invariant:
-        return f"A probe that knows no mirror images goes {fell}: they seem to keep their labels."
+        return f"A probe that knows no mirror images goes {change}: they seem to keep their labels."
     return (
-        f"A probe that knows no mirror images falls {fell}: left and right seem to make a "
+        f"A probe that knows no mirror images falls {change}: left and right seem to make a "
         "difference here, as in letters, so training images are not mirrored."
     )

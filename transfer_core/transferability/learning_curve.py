@@ -1,6 +1,6 @@
-"""What would more images bring? A probe's accuracy against images, and its continuation."""
+"""Learning curve: the accuracy of a probe against the number of images, and its extrapolation."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -10,32 +10,33 @@ from transfer_core.transferability.cross_validation import assign_grouped_folds,
 from transfer_core.transferability.evidence import LearningCurve
 from transfer_core.transferability.probes import fit_probe
 
-TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the images to learn from
+TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
 REPEATS = 6
-EXTRAPOLATION_FACTORS = (1, 2, 4)  # as many images as there are; no claim beyond
-MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # exponents of learning curves in practice
+EXTRAPOLATION_FACTORS = (1, 2, 4)  # times the images that there are; beyond, nothing is claimed
+MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
+DECIMALS = 4  # of what is stored: the next ones differ between processors
 
 
 def measure_learning_curve(
     stage: str, kernel: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> LearningCurve:
-    """Measure a probe on growing parts of the images and continue the curve.
+    """Measure a probe on growing parts of the images and extrapolate its accuracy.
 
-    The error is taken to fall as e(n) = a + b n^-g, with n the images per class. Such
-    continuations are off by several points; they tell whether more images pay, not how much.
+    The error is assumed to fall as e(n) = a + b n^-g, with n the images per class. Such
+    extrapolations are off by several points: they show whether more images pay, not how much.
 
     Args:
-        stage: Whose embeddings these are.
+        stage: Name of the stage.
         kernel: From `probes.compute_kernel`, of the embeddings at that stage.
         labels: Class indices from 0, every class present, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
+        groups: Group of each image; near-duplicates share one.
 
     Source:
         Power laws of learning curves: Hestness et al. 2017, "Deep learning scaling is
         predictable, empirically".
     """
     classes = int(labels.max()) + 1
-    found, images = np.empty((REPEATS, len(TRAIN_FRACTIONS))), np.empty(len(TRAIN_FRACTIONS))
+    measured, images = np.empty((REPEATS, len(TRAIN_FRACTIONS))), np.empty(len(TRAIN_FRACTIONS))
     for repeat in range(REPEATS):
         folds = assign_grouped_folds(labels, groups, seed=repeat)
         order = np.random.default_rng(repeat).permutation(np.flatnonzero(folds != 0))
@@ -45,14 +46,14 @@ def measure_learning_curve(
             images[column] = len(chosen) / classes
             train = np.isin(np.arange(len(labels)), chosen)
             probe = fit_probe(kernel, labels, train, folds == 0)
-            found[repeat, column] = probe.balanced_accuracy()
-    accuracy, most = found.mean(0), len(labels) / classes
-    further = tuple(float(times * most) for times in EXTRAPOLATION_FACTORS)
+            measured[repeat, column] = probe.balanced_accuracy()
+    accuracy, per_class = measured.mean(0), len(labels) / classes
+    further = tuple(float(times * per_class) for times in EXTRAPOLATION_FACTORS)
     return LearningCurve(
         stage,
-        tuple(map(float, images)),
-        tuple(map(float, accuracy)),
-        tuple(map(float, found.std(0))),
+        _to_tuple(images),
+        _to_tuple(accuracy),
+        _to_tuple(measured.std(0)),
         further,
         _extrapolate(images, accuracy, further),
     )
@@ -61,13 +62,13 @@ def measure_learning_curve(
 def _extrapolate(
     images: np.ndarray, accuracy: np.ndarray, extrapolated_images_per_class
 ) -> tuple[float, ...]:
-    """The power law's accuracy further on, which never falls."""
+    """Accuracy of the fitted power law at these numbers of images; it never falls."""
 
     def compute_error(n, lowest, height, exponent):
         return lowest + height * n**-exponent
 
     try:
-        found, _ = curve_fit(
+        parameters, _ = curve_fit(
             compute_error,
             images,
             1 - accuracy,
@@ -75,8 +76,11 @@ def _extrapolate(
             maxfev=5_000,
             bounds=([0, 0, MIN_EXPONENT], [1, 10, MAX_EXPONENT]),
         )
-    except RuntimeError:  # no fit: the last figure stands for all
-        return tuple(float(accuracy[-1]) for _ in extrapolated_images_per_class)
-    return tuple(
-        float(np.clip(1 - compute_error(n, *found), 0, 1)) for n in extrapolated_images_per_class
-    )
+    except RuntimeError:  # no fit: assume that the accuracy stays
+        return _to_tuple([accuracy[-1]] * len(extrapolated_images_per_class))
+    errors = compute_error(np.array(extrapolated_images_per_class), *parameters)
+    return _to_tuple(np.clip(1 - errors, 0, 1))
+
+
+def _to_tuple(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(round(float(value), DECIMALS) for value in values)

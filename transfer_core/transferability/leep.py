@@ -1,44 +1,44 @@
-"""What the source network's own classes already say about the new ones."""
+"""LEEP and energy: what the source network's own classes say about the new images."""
 
 import numpy as np
 from scipy.special import logsumexp
 
-PSEUDO_COUNT = 0.5  # images of each class that count before any is seen
+PSEUDO_COUNT = 0.5  # images of each class that are counted before any is seen
 
 
-def compute_leep(logits: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
-    """Share of the labels' information that the source classes carry, cross-fitted.
+def compute_leep(logits: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return each image's contribution to the cross-fitted, normalised LEEP, shape (N,).
 
-    The mean logarithm of the probability that the source classes give the right label, on
-    the scale 1 + LEEP / H(Y): 1 if they tell every label, 0 if they tell none; below 0 if
-    what they said of other folds misled.
+    Their mean is 1 + LEEP / H(Y), the share of the labels' information that the source classes
+    carry: 1 if they determine every label, 0 if they say nothing, below 0 if what they say in
+    other folds is misleading.
 
     Args:
         logits: Logits of the source classes, float32 (N, S).
         labels: Class indices from 0, every class present, int64 (N,).
-        folds: Fold of each image; the table of classes is counted on the other folds.
+        folds: Fold of each image; the joint distribution is counted on the other folds.
 
     Source:
         Nguyen et al. 2020, "LEEP: a new measure to evaluate transferability of learned
         representations", equation 2.
     """
     shifted = np.exp(logits - logits.max(1, keepdims=True))
-    chances = shifted / shifted.sum(1, keepdims=True)
+    probabilities = shifted / shifted.sum(1, keepdims=True)
     share = np.bincount(labels) / len(labels)
     logs = np.zeros(len(labels))
     for fold in np.unique(folds):
-        held = folds == fold
-        given = np.eye(len(share))[labels[~held]]
-        joint = given.T @ chances[~held] + PSEUDO_COUNT * share[:, None]
-        table = joint / joint.sum(0)
-        logs[held] = np.log((chances[held] * table[labels[held]]).sum(1))
-    return float(1 + logs.mean() / -(share * np.log(share)).sum())
+        held_out = folds == fold
+        one_hot = np.eye(len(share))[labels[~held_out]]
+        joint = one_hot.T @ probabilities[~held_out] + PSEUDO_COUNT * share[:, None]
+        conditional = joint / joint.sum(0)
+        logs[held_out] = np.log((probabilities[held_out] * conditional[labels[held_out]]).sum(1))
+    return 1 + logs / -(share * np.log(share)).sum()
 
 
 def compute_energy(logits: np.ndarray) -> float:
-    """How strongly the source classes respond: the mean of log sum exp of their logits.
+    """Return the mean of log sum exp of the source classes' logits.
 
-    High for images like those that the network was trained on, low for others.
+    It is high for images like those that the network was trained on, low for others.
 
     Args:
         logits: Logits of the source classes, float32 (N, S).

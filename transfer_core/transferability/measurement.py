@@ -1,4 +1,6 @@
-"""Take all readings of a sample of the new images, before anything is trained."""
+"""Take all transferability measurements of a sample of images, before anything is trained."""
+
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -10,20 +12,34 @@ from transfer_core.transferability.batchnorm_shift import (
     record_batchnorm_statistics,
     select_early_distance,
 )
-from transfer_core.transferability.cross_validation import assign_grouped_folds
-from transfer_core.transferability.evidence import StageEvidence, TransferabilityEvidence
-from transfer_core.transferability.flip_invariance import (
-    choose_images_to_flip,
-    measure_flip_invariance,
+from transfer_core.transferability.bootstrap import (
+    draw_predictors,
+    estimate_standard_errors,
+    resample_means,
+)
+from transfer_core.transferability.cross_validation import (
+    assign_grouped_folds,
+    group_near_duplicates,
+)
+from transfer_core.transferability.evidence import (
+    FlipInvariance,
+    StageEvidence,
+    TransferabilityEvidence,
+    find_best,
 )
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
-from transfer_core.transferability.near_copies import group_near_duplicates
-from transfer_core.transferability.probes import ProbeResult, compute_kernel, cross_validate_probe
+from transfer_core.transferability.probes import (
+    ProbeResult,
+    choose_images_to_flip,
+    compute_kernel,
+    cross_validate_probe,
+    measure_flip_invariance,
+)
 
-BOOTSTRAP_SAMPLES = 200  # bootstrap
-MIN_IMAGES_TO_LEARN = 20  # images outside the folds scored on, below which no curve is drawn
-THUMBNAIL_SIZE = 16  # pixels a side, of what the probe on bare pixels sees
+MIN_IMAGES_TO_LEARN = 20  # images, below which no learning curve is measured
+THUMBNAIL_SIZE = 16  # pixels a side, of the images that the probe on bare pixels sees
+DECIMALS = 4  # of all that is measured: the next ones differ between processors
 
 
 def measure_transferability(
@@ -34,132 +50,139 @@ def measure_transferability(
     *,
     progress: Progress = ignore_progress,
 ) -> TransferabilityEvidence:
-    """Take every reading.
+    """Measure a network on a sample of labelled images.
+
+    Everything is computed in float32 and rounded, so that every machine measures the same.
 
     Args:
         pixels: uint8, shape (N, H, W, 3).
         labels: Class indices from 0, every class present, int64 (N,).
-        digests: Of each image's content.
-        source: The network, with pre-trained weights.
+        digests: Hash of each image's content.
+        source: The network; its pre-trained weights must be on this machine.
         progress: Called with what is done, done and total; may raise to end the work.
     """
     groups, network = group_near_duplicates(pixels, digests), load_pretrained(source)
-    folds = assign_grouped_folds(labels, groups, seed=0)
-    kept = source.stage_names[:-1]
-    with record_batchnorm_statistics(network) as shift:
-        embeddings = embed(
-            network,
-            pixels,
-            source,
-            source.stage_names,
-            progress=progress,
-        )
-    distances = shift()
-    untrained = embed(
-        build_untrained(source, num_classes=len(source.card["classes"]), seed=0),
-        pixels,
-        source,
-        kept,
-        progress=rename_progress(progress, "Embedding them with random weights, to compare"),
-    )
-    kernels, probes, compared = {}, [], []
+    folds, kept = assign_grouped_folds(labels, groups, seed=0), source.stage_names[:-1]
+    with record_batchnorm_statistics(network) as compute_distances:
+        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
+    distances = {name: _round(value) for name, value in compute_distances().items()}
+    kernels = {stage: compute_kernel(embeddings[stage]) for stage in kept}
+    probes = []
     for number, stage in enumerate(kept):
         progress("Probing stages", number, len(kept))
-        kernels[stage] = compute_kernel(embeddings[stage])
         probes.append(cross_validate_probe(kernels[stage], labels, groups))
-        other = cross_validate_probe(compute_kernel(untrained[stage]), labels, groups, repeats=1)
-        compared.append(other.balanced_accuracy())
-    step = max(1, pixels.shape[1] // THUMBNAIL_SIZE)
-    bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
-    early, draws = len(source.early), _draw_bootstrap_weights(labels)
-    accuracies = np.array([[p.balanced_accuracy(w) for p in probes] for w in draws])
-    gaps = np.array([_measure_gap(probes, early, folds, w) for w in draws])
-    stages = _collect_stage_evidence(source, probes, compared, distances, accuracies)
-    fewest, classes = int(np.bincount(labels).min()), int(labels.max()) + 1
-    best = max(stages, key=lambda stage: stage.accuracy).stage
-    scores = embeddings[source.stage_names[-1]]
-    mirrored = embed(
-        network,
-        pixels[choose_images_to_flip(folds), :, ::-1],
-        source,
-        (best,),
-        progress=rename_progress(progress, "Embedding mirror images"),
-    )[best]
-    learns = len(labels) >= MIN_IMAGES_TO_LEARN and fewest >= 2
+    untrained = _probe_untrained(pixels, labels, groups, source, progress)
+    bare = _probe_bare_pixels(pixels, labels, groups)
+    logits, early = embeddings[source.stage_names[-1]], len(source.early)
+    leep = compute_leep(logits, labels, folds)
+    stages = _summarise_stages(source, probes, untrained, distances)
+    best = stages[find_best([stage.accuracy for stage in stages])].stage
+    smallest = int(np.bincount(labels).min())
+    can_learn = len(labels) >= MIN_IMAGES_TO_LEARN and smallest >= 2
     return TransferabilityEvidence(
         images=len(labels),
         num_near_duplicates=len(labels) - len(np.unique(groups)),
-        classes=classes,
-        min_images_per_class=fewest,
+        classes=int(labels.max()) + 1,
+        min_images_per_class=smallest,
         stages=stages,
         early=early,
-        gap=float(gaps.mean()),
-        # Folds share training images, so the draws vary too little: widened by sqrt(2).
-        gap_standard_deviation=float(gaps.std() * np.sqrt(2)),
+        draws=draw_predictors(probes, early, [*untrained, bare], leep),
         distance=select_early_distance(distances, source.early),
-        leep=compute_leep(scores, labels, folds),
-        energy=compute_energy(scores),
-        pixels=cross_validate_probe(
-            compute_kernel(bare), labels, groups, repeats=1
-        ).balanced_accuracy(),
-        best_cut=_choose_best_cut(stages[:early], accuracies[:, :early]),
+        leep=_round(leep.mean()),
+        energy=_round(compute_energy(logits)),
+        pixels=_round(bare.balanced_accuracy()),
+        best_cut=_choose_best_cut(stages[:early], probes[:early]),
         learning_curve=measure_learning_curve(best, kernels[best], labels, groups)
-        if learns
+        if can_learn
         else None,
-        flip_invariance=measure_flip_invariance(embeddings[best], mirrored, labels, folds)
-        if learns
+        flip_invariance=_measure_flips(pixels, labels, folds, source, best, embeddings, progress)
+        if can_learn
         else None,
     )
 
 
-def _collect_stage_evidence(
-    source, probes, untrained_accuracies, distances, accuracies
+def _round(value: float) -> float:
+    return round(float(value), DECIMALS)
+
+
+def _probe_untrained(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence[Hashable],
+    source: SourceNetwork,
+    progress: Progress,
+) -> list[ProbeResult]:
+    """Probe the kept stages of the same network with random weights."""
+    network = build_untrained(source, num_classes=len(source.card["classes"]), seed=0)
+    embeddings = embed(
+        network,
+        pixels,
+        source,
+        source.stage_names[:-1],
+        progress=rename_progress(progress, "Embedding them with random weights, to compare"),
+    )
+    return [
+        cross_validate_probe(compute_kernel(values), labels, groups, repeats=1)
+        for values in embeddings.values()
+    ]
+
+
+def _probe_bare_pixels(
+    pixels: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
+) -> ProbeResult:
+    step = max(1, pixels.shape[1] // THUMBNAIL_SIZE)
+    bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
+    return cross_validate_probe(compute_kernel(bare), labels, groups, repeats=1)
+
+
+def _measure_flips(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    source: SourceNetwork,
+    stage: str,
+    embeddings: dict[str, np.ndarray],
+    progress: Progress,
+) -> FlipInvariance:
+    flipped = embed(
+        load_pretrained(source),
+        pixels[choose_images_to_flip(folds), :, ::-1],
+        source,
+        (stage,),
+        progress=rename_progress(progress, "Embedding mirror images"),
+    )
+    return measure_flip_invariance(embeddings[stage], flipped[stage], labels, folds)
+
+
+def _summarise_stages(
+    source: SourceNetwork,
+    probes: list[ProbeResult],
+    untrained: list[ProbeResult],
+    distances: dict[str, float],
 ) -> tuple[StageEvidence, ...]:
-    spread = 1.96 * np.sqrt(2) * accuracies.std(0)
-    centre = [p.balanced_accuracy() for p in probes]
+    margins = 1.96 * estimate_standard_errors(probes)
     return tuple(
         StageEvidence(
             stage.name,
             stage.title,
-            accuracy,
-            float(max(0, accuracy - s)),
-            float(min(1, accuracy + s)),
-            other,
-            distances.get(stage.name),
+            accuracy=_round(probe.balanced_accuracy()),
+            low=_round(max(0, probe.balanced_accuracy() - margin)),
+            high=_round(min(1, probe.balanced_accuracy() + margin)),
+            untrained_accuracy=_round(other.balanced_accuracy()),
+            distance=distances.get(stage.name),
         )
-        for stage, accuracy, s, other in zip(
-            source.stages, centre, spread, untrained_accuracies, strict=False
+        for stage, probe, other, margin in zip(
+            source.stages, probes, untrained, margins, strict=False
         )
     )
 
 
-def _draw_bootstrap_weights(labels: np.ndarray) -> list[np.ndarray]:
-    """Bootstrap: how often each image counts, drawn within each class."""
-    generator, draws = np.random.default_rng(0), []
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    for _ in range(BOOTSTRAP_SAMPLES):
-        chosen = np.concatenate([generator.choice(m, len(m)) for m in members])
-        draws.append(np.bincount(chosen, minlength=len(labels)).astype(float))
-    return draws
-
-
-def _measure_gap(
-    probes: list[ProbeResult], num_early_stages: int, folds: np.ndarray, weights: np.ndarray
-) -> float:
-    """By how much the best early stage beats the top; chosen and scored on different folds."""
-    gaps = []
-    for parity in (0, 1):
-        choose, judge = weights * (folds % 2 == parity), weights * (folds % 2 != parity)
-        best = max(probes[:num_early_stages], key=lambda p: p.balanced_accuracy(choose))
-        gaps.append(best.balanced_accuracy(judge) - probes[-1].balanced_accuracy(judge))
-    return float(np.mean(gaps))
-
-
-def _choose_best_cut(stages: tuple[StageEvidence, ...], accuracies: np.ndarray) -> str:
+def _choose_best_cut(stages: tuple[StageEvidence, ...], probes: list[ProbeResult]) -> str:
     """The deepest early stage within one standard error of the best one."""
+    accuracies = resample_means(probes)  # (B, early stages)
     best = max(range(len(stages)), key=lambda i: stages[i].accuracy)
     for index in reversed(range(len(stages))):
         error = (accuracies[:, best] - accuracies[:, index]).std()
-        if stages[best].accuracy - stages[index].accuracy <= error:
+        if stages[best].accuracy - stages[index].accuracy <= error + 10**-DECIMALS:
             return stages[index].stage
     return stages[best].stage

@@ -1,4 +1,4 @@
-"""Do a stage's features tell these classes apart? A linear probe, cross-validated."""
+"""Linear probes: how well a stage's features separate the classes."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,14 @@ import numpy as np
 import torch
 
 from transfer_core.features.standardisation import fit_standardisation
-from transfer_core.transferability.cross_validation import assign_grouped_folds
+from transfer_core.transferability.cross_validation import FOLDS, assign_grouped_folds
+from transfer_core.transferability.evidence import FlipInvariance
 
-REPEATS = 3  # with other folds each time
-RIDGE_PENALTY = 3.0  # regularisation, relative to the features' mean variance
+REPEATS = 3  # of the cross-validation, with other folds each time
+RIDGE_PENALTY = 3.0  # relative to the features' mean variance; chosen on the panel's heads
+SCORE_DECIMALS = 4  # scores are rounded to them, so that last digits decide no tie
+MIN_RELATIVE_VARIANCE = 1e-8  # of features; less is rounding errors
+MAX_FLIPPED_IMAGES = 400  # images
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +24,10 @@ class ProbeResult:
     correct: np.ndarray  # share of the repeats in which it was right, shape (N,)
     labels: np.ndarray  # int64, shape (N,)
 
-    def balanced_accuracy(self, weights: np.ndarray | None = None) -> float:
-        """Mean over the classes of the share of images that are right; 0 of no images.
-
-        Args:
-            weights: How often each image counts, shape (N,); once each if None.
-        """
-        weights = np.ones(len(self.labels)) if weights is None else weights
-        images = np.bincount(self.labels, weights)
-        right = np.bincount(self.labels, weights * self.correct)
+    def balanced_accuracy(self) -> float:
+        """Mean over the classes of the share of images that are right; 0 without images."""
+        images = np.bincount(self.labels)
+        right = np.bincount(self.labels, self.correct)
         present = images > 0
         return float((right[present] / images[present]).mean()) if present.any() else 0.0
 
@@ -36,25 +35,26 @@ class ProbeResult:
 def cross_validate_probe(
     kernel: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable], repeats: int = REPEATS
 ) -> ProbeResult:
-    """Fit a linear classifier on all folds but one and predict that one, for each fold.
+    """Fit a linear classifier on all folds but one, predict that fold, and do so for each fold.
 
     Args:
         kernel: From `compute_kernel`, of the embeddings at one stage.
         labels: Class indices from 0, int64 (N,).
-        groups: Of each image; copies of one image share theirs.
-        repeats: How often, each time with other folds.
+        groups: Group of each image; near-duplicates share one.
+        repeats: Number of cross-validations, each with other folds.
 
     Source:
         Linear probes: Alain and Bengio 2016, "Understanding intermediate layers
         using linear classifier probes".
     """
-    right = np.zeros(len(labels))
+    correct = np.zeros(len(labels))
     for repeat in range(repeats):
         folds = assign_grouped_folds(labels, groups, seed=repeat)
         for fold in np.unique(folds):
-            held = folds == fold
-            right[held] += fit_probe(kernel, labels, ~held, held).correct / repeats
-    return ProbeResult(right, labels)
+            held_out = folds == fold
+            probe = fit_probe(kernel, labels, ~held_out, held_out)
+            correct[held_out] += probe.correct / repeats
+    return ProbeResult(correct, labels)
 
 
 def fit_probe(
@@ -62,15 +62,14 @@ def fit_probe(
 ) -> ProbeResult:
     """Fit the linear classifier on some images and predict others.
 
-    Ridge regression on the classes' indicators, each class weighing the same. It sees all
-    features of a stage, as the new layer will, so it must be regularised strongly; the
-    strength was chosen on measurements of new layers.
+    Ridge regression on one-hot targets; every class has the same total weight. The probe sees
+    all features of a stage, as a new head does, so the penalty is strong.
 
     Args:
         kernel: From `compute_kernel`, of all images.
         labels: Class indices from 0, int64 (N,).
-        train: Mask of the images to fit on.
-        held_out: Mask of those to predict.
+        train: Mask of the images to fit on, bool (N,).
+        held_out: Mask of the images to predict, bool (N,).
     """
     classes, known = labels.max() + 1, labels[train]
     if not len(known):
@@ -79,24 +78,65 @@ def fit_probe(
     importance = len(known) / (np.maximum(counts, 1) * (counts > 0).sum())
     penalty = torch.from_numpy(RIDGE_PENALTY / importance[known]).to(kernel)
     targets = torch.from_numpy(np.eye(classes)[known] - 1 / classes).to(kernel)
-    rows = kernel.numpy()[train]  # the masks index much faster in NumPy
-    # All in torch: NumPy's and SciPy's pools of threads would wait for each other and its.
+    rows = kernel.numpy()[train]  # masks index much faster in NumPy
+    # All in torch: the thread pools of NumPy and SciPy would compete with its own.
     system = torch.from_numpy(rows[:, train])
     system.diagonal().add_(penalty)
     weights = torch.cholesky_solve(targets, torch.linalg.cholesky(system))
-    predicted = (torch.from_numpy(rows[:, held_out]).T @ weights).argmax(1).numpy()
+    scores = torch.from_numpy(rows[:, held_out]).T @ weights
+    predicted = scores.numpy().round(SCORE_DECIMALS).argmax(1)
     return ProbeResult((predicted == labels[held_out]).astype(float), labels[held_out])
 
 
 def compute_kernel(features: np.ndarray) -> torch.Tensor:
-    """Inner products of standardised features, per feature; uses no label.
+    """Return inner products of standardised features, divided by D; labels are not used.
 
     Args:
         features: float32 (N, D).
 
     Returns:
-        float32, shape (N, N), the mean of its diagonal at most 1.
+        float32, shape (N, N); the mean of its diagonal is at most 1. All 0 if the features
+        differ by no more than rounding errors.
     """
+    if features.var(0).mean() <= MIN_RELATIVE_VARIANCE * np.square(features).mean():
+        return torch.zeros(len(features), len(features))
     mean, deviation = fit_standardisation(features)
     standard = torch.from_numpy((features - mean) / deviation)
     return standard @ standard.T / features.shape[1]
+
+
+def choose_images_to_flip(folds: np.ndarray) -> np.ndarray:
+    """Return the indices of whole folds that hold about 400 images together, or of all.
+
+    Args:
+        folds: Fold of each image in [0, 5), int64 (N,).
+    """
+    needed = min(FOLDS, -(-FOLDS * MAX_FLIPPED_IMAGES // len(folds)))
+    return np.flatnonzero(folds < needed)
+
+
+def measure_flip_invariance(
+    features: np.ndarray, flipped_features: np.ndarray, labels: np.ndarray, folds: np.ndarray
+) -> FlipInvariance:
+    """Score a probe that learned unflipped images on held-out images and their flipped copies.
+
+    Args:
+        features: Embeddings of all images, float32 (N, D).
+        flipped_features: Embeddings of the flipped copies of the M images that
+            `choose_images_to_flip(folds)` names, float32 (M, D).
+        labels: Class indices from 0, int64 (N,).
+        folds: Fold of each image, int64 (N,).
+    """
+    chosen = choose_images_to_flip(folds)
+    kernel = compute_kernel(np.concatenate([features, flipped_features]))
+    fold_of = np.concatenate([folds, folds[chosen]])
+    is_unflipped = np.arange(len(fold_of)) < len(folds)
+    all_labels = np.concatenate([labels, labels[chosen]])
+    correct = np.zeros((2, len(chosen)))  # unflipped, flipped
+    for fold in np.unique(folds[chosen]):
+        held_out = fold_of == fold
+        probe = fit_probe(kernel, all_labels, is_unflipped & ~held_out, held_out)
+        correct[:, folds[chosen] == fold] = probe.correct.reshape(2, -1)
+    original, mirrored = correct.mean(1)
+    error = (correct[0] - correct[1]).std() / np.sqrt(len(chosen))
+    return FlipInvariance(float(original), float(mirrored), float(error))

@@ -12,6 +12,7 @@ from transfer_core.runs.engine.executor import JobStatus, RunFunction
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
+from transfer_core.system.busy import training
 from transfer_core.training.config import RunConfig
 from transfer_core.training.result import TestResult
 
@@ -79,8 +80,11 @@ class ThreadExecutor:
         def stop_requested() -> bool:
             return _is_stopped(job) or self._closing.is_set()
 
-        # Closed at once when the reader leaves, so that the loop's `finally` blocks run now.
-        with closing(self._run_function(job.config, job.directory, stop_requested)) as events:
+        # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
+        with (
+            training(),  # nothing is timed meanwhile
+            closing(self._run_function(job.config, job.directory, stop_requested)) as events,
+        ):
             for event in events:
                 if self._closing.is_set():
                     break

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from transfer_core.errors import SettingsError
+from transfer_core.settings import describe_bounds
 from transfer_core.training.config import RunConfig
 
 _ADAPTER = TypeAdapter(RunConfig)
@@ -15,7 +16,6 @@ _ADAPTER = TypeAdapter(RunConfig)
 # meaning, and say in `upgrade_config` what an older configuration becomes. A new setting needs
 # a default only, a removed one nothing: both leave the version as it is.
 CONFIG_VERSION = 3
-_BOUNDS = (("gt", "more than"), ("ge", "at least"), ("lt", "less than"), ("le", "at most"))
 
 
 def to_json(config: RunConfig) -> str:
@@ -77,14 +77,4 @@ def _describe_allowed_values(path: tuple[str, ...]) -> str:
         hint = hints.get(part)
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(get_args(hint))
-    bounds = [limit for field in getattr(hint, "__metadata__", ()) for limit in field.metadata]
-    words = [
-        f"{word} {getattr(limit, key):,}"
-        for key, word in _BOUNDS
-        for limit in bounds
-        if hasattr(limit, key)
-    ]
-    if not words:
-        return ""
-    number = "a whole number" if hint.__origin__ is int else "a number"
-    return f"{number}, {' and '.join(words)}"
+    return describe_bounds(hint)

@@ -1,0 +1,129 @@
+"""The two questions, each with the answer that was chosen or estimated."""
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.choice import resolve_choice
+from pages.shared.layout import escape_markdown
+from pages.shared.workspace import DIVIDING_LINES
+from transfer_core.cases import SizeJudgement
+from transfer_core.dataset import DataSet
+from transfer_core.figures.classes import describe_count_range
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.advice import (
+    choose_similarity,
+    count_images_to_learn_from,
+    describe_probability,
+)
+from transfer_core.transferability.calibration import load_calibration
+from transfer_core.transferability.estimate import DECISION_THRESHOLD, SimilarityEstimate
+
+ANSWER_LABELS = {
+    "estimate": "Let the network estimate it",
+    "similar": "Similar: I know better",
+    "different": "Different: I know better",
+}
+SIMILAR_MEANINGS = {
+    "small": "Here similar means: a new layer on the top does as well as one further down.",
+    "large": "Here similar means: pre-trained weights are a better start than random ones.",
+}
+
+
+def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> SizeJudgement:
+    """Ask where the dividing line is; returns the answer that follows from it."""
+    measured = load_calibration(source).measured
+    st.subheader("1. Small or large?", anchor=False)
+    line = st.select_slider(
+        "The dividing line, in images to learn from",
+        sorted({*DIVIDING_LINES, estimate.line}),
+        value=session.workspace().line or estimate.line,
+        format_func=lambda images: f"{images:,}",
+        key="decide_line",
+        help=_describe_dividing_line(estimate.line, len(measured)),
+    )
+    session.change(line=None if line == estimate.line else line)
+    if line != estimate.line:
+        st.button(
+            f"Back to {estimate.line:,} images",
+            icon=":material/undo:",
+            key="decide_line_back",
+            on_click=session.set_widgets,
+            kwargs={"decide_line": estimate.line},
+        )
+    size = resolve_choice(data, source, estimate).size
+    st.subheader(size.answer.capitalize(), anchor=False)
+    _show_size(data, size, is_measured=bool(measured) and line == estimate.line)
+    return size
+
+
+def _show_size(data: DataSet, size: SizeJudgement, is_measured: bool) -> None:
+    in_each_class = describe_count_range(count_images_to_learn_from(data))
+    st.write(
+        f"{size.images:,} images to learn from, {in_each_class} in each class; the line is at "
+        f"{size.line:,}" + (", as measured for data like yours." if is_measured else ".")
+    )
+    if size.is_close:
+        st.write("That is close to the line: the other answer is nearly as good.")
+    st.caption(
+        "Training and validation images count, test images do not. The more foreign the images "
+        "are to the network, the fewer are enough to train everything."
+    )
+
+
+def _describe_dividing_line(line: int, image_sets: int) -> str:
+    """Say where the dividing line's default comes from."""
+    if not image_sets:
+        return (
+            f"Below it a data set is small. For networks pre-trained on ImageNet {line:,} images "
+            "is a rule of thumb; it was not measured with this one."
+        )
+    return (
+        "Below it a data set is small. For images like yours, training everything began to win at "
+        f"about {line:,} images: that is the default, measured with this network on "
+        f"{image_sets} image sets. Textbooks draw the line for large networks, at 2,000 to "
+        "1,000,000 images."
+    )
+
+
+def ask_similarity(
+    source: SourceNetwork, estimate: SimilarityEstimate, size: SizeJudgement
+) -> str | None:
+    """Ask whether the data are similar; returns the person's answer, None for the estimate."""
+    st.subheader("2. Similar or different?", anchor=False)
+    answer = st.radio(
+        "Does your data look like what the network was trained on?",
+        list(ANSWER_LABELS),
+        index=list(ANSWER_LABELS).index(session.workspace().answer),
+        format_func=ANSWER_LABELS.get,
+        key="decide_answer",
+        help="Similar means: the network's higher-level features carry over to your images.",
+    )
+    session.change(answer=answer)
+    verdict = estimate.verdict(size.answer)
+    heading = verdict.answer if answer == "estimate" else answer
+    unsure = f", leaning to {choose_similarity(estimate, size)}" if heading == "can't tell" else ""
+    st.subheader(escape_markdown(heading.capitalize() + unsure), anchor=False)
+    st.write(
+        f"The network's estimate: {describe_probability(verdict.probability)}. Probability of "
+        f"similar {verdict.probability:.0%} (80 % interval {verdict.low:.0%} to "
+        f"{verdict.high:.0%}), from {estimate.evidence.images:,} images outside the test split. "
+        f"{SIMILAR_MEANINGS[size.answer]}"
+    )
+    _show_track_record(source)
+    if answer not in ("estimate", verdict.answer):
+        st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
+    return None if answer == "estimate" else answer
+
+
+def _show_track_record(source: SourceNetwork) -> None:
+    """Say how often answers of this network's estimate were right."""
+    calibration = load_calibration(source)
+    if not calibration.measured:
+        return
+    right, stated = calibration.record(DECISION_THRESHOLD)
+    st.caption(
+        f"How good is it? {sum(bin.count for bin in calibration.reliability)} answers were "
+        f"checked, both questions on {len(calibration.measured)} image sets, some drawn twice, "
+        f"each judged without having seen its kind. Those at least {DECISION_THRESHOLD:.0%} sure "
+        f"were right {right} of {stated} times."
+    )

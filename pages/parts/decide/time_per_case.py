@@ -1,0 +1,43 @@
+"""How long a run of each case takes on this computer."""
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.timing import show_timing
+from transfer_core.cases import TransferCase
+from transfer_core.dataset import DataSet
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.advice import choose_strategy
+from transfer_core.transferability.estimate import SimilarityEstimate
+
+
+def show_time_per_case(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> None:
+    """Draw a table with a row for each case, for the choices made so far."""
+    work, rows = session.workspace(), []
+    st.markdown("**How long would each case take?**")
+    with show_timing() as report:
+        for case in TransferCase:
+            strategy = choose_strategy(
+                case, source, estimate, cut=work.cut, initialise=work.initialise
+            )
+            rows.append(_make_row(case, caches.forecast(data.id, source, strategy, report)))
+    if len(rows) < len(TransferCase):  # this computer is busy, and nothing was measured before
+        return
+    st.dataframe(rows, hide_index=True)
+    st.caption(
+        "Calculated from a few batches that were timed on this computer. The shortest time is for "
+        "training that stops as early as it may, the longest for all epochs; other work on this "
+        "computer makes it longer."
+    )
+
+
+def _make_row(case: TransferCase, forecast) -> dict[str, str]:
+    from transfer_core.timing.forecast import describe_time_range  # brings torch
+
+    return {
+        "case": case.title,
+        "takes in all": forecast.describe(),
+        "preparing": describe_time_range(forecast.decoding + forecast.embedding),
+        "training": describe_time_range(forecast.training + forecast.validation),
+        "testing": describe_time_range(forecast.test),
+    }

@@ -1,0 +1,64 @@
+"""The changes that wait until a new version of the data set is made."""
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.basket import PendingChange, list_pending, take_from_basket
+from pages.shared.layout import escape_markdown, show_errors
+from transfer_core import dataset
+from transfer_core.dataset import DataSet
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.system.home import home
+
+
+def show_basket(data: DataSet) -> bool:
+    """Draw the changes that wait; returns whether to make a new version with them."""
+    waiting = list_pending(data.id)
+    if not waiting:
+        st.info(
+            "No change waits. What you choose below waits here, and can be taken back, until you "
+            "make a new version of the data set.",
+            icon=":material/shopping_basket:",
+        )
+        return False
+    with st.container(border=True):
+        count = f"{len(waiting)} changes wait" if len(waiting) > 1 else "One change waits"
+        st.markdown(f":material/shopping_basket: **{count}** in this tab.")
+        _list_changes(data, waiting)
+        with st.container(horizontal=True):
+            make = st.button(
+                "Make a new version", type="primary", icon=":material/add:", key="repair_make"
+            )
+            st.button(
+                "Take all back",
+                icon=":material/undo:",
+                key="repair_undo_all",
+                on_click=take_from_basket,
+                args=(data.id,),
+            )
+    return make
+
+
+def _list_changes(data: DataSet, waiting: tuple[PendingChange, ...]) -> None:
+    with st.expander("See them, take them back", expanded=len(waiting) <= 3):
+        for number, pending in enumerate(waiting):
+            words, undo = st.columns([4, 1], vertical_alignment="center")
+            words.markdown(escape_markdown(pending.change.sentence()))
+            undo.button(
+                "Take back",
+                key=f"repair_undo_{number}",
+                icon=":material/undo:",
+                on_click=take_from_basket,
+                args=(data.id, pending.change.path),
+            )
+
+
+def make_new_version(data: DataSet, record: RunRecord | None) -> None:
+    """Make a version with the changes that wait, and go on with it."""
+    waiting = list_pending(data.id)
+    files = {each.change.path: each.file for each in waiting if each.file is not None}
+    with show_errors():
+        made = dataset.make_version(home(), data, [each.change for each in waiting], files)
+    take_from_basket(data.id)
+    session.show_new_version(made.id, record and record.id)
+    st.rerun()

@@ -1,0 +1,121 @@
+"""What the network looks at: attribution maps of a test image or one of the person's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.results.test_images import choose_image, describe_image
+from pages.shared import caches
+from pages.shared.attribution_maps import show_attribution_maps
+from pages.shared.layout import escape_markdown, show_errors, show_figure, show_progress
+from transfer_core import dataset, images
+from transfer_core.dataset import DataSet
+from transfer_core.figures.attribution import describe_sanity_check, plot_sanity_check
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
+from transfer_core.system.home import home
+
+if TYPE_CHECKING:
+    from transfer_core.inspection.prediction import TestPredictions, TrainedNetwork
+
+SANITY_CHECK_IMAGES = 16  # test images of the sanity check
+
+
+def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
+    """Draw attribution maps of one image, and the check of the method on this network."""
+    with show_errors():
+        trained = caches.load_trained_network(run_id)
+    left, right = st.columns(2)
+    with left:
+        position = choose_image(answers)
+    upload = right.file_uploader(
+        "Or an image of your own",
+        type=sorted(IMAGE_EXTENSIONS),
+        key="results_own",
+        max_upload_size=50,
+    )
+    if upload is None:
+        pixels = _load_test_image(data, answers, position, trained)
+        description = describe_image(data, answers, position)
+        st.write(escape_markdown(f"Test image {position + 1}: {description}"))
+        probabilities, actual = answers.probabilities[position], int(answers.labels[position])
+        classes = _choose_classes(data, probabilities, actual, key=str(position))
+    else:
+        with show_errors():
+            image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
+        pixels = images.apply_transform(image, trained.transform)
+        probabilities = _predict(trained, pixels)
+        words = f"{data.classes[probabilities.argmax()]} ({probabilities.max():.0%} sure)"
+        st.write(escape_markdown(f"Your image: {words}"))
+        classes = _choose_classes(data, probabilities, None, key="own")
+    show_attribution_maps(trained, pixels, classes, key="results_map")
+    _show_sanity_check(data, answers, trained, run_id)
+
+
+def _choose_classes(
+    data: DataSet, probabilities: np.ndarray, actual: int | None, *, key: str
+) -> list[tuple[int, str]]:
+    """The predicted class and another one that is chosen, each with its role."""
+    predicted, second = (int(number) for number in np.argsort(-probabilities)[:2])
+    is_mistake = actual is not None and actual != predicted
+    other = st.selectbox(
+        "Beside the predicted class",
+        [n for n in range(len(data.classes)) if n != predicted],
+        index=_index_without(actual if is_mistake else second, predicted),
+        format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
+        key=f"results_beside_{key}",
+        help="The true class if the image was mistaken, else the second likeliest.",
+    )
+    role = "true" if other == actual else "second" if other == second else "beside it"
+    return [(predicted, "predicted, true" if predicted == actual else "predicted"), (other, role)]
+
+
+def _index_without(number: int, without: int) -> int:
+    """The index of a class in the list of all classes but one."""
+    return number - (number > without)
+
+
+def _load_test_image(
+    data: DataSet, answers: TestPredictions, position: int, trained: TrainedNetwork
+) -> np.ndarray:
+    with show_errors():
+        chosen = answers.images[position : position + 1]
+        return dataset.PixelArray(home(), data, trained.transform).read(chosen)[0]
+
+
+def _predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
+    from transfer_core.inspection.prediction import predict_proba
+
+    return predict_proba(trained, pixels[None])[0]
+
+
+def _show_sanity_check(
+    data: DataSet, answers: TestPredictions, trained: TrainedNetwork, run_id: str
+) -> None:
+    """Randomise the weights in cascade, and show how much that changes the maps."""
+    kept = caches.get_run_cache(run_id)
+    with st.expander("Do these maps show what was learned?", icon=":material/rule:"):
+        st.write(
+            "Some methods draw convincing maps whatever the network has learned. The check: make "
+            "the weights random, layer by layer from the output down, and see whether the maps "
+            "change (Adebayo et al. 2018)."
+        )
+        if st.button("Check it on this network", icon=":material/rule:", key="results_sanity"):
+            from transfer_core.inspection.attribution_sanity import run_randomisation_test
+
+            chosen = answers.images[:SANITY_CHECK_IMAGES]
+            with show_errors(), show_progress() as report:
+                pixels = dataset.PixelArray(home(), data, trained.transform).read(chosen)
+                kept["sanity"] = run_randomisation_test(
+                    trained,
+                    pixels,
+                    answers.predicted[:SANITY_CHECK_IMAGES],
+                    progress=report,
+                )
+        if "sanity" in kept:
+            steps = kept["sanity"]
+            show_figure(
+                plot_sanity_check(steps), describe_sanity_check(steps), key="results_sanity_figure"
+            )

@@ -1,0 +1,152 @@
+"""Scores of a run: the confusion matrix with its images, each class, and simpler ways beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.parts.results.test_images import show_test_images
+from pages.shared import caches, session
+from pages.shared.case_one import find_case_one, offer_case_one
+from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
+from transfer_core.cases import TransferCase
+from transfer_core.figures.accuracies import describe_accuracies, plot_accuracies
+from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
+
+if TYPE_CHECKING:
+    from transfer_core.runs.store.records import RunRecord
+    from transfer_core.training.result import ClassMetrics
+
+MATRIX_KEY, ACTUAL_KEY, PREDICTED_KEY = "results_confusion", "results_actual", "results_predicted"
+METRIC_HELP = {
+    "precision (%)": "Of the images that were taken for this class, how many are of it.",
+    "recall (%)": "Of the images of this class, how many were found.",
+}
+
+
+def show_scores(record: RunRecord) -> None:
+    """Draw everything that follows from the counts of the test images."""
+    result = record.result
+    classes = [each.name for each in result.per_class]
+    left, right = st.columns(2)
+    with left:
+        chosen = _show_matrix(result.confusion, classes)
+    with right:
+        _show_per_class(result.per_class)
+        show_comparison(record)
+    if not record.is_imported:
+        _show_cell(record, classes, chosen)
+
+
+def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, int]:
+    """Draw the confusion matrix and two lists that choose a cell; returns the cell."""
+
+    def choose() -> None:
+        cell = session.get_clicked_point(MATRIX_KEY)
+        if cell:
+            session.set_widgets(**{ACTUAL_KEY: int(cell[0]), PREDICTED_KEY: int(cell[1])})
+
+    place, below = st.container(), st.columns(2)
+    first = _find_commonest_mistake(confusion)
+    with below[0]:
+        actual = _choose_class("Actual class", classes, first[0], ACTUAL_KEY)
+    with below[1]:
+        predicted = _choose_class("Predicted class", classes, first[1], PREDICTED_KEY)
+    with place:
+        show_figure(
+            plot_confusion_matrix(confusion, classes, (actual, predicted)),
+            describe_confusion_matrix(confusion, classes),
+            key=MATRIX_KEY,
+            on_select=choose,
+            selection_mode="points",
+        )
+        disable_taps(MATRIX_KEY)
+    return actual, predicted
+
+
+def _choose_class(label: str, classes: list[str], index: int, key: str) -> int:
+    return st.selectbox(
+        label,
+        range(len(classes)),
+        index=index,
+        format_func=classes.__getitem__,
+        key=key,
+        help="Choose a cell here, or click it in the matrix; its images are shown below.",
+    )
+
+
+def _find_commonest_mistake(confusion: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """The cell with most mistakes; the first one if there are none."""
+    cells = [(a, p) for a in range(len(confusion)) for p in range(len(confusion)) if a != p]
+    return max(cells, key=lambda cell: confusion[cell[0]][cell[1]])
+
+
+def _show_cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> None:
+    from transfer_core.inspection.mistakes import find_in_confusion_cell
+
+    actual, predicted = (classes[number] for number in chosen)
+    what = "found" if actual == predicted else f"taken for {predicted}"
+    st.subheader(escape_markdown(f"Test images: {actual}, {what}"), anchor=False)
+    with show_errors():
+        answers = caches.load_test_predictions(record.id)
+        data = caches.load_data_set(record.config.data_id)
+    positions = find_in_confusion_cell(answers, *chosen)
+    if not len(positions):
+        st.caption("No test image is in this cell.")
+        return
+    show_test_images(data, answers, positions, key="results_cell")
+
+
+def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
+    st.markdown("**Each class**")
+    st.dataframe(
+        [
+            {
+                "class": score.name,
+                "precision (%)": 100 * score.precision,
+                "recall (%)": 100 * score.recall,
+                "test images": score.support,
+            }
+            for score in scores
+        ],
+        hide_index=True,
+        width="stretch",
+        height=min(300, 38 + 35 * len(scores)),
+        column_config={
+            name: st.column_config.NumberColumn(format="%.1f", help=meaning)
+            for name, meaning in METRIC_HELP.items()
+        },
+    )
+
+
+def show_comparison(record: RunRecord) -> None:
+    """Draw the run beside case 1 and beside always guessing the largest class."""
+    result = record.result
+    is_case_one = record.config.strategy.case == TransferCase.SMALL_SIMILAR
+    other = None if is_case_one or record.is_imported else find_case_one(record)
+    rows = [(record.name, result.accuracy, result.low, result.high)]
+    if other and other.result:
+        name = "case 1" if other.name == record.name else other.name
+        rows.append((name, other.result.accuracy, other.result.low, other.result.high))
+    show_figure(
+        plot_accuracies(rows, result.majority_accuracy),
+        describe_accuracies(rows, result.majority_accuracy),
+        key="results_accuracies",
+    )
+    if is_case_one:
+        st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
+    elif not record.is_imported:
+        _compare_with_case_one(record, other)
+
+
+def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
+    if other and other.result:
+        with show_errors():
+            paired = caches.compare_pair(record.id, other.id)
+        words = paired.sentence("this run", "case 1")
+        st.write(escape_markdown(words[:1].upper() + words[1:]))
+        return
+    st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")
+    offer_case_one(record, key="results_case_1")

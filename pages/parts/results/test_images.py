@@ -1,0 +1,119 @@
+"""The test images of a run: mistakes, doubtful ones, those of a cell, and how to choose one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.parts.results.gallery import Tile, show_gallery
+from pages.shared import session
+from pages.shared.layout import escape_markdown
+from transfer_core.dataset import DataSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transfer_core.inspection.prediction import TestPredictions
+
+LIST_LABELS = {
+    "mistakes": "Mistakes, the surest first",
+    "uncertain": "Most uncertain",
+}
+ALL_CLASSES = "Every class"
+IMAGE_KEY = "results_image"  # key of the number of the image that is looked at, counted from 1
+VIEW_KEY = "results_view"
+
+
+def open_attribution(position: int) -> None:
+    """Go to the attribution maps of a test image; a callback."""
+    session.set_widgets(**{VIEW_KEY: "maps", IMAGE_KEY: position + 1})
+
+
+def choose_image(answers: TestPredictions) -> int:
+    """Let a test image be chosen by its number; returns its position."""
+    count = len(answers.labels)
+    session.read_widget_from_url(IMAGE_KEY, range(1, count + 1), 1)
+    number = st.number_input(
+        "Test image, by its number",
+        1,
+        count,
+        key=IMAGE_KEY,
+        help="The numbers stand on the buttons under the images in the galleries.",
+    )
+    session.write_widget_to_url(IMAGE_KEY)
+    return int(number) - 1
+
+
+def describe_image(data: DataSet, answers: TestPredictions, position: int) -> str:
+    """What is said of a test image."""
+    sure = answers.probabilities[position].max()
+    actual = data.classes[answers.labels[position]]
+    predicted = data.classes[answers.predicted[position]]
+    if actual == predicted:
+        return f"{actual}, found ({sure:.0%} sure)"
+    return f"{actual}, taken for {predicted} ({sure:.0%} sure)"
+
+
+def show_test_images(
+    data: DataSet, answers: TestPredictions, positions: Sequence[int], *, key: str
+) -> None:
+    """A gallery of test images, from each of which one goes on to its attribution maps."""
+
+    def make_tile(position: int) -> Tile:
+        words = describe_image(data, answers, position)
+        return Tile(int(answers.images[position]), f"image {position + 1}", words)
+
+    show_gallery(
+        data,
+        positions,
+        make_tile,
+        key=key,
+        button="Explain",
+        icon=":material/visibility:",
+        on_click=open_attribution,
+    )
+
+
+def show_images(data: DataSet, answers: TestPredictions) -> None:
+    """Draw mistakes or doubtful images, of all classes or one."""
+    from transfer_core.inspection.mistakes import find_misclassified, rank_by_uncertainty
+
+    left, right = st.columns(2, vertical_alignment="bottom")
+    which = left.segmented_control(
+        "Which images",
+        list(LIST_LABELS),
+        default="mistakes",
+        required=True,
+        format_func=LIST_LABELS.get,
+        key="results_list",
+    )
+    only = right.selectbox(
+        "Of which class",
+        [ALL_CLASSES, *data.classes],
+        key="results_class",
+        help="The true class, by the folder that the image lay in.",
+    )
+    positions = find_misclassified(answers) if which == "mistakes" else rank_by_uncertainty(answers)
+    if only != ALL_CLASSES:
+        positions = positions[answers.labels[positions] == data.classes.index(only)]
+    _explain(which, len(positions), len(answers.labels), only)
+    if not len(positions):
+        st.info("No such image: nothing was mistaken here.", icon=":material/task_alt:")
+        return
+    show_test_images(data, answers, positions, key=f"results_{which}")
+
+
+def _explain(which: str, shown: int, images: int, only: str) -> None:
+    """Say what the images of the list have in common."""
+    if which == "mistakes":
+        of_class = "" if only == ALL_CLASSES else f" ({escape_markdown(only)} only)"
+        st.caption(
+            f"{shown:,} of the {images:,} test images{of_class} were taken for another class. If "
+            "the network was sure and wrong, look whether the image lies in the right folder."
+        )
+    else:
+        st.caption(
+            "All test images, those first where the likeliest class leads the second by least: "
+            "the network wavers between the two."
+        )

@@ -1,0 +1,82 @@
+"""How a run's training went: the reading in plain words, the curves, what moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import escape_markdown, show_figure
+from pages.shared.training_figures import show_curves, show_layer_changes
+from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.training.events import Ended
+
+if TYPE_CHECKING:
+    from transfer_core.inspection.prediction import TestPredictions
+    from transfer_core.runs.store.records import RunRecord
+
+FINDING_STYLES = {
+    "good": (st.success, ":material/check_circle:"),
+    "warning": (st.warning, ":material/warning:"),
+    "unsure": (st.info, ":material/help:"),
+}
+
+
+def show_training(record: RunRecord) -> None:
+    """Training against validation and test, the curves, and the layers' changes."""
+    from transfer_core.inspection.diagnosis import build_training_history, diagnose
+
+    events = caches.run_log(record.id).events()
+    went = build_training_history(events)
+    st.subheader("Training against validation and test", anchor=False)
+    if went is None:
+        st.caption("No epoch ended, so there is nothing to compare.")
+    else:
+        for finding in diagnose(went, record.config.strategy, record.result):
+            box, icon = FINDING_STYLES[finding.kind]
+            box(
+                f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon
+            )
+    left_out = _describe_leaks(record)
+    if left_out:
+        st.caption(left_out)
+    st.subheader("Learning curves of the whole run", anchor=False)
+    show_curves(record.id)
+    st.subheader("What moved, and what stayed frozen", anchor=False)
+    if ended := find_last_event(events, Ended):
+        show_layer_changes(record, ended)
+
+
+def _describe_leaks(record: RunRecord) -> str:
+    """That copies across the split were left out; "" where there were none."""
+    from transfer_core.errors import DataSetError
+
+    try:
+        problems = caches.load_data_set(record.config.data_id).problems
+    except DataSetError:  # removed meanwhile; the run is read without it
+        return ""
+    copies = sum(problem.kind == "leak" for problem in problems)
+    if not copies:
+        return ""
+    return (
+        f"{copies:,} copies of images in another part of the split were found when the images were "
+        "read, and left out: they cannot have leaked."
+    )
+
+
+def show_calibration(answers: TestPredictions) -> None:
+    """Whether the network is as sure as it is right."""
+    from transfer_core.inspection.calibration import measure_calibration
+
+    found = measure_calibration(answers)
+    st.write(found.sentence())
+    show_figure(
+        plot_calibration_curve(found), describe_calibration_curve(found), key="results_confidence"
+    )
+    st.caption(
+        "Points below the dashed line: surer than right. The bars below count the test images "
+        "behind each point; where there are few, the interval is wide and a point off the line "
+        "says little."
+    )

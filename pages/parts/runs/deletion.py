@@ -1,0 +1,109 @@
+"""Delete runs, restore them, and remove them for good."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import escape_markdown, show_errors
+from transfer_core.runs.store import curation
+from transfer_core.runs.store.records import RunRecord, UnreadableRun
+
+
+def offer_deletion(records: Sequence[RunRecord]) -> None:
+    """Delete runs at once; `offer_undo` restores them."""
+    unfinished = [record for record in records if not record.state.is_final]
+    label = "Delete" if len(records) == 1 else f"Delete these {len(records)}"
+    if st.button(
+        label,
+        icon=":material/delete:",
+        key="runs_delete",
+        disabled=bool(unfinished),
+        help="Stop it first: a run that is not over cannot be deleted." if unfinished else None,
+    ):
+        ids = tuple(record.id for record in records)
+        with show_errors():
+            curation.delete_runs(caches.engine().store, ids)
+        shown = session.workspace().run_id
+        session.change(deleted=ids, run_id=None if shown in ids else shown)
+        session.choose_runs(())
+        st.rerun()
+
+
+def show_unreadable_runs() -> None:
+    """List the runs whose settings this version cannot read, each with a Delete button."""
+    with show_errors():
+        records = caches.engine().store.list_all()
+    for run in records:
+        if isinstance(run, UnreadableRun):
+            _show_unreadable_run(run)
+
+
+def _show_unreadable_run(run: UnreadableRun) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/help: **{escape_markdown(run.name)}**, "
+            f"{datetime.fromtimestamp(run.created):%d %B %Y}: "
+            f"{escape_markdown(f'{run.problem.problem} {run.problem.remedy}')}",
+            width="stretch",
+        )
+        if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
+            with show_errors():
+                curation.delete_runs(caches.engine().store, [run.id])
+            session.change(deleted=(run.id,))
+            st.rerun()
+
+
+def offer_undo() -> None:
+    """Offer to restore the runs that were deleted last."""
+    store, last = caches.engine().store, session.workspace().deleted
+    with show_errors():
+        deleted = {run.id: run for run in store.list_all(deleted=True)}
+    again = [run_id for run_id in last if run_id in deleted]
+    if again:
+        words = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/delete: {escape_markdown(words)} deleted.", width="stretch")
+            if st.button("Undo", icon=":material/undo:", key="runs_undo"):
+                _restore_runs(again)
+            if st.button("Hide", type="tertiary", icon=":material/close:", key="runs_hide"):
+                session.change(deleted=())
+                st.rerun()
+
+
+def show_deleted_runs() -> None:
+    """List the deleted runs that can be restored, and offer to remove them for good."""
+    store = caches.engine().store
+    with show_errors():
+        deleted = store.list_all(deleted=True)
+    if not deleted:
+        return
+    with st.expander(f"Deleted runs: {len(deleted)}", icon=":material/delete:"):
+        st.caption("Their files are removed a day after the deletion.")
+        names = {run.id: run.name for run in deleted}
+        back = st.multiselect(
+            "Runs to bring back", list(names), format_func=names.get, key="runs_back"
+        )
+        with st.container(horizontal=True):
+            if st.button(
+                "Bring back",
+                icon=":material/undo:",
+                key="runs_bring",
+                disabled=not back,
+                help=None if back else "Choose runs above first.",
+            ):
+                _restore_runs(back)
+            with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
+                st.write("This cannot be undone: networks, curves and results are removed.")
+                if st.button("Remove for good", key="runs_empty"):
+                    curation.purge_deleted_runs(store, caches.engine().home, older_than=0)
+                    st.rerun()
+
+
+def _restore_runs(run_ids: Sequence[str]) -> None:
+    with show_errors():
+        curation.restore_runs(caches.engine().store, run_ids)
+    session.choose_runs(run_ids)
+    session.change(deleted=())
+    st.rerun()

@@ -1,0 +1,131 @@
+"""The table of runs: filters above it, rows that can be chosen."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import streamlit as st
+
+from pages.shared.layout import format_duration
+from transfer_core.cases import TransferCase
+from transfer_core.runs.store.records import RunRecord, RunState
+from transfer_core.runs.store.search import SORT_KEYS, RunFilter, filter_runs
+
+MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
+ROW_HEIGHT_PIXELS = 35
+
+
+def show_run_filters(
+    records: Sequence[RunRecord], names: Mapping[str, str]
+) -> tuple[RunRecord, ...]:
+    """Draw the filters; returns the runs that pass them, in the chosen order."""
+    left, right = st.columns([3, 1])
+    text = left.text_input(
+        "Search",
+        key="runs_text",
+        persist_state="session",
+        icon=":material/search:",
+        placeholder="words of the name, notes, tags, data set or network",
+    )
+    order = right.selectbox("Order", list(SORT_KEYS), key="runs_order", persist_state="session")
+    wanted = _choose_filters(records, names)
+    shown = filter_runs(records, RunFilter(text, *wanted), order, names)
+    if len(shown) < len(records):
+        st.caption(f"{len(shown):,} of {len(records):,} runs.")
+    return shown
+
+
+def _choose_filters(
+    records: Sequence[RunRecord], names: Mapping[str, str]
+) -> tuple[list, list, list, list]:
+    """Let tags, data sets, states and cases be chosen, in this order."""
+    used = list({record.config.data_id: None for record in records})
+    cases = [case.value for case in TransferCase]
+    with st.expander("Filter by tag, data set, state or case", icon=":material/filter_list:"):
+        first, second = st.columns(2)
+        third, fourth = st.columns(2)
+        return (
+            _choose_several(first, "With all these tags", "tags", sorted(collect_tags(records))),
+            _choose_several(
+                second, "On these data sets", "data", used, lambda each: names.get(each, each)
+            ),
+            _choose_several(
+                third, "In these states", "states", [state.value for state in RunState]
+            ),
+            _choose_several(
+                fourth, "Of these cases", "cases", cases, lambda each: TransferCase(each).title
+            ),
+        )
+
+
+def collect_tags(records: Sequence[RunRecord]) -> set[str]:
+    """Every tag that a run has."""
+    return {tag for record in records for tag in record.tags}
+
+
+def _choose_several(place, label: str, name: str, options: list, words=str) -> list:
+    return place.multiselect(
+        label,
+        options,
+        format_func=words,
+        key=f"runs_{name}",
+        persist_state="session",
+        placeholder="any",
+    )
+
+
+def show_runs_table(
+    shown: Sequence[RunRecord], names: Mapping[str, str], chosen: Collection[str]
+) -> tuple[str, ...]:
+    """Draw the runs; returns the ids of the rows that are chosen.
+
+    Args:
+        shown: The runs, one for each row.
+        names: Names of the data sets by their ids.
+        chosen: Ids of the runs whose rows are chosen at first.
+    """
+    event = st.dataframe(
+        [make_row(record, names) for record in shown],
+        # Rows are chosen by their place, so another list of runs is another table.
+        key=f"runs_table_{hash(tuple(record.id for record in shown))}",
+        height=ROW_HEIGHT_PIXELS * (min(len(shown), MAX_VISIBLE_ROWS) + 1) + 3,
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={
+            "selection": {"rows": [i for i, r in enumerate(shown) if r.id in chosen]}
+        },
+        column_config={
+            "run": st.column_config.TextColumn(width="medium"),
+            "test accuracy (%)": st.column_config.NumberColumn(
+                format="%.1f", help="On images that nothing has learned from."
+            ),
+            "95 % interval": st.column_config.TextColumn(
+                help="Where the accuracy on very many images of this kind would lie."
+            ),
+            "tags": st.column_config.ListColumn(),
+            "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
+        placeholder="–",
+        alt=f"Table of {len(shown):,} runs; each row can be chosen.",
+    )
+    return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
+
+
+def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
+    """A row of the table."""
+    result, config = record.result, record.config
+    took = record.ended and record.started and format_duration(record.ended - record.started)
+    return {
+        "run": record.name,
+        "state": "imported" if record.is_imported else record.state.value,
+        "test accuracy (%)": 100 * result.accuracy if result else None,
+        "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
+        "case": config.strategy.case.value,
+        "data set": names.get(config.data_id, "removed"),
+        "network": config.network,
+        "tags": list(record.tags),
+        "started": datetime.fromtimestamp(record.created),
+        "took": took or "",
+        "notes": record.notes,
+    }

@@ -1,0 +1,64 @@
+"""A run as it happens: the button that stops it, its progress, and its live curves."""
+
+import streamlit as st
+
+from pages.parts.train.run_end import show_end
+from pages.parts.train.run_progress import show_progress_of_run
+from pages.shared import caches
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.training_figures import show_curves
+from transfer_core.figures.network import describe_change
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.training.events import EpochEnded, StageChange, Started
+
+REDRAW_SECONDS = 1.0
+
+
+def show_run(run_id: str) -> RunRecord:
+    """Draw everything about one run, every second anew until it is over."""
+    with show_errors():
+        record = caches.engine().get(run_id)
+        strategy, source = record.config.strategy, record.config.source()
+    st.subheader(escape_markdown(record.name), anchor=False)
+    st.caption(
+        f"{strategy.case.title}, from: {escape_markdown(source.title)}, {strategy.initialise} "
+        f"weights, frozen: {source.format_titles(strategy.frozen)}; {source.input_size} pixels a "
+        "side. Whoever reaches this server can watch the run at this address."
+    )
+    if record.state.is_final:
+        _draw(record)
+        show_end(record)
+    else:
+        _watch(run_id)
+    return record
+
+
+@st.fragment(run_every=REDRAW_SECONDS)
+def _watch(run_id: str) -> None:
+    with show_errors():
+        record = caches.engine().get(run_id)
+    if record.state.is_final:
+        st.rerun()  # once: the page then draws the end, without a timer
+    if st.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
+        caches.engine().stop(run_id)
+    _draw(record)
+
+
+def _draw(record: RunRecord) -> None:
+    events = caches.run_log(record.id).events()
+    show_progress_of_run(record, events)
+    if find_last_event(events, Started) is None:
+        if not record.state.is_final:
+            st.caption("The curves begin with the first step.")
+        return
+    show_curves(record.id)
+    epoch = find_last_event(events, EpochEnded)
+    if epoch and not record.state.is_final:
+        rows = [f"- {change.stage}: {_describe_change(change)}" for change in epoch.changes]
+        with st.expander("How far each layer has moved since the start"):
+            st.markdown("\n".join(rows))
+
+
+def _describe_change(change: StageChange) -> str:
+    return describe_change(change) + (" (frozen)" if change.frozen else "")

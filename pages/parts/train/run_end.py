@@ -1,0 +1,63 @@
+"""The end of a run: why it ended, the way to its result, and what it has left."""
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.case_one import show_if_below_case_one
+from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
+from pages.shared.training_figures import show_layer_changes
+from transfer_core.figures.curves import tabulate_epochs
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.training.events import Ended
+
+END_REASON_LABELS = {
+    "all epochs": "Trained to the end",
+    "early stopping": "Ended early, by its validation loss,",
+    "stopped": "Stopped by hand",
+    "diverged": "Ended because the loss grew beyond all numbers,",
+}
+
+
+def show_end(record: RunRecord) -> None:
+    """Draw everything that is known after the last event of a run."""
+    events = caches.run_log(record.id).events()
+    if record.error:
+        show_problem(record.error.problem, record.error.found, record.error.remedy)
+    _offer_resume(record)
+    ended = find_last_event(events, Ended)
+    if ended:
+        st.write(
+            f"{END_REASON_LABELS[ended.reason]} after {ended.epochs} epochs and "
+            f"{format_duration(ended.seconds)}; {_describe_kept_weights(record, ended)}."
+        )
+        if ended.explanation:
+            st.caption(f"Why it ended: {ended.explanation}.")
+    if record.result:
+        show_if_below_case_one(record)
+        offer_next_page("Go on: the result", "pages/results.py", run=record.id)
+    if ended:
+        show_layer_changes(record, ended)
+    if table := tabulate_epochs(events):
+        with st.expander("All epochs as a table"):
+            st.dataframe(table, hide_index=True, width="stretch")
+
+
+def _offer_resume(record: RunRecord) -> None:
+    """Offer to continue an interrupted run, if it left a checkpoint."""
+    with show_errors():
+        epoch = caches.engine().find_resume_epoch(record.id)
+    if epoch is None:
+        return
+    if st.button(f"Resume from epoch {epoch}", icon=":material/resume:", key="train_resume"):
+        with show_errors():
+            caches.engine().resume(record.id)
+        st.rerun()
+
+
+def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
+    if ended.best_epoch:
+        return f"the weights are those of epoch {ended.best_epoch}"
+    if not record.result:
+        return "no epoch had ended, so nothing was learned"
+    return "the weights are those of the new layer trained alone, as in case 1"

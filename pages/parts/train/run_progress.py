@@ -1,0 +1,60 @@
+"""How far a run is: its state, a progress bar and four numbers."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import format_duration
+from pages.shared.run_states import STATE_LABELS
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunEvent, RunRecord
+from transfer_core.training.events import MemoryShort, Preparing, Started, Stepped
+
+
+def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
+    """Draw the state, the progress bar and the numbers of a run."""
+    share, words = _describe_progress(record, events)
+    st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+    if memory := find_last_event(events, MemoryShort):
+        st.caption(
+            f"A whole batch does not fit into memory: {memory.images} images pass through the "
+            "network at a time, and each step still learns from all of them."
+        )
+    _show_numbers(record, events)
+
+
+def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[float, str]:
+    """How far the run is, in [0, 1], and what it does now."""
+    words = STATE_LABELS[record.state][1]
+    match record.state:
+        case "queued":
+            place = caches.engine().queue_position(record.id)
+            return 0.0, words + (f": number {place} in the queue" if place else "")
+        case "preparing" if work := find_last_event(events, Preparing):
+            return work.done / work.total, f"{work.what}: {work.done:,} of {work.total:,}"
+        case "finished":
+            return 1.0, words
+        case "stopped":
+            kept = "; what was learned until then was kept" if record.result else " before it began"
+            words += kept
+    started, step = find_last_event(events, Started), find_last_event(events, Stepped)
+    return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
+
+
+def _show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
+    started = find_last_event(events, Started)
+    step = find_last_event(events, Stepped) if started else None
+    limit = f", at most {started.epochs}" if started else ""
+    left = format_duration(step.seconds_left) if step and not record.state.is_final else "–"
+    figures = st.columns(4)
+    figures[0].metric(f"Epoch{limit}", f"{step.epoch:.1f}" if step else "–")
+    figures[1].metric("Training images", f"{started.train_images:,}" if started else "–")
+    figures[2].metric(
+        "Images per second",
+        f"{step.images_per_second:,.0f}" if step else "–",
+        help="While learning; validating after each epoch comes on top.",
+    )
+    figures[3].metric(
+        "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
+    )

@@ -1,0 +1,145 @@
+"""The settings of a run in one form, drawn from their declarations, behind one Start button."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import cycle
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.shared import caches
+from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.networks import SourceNetwork
+from transfer_core.settings import SettingField, list_settings
+from transfer_core.training.config import RunConfig
+
+FIELDS = (*list_settings(OptimiserSettings), *list_settings(Strategy), *list_settings(RunConfig))
+NUMBER_FIELDS = tuple(f for f in FIELDS if f.type is not bool and f.name != "input_size")
+SWITCH_FIELDS = tuple(field for field in FIELDS if field.type is bool)
+(SIZE_FIELD,) = (field for field in FIELDS if field.name == "input_size")
+NO_EFFECT = {
+    "frozen": "No effect here: it is for runs whose kept layers are frozen.",
+    "whole": "No effect here: it is for runs that train everything.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Everything that the form sets."""
+
+    source: SourceNetwork  # at the input size of the run
+    strategy: Strategy
+    seed: int
+    compiled: bool = False
+
+    def get(self, name: str) -> bool | int | float:
+        """The value of a declared setting."""
+        parts = (self.strategy.optimiser, self.strategy, self)
+        return next(getattr(part, name) for part in parts if hasattr(part, name))
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedForm:
+    """The form as it was drawn."""
+
+    settings: RunSettings
+    is_started: bool  # whether Start was clicked
+    time_place: DeltaGenerator  # under the Start button, for the run's forecast
+
+
+def show_settings_form(
+    defaults: RunSettings, hints: dict[str, str], *, key: str, on_gpu: bool
+) -> SubmittedForm:
+    """Draw the Start button and, folded, every setting.
+
+    Args:
+        defaults: What the form shows at first.
+        hints: Further help for some settings, by name.
+        key: Of the form; another key shows the defaults again.
+        on_gpu: Whether to offer the settings for a GPU.
+    """
+    # Enter in a field would click the first button, which starts the run.
+    with st.form("train_form", enter_to_submit=False):
+        started = st.form_submit_button(
+            "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
+        )
+        time_place = st.container()
+        with st.expander("Settings", icon=":material/tune:"):
+            st.markdown(
+                "These are all the settings; nothing else changes while training. If in doubt, "
+                "leave them as they are: they belong to the case."
+            )
+            settings = _draw_settings(defaults, hints, key, on_gpu)
+            if st.form_submit_button(
+                "Update code and time", icon=":material/refresh:", key="train_update"
+            ):
+                st.caption("The time above, and the code if it is shown, are of these settings.")
+    return SubmittedForm(settings, started, time_place)
+
+
+def _draw_settings(
+    defaults: RunSettings, hints: dict[str, str], key: str, on_gpu: bool
+) -> RunSettings:
+    columns, values = cycle(st.columns(3)), {}
+    for field in NUMBER_FIELDS:
+        with next(columns):
+            values[field.name] = _draw_setting(field, defaults, hints, key)
+    with next(columns):
+        size = _draw_input_size(defaults.source, key)
+    for field in SWITCH_FIELDS:
+        if on_gpu or field.name != "compiled":
+            values[field.name] = _draw_setting(field, defaults, hints, key)
+    compiled = values.pop("compiled", False)
+    return RunSettings(
+        defaults.source.with_input_size(size),
+        _apply_values(defaults.strategy, values),
+        values["seed"],
+        compiled,
+    )
+
+
+def _apply_values(strategy: Strategy, values: dict[str, bool | int | float]) -> Strategy:
+    optimiser, own = (
+        {field.name: values[field.name] for field in list_settings(kind)}
+        for kind in (OptimiserSettings, Strategy)
+    )
+    return replace(strategy, optimiser=replace(strategy.optimiser, **optimiser), **own)
+
+
+def _draw_setting(
+    field: SettingField, defaults: RunSettings, hints: dict[str, str], key: str
+) -> bool | int | float:
+    """Draw the widget of a declared setting; returns its value."""
+    about, default = field.setting, defaults.get(field.name)
+    applies = about.applies(bool(defaults.strategy.frozen))
+    words = [about.help, hints.get(field.name), None if applies else NO_EFFECT[about.applies_to]]
+    common = {
+        "key": f"{key}_{field.name}_{default}",
+        "help": " ".join(filter(None, words)),
+        "disabled": not applies,
+    }
+    if field.type is bool:
+        return st.checkbox(about.label, default and applies, **common)
+    return st.number_input(
+        about.label,
+        min(field.minimum, default),
+        max(field.maximum, default),
+        default,
+        step=field.type(about.step),
+        format=f"%.{about.decimals}f" if field.type is float else None,
+        **common,
+    )
+
+
+def _draw_input_size(source: SourceNetwork, key: str) -> int:
+    sizes = caches.input_sizes(source.name)
+    only = " This network takes no other size." if len(sizes) == 1 else ""
+    return st.selectbox(
+        SIZE_FIELD.setting.label,
+        sizes,
+        sizes.index(source.input_size),
+        key=f"{key}_size_{source.input_size}",
+        disabled=len(sizes) == 1,
+        help=SIZE_FIELD.setting.help + only,
+    )

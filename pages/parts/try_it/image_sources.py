@@ -1,0 +1,45 @@
+"""Where images to try come from: files, the camera, or an address."""
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.layout import show_problem
+from transfer_core.errors import ImageError
+from transfer_core.images import remote
+from transfer_core.images.decoding import IMAGE_EXTENSIONS
+
+MAX_IMAGES = 24  # at a time
+MAX_UPLOAD_MEGABYTES = 50  # of one image file
+
+
+def collect_images() -> list[tuple[str, bytes]]:
+    """Names and contents of the files to try; a file may turn out not to be an image."""
+    files = st.file_uploader(
+        "Images",
+        sorted(IMAGE_EXTENSIONS),
+        accept_multiple_files=True,
+        key="try_files",
+        max_upload_size=MAX_UPLOAD_MEGABYTES,
+        help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; they stay on this server.",
+    )
+    collected = [(file.name, file.getvalue()) for file in files]
+    if st.toggle("Take a photo with the camera", key="try_camera_on"):
+        photo = st.camera_input("Camera", key="try_camera")
+        collected += [("photo", photo.getvalue())] if photo else []
+    if remote.is_allowed():
+        collected += _fetch_address()
+    names = {content: name for name, content in collected}  # each file once
+    if len(names) > MAX_IMAGES:
+        st.caption(f"The first {MAX_IMAGES} of {len(names)} images are tried.")
+    return [(name, content) for content, name in names.items()][:MAX_IMAGES]
+
+
+def _fetch_address() -> list[tuple[str, bytes]]:
+    address = st.text_input("Address of an image", key="try_address", placeholder="https://")
+    if not address:
+        return []
+    try:
+        return [(address.rpartition("/")[2] or address, caches.download_image(address))]
+    except ImageError as error:
+        show_problem(error.problem, error.found, error.remedy)
+        return []

@@ -1,0 +1,130 @@
+"""One image that is tried: what the network says, why, and keeping it as a training image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.attribution_maps import show_attribution_maps
+from pages.shared.basket import PendingChange, find_pending, put_in_basket, take_from_basket
+from pages.shared.layout import escape_markdown, show_errors, show_problem
+from transfer_core import dataset, images
+from transfer_core.errors import ImageError
+
+if TYPE_CHECKING:
+    from transfer_core.inspection.prediction import Prediction, TrainedNetwork
+
+MAX_CLASSES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The run whose network is tried."""
+
+    run_id: str
+    data_id: str
+    trained: TrainedNetwork
+    detects_unknown: bool  # whether its training images are here to compare with
+
+
+def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float | None:
+    """Draw one image with its prediction.
+
+    Returns:
+        Its distance from the nearest training image; None if the file is no image.
+    """
+    title = f"**{number}. {escape_markdown(name)}**"
+    try:
+        answer, seconds = caches.predict_image(trial.run_id, file, trial.detects_unknown)
+        picture = caches.shrink_image(file)
+    except ImageError as error:
+        st.markdown(title)
+        show_problem(error.problem, error.found, error.remedy)
+        return None
+    likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:MAX_CLASSES_SHOWN]
+    with st.container(border=True):
+        image, words = st.columns([1, 2])
+        image.image(picture, alt=f"Image {name}", width="stretch")
+        with words:
+            st.markdown(f"{title}: {escape_markdown(likely[0][0])}")
+            _show_probabilities(answer, likely, seconds)
+        if st.toggle(
+            f"What it looks at in image {number}",
+            key=f"try_maps_{caches.get_added_path(file)}",
+            help="Where it finds evidence for the likeliest class and for the next one.",
+        ):
+            _show_maps(trial.trained, file, [label for label, _ in likely[:2]])
+        if trial.detects_unknown:  # else the data set is not here
+            _offer_as_training_image(trial, file)
+    return answer.distance
+
+
+def _show_probabilities(
+    answer: Prediction, likely: list[tuple[str, float]], seconds: float
+) -> None:
+    if answer.is_out_of_distribution:
+        st.warning(
+            "This looks like nothing that the network knows; do not trust its answer. It has to "
+            "call every image one of its classes.",
+            icon=":material/help:",
+        )
+    for label, share in likely:
+        st.progress(share, text=f"{escape_markdown(label)}: {share:.1%}")
+    rest = len(answer.probabilities) - len(likely)
+    others = f", {rest} further classes not shown" if rest else ""
+    st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
+
+
+def _show_maps(trained: TrainedNetwork, file: bytes, labels: list[str]) -> None:
+    """Draw the attribution maps of an image for its likeliest classes."""
+    transform = trained.transform
+    image = images.decode_image(file, transform.min_decoded_side)
+    roles = zip(labels, ("likeliest", "next"), strict=False)
+    classes = [(trained.classes.index(label), role) for label, role in roles]
+    key = f"try_map_{caches.get_added_path(file)}"
+    with show_errors():
+        show_attribution_maps(trained, images.apply_transform(image, transform), classes, key=key)
+
+
+def _offer_as_training_image(trial: Trial, file: bytes) -> None:
+    """Offer to add the image to a class; the change waits in the basket of Repair."""
+    path = caches.get_added_path(file)
+    pending = find_pending(trial.data_id, path)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if pending:
+            name = escape_markdown(pending.change.class_name)
+            st.markdown(f":material/pending: Waits as a training image of **{name}**")
+            st.button(
+                "Take back",
+                key=f"try_back_{path}",
+                icon=":material/undo:",
+                on_click=take_from_basket,
+                args=(trial.data_id, path),
+            )
+        elif caches.has_file(trial.data_id, file):
+            st.caption("This image is in the data set already.")
+        else:
+            _choose_class(trial, file, path)
+
+
+def _choose_class(trial: Trial, file: bytes, path: str) -> None:
+    chosen = st.selectbox(
+        "It is",
+        trial.trained.classes,
+        index=None,
+        key=f"try_class_{path}",
+        width=220,
+        placeholder="Choose its class",
+    )
+    if st.button(
+        "Keep as a training image",
+        key=f"try_keep_{path}",
+        disabled=chosen is None,
+        icon=":material/add_photo_alternate:",
+        help="Choose its class first." if chosen is None else None,
+    ):
+        put_in_basket(trial.data_id, PendingChange(dataset.make_addition(file, chosen), file))
+        st.rerun()

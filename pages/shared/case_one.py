@@ -1,0 +1,97 @@
+"""Case 1 beside another run: the new layer trained alone, the simplest transfer."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.launching import start_run
+from pages.shared.layout import show_errors
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.training.events import Ended
+
+
+def show_if_head_was_kept(record: RunRecord) -> None:
+    """Say so if a run of an older version kept the new layer that it had trained alone."""
+    if record.is_imported or record.config.strategy.frozen:
+        return
+    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    if ended and ended.best_epoch == 0:
+        st.info(
+            "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
+            "training everything had a lower validation loss.",
+            icon=":material/info:",
+        )
+
+
+def show_if_below_case_one(record: RunRecord) -> None:
+    """Say so if the new layer trained alone is better than the run, and offer it."""
+    result = record.result
+    pairs = {
+        "validation": (result.baseline_validation_accuracy, result.validation_accuracy),
+        "test": (result.baseline_accuracy, result.accuracy),
+    }
+    known = {part: pair for part, pair in pairs.items() if None not in pair}
+    if not any(baseline > own for baseline, own in known.values()):
+        return
+    numbers = " and ".join(
+        f"{baseline:.1%} of the {part} images against {own:.1%}"
+        for part, (baseline, own) in known.items()
+    )
+    st.warning(
+        f"The new layer trained alone, as in case 1, is better: right on {numbers}. Training "
+        "everything has learned the training images by heart (over-fitting), which happens with "
+        "few images.",
+        icon=":material/compare_arrows:",
+    )
+    if not record.is_imported:
+        offer_case_one(record, key="case_1_below")
+
+
+def offer_case_one(record: RunRecord, *, key: str) -> None:
+    """Offer to train case 1 on the same images; if it was trained, link to it."""
+    other = find_case_one(record)
+    if other and other.result:
+        page, label, icon = "results", "See the result of case 1", "fact_check"
+    elif other:
+        page, label, icon = "train", "Case 1 is being trained: watch it", "show_chart"
+    else:
+        if st.button("Train case 1, to compare", icon=":material/science:", key=key):
+            _start_case_one(record)
+            st.rerun()
+        return
+    st.page_link(
+        f"pages/{page}.py",
+        label=label,
+        icon=f":material/{icon}:",
+        query_params={"run": other.id},
+    )
+
+
+def find_case_one(record: RunRecord) -> RunRecord | None:
+    """The newest case 1 on the same images and network that is finished or not over yet."""
+
+    def get_setting(run: RunRecord) -> tuple:
+        return run.config.data_id, run.config.network, run.config.input_size
+
+    alike = (
+        run
+        for run in caches.engine().list_runs()
+        if get_setting(run) == get_setting(record)
+        and not run.is_imported
+        and run.config.strategy.case == TransferCase.SMALL_SIMILAR
+        and (run.result or not run.state.is_final)
+    )
+    return min(alike, key=lambda run: run.result is None, default=None)
+
+
+def _start_case_one(record: RunRecord) -> None:
+    with show_errors():
+        data, source = caches.load_data_set(record.config.data_id), record.config.source()
+        strategy = replace(
+            plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names),
+            class_weights=record.config.strategy.class_weights,
+        )
+        start_run(data, source, strategy, record.config.seed, key=f"case 1 beside {record.id}")

@@ -1,0 +1,49 @@
+"""Start runs from a page: one place that knows the engine, the owner and the click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pages.shared import caches, session
+
+if TYPE_CHECKING:
+    from transfer_core.cases import Strategy
+    from transfer_core.dataset import DataSet
+    from transfer_core.networks import SourceNetwork
+
+
+def start_run(
+    data: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    seed: int,
+    *,
+    key: str | None = None,
+    compiled: bool = False,
+) -> str:
+    """Queue a run of this session and return its id.
+
+    Args:
+        data: The images.
+        source: The network, at the input size of the run.
+        strategy: What to keep, freeze and train, and how.
+        seed: Of the run's random generators.
+        key: The same key makes one run only; None is the key of this page's last click.
+        compiled: Whether to compile the network with torch.compile.
+
+    Raises:
+        SettingsError: If a setting is not allowed.
+    """
+    from transfer_core.runs.launch import launch  # brings torch
+
+    work = session.workspace()
+    return launch(
+        caches.engine(),
+        data,
+        source,
+        strategy,
+        seed,
+        owner=work.owner,
+        key=key or work.start_key,
+        compiled=compiled,
+    )

@@ -1,0 +1,69 @@
+"""The choices of one browser session, and the texts that stand for them in the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+from uuid import uuid4
+
+from transfer_core import networks
+from transfer_core.cases import Initialise, TransferCase
+
+if TYPE_CHECKING:  # brings torch
+    from transfer_core.timing.time_budget import RunPlan
+
+DIVIDING_LINES = [
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    1_000_000,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The choices along the journey; each rests on those before it."""
+
+    data_id: str | None = None
+    network: str = networks.DEFAULT_NETWORK
+    answer: Literal["estimate", "similar", "different"] = "estimate"
+    line: int | None = None  # images; None is the network's own
+    case: TransferCase | None = None  # None follows the advice
+    case_choices: int = 0  # counted, so that each choice gives the diagram a new widget
+    cut: str | None = None  # of case 2; None follows the measurement
+    initialise: Initialise = "pretrained"  # of case 4, as the advice has it
+    fit: RunPlan | None = None  # settings of a run within the time limit, filled in on Train
+    proposal: RunPlan | None = None  # the same on a more accurate network
+    fits: int = 0  # counted, so that each fit gives the settings new widgets
+    run_id: str | None = None
+    chosen_run_ids: tuple[str, ...] = ()  # chosen on the page Runs, and compared
+    deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
+    upload_count: int = 0  # counted, so that each upload is followed by an empty uploader
+    start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
+    owner: str = field(default_factory=lambda: uuid4().hex)  # owners share the queue in turns
+
+
+def list_choice_values(network: str) -> dict[str, dict[str, object]]:
+    """The values of each choice that the address can hold, by the text that stands for them.
+
+    Args:
+        network: Name of the network whose stages can be cut after.
+    """
+    known = {each.name: each for each in networks.list_networks()}
+    return {
+        "network": {name: name for name in known},
+        "answer": {text: text for text in ("estimate", "similar", "different")},
+        "line": {str(line): line for line in DIVIDING_LINES},
+        "case": {str(case.value): case for case in TransferCase},
+        "cut": {name: name for name in known[network].stage_names[:-1]},
+        "initialise": {text: text for text in ("random", "pretrained")},
+    }

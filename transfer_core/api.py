@@ -1,0 +1,271 @@
+"""Transfer Lab for notebooks and scripts: `from transfer_core import load_dataset, train`.
+
+Every function works on the data folder that the app uses (`TRANSFER_HOME`), so a run trained
+here appears in the app, and the other way round. Long work shows its progress on stderr.
+"""
+
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from transfer_core import dataset, export, networks
+from transfer_core.cases import Similarity, Strategy, TransferCase
+from transfer_core.dataset import DataSet
+from transfer_core.dataset import samples as sample_sets
+from transfer_core.errors import RunError
+from transfer_core.export import bundle
+from transfer_core.inspection import trial
+from transfer_core.inspection.prediction import Prediction
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
+from transfer_core.networks.download import download_weights
+from transfer_core.runs.perform import make_run_config, start_engine
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.store import RunStore
+from transfer_core.system.home import home
+from transfer_core.training.evaluation import TestResult
+from transfer_core.transferability.advice import Advice, advise, choose_strategy
+from transfer_core.transferability.estimate import SimilarityEstimate, estimate_similarity
+
+PROGRESS_INTERVAL = 0.2  # seconds between two updates of the line of progress
+
+
+class _ProgressLine:
+    """Writes "what: done of total" over the last line of stderr."""
+
+    shown = 0.0  # seconds of the monotonic clock
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - self.shown >= PROGRESS_INTERVAL:
+            self.shown = now
+            end = "\n" if done >= total else ""
+            print(f"\r{what}: {done:,} of {total:,} ", end=end, file=sys.stderr, flush=True)
+
+
+_show_progress = _ProgressLine()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answers to both questions, and what they rest on."""
+
+    advice: Advice
+    estimate: SimilarityEstimate
+
+    @property
+    def case(self) -> TransferCase:
+        """The case that both answers point at."""
+        return self.advice.case
+
+    @property
+    def strategy(self) -> Strategy:
+        """What `train` does with this case."""
+        return self.advice.strategy
+
+    def __str__(self) -> str:
+        size, similarity = self.advice.size, self.advice.similarity
+        lines = [
+            f"{self.case.title} ({size.images:,} images, {similarity})",
+            *self.estimate.reasons,
+            *self.estimate.warnings,
+        ]
+        return "\n".join(lines)
+
+
+def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
+    """Read images, one folder per class, and split them into three parts.
+
+    Args:
+        path: A zip, a folder, or "sample:NAME" for a built-in sample, such as "sample:digits".
+        seed: Of the split, for images that come without one.
+
+    Raises:
+        ArchiveError: If the zip cannot be read safely.
+        DataSetError: If the images do not make a data set.
+    """
+    source = sample_sets.resolve_path(str(path), home())
+    return dataset.ingest(
+        source, home=home(), seed=seed, progress=lambda *n: _show_progress("Reading images", *n)
+    )
+
+
+def list_networks() -> tuple[SourceNetwork, ...]:
+    """The source networks that images can be transferred to."""
+    return networks.list_networks()
+
+
+def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
+    """A source network, its weights downloaded unless they are on this computer.
+
+    Raises:
+        NetworkError: If no network has this name.
+        DownloadError: If the weights cannot be downloaded.
+    """
+    network = networks.get_network(name)
+    download_weights(
+        network,
+        progress=lambda there, total: _show_progress("Downloading, MB", there >> 20, total >> 20),
+    )
+    return network
+
+
+def decide(
+    data_set: DataSet,
+    network: SourceNetwork | str = DEFAULT_NETWORK,
+    *,
+    similarity: Similarity | None = None,
+    small_below: int | None = None,
+) -> Decision:
+    """Answer both questions: is the data set small or large, and similar or different?
+
+    Args:
+        data_set: The images.
+        network: The source network, or its name.
+        similarity: Your answer to the second question; None takes the estimate.
+        small_below: The dividing line in images; None takes the one measured for data like this.
+    """
+    source = _fetch(network)
+    estimate = estimate_similarity(data_set, source, home(), progress=_show_progress)
+    advice = advise(data_set, source, estimate, answer=similarity, size_threshold=small_below)
+    return Decision(advice, estimate)
+
+
+def train(
+    data_set: DataSet,
+    network: SourceNetwork | str = DEFAULT_NETWORK,
+    case: TransferCase | int | None = None,
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+) -> RunRecord:
+    """Transfer a network to the images, and test it once on images that it has not seen.
+
+    Args:
+        data_set: The images.
+        network: The source network, or its name.
+        case: 1 to 4; None takes the advised one.
+        epochs: Passes over the training images, at most; None takes the case's own number.
+        seed: Of the new weights and the order of the images.
+
+    Returns:
+        The finished run; `result` holds its test accuracy and more.
+
+    Raises:
+        RunError: If the run fails.
+    """
+    source = _fetch(network)
+    decision = decide(data_set, source)
+    strategy = decision.strategy
+    if case is not None:
+        strategy = choose_strategy(TransferCase(case), source, decision.estimate)
+    if epochs is not None:
+        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+    return _run_to_end(data_set, source, strategy, seed)
+
+
+def compare(
+    data_set: DataSet,
+    network: SourceNetwork | str = DEFAULT_NETWORK,
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+) -> dict[TransferCase, RunRecord]:
+    """Train all four cases, case 4 from random weights; see `train`."""
+    source, done = _fetch(network), {}
+    estimate = decide(data_set, source).estimate
+    for case in TransferCase:
+        strategy = choose_strategy(case, source, estimate, initialise="random")
+        if epochs is not None:
+            strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+        done[case] = _run_to_end(data_set, source, strategy, seed)
+    return done
+
+
+def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Prediction]:
+    """Classify image files with a trained network, and say which look like nothing it knows.
+
+    Args:
+        run: A run with a result, or its id.
+        images: The files.
+
+    Raises:
+        RunError: If the run has no trained network.
+        ImageError: If a file cannot be read as an image.
+    """
+    paths = [Path(image) for image in images]
+    answers = trial.classify_files(home(), _get_id(run), paths, _show_progress)
+    return [prediction for _, prediction in answers]
+
+
+def export_run(run: RunRecord | str, format: str = "bundle", to: str | Path = ".") -> list[Path]:
+    """Write a trained network to files that others read; returns their paths.
+
+    Args:
+        run: A run with a result, or its id.
+        format: "bundle", "weights", "onnx", "script", "script-with-images" or "report".
+        to: The folder to write to.
+
+    Raises:
+        RunError: If the run has no trained network, or the ONNX file would not agree with it.
+    """
+    return [*export.export_run(home(), _get_id(run), format, Path(to), _show_progress)]
+
+
+def import_bundle(path: str | Path) -> RunRecord:
+    """Load a bundle that `export_run` wrote, as a finished run.
+
+    Raises:
+        BundleError: If the file is no bundle of Transfer Lab.
+    """
+    return _with_typed_result(bundle.import_bundle(home(), Path(path)))
+
+
+def list_runs() -> list[RunRecord]:
+    """Every run in the data folder, newest first."""
+    with closing(RunStore(home())) as store:
+        return [_with_typed_result(record) for record in store.list()]
+
+
+def _fetch(network: SourceNetwork | str) -> SourceNetwork:
+    return get_network(network if isinstance(network, str) else network.name)
+
+
+def _get_id(run: RunRecord | str) -> str:
+    return run if isinstance(run, str) else run.id
+
+
+def _run_to_end(
+    data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
+) -> RunRecord:
+    config = make_run_config(data_set, source, strategy, seed)
+    with start_engine(home(), resume=False) as engine:
+        run = engine.submit(config, name=data_set.name, owner="notebook")
+        try:
+            for event in engine.follow(run):
+                if event.kind == "epoch_ended":
+                    _show_progress(
+                        f"{strategy.case.title}, epoch",
+                        event.values["epoch"],
+                        strategy.optimiser.epochs,
+                    )
+        except KeyboardInterrupt:  # test and keep what was learned
+            engine.stop(run)
+            engine.wait(run, timeout=60)
+        record = engine.get(run)
+    if record.result is None:
+        error = record.error or {"problem": f"The run is {record.state}.", "found": run}
+        raise RunError(
+            error["problem"], found=error["found"], remedy=error.get("remedy", "Run it again.")
+        )
+    return _with_typed_result(record)
+
+
+def _with_typed_result(record: RunRecord) -> RunRecord:
+    if record.result is None:
+        return record
+    return replace(record, result=TypeAdapter(TestResult).validate_python(record.result))

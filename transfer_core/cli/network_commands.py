@@ -1,0 +1,56 @@
+"""The command for source networks: list them, or add one with a person's own weights."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from transfer_core.cli.console import AddCommand, print_json, show_progress
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
+from transfer_core.networks.download import download_weights
+from transfer_core.networks.weights_location import get_weights_status
+
+
+def add_commands(add: AddCommand) -> None:
+    """Add this command to the parser."""
+    command = add("networks", print_networks, "the source networks")
+    command.add_argument("--add", metavar="FILE.safetensors", type=Path, help="your own weights")
+    command.add_argument("--of", default=DEFAULT_NETWORK, metavar="N", help="their network")
+
+
+def print_networks(options: Namespace) -> int:
+    """List the source networks, or add one with a person's own weights."""
+    listed = list_networks()
+    if options.add:
+        from transfer_core.networks.own_weights import import_weights  # brings torch
+
+        listed = (import_weights(options.add, get_network(options.of)),)
+    for network in listed:
+        if options.json:
+            print_json(
+                name=network.name,
+                stages=network.stage_names,
+                input_size=network.input_size,
+                weights=get_weights_status(network),
+            )
+        else:
+            print(f"{network.name}: {network.title}, weights {get_weights_status(network)}")
+            print(f"  {_describe_network(network)}; stages {', '.join(network.stage_names)}")
+    return 0
+
+
+def fetch_network(name: str) -> SourceNetwork:
+    """The source network of this name, its weights downloaded if they are not here."""
+    network = get_network(name)
+    download_weights(
+        network,
+        progress=show_progress,
+    )
+    return network
+
+
+def _describe_network(network: SourceNetwork) -> str:
+    card = network.card
+    accuracy = f"ImageNet accuracy {card['accuracy']:.1%}, " if "accuracy" in card else ""
+    return (
+        f"{accuracy}{card['operations']:g} billion multiplications an image, "
+        f"{card['file_size']:,.0f} MB, {network.input_size} pixels"
+    )

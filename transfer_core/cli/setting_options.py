@@ -1,0 +1,53 @@
+"""The settings of a run as options of the command line, from their declarations."""
+
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from dataclasses import replace
+
+from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.errors import SettingsError
+from transfer_core.settings import SettingField, list_settings
+
+OPTIMISER_FIELDS = list_settings(OptimiserSettings)
+STRATEGY_FIELDS = (*OPTIMISER_FIELDS, *list_settings(Strategy))
+SCOPES = {"frozen": "cases 1 and 2", "whole": "cases 3 and 4", "both": "all cases"}
+
+
+def add_setting_options(command: ArgumentParser, *, only: str | None = None) -> None:
+    """Add an option for each declared setting, or for the one of this name only."""
+    for field in STRATEGY_FIELDS:
+        if only in (None, field.name):
+            _add_option(command, field)
+
+
+def _add_option(command: ArgumentParser, field: SettingField) -> None:
+    about = field.setting
+    text = f"{about.label} ({SCOPES[about.applies_to]}). {about.help}".replace("%", "%%")
+    if field.type is bool:
+        command.add_argument(field.option, action=BooleanOptionalAction, default=None, help=text)
+    else:
+        command.add_argument(field.option, type=field.type, metavar="N", help=text)
+
+
+def check_settings_apply(strategy: Strategy, options: Namespace) -> None:
+    """Refuse an option that would have no effect on this strategy."""
+    for field in STRATEGY_FIELDS:
+        value, about = getattr(options, field.name), field.setting
+        if value and not about.applies(bool(strategy.frozen)):
+            raise SettingsError(
+                f"“{about.label}” has an effect in {SCOPES[about.applies_to]} only.",
+                found=f"{field.option} {value} with {strategy.case.title.lower()}",
+                remedy=f"Leave {field.option} out.",
+            )
+
+
+def override_settings(strategy: Strategy, options: Namespace) -> Strategy:
+    """The strategy with those of its settings that were given as options."""
+    given = {
+        field.name: value
+        for field in STRATEGY_FIELDS
+        if (value := getattr(options, field.name, None)) is not None
+    }
+    optimiser = {
+        field.name: given.pop(field.name) for field in OPTIMISER_FIELDS if field.name in given
+    }
+    return replace(strategy, optimiser=replace(strategy.optimiser, **optimiser), **given)

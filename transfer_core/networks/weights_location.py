@@ -1,0 +1,41 @@
+"""Find the weights of source networks on this machine. Nothing here loads torch."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.system.home import home
+
+BUNDLED_WEIGHTS_FOLDER = Path(__file__).with_name("weights")
+
+WeightsStatus = Literal["bundled", "cached", "download"]
+
+
+def find_weights(source: SourceNetwork) -> Path:
+    """Return the path of a network's weights file; the file need not exist yet."""
+    folders = {
+        "bundled": BUNDLED_WEIGHTS_FOLDER,
+        "torchvision": get_torch_checkpoint_folder(),
+        "own": get_own_weights_folder(),
+    }
+    return folders[source.origin] / source.file
+
+
+def get_weights_status(source: SourceNetwork) -> WeightsStatus:
+    """Return whether weights are part of this program, on this machine, or to be downloaded."""
+    if source.origin == "bundled":
+        return "bundled"
+    return "cached" if find_weights(source).is_file() else "download"
+
+
+def get_torch_checkpoint_folder() -> Path:
+    """Return the folder where torch keeps downloaded weights, as `torch.hub.get_dir` does."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    folder = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
+    return Path(folder).expanduser() / "hub" / "checkpoints"
+
+
+def get_own_weights_folder() -> Path:
+    """Return the folder of the weights that a person has brought."""
+    return home() / "weights"
