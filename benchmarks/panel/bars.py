@@ -1,4 +1,4 @@
-"""The bars that advice must pass, measured with every family held out once."""
+"""The criteria that advice must meet, measured with every family held out once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from transfer_core.transferability.estimate import (
     estimate_from_evidence,
 )
 
-MIN_IMAGES = 250  # images from which the bars hold
+MIN_IMAGES = 250  # the criteria hold from so many images
 Policy = Callable[[Outcome], float]
-ROW_POLICIES: dict[str, tuple[Policy, Policy]] = {  # of each row of the diagram: similar, different
+ROW_POLICIES: dict[str, tuple[Policy, Policy]] = {  # per row of the diagram: similar, different
     "top": (lambda o: o.top, lambda o: o.cut),
     "start": (lambda o: o.tuned, lambda o: o.tuned),  # case 4 is advised from pre-trained weights
 }
@@ -39,22 +39,22 @@ CASE_POLICIES: dict[str, Policy] = {
 
 @dataclass(frozen=True)
 class JudgedOutcome:
-    """An outcome and what was estimated of it with its family held out."""
+    """An outcome and the estimate made with its family held out."""
 
     outcome: Outcome
     estimate: SimilarityEstimate
 
     def similar(self, row: str) -> bool:
-        """Whether the advice in a row of the diagram is its similar column."""
+        """Return whether the advice in a row of the diagram is its similar column."""
         return getattr(self.estimate, row).probability >= 0.5
 
     def regret(self, row: str) -> float:
-        """Accuracy lost against the best of a row."""
+        """Return the accuracy that the advice loses against the best of a row."""
         similar, different = ROW_POLICIES[row]
         return self.regret_of(row, similar if self.similar(row) else different)
 
     def regret_of(self, row: str, policy: Policy) -> float:
-        """Accuracy that a policy loses against the best of a row."""
+        """Return the accuracy that a policy loses against the best of a row."""
         best = max(accuracy(self.outcome) for accuracy in CONSTANT_POLICIES[row].values())
         return best - policy(self.outcome)
 
@@ -70,7 +70,7 @@ Regret = Callable[[JudgedOutcome], float]
 
 
 def judge_outcomes(outcomes: Sequence[Outcome], source: SourceNetwork) -> list[JudgedOutcome]:
-    """Every outcome judged by models fitted without its family."""
+    """Judge every outcome by models fitted without its family."""
     return [
         JudgedOutcome(outcome, estimate_from_evidence(outcome.evidence, source, calibration))
         for outcome, calibration in hold_out_families(outcomes)
@@ -78,7 +78,7 @@ def judge_outcomes(outcomes: Sequence[Outcome], source: SourceNetwork) -> list[J
 
 
 def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[tuple[str, str, str]]:
-    """The bars: what is asked, of which row, what was measured."""
+    """Return the criteria: what is required, for which row, what was measured."""
     large = [j for j in all_judged if j.outcome.images >= MIN_IMAGES]
     hundred = [j for j in all_judged if j.outcome.images <= 100]
     rows = []
@@ -146,18 +146,22 @@ def _find_best_cut_accuracy(outcome: Outcome) -> float:
 
 
 def _compare_with_constants(group: Sequence[JudgedOutcome], row: str):
-    """Each constant policy of a row of the diagram against ours."""
+    """Compare each constant policy of a row of the diagram with the advice."""
     for name, policy in CONSTANT_POLICIES[row].items():
-        told = _compare_regret(
+        comparison = _compare_regret(
             group, lambda j, policy=policy: j.regret_of(row, policy), lambda j: j.regret(row)
         )
-        yield f"2. lower regret than {name}, 95 % interval of the difference above 0", row, told
+        yield (
+            f"2. lower regret than {name}, 95 % interval of the difference above 0",
+            row,
+            comparison,
+        )
 
 
 def _compare_with_cases(group: Sequence[JudgedOutcome]):
-    """Each case, always taken, against the advised one."""
+    """Compare each case, always taken, with the advised one."""
     for name, policy in CASE_POLICIES.items():
-        told = _compare_regret(
+        comparison = _compare_regret(
             group,
             lambda j, policy=policy: j.outcome.best - policy(j.outcome),
             lambda j: j.outcome.best - j.advised,
@@ -165,12 +169,12 @@ def _compare_with_cases(group: Sequence[JudgedOutcome]):
         yield (
             f"2. lower regret than {name}, 95 % interval of the difference above 0",
             "all four",
-            told,
+            comparison,
         )
 
 
 def _compare_regret(group: Sequence[JudgedOutcome], theirs: Regret, ours: Regret) -> str:
-    """Mean regret of a policy, and of it less ours an interval over families."""
+    """Return the mean regret of a policy and an interval of its difference from ours."""
     by_family = defaultdict(list)
     for j in group:
         by_family[j.outcome.family].append(100 * (theirs(j) - ours(j)))
@@ -180,7 +184,7 @@ def _compare_regret(group: Sequence[JudgedOutcome], theirs: Regret, ours: Regret
 
 
 def _bootstrap_interval(families: list[np.ndarray], draws: int = 2_000) -> tuple[float, float]:
-    """95 % interval of a mean, families drawn with replacement."""
+    """Return the 95 % interval of a mean, with families drawn with replacement."""
     generator, count = np.random.default_rng(0), len(families)
     means = [
         np.concatenate([families[i] for i in generator.integers(0, count, count)]).mean()
@@ -190,7 +194,7 @@ def _bootstrap_interval(families: list[np.ndarray], draws: int = 2_000) -> tuple
 
 
 def _score_answers(group: Sequence[JudgedOutcome], row: str):
-    """How often an answer was given, and how often it was right."""
+    """Count how often an answer was given, and how often it was right."""
     right = [
         (verdict.answer == "similar") == TARGETS[row](j.outcome)
         for j in group
@@ -205,15 +209,15 @@ def _score_answers(group: Sequence[JudgedOutcome], row: str):
 
 
 def _score_probabilities(group: Sequence[JudgedOutcome], row: str):
-    told = np.array([getattr(j.estimate, row).probability for j in group])
+    predicted = np.array([getattr(j.estimate, row).probability for j in group])
     truth = np.array([TARGETS[row](j.outcome) for j in group], float)
     base = np.mean((truth - truth.mean()) ** 2)
-    skill = 1 - np.mean((told - truth) ** 2) / base if base else float("nan")
+    skill = 1 - np.mean((predicted - truth) ** 2) / base if base else float("nan")
     error = 0.0
     for bin in range(5):
-        inside = (told >= bin / 5) & ((told < (bin + 1) / 5) | (bin == 4))
+        inside = (predicted >= bin / 5) & ((predicted < (bin + 1) / 5) | (bin == 4))
         if inside.any():
-            error += inside.mean() * abs(told[inside].mean() - truth[inside].mean())
+            error += inside.mean() * abs(predicted[inside].mean() - truth[inside].mean())
     yield (
         "5. Brier skill at least 25 %, calibration error at most 0.1",
         row,
@@ -222,7 +226,7 @@ def _score_probabilities(group: Sequence[JudgedOutcome], row: str):
 
 
 def _measure_stability(group: Sequence[JudgedOutcome]) -> str:
-    """Whether other samples of the same images get the same answer."""
+    """Count how often other samples of the same images get the same answer."""
     same, answers = [], defaultdict(list)
     for j in group:
         for row in CONSTANT_POLICIES:

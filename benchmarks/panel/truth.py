@@ -1,4 +1,4 @@
-"""What really is best: every case trained on one data set, on the same images."""
+"""Measure the truth: train every case on the same images and test it."""
 
 import time
 from dataclasses import replace
@@ -26,9 +26,9 @@ def draw_split(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | No
     """Split a pool into training, validation and test images; None if it has too few.
 
     Args:
-        pool: To draw from.
-        images: For training and validation together.
-        seed: Draws them, equally from every class as far as there are enough.
+        pool: The pool to draw from.
+        images: Number of training and validation images together.
+        seed: Draws the images, equally many of every class if there are enough.
     """
     shuffled = np.random.default_rng(seed).permutation(len(pool.labels))
     order = stratify_order(shuffled, pool.labels)
@@ -43,19 +43,19 @@ def draw_split(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | No
 def measure_cases(
     pool: Pool, images: int, seed: int, source: SourceNetwork, evidence: TransferabilityEvidence
 ) -> dict | None:
-    """Test accuracy of every case.
+    """Measure the test accuracy of every case.
 
     Args:
-        pool: To draw from.
-        images: For training and validation together.
-        seed: Draws them, and the networks' new weights.
+        pool: The pool to draw from.
+        images: Number of training and validation images together.
+        seed: Draws the images and the new weights.
         source: The network to transfer from.
-        evidence: Of the same images; they tell whether to mirror training images.
+        evidence: Measurements on the same images; they decide whether training images are flipped.
 
     Returns:
-        {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3
-        and case 4 from pre-trained weights; "random": case 4 from random ones; the seconds of
-        each}, or None if the pool has too few images.
+        "cuts": accuracy by last kept stage, the last one is case 1. "tuned": case 3, and case 4
+        from pre-trained weights. "random": case 4 from random weights. Seconds of each. None if
+        the pool has too few images.
     """
     split = draw_split(pool, images, seed)
     if split is None:
