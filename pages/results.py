@@ -7,14 +7,13 @@ import streamlit as st
 from pages.parts.results.attribution import show_maps
 from pages.parts.results.embedding_map import show_embedding
 from pages.parts.results.scores import show_scores
+from pages.parts.results.summary import show_summary
 from pages.parts.results.test_images import VIEW_KEY, show_images
 from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
-from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.result import TestResult
 
 VIEWS = {
     "scores": "Scores",
@@ -60,44 +59,6 @@ def show_missing_result(record: RunRecord) -> None:
         label="Watch the run",
         icon=":material/show_chart:",
         query_params={"run": record.id},
-    )
-
-
-def show_summary(record: RunRecord, result: TestResult) -> None:
-    """Draw the four numbers, the result in words, and what must be known beside it."""
-    show_metrics(result)
-    st.markdown(escape_markdown(result.sentence))
-    show_if_head_was_kept(record)
-    show_if_below_case_one(record)
-    for warning in caches.describe_repairs(record.config.data_id):
-        st.warning(warning, icon=":material/healing:")
-    if result.validation_accuracy is not None:
-        st.caption(
-            f"Validation accuracy of the same weights: {result.validation_accuracy:.1%}. "
-            f"Validation images chose the best epoch; the {result.images:,} test images were "
-            "used once, after training."
-        )
-
-
-def show_metrics(result: TestResult) -> None:
-    """Draw accuracy, its interval, the simplest guess and the macro F1 score."""
-    figures = st.columns(4)
-    figures[0].metric("Test accuracy", f"{result.accuracy:.1%}")
-    figures[1].metric(
-        "95 % interval",
-        f"{result.low:.0%} – {result.high:.0%}",
-        help="Where the accuracy on very many images of this kind would lie, by Wilson's method.",
-    )
-    figures[2].metric(
-        "Always the largest class",
-        f"{result.majority_accuracy:.1%}",
-        help="What guessing the largest training class every time would reach.",
-    )
-    figures[3].metric(
-        "Macro F1",
-        f"{result.macro_f1:.2f}",
-        help="Between 0 and 1. A class has a high F1 if most of its images are found and few "
-        "others are taken for it; this is the mean over the classes.",
     )
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts.train.live_run import show_run
 from pages.parts.train.setting_code import show_code
+from pages.parts.train.setting_hints import describe_hints
 from pages.parts.train.settings_form import RunSettings, show_settings_form
 from pages.parts.train.time_limit import apply_fitted_epochs, choose_input_size, offer_time_limit
 from pages.shared import caches, session
@@ -20,13 +21,11 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.timing import show_timing
-from transfer_core.cases import Strategy, compute_stage_learning_rates
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.system.devices import choose_device
 from transfer_core.transferability.estimate import SimilarityEstimate
-from transfer_core.transferability.explanation import describe_flip_invariance
 
 
 def draw() -> None:
@@ -123,28 +122,6 @@ def show_case(data: DataSet, settings: RunSettings) -> None:
         label="Change the case",
         icon=":material/alt_route:",
         query_params={"data": data.id},
-    )
-
-
-def describe_hints(settings: RunSettings, estimate: SimilarityEstimate) -> dict[str, str]:
-    """Further help for settings whose default follows from these images or this network."""
-    hints = {"mirror": describe_flip_invariance(estimate.evidence)}
-    if rates := describe_stage_rates(settings.source, settings.strategy):
-        hints["stage_decay"] = rates
-    return hints
-
-
-def describe_stage_rates(source: SourceNetwork, strategy: Strategy) -> str:
-    """The learning rates that the default of "Rate of earlier stages" gives; "" if all equal."""
-    settings = strategy.optimiser
-    if settings.stage_decay == 1 or strategy.frozen:
-        return ""
-    kept = source.stage_names.index(strategy.keep_through) + 1
-    first, *_, last = compute_stage_learning_rates(settings, kept + 1)
-    return (
-        "Early stages hold general features and need the smallest changes: at "
-        f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first stage to "
-        f"{last:.1g} in the new layer."
     )
 
 

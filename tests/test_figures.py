@@ -63,7 +63,7 @@ from transfer_core.inspection.embedding_map import Projection
 from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import summarise_network
-from transfer_core.training.events import StageChange
+from transfer_core.training.events import BaselineTrained, StageChange
 from transfer_core.transferability.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
@@ -214,6 +214,14 @@ def test_what_can_be_fallen_back_on_is_a_level_of_its_own_and_not_an_epoch():
     assert tabulate_epochs(events)[0]["training loss"] is None
     only = number_events(alone)
     assert "Best is the new layer trained alone" in describe_curves(only)
+
+
+def test_the_head_trained_alone_is_a_level_beside_the_epochs():
+    events = [*number_events(BaselineTrained(0.1, 0.9, 30, 1.0)), *make_log()]
+    loss, accuracy = build_curve_traces(events).values()
+    assert (loss[3]["x"], loss[3]["y"]) == ([0, 3], [0.1, 0.1])
+    assert accuracy[3]["y"] == [90, 90]
+    assert len(tabulate_epochs(events)) == 3
 
 
 def test_a_long_run_sends_at_most_a_thousand_points_a_series():

@@ -88,3 +88,27 @@ def test_no_unsafe_html_pickle_or_extraction_anywhere():
     for path in sources:
         text = path.read_text(encoding="utf-8")
         assert not [word for word in banned if word in text], path
+
+
+PAGE_FILES = sorted((ROOT / "pages").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_page_is_short_and_reads_no_module_globals(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 230
+    for node in ast.parse(text).body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            names = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+            assert all(name.isupper() or name == "__all__" for name in names), (
+                f"{names} is no constant"
+            )
+        called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        assert not called or ast.unparse(node) == "draw()", ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_address_and_the_caches_are_each_in_one_place(path):
+    text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT / "pages"))
+    assert "st.query_params" not in text or name == "shared/session.py"
+    assert "@st.cache_" not in text or name.startswith("shared/caches/")

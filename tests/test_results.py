@@ -175,7 +175,7 @@ def test_few_test_images_are_told_and_how_many_would_do():
     (told,) = [finding for finding in found if finding.title == "Too few test images to tell"]
     assert told.kind == "unsure"
     enough = int(told.words.split("About ")[1].split(" test")[0])
-    low, high = compute_wilson_interval(0.9 * enough, enough)
+    low, high = compute_wilson_interval(round(0.9 * enough), enough)
     assert (high - low) / 2 == pytest.approx(0.05, abs=0.005)
 
 

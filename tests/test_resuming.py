@@ -16,10 +16,11 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
-from transfer_core.runs.launch import make_run_config
+from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.perform import perform
 from transfer_core.runs.store import specification
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.events import select_events
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
 
@@ -71,6 +72,7 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
         from transfer_core.runs.perform import perform
         from transfer_core.runs.store import specification
         from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.events import select_events
         config = specification.from_json({specification.to_json(config)!r})
         folder, home = Path({str(folder)!r}), Path({str(home)!r})
         for _ in perform(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
@@ -120,6 +122,42 @@ def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterr
     assert len({(each.validation_loss, each.validation_accuracy) for each in baselines}) == 1
 
 
+def test_a_killed_server_continues_its_run_when_it_starts_again(
+    home, configs, uninterrupted, tmp_path
+):
+    """The engine, its store and its log, from the first process to the second."""
+    script = f"""
+        import os, signal, time
+        from pathlib import Path
+        import torch
+        from transfer_core.runs.launch import start_engine
+        from transfer_core.runs.store import specification
+        from transfer_core.training import checkpoint
+        torch.set_num_threads({torch.get_num_threads()})
+        checkpoint.ASSUMED_SAVE_SECONDS = 0  # so that the first epoch already leaves one
+        engine = start_engine(Path({str(home)!r}))
+        run = engine.submit(specification.from_json({specification.to_json(configs[3])!r}))
+        while not engine.directory(run).find_latest_checkpoint():
+            time.sleep(0.01)
+        print(run, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with start_engine(home) as engine:
+        run = engine.wait(killed.stdout.strip(), timeout=120)
+        log, files = engine.events(run.id), engine.directory(run.id)
+    expected_events, expected = uninterrupted[3]
+    assert (run.state, run.attempt) == ("finished", 2) and run.result == expected_events[-1]
+    weights = load_file(files.weights_file)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    epochs = [(e.epoch, e.validation_loss) for e in select_events(log, EpochEnded)]
+    assert epochs == [
+        (e.epoch, e.validation_loss) for e in expected_events if isinstance(e, EpochEnded)
+    ]
+
+
 class CountingStore:
     """Counts the checkpoints that it is given."""
 
@@ -149,6 +187,14 @@ def test_checkpoints_take_no_more_than_their_share_of_the_time(seconds, monkeypa
     assert store.epochs[0] == 10  # a fiftieth of ten seconds is what the first may take
     assert seconds * len(store.epochs) <= 0.021 * now[0]
     assert len(store.epochs) >= min(900, 0.9 * 0.02 * now[0] / seconds)
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(tmp_path, caplog):
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    checkpointer = Checkpointer(RunDirectory(tmp_path), math.inf)
+    checkpointer.save_if_due(4, lambda: TrainingState({"w": torch.zeros(1)}, {}))
+    assert "no checkpoint was written after epoch 4" in caplog.text
+    assert checkpointer.load() is None
 
 
 def test_a_checkpoint_of_another_format_is_not_resumed_from(tmp_path):

@@ -8,6 +8,7 @@ from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F
 
 from pages.shared import caches
 from transfer_core.runs.store import curation
+from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
 
 RIGHT, WRONG_TWICE = [0] * 4 + [1] * 4, [0] * 6 + [1, 1]
@@ -168,3 +169,37 @@ def test_repeating_an_unknown_run_is_told_plainly(transfer_home):
     app = build_page("train", repeat="../../etc").run()
     assert not app.exception
     assert "There is no such run" in list_texts(app)
+
+
+def test_a_run_that_cannot_be_read_is_shown_apart_and_can_be_deleted(runs):
+    store = caches.engine().store
+    with store.begin_write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE runs SET config = json_set(config, '$.strategy.optimiser.batch_size', 9999)"
+            f" WHERE id = '{runs[0]}'"
+        )
+    app = build_page("runs").run()
+    assert not app.exception and not app.error
+    assert list(read_table(app)["run"]) == ["second try"]
+    assert "first try" in list_texts(app) and "another version" in list_texts(app)
+    app.button(key=f"runs_delete_{runs[0]}").click().run()
+    assert not app.exception and "another version" not in list_texts(app)
+    app.button(key="runs_undo").click().run()
+    assert "another version" in list_texts(app)
+    shown = build_page("results", run=runs[0]).run()
+    assert not shown.exception and "another version" in shown.error[0].value
+
+
+def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs, monkeypatch):
+    engine, resumed = caches.engine(), []
+    run = engine.store.create(engine.get(runs[0]).config, "long run", engine="dead")
+    engine.store.set_state(run.id, RunState.interrupted)
+    assert not [b for b in build_page("train", run=run.id).run().button if b.key == "train_resume"]
+    directory = engine.directory(run.id)
+    directory.prepare("{}", 1)
+    directory.save_checkpoint(7, lambda path: path.write_text("weights"), ".safetensors")
+    monkeypatch.setattr(engine, "resume", resumed.append)
+    app = build_page("train", run=run.id).run()
+    assert app.button(key="train_resume").label == "Resume from epoch 7"
+    app.button(key="train_resume").click().run()
+    assert not app.exception and resumed == [run.id]

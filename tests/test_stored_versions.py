@@ -17,6 +17,7 @@ from transfer_core import dataset
 from transfer_core.cli.main import main
 from transfer_core.export import export_run
 from transfer_core.export.bundle import import_bundle
+from transfer_core.inspection.out_of_distribution import load_or_fit_detector
 from transfer_core.inspection.prediction import load_test_predictions, load_trained_network
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.events import find_last_event, select_events
@@ -119,3 +120,12 @@ def test_the_command_line_lists_the_runs(old_home, capsys):
 def test_the_database_is_of_the_version_that_it_says(old_home, reader):
     with closing(sqlite3.connect(old_home / "runs.db")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_a_detector_is_read_under_the_name_that_its_scores_had_then(old_home, reader):
+    trained = load_trained_network(old_home, CASE_2)
+    fitted = load_or_fit_detector(old_home, trained)
+    file = reader.directory(CASE_2).detector_file
+    np.savez(file, embeddings=fitted.embeddings, usual=fitted.conformal_scores)
+    again = load_or_fit_detector(old_home, trained)
+    assert (again.conformal_scores == fitted.conformal_scores).all()

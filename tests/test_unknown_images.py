@@ -17,8 +17,7 @@ from transfer_core.inspection.out_of_distribution import (
     load_or_fit_detector,
     subsample,
 )
-from transfer_core.inspection.prediction import load_trained_network
-from transfer_core.inspection.trial import classify
+from transfer_core.inspection.prediction import classify, load_trained_network
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store.directory import RunDirectory

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def show_attribution_maps(
     trained: TrainedNetwork, pixels: np.ndarray, classes: Sequence[tuple[int, str]], *, key: str
 ) -> None:
-    """The image as the network sees it, and where the evidence for each class lies.
+    """Draw the image as the network sees it, and where the evidence for each class lies.
 
     Args:
-        trained: The network.
-        pixels: uint8, shape (H, W, 3), of its input size.
-        classes: Index of each class, and what it is here, such as "predicted".
-        key: Begins the keys of the figures.
+        trained: The trained network.
+        pixels: The image at the network's input size, uint8, shape (H, W, 3).
+        classes: Index of each class, and its role, such as "predicted".
+        key: Prefix of the figures' keys.
     """
     from transfer_core.inspection.attribution import explain
 
@@ -50,6 +50,6 @@ def show_attribution_maps(
                 key=f"{key}_{number}_{role}",
             )
     st.caption(
-        f"{escape_markdown(found.method)}. Each map has its own scale: compare where the evidence lies, "
-        "not how strong it is. It shows roughly what the network used, not why."
+        f"{escape_markdown(found.method)}. Each map has its own scale: compare where the evidence "
+        "lies, not how strong it is. It shows roughly what the network used, not why."
     )

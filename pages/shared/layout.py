@@ -1,4 +1,4 @@
-"""What all pages have in common: errors shown as advice, missing steps, safe names."""
+"""Parts of every page: title, errors as advice, links onwards, progress, figures, safe names."""
 
 import re
 import time
@@ -23,7 +23,7 @@ CONTRAST_STYLE = """<style>
 
 
 def show_page_title(title: str, page: str) -> None:
-    """The head of a page; the page is named by its path from the app's folder."""
+    """Draw the title of a page; `page` is its path from the app's folder."""
     session.ensure_pages_arranged(page)
     st.html(CONTRAST_STYLE)
     st.title(title, anchor=False)
@@ -40,7 +40,7 @@ def show_errors() -> Iterator[None]:
 
 
 def show_problem(problem: str, found: str, remedy: str) -> None:
-    """Three parts: what is wrong, what shows it, what to do."""
+    """Draw a problem: what is wrong, what shows it, and what to do."""
     remedy, _, drawing = remedy.partition("\n")
     with st.container(border=True):
         st.error(escape_markdown(problem), icon=":material/error:")
@@ -54,7 +54,7 @@ def show_problem(problem: str, found: str, remedy: str) -> None:
 
 
 def stop_unless(present: object, message: str, page: str, label: str) -> None:
-    """End a page that lacks its input, with a link to where it is made."""
+    """End a page whose input is missing, with a link to the page that makes it."""
     if not present:
         st.info(message, icon=":material/info:")
         st.page_link(page, label=label, icon=":material/arrow_forward:")
@@ -62,11 +62,11 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
 
 
 def require_weights(source: SourceNetwork) -> SourceNetwork:
-    """A network whose weights are on this computer; else the page ends with the ways on."""
+    """Return the network if its weights are here; else end the page with two ways on."""
     if get_weights_status(source) == "download":
         st.info(
-            f"The weights of {escape_markdown(source.title)} are not on this computer. Download them, or "
-            "take the demonstration network, whose weights are part of the program.",
+            f"The weights of {escape_markdown(source.title)} are not on this computer. Download "
+            "them, or take the demonstration network, whose weights are part of the program.",
             icon=":material/info:",
         )
         icon = ":material/arrow_forward:"
@@ -77,9 +77,9 @@ def require_weights(source: SourceNetwork) -> SourceNetwork:
 
 
 def offer_demonstration_network() -> None:
-    """A button that chooses the network that is always there."""
-    # By a callback, which also works where the button is not drawn again; the new key lets
-    # widgets that show another network begin anew.
+    """Draw a button that chooses the demonstration network, which needs no download."""
+    # A callback also works if the button is not drawn again; the new key resets the widgets that
+    # show another network.
     st.button(
         "Take the demonstration network",
         icon=":material/check:",
@@ -90,29 +90,29 @@ def offer_demonstration_network() -> None:
 
 
 def offer_next_page(label: str, page: str, **query: str) -> None:
-    """The way to the next page of the journey."""
+    """Draw the button to the next page of the journey."""
     icon = ":material/arrow_forward:"
     if st.button(label, type="primary", icon=icon, key=f"go_on_{page}"):
         st.switch_page(page, query_params=query)
 
 
 def build_page_url(**query: str) -> str:
-    """This page's address with another query, to be shared."""
+    """The address of this page with another query, to share it."""
     url = (st.context.url or "").partition("?")[0]
     return f"{url}?{urlencode(query, safe=',')}"
 
 
 def escape_markdown(text: str) -> str:
-    """Text of a person's, so that markdown shows it as it is."""
+    """Escape a text that a person wrote, so that Markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
     return text.replace("www.", "www\\.")
 
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar while something works, as a callback; drawn ten times a second at most.
+    """Yield a callback that draws a progress bar, at most ten times a second.
 
-    Drawing also lets a click elsewhere end the work, which is how it is cancelled.
+    Drawing also lets a click elsewhere end the work, and so cancels it.
     """
     bar, drawn = st.empty(), time.monotonic()
 
@@ -129,7 +129,7 @@ def show_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def empty_on_exit(place) -> Iterator[None]:
-    """Empty a place of the page when the work that it belongs to has ended, well or not."""
+    """Empty a place of the page when the work ends, also by an error."""
     try:
         yield
     finally:
@@ -137,7 +137,7 @@ def empty_on_exit(place) -> Iterator[None]:
 
 
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):
-    """A Plotly figure with its text alternative, which is also shown unless it repeats labels."""
+    """Draw a Plotly figure with its text alternative; `caption` also shows the text below it."""
     config = {"displayModeBar": False}
     figure = apply_theme(figure, dark=st.context.theme.type == "dark")
     event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
@@ -147,16 +147,16 @@ def show_figure(figure, description: str, *, key: str, caption: bool = True, **o
 
 
 def disable_taps(key: str) -> None:
-    """Let figures whose keys begin so ignore taps, beside which buttons or lists choose.
+    """Let figures whose keys begin with `key` ignore taps; lists beside them choose instead.
 
-    Plotly takes a tap for a click on what was tapped before it.
+    Plotly takes a tap for a click on the point that was tapped before.
     """
     nothing = f'[class*="st-key-{key}"] * {{ pointer-events: none !important; }}'
     st.html(f"<style>@media (hover: none) {{ {nothing} }}</style>")
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds for people: "48 s", "3 min 20 s"."""
+    """Write seconds for people: "48 s", "3 min 20 s"."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

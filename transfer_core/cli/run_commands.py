@@ -33,7 +33,7 @@ def add_commands(add: AddCommand) -> None:
 
 def predict(options: Namespace) -> int:
     """Print the class probabilities of images, and which of them look like nothing known."""
-    from transfer_core.inspection.trial import classify_files
+    from transfer_core.inspection.prediction import classify_files
 
     for path, answer in classify_files(home(), options.run, options.images, show_progress):
         if options.json:

@@ -24,7 +24,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
 from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.store.events import encode_event, find_last_event
-from transfer_core.runs.store.records import Failed, make_run_error
+from transfer_core.runs.store.records import Failed, RunRecord, make_run_error
 from transfer_core.system.home import home
 from transfer_core.training.events import Ended
 from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
@@ -199,8 +199,13 @@ def _run_to_end(
     if record.result is None:
         error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
         raise make_run_error(error)
+    return _collect_figures(record, ended)
+
+
+def _collect_figures(record: RunRecord, ended: Ended) -> dict:
+    strategy = record.config.strategy
     return {
-        "run": run,
+        "run": record.id,
         "case": strategy.case.value,
         "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,

@@ -1,1 +1,1 @@
-"""What a network makes of pixels: augmented inputs and embeddings, computed once and cached."""
+"""Features: augmented inputs, and embeddings that are computed once and cached."""

@@ -1,4 +1,4 @@
-"""Random crops, mirroring and colour changes, on whole batches of training images."""
+"""Augmentation: random crops, flips and colour jitter on whole batches of training images."""
 
 import numpy as np
 import torch
@@ -7,8 +7,8 @@ from torch.nn import functional
 from transfer_core.networks.catalog import SourceNetwork
 from transfer_core.system.devices import copy_to_device
 
-MIN_CROP_AREA = 0.4  # of the image, kept by a crop
-MAX_LOG_ASPECT_RATIO = 0.22  # of a crop's width to its height, natural logarithm
+MIN_CROP_AREA = 0.4  # smallest crop, as a share of the image
+MAX_LOG_ASPECT_RATIO = 0.22  # natural logarithm of a crop's width over its height
 MAX_BRIGHTNESS_CONTRAST_CHANGE = 0.25  # largest relative change of brightness and contrast
 MAX_SATURATION_CHANGE = 0.3  # largest relative change of saturation
 GREYSCALE_PROBABILITY = 0.05  # share of images turned grey
@@ -23,15 +23,15 @@ def augment(
     horizontal_flip: bool = True,
     device: torch.device | None = None,
 ) -> torch.Tensor:
-    """Randomly cropped, mirrored and recoloured images, normalised for the network.
+    """Crop, flip and recolour images at random, and normalise them for the network.
 
     Args:
         pixels: uint8, shape (B, H, W, 3).
         source: Describes the normalisation.
         size: Side of the result in pixels; crops are resampled to it.
-        generator: All randomness comes from it; it is one of the processor's.
+        generator: Draws all random numbers; a generator of the processor.
         horizontal_flip: Whether half of the images are mirrored, left to right.
-        device: Where the result shall lie, and is computed; None is the processor.
+        device: Device that computes and holds the result; None is the processor.
 
     Returns:
         float32, shape (B, 3, size, size), channels last in memory.
@@ -52,7 +52,7 @@ def augment(
 
 
 def _sample_crops(count: int, generator: torch.Generator, horizontal_flip: bool) -> torch.Tensor:
-    """Scale and centre of each crop across and down, (B, 2, 2); the image reaches from -1 to 1."""
+    """Draw each crop's scale and centre, across and down, (B, 2, 2); images span -1 to 1."""
 
     def sample_uniform(low: float, high: float) -> torch.Tensor:
         return torch.empty(count).uniform_(low, high, generator=generator)
@@ -66,7 +66,7 @@ def _sample_crops(count: int, generator: torch.Generator, horizontal_flip: bool)
 
 
 def _build_sampling_grid(crops: torch.Tensor, size: int) -> torch.Tensor:
-    """Where each pixel of the result lies in the image, (B, size, size, 2)."""
+    """Return the place in the image of each pixel of the result, (B, size, size, 2)."""
     steps = (torch.arange(size, device=crops.device) * 2 + 1) / size - 1
     places = crops[:, :, :1] * steps + crops[:, :, 1:]
     grid = torch.empty(len(crops), size, size, 2, device=crops.device)
@@ -76,7 +76,7 @@ def _build_sampling_grid(crops: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _sample_colour_factors(count: int, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
-    """Factors of saturation, contrast and brightness, each (B, 1, 1)."""
+    """Draw factors of saturation, contrast and brightness, each (B, 1, 1)."""
 
     def sample_factor(change: float) -> torch.Tensor:
         return torch.empty(count, 1, 1).uniform_(1 - change, 1 + change, generator=generator)
@@ -93,17 +93,17 @@ def _sample_colour_factors(count: int, generator: torch.Generator) -> tuple[torc
 def _apply_colour_jitter(
     images: torch.Tensor, saturation, contrast, brightness, source
 ) -> torch.Tensor:
-    """New saturation, contrast and brightness, one affine map of colours per image; normalised.
+    """Change saturation, contrast and brightness by one affine map per image, then normalise.
 
     With grey g, mean m and factors s, c, b the result is
-    b (m + c (g + s (x - g) - m)); as the mean of g is m, m needs no second pass.
+    b (m + c (g + s (x - g) - m)). The mean of g is m, so that m needs no second pass.
     """
     grey = images.mean(dim=1)
     mean = grey.mean(dim=(1, 2), keepdim=True)
     scale = brightness * contrast
     offset = grey * (scale * (1 - saturation)) + mean * (brightness - scale)
     result = torch.empty_like(images, memory_format=torch.channels_last)
-    # By colour: each is one plane before and one stride after, and small enough for the cache.
+    # One colour at a time: a plane is small enough for the processor's cache.
     for colour, (centre, spread) in enumerate(zip(source.mean, source.std, strict=True)):
         plane = torch.addcmul(offset, images[:, colour], scale * saturation).clamp_(0, 1)
         result[:, colour] = plane.sub_(centre).div_(spread)

@@ -1,4 +1,4 @@
-"""Embed once: one forward pass per image, kept on disk, so frozen stages never run twice."""
+"""Compute embeddings: one forward pass per image through the frozen stages."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,26 +13,24 @@ from transfer_core.networks.surgery import pool_features
 from transfer_core.system.devices import copy_to_device, get_device
 from transfer_core.system.parallel import Progress, StopRequested, ignore_progress
 
-MAX_BATCH_SIZE = (
-    32  # images; small enough that the allocator keeps and reuses the memory of outputs
-)
-MAX_BATCH_PIXELS = 16 * 224 * 224  # of a batch at most, so that outputs stay below about a gigabyte
+MAX_BATCH_SIZE = 32  # images; small enough that the allocator reuses the memory of outputs
+MAX_BATCH_PIXELS = 16 * 224 * 224  # in a batch, so that outputs stay below about a gigabyte
 
 
 def choose_batch_size(source: SourceNetwork) -> int:
-    """Images that pass through a network at a time where nothing is learned."""
+    """Return the batch size in images for a forward pass without learning."""
     return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // source.input_size**2))
 
 
 def normalise(
     pixels: np.ndarray, source: SourceNetwork, device: torch.device | None = None
 ) -> torch.Tensor:
-    """Turn pixels into what the network takes.
+    """Turn pixels into a network's normalised inputs.
 
     Args:
         pixels: uint8, shape (B, H, W, 3).
         source: Its mean and standard deviation are applied.
-        device: Where the result shall lie, and is computed; None is the processor.
+        device: Device that computes and holds the result; None is the processor.
 
     Returns:
         float32, shape (B, 3, H, W), channels last in memory.
@@ -57,23 +55,23 @@ def embed(
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
-    """Embeddings of images at the ends of stages, in eval mode, computed where the network is.
+    """Compute the pooled outputs of stages for images, in eval mode, on the network's device.
 
     They are float32 on every machine: answers and results rest on them.
 
     Args:
-        network: Its children are named stages; it is only run as far as needed.
-        pixels: uint8, shape (N, H, W, 3). What is not decoded yet is, while the network
-            computes, and kept.
+        network: Its children are named stages; it runs as far as the last wanted stage.
+        pixels: uint8, shape (N, H, W, 3). A `PixelArray` decodes missing images while the
+            network computes, and caches them.
         source: Describes the normalisation.
         stages: Names of the stages whose pooled output is wanted.
-        indices: Of the wanted images, int64 (M,); None for all.
-        preprocess: Turns some pixels into what the network takes.
-        progress: Called with what is done, images done and total; may raise to end the work.
+        indices: Indices of the wanted images, int64 (M,); None for all.
+        preprocess: Turns pixels into the network's inputs.
+        progress: Called with the work, images done and total; may raise to end the work.
         stop_requested: Asked while images are decoded.
 
     Returns:
-        For each stage float32 of shape (N, D), or (M, D), D depending on the stage.
+        float32 of shape (N, D), or (M, D), by stage; D depends on the stage.
 
     Raises:
         WorkStopped: If `stop_requested` said so.
@@ -95,7 +93,7 @@ def embed(
 def _run_stages(
     network: nn.Sequential, features: torch.Tensor, stages: tuple[str, ...]
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """The outputs of stages, as far as the last wanted one."""
+    """Yield the names and outputs of the wanted stages."""
     missing = set(stages)
     for name, stage in network.eval().named_children():
         features = stage(features)

@@ -1,4 +1,4 @@
-"""Embeddings of one sample by one network, kept on disk. Nothing here loads torch."""
+"""Embeddings of one sample by one network in a cache on disk. This module needs no torch."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,33 +17,36 @@ def load_or_compute_embeddings(
     stages: tuple[str, ...],
     compute: Callable[[tuple[str, ...]], dict[str, np.ndarray]],
 ) -> dict[str, np.ndarray]:
-    """Embeddings from a folder, where those that are missing are computed, and kept if they fit.
+    """Read embeddings from the cache; compute those that are missing and add them if they fit.
 
     Args:
         home: The data folder.
-        folder: Belongs to one key, see `get_cache_folder`.
+        folder: From `get_cache_folder`.
         stages: Names of the wanted stages.
-        compute: Takes the names that are missing and returns their embeddings.
+        compute: Takes the names of missing stages and returns their embeddings.
+
+    Returns:
+        float32 (N, D) by stage.
     """
     files = {name: folder / f"{name}.npy" for name in stages}
-    found = {name: disk_cache.open_array(file) for name, file in files.items()}
-    missing = tuple(name for name in stages if found[name] is None)
+    embeddings = {name: disk_cache.open_array(file) for name, file in files.items()}
+    missing = tuple(name for name in stages if embeddings[name] is None)
     if missing:
-        found |= compute(missing)
+        embeddings |= compute(missing)
     for name in missing:
-        size = disk_cache.NPY_HEADER_BYTES + found[name].nbytes
+        size = disk_cache.NPY_HEADER_BYTES + embeddings[name].nbytes
         with (
             suppress(disk_cache.CacheFullError),
             disk_cache.add_entry(home, files[name], size) as file,
         ):
-            np.save(file, found[name])
-    return found
+            np.save(file, embeddings[name])
+    return embeddings
 
 
 def get_cache_folder(
     home: Path, data_id: str, source: SourceNetwork, transform_key: str, indices: np.ndarray
 ) -> Path:
-    """Where the embeddings of these images by this network, lie."""
+    """Return the cache folder of these images' embeddings by this network."""
     chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
     key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

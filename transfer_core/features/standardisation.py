@@ -1,4 +1,4 @@
-"""Embeddings made comparable feature by feature."""
+"""Standardise embeddings feature by feature."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ SHRINKAGE = 0.1  # share of the mean variance that is added to each feature's va
 
 
 def fit_standardisation(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each feature, with deviations shrunk towards their mean.
+    """Compute each feature's mean and standard deviation; variances are shrunk to their mean.
 
-    A feature that is nearly always 0 on these images has a tiny deviation; divided
-    by it, one image on which it is not 0 would outweigh all that was learned.
+    A feature that is nearly always 0 has a tiny deviation. Divided by it, the one image on
+    which the feature is not 0 would outweigh everything else.
 
     Args:
-        embeddings: Of the training images, float32 (N, D).
+        embeddings: Embeddings of the training images, float32 (N, D).
 
     Returns:
-        Mean and deviation, each float32 (D,); every deviation is positive.
+        Mean and standard deviation, each float32 (D,); every deviation is positive.
     """
     variance = embeddings.var(0)
     deviation = np.sqrt(variance + SHRINKAGE * variance.mean() + 1e-12)

@@ -12,20 +12,20 @@ from transfer_core.networks.source_network import SourceNetwork
 
 @dataclass(frozen=True, slots=True)
 class AugmentedView:
-    """One randomly cropped and recoloured copy of every image; the same whenever it is made."""
+    """One randomly cropped and recoloured copy of every image; it is the same every time."""
 
-    number: int  # counted from 0; draws the crops and colours
+    number: int  # counted from 0; the seed of crops and colours
     mirror: bool  # whether half of the copies are mirrored
 
     @property
     def key(self) -> str:
-        """Names the view in caches."""
+        """The view's name in caches."""
         return f"view-{self.number}" + ("-mirrored" if self.mirror else "")
 
     def build_preprocessing(
         self,
     ) -> Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]:
-        """Turns pixels, given in order, into what the network takes; see `embedding.embed`."""
+        """Return a function that turns pixels, given in order, into inputs; see `embed`."""
         generator = torch.Generator().manual_seed(self.number)
         return lambda pixels, source, device: augment(
             pixels, source, source.input_size, generator, horizontal_flip=self.mirror, device=device

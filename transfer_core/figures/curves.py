@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
-from transfer_core.runs.store.events import select_events
+from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.events import EpochEnded, Stepped
+from transfer_core.training.events import BaselineTrained, EpochEnded, Stepped
 
 MAX_BUCKETS = 400  # at most two points of each are drawn
 
@@ -43,6 +43,9 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
     """
     steps, ended = select_events(events, Stepped), select_events(events, EpochEnded)
     alone, epochs = ([row for row in ended if (row.epoch == 0) == no] for no in (True, False))
+    if baseline := find_last_event(events, BaselineTrained):
+        loss, accuracy = baseline.validation_loss, baseline.validation_accuracy
+        alone = [EpochEnded(0, 0, None, None, loss, accuracy, False, baseline.seconds, ())]
     best = [row for row in epochs if row.best][-1:]
     drawn = [steps[i] for i in decimate([row.loss for row in steps])]
     charts = {}
@@ -53,7 +56,7 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
             _build_trace("validation", epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
             _build_trace("best epoch", best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
         ]
-        if alone:  # of another training, so not joined to the epochs
+        if alone:  # another training, so not joined to the epochs; older logs have it as epoch 0
             level = [*alone, *(replace(alone[0], epoch=row.epoch) for row in epochs[-1:])]
             name = "new layer alone, validation"
             charts[what] += [
@@ -87,7 +90,7 @@ def _build_trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
 
 
 def tabulate_epochs(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
-    """A row per epoch, for a table; epoch 0 is what can be fallen back on."""
+    """Return a row per epoch, for a table; older logs have the head trained alone as epoch 0."""
     return [
         {
             "epoch": row.epoch,

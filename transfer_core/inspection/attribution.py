@@ -1,4 +1,4 @@
-"""Attribution maps: where in an image the evidence for a class lies."""
+"""Attribution maps: the parts of an image that count as evidence for a class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from transfer_core.system.devices import get_device
 
 @dataclass(frozen=True)
 class Attribution:
-    """Where the evidence for some classes lies in one image."""
+    """Evidence for several classes at each position of one image."""
 
     maps: np.ndarray  # float32 (K, h, w), at least 0; a map per class, a cell per feature position
     method: str  # for people
 
     def upsample(self, size: int) -> np.ndarray:
-        """The maps at the size of the network's input, float32 (K, size, size).
+        """Return the maps at the size of the network's input, float32 (K, size, size).
 
-        Each is in shares of its own highest value; one without any evidence stays 0.
+        Each map is divided by its maximum; a map without any evidence stays 0.
         """
         maps = torch.from_numpy(self.maps)[None]
         maps = functional.interpolate(maps, (size, size), mode="bilinear")[0].numpy()
@@ -36,19 +36,19 @@ class Attribution:
 def explain(
     network: nn.Sequential, source: SourceNetwork, pixels: np.ndarray, classes: Sequence[int]
 ) -> Attribution:
-    """Attribution maps of one image for several classes.
+    """Compute attribution maps of one image for several classes.
 
     Args:
-        network: A trained network in eval mode; others may use it at the same time.
+        network: A trained network in eval mode; it may be used by others meanwhile.
         source: Describes the normalisation.
         pixels: uint8, shape (H, W, 3), of the network's input size.
         classes: K class indices.
 
     Source:
-        Maps: Grad-CAM (Selvaraju et al. 2017) where the last layer that gives maps ends,
-        before any pooling. Tokens: gradient times activation of each patch (Shrikumar et
-        al. 2016) where it enters the last attention, the last place where patches still
-        count, since what follows sees the class token only. Positive evidence is kept.
+        Feature maps: Grad-CAM (Selvaraju et al. 2017) at the output of the last layer with
+        feature maps, before pooling. Tokens: gradient times activation of each patch
+        (Shrikumar et al. 2016) at the input of the last attention layer; later layers see
+        the class token only. Negative evidence is set to 0.
     """
     device = get_device(network)
     image = normalise(pixels[None], source, device)
@@ -58,9 +58,9 @@ def explain(
     features = features.expand(len(classes), *features.shape[1:]).clone().requires_grad_()
     target = torch.tensor(classes, device=device)
     if features.ndim == 4:
-        # The hooks of captum go to a module of this call alone, never to a shared one.
-        here = nn.Identity()
-        method = LayerGradCam(nn.Sequential(here, *above), here)
+        # Captum hooks a module of this call only, never one of the shared network.
+        hooked = nn.Identity()
+        method = LayerGradCam(nn.Sequential(hooked, *above), hooked)
         maps = method.attribute(features, target, relu_attributions=True)[:, 0]
         name = "Grad-CAM"
     else:
@@ -76,7 +76,7 @@ def explain(
 def _split_network(
     network: nn.Sequential, image: torch.Tensor
 ) -> tuple[nn.Sequential, nn.Sequential]:
-    """The network in two, parted where the maps are taken."""
+    """Split the network in two at the layer whose output the maps show."""
     modules = [module for stage in network.children() for module in stage.children()]
     shapes, features = [], image
     for module in modules:

@@ -1,4 +1,4 @@
-"""Whether attribution maps depend on what the network learned: weights randomised in cascade."""
+"""Sanity check of attribution maps: randomise the weights stage by stage and compare."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ from transfer_core.system.parallel import Progress, ignore_progress
 
 @dataclass(frozen=True, slots=True)
 class SanityStep:
-    """How alike the maps still are when the weights down to a stage are random."""
+    """Similarity to the original maps once the weights down to a stage are random."""
 
-    title: str  # of the stage that was randomised last, for people
-    correlation: float  # Spearman's rank correlation with the maps before; mean over images
+    title: str  # of the stage randomised last, for people
+    correlation: float  # Spearman's rank correlation with the original maps; mean over images
     standard_deviation: float  # standard deviation over images
 
 
@@ -30,14 +30,14 @@ def run_randomisation_test(
     *,
     progress: Progress = ignore_progress,
 ) -> tuple[SanityStep, ...]:
-    """Randomise a network from its output to its input, and compare the maps each time.
+    """Randomise a network from its output to its input and compare the maps after each stage.
 
-    A method whose maps stay alike shows the image, not what the network learned of it.
+    A method whose maps stay similar shows the image, not what the network learned.
 
     Args:
-        trained: The network.
+        trained: The network of a run.
         pixels: uint8, shape (N, H, W, 3).
-        classes: The class that is explained of each image, int64 (N,).
+        classes: The class to explain for each image, int64 (N,).
         progress: Called with what is done, steps done and total; may raise to end the work.
 
     Source:
@@ -45,7 +45,7 @@ def run_randomisation_test(
         maps".
     """
     config, source = trained.record.config, trained.source
-    # Of another seed: a new layer that training hardly moved is still its own first draw.
+    # Another seed, because a head that training hardly moved is close to its first draw.
     strategy, seed = replace(config.strategy, initialise="random"), config.seed + 1
     other = adapt(source, strategy, len(trained.classes), seed)
     other.to(get_device(trained.network))
@@ -54,15 +54,15 @@ def run_randomisation_test(
     for done, name in enumerate(reversed(list(stages)), start=1):
         stages[name] = getattr(other, name)
         maps = _compute_maps(nn.Sequential(OrderedDict(stages)), source, pixels, classes)
-        alike = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
+        similarities = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
         title = "New layer" if name == HEAD else source.format_titles((name,))
-        steps.append(SanityStep(title, float(np.mean(alike)), float(np.std(alike))))
+        steps.append(SanityStep(title, float(np.mean(similarities)), float(np.std(similarities))))
         progress("Randomising stages", done, len(stages))
     return tuple(steps)
 
 
 def compute_rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation of two maps; 0 where one of them is the same everywhere."""
+    """Return Spearman's rank correlation of two maps; 0 if one of them is constant."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return float(spearmanr(first.ravel(), second.ravel()).statistic)

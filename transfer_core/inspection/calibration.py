@@ -1,4 +1,4 @@
-"""Whether a network is as sure of its answers as it is right: reliability on the test images."""
+"""Calibration on the test images: whether confidence agrees with accuracy."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from transfer_core.inspection.mistakes import compute_confidences
 from transfer_core.inspection.prediction import TestPredictions
 from transfer_core.training.evaluation import compute_wilson_interval
 
-NUM_BINS = 10  # of equal width, as is usual
+NUM_BINS = 10  # of equal width
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """The test images whose stated confidence lies between two bounds."""
+    """The test images whose confidence lies between two bounds."""
 
     images: int  # at least 1
     stated: float  # mean confidence, in [0, 1]
@@ -21,20 +21,20 @@ class CalibrationBin:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the share that is right, 95 %."""
+        """The 95 % interval of the accuracy of these images."""
         return compute_wilson_interval(self.correct, self.images)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceCalibration:
-    """How sure a network was of its answers, and how often it was right."""
+    """Confidence and accuracy of a network, in bins of confidence."""
 
-    bins: tuple[CalibrationBin, ...]  # by rising confidence; empty ones are left out
+    bins: tuple[CalibrationBin, ...]  # by rising confidence, without empty ones
     error: float  # expected calibration error, in [0, 1]
 
     @property
     def images(self) -> int:
-        """Test images in all."""
+        """Number of test images."""
         return sum(each.images for each in self.bins)
 
     @property
@@ -43,7 +43,7 @@ class ConfidenceCalibration:
         return sum(each.images * each.stated for each in self.bins) / self.images
 
     def sentence(self) -> str:
-        """What it comes to, for people; a difference within chance is called so."""
+        """Describe the calibration for people; a difference within chance is called so."""
         right = sum(each.correct for each in self.bins)
         low, high = compute_wilson_interval(right, self.images)
         if self.stated > high:
@@ -59,19 +59,20 @@ class ConfidenceCalibration:
 
 
 def measure_calibration(predictions: TestPredictions) -> ConfidenceCalibration:
-    """Compare the stated confidence with the share that is right, bin by bin.
+    """Compare confidence with accuracy, bin by bin.
 
     Source:
         The expected calibration error of Naeini et al. 2015, "Obtaining well calibrated
         probabilities using Bayesian binning", as used by Guo et al. 2017, "On calibration
-        of modern neural networks": the bins' differences, weighed by their images.
+        of modern neural networks": the mean difference of the bins, weighted by images.
+        scikit-learn has the curve (`calibration_curve`) but not this number.
     """
-    stated, right = compute_confidences(predictions), predictions.predicted == predictions.labels
+    stated, correct = compute_confidences(predictions), predictions.predicted == predictions.labels
     numbers = np.minimum((stated * NUM_BINS).astype(int), NUM_BINS - 1)
     bins = tuple(
-        CalibrationBin(int(inside.sum()), float(stated[inside].mean()), int(right[inside].sum()))
+        CalibrationBin(int(inside.sum()), float(stated[inside].mean()), int(correct[inside].sum()))
         for inside in (numbers == number for number in range(NUM_BINS))
         if inside.any()
     )
     differences = [abs(each.stated * each.images - each.correct) for each in bins]
-    return ConfidenceCalibration(bins, sum(differences) / len(right))
+    return ConfidenceCalibration(bins, sum(differences) / len(correct))

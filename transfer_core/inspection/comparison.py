@@ -1,4 +1,4 @@
-"""Whether the difference between two runs is more than chance: on the same test images."""
+"""Paired comparison of two runs on the test images that both were tested on."""
 
 from collections import Counter
 from contextlib import closing
@@ -6,69 +6,72 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
 
 from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.runs.store.store import RunStore
 
-SIGNIFICANCE_LEVEL = 0.05  # p-value from which a difference may be chance
+SIGNIFICANCE_LEVEL = 0.05  # p-value at and above which a difference may be chance
 NUM_RESAMPLES = 10_000  # of the paired bootstrap
 
-_ImageKey = tuple[str, str, int]  # digest, class name, and which of several equal files it is
+_ImageKey = tuple[str, str, int]  # digest, class name, and number among equal files
 
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """Two runs on the test images that both were tested on."""
+    """Counts of correct answers of two runs on their common test images, with a test."""
 
-    images: int  # that both were tested on, with the same content and the same class
-    alone_first: int  # further test images of the first run, left out of the comparison
-    alone_second: int  # and of the second
-    both_right: int  # images
-    only_first: int  # images that only the first run is right on
-    only_second: int  # images that only the second run is right on
+    images: int  # common test images: the same content and the same class
+    alone_first: int  # test images of the first run only, left out of the comparison
+    alone_second: int  # test images of the second run only, left out too
+    both_right: int  # images classified correctly by both
+    only_first: int  # images classified correctly by the first run only
+    only_second: int  # images classified correctly by the second run only
     p_value: float  # exact McNemar, two-sided
     low: float  # of the 95 % interval of the difference, in [-1, 1]
     high: float
 
     @property
     def accuracies(self) -> tuple[float, float]:
-        """Of the first and the second run on the common images, fractions in [0, 1]."""
+        """Accuracies of the first and the second run on the common images, in [0, 1]."""
         first, second = self.both_right + self.only_first, self.both_right + self.only_second
         return first / self.images, second / self.images
 
     @property
     def difference(self) -> float:
-        """Accuracy of the first run less that of the second, in [-1, 1]."""
+        """Accuracy of the first run minus that of the second, in [-1, 1]."""
         return (self.only_first - self.only_second) / self.images
 
     @property
     def may_be_chance(self) -> bool:
-        """Whether equally good networks would often differ as much."""
+        """Whether the difference is not significant."""
         return self.p_value >= SIGNIFICANCE_LEVEL
 
     def sentence(self, first: str = "A", second: str = "B") -> str:
-        """The comparison in words, for two runs of these names."""
+        """Describe the comparison for people; the runs have these names."""
         if not self.only_first + self.only_second:
-            told = (
-                f"{first} and {second} are right on the same {_format_image_count(self.both_right)}"
+            right = _format_image_count(self.both_right)
+            return (
+                f"{first} and {second} are right on the same {right} of {self.images:,}: "
+                "no difference to be seen."
             )
-            return f"{told} of {self.images:,}: no difference to be seen."
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
         verdict = "may be chance" if self.may_be_chance else "is unlikely to be chance"
         return (
-            f"{first} is right on {_format_image_count(self.only_first)} that {second} misses, {second} on "
-            f"{self.only_second:,} that {first} misses: the difference {verdict} ({p})."
+            f"{first} is right on {_format_image_count(self.only_first)} that {second} misses, "
+            f"{second} on {self.only_second:,} that {first} misses: "
+            f"the difference {verdict} ({p})."
         )
 
     def describe_excluded(self, first: str = "A", second: str = "B") -> str:
-        """Which test images could not be compared; "" if all could."""
+        """Describe the test images that were left out; "" if none were."""
         if not self.alone_first + self.alone_second:
             return ""
         return (
-            f"Compared on the {_format_image_count(self.images)} that both were tested on. Left out, because "
-            "the other was not tested on them or has them in another class: "
+            f"Compared on the {_format_image_count(self.images)} that both were tested on. "
+            "Left out, because the other was not tested on them or has them in another class: "
             f"{self.alone_first:,} of {first}, {self.alone_second:,} of {second}."
         )
 
@@ -76,8 +79,8 @@ class PairedComparison:
 def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
     """Compare two finished runs image by image.
 
-    The runs may be of two data sets, such as a data set and its mended version: images
-    are the same where their files have the same content and their classes the same name.
+    The runs may use two data sets, such as two versions of one: images are the same if
+    their files have the same content and their classes the same name.
 
     Args:
         home: The data folder.
@@ -92,7 +95,8 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
     if not common:
         raise RunError(
             "These runs were tested on different images, so they cannot be compared.",
-            found=f"{_format_image_count(len(one))} of one, {len(other):,} of the other, none in common",
+            found=f"{_format_image_count(len(one))} of one, {len(other):,} of the other, "
+            "none in common",
             remedy="Choose runs on the same data set, or train on the same one again.",
         )
     counts = Counter((one[image], other[image]) for image in common)
@@ -112,11 +116,11 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
 
 
 def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -> float:
-    """How often equally good networks would differ at least as much, in [0, 1].
+    """Return the probability that equally good networks differ at least as much, in [0, 1].
 
     Args:
-        only_first_correct: Images that only the first network is right on.
-        only_second_correct: Images that only the second network is right on.
+        only_first_correct: Images classified correctly by the first network only.
+        only_second_correct: Images classified correctly by the second network only.
 
     Returns:
         The two-sided p-value; 1 if the networks never differ.
@@ -127,27 +131,23 @@ def compute_mcnemar_p_value(only_first_correct: int, only_second_correct: int) -
         the images are independent of each other.
     """
     differing = only_first_correct + only_second_correct
-    ways, term = 0, 1
-    for k in range(min(only_first_correct, only_second_correct) + 1):
-        ways += term
-        term = term * (differing - k) // (k + 1)  # comb(differing, k + 1), exact
-    return min(1.0, 2 * ways / 2**differing)
+    return float(binomtest(only_first_correct, differing).pvalue) if differing else 1.0
 
 
 def compute_bootstrap_interval(
     only_first_correct: int, only_second_correct: int, images: int
 ) -> tuple[float, float]:
-    """The 95 % interval of the difference of two accuracies, each in [-1, 1].
+    """Return the 95 % interval of the difference of two accuracies, in [-1, 1].
 
     Args:
-        only_first_correct: Images that only the first network is right on.
-        only_second_correct: Images that only the second network is right on.
-        images: Images in all, at least 1.
+        only_first_correct: Images classified correctly by the first network only.
+        only_second_correct: Images classified correctly by the second network only.
+        images: Number of images, at least 1.
 
     Source:
         Efron 1979, "Bootstrap methods: another look at the jackknife": percentiles of the
-        difference over images drawn anew with replacement, both networks' answers to an
-        image together. Only the counts matter, so they are drawn, from a fixed seed.
+        difference over resampled images, keeping both networks' answers to an image
+        together. Only the counts matter, so they are drawn, from a fixed seed.
     """
     shares = (
         np.array(
@@ -165,17 +165,18 @@ def compute_bootstrap_interval(
 
 
 def _mark_correct(home: Path, run_id: str) -> dict[_ImageKey, bool]:
-    """Whether a run is right on each of its test images."""
-    answers = load_test_predictions(home, run_id)
+    """Return whether a run classified each of its test images correctly."""
+    predictions = load_test_predictions(home, run_id)
     with closing(RunStore(home)) as store:
         data_set = dataset.load(home, store.get(run_id).config.data_id)
-    seen, rights = Counter(), {}
-    for index, right in zip(answers.images, answers.predicted == answers.labels, strict=True):
+    seen, correct = Counter(), {}
+    right = predictions.predicted == predictions.labels
+    for index, is_right in zip(predictions.images, right, strict=True):
         record = data_set.records[index]
         content = record.digest, data_set.classes[record.label]
-        rights[*content, seen[content]] = bool(right)
+        correct[*content, seen[content]] = bool(is_right)
         seen[content] += 1
-    return rights
+    return correct
 
 
 def _format_image_count(count: int) -> str:

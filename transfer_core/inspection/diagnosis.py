@@ -1,4 +1,4 @@
-"""Training against validation and test, read in plain words: what went well, what did not."""
+"""Diagnosis of a run in plain words: over-fitting, under-fitting, leaks, too few images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,46 +16,40 @@ from transfer_core.training.evaluation import (
 from transfer_core.training.events import Ended, EpochEnded, Started
 from transfer_core.training.result import TestResult
 
-MIN_ACCURACY_GAP = 0.05  # between training and validation accuracy, from which one would act on it
-MIN_TRAIN_ACCURACY = (
-    0.9  # training accuracy, below which even the images learned from are not known
-)
-MAX_INTERVAL_HALF_WIDTH = 0.05  # half the width of an interval, above which it tells little
-MIN_LOSS_RISE = 1.1  # of the validation loss after its best epoch, that is more than its noise
-MAX_FALLING_LOSS_RATIO = (
-    0.95  # of the validation loss over the last fifth of the epochs: it still fell
-)
-MIN_IMAGES_FOR_LEAK_CHECK = (
-    50  # test images, all of them right, from which one looks for a give-away
-)
+MIN_ACCURACY_GAP = 0.05  # training minus validation accuracy; a smaller gap does not matter
+MIN_TRAIN_ACCURACY = 0.9  # a network with less does not even fit its training images
+MAX_INTERVAL_HALF_WIDTH = 0.05  # of the test accuracy; a wider interval says little
+MIN_LOSS_RISE = 1.1  # last validation loss over the best one; less may be noise
+MAX_FALLING_LOSS_RATIO = 0.95  # validation loss over that a fifth earlier: it was still falling
+MIN_IMAGES_FOR_LEAK_CHECK = 50  # a perfect test on fewer images is not suspicious
 
 FindingKind = Literal["good", "warning", "unsure"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that can be read from a run."""
+    """One conclusion about a run."""
 
     kind: FindingKind
     title: str  # a few words, such as "Over-fitting"
-    words: str  # what shows it, and what can be done
+    words: str  # the numbers that show it, and what to do
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """How a training went, as its log tells it; accuracies in [0, 1], losses in nats."""
+    """Summary of a training log; accuracies in [0, 1], losses in nats per image."""
 
     reason: str  # why it ended
     best_epoch: int  # counted from 1; 0 is the new layer trained alone
     train_images: int
     validation_images: int
-    train_accuracy: float | None  # in the best epoch, as its steps saw it; None of epoch 0
-    validation_accuracy: float  # of the weights that were kept
+    train_accuracy: float | None  # in the best epoch, during its steps; None for epoch 0
+    validation_accuracy: float  # of the final weights
     validation_losses: tuple[float, ...]  # of each epoch, from the first
 
 
 def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None:
-    """How a run's training went; None if no epoch has ended."""
+    """Summarise the log of a run; None if its training has not ended or had no epoch."""
     started, ended = find_last_event(events, Started), find_last_event(events, Ended)
     epochs = {each.epoch: each for each in select_events(events, EpochEnded)}
     if not started or not ended or ended.best_epoch not in epochs:
@@ -75,11 +69,11 @@ def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None
 def diagnose(
     history: TrainingHistory, strategy: Strategy, result: TestResult
 ) -> tuple[Finding, ...]:
-    """Everything that the numbers allow to say, each difference with its interval.
+    """Draw every conclusion that the numbers allow; each difference has its interval.
 
     Args:
         history: Of the training.
-        strategy: Of the run; tells whether training images were changed at random.
+        strategy: Of the run; says whether training images were augmented.
         result: Of the run.
     """
     found = [
@@ -105,45 +99,52 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
     trained = history.train_accuracy, history.train_images
     validated = history.validation_accuracy, history.validation_images
     low, high = compute_difference_interval(trained, validated)
-    told = (
-        f"{trained[0]:.0%} of the training images were right in the epoch that was kept, and "
-        f"{validated[0]:.0%} of the {validated[1]:,} validation images: a gap of "
-        f"{_format_points(trained[0] - validated[0])} (95 % interval {_format_points(low)} to {_format_points(high)})."
-    )
-    if _is_augmented(strategy):
-        told += " Training images were changed at random, which makes the gap look smaller."
+    gap = _describe_gap(history, strategy, low, high)
     if low > MIN_ACCURACY_GAP:
         return Finding(
             "warning",
             "Over-fitting",
-            f"{told} The network knows its training images partly by heart. More images help "
+            f"{gap} The network knows its training images partly by heart. More images help "
             f"most; else {_suggest_regularisation(strategy)}.",
         )
     if high > MIN_ACCURACY_GAP:
         return Finding(
             "unsure",
             "Too few validation images to tell over-fitting",
-            f"{told} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
+            f"{gap} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
         )
-    if compute_wilson_interval(trained[0] * trained[1], trained[1])[1] < MIN_TRAIN_ACCURACY:
+    if compute_wilson_interval(round(trained[0] * trained[1]), trained[1])[1] < MIN_TRAIN_ACCURACY:
         more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
         return Finding(
             "warning",
             "Under-fitting",
-            f"{told} Even the images that it learned from are often wrong. {more} take a larger "
+            f"{gap} Even the images that it learned from are often wrong. {more} take a larger "
             "network; and look whether the classes can be told apart at all.",
         )
-    return Finding("good", "No over-fitting, no under-fitting", told)
+    return Finding("good", "No over-fitting, no under-fitting", gap)
+
+
+def _describe_gap(history: TrainingHistory, strategy: Strategy, low: float, high: float) -> str:
+    trained, validated = history.train_accuracy, history.validation_accuracy
+    words = (
+        f"{trained:.0%} of the training images were right in the epoch that was kept, and "
+        f"{validated:.0%} of the {history.validation_images:,} validation images: a gap of "
+        f"{_format_points(trained - validated)} "
+        f"(95 % interval {_format_points(low)} to {_format_points(high)})."
+    )
+    if _is_augmented(strategy):
+        words += " Training images were changed at random, which makes the gap look smaller."
+    return words
 
 
 def _is_augmented(strategy: Strategy) -> bool:
-    """Whether training images were changed at random, which makes them harder."""
+    """Whether training images were augmented, which makes them harder."""
     settings = strategy.optimiser
     return settings.views > 0 if strategy.frozen else settings.augment
 
 
 def _suggest_regularisation(strategy: Strategy) -> str:
-    """What there is to try, besides more images."""
+    """Suggest what to try beside more images."""
     if strategy.frozen:
         return "more weight decay, or an earlier cut (case 2), which leaves fewer features"
     if _is_augmented(strategy):
@@ -192,16 +193,17 @@ def _compare_validation_and_test(history: TrainingHistory, result: TestResult) -
     return Finding(
         "warning",
         "Validation and test disagree",
-        f"The {better} images are answered better than the {other} images, by {_format_points(least)} to "
-        f"{_format_points(most)}: more than chance. They are not of one kind, or the validation images "
-        "were used for many choices. The test accuracy is the one to report.",
+        f"The {better} images are answered better than the {other} images, by "
+        f"{_format_points(least)} to {_format_points(most)}: more than chance. They are not of one "
+        "kind, or the validation images were used for many choices. The test accuracy is the one "
+        "to report.",
     )
 
 
 def _diagnose_leak(
     history: TrainingHistory, strategy: Strategy, result: TestResult
 ) -> Finding | None:
-    """Signs that the answer can be had without knowing the class."""
+    """Look for signs that something other than the class gives the answer away."""
     if result.accuracy == 1 and result.images >= MIN_IMAGES_FOR_LEAK_CHECK:
         return Finding(
             "unsure",
@@ -227,7 +229,7 @@ def _diagnose_leak(
 
 
 def _diagnose_test_size(result: TestResult) -> Finding | None:
-    """Too few test images to tell."""
+    """Say when there are too few test images."""
     half = (result.high - result.low) / 2
     if half <= MAX_INTERVAL_HALF_WIDTH:
         return None
@@ -238,7 +240,8 @@ def _diagnose_test_size(result: TestResult) -> Finding | None:
         "Too few test images to tell",
         f"With {result.images:,} test images the accuracy on many would lie anywhere between "
         f"{result.low:.0%} and {result.high:.0%}. Smaller differences between two runs are "
-        f"not to be believed. About {enough:,} test images would do for ± {_format_points(MAX_INTERVAL_HALF_WIDTH)}.",
+        f"not to be believed. About {enough:,} test images would do for "
+        f"± {_format_points(MAX_INTERVAL_HALF_WIDTH)}.",
     )
 
 

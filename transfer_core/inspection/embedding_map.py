@@ -1,4 +1,4 @@
-"""Embeddings of the test images before and after training, laid out on a plane."""
+"""Embeddings of the test images before and after training, projected onto a plane."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,29 +7,29 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
+from torch import nn
 
 from transfer_core import dataset
 from transfer_core.features.embedding import embed
 from transfer_core.features.standardisation import fit_standardisation
+from transfer_core.inspection.out_of_distribution import subsample
 from transfer_core.inspection.prediction import TrainedNetwork
 from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
 
-MAX_IMAGES = 1_000  # test images that are laid out; more are drawn from at random
-PCA_COMPONENTS = 50  # principal ones that t-SNE works on, as is usual
+MAX_IMAGES = 1_000  # test images that are projected; of more, a random sample
+PCA_COMPONENTS = 50  # that t-SNE works on, as is common
 
 
 @dataclass(frozen=True)
 class EmbeddedImages:
-    """What a network makes of the test images, before it was trained and after."""
+    """Embeddings of test images before and after training."""
 
     positions: np.ndarray  # among the test images, int64 (M,), ascending
     labels: np.ndarray  # true classes, int64 (M,)
     before: np.ndarray  # float32 (M, D), at the last kept stage
-    after: np.ndarray  # float32 (M, D) there, or (M, C) scores of the new layer
-    after_is_logits: (
-        bool  # whether `after` are scores: kept stages that did not change embed as before
-    )
+    after: np.ndarray  # float32 (M, D) at the last kept stage, or logits (M, C)
+    after_is_logits: bool  # kept stages that did not change would embed as before
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,13 @@ class Projection:
     """Images as points of a plane."""
 
     points: np.ndarray  # float32 (M, 2)
-    explained_variance_ratio: (
-        tuple[float, float] | None
-    )  # of the variance, of each direction; None of t-SNE
+    explained_variance_ratio: tuple[float, float] | None  # of each direction; None for t-SNE
 
 
 def embed_test_images(
     home: Path, trained: TrainedNetwork, progress: Progress = ignore_progress
 ) -> EmbeddedImages:
-    """Embed the test images with the network as it began and as it ended.
+    """Embed the test images with the initial and with the trained network.
 
     Args:
         home: The data folder.
@@ -53,49 +51,47 @@ def embed_test_images(
         progress: Called with what is done, images done and total; may raise.
 
     Raises:
-        NetworkError: If the weights that it began with are not on this computer.
+        NetworkError: If the initial weights are not on this computer.
         DataSetError: If the data set was removed.
     """
     config, source = trained.record.config, trained.source
     data_set = dataset.load(home, config.data_id)
     test = data_set.indices("test")
-    positions = np.arange(len(test))
-    if len(test) > MAX_IMAGES:
-        positions = np.sort(np.random.default_rng(0).choice(len(test), MAX_IMAGES, replace=False))
+    positions = subsample(np.arange(len(test)), MAX_IMAGES)
     pixels = dataset.PixelArray(home, data_set, source.transform).read(test[positions], progress)
-    begun = adapt(source, config.strategy, len(trained.classes), config.seed)
-    scores = _is_backbone_unchanged(begun, trained.network)
+    initial = adapt(source, config.strategy, len(trained.classes), config.seed)
+    unchanged = _is_backbone_unchanged(initial, trained.network)
 
     def embed_at(network, stage: str, when: str) -> np.ndarray:
         report = rename_progress(progress, f"Embedding them {when} training")
         return embed(network, pixels, source, (stage,), progress=report)[stage]
 
-    kept = config.strategy.keep_through
+    kept = config.strategy.keep_through  # the last kept stage
     return EmbeddedImages(
         positions,
         data_set.labels[test[positions]],
-        embed_at(begun, kept, "before"),
-        embed_at(trained.network, HEAD if scores else kept, "after"),
-        scores,
+        embed_at(initial, kept, "before"),
+        embed_at(trained.network, HEAD if unchanged else kept, "after"),
+        unchanged,
     )
 
 
 def project_with_pca(embeddings: np.ndarray) -> Projection:
-    """The two directions of greatest variance (PCA), at once.
+    """Project onto the two directions of greatest variance (PCA); fast.
 
     Args:
         embeddings: float32 (M, D), M at least 1.
     """
     if min(embeddings.shape) < 2:
         return Projection(np.zeros((len(embeddings), 2), np.float32), (0.0, 0.0))
-    reduced = PCA(2, random_state=0)
-    points = reduced.fit_transform(_standardise(embeddings))
-    first, second = np.nan_to_num(reduced.explained_variance_ratio_)
+    pca = PCA(2, random_state=0)
+    points = pca.fit_transform(_standardise(embeddings))
+    first, second = np.nan_to_num(pca.explained_variance_ratio_)
     return Projection(points.astype(np.float32), (float(first), float(second)))
 
 
 def project_with_tsne(embeddings: np.ndarray) -> Projection:
-    """Neighbours stay neighbours, distances mean little (t-SNE); takes seconds.
+    """Project so that neighbours stay neighbours (t-SNE); takes seconds, distances mean little.
 
     Args:
         embeddings: float32 (M, D), M at least 1.
@@ -115,7 +111,12 @@ def project_with_tsne(embeddings: np.ndarray) -> Projection:
 
 
 def measure_nearest_neighbour_accuracy(embeddings: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images whose nearest other image is of their class, in [0, 1]."""
+    """Return the share of images whose nearest other image has their class, in [0, 1].
+
+    Args:
+        embeddings: float32 (M, D).
+        labels: int64 (M,).
+    """
     if len(labels) < 2:
         return 0.0
     features = _standardise(embeddings)
@@ -128,10 +129,10 @@ def _standardise(embeddings: np.ndarray) -> np.ndarray:
     return (embeddings - mean) / deviation
 
 
-def _is_backbone_unchanged(begun, ended) -> bool:
-    states = begun.state_dict(), ended.state_dict()
+def _is_backbone_unchanged(initial: nn.Module, trained: nn.Module) -> bool:
+    before, after = initial.state_dict(), trained.state_dict()
     return all(
-        bool((states[0][name] == value).all())
-        for name, value in states[1].items()
+        bool((before[name] == value).all())
+        for name, value in after.items()
         if not name.startswith(f"{HEAD}.")
     )

@@ -1,5 +1,8 @@
-"""Use a trained network: restore it from its run, and classify images."""
+"""Use a trained network: restore it from its run, read its test predictions, classify images."""
 
+import statistics
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,19 +13,27 @@ from safetensors.torch import load_file
 from torch import nn
 
 from transfer_core import dataset, images
-from transfer_core.errors import RunError
+from transfer_core.errors import DataSetError, ImageError, RunError
+from transfer_core.features.embedding import normalise
+from transfer_core.inspection.out_of_distribution import (
+    OutOfDistributionDetector,
+    load_or_fit_detector,
+)
 from transfer_core.networks import SourceNetwork
 from transfer_core.networks.blank import init_empty_weights
-from transfer_core.networks.surgery import adapt, upgrade_head_name
+from transfer_core.networks.surgery import adapt, pool_features, upgrade_head_name
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.runs.store.store import RunStore
+from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.training.evaluation import predict_logits
+
+LATENCY_REPEATS = 5  # classifications of one image that its latency is the median of
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network that a run has trained."""
+    """The network that a run trained."""
 
     network: nn.Sequential  # normalised images (B, 3, H, W) to logits (B, C), eval mode
     source: SourceNetwork
@@ -31,15 +42,15 @@ class TrainedNetwork:
 
     @property
     def transform(self) -> images.Transform:
-        """How an image becomes the network's input."""
+        """The preprocessing from an image to the network's input."""
         return self.source.transform
 
 
 def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
-    """The network of a run.
+    """Restore the network of a run.
 
     Raises:
-        RunError: If there is no such run, or it has not come to a result.
+        RunError: If no run has this id, or it has no result.
     """
     record, directory = _open_run(home, run_id)
     weights = _require_file(directory.weights_file, record, "trained network")
@@ -49,7 +60,7 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
     strategy = replace(config.strategy, initialise="random")
     with init_empty_weights():
         network = adapt(source, strategy, len(classes), config.seed)
-    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    # Copies, because torch lays them out in memory; the rounding of sums depends on the layout.
     state = {name: value.clone() for name, value in upgrade_head_name(load_file(weights)).items()}
     network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
@@ -57,30 +68,31 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
 
 @dataclass(frozen=True)
 class TestPredictions:
-    """What a run's network said of the test images, when they were used."""
+    """The predictions of a run's network on the test images, made once after training."""
 
     images: np.ndarray  # indices into the data set's records, int64 (N,)
     labels: np.ndarray  # true classes, int64 (N,)
-    probabilities: np.ndarray  # of each class, float32 (N, C)
+    probabilities: np.ndarray  # float32 (N, C)
 
     @property
     def predicted(self) -> np.ndarray:
-        """The likeliest classes, int64 (N,)."""
+        """The most likely class of each image, int64 (N,)."""
         return self.probabilities.argmax(1)
 
 
 def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
-    """What a finished run's network said of each test image.
+    """Load the predictions of a finished run's network on the test images.
 
     Raises:
-        RunError: If there is no such run, or it has not come to a result.
+        RunError: If no run has this id, or it has no result.
+        DataSetError: If the data set of the run was removed.
     """
     record, directory = _open_run(home, run_id)
     file = _require_file(directory.test_logits_file, record, "answers for its test images")
     data_set = dataset.load(home, record.config.data_id)
-    images, scores = data_set.indices("test"), torch.from_numpy(np.load(file))
-    probabilities = torch.softmax(scores, dim=1).numpy()
-    return TestPredictions(images, data_set.labels[images], probabilities)
+    indices, logits = data_set.indices("test"), torch.from_numpy(np.load(file))
+    probabilities = torch.softmax(logits, dim=1).numpy()
+    return TestPredictions(indices, data_set.labels[indices], probabilities)
 
 
 def _open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
@@ -100,5 +112,93 @@ def _require_file(file: Path, record: RunRecord, what: str) -> Path:
 
 
 def predict_proba(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
-    """Class probabilities of images, float32 (N, C), from pixels uint8 (N, H, W, 3)."""
+    """Return class probabilities, float32 (N, C), of images, uint8 (N, H, W, 3)."""
     return torch.softmax(predict_logits(trained.network, pixels, trained.source), dim=1).numpy()
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The prediction for one new image."""
+
+    probabilities: dict[str, float]  # by class name, in the order of the classes
+    distance: float | None  # see `OutOfDistributionDetector.compute_distances`; None if unknown
+    is_out_of_distribution: bool | None  # whether it is unlike all training images
+
+
+@torch.inference_mode()
+def classify(
+    trained: TrainedNetwork, detector: OutOfDistributionDetector | None, data: bytes
+) -> Prediction:
+    """Classify an image file.
+
+    Args:
+        trained: From `load_trained_network`.
+        detector: From `load_or_fit_detector`; None leaves distance and verdict None.
+        data: Content of the file.
+
+    Raises:
+        ImageError: If it cannot be used as an image.
+    """
+    image = images.decode_image(data, trained.transform.min_decoded_side)
+    pixels = images.apply_transform(image, trained.transform)[None]
+    features = trained.network[:-1](normalise(pixels, trained.source))
+    (shares,) = torch.softmax(trained.network[-1](features), dim=1).tolist()
+    probabilities = dict(zip(trained.classes, shares, strict=True))
+    if detector is None:
+        return Prediction(probabilities, None, None)
+    distance = float(detector.compute_distances(pool_features(features).numpy())[0])
+    return Prediction(probabilities, distance, distance > detector.threshold)
+
+
+def measure_latency(trained: TrainedNetwork, data: bytes) -> float:
+    """Return the median seconds from an image file to its probabilities on this machine."""
+    seconds = []
+    for _ in range(LATENCY_REPEATS):
+        began = time.perf_counter()
+        classify(trained, None, data)
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def classify_files(
+    home: Path,
+    run_id: str,
+    paths: Iterable[Path],
+    progress: Progress = ignore_progress,
+) -> Iterator[tuple[Path, Prediction]]:
+    """Classify image files with the network of a run, one after another.
+
+    If the run's data set was removed, nothing is said about unknown images.
+
+    Args:
+        home: The data folder.
+        run_id: A run with a result.
+        paths: The image files.
+        progress: Called with what is done, done and total; may raise to end the work.
+
+    Yields:
+        Each path with its prediction.
+
+    Raises:
+        RunError: If the run has no trained network.
+        ImageError: If a file cannot be read as an image; it names the file.
+    """
+    trained = load_trained_network(home, run_id)
+    try:
+        detector = load_or_fit_detector(home, trained, progress)
+    except DataSetError:
+        detector = None
+    for path in paths:
+        try:
+            prediction = classify(trained, detector, path.read_bytes())
+        except OSError as error:
+            raise ImageError(
+                "The file cannot be read.",
+                found=f"{path}: {error.strerror or error}",
+                remedy="Check the file's name.",
+            ) from error
+        except ImageError as error:
+            raise ImageError(
+                error.problem, found=f"{path}: {error.found}", remedy=error.remedy
+            ) from error
+        yield path, prediction

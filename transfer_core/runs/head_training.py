@@ -56,7 +56,8 @@ def load_or_train_baseline(
     baseline = _read_baseline(files)
     if baseline is None:
         baseline = yield from _train_baseline(context)
-        _write_baseline(baseline, files)
+        if not context.stop_requested():  # the head is then fully trained
+            _write_baseline(baseline, files)
     yield baseline.trained
     return baseline
 

@@ -1,6 +1,7 @@
 """Checkpoints: the whole state of a training in one safetensors file, so that it can be resumed."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,13 +9,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 FORMAT_VERSION = 1  # of the file; a checkpoint of another version is not resumed from
 MAX_TIME_SHARE = 0.02  # of the training time that may be spent on writing checkpoints
 ASSUMED_SAVE_SECONDS = 0.2  # seconds that the first checkpoint is expected to take
 SUFFIX = ".safetensors"
+
+_LOG = logging.getLogger(__name__)
 
 Tensors = dict[str, torch.Tensor]
 
@@ -68,7 +71,12 @@ class Checkpointer:
         state = capture()
         metadata = {"state": json.dumps(state.values | {"version": FORMAT_VERSION})}
         tensors = {name: value.detach().contiguous() for name, value in state.tensors.items()}
-        self._store.save_checkpoint(epoch, lambda path: save_file(tensors, path, metadata), SUFFIX)
+        try:
+            self._store.save_checkpoint(
+                epoch, lambda path: save_file(tensors, path, metadata), SUFFIX
+            )
+        except (OSError, SafetensorError) as error:  # a full disk must not end the training
+            _LOG.warning("no checkpoint was written after epoch %d: %s", epoch, error)
         self._last_saved_at = time.perf_counter()
         self._save_seconds = self._last_saved_at - began
 

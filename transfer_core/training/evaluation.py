@@ -1,10 +1,10 @@
 """Metrics on the test split, which is used once, at the end of a run."""
 
-from collections.abc import Callable
 from math import sqrt
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 from torch import nn
 from torch.nn import functional
 
@@ -18,18 +18,21 @@ Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
 @torch.inference_mode()
 def predict_logits(
-    network: nn.Sequential,
-    pixels: np.ndarray,
-    source: SourceNetwork,
-    *,
-    stop_requested: Callable[[], bool] | None = None,
+    network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
 ) -> torch.Tensor:
-    """Logits of images by a network in eval mode, float32 (N, C), computed where it lies."""
+    """Run a network in eval mode on images, on the network's device.
+
+    Args:
+        network: Its weights are float32; it is set to eval mode.
+        pixels: uint8, shape (N, H, W, 3).
+        source: Describes the normalisation.
+
+    Returns:
+        Logits on the processor, float32 (N, C).
+    """
     network.eval()
     parts, batch, device = [], choose_batch_size(source), get_device(network)
     for start in range(0, len(pixels), batch):
-        if stop_requested and stop_requested():
-            break
         parts.append(network(normalise(pixels[start : start + batch], source, device)).cpu())
     return torch.cat(parts)
 
@@ -41,14 +44,14 @@ def score(
     train_counts: tuple[int, ...],
     validation_accuracy: float | None,
 ) -> TestResult:
-    """Judge predictions on the test images.
+    """Compute the metrics of predictions on the test images.
 
     Args:
-        test_logits: float32 (N, C), N at least 1.
+        test_logits: Logits of the test images, float32 (N, C), N at least 1.
         labels: True classes, int64 (N,).
-        classes: The C class names.
+        classes: Names of the C classes.
         train_counts: Training images of each class; they choose the largest class.
-        validation_accuracy: Fraction in [0, 1], of the same weights.
+        validation_accuracy: Accuracy of the same weights, fraction in [0, 1].
     """
     predicted = test_logits.argmax(1).numpy()
     confusion = confusion_matrix(predicted, labels, len(classes))
@@ -80,7 +83,7 @@ def score(
 
 
 def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count how often each class was taken for each other class.
+    """Count how often each class was predicted for each class.
 
     Args:
         predicted: Predicted class indices, int64 (N,).
@@ -97,21 +100,19 @@ def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def compute_wilson_interval(correct: float, images: int) -> tuple[float, float]:
-    """The 95 % score interval of an accuracy, as fractions in [0, 1].
+def compute_wilson_interval(correct: int, images: int) -> tuple[float, float]:
+    """Return the 95 % score interval of an accuracy, as fractions in [0, 1].
 
     Args:
-        correct: Images that were right.
-        images: Images in all, at least 1.
+        correct: Number of images classified correctly.
+        images: Number of images, at least 1.
 
     Source:
         Wilson 1927, "Probable inference, the law of succession, and statistical
         inference". It assumes that the images are independent of each other.
     """
-    share, z2 = correct / images, Z_95**2
-    centre = (share + z2 / (2 * images)) / (1 + z2 / images)
-    half = Z_95 / (1 + z2 / images) * sqrt(share * (1 - share) / images + z2 / (4 * images**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = binomtest(correct, images).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def compute_difference_interval(
@@ -128,8 +129,8 @@ def compute_difference_interval(
         proportions: comparison of eleven methods", the tenth, from Wilson's intervals.
     """
     (a, images_a), (b, images_b) = first, second
-    low_a, high_a = compute_wilson_interval(a * images_a, images_a)
-    low_b, high_b = compute_wilson_interval(b * images_b, images_b)
+    low_a, high_a = compute_wilson_interval(round(a * images_a), images_a)
+    low_b, high_b = compute_wilson_interval(round(b * images_b), images_b)
     return (
         a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
         a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),

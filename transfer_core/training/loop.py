@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -34,7 +35,6 @@ from transfer_core.training.events import (
     Event,
     MemoryShort,
     Started,
-    Stepped,
 )
 from transfer_core.training.meters import RunningMetrics, TrainingClock, WeightChangeMeter
 from transfer_core.training.optimiser import (
@@ -70,8 +70,8 @@ class Trainer:
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
         precision: In which the steps are computed; the weights are float32 always.
-        compiled: Whether the model was compiled; compiled code draws dropout from the device's
-            global generator.
+        compiled: Whether the model was compiled; compiled code can only draw dropout from the
+            global generator, which is then seeded.
         checkpointer: Holds the state to resume from, and takes new ones; None for neither.
     """
 
@@ -103,6 +103,8 @@ class Trainer:
             None if compiled else make_generator(seed, get_device(trainable.model)),
             build_one_cycle_schedule(optimiser, self._clock.total_steps),
         )
+        if compiled:
+            torch.manual_seed(seed)
         self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
         self._best_weights: dict[str, torch.Tensor] | None = None
         self._best_accuracy: float | None = None  # on the validation images
@@ -180,47 +182,27 @@ class Trainer:
             for each in (metrics, recent):
                 each.add(loss, correct, len(indices))
             if self._clock.should_report() or number == len(batches):
-                yield self._make_stepped_event(number / len(batches), recent)
+                epoch = self._epochs_done + number / len(batches)
+                yield self._clock.report(epoch, recent, self._accumulator.learning_rate())
                 recent = RunningMetrics()
         return None
 
-    def _take_step(
-        self, indices: torch.Tensor, inputs: Iterator[torch.Tensor]
-    ) -> tuple[float, int]:
+    def _take_step(self, indices: np.ndarray, inputs: Iterator[torch.Tensor]) -> tuple[float, int]:
         began = time.perf_counter()
         labels = torch.from_numpy(self._loader.labels[indices])
         loss, correct = self._accumulator.step(next(inputs), labels)
         self._clock.record_step(len(indices), time.perf_counter() - began)
         return loss, correct
 
-    def _make_stepped_event(self, epoch_fraction: float, recent: RunningMetrics) -> Stepped:
-        loss, accuracy = recent.compute_means()
-        return Stepped(
-            self._clock.step,
-            self._epochs_done + epoch_fraction,
-            loss,
-            accuracy,
-            self._accumulator.learning_rate(),
-            self._clock.images_per_second(),
-            self._clock.seconds_left(),
-        )
-
-    @torch.inference_mode()
     def _validate(self) -> tuple[float, float] | None:
         """Return loss and accuracy on the validation images; None if stopped meanwhile."""
-        began, outputs = time.perf_counter(), []
-        self._trainable.model.eval()
+        began = time.perf_counter()
         batches = split_into_batches(self._loader.validation, self._loader.eval_batch_size)
-        for inputs in self._loader.load_eval_batches(batches):
-            if self._stop_requested():
-                return None
-            outputs.append(self._accumulator.compute_logits(inputs))
-        logits = torch.cat(outputs)
-        labels = torch.from_numpy(self._loader.labels[self._loader.validation]).to(logits.device)
-        loss = self._accumulator.sum_loss(logits, labels).item()
+        inputs = self._loader.load_eval_batches(batches)
+        labels = torch.from_numpy(self._loader.labels[self._loader.validation])
+        validated = self._accumulator.evaluate(inputs, labels, self._stop_requested)
         self._clock.record_validation(time.perf_counter() - began)
-        accuracy = (logits.argmax(1) == labels).double().mean().item()
-        return loss / self._accumulator.compute_total_weight(labels), accuracy
+        return validated
 
     def _finish_epoch(
         self, metrics: RunningMetrics, validated: tuple[float, float], began: float

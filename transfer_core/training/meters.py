@@ -7,7 +7,7 @@ from collections import deque
 import torch
 from torch import nn
 
-from transfer_core.training.events import StageChange
+from transfer_core.training.events import StageChange, Stepped
 
 REPORT_INTERVAL_SECONDS = 0.25  # seconds between two `Stepped` events
 TIMING_WINDOW_STEPS = 50  # recent steps whose median duration the estimates rest on
@@ -70,6 +70,17 @@ class TrainingClock:
         step = statistics.median(seconds for _, seconds in self._recent)
         validation = statistics.median(self._validations) if self._validations else 0.0
         return left * step + left / self._steps_per_epoch * validation
+
+    def report(self, epoch: float, recent: "RunningMetrics", learning_rate: float) -> Stepped:
+        """Return the event that reports the steps since the last one."""
+        return Stepped(
+            self.step,
+            epoch,
+            *recent.compute_means(),
+            learning_rate,
+            self.images_per_second(),
+            self.seconds_left(),
+        )
 
     def state(self) -> dict[str, float]:
         """Return the totals that a resumed training goes on from."""

@@ -1,5 +1,6 @@
 """The optimiser: parameter groups, the one-cycle schedule, and steps with gradient accumulation."""
 
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -120,20 +121,32 @@ class GradientAccumulator:
             # Outside of the handler, which holds on to what the failed attempt had allocated.
             self.micro_batch_size = max(MIN_MICRO_BATCH, -(-self.micro_batch_size // 2))
 
-    def compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the logits of inputs, float32 (B, C)."""
-        with autocast(self._precision, self._device.type):
-            return self._model(inputs).float()
+    @torch.inference_mode()
+    def evaluate(
+        self,
+        batches: Iterable[torch.Tensor],
+        labels: torch.Tensor,
+        stop_requested: Callable[[], bool],
+    ) -> tuple[float, float] | None:
+        """Evaluate the model on batches of inputs, in eval mode.
 
-    def sum_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy summed over images, each weighted by its class."""
-        return functional.cross_entropy(logits, labels, self._class_weights, reduction="sum")
+        Args:
+            batches: Batches of inputs, each (B, ...), on the model's device.
+            labels: Class indices of all batches, int64 (N,), on any device.
+            stop_requested: Asked between batches.
 
-    def compute_total_weight(self, labels: torch.Tensor) -> float:
-        """Return the sum of the images' weights; their number if classes are not weighted."""
-        if self._class_weights is None:
-            return len(labels)
-        return self._class_weights[labels].sum().item()
+        Returns:
+            Mean loss in nats per image and accuracy in [0, 1]; None after a stop.
+        """
+        self._model.eval()
+        outputs = []
+        for inputs in batches:
+            if stop_requested():
+                return None
+            outputs.append(self._compute_logits(inputs))
+        logits, labels = torch.cat(outputs), labels.to(self._device)
+        loss = self._sum_loss(logits, labels).item() / self._sum_weights(labels)
+        return loss, (logits.argmax(1) == labels).double().mean().item()
 
     def learning_rate(self) -> float:
         """Return the learning rate of the last stage, which learns fastest."""
@@ -163,13 +176,13 @@ class GradientAccumulator:
 
     def _accumulate_and_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
         self._optimiser.zero_grad()
-        total_weight, mean_loss, correct = self.compute_total_weight(labels), 0.0, 0
+        total_weight, mean_loss, correct = self._sum_weights(labels), 0.0, 0
         parts = count_batches(len(labels), self.micro_batch_size)  # none of them of one image
         micro_batches = zip(inputs.tensor_split(parts), labels.tensor_split(parts), strict=True)
         for images, true_labels in micro_batches:
             with self._draw_from_own_generator():
-                logits = self.compute_logits(images)
-            loss = self.sum_loss(logits, true_labels) / total_weight
+                logits = self._compute_logits(images)
+            loss = self._sum_loss(logits, true_labels) / total_weight
             loss.backward()
             mean_loss += loss.item()
             correct += (logits.argmax(1) == true_labels).sum().item()
@@ -177,6 +190,21 @@ class GradientAccumulator:
         if self._schedule:
             self._schedule.step()
         return mean_loss, correct
+
+    def _compute_logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the logits of inputs, float32 (B, C)."""
+        with autocast(self._precision, self._device.type):
+            return self._model(inputs).float()
+
+    def _sum_loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy summed over images, each weighted by its class."""
+        return functional.cross_entropy(logits, labels, self._class_weights, reduction="sum")
+
+    def _sum_weights(self, labels: torch.Tensor) -> float:
+        """Return the sum of the images' weights; their number if classes are not weighted."""
+        if self._class_weights is None:
+            return len(labels)
+        return self._class_weights[labels].sum().item()
 
     def _draw_from_own_generator(self) -> AbstractContextManager:
         return nullcontext() if self._generator is None else DrawFrom(self._generator)

@@ -1,12 +1,18 @@
-"""The settings of several runs side by side, with what differs told apart."""
+"""The settings of several runs side by side, and which of them differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transfer_core.cases import TransferCase
+from transfer_core.cases import OptimiserSettings, Strategy, TransferCase
+from transfer_core.settings import list_settings
 from transfer_core.training.config import RunConfig
 
+LABELS = {
+    field.name.replace("_", " "): field.setting.label
+    for kind in (OptimiserSettings, Strategy, RunConfig)
+    for field in list_settings(kind)
+}
 ABSENT = "–"  # a setting that a run does not have
 
 
@@ -18,31 +24,37 @@ class SettingRow:
     values: tuple[str, ...]  # in words, one for each run
 
     @property
+    def label(self) -> str:
+        """The name that the Train page shows, if the setting has one there."""
+        return LABELS.get(self.name, self.name)
+
+    @property
     def differs(self) -> bool:
-        """Whether not all runs have the same."""
+        """Whether the runs have different values."""
         return len(set(self.values)) > 1
 
 
 def compare_settings(
     configs: Sequence[RunConfig], data_names: Mapping[str, str] | None = None
 ) -> tuple[SettingRow, ...]:
-    """Every setting of some runs.
+    """Collect every setting of some runs.
 
     Args:
-        configs: One for each run.
-        data_names: Names of the data sets by their ids; one without a name is told by its id.
+        configs: The configuration of each run.
+        data_names: Names of the data sets by their ids; without a name the id is shown.
     """
-    told = [describe_settings(config, data_names) for config in configs]
-    names = dict.fromkeys(name for settings in told for name in settings)  # in their order
+    described = [describe_settings(config, data_names) for config in configs]
+    names = dict.fromkeys(name for settings in described for name in settings)  # in their order
     return tuple(
-        SettingRow(name, tuple(settings.get(name, ABSENT) for settings in told)) for name in names
+        SettingRow(name, tuple(settings.get(name, ABSENT) for settings in described))
+        for name in names
     )
 
 
 def describe_settings(
     config: RunConfig, data_names: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Every setting of a run by its name; `list_data_set_names` as for `compare_settings`."""
+    """Every setting of a run in words, by its name; arguments as for `compare_settings`."""
     return dict(_flatten_settings(asdict(config), data_names or {}))
 
 

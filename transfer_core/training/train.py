@@ -130,19 +130,10 @@ def train_whole_network(
         synchronise=lambda: None,
         frozen_weights=_count_frozen_weights(network),
     )
-    loader = PixelLoader(
-        pixels,
-        labels,
-        train_indices,
-        validation_indices,
-        source,
-        optimiser.augment,
-        optimiser.mirror,
-        get_device(network),
-    )
+    indices, device = (train_indices, validation_indices), get_device(network)
     trainer = Trainer(
         trainable,
-        loader,
+        PixelLoader(pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device),
         optimiser,
         seed=seed,
         class_weights=class_weights,

@@ -18,26 +18,34 @@ from transfer_core.figures.comparison import (
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.training.settings_table import compare_settings
 
-RUN_LETTERS = ascii_uppercase[:8]  # as many runs as curves can be told apart
+RUN_LETTERS = ascii_uppercase[:8]  # one for each colour of the curves
+SIGNIFICANCE_HELP = """\
+Both networks saw the same test images, so only those images count on which one network is right
+and the other wrong. If both were equally good, each such image would fall to either side like a
+coin: p is how often coins would be at least as uneven (McNemar's exact test). From 5 % on the
+difference may be chance. The interval comes from drawing the test images anew, with replacement,
+10,000 times (paired bootstrap).
+
+It is these two trained networks that are compared: another seed trains another one."""
 SHARED_COLUMNS = ("state", "case", "data set", "network", "took")
 
 
 def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
-    """What came out of each run, under its letter.
+    """Draw the outcome of each run, by its letter.
 
     Args:
-        runs: By letter.
-        names: Of the data sets, by their ids.
+        runs: The runs by letter.
+        names: Names of the data sets by their ids.
     """
     rows = []
     for letter, record in runs.items():
-        told = make_row(record, names)
+        row = make_row(record, names)
         validation = record.result and record.result.validation_accuracy
         rows.append(
-            {"": letter, "run": told["run"], "test accuracy (%)": told["test accuracy (%)"]}
-            | {"95 % interval": told["95 % interval"]}
+            {"": letter, "run": row["run"], "test accuracy (%)": row["test accuracy (%)"]}
+            | {"95 % interval": row["95 % interval"]}
             | {"validation accuracy (%)": None if validation is None else 100 * validation}
-            | {name: told[name] for name in SHARED_COLUMNS}
+            | {name: row[name] for name in SHARED_COLUMNS}
         )
     decimal = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(
@@ -51,7 +59,7 @@ def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> No
 
 
 def show_significance(runs: Mapping[str, RunRecord]) -> None:
-    """The paired comparison of each run with the first."""
+    """Compare each run with the first, image by image."""
     (first, one), *others = runs.items()
     pairs, refused = {}, []
     for letter, other in others:
@@ -63,31 +71,27 @@ def show_significance(runs: Mapping[str, RunRecord]) -> None:
         st.markdown(f"- {escape_markdown(pair.sentence(first, letter))}")
         if left_out := pair.describe_excluded(first, letter):
             st.caption(escape_markdown(left_out))
-    for told in refused:
-        st.markdown(f"- {escape_markdown(told)}")
+    for reason in refused:
+        st.markdown(f"- {escape_markdown(reason)}")
     if not pairs:
         return
     titled = {f"{first} minus {letter}": pair for letter, pair in pairs.items()}
     show_figure(plot_differences(titled), describe_differences(titled), key="compare_differences")
     with st.expander("How this is judged", icon=":material/help:"):
-        st.markdown(
-            "Both networks saw the same test images, so only those count on which one is right "
-            "and the other wrong. If both were equally good, each such image would fall to either "
-            "side like a coin: p is how often coins would be at least as uneven (McNemar's exact "
-            "test). From 5 % on the difference may be chance. The interval comes from drawing the "
-            "test images anew, with replacement, 10,000 times (paired bootstrap).\n\n"
-            "It is these two trained networks that are compared: another seed trains another one. "
-            + (
-                f"Of many comparisons some differ by chance: with {len(pairs)} of them, take only "
-                f"a p below {0.05 / len(pairs):.2g} for more than chance (Bonferroni)."
-                if len(pairs) > 1
-                else ""
-            )
-        )
+        st.markdown(SIGNIFICANCE_HELP + _describe_correction(len(pairs)))
+
+
+def _describe_correction(comparisons: int) -> str:
+    if comparisons < 2:
+        return ""
+    return (
+        f" Of many comparisons some differ by chance: with {comparisons} of them, take only a p "
+        f"below {0.05 / comparisons:.2g} for more than chance (Bonferroni)."
+    )
 
 
 def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
-    """Loss and accuracy over epochs, all runs in one figure each."""
+    """Draw loss and accuracy over epochs, all runs in one figure each."""
     part = st.segmented_control(
         "Images",
         ["validation", "training"],
@@ -107,16 +111,18 @@ def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
 
 
 def show_settings_table(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> None:
-    """Every setting under the run's letter; what differs comes first and is marked."""
+    """Draw every setting of each run; settings that differ come first and are marked."""
     rows = compare_settings([record.config for record in runs.values()], names)
     differing = [each for each in rows if each.differs]
     same = [each for each in rows if not each.differs]
-    told = ", ".join(each.name for each in differing) or "nothing"
-    st.markdown(f"**{len(differing)} of {len(rows)} settings differ:** {escape_markdown(told)}.")
+    names_differing = ", ".join(each.label for each in differing) or "nothing"
+    st.markdown(
+        f"**{len(differing)} of {len(rows)} settings differ:** {escape_markdown(names_differing)}."
+    )
     only = st.toggle("Only what differs", key="compare_only", persist_state="session")
     st.dataframe(
         [
-            {"setting": each.name, "": "≠ differs" if each.differs else "same"}
+            {"setting": each.label, "": "≠ differs" if each.differs else "same"}
             | dict(zip(runs, each.values, strict=True))
             for each in differing + ([] if only else same)
         ],

@@ -24,7 +24,7 @@ SANITY_CHECK_IMAGES = 16  # test images of the sanity check
 
 
 def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
-    """Attribution maps of one image, and the check of the method on this network."""
+    """Draw attribution maps of one image, and the check of the method on this network."""
     with show_errors():
         trained = caches.load_trained_network(run_id)
     left, right = st.columns(2)
@@ -38,36 +38,42 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     )
     if upload is None:
         pixels = _load_test_image(data, answers, position, trained)
+        description = describe_image(data, answers, position)
+        st.write(escape_markdown(f"Test image {position + 1}: {description}"))
         probabilities, actual = answers.probabilities[position], int(answers.labels[position])
-        st.write(
-            escape_markdown(f"Test image {position + 1}: {describe_image(data, answers, position)}")
-        )
+        classes = _choose_classes(data, probabilities, actual, key=str(position))
     else:
         with show_errors():
             image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
         pixels = images.apply_transform(image, trained.transform)
-        probabilities, actual = _predict(trained, pixels), None
-    predicted, second = (int(number) for number in np.argsort(-probabilities)[:2])
-    if upload is not None:
-        sure = f"{probabilities[predicted]:.0%} sure"
-        st.write(escape_markdown(f"Your image: {data.classes[predicted]} ({sure})"))
-    wrong = actual is not None and actual != predicted
-    other = st.selectbox(
-        "Beside the predicted class",
-        [n for n in range(len(data.classes)) if n != predicted],
-        index=_index_without(actual if wrong else second, predicted),
-        format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
-        key=f"results_beside_{'own' if upload else position}",
-        help="The true class where it was mistaken, else the second likeliest.",
-    )
-    role = "true" if other == actual else "second" if other == second else "beside it"
-    first = "predicted, true" if predicted == actual else "predicted"
-    show_attribution_maps(trained, pixels, [(predicted, first), (other, role)], key="results_map")
+        probabilities = _predict(trained, pixels)
+        words = f"{data.classes[probabilities.argmax()]} ({probabilities.max():.0%} sure)"
+        st.write(escape_markdown(f"Your image: {words}"))
+        classes = _choose_classes(data, probabilities, None, key="own")
+    show_attribution_maps(trained, pixels, classes, key="results_map")
     _show_sanity_check(data, answers, trained, run_id)
 
 
+def _choose_classes(
+    data: DataSet, probabilities: np.ndarray, actual: int | None, *, key: str
+) -> list[tuple[int, str]]:
+    """The predicted class and another one that is chosen, each with its role."""
+    predicted, second = (int(number) for number in np.argsort(-probabilities)[:2])
+    is_mistake = actual is not None and actual != predicted
+    other = st.selectbox(
+        "Beside the predicted class",
+        [n for n in range(len(data.classes)) if n != predicted],
+        index=_index_without(actual if is_mistake else second, predicted),
+        format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
+        key=f"results_beside_{key}",
+        help="The true class if the image was mistaken, else the second likeliest.",
+    )
+    role = "true" if other == actual else "second" if other == second else "beside it"
+    return [(predicted, "predicted, true" if predicted == actual else "predicted"), (other, role)]
+
+
 def _index_without(number: int, without: int) -> int:
-    """Place of a class in the list of all classes but one."""
+    """The index of a class in the list of all classes but one."""
     return number - (number > without)
 
 

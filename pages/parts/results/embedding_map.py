@@ -64,29 +64,21 @@ def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None
 
 
 def _embed_test_images(run_id: str) -> EmbeddedImages:
-    """Both embeddings, worked out once; a click elsewhere ends the work."""
+    """Both embeddings, computed once for all sessions; a click elsewhere ends the work."""
     from transfer_core.inspection.embedding_map import embed_test_images
 
-    kept = caches.get_run_cache(run_id)
-    if "embedded" not in kept:
+    cache = caches.get_run_cache(run_id)
+    if "embedded" not in cache:
         with show_errors(), show_progress() as report:
             trained = caches.load_trained_network(run_id)
-            kept["embedded"] = embed_test_images(home(), trained, report)
-    return kept["embedded"]
+            cache["embedded"] = embed_test_images(home(), trained, report)
+    return cache["embedded"]
 
 
 def _show_map(
     data: DataSet, embedded: EmbeddedImages, run_id: str, projection: str, phase: str, position: int
 ) -> None:
-    from transfer_core.inspection import embedding_map as core
-
-    kept, features = caches.get_run_cache(run_id), getattr(embedded, phase)
-    if (projection, phase) not in kept:
-        lay_out = core.project_with_pca if projection == "principal" else core.project_with_tsne
-        with st.spinner(f"Laying out the images, {phase} training"):
-            kept[projection, phase] = lay_out(features)
-    if ("alike", phase) not in kept:
-        kept["alike", phase] = core.measure_nearest_neighbour_accuracy(features, embedded.labels)
+    points, neighbour_accuracy = _project(embedded, run_id, projection, phase)
     key = f"{MAP_KEY_PREFIX}_{phase}"
 
     def choose() -> None:
@@ -96,20 +88,33 @@ def _show_map(
 
     show_figure(
         plot_embedding_projection(
-            kept[projection, phase],
+            points,
             embedded.labels,
             embedded.positions,
             data.classes,
             f"{phase.capitalize()} training",
             position,
         ),
-        describe_embedding_projection(
-            kept["alike", phase], len(embedded.labels), len(data.classes)
-        ),
+        describe_embedding_projection(neighbour_accuracy, len(embedded.labels), len(data.classes)),
         key=key,
         on_select=choose,
         selection_mode="points",
     )
+
+
+def _project(embedded: EmbeddedImages, run_id: str, projection: str, phase: str):
+    """Points of the map and the accuracy of nearest neighbours, computed once for all sessions."""
+    from transfer_core.inspection import embedding_map as core
+
+    cache, features = caches.get_run_cache(run_id), getattr(embedded, phase)
+    if (projection, phase) not in cache:
+        project = core.project_with_pca if projection == "principal" else core.project_with_tsne
+        with st.spinner(f"Laying out the images, {phase} training"):
+            cache[projection, phase] = project(features)
+    if ("neighbours", phase) not in cache:
+        accuracy = core.measure_nearest_neighbour_accuracy(features, embedded.labels)
+        cache["neighbours", phase] = accuracy
+    return cache[projection, phase], cache["neighbours", phase]
 
 
 def _show_chosen_image(data: DataSet, answers: TestPredictions) -> int:

@@ -76,7 +76,7 @@ def show_test_images(
 
 
 def show_images(data: DataSet, answers: TestPredictions) -> None:
-    """Mistakes and doubtful images, of all classes or one."""
+    """Draw mistakes or doubtful images, of all classes or one."""
     from transfer_core.inspection.mistakes import find_misclassified, rank_by_uncertainty
 
     left, right = st.columns(2, vertical_alignment="bottom")
@@ -97,18 +97,23 @@ def show_images(data: DataSet, answers: TestPredictions) -> None:
     positions = find_misclassified(answers) if which == "mistakes" else rank_by_uncertainty(answers)
     if only != ALL_CLASSES:
         positions = positions[answers.labels[positions] == data.classes.index(only)]
+    _explain(which, len(positions), len(answers.labels), only)
+    if not len(positions):
+        st.info("No such image: nothing was mistaken here.", icon=":material/task_alt:")
+        return
+    show_test_images(data, answers, positions, key=f"results_{which}")
+
+
+def _explain(which: str, shown: int, images: int, only: str) -> None:
+    """Say what the images of the list have in common."""
     if which == "mistakes":
+        of_class = "" if only == ALL_CLASSES else f" ({escape_markdown(only)} only)"
         st.caption(
-            f"{len(positions):,} of the {len(answers.labels):,} test images"
-            f"{'' if only == ALL_CLASSES else f' ({escape_markdown(only)} only)'} were taken for another class. "
-            "Where it was sure and wrong, look whether the image lies in the right folder."
+            f"{shown:,} of the {images:,} test images{of_class} were taken for another class. If "
+            "the network was sure and wrong, look whether the image lies in the right folder."
         )
     else:
         st.caption(
             "All test images, those first where the likeliest class leads the second by least: "
             "the network wavers between the two."
         )
-    if not len(positions):
-        st.info("No such image: nothing was mistaken here.", icon=":material/task_alt:")
-        return
-    show_test_images(data, answers, positions, key=f"results_{which}")

@@ -79,7 +79,7 @@ def _repeat(record: RunRecord) -> None:
 def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
     """Draw name, tags and notes; a change is saved at once."""
     left, right = st.columns(2)
-    # A key holds what is kept, so that another session's change is shown and not undone.
+    # A key holds the stored value, so that a change by another session is shown and not undone.
     name = left.text_input(
         "Name", record.name, max_chars=120, key=f"runs_name_{record.id}_{record.name}"
     )
@@ -102,12 +102,16 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
         placeholder="What did you try, and what did you find?",
     )
     st.caption("Kept as soon as you leave the field.")
-    said = {"name": name, "tags": tuple(chosen), "notes": notes}
-    changed = {part: value for part, value in said.items() if value != getattr(record, part)}
+    _save_description(record, name=name, tags=tuple(chosen), notes=notes)
+
+
+def _save_description(record: RunRecord, **values: object) -> None:
+    """Save what was changed, and draw the page again if the store took it."""
+    changed = {part: value for part, value in values.items() if value != getattr(record, part)}
     if changed:
         with show_errors():
-            kept = curation.update_run(caches.engine().store, record.id, **changed)
-        if kept != record:  # not where nothing of it could be kept, such as an empty name
+            saved = curation.update_run(caches.engine().store, record.id, **changed)
+        if saved != record:  # the store refuses some values, such as an empty name
             st.rerun()
 
 
@@ -128,5 +132,6 @@ def _describe_settings(config: RunConfig) -> str:
         network, kept = config.network, strategy.keep_through
     return (
         f"{escape_markdown(network)}, kept through {kept}, {strategy.initialise} weights, "
-        f"learning rate {settings.learning_rate:g}, at most {settings.epochs} epochs, seed {config.seed}"
+        f"learning rate {settings.learning_rate:g}, at most {settings.epochs} epochs, "
+        f"seed {config.seed}"
     )

@@ -10,14 +10,14 @@ from transfer_core.cases import TransferCase
 from transfer_core.runs.store.records import RunRecord, RunState
 from transfer_core.runs.store.search import SORT_KEYS, RunFilter, filter_runs
 
-MAX_VISIBLE_ROWS = 12  # in sight; the table scrolls
-ROW_HEIGHT_PIXELS = 35  # pixels
+MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
+ROW_HEIGHT_PIXELS = 35
 
 
 def show_run_filters(
     records: Sequence[RunRecord], names: Mapping[str, str]
 ) -> tuple[RunRecord, ...]:
-    """Draw the filters; returns the runs that they leave, in the order asked for."""
+    """Draw the filters; returns the runs that pass them, in the chosen order."""
     left, right = st.columns([3, 1])
     text = left.text_input(
         "Search",
@@ -27,29 +27,34 @@ def show_run_filters(
         placeholder="words of the name, notes, tags, data set or network",
     )
     order = right.selectbox("Order", list(SORT_KEYS), key="runs_order", persist_state="session")
+    wanted = _choose_filters(records, names)
+    shown = filter_runs(records, RunFilter(text, *wanted), order, names)
+    if len(shown) < len(records):
+        st.caption(f"{len(shown):,} of {len(records):,} runs.")
+    return shown
+
+
+def _choose_filters(
+    records: Sequence[RunRecord], names: Mapping[str, str]
+) -> tuple[list, list, list, list]:
+    """Let tags, data sets, states and cases be chosen, in this order."""
+    used = list({record.config.data_id: None for record in records})
+    cases = [case.value for case in TransferCase]
     with st.expander("Filter by tag, data set, state or case", icon=":material/filter_list:"):
-        places = [*st.columns(2), *st.columns(2)]
-        used = {record.config.data_id: None for record in records}
-        tags = _choose_several(
-            places[0], "With all these tags", "tags", sorted(collect_tags(records))
+        first, second = st.columns(2)
+        third, fourth = st.columns(2)
+        return (
+            _choose_several(first, "With all these tags", "tags", sorted(collect_tags(records))),
+            _choose_several(
+                second, "On these data sets", "data", used, lambda each: names.get(each, each)
+            ),
+            _choose_several(
+                third, "In these states", "states", [state.value for state in RunState]
+            ),
+            _choose_several(
+                fourth, "Of these cases", "cases", cases, lambda each: TransferCase(each).title
+            ),
         )
-        data = _choose_several(
-            places[1], "On these data sets", "data", list(used), lambda each: names.get(each, each)
-        )
-        states = _choose_several(
-            places[2], "In these states", "states", [state.value for state in RunState]
-        )
-        cases = _choose_several(
-            places[3],
-            "Of these cases",
-            "cases",
-            [case.value for case in TransferCase],
-            lambda each: TransferCase(each).title,
-        )
-    found = filter_runs(records, RunFilter(text, tags, data, states, cases), order, names)
-    if len(found) < len(records):
-        st.caption(f"{len(found):,} of {len(records):,} runs.")
-    return found
 
 
 def collect_tags(records: Sequence[RunRecord]) -> set[str]:
@@ -74,8 +79,8 @@ def show_runs_table(
     """Draw the runs; returns the ids of the rows that are chosen.
 
     Args:
-        shown: A row for each.
-        names: Of the data sets, by their ids.
+        shown: The runs, one for each row.
+        names: Names of the data sets by their ids.
         chosen: Ids of the runs whose rows are chosen at first.
     """
     event = st.dataframe(
@@ -108,7 +113,7 @@ def show_runs_table(
 
 
 def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
-    """A run as a table tells it."""
+    """A row of the table."""
     result, config = record.result, record.config
     took = record.ended and record.started and format_duration(record.ended - record.started)
     return {

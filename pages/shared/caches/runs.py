@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.inspection.comparison import PairedComparison
     from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
-    from transfer_core.inspection.prediction import TestPredictions, TrainedNetwork
-    from transfer_core.inspection.trial import Prediction
+    from transfer_core.inspection.prediction import Prediction, TestPredictions, TrainedNetwork
     from transfer_core.networks import SourceNetwork
     from transfer_core.runs.engine.engine import Engine
     from transfer_core.runs.store.log import RunLog
@@ -88,7 +87,7 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
         file: Content of the image file.
         detect_unknown: Whether to measure the distance to the training images too.
     """
-    from transfer_core.inspection.trial import classify, measure_latency
+    from transfer_core.inspection.prediction import classify, measure_latency
 
     known = load_known_images(run_id, lambda what, done, total: None) if detect_unknown else None
     return classify(load_trained_network(run_id), known, file), measure_latency(

@@ -1,4 +1,4 @@
-"""Find runs among many: by text, tag, data set, state and case, in some order."""
+"""Filter and sort runs by text, tag, data set, state and case."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from transfer_core.runs.store.records import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to show; what is empty asks for nothing."""
+    """Conditions on runs; an empty field sets none."""
 
-    text: str = ""  # each of its words is in the name, notes, tags, data set, network or id
-    tags: Collection[str] = ()  # all of them
-    data_ids: Collection[str] = ()  # one of them, as in the rest
-    states: Collection[str] = ()
-    cases: Collection[int] = ()
+    text: str = ""  # words, all of which are in the name, notes, tags, data set, network or id
+    tags: Collection[str] = ()  # the run has all of them
+    data_ids: Collection[str] = ()  # the run is on one of them
+    states: Collection[str] = ()  # the run is in one of them
+    cases: Collection[int] = ()  # the run is of one of them
 
 
 SortKey = Callable[[RunRecord, Mapping[str, str]], Any]
 
 
 def _get_accuracy_key(run: RunRecord, _names: Mapping[str, str]) -> float:
-    return -run.result.accuracy if run.result else 1.0  # those without one come last
+    return -run.result.accuracy if run.result else 1.0  # runs without a result come last
 
 
 SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
@@ -38,21 +38,21 @@ SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
 def filter_runs(
     runs: Iterable[RunRecord], run_filter: RunFilter, sort_by: str, data_names: Mapping[str, str]
 ) -> tuple[RunRecord, ...]:
-    """The wanted runs in this order.
+    """Return the runs that match, sorted.
 
     Args:
         runs: Newest first.
-        run_filter: Which of them.
+        run_filter: The conditions.
         sort_by: One of `SORT_KEYS`.
-        data_names: Of the data sets, by their ids.
+        data_names: Names of the data sets by id.
     """
-    found = [run for run in runs if _matches(run, run_filter, data_names)]
-    return tuple(sorted(found, key=lambda run: SORT_KEYS[sort_by](run, data_names)))
+    matching = [run for run in runs if _matches(run, run_filter, data_names)]
+    return tuple(sorted(matching, key=lambda run: SORT_KEYS[sort_by](run, data_names)))
 
 
 def _matches(run: RunRecord, run_filter: RunFilter, data_names: Mapping[str, str]) -> bool:
     config = run.config
-    said = [
+    texts = [
         run.name,
         run.notes,
         *run.tags,
@@ -60,7 +60,7 @@ def _matches(run: RunRecord, run_filter: RunFilter, data_names: Mapping[str, str
         config.network,
         run.id,
     ]
-    text = "\n".join(said).casefold()
+    text = "\n".join(texts).casefold()
     return (
         all(word in text for word in run_filter.text.casefold().split())
         and set(run_filter.tags) <= set(run.tags)

@@ -1,0 +1,106 @@
+"""One source network: its card, its download, and a person's own weights for it."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.layout import (
+    empty_on_exit,
+    escape_markdown,
+    offer_demonstration_network,
+    offer_next_page,
+    show_errors,
+    show_progress,
+)
+from transfer_core.errors import DownloadError
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.transferability.calibration import is_calibrated
+
+
+def show_network_details(network: SourceNetwork) -> None:
+    """Draw what is known about a network, and the button that downloads or chooses it."""
+    card = network.card
+    st.subheader(escape_markdown(network.title), anchor=False)
+    measured = (
+        "Estimates for it were checked by measurement."
+        if is_calibrated(network)
+        else "Estimates for it were not checked by measurement; training tells for certain."
+    )
+    st.markdown(
+        f"Learned from: {escape_markdown(card['data'])}. {len(card['classes']):,} classes, "
+        f"{network.input_size} x {network.input_size} pixels. Stages: "
+        f"{network.format_titles(network.stage_names)}. {measured}"
+    )
+    for detail in (card.get("how"), card.get("licence")):
+        if detail:
+            st.caption(escape_markdown(detail))
+    _offer_network(network)
+
+
+def _offer_network(network: SourceNetwork) -> None:
+    if get_weights_status(network) == "download":
+        label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
+        if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
+            _download_weights(network)
+    elif network.name == session.workspace().network:
+        st.success("This network is used now.", icon=":material/task_alt:")
+        offer_next_page("Go on: decide how to transfer", "pages/decide.py")
+    elif st.button("Use this network", type="primary", icon=":material/check:", key="networks_use"):
+        session.change(network=network.name)
+        st.rerun()
+
+
+def _download_weights(network: SourceNetwork) -> None:
+    """Download the weights; a click on Cancel ends this run of the page."""
+    from transfer_core.networks.download import download_weights
+
+    cancel = st.empty()
+    cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
+    try:
+        with show_progress() as report, empty_on_exit(cancel):
+            report("Connecting", 0, 1)
+            download_weights(
+                network,
+                progress=report,
+            )
+    except DownloadError as error:
+        _show_download_failure(network, error)
+    session.change(network=network.name)
+    st.rerun()
+
+
+def _show_download_failure(network: SourceNetwork, error: DownloadError) -> None:
+    """Say that the download failed, and what can be done; the page then ends."""
+    st.error(
+        f"The weights of {escape_markdown(network.title)} could not be downloaded. Is this "
+        "computer connected to the internet? What has come is kept; try again later, or go on "
+        "without.",
+        icon=":material/cloud_off:",
+    )
+    offer_demonstration_network()
+    with st.expander("Details, for who looks after this computer"):
+        st.markdown(f"{escape_markdown(error.found)}  \n{escape_markdown(error.remedy)}")
+    st.stop()
+
+
+def upload_own_weights(network: SourceNetwork) -> None:
+    """Let a safetensors file be uploaded as weights of the network."""
+    upload = st.file_uploader(
+        f"A safetensors file with weights of {network.title}",
+        key=f"networks_upload_{session.workspace().upload_count}",
+        help="With the names that torchvision gives them; any number of classes.",
+    )
+    if upload is None:
+        return
+    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+        file.write(upload.getbuffer())
+        file.flush()
+        with show_errors(), st.spinner("Checking every weight"):
+            from transfer_core.networks.own_weights import import_weights
+
+            taken = import_weights(Path(file.name), network, upload.name)
+    session.change(network=taken.name, upload_count=session.workspace().upload_count + 1)
+    st.rerun()

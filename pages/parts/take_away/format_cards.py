@@ -1,0 +1,110 @@
+"""A card for each format in which a run can be taken away."""
+
+from datetime import datetime
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.shared.downloads import show_download_link
+from pages.shared.layout import empty_on_exit, show_errors, show_progress
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.system.home import home
+
+FORMATS = {
+    "onnx": (
+        "memory",
+        "ONNX",
+        "To use the network in other programs and languages, on phones and in browsers.",
+        "`network.onnx` with the normalisation in it, its card, the class names, and "
+        "`predict.py`, which classifies photos with onnxruntime.",
+    ),
+    "script": (
+        "code",
+        "script and notebook",
+        "To read, change and repeat exactly this run with plain torch and torchvision.",
+        "`train.py`, the same as `train.ipynb`, the list of your images with their splits, and "
+        "the weights that it begins with.",
+    ),
+    "bundle": (
+        "inventory_2",
+        "bundle",
+        "To keep, to share, and to bring in again, here or in another Transfer Lab.",
+        "The weights as safetensors, a card (data, case, settings, result, versions, licence), "
+        "the class names, and `predict.py` for torch.",
+    ),
+    "report": (
+        "description",
+        "report",
+        "To hand in or to print: the whole run as one HTML file that opens without a network.",
+        "Data, decision and its evidence, settings, curves, result, history and versions, with "
+        "all figures.",
+    ),
+}
+
+
+def show_format_cards(record: RunRecord) -> tuple[DeltaGenerator, str] | None:
+    """Draw the cards; returns the card whose button was clicked, and the format to prepare."""
+    clicked = None
+    for column, name in zip([*st.columns(2), *st.columns(2)], FORMATS, strict=True):
+        with column:
+            clicked = _show_card(record, name) or clicked
+    return clicked
+
+
+def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None:
+    from transfer_core.export import find_download  # brings torch
+
+    icon, name, purpose, content = FORMATS[key]
+    card = st.container(border=True, height="stretch")
+    with card:
+        st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
+        st.markdown(f"{purpose}  \n:small[{content}]")
+        kind = f"script{_choose_script_suffix()}" if key == "script" else key
+        file = find_download(home(), record.id, kind)
+        with st.container(horizontal=True):
+            if file:
+                show_download_link(record.id, kind, file)
+            again, icon = (" again", "refresh") if file else ("", "build")
+            clicked = st.button(
+                f"Prepare {name}{again}", icon=f":material/{icon}:", key=f"take_away_{key}"
+            )
+        if file:
+            when = datetime.fromtimestamp(file.stat().st_mtime)
+            st.caption(f"Prepared on {when:%d %b at %H:%M}.")
+            if key == "onnx":
+                _show_onnx_check(file)
+    return (card, kind) if clicked else None
+
+
+def _choose_script_suffix() -> str:
+    wanted = st.checkbox(
+        "With the images, so that it runs as it is",
+        key="take_away_images",
+        help="Without them, the script takes the zip of images that you have.",
+    )
+    return "-with-images" if wanted else ""
+
+
+def prepare(record: RunRecord, kind: str) -> None:
+    """Prepare a format; a click on Cancel ends this run of the page."""
+    from transfer_core.export import prepare_download
+
+    cancel = st.empty()
+    cancel.button("Cancel", key="take_away_cancel")  # a click ends this run of the page
+    with show_errors(), show_progress() as report, empty_on_exit(cancel):
+        prepare_download(home(), record.id, kind, report)
+    st.rerun()
+
+
+def _show_onnx_check(file: Path) -> None:
+    from transfer_core.export import read_onnx_check
+
+    check = read_onnx_check(file)
+    st.markdown(
+        f"Asked about {check.images:,} of your test images, onnxruntime and the network trained "
+        f"here differ by at most **{check.largest_difference:.1e}** in a probability, by "
+        f"{check.mean_difference:.1e} on average, and name the same class for "
+        f"**{check.same_class:,} of {check.images:,}**."
+    )
+    st.caption(f"A file that differs by more than {check.tolerance:g} is not handed out.")

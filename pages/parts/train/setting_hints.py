@@ -1,0 +1,29 @@
+"""Further help for settings whose default follows from the images or the network."""
+
+from pages.parts.train.settings_form import RunSettings
+from transfer_core.cases import Strategy, compute_stage_learning_rates
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability.explanation import describe_flip_invariance
+
+
+def describe_hints(settings: RunSettings, estimate: SimilarityEstimate) -> dict[str, str]:
+    """The help texts by the names of the settings."""
+    hints = {"mirror": describe_flip_invariance(estimate.evidence)}
+    if rates := _describe_stage_rates(settings.source, settings.strategy):
+        hints["stage_decay"] = rates
+    return hints
+
+
+def _describe_stage_rates(source: SourceNetwork, strategy: Strategy) -> str:
+    """The learning rates that the default of "Rate of earlier stages" gives; "" if all equal."""
+    settings = strategy.optimiser
+    if settings.stage_decay == 1 or strategy.frozen:
+        return ""
+    kept = source.stage_names.index(strategy.keep_through) + 1
+    first, *_, last = compute_stage_learning_rates(settings, kept + 1)
+    return (
+        "Early stages hold general features and need the smallest changes: at "
+        f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first stage to "
+        f"{last:.1g} in the new layer."
+    )
