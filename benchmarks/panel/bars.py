@@ -1,7 +1,7 @@
 """The criteria that advice must meet, measured with every family held out once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from transfer_core.transferability.estimate import (
 
 MIN_IMAGES = 250  # the criteria hold from so many images
 Policy = Callable[[Outcome], float]
+Criterion = tuple[str, str, str]  # what is required, row of the diagram, what was measured
 ROW_POLICIES: dict[str, tuple[Policy, Policy]] = {  # per row of the diagram: similar, different
     "top": (lambda o: o.top, lambda o: o.cut),
     "start": (lambda o: o.tuned, lambda o: o.tuned),  # case 4 is advised from pre-trained weights
@@ -77,67 +78,56 @@ def judge_outcomes(outcomes: Sequence[Outcome], source: SourceNetwork) -> list[J
     ]
 
 
-def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[tuple[str, str, str]]:
+def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[Criterion]:
     """Return the criteria: what is required, for which row, what was measured."""
     large = [j for j in all_judged if j.outcome.images >= MIN_IMAGES]
     hundred = [j for j in all_judged if j.outcome.images <= 100]
-    rows = []
-    for row in CONSTANT_POLICIES:
-        regrets = np.array([100 * j.regret(row) for j in large])
-        rows += [
-            (
-                "1. mean regret at most 1.5 points, 90th percentile at most 5",
-                row,
-                f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)",
-            ),
-            *_compare_with_constants(large, row),
-            (
-                "3. within 1 point of the better in at least 80 %",
-                row,
-                _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9),
-            ),
-            *_score_answers(large, row),
-            *_score_probabilities(large, row),
-        ]
-        if hundred:
-            few = np.array([100 * j.regret(row) for j in hundred])
-            unsure = [getattr(j.estimate, row).answer == "can't tell" for j in hundred]
-            rows.append(
-                (
-                    "at 100 images: mean regret at most 2.5, can't tell at least 50 %",
-                    row,
-                    f"{few.mean():.2f}, {_format_share(unsure)}",
-                )
-            )
-    lost = np.array([100 * (_find_best_cut_accuracy(j.outcome) - j.outcome.cut) for j in large])
-    rows.append(
-        (
-            "6. cut within 2 points of the best in at least 80 %, mean at most 1",
-            "cut",
-            f"{_format_share(lost <= 2)}, {lost.mean():.2f}",
-        )
-    )
-    rows.append(
-        (
-            "8. same case for a new sample in at least 90 % when stated",
-            "both",
-            _measure_stability(large),
-        )
-    )
+    sizes = {"all sizes": all_judged, f"{MIN_IMAGES} images and more": large}
     seconds = np.quantile([j.outcome.seconds for j in all_judged], 0.95)
-    rows.append(("9. readings in at most 20 s (95th percentile)", "", f"{seconds:.1f} s"))
-    rows += _compare_with_cases(large)
-    for name, group in (("all sizes", all_judged), (f"{MIN_IMAGES} images and more", large)):
-        near = [j.outcome.best - j.advised <= MIN_DIFFERENCE + 1e-9 for j in group]
-        loss = 100 * np.mean([j.outcome.best - j.advised for j in group])
-        rows.append(
-            (
-                f"advised case best of all or within 1 point in at least 85 %, {name}",
-                "all four",
-                f"{_format_share(near)}, mean regret {loss:.2f}",
-            )
-        )
-    return rows
+    stability = "8. same case for a new sample in at least 90 % when stated"
+    return [
+        *(line for row in CONSTANT_POLICIES for line in _tabulate_row(row, large, hundred)),
+        _score_cuts(large),
+        (stability, "both", _measure_stability(large)),
+        ("9. readings in at most 20 s (95th percentile)", "", f"{seconds:.1f} s"),
+        *_compare_with_cases(large),
+        *(_score_advice(name, group) for name, group in sizes.items()),
+    ]
+
+
+def _tabulate_row(
+    row: str, large: Sequence[JudgedOutcome], hundred: Sequence[JudgedOutcome]
+) -> Iterator[Criterion]:
+    """The criteria of one row of the diagram."""
+    regrets = np.array([100 * j.regret(row) for j in large])
+    yield (
+        "1. mean regret at most 1.5 points, 90th percentile at most 5",
+        row,
+        f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)",
+    )
+    yield from _compare_with_constants(large, row)
+    near = _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9)
+    yield "3. within 1 point of the better in at least 80 %", row, near
+    yield from _score_answers(large, row)
+    yield from _score_probabilities(large, row)
+    if hundred:
+        regret = np.mean([100 * j.regret(row) for j in hundred])
+        unsure = [getattr(j.estimate, row).answer == "can't tell" for j in hundred]
+        required = "at 100 images: mean regret at most 2.5, can't tell at least 50 %"
+        yield required, row, f"{regret:.2f}, {_format_share(unsure)}"
+
+
+def _score_cuts(group: Sequence[JudgedOutcome]) -> Criterion:
+    lost = np.array([100 * (_find_best_cut_accuracy(j.outcome) - j.outcome.cut) for j in group])
+    required = "6. cut within 2 points of the best in at least 80 %, mean at most 1"
+    return required, "cut", f"{_format_share(lost <= 2)}, {lost.mean():.2f}"
+
+
+def _score_advice(name: str, group: Sequence[JudgedOutcome]) -> Criterion:
+    near = [j.outcome.best - j.advised <= MIN_DIFFERENCE + 1e-9 for j in group]
+    loss = 100 * np.mean([j.outcome.best - j.advised for j in group])
+    required = f"advised case best of all or within 1 point in at least 85 %, {name}"
+    return required, "all four", f"{_format_share(near)}, mean regret {loss:.2f}"
 
 
 def _find_best_cut_accuracy(outcome: Outcome) -> float:

@@ -89,7 +89,7 @@ def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
     mean, deviation = fit_standardisation(features)
     inputs = ((features - mean) / deviation).astype(np.float64)
     u, s, _ = np.linalg.svd(inputs, full_matrices=False)
-    eigen, count, found = s**2, len(inputs), []
+    eigen, count, per_class = s**2, len(inputs), []
     for label in np.unique(labels):
         target = (labels == label).astype(np.float64)
         along = (u.T @ target) ** 2
@@ -109,8 +109,8 @@ def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
             - 0.5 * np.log(alpha + beta * eigen).sum()
             - 0.5 * max(0, inputs.shape[1] - len(eigen)) * np.log(alpha)
         )
-        found.append(evidence / count)
-    return float(np.mean(found))
+        per_class.append(evidence / count)
+    return float(np.mean(per_class))
 
 
 def _compute_entropy(scores: np.ndarray) -> float:
