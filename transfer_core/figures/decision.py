@@ -85,14 +85,9 @@ def plot_decision_diagram(
         )
         _add_cell_label(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
+    label = f"line: {size.line:,}"
     figure.add_annotation(
-        x=0,
-        y=split,
-        text=f"line: {size.line:,}",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        xshift=4,
+        x=0, y=split, text=label, xanchor="left", yanchor="bottom", showarrow=False, xshift=4
     )
     if verdict:
         _add_point(figure, size, verdict)

@@ -209,7 +209,6 @@ def _locate_data(
     """Check that each record has a file header of its own, and find where its data begin.
 
     Args:
-        file: The zip.
         lines: Records, the last in the file first; the list is emptied to save memory.
         directory: Offset of the directory.
     """
