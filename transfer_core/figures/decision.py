@@ -242,7 +242,6 @@ def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> No
             "array": [verdict.high - verdict.probability],
             "arrayminus": [verdict.probability - verdict.low],
         },
-        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}"
-        "<extra>your data set</extra>",
+        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>yours</extra>",
         showlegend=True,
     )
