@@ -158,6 +158,7 @@ def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> st
     page.get_by_role("radio", name=re.compile(f"^{case}")).click()
     page.get_by_text(f"Chosen is {case}").wait_for()
     page.get_by_role("button", name="Go on: train").click()
+    page.get_by_text("Settings", exact=True).click()
     field = page.get_by_role("spinbutton", name="Epochs, at most")
     field.fill(str(epochs))
     field.press("Tab")
