@@ -13,13 +13,11 @@ from zips import make_picture, write_zip
 
 from pages.shared import caches
 from transfer_core import dataset, networks
-from transfer_core.cases import OptimiserSettings, Strategy, TransferCase, plan_strategy
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store import curation
-from transfer_core.settings import list_settings
-from transfer_core.training.config import RunConfig
 
 PHOTO = make_picture(1_000, (64, 64))
 FEW_NETWORKS = {"demonstration", "squeezenet1_1", "resnet18"}
@@ -27,11 +25,8 @@ LAST_WIDGET = "Remove for good"  # takes away what other widgets of the page nee
 APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
     "Minutes": "Fit the run",
     "Also networks that are still to be downloaded": "Fit the run",
-} | {
-    field.setting.label: "Update code and time"
-    for settings in (OptimiserSettings, Strategy, RunConfig)
-    for field in list_settings(settings)
 }
+FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's form
 MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, what changes by it
     "": [  # any page
         ("button", "Go on: ", {"title"}),
@@ -60,7 +55,7 @@ MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, wha
         ("number_input", "", {"code"}),  # every setting is a line of the code
         ("checkbox", "", {"code"}),
         ("selectbox", "", {"code"}),
-        ("button", "Update code and time", {"caption"}),
+        ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
         ("button", "Start", {"runs", "address", "workspace"}),
         ("button", "Back to the case's own", {"workspace", "number_input"}),
         ("button", "Set up another run", {"address", "workspace", "number_input"}),
@@ -332,14 +327,12 @@ def change(fresh: Callable[[], AppTest], name: tuple[str, str]) -> set[str]:
     """Change a widget of a fresh page; return what else has changed by it."""
     app = fresh()
     widget = list_widgets(app)[name]
-    before = observe(app, widget.id)
-    if name[1] in APPLYING_BUTTONS:
-        before = observe(press(fresh(), APPLYING_BUTTONS[name[1]]), widget.id)
-    changed = widget.set_value(choose_other_value(widget))
-    if name[1] in APPLYING_BUTTONS:  # together, as a browser sends a form
-        press(app, APPLYING_BUTTONS[name[1]])
-    else:
-        changed.run(timeout=120)
+    button = APPLYING_BUTTONS.get(name[1])
+    if widget.type != "button" and widget.form_id:
+        button = FORM_BUTTON
+    before = observe(press(fresh(), button) if button else app, widget.id)
+    widget.set_value(choose_other_value(widget))
+    press(app, button) if button else app.run(timeout=120)
     assert not app.exception, name
     changes = list_changes(before, observe(app, widget.id))
     if widget.type == "download_button" and (widget.proto.url or widget.proto.deferred_file_id):
