@@ -11,6 +11,24 @@ from PIL import Image
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-networks",
+        action="store_true",
+        help="test all of torchvision's networks, not only one of each family",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests marked `all_networks`, unless they are asked for."""
+    if config.getoption("--all-networks"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("all_networks")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real image sets beside the checkout; skips where it is absent."""

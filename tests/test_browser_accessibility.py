@@ -5,7 +5,7 @@ import re
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
-from test_browser import Server, browser  # noqa: F401
+from test_browser import Server, browser, wait_until_settled  # noqa: F401
 from zips import make_picture, write_zip
 
 from transfer_core import dataset
@@ -100,12 +100,6 @@ def full(tmp_path_factory):
     names = {"data": f"data={data.id}", "run": f"run={one}", "one": one, "both": f"{one},{two}"}
     yield running, names
     running.close()
-
-
-def wait_until_settled(page: Page) -> None:
-    page.locator("h1").first.wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_timeout(200)  # what was sent last is drawn
 
 
 def open_address(page: Page, address: str) -> None:

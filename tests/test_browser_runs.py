@@ -10,13 +10,14 @@ pytestmark = pytest.mark.browser
 HEAD, ROW = 35, 35  # pixels, of the table
 
 
-@pytest.fixture
-def served(tmp_path):
-    """A server with three finished runs, newest last, and their ids."""
-    data = make_data_set(tmp_path, test_images=4)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A server with three finished runs, newest last, and their ids; every test leaves them so."""
+    home = tmp_path_factory.mktemp("home")
+    data = make_data_set(home, test_images=4)
     answers = ([0] * 8, [0] * 4 + [1] * 4, [0, 0, 0, 1, 1, 1, 1, 1])
-    runs = [make_finished_run(tmp_path, data, each, f"run {n}") for n, each in enumerate(answers)]
-    running = Server(tmp_path)
+    runs = [make_finished_run(home, data, each, f"run {n}") for n, each in enumerate(answers)]
+    running = Server(home)
     yield running, runs
     running.close()
 

@@ -1,4 +1,4 @@
-"""Every widget of every page, changed one after the other: something is seen to come of it."""
+"""Every widget of every page, changed one after the other: it changes what it is there for."""
 
 import re
 import shutil
@@ -25,6 +25,100 @@ LAST_WIDGET = "Remove for good"  # takes away what other widgets of the page nee
 APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
     "Minutes": "Fit the run",
     "Also networks that are still to be downloaded": "Fit the run",
+}
+FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's form
+MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, what changes by it
+    "": [  # any page
+        ("button", "Go on: ", {"title"}),
+    ],
+    "data": [
+        ("file_uploader", "", {"error"}),  # it is given no zip
+        ("selectbox", "An earlier data set", {"button"}),
+        ("button", "Open it", {"address", "workspace"}),
+        ("button", "Use ", {"data sets", "address", "workspace", "metric", "plotly_chart"}),
+        ("download_button", "", {"download"}),
+    ],
+    "decide": [
+        ("select_slider", "The dividing line", {"workspace", "address", "plotly_chart"}),
+        ("radio", "Does your data look like", {"workspace", "address", "plotly_chart"}),
+        ("button_group", "Choose a case", {"workspace", "address", "plotly_chart"}),
+        ("button", "Back to the advice", {"workspace", "address", "plotly_chart"}),
+        ("selectbox", "Keep the layers", {"workspace", "address", "plotly_chart"}),
+        ("radio", "Initial weights", {"workspace", "address", "plotly_chart"}),
+        ("button", "Train both", {"runs", "title"}),
+    ],
+    "train": [
+        ("number_input", "Minutes", {"workspace"}),
+        ("toggle", "Also networks", {"workspace"}),
+        ("button", "Fit the run", {"workspace", "number_input"}),
+        ("toggle", "Show the code", {"code"}),
+        ("number_input", "", {"code"}),  # every setting is a line of the code
+        ("checkbox", "", {"code"}),
+        ("selectbox", "", {"code"}),
+        ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
+        ("button", "Start", {"runs", "address", "workspace"}),
+        ("button", "Back to the case's own", {"workspace", "number_input"}),
+        ("button", "Set up another run", {"address", "workspace", "number_input"}),
+    ],
+    "results": [
+        ("button_group", "What to see", {"address"}),
+        ("selectbox", "Actual class", {"image", "subheader"}),
+        ("selectbox", "Predicted class", {"image", "subheader"}),
+        ("button", "Explain image", {"address", "plotly_chart"}),
+        ("button_group", "Which images", {"image"}),
+        ("selectbox", "Of which class", {"image"}),
+        ("number_input", "Test image", {"address", "image", "plotly_chart"}),
+        ("file_uploader", "Or an image", {"image", "plotly_chart"}),
+        ("selectbox", "Beside the predicted", {"plotly_chart"}),
+        ("button", "Check it", {"plotly_chart"}),
+        ("button_group", "How to lay it out", {"plotly_chart"}),
+    ],
+    "repair": [
+        ("button_group", "Look at", {"image"}),
+        ("button", "Make a new version", {"data sets", "basket", "address", "workspace"}),
+        ("button", "", {"basket"}),  # every button of an image
+        ("selectbox", "Another class", {"basket"}),
+    ],
+    "try_it": [
+        ("file_uploader", "Images", {"image", "markdown"}),
+        ("toggle", "Take a photo", {"camera_input"}),
+        ("toggle", "What it looks at", {"plotly_chart"}),
+        ("selectbox", "It is", {"button"}),
+        ("button", "Keep as a training image", {"basket"}),
+    ],
+    "take_away": [
+        ("button", "Prepare report", {"link_button"}),
+        ("button", "Prepare", {"files"}),
+        ("checkbox", "With the images", {"link_button"}),
+        ("file_uploader", "A bundle", {"error"}),  # it is given no zip
+    ],
+    "learn": [("button_group", "Draw the network", {"plotly_chart"})],
+    "networks": [
+        ("text_input", "Name", {"dataframe"}),
+        ("select_slider", "Download at most", {"dataframe"}),
+        ("toggle", "On this computer", {"dataframe"}),
+        ("selectbox", "Look at", {"subheader"}),
+        ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
+    ],
+    "runs": [
+        ("text_input", "Name", {"runs", "dataframe"}),
+        ("multiselect", "Tags", {"runs", "dataframe"}),
+        ("text_area", "Notes", {"runs", "dataframe"}),
+        ("text_input", "Search", {"dataframe"}),
+        ("selectbox", "Order", {"dataframe"}),
+        ("multiselect", "Runs to bring back", {"button"}),
+        ("multiselect", "", {"dataframe"}),  # every filter
+        ("button", "Bring back", {"runs", "deleted runs", "dataframe"}),
+        ("button", "Remove for good", {"deleted runs"}),
+        ("button", "Delete", {"runs", "deleted runs", "dataframe"}),
+        ("button", "Repeat exactly", {"runs", "title"}),
+        ("button", "Compare", {"title"}),
+    ],
+    "compare": [
+        ("multiselect", "Runs to compare", {"address", "workspace", "plotly_chart"}),
+        ("button_group", "Images", {"plotly_chart"}),
+        ("toggle", "Only what differs", {"dataframe"}),
+    ],
 }
 CHOOSERS = (
     element_tree.ButtonGroup,
@@ -165,23 +259,45 @@ def list_widgets(app: AppTest) -> dict[tuple[str, str], element_tree.Widget]:
     return dict(sorted(found.items(), key=lambda item: item[0][1] == LAST_WIDGET))
 
 
-def observe(app: AppTest, except_widget: str) -> tuple:
-    """Everything that can be seen of a session and of what is kept, less one widget."""
-    shown = []
+def observe(app: AppTest, except_widget: str) -> dict[str, object]:
+    """Everything that can be seen of a session and of what is stored, less one widget.
+
+    Elements of the page are sorted by their kind: "markdown", "plotly_chart" and so on.
+    """
+    seen: dict[str, object] = {}
     for each in iter_elements(app._tree):
         if getattr(each.proto, "id", None) != except_widget:
             proto = type(each.proto).FromString(each.proto.SerializeToString())
             for name in {"id", "deferred_file_id"} & {*proto.DESCRIPTOR.fields_by_name}:
                 proto.ClearField(name)
+            shown = seen.setdefault(each.type, [])
             shown.append(proto.SerializeToString(deterministic=True))
-    store = caches.engine().store
-    said = [(run.id, run.name, run.tags, run.notes) for run in store.list()]
+    engine = caches.engine()
+    runs = [(run.id, run.name, run.tags, run.notes) for run in engine.store.list()]
+    deleted = [run.id for run in engine.store.list(deleted=True)]
     state = app.session_state
-    kept = {name: str(state[name]) for name in ("workspace", "baskets") if name in state}
-    address = {name: read_query(app, name) for name in app.query_params}
-    home = caches.engine().home
-    files = {file: file.stat().st_mtime_ns for file in home.rglob("*.zip")}  # to take away
-    return shown, said, kept, address, files, dataset.list_data_sets(home)
+    return seen | {
+        "runs": runs,
+        "deleted runs": deleted,
+        "workspace": str(state["workspace"]) if "workspace" in state else None,
+        "basket": str(state["baskets"]) if "baskets" in state else None,
+        "address": {name: read_query(app, name) for name in app.query_params},
+        "files": {file: file.stat().st_mtime_ns for file in engine.home.rglob("*.zip")},
+        "data sets": dataset.list_data_sets(engine.home),
+    }
+
+
+def list_changes(before: dict[str, object], after: dict[str, object]) -> set[str]:
+    """What is seen otherwise than before."""
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def get_expected_changes(page: str, kind: str, label: str) -> set[str]:
+    """What a widget must change: an element of the page by its kind, or what is stored."""
+    for expected_kind, beginning, changes in MUST_CHANGE[""] + MUST_CHANGE[page]:
+        if kind == expected_kind and label.startswith(beginning):
+            return changes
+    raise AssertionError(f"say in MUST_CHANGE what {kind} {label!r} of page {page} changes")
 
 
 def choose_other_value(widget) -> object:
@@ -207,22 +323,21 @@ def choose_other_value(widget) -> object:
             return next(each for each in widget.options if each != now)
 
 
-def does_something(fresh: Callable[[], AppTest], name: tuple[str, str]) -> bool:
-    """Change a widget of a fresh page, and look whether anything else has changed by it."""
+def change(fresh: Callable[[], AppTest], name: tuple[str, str]) -> set[str]:
+    """Change a widget of a fresh page; return what else has changed by it."""
     app = fresh()
     widget = list_widgets(app)[name]
-    if widget.proto.disabled:
-        return bool(widget.proto.help)
-    before = observe(app, widget.id)
-    if name[1] in APPLYING_BUTTONS:
-        before = observe(press(fresh(), APPLYING_BUTTONS[name[1]]), widget.id)
-    widget.set_value(choose_other_value(widget)).run(timeout=120)
-    if name[1] in APPLYING_BUTTONS:
-        press(app, APPLYING_BUTTONS[name[1]])
+    button = APPLYING_BUTTONS.get(name[1])
+    if widget.type != "button" and widget.form_id:
+        button = FORM_BUTTON
+    before = observe(press(fresh(), button) if button else app, widget.id)
+    widget.set_value(choose_other_value(widget))
+    press(app, button) if button else app.run(timeout=120)
     assert not app.exception, name
-    if widget.type == "download_button":
-        return bool(widget.proto.url or widget.proto.deferred_file_id)
-    return observe(app, widget.id) != before
+    changes = list_changes(before, observe(app, widget.id))
+    if widget.type == "download_button" and (widget.proto.url or widget.proto.deferred_file_id):
+        changes.add("download")
+    return changes
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -242,19 +357,25 @@ def tidy(made: dict[str, str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STATES)
-def test_every_widget_does_something_or_says_why_it_cannot(name, made):
+def test_every_widget_changes_what_it_must_or_says_why_it_cannot(name, made):
     """Each once, in the first state of its page in which it can be used."""
-    tried, idle = set(), []
+    tried, unchanged = set(), {}
     for asked_for, before in STATES[name]:
         query = tuple(made.get(part, part) for part in asked_for)
         fresh = partial(open_state, name, query, before)
         first = fresh()
-        assert observe(first, "") == observe(first.run(), "")  # else a change proves nothing
+        # Otherwise a change would prove nothing.
+        assert list_changes(observe(first, ""), observe(first.run(), "")) == set()
         for each, widget in list_widgets(first).items():
-            if each not in tried and not does_something(fresh, each):
-                idle.append(each)
-            if not widget.proto.disabled:
-                tried.add(each)
+            if each in tried:
+                continue
+            if widget.proto.disabled:
+                assert widget.proto.help, f"{each} does not say why it cannot be used"
+                continue
+            tried.add(each)
+            changes, expected = change(fresh, each), get_expected_changes(name, *each)
+            if not expected <= changes:
+                unchanged[each] = expected - changes
             tidy(made)
     assert tried
-    assert idle == []
+    assert unchanged == {}

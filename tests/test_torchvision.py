@@ -1,6 +1,7 @@
 """Every classification network of torchvision: the row is the network, and surgery works on it."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -29,25 +30,44 @@ from transfer_core.transferability.calibration import make_default_calibration
 NETWORKS = {
     n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)
 }
-MAX_FAST_PARAMETERS = 80_000_000  # weights, from which a network is marked slow
+FAMILY = (
+    "efficientnet_v2|mobilenet_v[23]|regnet_[xy]|swin_v2|wide_resnet|vgg(?=[0-9]+$)|vgg[0-9]+_bn"
+    "|[a-z]+"
+)
 PASSED: list[str] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
-def count_told():
-    """How many networks went through surgery, printed at the end (pytest -s)."""
+def count_networks():
+    """Print at the end how many networks went through surgery (pytest -s)."""
     PASSED.clear()
     yield
     print(f"\nsurgery, training, saving and loading passed for {len(PASSED)} of {len(NETWORKS)}")
 
 
-def list_networks():
-    return [
-        pytest.param(
-            name, marks=[pytest.mark.slow] if n.card["parameters"] > MAX_FAST_PARAMETERS else []
-        )
-        for name, n in NETWORKS.items()
-    ]
+def get_family(name: str) -> str:
+    """The architecture that a name begins with, whatever its size: "resnet" of "resnet18"."""
+    return re.sub("[0-9]+_bn$", "_bn", re.match(FAMILY, name).group())
+
+
+def get_representatives() -> set[str]:
+    """The smallest network of each family."""
+    smallest: dict[str, str] = {}
+    for name in sorted(NETWORKS, key=lambda name: NETWORKS[name].card["parameters"]):
+        smallest.setdefault(get_family(name), name)
+    return set(smallest.values())
+
+
+REPRESENTATIVES = get_representatives()
+SWEEP = [
+    pytest.param(name, marks=[] if name in REPRESENTATIVES else pytest.mark.all_networks)
+    for name in NETWORKS
+]
+
+
+def test_by_default_every_family_is_represented():
+    assert len(REPRESENTATIVES) == 23
+    assert {get_family(name) for name in REPRESENTATIVES} == {get_family(n) for n in NETWORKS}
 
 
 def shrink_input(name: str):
@@ -102,12 +122,12 @@ def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only(
     )
 
 
-def test_every_builder_of_torchvision_is_in_the_catalog():
+def test_every_classifier_of_torchvision_is_in_the_catalog():
     assert list(NETWORKS) == models.list_models(module=models)
     assert len(NETWORKS) >= 80
 
 
-@pytest.mark.parametrize("name", list_networks())
+@pytest.mark.parametrize("name", SWEEP)
 def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
     source = shrink_input(name)
     model = build_random_network(source)
@@ -121,7 +141,7 @@ def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
         torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("name", list_networks())
+@pytest.mark.parametrize("name", SWEEP)
 def test_all_four_cases_operate_train_a_step_save_and_load(name, tmp_path, monkeypatch):
     source = shrink_input(name)
     state = build_random_network(source).state_dict()
@@ -168,7 +188,7 @@ def test_images_are_made_as_the_weights_preset_makes_them(name, size):
     assert (found - expected).abs().max() <= step / 2 + rounding
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SWEEP)
 def test_every_network_is_described_without_weights_at_its_full_size(name):
     source = NETWORKS[name]
     parts = summarise_network(

@@ -11,23 +11,19 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from transfer_core import dataset, export, networks
 from transfer_core.cases import Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
-from transfer_core.errors import RunError
 from transfer_core.export import bundle
-from transfer_core.inspection import trial
-from transfer_core.inspection.prediction import Prediction
+from transfer_core.inspection.prediction import Prediction, classify_files
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
 from transfer_core.networks.download import download_weights
-from transfer_core.runs.perform import make_run_config, start_engine
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.launch import launch, start_engine
+from transfer_core.runs.store.records import Failed, RunRecord, make_run_error
 from transfer_core.runs.store.store import RunStore
 from transfer_core.system.home import home
-from transfer_core.training.evaluation import TestResult
+from transfer_core.training.events import EpochEnded
 from transfer_core.transferability.advice import Advice, advise, choose_strategy
 from transfer_core.transferability.estimate import SimilarityEstimate, estimate_similarity
 
@@ -89,9 +85,7 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
         DataSetError: If the images do not make a data set.
     """
     source = sample_sets.resolve_path(str(path), home())
-    return dataset.ingest(
-        source, home=home(), seed=seed, progress=lambda *n: _show_progress("Reading images", *n)
-    )
+    return dataset.ingest(source, home=home(), seed=seed, progress=_show_progress)
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
@@ -107,10 +101,7 @@ def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
         DownloadError: If the weights cannot be downloaded.
     """
     network = networks.get_network(name)
-    download_weights(
-        network,
-        progress=lambda there, total: _show_progress("Downloading, MB", there >> 20, total >> 20),
-    )
+    download_weights(network, progress=_show_progress)
     return network
 
 
@@ -198,7 +189,7 @@ def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Predicti
         ImageError: If a file cannot be read as an image.
     """
     paths = [Path(image) for image in images]
-    answers = trial.classify_files(home(), _get_id(run), paths, _show_progress)
+    answers = classify_files(home(), _get_id(run), paths, _show_progress)
     return [prediction for _, prediction in answers]
 
 
@@ -222,13 +213,13 @@ def import_bundle(path: str | Path) -> RunRecord:
     Raises:
         BundleError: If the file is no bundle of Transfer Lab.
     """
-    return _with_typed_result(bundle.import_bundle(home(), Path(path)))
+    return bundle.import_bundle(home(), Path(path))
 
 
 def list_runs() -> list[RunRecord]:
     """Every run in the data folder, newest first."""
     with closing(RunStore(home())) as store:
-        return [_with_typed_result(record) for record in store.list()]
+        return [*store.list()]
 
 
 def _fetch(network: SourceNetwork | str) -> SourceNetwork:
@@ -242,30 +233,19 @@ def _get_id(run: RunRecord | str) -> str:
 def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
 ) -> RunRecord:
-    config = make_run_config(data_set, source, strategy, seed)
     with start_engine(home(), resume=False) as engine:
-        run = engine.submit(config, name=data_set.name, owner="notebook")
+        run = launch(engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook")
+        what, epochs = f"{strategy.case.title}, epoch", strategy.optimiser.epochs
         try:
-            for event in engine.follow(run):
-                if event.kind == "epoch_ended":
-                    _show_progress(
-                        f"{strategy.case.title}, epoch",
-                        event.values["epoch"],
-                        strategy.optimiser.epochs,
-                    )
+            for entry in engine.follow(run):
+                if isinstance(entry.event, EpochEnded):
+                    _show_progress(what, entry.event.epoch, epochs)
         except KeyboardInterrupt:  # test and keep what was learned
             engine.stop(run)
             engine.wait(run, timeout=60)
         record = engine.get(run)
     if record.result is None:
-        error = record.error or {"problem": f"The run is {record.state}.", "found": run}
-        raise RunError(
-            error["problem"], found=error["found"], remedy=error.get("remedy", "Run it again.")
+        raise make_run_error(
+            record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
         )
-    return _with_typed_result(record)
-
-
-def _with_typed_result(record: RunRecord) -> RunRecord:
-    if record.result is None:
-        return record
-    return replace(record, result=TypeAdapter(TestResult).validate_python(record.result))
+    return record
