@@ -158,6 +158,7 @@ def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> st
     page.get_by_role("radio", name=re.compile(f"^{case}")).click()
     page.get_by_text(f"Chosen is {case}").wait_for()
     page.get_by_role("button", name="Go on: train").click()
+    page.get_by_text("Settings", exact=True).click()
     field = page.get_by_role("spinbutton", name="Epochs, at most")
     field.fill(str(epochs))
     field.press("Tab")
@@ -264,14 +265,13 @@ def test_no_view_of_a_result_is_wider_than_a_phone(server, open_page, archive):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ants_bees", "brain_mri_253"])
 def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
-    name, open_page, shared_data, tmp_path
+    open_page, shared_data, tmp_path
 ):
     running = Server(tmp_path / "home")
     try:
         page = open_page()
-        upload(page, running, shared_data / f"{name}.zip")
+        upload(page, running, shared_data / "ants_bees.zip")
         page.get_by_role("button", name="Go on: decide how to transfer").click()
         page.get_by_role("button", name="Go on: train").click()
         page.get_by_role("button", name="Start training").click()

@@ -26,6 +26,7 @@ APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
     "Minutes": "Fit the run",
     "Also networks that are still to be downloaded": "Fit the run",
 }
+FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's form
 MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, what changes by it
     "": [  # any page
         ("button", "Go on: ", {"title"}),
@@ -54,6 +55,7 @@ MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, wha
         ("number_input", "", {"code"}),  # every setting is a line of the code
         ("checkbox", "", {"code"}),
         ("selectbox", "", {"code"}),
+        ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
         ("button", "Start", {"runs", "address", "workspace"}),
         ("button", "Back to the case's own", {"workspace", "number_input"}),
         ("button", "Set up another run", {"address", "workspace", "number_input"}),
@@ -325,12 +327,12 @@ def change(fresh: Callable[[], AppTest], name: tuple[str, str]) -> set[str]:
     """Change a widget of a fresh page; return what else has changed by it."""
     app = fresh()
     widget = list_widgets(app)[name]
-    before = observe(app, widget.id)
-    if name[1] in APPLYING_BUTTONS:
-        before = observe(press(fresh(), APPLYING_BUTTONS[name[1]]), widget.id)
-    widget.set_value(choose_other_value(widget)).run(timeout=120)
-    if name[1] in APPLYING_BUTTONS:
-        press(app, APPLYING_BUTTONS[name[1]])
+    button = APPLYING_BUTTONS.get(name[1])
+    if widget.type != "button" and widget.form_id:
+        button = FORM_BUTTON
+    before = observe(press(fresh(), button) if button else app, widget.id)
+    widget.set_value(choose_other_value(widget))
+    press(app, button) if button else app.run(timeout=120)
     assert not app.exception, name
     changes = list_changes(before, observe(app, widget.id))
     if widget.type == "download_button" and (widget.proto.url or widget.proto.deferred_file_id):

@@ -16,8 +16,7 @@ from transfer_core.cases import Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
-from transfer_core.inspection import trial
-from transfer_core.inspection.prediction import Prediction
+from transfer_core.inspection.prediction import Prediction, classify_files
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
 from transfer_core.networks.download import download_weights
 from transfer_core.runs.launch import launch, start_engine
@@ -190,7 +189,7 @@ def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Predicti
         ImageError: If a file cannot be read as an image.
     """
     paths = [Path(image) for image in images]
-    answers = trial.classify_files(home(), _get_id(run), paths, _show_progress)
+    answers = classify_files(home(), _get_id(run), paths, _show_progress)
     return [prediction for _, prediction in answers]
 
 

@@ -41,9 +41,8 @@ def show_if_below_case_one(record: RunRecord) -> None:
         for part, (baseline, own) in known.items()
     )
     st.warning(
-        f"The new layer trained alone, as in case 1, is better: right on {numbers}. Training "
-        "everything has learned the training images by heart (over-fitting), which happens with "
-        "few images.",
+        f"The new layer trained alone, as in case 1, is better: right on {numbers}. With "
+        "few images, a network that is trained as a whole can learn them by heart (over-fitting).",
         icon=":material/compare_arrows:",
     )
     if not record.is_imported:

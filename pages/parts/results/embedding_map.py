@@ -111,10 +111,10 @@ def _project(embedded: EmbeddedImages, run_id: str, projection: str, phase: str)
         project = core.project_with_pca if projection == "principal" else core.project_with_tsne
         with st.spinner(f"Laying out the images, {phase} training"):
             cache[projection, phase] = project(features)
-    if ("neighbours", phase) not in cache:
+    if ("neighbour accuracy", phase) not in cache:
         accuracy = core.measure_nearest_neighbour_accuracy(features, embedded.labels)
-        cache["neighbours", phase] = accuracy
-    return cache[projection, phase], cache["neighbours", phase]
+        cache["neighbour accuracy", phase] = accuracy
+    return cache[projection, phase], cache["neighbour accuracy", phase]
 
 
 def _show_chosen_image(data: DataSet, answers: TestPredictions) -> int:
