@@ -69,3 +69,12 @@ def test_a_cut_that_keeps_no_stage_before_the_last_is_refused(cut):
 def test_only_case_4_may_start_from_random_weights():
     with pytest.raises(SettingsError, match="Only case 4"):
         plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, initialise="random")
+
+
+@pytest.mark.parametrize(("images", "close"), [(890, False), (900, True), (1_100, True)])
+def test_a_size_within_a_tenth_of_the_line_is_close_to_it(images, close):
+    assert judge_size((images,), threshold=1_000).is_close is close
+
+
+def test_a_class_without_images_to_learn_from_is_starved():
+    assert judge_size((10, 0), threshold=100).images_per_class == 0

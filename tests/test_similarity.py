@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from toy_readings import make_evidence
 
@@ -79,6 +79,7 @@ def test_an_uncertain_gap_gives_no_answer():
 shares = some.floats(0, 1)
 
 
+@settings(deadline=None)
 @given(shares, shares, some.floats(1e-3, 0.5), some.floats(0, 1e6), shares, shares)
 def test_no_estimate_claims_certainty_and_no_interval_is_a_point(
     early, top, spread, distance, leep, pixels
@@ -89,7 +90,7 @@ def test_no_estimate_claims_certainty_and_no_interval_is_a_point(
         for verdict in (found.top, found.start):
             assert 0.01 <= verdict.low <= verdict.probability <= verdict.high <= 0.99
             assert 0.05 <= verdict.probability <= 0.95
-            assert verdict.low < verdict.high
+            assert verdict.high - verdict.low >= 0.0199  # a difference that people see
         assert 50 <= found.line <= 50_000
 
 
@@ -97,6 +98,7 @@ def read_percentages(sentence: str) -> list[int]:
     return [int(number) for number in re.findall(r"(\d+)%", sentence)]
 
 
+@settings(deadline=None)
 @given(shares, shares, shares, shares, some.integers(2, 12), some.floats(1e-4, 1))
 def test_no_sentence_contradicts_its_own_numbers(early, top, untrained, pixels, classes, distance):
     evidence = make_evidence(early, top, distance=distance, pixels=pixels, classes=classes)
@@ -115,6 +117,7 @@ def test_no_sentence_contradicts_its_own_numbers(early, top, untrained, pixels, 
         assert found.evidence.gap < 0 and "better than any early stage" in gap
 
 
+@settings(deadline=None)
 @given(some.floats(0.05, 0.95), some.floats(1e-3, 0.2))
 def test_the_answer_follows_the_probability_that_people_read(top, spread):
     found = estimate_from_evidence(make_evidence(0.5, top, spread), SOURCE)

@@ -36,6 +36,7 @@ CACHE_VERSION = 4  # of stored evidence; raised when a measurement is added or c
 DECISION_THRESHOLD = 0.8  # probability of an answer, from which it is given
 PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate is more certain
 INTERVAL_BOUNDS = (0.01, 0.99)  # nor does its interval reach further
+MIN_MARGIN = 0.01  # of an interval to either side: no calibration is known better than that
 PROBABILITY_DECIMALS = 2  # of what is shown, and so of what decides
 
 Answer = Literal["similar", "different", "can't tell"]
@@ -158,7 +159,8 @@ def reach_verdict(
     draws = model.probability(predictors)
     probability = float(np.clip(draws, *PROBABILITY_BOUNDS).mean())
     edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
-    low, high = min(probability, edges[0]), max(probability, edges[1])
+    low = min(probability - MIN_MARGIN, edges[0])
+    high = max(probability + MIN_MARGIN, edges[1])
     shown = round(probability, PROBABILITY_DECIMALS)
     answer = "can't tell"
     if not is_doubtful and shown >= DECISION_THRESHOLD:
