@@ -171,16 +171,19 @@ def test_no_page_has_a_serious_violation_or_a_chart_without_words(path, full, pa
     assert find_unnamed_charts(page) == []
 
 
-def tab_to(page: Page, role: str, name: str | re.Pattern, max_presses: int = 120) -> Locator:
-    """Press Tab until the keyboard stands on this."""
-    wanted = page.get_by_role(role, name=name)
+def tab_to(page: Page, role: str, name: str | re.Pattern) -> Locator:
+    """Press Tab until the keyboard stands on the element of this role and name."""
+    return tab_to_element(page, page.get_by_role(role, name=name))
+
+
+def tab_to_element(page: Page, wanted: Locator, max_presses: int = 120) -> Locator:
     wanted.first.wait_for()
     focused = wanted.and_(page.locator(":focus"))
     for _ in range(max_presses):
         page.keyboard.press("Tab")
         if focused.count():
             return focused
-    raise AssertionError(f"Tab does not come to {role} {name}")
+    raise AssertionError(f"Tab does not come to {wanted}")
 
 
 def press(page: Page, role: str, name: str | re.Pattern) -> None:
@@ -203,6 +206,8 @@ def test_the_whole_journey_by_keyboard_alone(empty, page):
     choose(page, re.compile("^Case 1"), right=1)
     page.get_by_text("Chosen is Case 2").first.wait_for()
     press(page, "button", re.compile("^Go on: train case 2"))
+    tab_to_element(page, page.locator("summary", has_text="Settings"))
+    page.keyboard.press("Enter")
     tab_to(page, "spinbutton", "Epochs, at most")
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
