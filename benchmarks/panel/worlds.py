@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.panel.calls import make_bird, synthesise_spectrograms
-from transfer_core.dataset.samples import stripes
 from transfer_core.dataset.samples.plankton import draw_individuals, draw_species
-from transfer_core.dataset.samples.stripes import blend_two_colours
+from transfer_core.dataset.samples.stripes import NUM_KINDS, blend_two_colours, draw_cloth
 
 SIZE = 64  # pixels a side
 SUPERSAMPLING = 2  # drawings are made so many times larger and then reduced, against jagged edges
@@ -38,7 +37,7 @@ def calls(count: int, rng: np.random.Generator) -> ImageSet:
 
 def gratings(count: int, rng: np.random.Generator) -> ImageSet:
     """Striped cloth of four directions and two widths, in any colours."""
-    return _make_by_label(count, stripes.NUM_KINDS, lambda k, n: stripes.draw_cloth(k, n, rng), rng)
+    return _make_by_label(count, NUM_KINDS, lambda k, n: draw_cloth(k, n, rng), rng)
 
 
 def clouds(count: int, rng: np.random.Generator) -> ImageSet:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from transfer_core.dataset.archive import Archive, Limits, Member, open_archive
 from transfer_core.dataset.archive.names import has_hidden_characters
 from transfer_core.errors import BundleError
-from transfer_core.export import WEIGHTS_FILE
+from transfer_core.export.formats import WEIGHTS_FILE
 from transfer_core.export.card import CARD_FILE, CARD_FORMAT
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.surgery import adapt, upgrade_head_name

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from transfer_core.runs.store import curation
+from transfer_core.runs.store.curation import delete_runs, purge_deleted_runs, restore_runs
 from transfer_core.runs.store.records import RunRecord, UnreadableRun
 
 
@@ -24,7 +24,7 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
     ):
         ids = tuple(record.id for record in records)
         with show_errors():
-            curation.delete_runs(caches.engine().store, ids)
+            delete_runs(caches.engine().store, ids)
         shown = session.workspace().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
@@ -50,7 +50,7 @@ def _show_unreadable_run(run: UnreadableRun) -> None:
         )
         if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
             with show_errors():
-                curation.delete_runs(caches.engine().store, [run.id])
+                delete_runs(caches.engine().store, [run.id])
             session.change(deleted=(run.id,))
             st.rerun()
 
@@ -97,13 +97,13 @@ def show_deleted_runs() -> None:
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")
                 if st.button("Remove for good", key="runs_empty"):
-                    curation.purge_deleted_runs(store, caches.engine().home, older_than=0)
+                    purge_deleted_runs(store, caches.engine().home, older_than=0)
                     st.rerun()
 
 
 def _restore_runs(run_ids: Sequence[str]) -> None:
     with show_errors():
-        curation.restore_runs(caches.engine().store, run_ids)
+        restore_runs(caches.engine().store, run_ids)
     session.choose_runs(run_ids)
     session.change(deleted=())
     st.rerun()

@@ -9,7 +9,7 @@ from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.errors import NetworkError
-from transfer_core.runs.store import curation
+from transfer_core.runs.store.curation import MAX_NOTES_LENGTH, MAX_TAGS, update_run
 from transfer_core.runs.store.records import RunRecord
 from transfer_core.training.config import RunConfig
 
@@ -88,7 +88,7 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
         sorted({*tags, *record.tags}),
         list(record.tags),
         accept_new_options=True,
-        max_selections=curation.MAX_TAGS,
+        max_selections=MAX_TAGS,
         key=f"runs_tags_{record.id}_{record.tags}",
         placeholder="choose or write",
         select_all=False,
@@ -96,7 +96,7 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
     notes = st.text_area(
         "Notes",
         record.notes,
-        max_chars=curation.MAX_NOTES_LENGTH,
+        max_chars=MAX_NOTES_LENGTH,
         height=90,
         key=f"runs_notes_{record.id}_{hash(record.notes)}",
         placeholder="What did you try, and what did you find?",
@@ -110,7 +110,7 @@ def _save_description(record: RunRecord, **values: object) -> None:
     changed = {part: value for part, value in values.items() if value != getattr(record, part)}
     if changed:
         with show_errors():
-            saved = curation.update_run(caches.engine().store, record.id, **changed)
+            saved = update_run(caches.engine().store, record.id, **changed)
         if saved != record:  # the store refuses some values, such as an empty name
             st.rerun()
 
