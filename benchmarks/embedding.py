@@ -24,9 +24,8 @@ from benchmarks.report import (
     write_report,
 )
 from benchmarks.sides import compare, stopwatch
-from transfer_core.features.embedding import embed, normalise
-from transfer_core.networks import SourceNetwork, get_network
-from transfer_core.networks.weights_file import build_untrained
+from transfer_core.features import embed, normalise
+from transfer_core.networks import SourceNetwork, build_untrained, get_network
 
 BATCH_SIZES = (16, 32, 64, 128)  # images
 TUNING_IMAGES = 256  # images, to find the fastest batch

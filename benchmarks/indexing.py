@@ -23,7 +23,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from benchmarks.report import Row, build_parser, write_report
-from transfer_core.figures.theme import apply_layout
+from transfer_core.figures import apply_layout
 
 CLASSES, SIDE_PIXELS = 10, 8
 MIN_FREE_BYTES = 20 * 1024**3  # bytes that must remain on the disk

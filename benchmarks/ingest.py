@@ -30,7 +30,7 @@ from benchmarks.report import (
 )
 from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
-from transfer_core.images.decoding import IMAGE_EXTENSIONS
+from transfer_core.images import IMAGE_EXTENSIONS
 
 IMAGE_SETS = ("new_photos_20_large.zip", "ants_bees.zip")
 CORES = os.cpu_count() or 1

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from transfer_core.system.memory import keep_freed_memory
+from transfer_core.system import keep_freed_memory
 
 SETTINGS: dict[str, int | None] = {"1": 1, "2": 2, "default": None}  # arenas
 UNCHANGED = "glibc unchanged"  # freed memory goes back to the system too

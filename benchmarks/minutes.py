@@ -20,12 +20,10 @@ from benchmarks.report import Row, find_shared_zip, format_table
 from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
-from transfer_core.networks.weights_location import get_weights_status
-from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.perform import perform
-from transfer_core.timing.forecast import forecast_run
-from transfer_core.training.events import Ended
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, get_weights_status
+from transfer_core.runs import make_run_config, perform_run
+from transfer_core.timing import forecast_run
+from transfer_core.training import Ended
 
 IMAGE_SETS = ("ants_bees.zip", "brain_mri_253.zip")
 
@@ -40,7 +38,7 @@ def compare_with_forecast(
     config = make_run_config(data, source, strategy, seed=0)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as directory:
-        events = list(perform(config, Path(directory), home, lambda: False))
+        events = list(perform_run(config, Path(directory), home, lambda: False))
     took = time.perf_counter() - began
     ended = [event for event in events if isinstance(event, Ended)][-1]
     low, high = told.total.low, told.total.high
@@ -63,8 +61,7 @@ def load_network(name: str, size: int | None) -> SourceNetwork:
     """A network of the catalog, with random weights where the published ones are not here."""
     source = get_network(name)
     if get_weights_status(source) == "download":
-        from transfer_core.networks import torchvision_row
-        from transfer_core.networks.own_weights import import_weights
+        from transfer_core.networks import import_weights, torchvision_row
 
         model = torchvision_row.build_model(source.architecture, 1000, source.input_size)
         with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:

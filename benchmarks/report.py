@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.io
 
 from benchmarks.sides import Comparison
-from transfer_core.figures.theme import BLUE, ORANGE, apply_layout
+from transfer_core.figures import BLUE, ORANGE, apply_layout
 
 Row = dict[str, str | int | float]
 ROOT = Path(__file__).resolve().parents[1]

@@ -35,7 +35,7 @@ def train_run(home: Path, test_images: int) -> str:
     from pages.shared import caches
     from transfer_core import dataset, networks
     from transfer_core.cases import TransferCase, plan_strategy
-    from transfer_core.runs.launch import make_run_config
+    from transfer_core.runs import make_run_config
 
     make_zip(home / "images.zip", round(test_images / TEST_SHARE))
     data, source = (

@@ -31,15 +31,16 @@ from sklearn.preprocessing import normalize
 from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import DataSet, samples
-from transfer_core.inspection.out_of_distribution import (
+from transfer_core.inspection import (
     MAX_FALSE_ALARM_RATE,
     OutOfDistributionDetector,
+    TrainedNetwork,
     compute_conformal_threshold,
     embed_data_set_images,
+    load_trained_network,
     subsample,
 )
-from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
-from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.runs import make_run_config, start_engine
 
 SELECTION_SETS = ("sample:digits", "sample:plankton_many", "cifar10_5k")
 SOURCE_SET = "source_photos_160"  # what the network was pre-trained on knows no held-out class

@@ -26,10 +26,9 @@ from benchmarks.server import run_server
 from benchmarks.sides import stopwatch
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.figures.theme import BLUE, apply_layout
+from transfer_core.figures import BLUE, apply_layout
 from transfer_core.networks import get_network
-from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.store.store import RunStore
+from transfer_core.runs import RunStore, make_run_config
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # per second, of processor times
 

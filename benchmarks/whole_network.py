@@ -27,13 +27,10 @@ from benchmarks.report import (
 from benchmarks.sides import compare, stopwatch
 from transfer_core import dataset, images
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.features.embedding import normalise
-from transfer_core.networks import get_network
-from transfer_core.networks.surgery import adapt
-from transfer_core.system.memory import keep_freed_memory
-from transfer_core.system.precision import autocast, choose_precision
-from transfer_core.training.events import Ended
-from transfer_core.training.train import train_whole_network
+from transfer_core.features import normalise
+from transfer_core.networks import adapt, get_network
+from transfer_core.system import autocast, choose_precision, keep_freed_memory
+from transfer_core.training import Ended, train_whole_network
 
 OURS, BARE = "ours", "bare step"
 

@@ -14,7 +14,7 @@ from pages.parts.compare.comparison import (
 )
 from pages.shared import caches, session
 from pages.shared.layout import build_page_url, show_errors, show_page_title, stop_unless
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs import RunRecord
 
 
 def draw() -> None:

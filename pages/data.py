@@ -13,7 +13,7 @@ from pages.shared.layout import (
 )
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
-from transfer_core.figures.classes import describe_class_counts, plot_class_counts
+from transfer_core.figures import describe_class_counts, plot_class_counts
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
 WARNED_KINDS = {"leak", "conflict", "unbalanced"}  # kinds of problems that are shown at the top

@@ -21,9 +21,9 @@ from pages.shared.layout import (
 )
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
-from transfer_core.figures.network import describe_network, plot_network
+from transfer_core.figures import describe_network, plot_network
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability import SimilarityEstimate
 
 
 def draw() -> None:

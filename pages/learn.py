@@ -8,10 +8,14 @@ from pages.shared import caches
 from pages.shared.layout import show_errors, show_figure, show_page_title
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.figures.network import describe_network, plot_network
-from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tuning_gains
+from transfer_core.figures import (
+    describe_fine_tuning_gains,
+    describe_network,
+    plot_fine_tuning_gains,
+    plot_network,
+)
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.calibration import load_calibration
+from transfer_core.transferability import load_calibration
 
 LESSONS = Path(__file__).parent / "lessons"
 CASE_COLUMNS = {

@@ -19,8 +19,8 @@ from pages.shared.layout import (
 )
 from transfer_core import dataset
 from transfer_core.dataset import SPLITS, DataSet
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.system.home import home
+from transfer_core.runs import RunRecord
+from transfer_core.system import get_home
 
 MISTAKES, DUPLICATES, SET_ASIDE = "Mistakes of the run", "Near-duplicates", "Set aside"
 
@@ -40,7 +40,7 @@ def draw() -> None:
     if record and record.config.data_id != data.id:
         offer_retraining(record, data)
     show_view(record, data)
-    show_history(data, dataset.list_versions(home(), data.id))
+    show_history(data, dataset.list_versions(get_home(), data.id))
     st.subheader("Take the images away", anchor=False)
     st.caption(
         "A zip with a folder for each part of the split and in it one for each class, with the "
@@ -63,7 +63,7 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
         data_id = session.get_current_id("data")
         stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
         data = caches.load_data_set(data_id)
-    before = {version.parent for version in dataset.list_versions(home(), data.id)}
+    before = {version.parent for version in dataset.list_versions(get_home(), data.id)}
     if record and (record.result is None or record.config.data_id not in {data.id, *before}):
         record = None  # a run on something else
     return record, data

@@ -13,7 +13,7 @@ from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
 from pages.shared.run_states import STATE_LABELS
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs import RunRecord
 
 VIEWS = {
     "scores": "Scores",

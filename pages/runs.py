@@ -14,7 +14,7 @@ from pages.parts.runs.run_details import show_run_details
 from pages.parts.runs.runs_table import collect_tags, show_run_filters, show_runs_table
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
-from transfer_core.runs.store.records import UNFINISHED_STATES, RunRecord
+from transfer_core.runs import UNFINISHED_STATES, RunRecord
 
 POLL_SECONDS = 2.0  # between looks at unfinished runs
 

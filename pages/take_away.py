@@ -8,8 +8,8 @@ import streamlit as st
 from pages.parts.take_away.format_cards import prepare, show_format_cards
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.system.home import home
+from transfer_core.runs import RunRecord
+from transfer_core.system import get_home
 
 
 def draw() -> None:
@@ -72,12 +72,12 @@ def upload_bundle(expanded: bool) -> None:
         )
         if upload is None:
             return
-        from transfer_core.export.bundle import import_bundle
+        from transfer_core.export import import_bundle
 
         with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(upload.getbuffer())
             file.flush()
-            record = import_bundle(home(), Path(file.name))
+            record = import_bundle(get_home(), Path(file.name))
         session.change(upload_count=session.workspace().upload_count + 1, run_id=record.id)
         st.switch_page("pages/results.py", query_params={"run": record.id})
 

@@ -23,9 +23,9 @@ from pages.shared.layout import (
 from pages.shared.timing import show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.system.devices import choose_device
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.runs import RunRecord
+from transfer_core.system import choose_device
+from transfer_core.transferability import SimilarityEstimate
 
 
 def draw() -> None:

@@ -19,11 +19,11 @@ from pages.shared.layout import (
     stop_unless,
 )
 from transfer_core.errors import DataSetError
-from transfer_core.figures.distances import describe_distances, plot_distances
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.figures import describe_distances, plot_distances
+from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
+    from transfer_core.inspection import OutOfDistributionDetector
 
 
 def draw() -> None:

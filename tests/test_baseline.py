@@ -16,7 +16,7 @@ from transfer_core.networks import get_network
 from transfer_core.networks.surgery import resolve_effective_strategy
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing, Started
 from transfer_core.training.result import TestResult as Result
@@ -45,7 +45,7 @@ def run(data_set, home, folder, case=TransferCase.LARGE_SIMILAR, stop_at=None, *
     strategy = plan_strategy(case, SOURCE.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, **{"epochs": 1} | changes))
     events = []
-    stopping = perform(
+    stopping = perform_run(
         make_run_config(data_set, SOURCE, strategy, 0),
         folder,
         home,

@@ -1,9 +1,11 @@
 """The rooms' order, so that imports keep pointing backwards along the flow of the data."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -48,6 +50,43 @@ def find_imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+PACKAGES = {path.name for path in CORE.iterdir() if (path / "__init__.py").exists()}
+USERS = sorted(
+    path
+    for folder in ("transfer_core", "pages", "benchmarks", "tools")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_a_room_gives_to_others_is_taken_from_its_face(path):
+    own = find_room(path) if path.is_relative_to(CORE) else None
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        module = getattr(node, "module", None) or ""
+        package, _, room = module.partition(".")
+        if not isinstance(node, ast.ImportFrom) or package != "transfer_core" or room == own:
+            continue
+        if room.partition(".")[0] in PACKAGES - {own} and path != CORE / "__main__.py":
+            face = importlib.import_module(f"transfer_core.{room.partition('.')[0]}")
+            assert "." not in room, f"{module} is inside a room"
+            assert {alias.name for alias in node.names} <= set(face.__all__), module
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_a_face_names_what_there_is_and_nothing_that_hides_a_module(package):
+    face = importlib.import_module(f"transfer_core.{package}")
+    assert face.__doc__
+    modules = {path.stem for path in (CORE / package).iterdir()}
+    for name in getattr(face, "__all__", ()):
+        value = getattr(face, name)
+        assert name not in modules or isinstance(value, ModuleType), name
+
+
+def test_the_house_keeps_to_fourteen_packages_and_four_modules():
+    modules = {path.stem for path in CORE.glob("*.py")} - {"__init__", "__main__"}
+    assert len(PACKAGES) <= 14 and len(modules) <= 4
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.store import RunStore
 from transfer_core.system import precision
 from transfer_core.system.precision import autocast, choose_precision, is_channels_last_faster
@@ -51,7 +51,7 @@ def test_the_result_of_a_frozen_run_does_not_depend_on_what_a_stopwatch_finds(
     config = replace(RunStore(home).get(run).config, precision=fastest)
     folder = tmp_path / "run"
     folder.mkdir()
-    for _ in perform(config, folder, tmp_path, lambda: False):
+    for _ in perform_run(config, folder, tmp_path, lambda: False):
         pass
     logits = np.load(folder / "test_logits.npy")
     assert np.array_equal(logits, np.load(home / "runs" / run / "test_logits.npy"))

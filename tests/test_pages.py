@@ -18,7 +18,7 @@ from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config
 from transfer_core.settings import list_settings
-from transfer_core.system.home import home
+from transfer_core.system.home import get_home
 from transfer_core.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -362,13 +362,13 @@ def test_the_code_beside_the_settings_follows_them(data):
     [("0123456789abcdef", "bundle"), ("../../etc", "bundle"), (None, ".."), (None, "onnx")],
 )
 def test_a_download_of_what_was_not_prepared_is_not_found(run, kind, finished):
-    prepare_download(home(), finished, "bundle", lambda *_: None)
+    prepare_download(get_home(), finished, "bundle", lambda *_: None)
     asked = {"type": "http", "path_params": {"run": run or finished, "kind": kind}}
     assert downloads.EXPORT_ROUTE.endpoint(Request(asked)).status_code == 404
 
 
 def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
-    made = prepare_download(home(), finished, "report", lambda *_: None)
+    made = prepare_download(get_home(), finished, "report", lambda *_: None)
     asked = {"type": "http", "path_params": {"run": finished, "kind": "report"}}
     answer = downloads.EXPORT_ROUTE.endpoint(Request(asked))
     assert answer.path == made

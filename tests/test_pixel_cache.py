@@ -19,7 +19,7 @@ from transfer_core.features.embedding_cache import load_or_compute_embeddings
 from transfer_core.networks import get_network
 from transfer_core.networks.weights_file import load_pretrained
 from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.system import disk_cache, parallel
 from transfer_core.system.parallel import WorkStopped
 from transfer_core.training.events import Preparing
@@ -173,7 +173,7 @@ def test_a_run_learns_the_same_with_and_without_room(
         directory = tmp_path / room
         directory.mkdir()
         torch.manual_seed(0)
-        told.append(list(perform(config, directory, transfer_home, lambda: False)))
+        told.append(list(perform_run(config, directory, transfer_home, lambda: False)))
     without, with_room = told
     assert without[-1] == with_room[-1]
     events = [[e.what for e in run if isinstance(e, Preparing)] for run in told]
@@ -193,6 +193,6 @@ def test_a_run_stopped_while_images_are_decoded_ends_and_leaves_nothing_behind(
 
     monkeypatch.setattr(PackedImages, "decode", noticed)
     config = make_run_config(small_set, SOURCE, plan_strategy(case, SOURCE.stage_names), 0)
-    events = list(perform(config, tmp_path, transfer_home, begun.is_set))
+    events = list(perform_run(config, tmp_path, transfer_home, begun.is_set))
     assert begun.is_set() and all(isinstance(event, Preparing) for event in events)
     assert list_kept_files(transfer_home) == []

@@ -16,7 +16,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.home import home
+from transfer_core.system.home import get_home
 from transfer_core.training.events import Ended
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
@@ -84,7 +84,7 @@ def test_a_mistake_is_explained_by_its_button_and_the_address_keeps_it(run):
 def test_a_cell_chosen_in_the_lists_shows_exactly_its_images(run):
     from transfer_core.inspection.prediction import load_test_predictions
 
-    answers = load_test_predictions(home(), run)
+    answers = load_test_predictions(get_home(), run)
     app = build_page("results", run=run).run()
     for actual in (0, 1):
         for predicted in (0, 1):
@@ -171,14 +171,14 @@ def test_names_that_people_gave_are_never_read_as_markup(transfer_home):
 
 
 def test_a_run_whose_answers_are_gone_still_shows_its_scores(run):
-    (RunDirectory.of(home(), run).path / "test_logits.npy").unlink()
+    (RunDirectory.of(get_home(), run).path / "test_logits.npy").unlink()
     for view, app in open_views(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
         assert bool(app.error) == (view not in {"training", "settings"}), view
 
 
 def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
-    shutil.rmtree(home() / "data" / noise.id)
+    shutil.rmtree(get_home() / "data" / noise.id)
     for view, app in open_views(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
 

@@ -17,7 +17,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store import specification
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
@@ -57,7 +57,7 @@ def uninterrupted(home, configs, tmp_path_factory):
     for number, config in configs.items():
         folder = tmp_path_factory.mktemp("whole") / "0123456789abcdef"
         folder.mkdir()
-        events = list(perform(config, folder, home, lambda: False))
+        events = list(perform_run(config, folder, home, lambda: False))
         runs[number] = events, load_file(RunDirectory(folder).weights_file)
     return runs
 
@@ -69,12 +69,12 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
         from pathlib import Path
         import torch
         torch.set_num_threads({torch.get_num_threads()})
-        from transfer_core.runs.perform import perform
+        from transfer_core.runs.perform import perform_run
         from transfer_core.runs.store import specification
         from transfer_core.runs.store.directory import RunDirectory
         config = specification.from_json({specification.to_json(config)!r})
         folder, home = Path({str(folder)!r}), Path({str(home)!r})
-        for _ in perform(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
+        for _ in perform_run(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
             if RunDirectory(folder).find_checkpoint_epoch() == {epoch}:
                 os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -91,7 +91,7 @@ def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     folder = tmp_path / "0123456789abcdef"
     folder.mkdir()
     kill_after(epoch, configs[case], folder, home)
-    events = list(perform(configs[case], folder, home, lambda: False))
+    events = list(perform_run(configs[case], folder, home, lambda: False))
     expected_events, expected = uninterrupted[case]
     weights = load_file(RunDirectory(folder).weights_file)
     assert weights.keys() == expected.keys()
@@ -111,10 +111,10 @@ def find(events, kind):
 
 
 def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterrupted, tmp_path):
-    for _ in perform(configs[3], tmp_path, home, lambda: False, checkpoint_time_share=math.inf):
+    for _ in perform_run(configs[3], tmp_path, home, lambda: False, checkpoint_time_share=math.inf):
         if RunDirectory(tmp_path).find_checkpoint_epoch():
             break
-    events = list(perform(configs[3], tmp_path, home, lambda: False))
+    events = list(perform_run(configs[3], tmp_path, home, lambda: False))
     work = {event.what for event in events if isinstance(event, Preparing)}
     assert "Training the head alone" not in work
     baselines = (find(each, BaselineTrained) for each in (events, uninterrupted[3][0]))

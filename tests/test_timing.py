@@ -21,7 +21,7 @@ from transfer_core.networks.surgery import trains_baseline
 from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.system.busy import is_training, training
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
@@ -72,7 +72,9 @@ def timed(monkeypatch):
 
 
 def run_events(data, home, tmp_path, strategy) -> list:
-    return list(perform(make_run_config(data, SOURCE, strategy, 0), tmp_path, home, lambda: False))
+    return list(
+        perform_run(make_run_config(data, SOURCE, strategy, 0), tmp_path, home, lambda: False)
+    )
 
 
 @pytest.mark.parametrize("case", [1, 2, 3, 4])
@@ -179,12 +181,12 @@ def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home,
 def test_the_process_counts_as_training_while_an_engine_drives_a_run(transfer_home):
     seen = []
 
-    def perform(config, directory, stop_requested):
+    def perform_run(config, directory, stop_requested):
         for event in make_perform()(config, directory, stop_requested):
             seen.append(is_training())
             yield event
 
-    with closing(Engine(transfer_home, perform)) as engine:
+    with closing(Engine(transfer_home, perform_run)) as engine:
         engine.wait(engine.submit(make_config(), name="toy"), timeout=30)
     assert seen and all(seen) and not is_training()
 

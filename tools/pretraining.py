@@ -19,15 +19,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from transfer_core import dataset, images
 from transfer_core.dataset import samples
-from transfer_core.features.augmentation import augment
-from transfer_core.features.embedding import normalise
-from transfer_core.networks import SourceNetwork, demonstration, get_network
-from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER
-from transfer_core.system.files import hash_file
-from transfer_core.system.home import home
-from transfer_core.training.data_loaders import shuffle_into_batches
-from transfer_core.training.evaluation import predict_logits
-from transfer_core.transferability.batchnorm_shift import measure_reference_distances
+from transfer_core.features import augment, normalise
+from transfer_core.networks import BUNDLED_WEIGHTS_FOLDER, SourceNetwork, demonstration, get_network
+from transfer_core.system import get_home, hash_file
+from transfer_core.training import predict_logits, shuffle_into_batches
+from transfer_core.transferability import measure_reference_distances
 
 SMALL_IMAGE_SIZE = 48  # pixels; most epochs see smaller images, which costs half the time
 BATCH_SIZE = 128  # images
@@ -72,8 +68,8 @@ def read_archives(archives: list[Path], size: int) -> SourceImages:
     """Read all archives; the classes of each are appended to those before."""
     parts, classes = [], []
     for archive in archives:
-        data = dataset.ingest(archive, home=home())
-        pixels = dataset.load_pixels(home(), data, images.Transform(size))[:]
+        data = dataset.ingest(archive, home=get_home())
+        pixels = dataset.load_pixels(get_home(), data, images.Transform(size))[:]
         parts.append((pixels, data.labels + len(classes), data.indices("validation")))
         classes += data.classes
     pixels = np.concatenate([part[0] for part in parts])
@@ -267,7 +263,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=BUNDLED_WEIGHTS_FOLDER)
     options = parser.parse_args()
     source = get_network("demonstration")
-    archives = [samples.resolve_path(archive, home()) for archive in options.archives]
+    archives = [samples.resolve_path(archive, get_home()) for archive in options.archives]
     photos = read_archives(archives, source.input_size)
     network, history = pretrain(
         photos, source, options.small_epochs, options.full_epochs, options.checkpoint

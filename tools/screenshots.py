@@ -18,8 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 import transfer_core
 from benchmarks.server import run_server
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.runs.launch import make_run_config
-from transfer_core.runs.store.store import RunStore
+from transfer_core.runs import RunStore, make_run_config
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
 SAMPLE = "plankton"

@@ -10,10 +10,13 @@ import re
 
 from torchvision import models
 
-from transfer_core.networks.blank import init_empty_weights
-from transfer_core.networks.torchvision_catalog import CATALOG_FILE
-from transfer_core.networks.torchvision_row import build_model, flatten_model
-from transfer_core.networks.torchvision_stages import split_into_stages
+from transfer_core.networks import (
+    CATALOG_FILE,
+    build_model,
+    flatten_model,
+    init_empty_weights,
+    split_into_stages,
+)
 
 WEIGHTS_HOST = "https://download.pytorch.org/models/"
 FAMILY_TITLES = {

@@ -16,16 +16,18 @@ from transfer_core.cases import Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
-from transfer_core.inspection.prediction import Prediction, classify_files
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
-from transfer_core.networks.download import download_weights
-from transfer_core.runs.launch import launch, start_engine
-from transfer_core.runs.store.records import Failed, RunRecord, make_run_error
-from transfer_core.runs.store.store import RunStore
-from transfer_core.system.home import home
-from transfer_core.training.events import EpochEnded
-from transfer_core.transferability.advice import Advice, advise, choose_strategy
-from transfer_core.transferability.estimate import SimilarityEstimate, estimate_similarity
+from transfer_core.inspection import Prediction, classify_files
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, download_weights
+from transfer_core.runs import Failed, RunRecord, RunStore, launch_run, make_run_error, start_engine
+from transfer_core.system import get_home
+from transfer_core.training import EpochEnded
+from transfer_core.transferability import (
+    Advice,
+    SimilarityEstimate,
+    advise,
+    choose_strategy,
+    estimate_similarity,
+)
 
 PROGRESS_INTERVAL = 0.2  # seconds between two updates of the line of progress
 
@@ -84,8 +86,8 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
         ArchiveError: If the zip cannot be read safely.
         DataSetError: If the images do not make a data set.
     """
-    source = sample_sets.resolve_path(str(path), home())
-    return dataset.ingest(source, home=home(), seed=seed, progress=_show_progress)
+    source = sample_sets.resolve_path(str(path), get_home())
+    return dataset.ingest(source, home=get_home(), seed=seed, progress=_show_progress)
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
@@ -121,7 +123,7 @@ def decide(
         small_below: The dividing line in images; None takes the one measured for data like this.
     """
     source = _fetch(network)
-    estimate = estimate_similarity(data_set, source, home(), progress=_show_progress)
+    estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
     advice = advise(data_set, source, estimate, answer=similarity, size_threshold=small_below)
     return Decision(advice, estimate)
 
@@ -189,7 +191,7 @@ def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Predicti
         ImageError: If a file cannot be read as an image.
     """
     paths = [Path(image) for image in images]
-    answers = classify_files(home(), _get_id(run), paths, _show_progress)
+    answers = classify_files(get_home(), _get_id(run), paths, _show_progress)
     return [prediction for _, prediction in answers]
 
 
@@ -204,7 +206,7 @@ def export_run(run: RunRecord | str, format: str = "bundle", to: str | Path = ".
     Raises:
         RunError: If the run has no trained network, or the ONNX file would not agree with it.
     """
-    return [*export.export_run(home(), _get_id(run), format, Path(to), _show_progress)]
+    return [*export.export_run(get_home(), _get_id(run), format, Path(to), _show_progress)]
 
 
 def import_bundle(path: str | Path) -> RunRecord:
@@ -213,12 +215,12 @@ def import_bundle(path: str | Path) -> RunRecord:
     Raises:
         BundleError: If the file is no bundle of Transfer Lab.
     """
-    return bundle.import_bundle(home(), Path(path))
+    return bundle.import_bundle(get_home(), Path(path))
 
 
 def list_runs() -> list[RunRecord]:
     """Every run in the data folder, newest first."""
-    with closing(RunStore(home())) as store:
+    with closing(RunStore(get_home())) as store:
         return [*store.list()]
 
 
@@ -233,8 +235,10 @@ def _get_id(run: RunRecord | str) -> str:
 def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
 ) -> RunRecord:
-    with start_engine(home(), resume=False) as engine:
-        run = launch(engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook")
+    with start_engine(get_home(), resume=False) as engine:
+        run = launch_run(
+            engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook"
+        )
         what, epochs = f"{strategy.case.title}, epoch", strategy.optimiser.epochs
         try:
             for entry in engine.follow(run):

@@ -22,10 +22,10 @@ from benchmarks.panel.outcomes import KEY_FIELDS, load_outcomes, read_evidence, 
 from benchmarks.panel.pools import Pools
 from benchmarks.panel.signals import measure_signals
 from benchmarks.panel.truth import measure_cases
-from transfer_core.figures.reliability import plot_reliability_diagram
+from transfer_core.figures import plot_reliability_diagram
 from transfer_core.networks import get_network
-from transfer_core.system.home import home
-from transfer_core.transferability.calibration import get_calibration_path
+from transfer_core.system import get_home
+from transfer_core.transferability import get_calibration_path
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 def run_missing(options: argparse.Namespace) -> None:
     """Measure the data sets that have no line yet."""
-    source, pools = get_network("demonstration"), Pools(options.data, home())
+    source, pools = get_network("demonstration"), Pools(options.data, get_home())
     to = options.results / f"{options.what}.jsonl"
     to.parent.mkdir(parents=True, exist_ok=True)
     to.touch()

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.panel.fitting import TARGETS, hold_out_families
 from benchmarks.panel.outcomes import MIN_DIFFERENCE, Outcome
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.estimate import (
+from transfer_core.transferability import (
     DECISION_THRESHOLD,
     SimilarityEstimate,
     estimate_from_evidence,

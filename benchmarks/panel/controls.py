@@ -5,9 +5,7 @@ from pathlib import Path
 from benchmarks.panel.outcomes import read_evidence, read_rows
 from benchmarks.panel.pools import CONTROLS
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.calibration import Calibration
-from transfer_core.transferability.estimate import estimate_from_evidence
-from transfer_core.transferability.evidence import log_distance
+from transfer_core.transferability import Calibration, estimate_from_evidence, log_distance
 
 
 def measure_controls(

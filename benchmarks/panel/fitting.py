@@ -8,14 +8,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.panel.outcomes import Outcome
-from transfer_core.transferability.bootstrap import BOOTSTRAP_SAMPLES
-from transfer_core.transferability.calibration import (
+from transfer_core.transferability import (
+    BOOTSTRAP_SAMPLES,
     BenchmarkResult,
     Calibration,
     LogisticModel,
     ReliabilityBin,
+    estimate_from_evidence,
 )
-from transfer_core.transferability.estimate import estimate_from_evidence
 
 FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
     "top": {"gap": -1},

@@ -9,8 +9,8 @@ from statistics import mean
 import numpy as np
 from scipy.special import ndtri
 
-from transfer_core.transferability.bootstrap import BOOTSTRAP_SAMPLES
-from transfer_core.transferability.evidence import (
+from transfer_core.transferability import (
+    BOOTSTRAP_SAMPLES,
     BootstrapDraws,
     TransferabilityEvidence,
     from_json,

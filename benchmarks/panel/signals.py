@@ -8,12 +8,9 @@ from scipy.special import logsumexp
 
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.truth import draw_split
-from transfer_core.features.embedding import embed
-from transfer_core.features.standardisation import fit_standardisation
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.transferability.cross_validation import assign_grouped_folds
-from transfer_core.transferability.measurement import measure_transferability
+from transfer_core.features import embed, fit_standardisation
+from transfer_core.networks import SourceNetwork, load_pretrained
+from transfer_core.transferability import assign_grouped_folds, measure_transferability
 
 NEIGHBOURS = 5
 

@@ -8,15 +8,11 @@ import torch
 
 from benchmarks.panel.pools import Pool
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
-from transfer_core.features.embedding import embed
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import HEAD, adapt
-from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.system.precision import choose_precision
-from transfer_core.training.evaluation import predict_logits
-from transfer_core.training.train import train_head, train_whole_network
-from transfer_core.transferability.cross_validation import stratify_order
-from transfer_core.transferability.evidence import TransferabilityEvidence
+from transfer_core.features import embed
+from transfer_core.networks import HEAD, SourceNetwork, adapt, load_pretrained
+from transfer_core.system import choose_precision
+from transfer_core.training import predict_logits, train_head, train_whole_network
+from transfer_core.transferability import TransferabilityEvidence, stratify_order
 
 MAX_TEST_IMAGES = 1_000  # images at most
 VALIDATION_SHARE = 0.25  # of the images that are not for testing

@@ -10,8 +10,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.panel.calls import make_bird, synthesise_spectrograms
-from transfer_core.dataset.samples.plankton import draw_individuals, draw_species
-from transfer_core.dataset.samples.stripes import NUM_KINDS, blend_two_colours, draw_cloth
+from transfer_core.dataset import (
+    NUM_KINDS,
+    blend_two_colours,
+    draw_cloth,
+    draw_individuals,
+    draw_species,
+)
 
 SIZE = 64  # pixels a side
 SUPERSAMPLING = 2  # drawings are made so many times larger and then reduced, against jagged edges

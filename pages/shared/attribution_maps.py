@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared.layout import escape_markdown, show_figure
-from transfer_core.figures.attribution import describe_attribution, plot_attribution
+from transfer_core.figures import describe_attribution, plot_attribution
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from transfer_core.inspection.prediction import TrainedNetwork
+    from transfer_core.inspection import TrainedNetwork
 
 
 def show_attribution_maps(
@@ -27,7 +27,7 @@ def show_attribution_maps(
         classes: Index of each class, and its role, such as "predicted".
         key: Prefix of the figures' keys.
     """
-    from transfer_core.inspection.attribution import explain
+    from transfer_core.inspection import explain
 
     found = explain(trained.network, trained.source, pixels, [number for number, _ in classes])
     size = pixels.shape[0]

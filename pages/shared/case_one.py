@@ -8,9 +8,8 @@ from pages.shared import caches
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.events import Ended
+from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.training import Ended
 
 
 def show_if_head_was_kept(record: RunRecord) -> None:

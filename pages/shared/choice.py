@@ -11,8 +11,8 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
-    from transfer_core.runs.store.records import RunRecord
-    from transfer_core.transferability.estimate import SimilarityEstimate
+    from transfer_core.runs import RunRecord
+    from transfer_core.transferability import SimilarityEstimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def load_repeated_run() -> RunRecord | None:
 
 def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.transferability.advice import advise, choose_strategy
+    from transfer_core.transferability import advise, choose_strategy
 
     work = session.workspace()
     own = None if work.answer == "estimate" else work.answer

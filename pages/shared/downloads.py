@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from transfer_core import dataset
 from transfer_core.errors import DataSetError, RunError
-from transfer_core.system.home import home
+from transfer_core.system import get_home
 
 URL_PATH = "downloads"
 
@@ -34,7 +34,7 @@ def _send_export(request: Request) -> Response:
     from transfer_core.export import find_download  # brings torch
 
     try:
-        file = find_download(home(), request.path_params["run"], request.path_params["kind"])
+        file = find_download(get_home(), request.path_params["run"], request.path_params["kind"])
     except RunError:  # the answer to a forged id is that of an unknown one
         file = None
     if file is None:
@@ -51,14 +51,14 @@ def show_images_link(data_id: str) -> None:
 
 def _send_images(request: Request) -> Response:
     try:
-        data_set = dataset.load(home(), request.path_params["data"])
+        data_set = dataset.load(get_home(), request.path_params["data"])
     except DataSetError:
         return PlainTextResponse("There is no such data set.", status_code=404)
     headers = {
         "Content-Disposition": 'attachment; filename="images.zip"',
         "X-Content-Type-Options": "nosniff",
     }
-    pieces = dataset.stream_zip(home(), data_set)
+    pieces = dataset.stream_zip(get_home(), data_set)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 

@@ -34,10 +34,10 @@ def start_run(
     Raises:
         SettingsError: If a setting is not allowed.
     """
-    from transfer_core.runs.launch import launch  # brings torch
+    from transfer_core.runs import launch_run  # brings torch
 
     work = session.workspace()
-    return launch(
+    return launch_run(
         caches.engine(),
         data,
         source,

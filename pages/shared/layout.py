@@ -11,9 +11,8 @@ import streamlit as st
 from pages.shared import session
 from transfer_core import networks
 from transfer_core.errors import TransferError
-from transfer_core.figures.theme import apply_theme
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.figures import apply_theme
+from transfer_core.networks import SourceNetwork, get_weights_status
 
 # The themes' blue is dark enough for white text on it, too dark as text itself.
 CONTRAST_STYLE = """<style>

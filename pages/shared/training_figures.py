@@ -5,10 +5,14 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import show_figure
 from pages.shared.live_chart import show_live_charts
-from transfer_core.figures.curves import build_curve_traces, describe_curves
-from transfer_core.figures.network import describe_network, plot_network
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.events import Ended
+from transfer_core.figures import (
+    build_curve_traces,
+    describe_curves,
+    describe_network,
+    plot_network,
+)
+from transfer_core.runs import RunRecord
+from transfer_core.training import Ended
 
 
 def show_curves(run_id: str) -> None:
@@ -35,7 +39,7 @@ def show_layer_changes(record: RunRecord, ended: Ended) -> None:
         record: The run.
         ended: The end of its training.
     """
-    from transfer_core.networks.surgery import resolve_effective_strategy
+    from transfer_core.networks import resolve_effective_strategy
 
     source = record.config.source()
     strategy = resolve_effective_strategy(source, record.config.strategy, ended.best_epoch)

@@ -10,7 +10,7 @@ from transfer_core import networks
 from transfer_core.cases import Initialise, TransferCase
 
 if TYPE_CHECKING:  # brings torch
-    from transfer_core.timing.time_budget import RunPlan
+    from transfer_core.timing import RunPlan
 
 DIVIDING_LINES = [
     20,

@@ -11,9 +11,15 @@ from transfer_core.cli.network_commands import fetch_network
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.networks import SourceNetwork
-from transfer_core.system.home import home
-from transfer_core.transferability.advice import Advice, advise, choose_strategy
-from transfer_core.transferability.estimate import SimilarityEstimate, Verdict, estimate_similarity
+from transfer_core.system import get_home
+from transfer_core.transferability import (
+    Advice,
+    SimilarityEstimate,
+    Verdict,
+    advise,
+    choose_strategy,
+    estimate_similarity,
+)
 
 
 def add_commands(add: AddCommand) -> None:
@@ -54,7 +60,7 @@ def decide(options: Namespace) -> int:
     """Answer both questions and name the case."""
     data_set, source = ingest(options.data), fetch_network(options.network)
     own = None if options.similarity == "auto" else options.similarity
-    estimate = estimate_similarity(data_set, source, home(), progress=show_progress)
+    estimate = estimate_similarity(data_set, source, get_home(), progress=show_progress)
     advice = advise(data_set, source, estimate, answer=own, size_threshold=options.small_below)
     minutes = _forecast_minutes(data_set, source, estimate) if options.minutes else {}
     if options.json:
@@ -90,12 +96,12 @@ def _forecast_minutes(
     data_set: DataSet, source: SourceNetwork, estimate: SimilarityEstimate
 ) -> dict[int, tuple[float, float]]:
     """The least and the most minutes that each case takes on this computer."""
-    from transfer_core.timing.forecast import forecast_run  # brings torch
+    from transfer_core.timing import forecast_run  # brings torch
 
     ranges = {}
     for case in TransferCase:
         strategy = choose_strategy(case, source, estimate)
-        seconds = forecast_run(data_set, source, strategy, home(), progress=show_progress).total
+        seconds = forecast_run(data_set, source, strategy, get_home(), progress=show_progress).total
         ranges[case.value] = seconds.low / 60, seconds.high / 60
     return ranges
 
@@ -122,8 +128,8 @@ def ingest(text: str, seed: int = 0) -> DataSet:
         text: A path, or "sample:NAME".
         seed: Of the split.
     """
-    path = sample_sets.resolve_path(text, home())
-    return dataset.ingest(path, home=home(), seed=seed, progress=show_progress)
+    path = sample_sets.resolve_path(text, get_home())
+    return dataset.ingest(path, home=get_home(), seed=seed, progress=show_progress)
 
 
 def _describe_strategy(strategy: Strategy) -> str:

@@ -4,9 +4,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from transfer_core.cli.console import AddCommand, print_json, show_progress
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
-from transfer_core.networks.download import download_weights
-from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.networks import (
+    DEFAULT_NETWORK,
+    SourceNetwork,
+    download_weights,
+    get_network,
+    get_weights_status,
+    list_networks,
+)
 
 
 def add_commands(add: AddCommand) -> None:
@@ -20,7 +25,7 @@ def print_networks(options: Namespace) -> int:
     """List the source networks, or add one with a person's own weights."""
     listed = list_networks()
     if options.add:
-        from transfer_core.networks.own_weights import import_weights  # brings torch
+        from transfer_core.networks import import_weights  # brings torch
 
         listed = (import_weights(options.add, get_network(options.of)),)
     for network in listed:

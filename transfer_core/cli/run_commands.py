@@ -5,8 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core.cli.console import AddCommand, print_json, show_progress
-from transfer_core.runs.store.records import RunRecord, UnreadableRun
-from transfer_core.system.home import home
+from transfer_core.runs import RunRecord, UnreadableRun
+from transfer_core.system import get_home
 
 EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
 
@@ -33,9 +33,9 @@ def add_commands(add: AddCommand) -> None:
 
 def predict(options: Namespace) -> int:
     """Print the class probabilities of images, and which of them look like nothing known."""
-    from transfer_core.inspection.prediction import classify_files
+    from transfer_core.inspection import classify_files
 
-    for path, answer in classify_files(home(), options.run, options.images, show_progress):
+    for path, answer in classify_files(get_home(), options.run, options.images, show_progress):
         if options.json:
             print_json(
                 image=str(path),
@@ -55,16 +55,16 @@ def export(options: Namespace) -> int:
     """Write a trained network in a format that others read."""
     from transfer_core.export import export_run
 
-    for path in export_run(home(), options.run, options.format, options.to):
+    for path in export_run(get_home(), options.run, options.format, options.to):
         print(path)
     return 0
 
 
 def load(options: Namespace) -> int:
     """Take a bundle in as a finished run."""
-    from transfer_core.export.bundle import import_bundle
+    from transfer_core.export import import_bundle
 
-    record = import_bundle(home(), options.bundle)
+    record = import_bundle(get_home(), options.bundle)
     if options.json:
         print_json(run=record.id, name=record.name, test_accuracy=record.result.accuracy)
     else:
@@ -74,10 +74,9 @@ def load(options: Namespace) -> int:
 
 def print_runs(options: Namespace) -> int:
     """List every run, newest first, or delete one, or undo that."""
-    from transfer_core.runs.store.curation import delete_runs, restore_runs
-    from transfer_core.runs.store.store import RunStore
+    from transfer_core.runs import RunStore, delete_runs, restore_runs
 
-    store = RunStore(home())
+    store = RunStore(get_home())
     if options.delete:
         delete_runs(store, [store.read(options.delete).id])
     if options.undelete:
@@ -121,9 +120,9 @@ def _print_run(run: RunRecord, as_json: bool) -> None:
 
 def compare_runs(options: Namespace) -> int:
     """Tell whether the difference between two runs is more than chance."""
-    from transfer_core.inspection.comparison import compare_runs as compare
+    from transfer_core.inspection import compare_runs as compare
 
-    found = compare(home(), options.first, options.second)
+    found = compare(get_home(), options.first, options.second)
     first, second = found.accuracies
     if options.json:
         print_json(

@@ -21,14 +21,22 @@ from transfer_core.cli.setting_options import (
     override_settings,
 )
 from transfer_core.dataset import DataSet
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, list_networks
-from transfer_core.networks.weights_location import get_weights_status
-from transfer_core.runs.store.events import encode_event, find_last_event
-from transfer_core.runs.store.records import Failed, RunRecord, make_run_error
-from transfer_core.system.home import home
-from transfer_core.training.events import Ended
-from transfer_core.transferability.advice import ADVISED_INITIALISATION, advise, choose_strategy
-from transfer_core.transferability.estimate import estimate_similarity
+from transfer_core.networks import (
+    DEFAULT_NETWORK,
+    SourceNetwork,
+    get_network,
+    get_weights_status,
+    list_networks,
+)
+from transfer_core.runs import Failed, RunRecord, encode_event, find_last_event, make_run_error
+from transfer_core.system import get_home
+from transfer_core.training import Ended
+from transfer_core.transferability import (
+    ADVISED_INITIALISATION,
+    advise,
+    choose_strategy,
+    estimate_similarity,
+)
 
 INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
@@ -68,7 +76,7 @@ def train(options: Namespace) -> int:
     if options.minutes is not None:
         source, strategy = _fit_into_minutes(data_set, source, strategy, options)
     elif options.input_size is not None:
-        from transfer_core.networks.input_sizes import select_input_size  # brings torch
+        from transfer_core.networks import select_input_size  # brings torch
 
         source = select_input_size(source, options.input_size)
     strategy = override_settings(strategy, options)
@@ -105,7 +113,7 @@ def compare(options: Namespace) -> int:
 
 def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]:
     """The strategy of each case; case 4 with both initialisations."""
-    estimate = estimate_similarity(data_set, source, home(), progress=show_progress)
+    estimate = estimate_similarity(data_set, source, get_home(), progress=show_progress)
     return [
         choose_strategy(case, source, estimate, initialise=initialise)
         for case in TransferCase
@@ -124,7 +132,7 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
     # Without its weights a network starts from random ones; whether left and right make a
     # difference, the only reading that matters then, the bundled network can tell.
     reader = get_network(DEFAULT_NETWORK) if get_weights_status(source) == "download" else source
-    found = estimate_similarity(data_set, reader, home(), progress=show_progress)
+    found = estimate_similarity(data_set, reader, get_home(), progress=show_progress)
     if options.case == "auto":
         case = advise(data_set, source, found).case
     else:
@@ -140,7 +148,7 @@ def _fit_into_minutes(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options: Namespace
 ) -> tuple[SourceNetwork, Strategy]:
     """What to train within the minutes allowed, told with its reasons."""
-    from transfer_core.timing.time_budget import plan_run_within_budget  # brings torch
+    from transfer_core.timing import plan_run_within_budget  # brings torch
 
     def plan_same_case(network: SourceNetwork) -> Strategy:
         if network == source:
@@ -156,7 +164,7 @@ def _fit_into_minutes(
         data_set,
         (source,) if options.network else here,
         plan_same_case,
-        home(),
+        get_home(),
         current_network=source,
         progress=show_progress,
     )
@@ -175,10 +183,10 @@ def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end; returns its figures."""
-    from transfer_core.runs.launch import launch, start_engine  # brings torch
+    from transfer_core.runs import launch_run, start_engine  # brings torch
 
-    with start_engine(home(), resume=False) as engine:
-        run = launch(
+    with start_engine(get_home(), resume=False) as engine:
+        run = launch_run(
             engine,
             data_set,
             source,

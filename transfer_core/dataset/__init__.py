@@ -3,52 +3,40 @@
 Knows nothing of networks.
 """
 
-from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.changes import Change
-from transfer_core.dataset.ingestion import ingest
-from transfer_core.dataset.pixel_cache import PixelArray, iter_batches, load_pixels
-from transfer_core.dataset.store import (
-    DataSetSummary,
-    export_problems_csv,
-    list_data_sets,
-    load,
-    load_image,
-    read_image_bytes,
-)
-from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, ImportSummary, Split
-from transfer_core.dataset.versions import (
-    Version,
-    describe_test_edits,
-    list_versions,
-    load_set_aside,
-    make_addition,
-    make_version,
-)
-from transfer_core.dataset.zip_export import stream_zip
+import lazy_loader
 
-__all__ = [
-    "SPLITS",
-    "Change",
-    "DataSet",
-    "DataSetSummary",
-    "ImageRecord",
-    "PixelArray",
-    "Problem",
-    "ImportSummary",
-    "Split",
-    "Version",
-    "make_addition",
-    "list_versions",
-    "load_image",
-    "read_image_bytes",
-    "iter_batches",
-    "ingest",
-    "list_data_sets",
-    "load",
-    "make_version",
-    "load_pixels",
-    "export_problems_csv",
-    "describe_test_edits",
-    "load_set_aside",
-    "stream_zip",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["ingestion", "pixel_cache", "samples"],
+    submod_attrs={
+        "archive.base": ["Archive", "Limits", "Member"],
+        "archive.names": ["has_hidden_characters"],
+        "archive.opening": ["open_archive"],
+        "changes": ["Change"],
+        "ingestion": ["ingest"],
+        "near_duplicates": ["NearDuplicateGroup", "find_near_duplicates"],
+        "pixel_cache": ["PixelArray", "iter_batches", "load_pixels"],
+        "samples.catalog": ["SAMPLES"],
+        "samples.plankton": ["draw_individuals", "draw_species"],
+        "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
+        "store": [
+            "DataSetSummary",
+            "export_problems_csv",
+            "list_data_sets",
+            "load",
+            "load_image",
+            "read_image_bytes",
+        ],
+        "types": ["DataSet", "ImageRecord", "SPLITS"],
+        "versions": [
+            "Version",
+            "describe_test_edits",
+            "list_versions",
+            "load_set_aside",
+            "make_addition",
+            "make_version",
+        ],
+        "wording": ["format_count"],
+        "zip_export": ["stream_zip"],
+    },
+)

@@ -6,8 +6,8 @@ from typing import Literal
 
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import ImageInfo
-from transfer_core.system.files import hash_bytes
+from transfer_core.images import ImageInfo
+from transfer_core.system import hash_bytes
 
 Action = Literal["relabel", "set aside", "restore", "add"]
 

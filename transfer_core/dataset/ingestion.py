@@ -28,15 +28,16 @@ from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
-from transfer_core.images.decoding import ImageInfo, check_image
-from transfer_core.system.files import hash_bytes, write_atomically
-from transfer_core.system.parallel import (
+from transfer_core.images import ImageInfo, check_image
+from transfer_core.system import (
     Progress,
     StopRequested,
     WorkStopped,
     group_into_tasks,
+    hash_bytes,
     ignore_progress,
     map_in_order,
+    write_atomically,
 )
 
 WRITE_BUFFER_BYTES = 1024**2  # so that small images are written many at a time

@@ -16,7 +16,7 @@ from transfer_core.dataset.folder_structure import (
 )
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import IMAGE_EXTENSIONS
+from transfer_core.images import IMAGE_EXTENSIONS
 
 MAX_CLASSES = 1000
 

@@ -18,8 +18,7 @@ from transfer_core import images
 from transfer_core.dataset import DataSet, list_versions, load
 from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
-from transfer_core.system.files import write_atomically
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.system import Progress, ignore_progress, write_atomically
 
 HASH_INPUT_SIZE = 64  # pixels a side; the demonstration network's, so often decoded already
 MAX_HAMMING_DISTANCE = 4  # of 64 bits

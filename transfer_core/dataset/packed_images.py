@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 
 from transfer_core.errors import ImageError
-from transfer_core.images.decoding import decode_image
-from transfer_core.images.transform import Transform, apply_transform
-from transfer_core.system.parallel import group_into_tasks
+from transfer_core.images import Transform, apply_transform, decode_image
+from transfer_core.system import group_into_tasks
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet

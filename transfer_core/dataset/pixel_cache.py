@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from transfer_core.dataset.packed_images import PackedImages
-from transfer_core.images.transform import Transform
-from transfer_core.system.disk_cache import (
+from transfer_core.images import Transform
+from transfer_core.system import (
     NPY_HEADER_BYTES,
     CacheFullError,
+    Progress,
+    StopRequested,
     add_entry,
     get_limit,
+    ignore_progress,
+    map_in_order,
     open_array,
 )
-from transfer_core.system.parallel import Progress, StopRequested, ignore_progress, map_in_order
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.types import SPLITS, Split
-from transfer_core.images.decoding import ImageInfo
+from transfer_core.images import ImageInfo
 
 HELD_OUT_FRACTION = 0.2  # of the training images, for each of validation and test
 

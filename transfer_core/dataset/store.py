@@ -14,7 +14,7 @@ from PIL import Image
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.wording import format_count
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import decode_image
+from transfer_core.images import decode_image
 
 DATA_ID = re.compile(r"[0-9a-f]{20}")
 

@@ -21,8 +21,8 @@ from transfer_core.dataset.changes import Change, apply_changes, make_added_path
 from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
-from transfer_core.images.decoding import check_image
-from transfer_core.system.files import hash_bytes
+from transfer_core.images import check_image
+from transfer_core.system import hash_bytes
 
 VERSION_FILE = "version.json"  # beside what describes the data set
 

@@ -13,21 +13,24 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from transfer_core.dataset.archive import Archive, Limits, Member, open_archive
-from transfer_core.dataset.archive.names import has_hidden_characters
+from transfer_core.dataset import Archive, Limits, Member, has_hidden_characters, open_archive
 from transfer_core.errors import BundleError
-from transfer_core.export.formats import WEIGHTS_FILE
 from transfer_core.export.card import CARD_FILE, CARD_FORMAT
-from transfer_core.networks.blank import init_empty_weights
-from transfer_core.networks.surgery import adapt, upgrade_head_name
-from transfer_core.runs.store.curation import add_imported_run
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Outcome, RunRecord, RunState, generate_id
-from transfer_core.runs.store.specification import to_json, upgrade_config
-from transfer_core.runs.store.store import RunStore
-from transfer_core.system.files import hash_bytes
-from transfer_core.training.config import RunConfig
-from transfer_core.training.result import TestResult
+from transfer_core.export.formats import WEIGHTS_FILE
+from transfer_core.networks import adapt, init_empty_weights, upgrade_head_name
+from transfer_core.runs import (
+    Outcome,
+    RunDirectory,
+    RunRecord,
+    RunState,
+    RunStore,
+    add_imported_run,
+    generate_id,
+    to_json,
+    upgrade_config,
+)
+from transfer_core.system import hash_bytes
+from transfer_core.training import RunConfig, TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)

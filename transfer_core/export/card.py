@@ -7,10 +7,8 @@ from typing import Any
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.errors import DataSetError
-from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.events import encode_values
-from transfer_core.runs.store.specification import to_json
+from transfer_core.inspection import TrainedNetwork
+from transfer_core.runs import RunDirectory, encode_values, to_json
 
 CARD_FORMAT = "transfer lab card 1"  # change it when old readers would misread the card
 CARD_FILE = "card.json"

@@ -5,8 +5,8 @@ from typing import Literal
 
 from transfer_core.export import onnx_session
 from transfer_core.export.source_text import fill_template, format_literal, get_source
-from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.inspection import TrainedNetwork
+from transfer_core.networks import list_kept_stages
 
 TEMPLATE_FOLDER = Path(__file__).parent
 README_TEMPLATE = """\

@@ -15,9 +15,9 @@ from transfer_core.export.example import write_prediction_script
 from transfer_core.export.onnx_file import OnnxCheck, write_onnx
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
-from transfer_core.inspection.prediction import TrainedNetwork, load_trained_network
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.inspection import TrainedNetwork, load_trained_network
+from transfer_core.runs import RunDirectory
+from transfer_core.system import Progress, ignore_progress
 
 WEIGHTS_FILE = "network.safetensors"
 

@@ -13,9 +13,9 @@ from transfer_core.errors import RunError
 from transfer_core.export.card import build_model_card, find_data_set, write_model_card
 from transfer_core.export.example import write_prediction_script
 from transfer_core.export.onnx_session import open_onnx_session, predict_onnx
-from transfer_core.features.embedding import choose_batch_size
-from transfer_core.inspection.prediction import TrainedNetwork, predict_proba
-from transfer_core.system.parallel import Progress
+from transfer_core.features import choose_batch_size
+from transfer_core.inspection import TrainedNetwork, predict_proba
+from transfer_core.system import Progress
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
 MAX_CHECKED_IMAGES = 2_000  # test images; a larger split is sampled evenly

@@ -10,23 +10,33 @@ from typing import Any
 import plotly.graph_objects as go
 
 from transfer_core.dataset import DataSet, describe_test_edits
-from transfer_core.figures.classes import describe_class_counts, plot_class_counts
-from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
-from transfer_core.figures.curves import build_curve_traces, describe_curves, tabulate_epochs
-from transfer_core.figures.decision import describe_decision, plot_decision_diagram
-from transfer_core.figures.network import describe_network, plot_network
-from transfer_core.figures.similarity import describe_stage_accuracy, plot_stage_accuracy
-from transfer_core.figures.theme import apply_layout, apply_theme
-from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks import get_network
-from transfer_core.networks.surgery import resolve_effective_strategy, summarise_network
-from transfer_core.networks.weights_location import get_weights_status
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.runs.store.records import RunEvent, RunRecord
-from transfer_core.training.config import list_setting_values
-from transfer_core.training.events import Ended
-from transfer_core.transferability.advice import advise
-from transfer_core.transferability.estimate import estimate_similarity
+from transfer_core.figures import (
+    apply_layout,
+    apply_theme,
+    build_curve_traces,
+    describe_class_counts,
+    describe_confusion_matrix,
+    describe_curves,
+    describe_decision,
+    describe_network,
+    describe_stage_accuracy,
+    plot_class_counts,
+    plot_confusion_matrix,
+    plot_decision_diagram,
+    plot_network,
+    plot_stage_accuracy,
+    tabulate_epochs,
+)
+from transfer_core.inspection import TrainedNetwork
+from transfer_core.networks import (
+    get_network,
+    get_weights_status,
+    resolve_effective_strategy,
+    summarise_network,
+)
+from transfer_core.runs import RunEvent, RunRecord, find_last_event
+from transfer_core.training import Ended, list_setting_values
+from transfer_core.transferability import advise, estimate_similarity
 
 IMAGES_MISSING = "The images are not on this computer: the run came from elsewhere, in a bundle."
 LOG_MISSING = "The run came from elsewhere, in a bundle, which holds no training log."

@@ -17,13 +17,10 @@ from transfer_core.export.source_text import (
     get_source,
 )
 from transfer_core.features import augmentation, standardisation, views
-from transfer_core.inspection.prediction import TrainedNetwork
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import list_kept_stages
-from transfer_core.networks.weights_file import load_pretrained
-from transfer_core.system.parallel import Progress
-from transfer_core.training import data_loaders, early_stopping, optimiser, train
-from transfer_core.training.config import RunConfig
+from transfer_core.inspection import TrainedNetwork
+from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained
+from transfer_core.system import Progress
+from transfer_core.training import RunConfig, data_loaders, early_stopping, optimiser, train
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 SCRIPT_USAGE = """\

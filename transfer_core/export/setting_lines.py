@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from transfer_core.cases import OptimiserSettings, Strategy
 from transfer_core.export.source_text import format_literal
 from transfer_core.settings import SettingField, list_settings
-from transfer_core.training.config import RunConfig
+from transfer_core.training import RunConfig
 
 TORCH_NAMES = {"torch", "nn", "functional"}  # a line with one of these names calls PyTorch
 # A statement, and the function around it.

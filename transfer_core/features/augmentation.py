@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.system.devices import copy_to_device
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import copy_to_device
 
 MIN_CROP_AREA = 0.4  # smallest crop, as a share of the image
 MAX_LOG_ASPECT_RATIO = 0.22  # natural logarithm of a crop's width over its height

@@ -8,10 +8,14 @@ import torch
 from torch import nn
 
 from transfer_core.dataset import PixelArray, iter_batches
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.surgery import pool_features
-from transfer_core.system.devices import copy_to_device, get_device
-from transfer_core.system.parallel import Progress, StopRequested, ignore_progress
+from transfer_core.networks import SourceNetwork, pool_features
+from transfer_core.system import (
+    Progress,
+    StopRequested,
+    copy_to_device,
+    get_device,
+    ignore_progress,
+)
 
 MAX_BATCH_SIZE = 32  # images; small enough that the allocator reuses the memory of outputs
 MAX_BATCH_PIXELS = 16 * 224 * 224  # in a batch, so that outputs stay below about a gigabyte

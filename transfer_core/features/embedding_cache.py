@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system import disk_cache
-from transfer_core.system.files import hash_bytes
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import disk_cache, hash_bytes
 
 
 def load_or_compute_embeddings(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from transfer_core.features.augmentation import augment
-from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks import SourceNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,41 @@
 """Plotly figures drawn from plain data, each with a text alternative."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "accuracies": ["describe_accuracies", "plot_accuracies"],
+        "attribution": [
+            "describe_attribution",
+            "describe_sanity_check",
+            "plot_attribution",
+            "plot_sanity_check",
+        ],
+        "classes": ["describe_class_counts", "describe_count_range", "plot_class_counts"],
+        "comparison": [
+            "describe_differences",
+            "describe_run_curves",
+            "plot_differences",
+            "plot_run_curves",
+        ],
+        "confidence": ["describe_calibration_curve", "plot_calibration_curve"],
+        "confusion": ["describe_confusion_matrix", "plot_confusion_matrix"],
+        "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs"],
+        "decision": ["describe_decision", "plot_decision_diagram"],
+        "distances": ["describe_distances", "plot_distances"],
+        "embedding": ["describe_embedding_projection", "plot_embedding_projection"],
+        "network": ["describe_change", "describe_network", "plot_network"],
+        "panel": ["describe_fine_tuning_gains", "plot_fine_tuning_gains"],
+        "reliability": ["describe_reliability_diagram", "plot_reliability_diagram"],
+        "similarity": [
+            "describe_learning_curve",
+            "describe_reference_distances",
+            "describe_stage_accuracy",
+            "plot_learning_curve",
+            "plot_reference_distances",
+            "plot_stage_accuracy",
+        ],
+        "theme": ["BLUE", "ORANGE", "apply_layout", "apply_theme"],
+    },
+)

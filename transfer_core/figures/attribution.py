@@ -12,7 +12,7 @@ from PIL import Image
 from transfer_core.figures.theme import BLUE, GREY, TRANSPARENT, apply_layout, escape_label
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.attribution_sanity import SanityStep
+    from transfer_core.inspection import SanityStep
 
 TINT_RGB = (255, 140, 0)  # drawn over the grey image
 MAX_OPACITY = 0.75  # of the tint, at the highest value

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
-from transfer_core.runs.store.events import select_events
-from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.events import EpochEnded
+from transfer_core.runs import RunEvent, select_events
+from transfer_core.training import EpochEnded
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.comparison import PairedComparison
+    from transfer_core.inspection import PairedComparison
 
 Part = Literal["validation", "training"]
 Metric = Literal["loss", "accuracy"]

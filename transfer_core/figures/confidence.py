@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.calibration import ConfidenceCalibration
+    from transfer_core.inspection import ConfidenceCalibration
 
 
 def plot_calibration_curve(calibration: "ConfidenceCalibration") -> go.Figure:

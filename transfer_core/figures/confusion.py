@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from transfer_core.dataset.wording import format_count
+from transfer_core.dataset import format_count
 from transfer_core.figures.theme import (
     COLOURSCALE_ON_LIGHT,
     ORANGE,

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
-from transfer_core.runs.store.events import find_last_event, select_events
-from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.events import BaselineTrained, EpochEnded, Stepped
+from transfer_core.runs import RunEvent, find_last_event, select_events
+from transfer_core.training import BaselineTrained, EpochEnded, Stepped
 
 MAX_BUCKETS = 400  # at most two points of each bucket are drawn
 

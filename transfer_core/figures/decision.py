@@ -15,7 +15,7 @@ from transfer_core.cases import (
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, TRANSPARENT, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.transferability.estimate import Verdict
+    from transfer_core.transferability import Verdict
 
 MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # ends of the size axis
 MIN_ROW_HEIGHT = 0.42  # of the diagram's height; a row of cells needs it for its text

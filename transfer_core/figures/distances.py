@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape_label
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
+    from transfer_core.inspection import OutOfDistributionDetector
 
 BINS = 30
 

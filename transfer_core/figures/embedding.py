@@ -17,7 +17,7 @@ from transfer_core.figures.theme import (
 )
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.embedding_map import Projection
+    from transfer_core.inspection import Projection
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "cross")

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import LAYER_STATE_STYLES, TRANSPARENT, apply_layout
-from transfer_core.training.events import StageChange
+from transfer_core.training import StageChange
 
 if TYPE_CHECKING:
-    from transfer_core.networks.surgery import StageSummary
+    from transfer_core.networks import StageSummary
 
 
 def plot_network(

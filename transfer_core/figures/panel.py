@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.transferability.calibration import BenchmarkResult
+    from transfer_core.transferability import BenchmarkResult
 
 MARKER_STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURPLE, "cross"))
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.transferability.calibration import ReliabilityBin
+    from transfer_core.transferability import ReliabilityBin
 
 
 def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:

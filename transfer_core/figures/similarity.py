@@ -8,8 +8,11 @@ import plotly.graph_objects as go
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.transferability.estimate import SimilarityEstimate
-    from transfer_core.transferability.evidence import LearningCurve, TransferabilityEvidence
+    from transfer_core.transferability import (
+        LearningCurve,
+        SimilarityEstimate,
+        TransferabilityEvidence,
+    )
 
 
 def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = None) -> go.Figure:

@@ -1,6 +1,13 @@
 """Decode untrusted image bytes, and transform images to network input. No labels here."""
 
-from transfer_core.images.decoding import ImageInfo, check_image, decode_image
-from transfer_core.images.transform import Transform, apply_transform
+import lazy_loader
 
-__all__ = ["ImageInfo", "Transform", "apply_transform", "check_image", "decode_image"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["decoding", "remote", "transform"],
+    submod_attrs={
+        "decoding": ["IMAGE_EXTENSIONS", "ImageInfo", "check_image", "decode_image"],
+        "remote": ["fetch_image"],
+        "transform": ["Interpolation", "Transform", "apply_transform"],
+    },
+)

@@ -1,1 +1,35 @@
 """What a finished run knows: predictions, mistakes, calibration, attribution, comparison."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["embedding_map", "prediction"],
+    submod_attrs={
+        "attribution": ["explain"],
+        "attribution_sanity": ["SanityStep", "run_randomisation_test"],
+        "calibration": ["ConfidenceCalibration", "measure_calibration"],
+        "comparison": ["PairedComparison", "compare_runs"],
+        "diagnosis": ["build_training_history", "diagnose"],
+        "embedding_map": ["EmbeddedImages", "Projection", "embed_test_images"],
+        "mistakes": ["find_in_confusion_cell", "find_misclassified", "rank_by_uncertainty"],
+        "out_of_distribution": [
+            "MAX_FALSE_ALARM_RATE",
+            "OutOfDistributionDetector",
+            "compute_conformal_threshold",
+            "embed_data_set_images",
+            "load_or_fit_detector",
+            "subsample",
+        ],
+        "prediction": [
+            "Prediction",
+            "TestPredictions",
+            "classify",
+            "classify_files",
+            "load_test_predictions",
+            "measure_latency",
+            "predict_proba",
+        ],
+        "trained_network": ["TrainedNetwork", "load_trained_network"],
+    },
+)

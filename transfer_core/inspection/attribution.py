@@ -10,9 +10,9 @@ from captum.attr import InputXGradient, LayerGradCam
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.features.embedding import normalise
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.devices import get_device
+from transfer_core.features import normalise
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import get_device
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from torch import nn
 
 from transfer_core.inspection.attribution import explain
 from transfer_core.inspection.trained_network import TrainedNetwork
-from transfer_core.networks.surgery import HEAD, adapt
-from transfer_core.system.devices import get_device
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.networks import HEAD, adapt
+from transfer_core.system import Progress, get_device, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from transfer_core.inspection.mistakes import compute_confidences
 from transfer_core.inspection.prediction import TestPredictions
-from transfer_core.training.evaluation import compute_wilson_interval
+from transfer_core.training import compute_wilson_interval
 
 NUM_BINS = 10  # of equal width
 

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.inspection.prediction import load_test_predictions
-from transfer_core.runs.store.store import RunStore
+from transfer_core.runs import RunStore
 
 SIGNIFICANCE_LEVEL = 0.05  # p-value at and above which a difference may be chance
 NUM_RESAMPLES = 10_000  # of the paired bootstrap

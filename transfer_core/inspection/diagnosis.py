@@ -6,15 +6,16 @@ from math import ceil
 from typing import Literal
 
 from transfer_core.cases import Strategy
-from transfer_core.runs.store.events import find_last_event, select_events
-from transfer_core.runs.store.records import RunEvent
-from transfer_core.training.evaluation import (
+from transfer_core.runs import RunEvent, find_last_event, select_events
+from transfer_core.training import (
     Z_95,
+    Ended,
+    EpochEnded,
+    Started,
+    TestResult,
     compute_difference_interval,
     compute_wilson_interval,
 )
-from transfer_core.training.events import Ended, EpochEnded, Started
-from transfer_core.training.result import TestResult
 
 MIN_ACCURACY_GAP = 0.05  # training minus validation accuracy; a smaller gap does not matter
 MIN_TRAIN_ACCURACY = 0.9  # a network with less does not even fit its training images

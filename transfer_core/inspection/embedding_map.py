@@ -10,12 +10,11 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from transfer_core import dataset
-from transfer_core.features.embedding import embed
-from transfer_core.features.standardisation import fit_standardisation
+from transfer_core.features import embed, fit_standardisation
 from transfer_core.inspection.out_of_distribution import subsample
 from transfer_core.inspection.trained_network import TrainedNetwork
-from transfer_core.networks.surgery import HEAD, adapt
-from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
+from transfer_core.networks import HEAD, adapt
+from transfer_core.system import Progress, ignore_progress, rename_progress
 
 MAX_IMAGES = 1_000  # test images that are projected; of more, a random sample
 PCA_COMPONENTS = 50  # that t-SNE works on, as is common

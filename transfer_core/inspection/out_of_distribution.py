@@ -9,11 +9,10 @@ from sklearn.neighbors import NearestNeighbors
 
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding import embed
+from transfer_core.features import embed
 from transfer_core.inspection.trained_network import TrainedNetwork
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.files import write_atomically
-from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
+from transfer_core.runs import RunDirectory
+from transfer_core.system import Progress, ignore_progress, rename_progress, write_atomically
 
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images compared with, which bounds time and memory

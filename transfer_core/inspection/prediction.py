@@ -11,7 +11,7 @@ import torch
 
 from transfer_core import dataset, images
 from transfer_core.errors import DataSetError, ImageError
-from transfer_core.features.embedding import normalise
+from transfer_core.features import normalise
 from transfer_core.inspection.out_of_distribution import (
     OutOfDistributionDetector,
     load_or_fit_detector,
@@ -22,9 +22,9 @@ from transfer_core.inspection.trained_network import (
     open_run,
     require_file,
 )
-from transfer_core.networks.surgery import pool_features
-from transfer_core.system.parallel import Progress, ignore_progress
-from transfer_core.training.evaluation import predict_logits
+from transfer_core.networks import pool_features
+from transfer_core.system import Progress, ignore_progress
+from transfer_core.training import predict_logits
 
 LATENCY_REPEATS = 5  # classifications of one image that its latency is the median of
 

@@ -9,12 +9,8 @@ from torch import nn
 
 from transfer_core import images
 from transfer_core.errors import RunError
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.blank import init_empty_weights
-from transfer_core.networks.surgery import adapt, upgrade_head_name
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.runs.store.store import RunStore
+from transfer_core.networks import SourceNetwork, adapt, init_empty_weights, upgrade_head_name
+from transfer_core.runs import RunDirectory, RunRecord, RunStore
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,45 @@
 """Source networks: what can be transferred from, described as ordered named stages."""
 
-from transfer_core.networks.catalog import DEFAULT_NETWORK, get_network, list_networks
-from transfer_core.networks.source_network import SourceNetwork, Stage
+import lazy_loader
 
-__all__ = ["DEFAULT_NETWORK", "SourceNetwork", "Stage", "list_networks", "get_network"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "catalog",
+        "demonstration",
+        "surgery",
+        "torchvision_row",
+        "torchvision_stages",
+        "weights_file",
+    ],
+    submod_attrs={
+        "blank": ["init_empty_weights"],
+        "catalog": ["DEFAULT_NETWORK", "get_network", "list_networks"],
+        "download": ["download_weights"],
+        "input_sizes": ["list_input_sizes", "select_input_size"],
+        "own_weights": ["import_weights"],
+        "recommendation": [
+            "estimate_embedding_seconds",
+            "measure_operations_per_second",
+            "recommend_network",
+        ],
+        "source_network": ["SourceNetwork"],
+        "surgery": [
+            "HEAD",
+            "StageSummary",
+            "adapt",
+            "list_kept_stages",
+            "pool_features",
+            "resolve_effective_strategy",
+            "set_training",
+            "summarise_network",
+            "trains_baseline",
+            "upgrade_head_name",
+        ],
+        "torchvision_catalog": ["CATALOG_FILE"],
+        "torchvision_row": ["build_model", "flatten_model"],
+        "torchvision_stages": ["split_into_stages"],
+        "weights_file": ["build_untrained", "load_pretrained"],
+        "weights_location": ["BUNDLED_WEIGHTS_FOLDER", "get_weights_status"],
+    },
+)

@@ -12,8 +12,7 @@ from filelock import FileLock, Timeout
 from transfer_core.errors import DownloadError
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import find_weights, get_weights_status
-from transfer_core.system.files import hash_file
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.system import Progress, hash_file, ignore_progress
 
 WEIGHTS_HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
 HOST_SETTING = "TRANSFER_WEIGHTS_HOST"  # environment variable: a mirror in its place

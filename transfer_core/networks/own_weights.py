@@ -12,7 +12,7 @@ from transfer_core.networks.own_networks import get_card_path, make_own_network
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_file import build_with_weights
 from transfer_core.networks.weights_location import find_weights, get_own_weights_folder
-from transfer_core.system.files import hash_file, write_atomically
+from transfer_core.system import hash_file, write_atomically
 
 MAX_FILE_BYTES = 4 << 30  # bytes
 SAVE_COMMAND = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from transfer_core.images.transform import Interpolation, Transform
+from transfer_core.images import Interpolation, Transform
 
 
 @dataclass(frozen=True, slots=True)

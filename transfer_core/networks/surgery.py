@@ -15,7 +15,7 @@ from transfer_core.networks.weights_file import (
     build_untrained,
     load_pretrained,
 )
-from transfer_core.system.random_numbers import DrawFrom, make_generator
+from transfer_core.system import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds
 MAX_POOL_SIZE = 4  # side of the maps that the head sees, after pooling

@@ -12,8 +12,7 @@ from transfer_core.networks import demonstration
 from transfer_core.networks.blank import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import find_weights
-from transfer_core.system.files import hash_file
-from transfer_core.system.random_numbers import DrawFrom, make_generator
+from transfer_core.system import DrawFrom, hash_file, make_generator
 
 StateDict = dict[str, torch.Tensor]
 BATCH_COUNTER = "num_batches_tracked"  # of batch norm; older files lack it, nothing needs it

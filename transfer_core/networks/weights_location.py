@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.home import home
+from transfer_core.system import get_home
 
 BUNDLED_WEIGHTS_FOLDER = Path(__file__).with_name("weights")
 
@@ -38,4 +38,4 @@ def get_torch_checkpoint_folder() -> Path:
 
 def get_own_weights_folder() -> Path:
     """Return the folder of the weights that a person has brought."""
-    return home() / "weights"
+    return get_home() / "weights"

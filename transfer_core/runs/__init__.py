@@ -1,1 +1,38 @@
 """Runs: their records, event logs, queue, directories, and the engine that drives them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "engine.engine": ["Engine"],
+        "launch": ["launch_run", "make_run_config", "repeat", "start_engine"],
+        "perform": ["perform_run"],
+        "store.curation": [
+            "MAX_NOTES_LENGTH",
+            "MAX_TAGS",
+            "add_imported_run",
+            "delete_runs",
+            "purge_deleted_runs",
+            "restore_runs",
+            "update_run",
+        ],
+        "store.directory": ["RunDirectory"],
+        "store.events": ["encode_event", "encode_values", "find_last_event", "select_events"],
+        "store.log": ["RunLog"],
+        "store.records": [
+            "Failed",
+            "Outcome",
+            "RunEvent",
+            "RunRecord",
+            "RunState",
+            "UNFINISHED_STATES",
+            "UnreadableRun",
+            "generate_id",
+            "make_run_error",
+        ],
+        "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
+        "store.specification": ["to_json", "upgrade_config"],
+        "store.store": ["RunStore"],
+    },
+)

@@ -13,17 +13,22 @@ from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.views import AugmentedView
-from transfer_core.networks.surgery import HEAD, list_kept_stages
+from transfer_core.features import AugmentedView
+from transfer_core.networks import HEAD, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.files import write_atomically
-from transfer_core.system.parallel import WorkStopped
-from transfer_core.training.checkpoint import Checkpointer
-from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Event, Preparing
-from transfer_core.training.meters import WeightChangeMeter
-from transfer_core.training.result import TestResult
-from transfer_core.training.train import train_head
+from transfer_core.system import WorkStopped, write_atomically
+from transfer_core.training import (
+    BaselineTrained,
+    Checkpointer,
+    Ended,
+    EpochEnded,
+    Event,
+    Preparing,
+    TestResult,
+    WeightChangeMeter,
+    train_head,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,21 @@ import torch
 from transfer_core import __version__
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork, get_network
-from transfer_core.networks.surgery import list_kept_stages
+from transfer_core.networks import SourceNetwork, get_network, list_kept_stages
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
-from transfer_core.runs.perform import perform
+from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
-from transfer_core.system.devices import choose_device
-from transfer_core.system.memory import keep_freed_memory
-from transfer_core.system.precision import choose_precision, is_channels_last_faster
-from transfer_core.training.config import RunConfig
+from transfer_core.system import (
+    choose_device,
+    choose_precision,
+    is_channels_last_faster,
+    keep_freed_memory,
+)
+from transfer_core.training import RunConfig
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:
@@ -35,7 +37,7 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        return perform(config, directory.path, home, stop_requested)
+        return perform_run(config, directory.path, home, stop_requested)
 
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
@@ -43,7 +45,7 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     return Engine(home, run_function, resume=resume)
 
 
-def launch(
+def launch_run(
     engine: Engine,
     data_set: DataSet,
     source: SourceNetwork,

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core import dataset
-from transfer_core.features.embedding import choose_batch_size
-from transfer_core.networks.surgery import list_kept_stages, trains_baseline
+from transfer_core.features import choose_batch_size
+from transfer_core.networks import list_kept_stages, trains_baseline
 from transfer_core.runs.head_training import (
     Baseline,
     compare_with_baseline,
@@ -21,17 +21,21 @@ from transfer_core.runs.head_training import (
 )
 from transfer_core.runs.preparation import RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system.files import write_atomically
-from transfer_core.system.parallel import StopRequested, WorkStopped
-from transfer_core.training.checkpoint import MAX_TIME_SHARE, Checkpointer
-from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import predict_logits, score
-from transfer_core.training.events import Ended, Event
-from transfer_core.training.result import TestResult
-from transfer_core.training.train import train_whole_network
+from transfer_core.system import StopRequested, WorkStopped, write_atomically
+from transfer_core.training import (
+    MAX_TIME_SHARE,
+    Checkpointer,
+    Ended,
+    Event,
+    RunConfig,
+    TestResult,
+    predict_logits,
+    score,
+    train_whole_network,
+)
 
 
-def perform(
+def perform_run(
     config: RunConfig,
     directory: Path,
     home: Path,

@@ -14,15 +14,16 @@ from torch import nn
 from transfer_core import dataset
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding import embed, normalise
-from transfer_core.features.embedding_cache import get_cache_folder, load_or_compute_embeddings
-from transfer_core.features.views import AugmentedView
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import adapt
-from transfer_core.system.devices import validate_device
-from transfer_core.system.parallel import Progress, StopRequested, WorkStopped
-from transfer_core.training.config import RunConfig
-from transfer_core.training.events import Preparing
+from transfer_core.features import (
+    AugmentedView,
+    embed,
+    get_cache_folder,
+    load_or_compute_embeddings,
+    normalise,
+)
+from transfer_core.networks import SourceNetwork, adapt
+from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
+from transfer_core.training import Preparing, RunConfig
 
 MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, above which classes are weighted
 

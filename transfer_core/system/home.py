@@ -6,7 +6,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 
-def home() -> Path:
+def get_home() -> Path:
     """`TRANSFER_HOME`, or else the user's data directory; created if it does not exist."""
     setting = os.environ.get("TRANSFER_HOME")
     folder = Path(setting).expanduser() if setting else user_data_path("transfer-lab")

@@ -20,10 +20,13 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError
 from transfer_core.networks import SourceNetwork
-from transfer_core.system.busy import watch_for_training
-from transfer_core.system.devices import choose_device
-from transfer_core.system.files import hash_bytes, write_atomically
-from transfer_core.system.precision import Precision
+from transfer_core.system import (
+    Precision,
+    choose_device,
+    hash_bytes,
+    watch_for_training,
+    write_atomically,
+)
 from transfer_core.timing.measurement import measure_decoding_cost, measure_step_costs
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 

@@ -9,16 +9,12 @@ import numpy as np
 from transfer_core import dataset
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding_cache import get_cache_folder
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import list_kept_stages, trains_baseline
-from transfer_core.system.devices import choose_device
-from transfer_core.system.parallel import Progress, ignore_progress
-from transfer_core.system.precision import choose_precision
+from transfer_core.features import get_cache_folder
+from transfer_core.networks import SourceNetwork, list_kept_stages, trains_baseline
+from transfer_core.system import Progress, choose_device, choose_precision, ignore_progress
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
 from transfer_core.timing.step_costs import StepCosts, TimeRange
-from transfer_core.training.data_loaders import EMBEDDING_BATCH_SIZE, count_batches
-from transfer_core.training.early_stopping import compute_first_stop
+from transfer_core.training import EMBEDDING_BATCH_SIZE, compute_first_stop, count_batches
 
 SAFETY_FACTOR = 1.5  # a run may be so many times slower or faster; see benchmarks/minutes.py
 ZERO_SECONDS = TimeRange(0, 0)

@@ -14,15 +14,18 @@ from torch import nn
 from transfer_core import dataset, images
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding import choose_batch_size, embed
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.surgery import HEAD, adapt, list_kept_stages
-from transfer_core.system.devices import choose_device, get_device
-from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
-from transfer_core.system.precision import Precision, autocast
+from transfer_core.features import choose_batch_size, embed
+from transfer_core.networks import HEAD, SourceNetwork, adapt, list_kept_stages
+from transfer_core.system import (
+    MAX_TASK_BYTES,
+    MAX_TASK_IMAGES,
+    Precision,
+    autocast,
+    choose_device,
+    get_device,
+)
 from transfer_core.timing.step_costs import StepCosts, TimeRange
-from transfer_core.training.events import EpochEnded, Event
-from transfer_core.training.train import train_head, train_whole_network
+from transfer_core.training import EpochEnded, Event, train_head, train_whole_network
 
 DECODING_SECONDS = 0.3  # of decoding images, but at least one portion of them
 FORWARD_SECONDS = 0.5  # of forward passes, but at least one image

@@ -7,10 +7,8 @@ from pathlib import Path
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.input_sizes import list_input_sizes
-from transfer_core.networks.surgery import list_kept_stages
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.networks import SourceNetwork, list_input_sizes, list_kept_stages
+from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.forecast import (
     ZERO_SECONDS,
     collect_costs,

@@ -1,1 +1,36 @@
 """The training loop: a generator of events that knows nothing of threads or pages."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["data_loaders", "early_stopping", "loop", "optimiser", "train"],
+    submod_attrs={
+        "checkpoint": ["Checkpointer", "MAX_TIME_SHARE"],
+        "config": ["RunConfig", "list_setting_values"],
+        "data_loaders": ["EMBEDDING_BATCH_SIZE", "count_batches", "shuffle_into_batches"],
+        "early_stopping": ["compute_first_stop"],
+        "evaluation": [
+            "Z_95",
+            "compute_difference_interval",
+            "compute_wilson_interval",
+            "predict_logits",
+            "score",
+        ],
+        "events": [
+            "BaselineTrained",
+            "Ended",
+            "EpochEnded",
+            "Event",
+            "MemoryShort",
+            "Preparing",
+            "StageChange",
+            "Started",
+            "Stepped",
+        ],
+        "meters": ["WeightChangeMeter"],
+        "result": ["ClassMetrics", "TestResult"],
+        "settings_table": ["compare_settings", "describe_settings"],
+        "train": ["train_head", "train_whole_network"],
+    },
+)

@@ -8,8 +8,7 @@ from pydantic import Field
 from transfer_core.cases import OptimiserSettings, Strategy
 from transfer_core.networks import SourceNetwork, get_network
 from transfer_core.settings import Setting, SettingField, list_settings
-from transfer_core.system.devices import Device
-from transfer_core.system.precision import Precision
+from transfer_core.system import Device, Precision
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
-from transfer_core.features.augmentation import augment
-from transfer_core.features.embedding import choose_batch_size, normalise
-from transfer_core.networks.catalog import SourceNetwork
+from transfer_core.features import augment, choose_batch_size, normalise
+from transfer_core.networks import SourceNetwork
 
 EMBEDDING_BATCH_SIZE = 256  # embeddings in a validation batch
 

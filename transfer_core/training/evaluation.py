@@ -8,9 +8,9 @@ from scipy.stats import binomtest
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.features.embedding import choose_batch_size, normalise
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.system.devices import get_device
+from transfer_core.features import choose_batch_size, normalise
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import get_device
 from transfer_core.training.result import ClassMetrics, TestResult
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval

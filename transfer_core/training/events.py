@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from transfer_core.system.devices import Device
+from transfer_core.system import Device
 
 EndReason = Literal["all epochs", "early stopping", "stopped", "diverged"]
 

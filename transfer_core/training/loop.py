@@ -12,9 +12,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import OptimiserSettings
-from transfer_core.system.devices import get_device
-from transfer_core.system.precision import Precision
-from transfer_core.system.random_numbers import make_generator
+from transfer_core.system import Precision, get_device, make_generator
 from transfer_core.training.checkpoint import (
     Checkpointer,
     TrainingState,

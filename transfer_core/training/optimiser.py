@@ -8,9 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from transfer_core.cases import OptimiserSettings, compute_stage_learning_rates
-from transfer_core.system.devices import get_device
-from transfer_core.system.precision import Precision, autocast
-from transfer_core.system.random_numbers import DrawFrom
+from transfer_core.system import DrawFrom, Precision, autocast, get_device
 from transfer_core.training.checkpoint import (
     TrainingState,
     add_prefix,

@@ -8,11 +8,9 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.features.standardisation import fit_standardisation
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.surgery import HEAD, set_training
-from transfer_core.system.devices import copy_to_device, get_device
-from transfer_core.system.precision import Precision
+from transfer_core.features import fit_standardisation
+from transfer_core.networks import HEAD, SourceNetwork, set_training
+from transfer_core.system import Precision, copy_to_device, get_device
 from transfer_core.training.checkpoint import Checkpointer
 from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader
 from transfer_core.training.events import Event

@@ -1,1 +1,49 @@
 """Do the features of a network carry over to new images? Probes, estimates and advice."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["estimate", "measurement"],
+    submod_attrs={
+        "advice": [
+            "ADVISED_INITIALISATION",
+            "Advice",
+            "advise",
+            "choose_similarity",
+            "choose_strategy",
+            "count_images_to_learn_from",
+            "describe_probability",
+            "explain_what_would_change_advice",
+            "list_contested_cases",
+        ],
+        "batchnorm_shift": ["measure_reference_distances"],
+        "bootstrap": ["BOOTSTRAP_SAMPLES"],
+        "calibration": [
+            "BenchmarkResult",
+            "Calibration",
+            "LogisticModel",
+            "ReliabilityBin",
+            "get_calibration_path",
+            "is_calibrated",
+            "load_calibration",
+        ],
+        "cross_validation": ["assign_grouped_folds", "stratify_order"],
+        "estimate": [
+            "DECISION_THRESHOLD",
+            "SimilarityEstimate",
+            "Verdict",
+            "estimate_from_evidence",
+            "estimate_similarity",
+        ],
+        "evidence": [
+            "BootstrapDraws",
+            "LearningCurve",
+            "TransferabilityEvidence",
+            "from_json",
+            "log_distance",
+        ],
+        "explanation": ["describe_flip_invariance"],
+        "measurement": ["measure_transferability"],
+    },
+)

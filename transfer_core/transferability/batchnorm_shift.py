@@ -8,8 +8,8 @@ import torch
 from PIL import Image, ImageFilter
 from torch import nn
 
-from transfer_core.features.embedding import choose_batch_size, normalise
-from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.features import choose_batch_size, normalise
+from transfer_core.networks import SourceNetwork
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
 BLUR_RADIUS_PIXELS = 2.0  # standard deviation, of the blurred reference photos

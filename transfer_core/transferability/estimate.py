@@ -17,10 +17,9 @@ import numpy as np
 from transfer_core import dataset
 from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
-from transfer_core.features.embedding_cache import get_cache_folder
-from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.system.disk_cache import CacheFullError, add_entry, mark_used
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.features import get_cache_folder
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
 from transfer_core.transferability.calibration import Calibration, LogisticModel, load_calibration
 from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json

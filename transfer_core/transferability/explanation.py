@@ -4,7 +4,7 @@ Every sentence chooses its words by the rounded numbers that it prints, so it ca
 them.
 """
 
-from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.calibration import Calibration, is_calibrated
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
 

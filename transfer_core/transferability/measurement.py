@@ -6,10 +6,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from transfer_core.features.embedding import embed
-from transfer_core.networks.catalog import SourceNetwork
-from transfer_core.networks.weights_file import build_untrained, load_pretrained
-from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
+from transfer_core.features import embed
+from transfer_core.networks import SourceNetwork, build_untrained, load_pretrained
+from transfer_core.system import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
     record_batchnorm_statistics,
     select_early_distance,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from transfer_core.features.standardisation import fit_standardisation
+from transfer_core.features import fit_standardisation
 from transfer_core.transferability.cross_validation import FOLDS, assign_grouped_folds
 from transfer_core.transferability.evidence import FlipInvariance
 

@@ -9,14 +9,14 @@ from pages.parts.runs.runs_table import make_row
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
 from transfer_core.errors import RunError
-from transfer_core.figures.comparison import (
+from transfer_core.figures import (
     describe_differences,
     describe_run_curves,
     plot_differences,
     plot_run_curves,
 )
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.settings_table import compare_settings
+from transfer_core.runs import RunRecord
+from transfer_core.training import compare_settings
 
 RUN_LETTERS = ascii_uppercase[:8]  # one for each colour of the curves
 SIGNIFICANCE_HELP = """\

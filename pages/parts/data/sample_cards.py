@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared import caches
 from transfer_core.cases import TransferCase
-from transfer_core.dataset.samples import SAMPLES
+from transfer_core.dataset import SAMPLES
 
 
 def show_sample_cards() -> str | None:

@@ -10,7 +10,7 @@ from pages.shared import session
 from pages.shared.layout import empty_on_exit, show_errors, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
-from transfer_core.system.home import home
+from transfer_core.system import get_home
 
 PLAIN_LAYOUT = """\
 my_photos.zip
@@ -50,7 +50,7 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
             _ingest_and_open(Path(file.name), Path(upload.name).stem)
     if sample:
         with show_errors(), show_progress() as report:
-            path = samples.resolve_path(f"sample:{sample}", home(), progress=report)
+            path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
         _ingest_and_open(path, samples.SAMPLES[sample].title)
 
 
@@ -69,7 +69,7 @@ def _upload_zip():
 
 
 def _open_earlier_data_set() -> None:
-    known = {summary.id: summary for summary in dataset.list_data_sets(home())}
+    known = {summary.id: summary for summary in dataset.list_data_sets(get_home())}
     if not known:
         st.caption("What you bring in can be opened here again later.")
         return
@@ -96,6 +96,6 @@ def _ingest_and_open(path: Path, name: str) -> None:
     cancel = st.empty()
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
-        data = dataset.ingest(path, home=home(), name=name, progress=report)
+        data = dataset.ingest(path, home=get_home(), name=name, progress=report)
     session.open_data_set(data.id, upload_count=session.workspace().upload_count + 1)
     st.rerun()

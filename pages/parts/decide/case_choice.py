@@ -6,10 +6,9 @@ from pages.shared import session
 from pages.shared.choice import Choice
 from pages.shared.layout import disable_taps, show_figure
 from transfer_core.cases import TransferCase
-from transfer_core.figures.decision import describe_decision, plot_decision_diagram
+from transfer_core.figures import describe_decision, plot_decision_diagram
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.calibration import load_calibration
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability import SimilarityEstimate, load_calibration
 
 DIAGRAM_KEY_PREFIX = "decide_diagram"
 INITIALISE_LABELS = {"random": "Random", "pretrained": "Pre-trained, as in case 3"}

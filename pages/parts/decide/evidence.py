@@ -6,19 +6,22 @@ import streamlit as st
 
 from pages.shared.layout import escape_markdown, show_figure
 from transfer_core.cases import SizeJudgement
-from transfer_core.figures.reliability import describe_reliability_diagram, plot_reliability_diagram
-from transfer_core.figures.similarity import (
+from transfer_core.figures import (
     describe_learning_curve,
     describe_reference_distances,
+    describe_reliability_diagram,
     describe_stage_accuracy,
     plot_learning_curve,
     plot_reference_distances,
+    plot_reliability_diagram,
     plot_stage_accuracy,
 )
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import explain_what_would_change_advice
-from transfer_core.transferability.calibration import load_calibration
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability import (
+    SimilarityEstimate,
+    explain_what_would_change_advice,
+    load_calibration,
+)
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 

@@ -8,8 +8,7 @@ from pages.shared.layout import show_errors
 from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import choose_strategy, list_contested_cases
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability import SimilarityEstimate, choose_strategy, list_contested_cases
 
 
 def offer_measurement(

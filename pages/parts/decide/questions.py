@@ -8,15 +8,16 @@ from pages.shared.layout import escape_markdown
 from pages.shared.workspace import DIVIDING_LINES
 from transfer_core.cases import SizeJudgement
 from transfer_core.dataset import DataSet
-from transfer_core.figures.classes import describe_count_range
+from transfer_core.figures import describe_count_range
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import (
+from transfer_core.transferability import (
+    DECISION_THRESHOLD,
+    SimilarityEstimate,
     choose_similarity,
     count_images_to_learn_from,
     describe_probability,
+    load_calibration,
 )
-from transfer_core.transferability.calibration import load_calibration
-from transfer_core.transferability.estimate import DECISION_THRESHOLD, SimilarityEstimate
 
 ANSWER_LABELS = {
     "estimate": "Let the network estimate it",

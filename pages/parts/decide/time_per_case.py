@@ -7,8 +7,7 @@ from pages.shared.timing import show_timing
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.advice import choose_strategy
-from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability import SimilarityEstimate, choose_strategy
 
 
 def show_time_per_case(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> None:
@@ -32,7 +31,7 @@ def show_time_per_case(data: DataSet, source: SourceNetwork, estimate: Similarit
 
 
 def _make_row(case: TransferCase, forecast) -> dict[str, str]:
-    from transfer_core.timing.forecast import describe_time_range  # brings torch
+    from transfer_core.timing import describe_time_range  # brings torch
 
     return {
         "case": case.title,

@@ -6,9 +6,12 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import escape_markdown, format_duration
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.recommendation import estimate_embedding_seconds, recommend_network
-from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.networks import (
+    SourceNetwork,
+    estimate_embedding_seconds,
+    get_weights_status,
+    recommend_network,
+)
 
 MAX_SIZES = [10, 50, 100, 200, 500, 5_000]  # megabytes
 WEIGHTS_LABELS = {

@@ -15,9 +15,8 @@ from pages.shared.layout import (
     show_progress,
 )
 from transfer_core.errors import DownloadError
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_location import get_weights_status
-from transfer_core.transferability.calibration import is_calibrated
+from transfer_core.networks import SourceNetwork, get_weights_status
+from transfer_core.transferability import is_calibrated
 
 
 def show_network_details(network: SourceNetwork) -> None:
@@ -55,7 +54,7 @@ def _offer_network(network: SourceNetwork) -> None:
 
 def _download_weights(network: SourceNetwork) -> None:
     """Download the weights; a click on Cancel ends this run of the page."""
-    from transfer_core.networks.download import download_weights
+    from transfer_core.networks import download_weights
 
     cancel = st.empty()
     cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
@@ -99,7 +98,7 @@ def upload_own_weights(network: SourceNetwork) -> None:
         file.write(upload.getbuffer())
         file.flush()
         with show_errors(), st.spinner("Checking every weight"):
-            from transfer_core.networks.own_weights import import_weights
+            from transfer_core.networks import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)
     session.change(network=taken.name, upload_count=session.workspace().upload_count + 1)

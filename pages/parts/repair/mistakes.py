@@ -10,13 +10,12 @@ import streamlit as st
 from pages.parts.repair.image_cards import make_grid, paginate, show_card
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_problem
-from transfer_core.dataset import DataSet
-from transfer_core.dataset.wording import format_count
+from transfer_core.dataset import DataSet, format_count
 from transfer_core.errors import RunError
-from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import TestPredictions
+    from transfer_core.inspection import TestPredictions
 
 
 def show_mistakes(record: RunRecord, data: DataSet) -> None:

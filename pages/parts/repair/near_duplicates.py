@@ -6,8 +6,7 @@ from pages.parts.repair.image_cards import ITEMS_PER_PAGE, make_grid, paginate, 
 from pages.shared import caches
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown, show_errors, show_progress
-from transfer_core.dataset import SPLITS, Change, DataSet
-from transfer_core.dataset.near_duplicates import NearDuplicateGroup
+from transfer_core.dataset import SPLITS, Change, DataSet, NearDuplicateGroup
 
 
 def show_near_duplicates(data: DataSet) -> None:

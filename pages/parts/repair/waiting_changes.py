@@ -7,8 +7,8 @@ from pages.shared.basket import PendingChange, list_pending, take_from_basket
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.system.home import home
+from transfer_core.runs import RunRecord
+from transfer_core.system import get_home
 
 
 def show_basket(data: DataSet) -> bool:
@@ -58,7 +58,7 @@ def make_new_version(data: DataSet, record: RunRecord | None) -> None:
     waiting = list_pending(data.id)
     files = {each.change.path: each.file for each in waiting if each.file is not None}
     with show_errors():
-        made = dataset.make_version(home(), data, [each.change for each in waiting], files)
+        made = dataset.make_version(get_home(), data, [each.change for each in waiting], files)
     take_from_basket(data.id)
     session.show_new_version(made.id, record and record.id)
     st.rerun()

@@ -13,12 +13,12 @@ from pages.shared.attribution_maps import show_attribution_maps
 from pages.shared.layout import escape_markdown, show_errors, show_figure, show_progress
 from transfer_core import dataset, images
 from transfer_core.dataset import DataSet
-from transfer_core.figures.attribution import describe_sanity_check, plot_sanity_check
-from transfer_core.images.decoding import IMAGE_EXTENSIONS
-from transfer_core.system.home import home
+from transfer_core.figures import describe_sanity_check, plot_sanity_check
+from transfer_core.images import IMAGE_EXTENSIONS
+from transfer_core.system import get_home
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import TestPredictions, TrainedNetwork
+    from transfer_core.inspection import TestPredictions, TrainedNetwork
 
 SANITY_CHECK_IMAGES = 16  # test images of the sanity check
 
@@ -82,11 +82,11 @@ def _load_test_image(
 ) -> np.ndarray:
     with show_errors():
         chosen = answers.images[position : position + 1]
-        return dataset.PixelArray(home(), data, trained.transform).read(chosen)[0]
+        return dataset.PixelArray(get_home(), data, trained.transform).read(chosen)[0]
 
 
 def _predict(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:
-    from transfer_core.inspection.prediction import predict_proba
+    from transfer_core.inspection import predict_proba
 
     return predict_proba(trained, pixels[None])[0]
 
@@ -103,11 +103,11 @@ def _show_sanity_check(
             "change (Adebayo et al. 2018)."
         )
         if st.button("Check it on this network", icon=":material/rule:", key="results_sanity"):
-            from transfer_core.inspection.attribution_sanity import run_randomisation_test
+            from transfer_core.inspection import run_randomisation_test
 
             chosen = answers.images[:SANITY_CHECK_IMAGES]
             with show_errors(), show_progress() as report:
-                pixels = dataset.PixelArray(home(), data, trained.transform).read(chosen)
+                pixels = dataset.PixelArray(get_home(), data, trained.transform).read(chosen)
                 kept["sanity"] = run_randomisation_test(
                     trained,
                     pixels,

@@ -21,12 +21,11 @@ from pages.shared.layout import (
     show_progress,
 )
 from transfer_core.dataset import DataSet
-from transfer_core.figures.embedding import describe_embedding_projection, plot_embedding_projection
-from transfer_core.system.home import home
+from transfer_core.figures import describe_embedding_projection, plot_embedding_projection
+from transfer_core.system import get_home
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.embedding_map import EmbeddedImages
-    from transfer_core.inspection.prediction import TestPredictions
+    from transfer_core.inspection import EmbeddedImages, TestPredictions
 
 PROJECTIONS = {"principal": "PCA: at once", "neighbours": "t-SNE: takes some seconds"}
 MAP_KEY_PREFIX = "results_points"  # how the figures' keys begin
@@ -65,13 +64,13 @@ def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None
 
 def _embed_test_images(run_id: str) -> EmbeddedImages:
     """Both embeddings, computed once for all sessions; a click elsewhere ends the work."""
-    from transfer_core.inspection.embedding_map import embed_test_images
+    from transfer_core.inspection import embed_test_images
 
     cache = caches.get_run_cache(run_id)
     if "embedded" not in cache:
         with show_errors(), show_progress() as report:
             trained = caches.load_trained_network(run_id)
-            cache["embedded"] = embed_test_images(home(), trained, report)
+            cache["embedded"] = embed_test_images(get_home(), trained, report)
     return cache["embedded"]
 
 

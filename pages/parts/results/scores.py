@@ -12,12 +12,16 @@ from pages.shared import caches, session
 from pages.shared.case_one import find_case_one, offer_case_one
 from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
 from transfer_core.cases import TransferCase
-from transfer_core.figures.accuracies import describe_accuracies, plot_accuracies
-from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
+from transfer_core.figures import (
+    describe_accuracies,
+    describe_confusion_matrix,
+    plot_accuracies,
+    plot_confusion_matrix,
+)
 
 if TYPE_CHECKING:
-    from transfer_core.runs.store.records import RunRecord
-    from transfer_core.training.result import ClassMetrics
+    from transfer_core.runs import RunRecord
+    from transfer_core.training import ClassMetrics
 
 MATRIX_KEY, ACTUAL_KEY, PREDICTED_KEY = "results_confusion", "results_actual", "results_predicted"
 METRIC_HELP = {
@@ -84,7 +88,7 @@ def _find_commonest_mistake(confusion: Sequence[Sequence[int]]) -> tuple[int, in
 
 
 def _show_cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -> None:
-    from transfer_core.inspection.mistakes import find_in_confusion_cell
+    from transfer_core.inspection import find_in_confusion_cell
 
     actual, predicted = (classes[number] for number in chosen)
     what = "found" if actual == predicted else f"taken for {predicted}"

@@ -5,8 +5,8 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import escape_markdown
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.result import TestResult
+from transfer_core.runs import RunRecord
+from transfer_core.training import TestResult
 
 
 def show_summary(record: RunRecord, result: TestResult) -> None:

@@ -14,7 +14,7 @@ from transfer_core.dataset import DataSet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transfer_core.inspection.prediction import TestPredictions
+    from transfer_core.inspection import TestPredictions
 
 LIST_LABELS = {
     "mistakes": "Mistakes, the surest first",
@@ -77,7 +77,7 @@ def show_test_images(
 
 def show_images(data: DataSet, answers: TestPredictions) -> None:
     """Draw mistakes or doubtful images, of all classes or one."""
-    from transfer_core.inspection.mistakes import find_misclassified, rank_by_uncertainty
+    from transfer_core.inspection import find_misclassified, rank_by_uncertainty
 
     left, right = st.columns(2, vertical_alignment="bottom")
     which = left.segmented_control(

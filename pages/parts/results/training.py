@@ -9,13 +9,13 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
 from pages.shared.training_figures import show_curves, show_layer_changes
-from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.training.events import Ended
+from transfer_core.figures import describe_calibration_curve, plot_calibration_curve
+from transfer_core.runs import find_last_event
+from transfer_core.training import Ended
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import TestPredictions
-    from transfer_core.runs.store.records import RunRecord
+    from transfer_core.inspection import TestPredictions
+    from transfer_core.runs import RunRecord
 
 FINDING_STYLES = {
     "good": (st.success, ":material/check_circle:"),
@@ -26,7 +26,7 @@ FINDING_STYLES = {
 
 def show_training(record: RunRecord) -> None:
     """Training against validation and test, the curves, and the layers' changes."""
-    from transfer_core.inspection.diagnosis import build_training_history, diagnose
+    from transfer_core.inspection import build_training_history, diagnose
 
     events = caches.run_log(record.id).events()
     went = build_training_history(events)
@@ -68,7 +68,7 @@ def _describe_leaks(record: RunRecord) -> str:
 
 def show_calibration(answers: TestPredictions) -> None:
     """Whether the network is as sure as it is right."""
-    from transfer_core.inspection.calibration import measure_calibration
+    from transfer_core.inspection import measure_calibration
 
     found = measure_calibration(answers)
     st.write(found.sentence())

@@ -7,8 +7,13 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from transfer_core.runs.store.curation import delete_runs, purge_deleted_runs, restore_runs
-from transfer_core.runs.store.records import RunRecord, UnreadableRun
+from transfer_core.runs import (
+    RunRecord,
+    UnreadableRun,
+    delete_runs,
+    purge_deleted_runs,
+    restore_runs,
+)
 
 
 def offer_deletion(records: Sequence[RunRecord]) -> None:

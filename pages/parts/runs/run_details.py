@@ -9,9 +9,8 @@ from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.errors import NetworkError
-from transfer_core.runs.store.curation import MAX_NOTES_LENGTH, MAX_TAGS, update_run
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.config import RunConfig
+from transfer_core.runs import MAX_NOTES_LENGTH, MAX_TAGS, RunRecord, update_run
+from transfer_core.training import RunConfig
 
 
 def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
@@ -60,7 +59,7 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs.launch import repeat
+    from transfer_core.runs import repeat
 
     work = session.workspace()
     with show_errors():

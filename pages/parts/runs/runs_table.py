@@ -7,8 +7,7 @@ import streamlit as st
 
 from pages.shared.layout import format_duration
 from transfer_core.cases import TransferCase
-from transfer_core.runs.store.records import RunRecord, RunState
-from transfer_core.runs.store.search import SORT_KEYS, RunFilter, filter_runs
+from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
 
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
 ROW_HEIGHT_PIXELS = 35

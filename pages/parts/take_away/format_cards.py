@@ -8,8 +8,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.downloads import show_download_link
 from pages.shared.layout import empty_on_exit, show_errors, show_progress
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.system.home import home
+from transfer_core.runs import RunRecord
+from transfer_core.system import get_home
 
 FORMATS = {
     "onnx": (
@@ -61,7 +61,7 @@ def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None
         st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
         st.markdown(f"{purpose}  \n:small[{content}]")
         kind = f"script{_choose_script_suffix()}" if key == "script" else key
-        file = find_download(home(), record.id, kind)
+        file = find_download(get_home(), record.id, kind)
         with st.container(horizontal=True):
             if file:
                 show_download_link(record.id, kind, file)
@@ -93,7 +93,7 @@ def prepare(record: RunRecord, kind: str) -> None:
     cancel = st.empty()
     cancel.button("Cancel", key="take_away_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
-        prepare_download(home(), record.id, kind, report)
+        prepare_download(get_home(), record.id, kind, report)
     st.rerun()
 
 

@@ -7,10 +7,9 @@ from pages.parts.train.run_progress import show_progress_of_run
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.training_figures import show_curves
-from transfer_core.figures.network import describe_change
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.events import EpochEnded, StageChange, Started
+from transfer_core.figures import describe_change
+from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.training import EpochEnded, StageChange, Started
 
 REDRAW_SECONDS = 1.0
 

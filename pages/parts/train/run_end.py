@@ -6,10 +6,9 @@ from pages.shared import caches
 from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from pages.shared.training_figures import show_layer_changes
-from transfer_core.figures.curves import tabulate_epochs
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.training.events import Ended
+from transfer_core.figures import tabulate_epochs
+from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.training import Ended
 
 END_REASON_LABELS = {
     "all epochs": "Trained to the end",

@@ -7,9 +7,8 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import format_duration
 from pages.shared.run_states import STATE_LABELS
-from transfer_core.runs.store.events import find_last_event
-from transfer_core.runs.store.records import RunEvent, RunRecord
-from transfer_core.training.events import MemoryShort, Preparing, Started, Stepped
+from transfer_core.runs import RunEvent, RunRecord, find_last_event
+from transfer_core.training import MemoryShort, Preparing, Started, Stepped
 
 
 def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:

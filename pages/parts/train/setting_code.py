@@ -5,14 +5,13 @@ import streamlit as st
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.training.config import list_setting_values
+from transfer_core.training import list_setting_values
 
 
 def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: int) -> None:
     """Draw the code of each setting that has an effect, and the whole script of the run."""
-    from transfer_core.export.script import collect_settings, render_script
-    from transfer_core.export.setting_lines import find_setting_lines
-    from transfer_core.runs.launch import make_run_config
+    from transfer_core.export import collect_settings, find_setting_lines, render_script
+    from transfer_core.runs import make_run_config
 
     config = make_run_config(data, source, strategy, seed)
     script = render_script(config, source, data.classes)

@@ -3,8 +3,7 @@
 from pages.parts.train.settings_form import RunSettings
 from transfer_core.cases import Strategy, compute_stage_learning_rates
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.estimate import SimilarityEstimate
-from transfer_core.transferability.explanation import describe_flip_invariance
+from transfer_core.transferability import SimilarityEstimate, describe_flip_invariance
 
 
 def describe_hints(settings: RunSettings, estimate: SimilarityEstimate) -> dict[str, str]:

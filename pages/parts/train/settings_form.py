@@ -12,7 +12,7 @@ from pages.shared import caches
 from transfer_core.cases import OptimiserSettings, Strategy
 from transfer_core.networks import SourceNetwork
 from transfer_core.settings import SettingField, list_settings
-from transfer_core.training.config import RunConfig
+from transfer_core.training import RunConfig
 
 FIELDS = (*list_settings(OptimiserSettings), *list_settings(Strategy), *list_settings(RunConfig))
 NUMBER_FIELDS = tuple(f for f in FIELDS if f.type is not bool and f.name != "input_size")

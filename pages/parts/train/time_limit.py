@@ -15,11 +15,10 @@ from transfer_core import networks
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError, SettingsError, TransferError
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.weights_location import get_weights_status
+from transfer_core.networks import SourceNetwork, get_weights_status
 
 if TYPE_CHECKING:
-    from transfer_core.timing.time_budget import RunPlan
+    from transfer_core.timing import RunPlan
 
 MAX_MINUTES = 24 * 60  # minutes that can be asked for
 
@@ -105,8 +104,8 @@ def _find_fit(
     choice: Choice,
 ) -> tuple[RunPlan | None, TransferError | None]:
     """The best run on these networks that ends in time, or why there is none."""
-    from transfer_core.system.home import home
-    from transfer_core.timing.time_budget import plan_run_within_budget
+    from transfer_core.system import get_home
+    from transfer_core.timing import plan_run_within_budget
 
     def plan_for(network: SourceNetwork) -> Strategy:
         if network.name == source.name:
@@ -124,7 +123,7 @@ def _find_fit(
                 data,
                 candidates,
                 plan_for,
-                home(),
+                get_home(),
                 current_network=source,
                 progress=report,
             )

@@ -5,8 +5,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import show_problem
 from transfer_core.errors import ImageError
-from transfer_core.images import remote
-from transfer_core.images.decoding import IMAGE_EXTENSIONS
+from transfer_core.images import IMAGE_EXTENSIONS, remote
 
 MAX_IMAGES = 24  # at a time
 MAX_UPLOAD_MEGABYTES = 50  # of one image file

@@ -15,7 +15,7 @@ from transfer_core import dataset, images
 from transfer_core.errors import ImageError
 
 if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import Prediction, TrainedNetwork
+    from transfer_core.inspection import Prediction, TrainedNetwork
 
 MAX_CLASSES_SHOWN = 5
 

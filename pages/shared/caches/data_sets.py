@@ -11,15 +11,14 @@ import streamlit as st
 from PIL import Image
 
 from transfer_core import dataset, images
-from transfer_core.dataset.samples import SAMPLES
+from transfer_core.dataset import SAMPLES
 from transfer_core.errors import DataSetError
 from transfer_core.images import Transform, apply_transform
-from transfer_core.system.files import hash_bytes
-from transfer_core.system.home import home
+from transfer_core.system import get_home, hash_bytes
 
 if TYPE_CHECKING:
-    from transfer_core.dataset.near_duplicates import NearDuplicateGroup
-    from transfer_core.system.parallel import Progress
+    from transfer_core.dataset import NearDuplicateGroup
+    from transfer_core.system import Progress
 
 THUMBNAIL_PIXELS = 96  # side of an image beside others
 TILE_PIXELS = 144  # side of an image alone
@@ -31,35 +30,35 @@ SINGLE_IMAGE_PIXELS = 240  # longer side of an image by itself
 @st.cache_resource(max_entries=32, show_spinner=False)
 def load_data_set(data_id: str) -> dataset.DataSet:
     """A data set of the store."""
-    return dataset.load(home(), data_id)
+    return dataset.load(get_home(), data_id)
 
 
 def list_data_set_names() -> dict[str, str]:
     """Names of all data sets of the store by their ids."""
-    return {each.id: each.name for each in dataset.list_data_sets(home())}
+    return {each.id: each.name for each in dataset.list_data_sets(get_home())}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def load_set_aside(data_id: str) -> dataset.DataSet:
     """A data set whose records are the images that were set aside."""
     data = load_data_set(data_id)
-    return replace(data, records=dataset.load_set_aside(home(), data))
+    return replace(data, records=dataset.load_set_aside(get_home(), data))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def describe_repairs(data_id: str) -> tuple[str, ...]:
     """Warnings about test images that were changed by hand; none if the data set is gone."""
     try:
-        return dataset.describe_test_edits(home(), load_data_set(data_id))
+        return dataset.describe_test_edits(get_home(), load_data_set(data_id))
     except DataSetError:
         return ()
 
 
 def find_near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicateGroup, ...]:
     """Groups of images that look the same; their hashes are cached on disk."""
-    from transfer_core.dataset.near_duplicates import find_near_duplicates as compute
+    from transfer_core.dataset import find_near_duplicates as compute
 
-    return compute(home(), load_data_set(data_id), progress)
+    return compute(get_home(), load_data_set(data_id), progress)
 
 
 def has_file(data_id: str, file: bytes) -> bool:
@@ -83,7 +82,9 @@ def render_contact_sheet(data_id: str, label: int) -> bytes:
         :EXAMPLES_PER_CLASS
     ]
     size = Transform(THUMBNAIL_PIXELS)
-    pixels = [apply_transform(dataset.load_image(home(), data, index), size) for index in members]
+    pixels = [
+        apply_transform(dataset.load_image(get_home(), data, index), size) for index in members
+    ]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
@@ -93,7 +94,7 @@ def render_contact_sheet(data_id: str, label: int) -> bytes:
 def render_tile(data_id: str, index: int) -> bytes:
     """One image of a data set, small and square, encoded again."""
     pixels = apply_transform(
-        dataset.load_image(home(), load_data_set(data_id), index), Transform(TILE_PIXELS)
+        dataset.load_image(get_home(), load_data_set(data_id), index), Transform(TILE_PIXELS)
     )
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
@@ -104,7 +105,7 @@ def render_tile(data_id: str, index: int) -> bytes:
 def render_thumbnail(data_id: str, index: int, from_set_aside: bool = False) -> bytes:
     """An image of a data set, in use or set aside, small and encoded again."""
     data = load_set_aside(data_id) if from_set_aside else load_data_set(data_id)
-    return shrink_image(dataset.read_image_bytes(home(), data, index))
+    return shrink_image(dataset.read_image_bytes(get_home(), data, index))
 
 
 @st.cache_data(show_spinner=False)
@@ -132,6 +133,6 @@ def shrink_image(file: bytes) -> bytes:
 @st.cache_data(max_entries=32, ttl=600, show_spinner="Getting the image")
 def download_image(url: str) -> bytes:
     """The file at an address, cached for ten minutes."""
-    from transfer_core.images.remote import fetch_image
+    from transfer_core.images import fetch_image
 
     return fetch_image(url)

@@ -8,13 +8,13 @@ import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
 from transfer_core import networks
-from transfer_core.system.home import home
+from transfer_core.system import get_home
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
-    from transfer_core.networks.surgery import StageSummary
-    from transfer_core.system.parallel import Progress
-    from transfer_core.transferability.estimate import SimilarityEstimate
+    from transfer_core.networks import StageSummary
+    from transfer_core.system import Progress
+    from transfer_core.transferability import SimilarityEstimate
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -22,7 +22,7 @@ def describe_layers(
     network: str, strategy: Strategy, classes: int, input_size: int | None = None
 ) -> tuple[StageSummary, ...]:
     """The adapted network's layers; None is the network's own input size."""
-    from transfer_core.networks.surgery import summarise_network
+    from transfer_core.networks import summarise_network
 
     return summarise_network(
         networks.get_network(network).with_input_size(input_size), strategy, classes
@@ -32,22 +32,24 @@ def describe_layers(
 @st.cache_resource(max_entries=256, show_spinner=False)
 def input_sizes(network: str) -> tuple[int, ...]:
     """The input sizes that a network can take, largest first."""
-    from transfer_core.networks.input_sizes import list_input_sizes as found
+    from transfer_core.networks import list_input_sizes as found
 
     return found(networks.get_network(network))
 
 
 def estimate_similarity(data_id: str, network: str, progress: Progress) -> SimilarityEstimate:
     """The similarity estimate, cached on disk, since progress cannot be cached here."""
-    from transfer_core.transferability.estimate import estimate_similarity as compute
+    from transfer_core.transferability import estimate_similarity as compute
 
-    return compute(load_data_set(data_id), networks.get_network(network), home(), progress=progress)
+    return compute(
+        load_data_set(data_id), networks.get_network(network), get_home(), progress=progress
+    )
 
 
 @st.cache_resource(show_spinner="Measuring how fast this computer is")
 def measure_speed() -> float:
     """Billion multiplications a second of this computer, measured once."""
-    from transfer_core.networks.recommendation import measure_operations_per_second
+    from transfer_core.networks import measure_operations_per_second
 
     return measure_operations_per_second()
 
@@ -55,7 +57,7 @@ def measure_speed() -> float:
 @st.cache_data(show_spinner=False)
 def load_first_filters() -> list:
     """The demonstration network's first-layer filters as images, uint8 (K, H, W, 3)."""
-    from transfer_core.networks.weights_file import load_pretrained
+    from transfer_core.networks import load_pretrained
 
     weights = (
         load_pretrained(networks.get_network("demonstration")).conv1.conv.weight.detach().numpy()

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
-from transfer_core.system.home import home
+from transfer_core.system import get_home
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
-    from transfer_core.inspection.comparison import PairedComparison
-    from transfer_core.inspection.out_of_distribution import OutOfDistributionDetector
-    from transfer_core.inspection.prediction import Prediction, TestPredictions, TrainedNetwork
+    from transfer_core.inspection import (
+        OutOfDistributionDetector,
+        PairedComparison,
+        Prediction,
+        TestPredictions,
+        TrainedNetwork,
+    )
     from transfer_core.networks import SourceNetwork
-    from transfer_core.runs.engine.engine import Engine
-    from transfer_core.runs.store.log import RunLog
-    from transfer_core.system.parallel import Progress
-    from transfer_core.timing.forecast import Forecast
+    from transfer_core.runs import Engine, RunLog
+    from transfer_core.system import Progress
+    from transfer_core.timing import Forecast
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -27,16 +30,16 @@ def engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages."""
     import torch
 
-    from transfer_core.runs.launch import start_engine
+    from transfer_core.runs import start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-    return start_engine(home())
+    return start_engine(get_home())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
-    from transfer_core.runs.store.log import RunLog
+    from transfer_core.runs import RunLog
 
     return RunLog(engine().store, run_id)
 
@@ -44,17 +47,17 @@ def run_log(run_id: str) -> RunLog:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def load_test_predictions(run_id: str) -> TestPredictions:
     """Predictions of a run's network on its test images."""
-    from transfer_core.inspection.prediction import load_test_predictions
+    from transfer_core.inspection import load_test_predictions
 
-    return load_test_predictions(home(), run_id)
+    return load_test_predictions(get_home(), run_id)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the trained network")
 def load_trained_network(run_id: str) -> TrainedNetwork:
     """The network of a run; all sessions share it, so nobody may change it."""
-    from transfer_core.inspection.prediction import load_trained_network
+    from transfer_core.inspection import load_trained_network
 
-    return load_trained_network(home(), run_id)
+    return load_trained_network(get_home(), run_id)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -66,16 +69,16 @@ def get_run_cache(run_id: str) -> dict[str, Any]:
 @st.cache_data(max_entries=512, show_spinner=False)
 def compare_pair(first: str, second: str) -> PairedComparison:
     """Compare two finished runs image by image."""
-    from transfer_core.inspection.comparison import compare_runs
+    from transfer_core.inspection import compare_runs
 
-    return compare_runs(home(), first, second)
+    return compare_runs(get_home(), first, second)
 
 
 def load_known_images(run_id: str, progress: Progress) -> OutOfDistributionDetector:
     """The detector of images unlike the training images; it is stored beside the run."""
-    from transfer_core.inspection.out_of_distribution import load_or_fit_detector as compute
+    from transfer_core.inspection import load_or_fit_detector as compute
 
-    return compute(home(), load_trained_network(run_id), progress)
+    return compute(get_home(), load_trained_network(run_id), progress)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -87,7 +90,7 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
         file: Content of the image file.
         detect_unknown: Whether to measure the distance to the training images too.
     """
-    from transfer_core.inspection.prediction import classify, measure_latency
+    from transfer_core.inspection import classify, measure_latency
 
     known = load_known_images(run_id, lambda what, done, total: None) if detect_unknown else None
     return classify(load_trained_network(run_id), known, file), measure_latency(
@@ -99,7 +102,7 @@ def forecast(
     data_id: str, source: SourceNetwork, strategy: Strategy, progress: Progress
 ) -> Forecast:
     """How long a run takes; measured costs are cached on disk."""
-    from transfer_core.timing.forecast import forecast_run as compute
+    from transfer_core.timing import forecast_run as compute
 
     engine()  # leaves a core to the pages, in the forecast as in the run
-    return compute(load_data_set(data_id), source, strategy, home(), progress=progress)
+    return compute(load_data_set(data_id), source, strategy, get_home(), progress=progress)

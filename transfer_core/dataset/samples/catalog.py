@@ -13,8 +13,7 @@ from PIL import Image
 from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.samples import generators
 from transfer_core.errors import ArchiveError, DataSetError
-from transfer_core.system.files import write_atomically
-from transfer_core.system.parallel import Progress, ignore_progress
+from transfer_core.system import Progress, ignore_progress, write_atomically
 
 SAMPLE_PREFIX = "sample:"
 JPEG_QUALITY = 92

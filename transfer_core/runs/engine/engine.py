@@ -19,7 +19,7 @@ from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import UNFINISHED_STATES, RunState
-from transfer_core.training.config import RunConfig
+from transfer_core.training import RunConfig
 
 HEARTBEAT_INTERVAL = 1.0  # seconds
 RECONCILE_INTERVAL = 10.0  # seconds between checks for dead engines

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Outcome, ReportedEvent
-from transfer_core.training.config import RunConfig
+from transfer_core.training import RunConfig
 
 StopRequested = Callable[[], bool]
 

@@ -12,9 +12,8 @@ from transfer_core.runs.engine.executor import JobStatus, RunFunction
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
-from transfer_core.system.busy import training
-from transfer_core.training.config import RunConfig
-from transfer_core.training.result import TestResult
+from transfer_core.system import training
+from transfer_core.training import RunConfig, TestResult
 
 _LOG = logging.getLogger(__name__)
 

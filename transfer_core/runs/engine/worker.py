@@ -16,7 +16,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
 from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
-from transfer_core.training.events import Started
+from transfer_core.training import Started
 
 POLL_INTERVAL = 10.0  # seconds between looks at a queue that nothing was submitted to
 RETRY_INTERVAL = 0.5  # seconds until a failed write of the database is repeated

@@ -25,8 +25,7 @@ from transfer_core.runs.store.rows import clean_label, replace_control_character
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
-from transfer_core.training.config import RunConfig
-from transfer_core.training.result import TestResult
+from transfer_core.training import RunConfig, TestResult
 
 DELETION_GRACE_SECONDS = 24 * 3600.0  # seconds from a deletion until the files go
 MAX_NOTES_LENGTH = 4_000  # characters

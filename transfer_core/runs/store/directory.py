@@ -7,13 +7,8 @@ from typing import Any
 
 from transfer_core.runs.store.events import decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
-from transfer_core.system.files import (
-    UNFINISHED_SUFFIX,
-    flush_to_disk,
-    hash_file,
-    write_atomically,
-)
-from transfer_core.training.result import TestResult
+from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk, hash_file, write_atomically
+from transfer_core.training import TestResult
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
 

@@ -9,8 +9,7 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from transfer_core.runs.store.records import Failed, LoggedEvent, RunEvent, StateChanged
-from transfer_core.training.events import EpochEnded, Event, Stepped
-from transfer_core.training.result import TestResult
+from transfer_core.training import EpochEnded, Event, Stepped, TestResult
 
 T = TypeVar("T")
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.errors import RunError
-from transfer_core.training.config import RunConfig
-from transfer_core.training.events import Event
-from transfer_core.training.result import TestResult
+from transfer_core.training import Event, RunConfig, TestResult
 
 IMPORTED_OWNER = "imported"  # owner of the runs that came in a bundle
 _ID_PATTERN = re.compile(r"[0-9a-f]{16}")

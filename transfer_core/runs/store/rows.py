@@ -20,7 +20,7 @@ from transfer_core.runs.store.records import (
 )
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.specification import from_json
-from transfer_core.training.result import TestResult
+from transfer_core.training import TestResult
 
 MAX_NAME_LENGTH = 120  # characters
 RECORD_COLUMNS = [RUNS.c[name] for name in RunRecord.__dataclass_fields__]

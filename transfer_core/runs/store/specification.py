@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from transfer_core.errors import SettingsError
 from transfer_core.settings import describe_bounds
-from transfer_core.training.config import RunConfig
+from transfer_core.training import RunConfig
 
 _ADAPTER = TypeAdapter(RunConfig)
 

@@ -36,8 +36,7 @@ from transfer_core.runs.store.rows import (
 )
 from transfer_core.runs.store.schema import EVENTS, RUNS, open_database
 from transfer_core.runs.store.specification import to_json
-from transfer_core.training.config import RunConfig
-from transfer_core.training.result import TestResult
+from transfer_core.training import RunConfig, TestResult
 
 
 class RunStore:

@@ -14,10 +14,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.store.store import RunStore
 from transfer_core.runs.trackers.backends import TrackerFactory
-from transfer_core.training.config import RunConfig
-from transfer_core.training.events import EpochEnded, Stepped
-from transfer_core.training.result import TestResult
-from transfer_core.training.settings_table import describe_settings
+from transfer_core.training import EpochEnded, RunConfig, Stepped, TestResult, describe_settings
 
 SHUTDOWN_TIMEOUT = 10.0  # seconds that the program waits at its end for events not yet forwarded
 EVENT_METRICS = {  # name for the tracker of each field of an event
