@@ -46,7 +46,7 @@ def train_run(home: Path, test_images: int) -> str:
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
     run = caches.engine().submit(make_run_config(data, source, strategy, 0))
     result = caches.engine().wait(run).result
-    if not result or result["images"] != test_images:
+    if not result or result.images != test_images:
         raise SystemExit(f"The run did not test {test_images:,} images.")
     return run
 

@@ -171,19 +171,20 @@ def test_no_page_has_a_serious_violation_or_a_chart_without_words(path, full, pa
     assert find_unnamed_charts(page) == []
 
 
-def tab_to(page: Page, role: str, name: str | re.Pattern) -> Locator:
-    """Press Tab until the keyboard stands on the element of this role and name."""
-    return tab_to_element(page, page.get_by_role(role, name=name))
+def tab_to(page: Page, role: str, name: str | re.Pattern) -> None:
+    """Press Tab until the keyboard stands on this."""
+    move_focus(page, page.get_by_role(role, name=name))
 
 
-def tab_to_element(page: Page, wanted: Locator, max_presses: int = 120) -> Locator:
+def move_focus(page: Page, wanted: Locator, key: str = "Tab", max_presses: int = 120) -> None:
+    """Press a key until one of these elements has the focus."""
     wanted.first.wait_for()
     focused = wanted.and_(page.locator(":focus"))
     for _ in range(max_presses):
-        page.keyboard.press("Tab")
+        page.keyboard.press(key)
         if focused.count():
-            return focused
-    raise AssertionError(f"Tab does not come to {wanted}")
+            return
+    raise AssertionError(f"{key} does not come to {wanted}")
 
 
 def press(page: Page, role: str, name: str | re.Pattern) -> None:
@@ -206,12 +207,13 @@ def test_the_whole_journey_by_keyboard_alone(empty, page):
     choose(page, re.compile("^Case 1"), right=1)
     page.get_by_text("Chosen is Case 2").first.wait_for()
     press(page, "button", re.compile("^Go on: train case 2"))
-    tab_to_element(page, page.locator("summary", has_text="Settings"))
+    move_focus(page, page.locator("summary", has_text="Settings"))
     page.keyboard.press("Enter")
     tab_to(page, "spinbutton", "Epochs, at most")
     page.keyboard.press("Control+a")
     page.keyboard.type("3")
-    press(page, "button", "Start training")
+    move_focus(page, page.get_by_role("button", name="Start training"), "Shift+Tab")
+    page.keyboard.press("Enter")
     press(page, "button", "Go on: the result")
     page.get_by_text("test images are right").wait_for()
     choose(page, "Scores", right=3)  # Confidence

@@ -19,9 +19,8 @@ from zips import RawZip, make_class_files, make_picture, write_zip
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, ingestion
 from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.json_text import VALUES_PER_CHUNK, encode_list
-from transfer_core.dataset.placing import parse_split_name
-from transfer_core.dataset.types import SPLITS
+from transfer_core.dataset.folder_structure import parse_split_name
+from transfer_core.dataset.types import SPLITS, VALUES_PER_CHUNK, encode_list
 from transfer_core.errors import ArchiveError, DataSetError, TransferError
 from transfer_core.system.parallel import WorkStopped
 

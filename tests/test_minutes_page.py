@@ -10,7 +10,7 @@ from transfer_core.cases import TransferCase
 from transfer_core.networks import get_network, list_networks
 from transfer_core.system.busy import training
 from transfer_core.timing import forecast as forecasting
-from transfer_core.timing.measurement import StepCosts, TimeRange
+from transfer_core.timing.step_costs import StepCosts, TimeRange
 
 
 @pytest.fixture

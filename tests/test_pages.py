@@ -13,11 +13,13 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import caches, downloads
 from transfer_core import dataset
-from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.cases import OptimiserSettings, TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config
+from transfer_core.settings import list_settings
 from transfer_core.system.home import home
+from transfer_core.training.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -373,3 +375,15 @@ def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
     assert answer.headers["content-disposition"] == f'attachment; filename="{made.name}"'
     assert made.name == "colours-case-1-report.html"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_field_takes_only_what_a_run_takes(data):
+    """The bounds of a field are those of its declaration, also exclusive ones."""
+    app = build_page("train", data=data.id, case="3").run()
+    fields = {field.label: field for field in app.number_input}
+    for declared in (*list_settings(OptimiserSettings), *list_settings(RunConfig)):
+        if declared.type is not bool and declared.name != "input_size":
+            field = fields[declared.setting.label]
+            assert (field.min, field.max) == (declared.minimum, declared.maximum)
+            assert field.min > declared.bounds.get("gt", -1)
+    assert fields["Learning rate"].min == 0.00001

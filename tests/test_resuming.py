@@ -72,7 +72,6 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
         from transfer_core.runs.perform import perform
         from transfer_core.runs.store import specification
         from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.events import select_events
         config = specification.from_json({specification.to_json(config)!r})
         folder, home = Path({str(folder)!r}), Path({str(home)!r})
         for _ in perform(config, folder, home, lambda: False, checkpoint_time_share=math.inf):

@@ -66,18 +66,18 @@ def make_text_writer(text):
 
 
 def make_checkpointing_perform(epochs=10_000, pause=0.02):
-    """A `perform` that keeps a checkpoint each epoch and goes on from the last one."""
+    """A `perform` that saves a checkpoint after each epoch and continues behind the last one."""
 
     def perform(config, directory, stop_requested):
         latest = directory.find_latest_checkpoint()
         first = int(latest.read_text()) if latest else 0
         for event in make_perform(epochs, pause)(config, directory, stop_requested):
             epoch = getattr(event, "epoch", None)
-            if isinstance(epoch, int):
-                if epoch <= first:
-                    continue
-                directory.save_checkpoint(epoch, make_text_writer(str(epoch)), ".txt")
+            if isinstance(epoch, int) and epoch <= first:
+                continue
             yield event
+            if isinstance(event, EpochEnded):
+                directory.save_checkpoint(event.epoch, make_text_writer(str(event.epoch)), ".txt")
 
     return perform
 

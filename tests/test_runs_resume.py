@@ -1,15 +1,19 @@
 """Interrupted runs continue from their checkpoint, on request and when a server starts."""
 
+from contextlib import closing
+
 import pytest
 from test_runs_crash import is_training, kill_child, make_checkpointing_perform, make_text_writer
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import make_config, make_perform
+from toy_runs import list_kinds, make_config, make_epoch, make_perform, make_step
 
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import RunState
+from transfer_core.runs.store.store import RunStore
 from transfer_core.training.events import EpochEnded
 
 
@@ -96,3 +100,23 @@ def test_a_killed_command_line_run_can_be_resumed_on_the_server(tmp_path):
         assert engine.state(run_id) is RunState.interrupted
         engine.resume(run_id)
         assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def test_events_that_the_database_lacked_at_the_kill_are_read_from_the_runs_file(tmp_path):
+    with closing(RunStore(tmp_path)) as store:
+        run_id = store.create(make_config(), engine="dead").id
+        store.set_state(run_id, RunState.training)
+        events = [make_step(1), make_epoch(1), make_step(2), make_epoch(2)]
+        store.append(run_id, events[:2])
+        directory = RunDirectory.of(tmp_path, run_id)
+        directory.prepare("{}", 1)
+        with closing(EventFile(directory.events_file)) as file:
+            for event in events:
+                file.append(event)
+        with directory.events_file.open("a") as torn:
+            torn.write('{"sequence": 5, "ki')
+    for _ in range(2):  # the second start finds nothing missing
+        with Engine(tmp_path, make_perform()) as engine:
+            assert engine.state(run_id) is RunState.interrupted
+            assert select_events(engine.events(run_id), EpochEnded) == [events[1], events[3]]
+            assert list_kinds(engine.events(run_id)).count("Stepped") == 2

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from benchmarks.panel import calls
 from transfer_core import dataset
 from transfer_core.dataset import samples
-from transfer_core.dataset.samples import makers, plankton
+from transfer_core.dataset.samples import generators, plankton
 from transfer_core.errors import ArchiveError, DataSetError
 
 
@@ -58,7 +58,7 @@ def test_a_sample_holds_what_it_says_and_shows_one_image_of_each_class(name, tmp
 
 def test_new_species_are_not_those_of_the_source_world():
     numbers = {n for s in samples.SAMPLES.values() for n in getattr(s.images, "args", [()])[0]}
-    assert numbers and min(numbers) >= makers.SOURCE_SPECIES
+    assert numbers and min(numbers) >= generators.SOURCE_SPECIES
 
 
 def test_a_sample_is_resolved_once_and_kept(transfer_home):

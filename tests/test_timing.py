@@ -31,7 +31,8 @@ from transfer_core.timing.forecast import (
     describe_time_range,
     forecast_run,
 )
-from transfer_core.timing.measurement import StepCosts, TimeRange, extrapolate_step_cost
+from transfer_core.timing.measurement import extrapolate_step_cost
+from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.timing.time_budget import plan_run_within_budget
 from transfer_core.training.early_stopping import compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started

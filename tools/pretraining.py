@@ -1,8 +1,8 @@
 """Pre-train the demonstration network: `python -m tools.pretraining SOURCE ...`.
 
-Makes the two files in `transfer_core/networks/weights`: the weights, and the card
-that says what they were trained on, how, and how well they do. Further archives add
-their classes to the first one's. An interrupted training goes on from its checkpoint.
+Writes two files into `transfer_core/networks/weights`: the weights, and a card with their
+training data, training settings and accuracy. Further archives add their classes to those of the
+first one. An interrupted training resumes from its checkpoint.
 """
 
 import argparse
@@ -35,8 +35,8 @@ PEAK_LEARNING_RATE = 0.1
 MOMENTUM = 0.9
 WEIGHT_DECAY = 5e-4
 LABEL_SMOOTHING = 0.1
-STATISTICS_IMAGES = 20_480  # training photos that the normalisation statistics come from
-REFERENCE_IMAGES = 1_000  # validation images that the distance ladder is measured on
+STATISTICS_IMAGES = 20_480  # training photos for the batch-norm statistics
+REFERENCE_IMAGES = 1_000  # validation images for the reference distances
 
 CARD_TEXTS = {
     "data": (
@@ -64,12 +64,12 @@ class SourceImages:
     labels: np.ndarray  # int64, shape (N,)
     train: np.ndarray  # indices
     validation: np.ndarray  # indices, those of the first archive first
-    first: int  # how many validation images are the first archive's
+    first: int  # number of validation images of the first archive
     classes: tuple[str, ...]
 
 
 def read_archives(archives: list[Path], size: int) -> SourceImages:
-    """Every archive's images, its classes appended to those of the archives before."""
+    """Read all archives; the classes of each are appended to those before."""
     parts, classes = [], []
     for archive in archives:
         data = dataset.ingest(archive, home=home())
@@ -211,7 +211,7 @@ def measure_accuracy(
 def write_network(
     network: nn.Module, photos: SourceImages, source: SourceNetwork, history: list, to: Path
 ):
-    """Write weights in half precision and their card; the figures are of those weights."""
+    """Write weights in half precision and their card, with the accuracy of these weights."""
     weights = {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in network.state_dict().items()
@@ -235,8 +235,8 @@ def write_network(
         ),
     }
     if len(others):
-        found = {"validation_images": len(others)}
-        card["further_archives"] = found | round_figures(
+        count = {"validation_images": len(others)}
+        card["further_archives"] = count | round_figures(
             measure_accuracy(network, photos, source, others)
         )
     text = json.dumps(card, indent=1, ensure_ascii=False)
@@ -244,16 +244,16 @@ def write_network(
 
 
 def measure_cost(network: nn.Module, size: int) -> dict[str, float]:
-    """Number of weights, and billion multiplications, each with an addition, for one image."""
+    """Return the number of weights, and the billion multiply-adds for one image."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.zeros(1, 3, size, size))
-    operations = counter.get_total_flops() / 2e9  # a multiplication and an addition count as two
+    operations = counter.get_total_flops() / 2e9  # a multiply-add counts as two
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return {"parameters": parameters, "operations": round(operations, 3)}
 
 
 def round_figures(figures: dict[str, float]) -> dict[str, float]:
-    """Figures as the card gives them."""
+    """Round figures for the card."""
     return {name: round(value, 4) for name, value in figures.items()}
 
 

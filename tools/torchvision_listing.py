@@ -1,7 +1,7 @@
 """List torchvision's networks: `python -m tools.torchvision_listing`.
 
-Every classification network of the installed torchvision is built without memory for its
-weights and parted into stages; what its preferred weights say of themselves is kept beside.
+Builds every classification network of the installed torchvision without memory for its weights,
+splits it into stages, and stores them with the metadata of its preferred weights.
 """
 
 import inspect
@@ -43,17 +43,17 @@ LICENCE = (
 
 
 def build_catalog() -> dict:
-    """What `torchvision.json` should hold for the installed torchvision."""
+    """Return the content of `torchvision.json` for the installed torchvision."""
     names = models.list_models(module=models)
     classes = models.get_model_weights(names[0]).DEFAULT.meta["categories"]
     return {"classes": classes, "networks": [build_entry(name, classes) for name in names]}
 
 
 def build_entry(name: str, classes: list[str]) -> dict:
-    """One network as kept in the listing.
+    """Return the entry of one network.
 
     Raises:
-        ValueError: If its weights break a rule that all published weights have kept so far.
+        ValueError: If its weights break a rule that all published weights have followed so far.
     """
     weights = models.get_model_weights(name).DEFAULT
     preset, meta = weights.transforms(), weights.meta
@@ -97,12 +97,12 @@ def build_entry(name: str, classes: list[str]) -> dict:
 
 
 def _strip_markup(text: str) -> str:
-    """Text without the marks that make links and code of it in torchvision's pages."""
+    """Remove the marks for links and code from a text of torchvision's pages."""
     return re.sub(r"`+([^`<]+?)\s*(?:<[^>]*>)?`+_*", r"\1", text)
 
 
 def make_title(name: str) -> str:
-    """A builder's name for people: "regnet_y_1_6gf" is "RegNet Y 1.6GF"."""
+    """Turn a builder's name into a title: "regnet_y_1_6gf" is "RegNet Y 1.6GF"."""
     family = max((f for f in FAMILY_TITLES if name.startswith(f)), key=len)
     variant = re.sub(r"(?<!\d)(\d)_(\d)", r"\1.\2", name.removeprefix(family))
     words = variant.replace("_", " ").split()

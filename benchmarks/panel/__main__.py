@@ -1,10 +1,9 @@
-"""Check the advice against measurement: `python -m benchmarks.panel signals DATA`, then
-`truth DATA`, then `calibrate`.
+"""Check the advice: `python -m benchmarks.panel signals DATA`, `truth DATA`, `calibrate`.
 
-The first two add one line a data set to a file; what is in it already, for the same weights,
-is not done again, so the panel can be stopped at any time and extended later. The third fits
-the network's calibration to all lines, prints the bars with every family held out once, and
-draws the reliability diagram; both are kept beside the lines.
+The first two commands append one line per data set to a file. Lines that are there for the same
+weights are not measured again, so the panel can be stopped and extended. The third command fits
+the calibration of the network to all lines, prints the criteria with every family held out once,
+and draws the reliability diagram. Both are stored beside the lines.
 """
 
 import argparse
@@ -32,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Fill the panel, or fit to it."""
+    """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["signals", "truth", "calibrate"])
     parser.add_argument("data", type=Path, nargs="?", help="folder with the real image sets")
@@ -51,7 +50,7 @@ def main() -> None:
 
 
 def run_missing(options: argparse.Namespace) -> None:
-    """Do what is missing."""
+    """Measure the data sets that have no line yet."""
     source, pools = get_network("demonstration"), Pools(options.data, home())
     to = options.results / f"{options.what}.jsonl"
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -66,28 +65,28 @@ def run_missing(options: argparse.Namespace) -> None:
         for seed in seeds:
             began = time.perf_counter()
             if options.what == "signals":
-                found = measure_signals(pool, images, seed, source)
+                row = measure_signals(pool, images, seed, source)
             elif (*key, seed) in signals:
-                readings = read_evidence(signals[*key, seed]["evidence"])
-                found = measure_cases(pool, images, seed, source, readings)
+                evidence = read_evidence(signals[*key, seed]["evidence"])
+                row = measure_cases(pool, images, seed, source, evidence)
             else:
                 print(f"{name}, {images} images, seed {seed}: read its signals first")
                 continue
-            if found is None:
+            if row is None:
                 print(f"{name}: fewer than {images} images beside the test")
                 break
-            row = dict(zip(KEY_FIELDS, (*key, seed), strict=True)) | {"family": pool.family}
+            named = dict(zip(KEY_FIELDS, (*key, seed), strict=True)) | {"family": pool.family}
             with to.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row | found) + "\n")
+                file.write(json.dumps(named | row) + "\n")
             print(f"{name}, {images} images, seed {seed}: {time.perf_counter() - began:.0f} s")
 
 
 def fit_and_report(results: Path) -> None:
-    """Fit, judge with every family held out, write the calibration, print the bars."""
+    """Fit the calibration and write it; print the criteria with every family held out."""
     source = get_network("demonstration")
     outcomes = load_outcomes(results, source.weights_hash)
-    told = predict_held_out(outcomes, source)
-    calibration = calibrate(outcomes, told["top"] + told["start"])
+    predictions = predict_held_out(outcomes, source)
+    calibration = calibrate(outcomes, predictions["top"] + predictions["start"])
     get_calibration_path(source.name).write_text(
         json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
     )

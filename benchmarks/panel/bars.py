@@ -1,7 +1,7 @@
-"""The bars that advice must pass, measured with every family held out once."""
+"""The criteria that advice must meet, measured with every family held out once."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +15,10 @@ from transfer_core.transferability.estimate import (
     estimate_from_evidence,
 )
 
-MIN_IMAGES = 250  # images from which the bars hold
+MIN_IMAGES = 250  # the criteria hold from so many images
 Policy = Callable[[Outcome], float]
-ROW_POLICIES: dict[str, tuple[Policy, Policy]] = {  # of each row of the diagram: similar, different
+Criterion = tuple[str, str, str]  # what is required, row of the diagram, what was measured
+ROW_POLICIES: dict[str, tuple[Policy, Policy]] = {  # per row of the diagram: similar, different
     "top": (lambda o: o.top, lambda o: o.cut),
     "start": (lambda o: o.tuned, lambda o: o.tuned),  # case 4 is advised from pre-trained weights
 }
@@ -39,22 +40,22 @@ CASE_POLICIES: dict[str, Policy] = {
 
 @dataclass(frozen=True)
 class JudgedOutcome:
-    """An outcome and what was estimated of it with its family held out."""
+    """An outcome and the estimate made with its family held out."""
 
     outcome: Outcome
     estimate: SimilarityEstimate
 
     def similar(self, row: str) -> bool:
-        """Whether the advice in a row of the diagram is its similar column."""
+        """Return whether the advice in a row of the diagram is its similar column."""
         return getattr(self.estimate, row).probability >= 0.5
 
     def regret(self, row: str) -> float:
-        """Accuracy lost against the best of a row."""
+        """Return the accuracy that the advice loses against the best of a row."""
         similar, different = ROW_POLICIES[row]
         return self.regret_of(row, similar if self.similar(row) else different)
 
     def regret_of(self, row: str, policy: Policy) -> float:
-        """Accuracy that a policy loses against the best of a row."""
+        """Return the accuracy that a policy loses against the best of a row."""
         best = max(accuracy(self.outcome) for accuracy in CONSTANT_POLICIES[row].values())
         return best - policy(self.outcome)
 
@@ -70,74 +71,63 @@ Regret = Callable[[JudgedOutcome], float]
 
 
 def judge_outcomes(outcomes: Sequence[Outcome], source: SourceNetwork) -> list[JudgedOutcome]:
-    """Every outcome judged by models fitted without its family."""
+    """Judge every outcome by models fitted without its family."""
     return [
         JudgedOutcome(outcome, estimate_from_evidence(outcome.evidence, source, calibration))
         for outcome, calibration in hold_out_families(outcomes)
     ]
 
 
-def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[tuple[str, str, str]]:
-    """The bars: what is asked, of which row, what was measured."""
+def tabulate_criteria(all_judged: Sequence[JudgedOutcome]) -> list[Criterion]:
+    """Return the criteria: what is required, for which row, what was measured."""
     large = [j for j in all_judged if j.outcome.images >= MIN_IMAGES]
     hundred = [j for j in all_judged if j.outcome.images <= 100]
-    rows = []
-    for row in CONSTANT_POLICIES:
-        regrets = np.array([100 * j.regret(row) for j in large])
-        rows += [
-            (
-                "1. mean regret at most 1.5 points, 90th percentile at most 5",
-                row,
-                f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)",
-            ),
-            *_compare_with_constants(large, row),
-            (
-                "3. within 1 point of the better in at least 80 %",
-                row,
-                _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9),
-            ),
-            *_score_answers(large, row),
-            *_score_probabilities(large, row),
-        ]
-        if hundred:
-            few = np.array([100 * j.regret(row) for j in hundred])
-            unsure = [getattr(j.estimate, row).answer == "can't tell" for j in hundred]
-            rows.append(
-                (
-                    "at 100 images: mean regret at most 2.5, can't tell at least 50 %",
-                    row,
-                    f"{few.mean():.2f}, {_format_share(unsure)}",
-                )
-            )
-    lost = np.array([100 * (_find_best_cut_accuracy(j.outcome) - j.outcome.cut) for j in large])
-    rows.append(
-        (
-            "6. cut within 2 points of the best in at least 80 %, mean at most 1",
-            "cut",
-            f"{_format_share(lost <= 2)}, {lost.mean():.2f}",
-        )
-    )
-    rows.append(
-        (
-            "8. same case for a new sample in at least 90 % when stated",
-            "both",
-            _measure_stability(large),
-        )
-    )
+    sizes = {"all sizes": all_judged, f"{MIN_IMAGES} images and more": large}
     seconds = np.quantile([j.outcome.seconds for j in all_judged], 0.95)
-    rows.append(("9. readings in at most 20 s (95th percentile)", "", f"{seconds:.1f} s"))
-    rows += _compare_with_cases(large)
-    for name, group in (("all sizes", all_judged), (f"{MIN_IMAGES} images and more", large)):
-        near = [j.outcome.best - j.advised <= MIN_DIFFERENCE + 1e-9 for j in group]
-        loss = 100 * np.mean([j.outcome.best - j.advised for j in group])
-        rows.append(
-            (
-                f"advised case best of all or within 1 point in at least 85 %, {name}",
-                "all four",
-                f"{_format_share(near)}, mean regret {loss:.2f}",
-            )
-        )
-    return rows
+    stability = "8. same case for a new sample in at least 90 % when stated"
+    return [
+        *(line for row in CONSTANT_POLICIES for line in _tabulate_row(row, large, hundred)),
+        _score_cuts(large),
+        (stability, "both", _measure_stability(large)),
+        ("9. readings in at most 20 s (95th percentile)", "", f"{seconds:.1f} s"),
+        *_compare_with_cases(large),
+        *(_score_advice(name, group) for name, group in sizes.items()),
+    ]
+
+
+def _tabulate_row(
+    row: str, large: Sequence[JudgedOutcome], hundred: Sequence[JudgedOutcome]
+) -> Iterator[Criterion]:
+    """The criteria of one row of the diagram."""
+    regrets = np.array([100 * j.regret(row) for j in large])
+    yield (
+        "1. mean regret at most 1.5 points, 90th percentile at most 5",
+        row,
+        f"{regrets.mean():.2f}, {np.quantile(regrets, 0.9):.2f} ({len(large)} data sets)",
+    )
+    yield from _compare_with_constants(large, row)
+    near = _format_share(regrets <= 100 * MIN_DIFFERENCE + 1e-9)
+    yield "3. within 1 point of the better in at least 80 %", row, near
+    yield from _score_answers(large, row)
+    yield from _score_probabilities(large, row)
+    if hundred:
+        regret = np.mean([100 * j.regret(row) for j in hundred])
+        unsure = [getattr(j.estimate, row).answer == "can't tell" for j in hundred]
+        required = "at 100 images: mean regret at most 2.5, can't tell at least 50 %"
+        yield required, row, f"{regret:.2f}, {_format_share(unsure)}"
+
+
+def _score_cuts(group: Sequence[JudgedOutcome]) -> Criterion:
+    lost = np.array([100 * (_find_best_cut_accuracy(j.outcome) - j.outcome.cut) for j in group])
+    required = "6. cut within 2 points of the best in at least 80 %, mean at most 1"
+    return required, "cut", f"{_format_share(lost <= 2)}, {lost.mean():.2f}"
+
+
+def _score_advice(name: str, group: Sequence[JudgedOutcome]) -> Criterion:
+    near = [j.outcome.best - j.advised <= MIN_DIFFERENCE + 1e-9 for j in group]
+    loss = 100 * np.mean([j.outcome.best - j.advised for j in group])
+    required = f"advised case best of all or within 1 point in at least 85 %, {name}"
+    return required, "all four", f"{_format_share(near)}, mean regret {loss:.2f}"
 
 
 def _find_best_cut_accuracy(outcome: Outcome) -> float:
@@ -146,18 +136,22 @@ def _find_best_cut_accuracy(outcome: Outcome) -> float:
 
 
 def _compare_with_constants(group: Sequence[JudgedOutcome], row: str):
-    """Each constant policy of a row of the diagram against ours."""
+    """Compare each constant policy of a row of the diagram with the advice."""
     for name, policy in CONSTANT_POLICIES[row].items():
-        told = _compare_regret(
+        comparison = _compare_regret(
             group, lambda j, policy=policy: j.regret_of(row, policy), lambda j: j.regret(row)
         )
-        yield f"2. lower regret than {name}, 95 % interval of the difference above 0", row, told
+        yield (
+            f"2. lower regret than {name}, 95 % interval of the difference above 0",
+            row,
+            comparison,
+        )
 
 
 def _compare_with_cases(group: Sequence[JudgedOutcome]):
-    """Each case, always taken, against the advised one."""
+    """Compare each case, always taken, with the advised one."""
     for name, policy in CASE_POLICIES.items():
-        told = _compare_regret(
+        comparison = _compare_regret(
             group,
             lambda j, policy=policy: j.outcome.best - policy(j.outcome),
             lambda j: j.outcome.best - j.advised,
@@ -165,12 +159,12 @@ def _compare_with_cases(group: Sequence[JudgedOutcome]):
         yield (
             f"2. lower regret than {name}, 95 % interval of the difference above 0",
             "all four",
-            told,
+            comparison,
         )
 
 
 def _compare_regret(group: Sequence[JudgedOutcome], theirs: Regret, ours: Regret) -> str:
-    """Mean regret of a policy, and of it less ours an interval over families."""
+    """Return the mean regret of a policy and an interval of its difference from ours."""
     by_family = defaultdict(list)
     for j in group:
         by_family[j.outcome.family].append(100 * (theirs(j) - ours(j)))
@@ -180,7 +174,7 @@ def _compare_regret(group: Sequence[JudgedOutcome], theirs: Regret, ours: Regret
 
 
 def _bootstrap_interval(families: list[np.ndarray], draws: int = 2_000) -> tuple[float, float]:
-    """95 % interval of a mean, families drawn with replacement."""
+    """Return the 95 % interval of a mean, with families drawn with replacement."""
     generator, count = np.random.default_rng(0), len(families)
     means = [
         np.concatenate([families[i] for i in generator.integers(0, count, count)]).mean()
@@ -190,7 +184,7 @@ def _bootstrap_interval(families: list[np.ndarray], draws: int = 2_000) -> tuple
 
 
 def _score_answers(group: Sequence[JudgedOutcome], row: str):
-    """How often an answer was given, and how often it was right."""
+    """Count how often an answer was given, and how often it was right."""
     right = [
         (verdict.answer == "similar") == TARGETS[row](j.outcome)
         for j in group
@@ -205,15 +199,15 @@ def _score_answers(group: Sequence[JudgedOutcome], row: str):
 
 
 def _score_probabilities(group: Sequence[JudgedOutcome], row: str):
-    told = np.array([getattr(j.estimate, row).probability for j in group])
+    predicted = np.array([getattr(j.estimate, row).probability for j in group])
     truth = np.array([TARGETS[row](j.outcome) for j in group], float)
     base = np.mean((truth - truth.mean()) ** 2)
-    skill = 1 - np.mean((told - truth) ** 2) / base if base else float("nan")
+    skill = 1 - np.mean((predicted - truth) ** 2) / base if base else float("nan")
     error = 0.0
     for bin in range(5):
-        inside = (told >= bin / 5) & ((told < (bin + 1) / 5) | (bin == 4))
+        inside = (predicted >= bin / 5) & ((predicted < (bin + 1) / 5) | (bin == 4))
         if inside.any():
-            error += inside.mean() * abs(told[inside].mean() - truth[inside].mean())
+            error += inside.mean() * abs(predicted[inside].mean() - truth[inside].mean())
     yield (
         "5. Brier skill at least 25 %, calibration error at most 0.1",
         row,
@@ -222,7 +216,7 @@ def _score_probabilities(group: Sequence[JudgedOutcome], row: str):
 
 
 def _measure_stability(group: Sequence[JudgedOutcome]) -> str:
-    """Whether other samples of the same images get the same answer."""
+    """Count how often other samples of the same images get the same answer."""
     same, answers = [], defaultdict(list)
     for j in group:
         for row in CONSTANT_POLICIES:

@@ -1,8 +1,7 @@
 """Calls of imaginary birds as spectrograms: time from left to right, pitch from bottom to top.
 
-Each call is synthesised as sound and transformed; nothing is drawn. A bird is a draw of
-melody, trill, overtones and rhythm; its calls differ in pitch, tempo, loudness, distance
-and background noise.
+Each call is synthesised as sound and then transformed. A bird has a random melody, trill,
+overtones and rhythm; its calls differ in pitch, tempo, loudness, distance and background noise.
 """
 
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ _SECONDS = np.arange(SAMPLES_PER_CALL, dtype=np.float32) / SAMPLE_RATE  # second
 
 @dataclass(frozen=True, slots=True)
 class Bird:
-    """What all calls of a bird have in common."""
+    """Parameters that all calls of a bird share."""
 
     melody: np.ndarray  # hertz at five equally spaced moments of a syllable, shape (5,)
     syllables: int
@@ -33,7 +32,7 @@ class Bird:
 
 
 def make_bird(number: int) -> Bird:
-    """The bird of a number; the same one every time."""
+    """Return the bird of a number; the same number gives the same bird."""
     draw = np.random.default_rng([13, number])
     start, turns = draw.uniform(700, 2_600), draw.uniform(-700, 700, 4)
     return Bird(
@@ -48,12 +47,12 @@ def make_bird(number: int) -> Bird:
 
 
 def synthesise_spectrograms(bird: Bird, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw calls of a bird.
+    """Synthesise calls of a bird.
 
     Args:
         bird: The bird.
-        count: How many, N.
-        rng: All differences between them come from it.
+        count: Number of calls N.
+        rng: Draws all differences between the calls.
 
     Returns:
         Images, dark on white, uint8, shape (N, 64, 64, 3).

@@ -1,4 +1,4 @@
-"""The panel's image sets: real ones, real ones changed, and worlds made by code."""
+"""The image sets of the panel: real ones, modified real ones, and synthetic ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ ANIMALS = {"bird", "cat", "deer", "dog", "frog", "horse"}
 
 @dataclass(frozen=True)
 class Pool:
-    """Images of one kind to draw data sets from."""
+    """Images of one kind; data sets are drawn from them."""
 
     name: str
-    family: str  # kept or left out as a whole when a model is fitted
+    family: str  # held out as a whole when a model is fitted
     pixels: np.ndarray  # uint8, shape (N, 64, 64, 3)
     labels: np.ndarray  # int64, shape (N,)
 
 
 class Pools:
-    """Makes the pools by name.
+    """Builds pools by name.
 
     Args:
-        data: The folder with the real image sets; without it only made ones are offered.
-        home: Where the store of data sets lies.
+        data: Folder of the real image sets; without it there are only synthetic ones.
+        home: The data folder.
     """
 
     def __init__(self, data: Path, home: Path) -> None:
@@ -65,15 +65,15 @@ class Pools:
             self._make["source photos"] = "source photos", self._read_source_photos
 
     def names(self) -> list[str]:
-        """All pools that can be made here and have something to learn that is new."""
+        """Return the names of all pools but the controls."""
         return [name for name in self._make if name not in CONTROLS]
 
     def controls(self) -> list[str]:
-        """Pools of which it is known beforehand what the readings must say."""
+        """Return the names of the pools for which the right estimate is known beforehand."""
         return [name for name in self._make if name in CONTROLS]
 
     def pool(self, name: str) -> Pool:
-        """The images of a pool."""
+        """Build a pool."""
         family, make = self._make[name]
         return Pool(name, family, *make())
 
@@ -104,7 +104,7 @@ class Pools:
     def _read_archive(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = dataset.ingest(path, home=self._home)
         pixels = dataset.load_pixels(self._home, data, images.Transform(SIZE))[:]
-        first = {}  # copies of an image would stand on both sides of a split
+        first = {}  # each image once: copies could be on both sides of a split
         for index, record in enumerate(data.records):
             first.setdefault(record.digest, index)
         kept = np.array(sorted(first.values()))
@@ -125,7 +125,7 @@ class Pools:
         return pixels, _make_rng("shuffled labels").permutation(labels)
 
     def _read_source_photos(self) -> tuple[np.ndarray, np.ndarray]:
-        """Classes that the network was trained on, images that it was not."""
+        """Held-out images of classes that the network was trained on."""
         data = dataset.ingest(self._data / SOURCE_ZIP, home=self._home)
         held = data.indices("validation")
         held = held[data.labels[held] < SOURCE_CLASSES]
@@ -157,7 +157,7 @@ def _crop_middle(photos: np.ndarray) -> np.ndarray:
 
 
 def _tint(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of six tints was laid over a photo, whatever it shows."""
+    """Task: name the one of six tints that was laid over a photo."""
     labels = np.arange(len(photos)) % len(TINTS)
     tinted = photos * 0.75 + TINTS[labels][:, None, None] * _make_rng("tint").uniform(
         0.5, 1, (len(photos), 1, 1, 1)
@@ -166,13 +166,13 @@ def _tint(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rotate(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """By how many quarter turns a photo was rotated."""
+    """Task: count the quarter turns by which a photo was rotated."""
     labels = np.arange(len(photos)) % 4
     return np.stack([np.rot90(p, k) for p, k in zip(photos, labels, strict=True)]), labels
 
 
 def _blur(photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How much a photo was blurred, in four steps."""
+    """Task: tell how much a photo was blurred, in four steps."""
     labels = np.arange(len(photos)) % 4
     kernels = [ImageFilter.GaussianBlur(radius) for radius in (0, 0.6, 1.2, 2.4)]
     blurred = [

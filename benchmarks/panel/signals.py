@@ -1,4 +1,4 @@
-"""What can be known without training: every reading that might tell which case is best."""
+"""Measure everything that might predict, without training, which case is best."""
 
 import time
 from dataclasses import asdict
@@ -19,12 +19,12 @@ NEIGHBOURS = 5
 
 
 def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -> dict | None:
-    """All readings of one data set's training and validation images.
+    """Measure the training and validation images of one data set.
 
     Returns:
-        "evidence": those of the app. Beside them what it does without, to see what it would
-        be worth: per stage "neighbours", "logme" and "h_score"; of the whole "entropy".
-        None if the pool has too few images.
+        "evidence": the measurements that the app uses. Candidates that it does not use: per
+        stage "neighbours", "logme" and "h_score"; "entropy" of the source classes. None if the
+        pool has too few images.
     """
     split = draw_split(pool, images, seed)
     if split is None:
@@ -33,12 +33,12 @@ def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -
     chosen = np.concatenate([split["train"], split["validation"]])
     pixels, groups = pool.pixels[chosen], [str(index) for index in chosen]
     labels = np.unique(pool.labels[chosen], return_inverse=True)[1]
-    readings = measure_transferability(pixels, labels, groups, source)
+    evidence = measure_transferability(pixels, labels, groups, source)
     seconds, folds = time.perf_counter() - began, assign_grouped_folds(labels, groups, seed=0)
     embeddings = embed(load_pretrained(source), pixels, source, source.stage_names)
     scores, kept = embeddings[source.stage_names[-1]], source.stage_names[:-1]
     return {
-        "evidence": asdict(readings),
+        "evidence": asdict(evidence),
         "neighbours": {name: _score_neighbours(embeddings[name], labels, folds) for name in kept},
         "logme": {name: compute_logme(embeddings[name], labels) for name in kept},
         "h_score": {name: compute_h_score(embeddings[name], labels) for name in kept},
@@ -48,7 +48,7 @@ def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -
 
 
 def _score_neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:
-    """Balanced accuracy of the five nearest neighbours by cosine, cross-validated."""
+    """Cross-validated balanced accuracy of the five nearest neighbours by cosine."""
     mean, deviation = fit_standardisation(features)
     standard = (features - mean) / deviation
     standard /= np.linalg.norm(standard, axis=1, keepdims=True) + 1e-9
@@ -63,7 +63,7 @@ def _score_neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarra
 
 
 def compute_h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the features' variance, whitened with shrinkage, that lies between classes.
+    """Return the share of the features' whitened variance that lies between classes.
 
     Source:
         Bao et al. 2019, "An information-theoretic approach to transferability"; with the
@@ -81,7 +81,7 @@ def compute_h_score(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
-    """Logarithm of the maximum evidence per image, the mean over the classes.
+    """Return the logarithm of the maximum evidence per image, mean over the classes.
 
     Source:
         You et al. 2021, "LogME: practical assessment of pre-trained models".
@@ -89,7 +89,7 @@ def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
     mean, deviation = fit_standardisation(features)
     inputs = ((features - mean) / deviation).astype(np.float64)
     u, s, _ = np.linalg.svd(inputs, full_matrices=False)
-    eigen, count, found = s**2, len(inputs), []
+    eigen, count, per_class = s**2, len(inputs), []
     for label in np.unique(labels):
         target = (labels == label).astype(np.float64)
         along = (u.T @ target) ** 2
@@ -109,8 +109,8 @@ def compute_logme(features: np.ndarray, labels: np.ndarray) -> float:
             - 0.5 * np.log(alpha + beta * eigen).sum()
             - 0.5 * max(0, inputs.shape[1] - len(eigen)) * np.log(alpha)
         )
-        found.append(evidence / count)
-    return float(np.mean(found))
+        per_class.append(evidence / count)
+    return float(np.mean(per_class))
 
 
 def _compute_entropy(scores: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""What really is best: every case trained on one data set, on the same images."""
+"""Measure the truth: train every case on the same images and test it."""
 
 import time
 from dataclasses import replace
@@ -26,9 +26,9 @@ def draw_split(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | No
     """Split a pool into training, validation and test images; None if it has too few.
 
     Args:
-        pool: To draw from.
-        images: For training and validation together.
-        seed: Draws them, equally from every class as far as there are enough.
+        pool: The pool to draw from.
+        images: Number of training and validation images together.
+        seed: Draws the images, equally many of every class if there are enough.
     """
     shuffled = np.random.default_rng(seed).permutation(len(pool.labels))
     order = stratify_order(shuffled, pool.labels)
@@ -43,19 +43,19 @@ def draw_split(pool: Pool, images: int, seed: int) -> dict[str, np.ndarray] | No
 def measure_cases(
     pool: Pool, images: int, seed: int, source: SourceNetwork, evidence: TransferabilityEvidence
 ) -> dict | None:
-    """Test accuracy of every case.
+    """Measure the test accuracy of every case.
 
     Args:
-        pool: To draw from.
-        images: For training and validation together.
-        seed: Draws them, and the networks' new weights.
+        pool: The pool to draw from.
+        images: Number of training and validation images together.
+        seed: Draws the images and the new weights.
         source: The network to transfer from.
-        evidence: Of the same images; they tell whether to mirror training images.
+        evidence: Measurements on the same images; they decide whether training images are flipped.
 
     Returns:
-        {"cuts": accuracy by last kept stage, the last of them is case 1; "tuned": case 3
-        and case 4 from pre-trained weights; "random": case 4 from random ones; the seconds of
-        each}, or None if the pool has too few images.
+        "cuts": accuracy by last kept stage, the last one is case 1. "tuned": case 3, and case 4
+        from pre-trained weights. "random": case 4 from random weights. Seconds of each. None if
+        the pool has too few images.
     """
     split = draw_split(pool, images, seed)
     if split is None:
@@ -65,44 +65,46 @@ def measure_cases(
     parts = {name: np.array([where[i] for i in part]) for name, part in split.items()}
     pixels, labels = pool.pixels[chosen], pool.labels[chosen]
     classes, began = int(pool.labels.max()) + 1, time.perf_counter()
-    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
-    cuts = {}
-    for stage in source.stage_names[:-1]:
-        case = TransferCase.SMALL_DIFFERENT
-        strategy = plan_strategy(case, source.stage_names, cut=stage)
-        network = adapt(source, strategy, classes, seed)
-        _exhaust(
-            train_head(
-                network,
-                embeddings[stage],
-                **_build_training_arguments(labels, parts, strategy, seed),
-            )
-        )
-        with torch.inference_mode():
-            features = torch.from_numpy(embeddings[stage][parts["test"]])
-            outputs = network.get_submodule(HEAD).linear(features)
-        cuts[stage] = _compute_accuracy(outputs, labels[parts["test"]])
-    found = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
+    cuts = _measure_frozen_cases(pixels, labels, parts, source, classes, seed)
+    row = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
     for name, case in (("tuned", 3), ("random", 4)):
         began = time.perf_counter()
         strategy = plan_strategy(TransferCase(case), source.stage_names)
-        mirror = evidence.is_flip_invariant
-        strategy = replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
+        flips = replace(strategy.optimiser, mirror=evidence.is_flip_invariant)
+        strategy = replace(strategy, optimiser=flips)
         network = adapt(source, strategy, classes, seed)
-        common = _build_training_arguments(labels, parts, strategy, seed)
+        arguments = _build_training_arguments(labels, parts, strategy, seed)
+        precision = choose_precision()
         _exhaust(
-            train_whole_network(
-                network,
-                pixels,
-                source=source,
-                precision=choose_precision(),
-                **common,
-            )
+            train_whole_network(network, pixels, source=source, precision=precision, **arguments)
         )
         outputs = predict_logits(network, pixels[parts["test"]], source)
-        found[name] = _compute_accuracy(outputs, labels[parts["test"]])
-        found[f"{name}_seconds"] = time.perf_counter() - began
-    return found | {"classes": classes, "test_images": len(parts["test"])}
+        row[name] = _compute_accuracy(outputs, labels[parts["test"]])
+        row[f"{name}_seconds"] = time.perf_counter() - began
+    return row | {"classes": classes, "test_images": len(parts["test"])}
+
+
+def _measure_frozen_cases(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    parts: dict[str, np.ndarray],
+    source: SourceNetwork,
+    classes: int,
+    seed: int,
+) -> dict[str, float]:
+    """Return the test accuracy of a head after each kept stage; the last one is case 1."""
+    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
+    cuts = {}
+    for stage, features in embeddings.items():
+        strategy = plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=stage)
+        network = adapt(source, strategy, classes, seed)
+        arguments = _build_training_arguments(labels, parts, strategy, seed)
+        _exhaust(train_head(network, features, **arguments))
+        with torch.inference_mode():
+            test = torch.from_numpy(features[parts["test"]])
+            outputs = network.get_submodule(HEAD).linear(test)
+        cuts[stage] = _compute_accuracy(outputs, labels[parts["test"]])
+    return cuts
 
 
 def _build_training_arguments(

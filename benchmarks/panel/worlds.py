@@ -1,4 +1,4 @@
-"""Image sets made by code, for the panel: each a kind of picture of its own.
+"""Synthetic image sets for the panel, each with its own kind of picture.
 
 Every function takes how many images are wanted and a generator that all randomness
 comes from, and returns pixels, uint8 (N, 64, 64, 3), and labels, int64 (N,).
@@ -77,7 +77,7 @@ def cells(count: int, rng: np.random.Generator) -> ImageSet:
 
 
 def dots(count: int, rng: np.random.Generator) -> ImageSet:
-    """How many dots there are, one to eight."""
+    """Pictures of one to eight dots; the class is their number."""
 
     def draw_picture(label: int) -> Image.Image:
         image, pen = _make_canvas(_draw_colour(rng))
@@ -175,7 +175,7 @@ def charts(count: int, rng: np.random.Generator) -> ImageSet:
 
 
 def faces(count: int, rng: np.random.Generator) -> ImageSet:
-    """Cartoon faces with six expressions: mouths and brows tell, all else differs freely."""
+    """Cartoon faces with six expressions: mouth and brows show the class, all else varies."""
 
     def draw_picture(label: int) -> Image.Image:
         image, pen = _make_canvas(_draw_colour(rng))
@@ -224,7 +224,7 @@ WORLDS: dict[str, Callable[[int, np.random.Generator], ImageSet]] = {
 
 
 def _make_by_label(count: int, kinds: int, make: Callable[[int, int], np.ndarray], rng) -> ImageSet:
-    """Equally many of each kind, shuffled."""
+    """Return labels with equally many of each class, shuffled."""
     labels = np.arange(count) % kinds
     pixels = np.empty((count, SIZE, SIZE, 3), np.uint8)
     for kind in range(kinds):

@@ -24,7 +24,7 @@ from transfer_core.dataset.versions import (
     make_addition,
     make_version,
 )
-from transfer_core.dataset.zipping import stream_zip
+from transfer_core.dataset.zip_export import stream_zip
 
 __all__ = [
     "SPLITS",

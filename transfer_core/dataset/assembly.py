@@ -1,4 +1,4 @@
-"""Put decoded images together to a data set: classes, splits, problems, id."""
+"""Make a data set from decoded images: classes, splits, problems and id."""
 
 import hashlib
 from collections import Counter
@@ -8,7 +8,6 @@ from itertools import chain
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Problem
-from transfer_core.dataset.json_text import encode_list
 from transfer_core.dataset.layout import Layout, count_per_folder, layout_error
 from transfer_core.dataset.splitting import (
     DecodedImage,
@@ -16,16 +15,23 @@ from transfer_core.dataset.splitting import (
     compute_min_class_size,
     remove_leaks,
 )
-from transfer_core.dataset.types import SPLITS, DataSet, ImageRecord, ImportSummary, Split
+from transfer_core.dataset.types import (
+    SPLITS,
+    DataSet,
+    ImageRecord,
+    ImportSummary,
+    Split,
+    encode_list,
+)
 from transfer_core.errors import DataSetError
 
-IMPORT_VERSION = 1  # part of every id; changes when the same archive would be read otherwise
+IMPORT_VERSION = 1  # part of every id; raise it when the same archive would be read differently
 MIN_IMBALANCE_RATIO = 5  # times as many images in the largest class as in the smallest
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContents:
-    """What came out of the archive."""
+    """Everything that was read from an archive."""
 
     source: Archive
     layout: Layout
@@ -34,7 +40,7 @@ class ArchiveContents:
 
 
 def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
-    """Make the data set.
+    """Remove leaks, make the missing splits and collect the problems.
 
     Raises:
         DataSetError: If no image can be used, or a class has fewer images than
@@ -42,26 +48,26 @@ def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
     """
     if not contents.images:
         raise _no_readable_images_error(contents)
-    images, findings = remove_leaks(contents.images)
-    # A part that was given, but only with copies of what is in later ones, is made too.
+    images, copy_problems = remove_leaks(contents.images)
+    # A given part may be empty now: all of its images were copies of images in later parts.
     given = {image.split for image in images} & set(contents.layout.given_splits)
     made = tuple(split for split in SPLITS if split != "train" and split not in given)
     _check_class_sizes(images, made, contents)
-    splits, more = assign_splits(images, made, seed)
+    splits, split_problems = assign_splits(images, made, seed)
     classes = tuple(sorted({image.class_name for image in images}))
     records = _build_records(images, splits, classes)
     problems = (
         *contents.unreadable,
         *contents.source.problems,
         *contents.layout.problems,
-        *findings,
-        *more,
+        *copy_problems,
+        *split_problems,
         *_find_animated(images),
         *find_class_imbalance(records, classes),
     )
-    reading = _build_import_summary(contents, classes, given, made, seed, images, problems)
-    data_id = compute_content_id(classes, records, problems, reading)
-    return DataSet(data_id, name, classes, records, problems, reading)
+    summary = _build_import_summary(contents, classes, given, made, seed, images, problems)
+    data_id = compute_content_id(classes, records, problems, summary)
+    return DataSet(data_id, name, classes, records, problems, summary)
 
 
 def _build_records(
@@ -106,17 +112,18 @@ def _build_import_summary(
 def _check_class_sizes(
     images: Sequence[DecodedImage], made_splits: tuple[Split, ...], contents
 ) -> None:
-    """Each class needs an image in train, and one more for each part that is taken from it."""
+    """Check that each class has an image for train and one for each part taken from train."""
     usable = Counter(image.class_name for image in images if image.split in (None, "train"))
-    least = compute_min_class_size(made_splits)
+    min_images = compute_min_class_size(made_splits)
     classes = sorted({name for name, _ in contents.layout.folder_labels.values()})
-    lacking = [f"{name} ({usable[name]})" for name in classes if usable[name] < least]
+    lacking = [f"{name} ({usable[name]})" for name in classes if usable[name] < min_images]
     if not lacking:
         return
     shown = ", ".join(lacking[:10]) + (", ..." if len(lacking) > 10 else "")
     raise layout_error(
-        f"Too few usable training images in {wording.format_count(len(lacking), 'class', 'classes')}: "
-        f"{shown}. Each class needs at least {least}"
+        "Too few usable training images in "
+        f"{wording.format_count(len(lacking), 'class', 'classes')}: "
+        f"{shown}. Each class needs at least {min_images}"
         + (f", one for each of train, {wording.join_words(made_splits)}." if made_splits else "."),
         contents.source,
         "Add images to these folders or remove the folders."
@@ -145,14 +152,17 @@ def _find_animated(images: Sequence[DecodedImage]) -> list[Problem]:
 
 
 def find_class_imbalance(records: Sequence[ImageRecord], classes: tuple[str, ...]) -> list[Problem]:
-    """What there is to tell if the classes have very different numbers of training images."""
+    """A problem if the classes have very different numbers of training images, else nothing."""
     counts = Counter(record.label for record in records if record.split == "train")
-    (most, largest), (least, smallest) = counts.most_common()[0], counts.most_common()[-1]
-    if largest < MIN_IMBALANCE_RATIO * smallest:
+    (largest_class, most), (smallest_class, least) = (
+        counts.most_common()[0],
+        counts.most_common()[-1],
+    )
+    if most < MIN_IMBALANCE_RATIO * least:
         return []
     message = (
-        f"The classes are unbalanced: {classes[most]} has {largest:,} training images, "
-        f"{classes[least]} {smallest:,}. Accuracy alone would mislead; look at each class."
+        f"The classes are unbalanced: {classes[largest_class]} has {most:,} training images, "
+        f"{classes[smallest_class]} {least:,}. Accuracy alone would mislead; look at each class."
     )
     return [Problem("unbalanced", "", message)]
 
@@ -163,11 +173,14 @@ def compute_content_id(
     problems: Sequence[Problem],
     import_summary: ImportSummary,
 ) -> str:
-    """From everything that matters for a result; not from the name of the archive."""
+    """Hash everything that a result depends on; the name of the archive is left out."""
     images = ((r.path, r.label, r.split, r.digest) for r in records)
-    noticed = (astuple(problem) for problem in problems)
+    problem_values = (astuple(problem) for problem in problems)
     content = chain(
-        (IMPORT_VERSION, import_summary.seed, classes), images, noticed, (import_summary.junk,)
+        (IMPORT_VERSION, import_summary.seed, classes),
+        images,
+        problem_values,
+        (import_summary.junk,),
     )
     digest = hashlib.sha256()
     for piece in encode_list(content):

@@ -1,4 +1,4 @@
-"""Changes to the images of a data set, as plain values, and what they make of its records."""
+"""Changes to the images of a data set as plain values, and their effect on its records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ Action = Literal["relabel", "set aside", "restore", "add"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing done to one image."""
+    """One change to one image."""
 
     action: Action
     path: str  # of the image in the data set; see `make_added_path`
-    class_name: str = ""  # the class that a relabelled or added image gets
+    class_name: str = ""  # new class of a relabelled or added image
 
     def sentence(self) -> str:
-        """The change in words."""
+        """The change in words, without a full stop."""
         return {
             "relabel": f"{self.path} is now of the class {self.class_name}",
             "set aside": f"{self.path} is set aside",
@@ -31,7 +31,7 @@ class Change:
 
 
 def make_added_path(data: bytes, info: ImageInfo) -> str:
-    """The path of an image that is added: named by its content, so that it fits beside all."""
+    """The path of an added image: its content's hash, so it is no other image's path."""
     return f"added/{hash_bytes(data)[:16]}.{info.format.lower()}"
 
 
@@ -44,13 +44,13 @@ def apply_changes(
     """Apply changes one after the other. No image changes its part of the split.
 
     Args:
-        parent: What they start from.
-        set_aside: Images that were set aside before, which may be restored.
-        added: Records of the images to add, by their path.
+        parent: The data set to change.
+        set_aside: Images that earlier versions set aside and that may be restored.
+        added: Records of the images to add, by path.
         changes: The changes.
 
     Returns:
-        The images of the new version in the order of their paths.
+        The records of the new version in the order of their paths.
 
     Raises:
         DataSetError: If a change does not fit, or a class would have no image left

@@ -1,4 +1,4 @@
-"""Take an archive into the store: every image checked, everything or nothing kept."""
+"""Read an archive into the store: check every image, and store all or nothing."""
 
 import hashlib
 import os
@@ -18,13 +18,13 @@ from transfer_core.dataset.archive import (
 )
 from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
-from transfer_core.dataset.layout import Layout, read_layout
-from transfer_core.dataset.publishing import (
+from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     remove_abandoned_folders,
     translate_disk_errors,
 )
+from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
@@ -39,7 +39,7 @@ from transfer_core.system.parallel import (
     map_in_order,
 )
 
-WRITE_BUFFER_BYTES = 1024**2  # bytes of small images that are written at once
+WRITE_BUFFER_BYTES = 1024**2  # so that small images are written many at a time
 
 
 def ingest(
@@ -53,23 +53,23 @@ def ingest(
 ) -> DataSet:
     """Read a zip or a folder of images in class folders into the store.
 
-    The same content with the same seed gives the same data set, and a zip that is
-    known is not read again. Only original image files are stored, under no name
-    that the archive chose.
+    The same content with the same seed gives the same data set, and a zip that was read before
+    is not read again. Only the original image files are stored, never under a name from the
+    archive.
 
     Args:
         source: The zip or folder.
         home: The data folder.
-        name: For people, such as the name of the upload; taken from the source if
-            None. A known set keeps its first name.
-        seed: Of the splits that have to be made.
+        name: Shown to people, such as the name of the upload; None takes the source's. A data
+            set that is stored already keeps its first name.
+        seed: Of the splits to make.
         progress: Called with what is done, images done and total; may raise to end the work.
-        stop: Asked at least five times a second.
+        stop: Called at least five times a second; True ends the work.
 
     Raises:
         ArchiveError: If the archive cannot be read safely as a whole.
         DataSetError: If its images do not make a data set.
-        WorkStopped: If `stop` said so; then nothing is left behind.
+        WorkStopped: If `stop` returned True; then nothing is left behind.
     """
     source = Path(source)
     data = home / "data"
@@ -84,8 +84,8 @@ def ingest(
         layout = read_layout(opened)
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
             images, unreadable = _write_pack(opened, layout, folder, progress, stop)
-            material = ArchiveContents(opened, layout, images, unreadable)
-            data_set = assemble(material, make_printable(name or _derive_name(source)), seed)
+            contents = ArchiveContents(opened, layout, images, unreadable)
+            data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
             new = publish(folder, data / data_set.id)
             if note:
@@ -99,20 +99,22 @@ def _write_pack(
 ) -> tuple[list[DecodedImage], list[Problem]]:
     """Check every image and write the bytes of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
-    known: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one kind and size
+    infos: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one format and size
     tasks = group_into_tasks(layout.images, lambda member: member.size)
     checked = map_in_order(
         lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop
     )
     with (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack, closing(checked):
         for batch in checked:
-            for member, found, digest, data in batch:
-                if isinstance(found, Problem):
-                    unreadable.append(found)
+            for member, checked_image, digest, data in batch:
+                if isinstance(checked_image, Problem):
+                    unreadable.append(checked_image)
                     continue
-                facts = known.setdefault(found, found)
-                place, where = layout.place(member), (offset, len(data))
-                images.append(DecodedImage(member.path, *place, digest, *where, facts))
+                info = infos.setdefault(checked_image, checked_image)
+                class_name, split = layout.place(member)
+                images.append(
+                    DecodedImage(member.path, class_name, split, digest, offset, len(data), info)
+                )
                 offset += pack.write(data)
             done += len(batch)
             progress("Reading images", done, len(layout.images))
@@ -122,7 +124,7 @@ def _write_pack(
 
 
 def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem, str, bytes]:
-    """What is known of an image or what is wrong with it, its digest and its bytes."""
+    """Information about an image, or the problem with it; its digest; its bytes."""
     try:
         data = archive.read(member)
         return check_image(data), hash_bytes(data), data
@@ -131,14 +133,14 @@ def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem
 
 
 def _compute_max_bytes(data: Path) -> int:
-    """Half of what is free, so that the archive cannot fill the disk."""
+    """Bytes that an archive may unpack to: half of the free disk at most."""
     return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
 
 
 def _locate_known_id(
     source: Path, data: Path, seed: int, stop: StopRequested | None
 ) -> Path | None:
-    """Where the id of a zip that was read before is noted; None for what is no such zip."""
+    """The file that notes the data set's id of a zip, by its hash; None for a folder."""
     if not source.is_file() or source.stat().st_size > Limits().archive_bytes:
         return None
     digest = hashlib.sha256()

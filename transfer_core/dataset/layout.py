@@ -1,4 +1,4 @@
-"""Find out from the folders alone which image belongs to which class and split."""
+"""Read class and split of each image from its folders."""
 
 import unicodedata
 from collections import Counter
@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Member, Problem
 from transfer_core.dataset.archive.names import get_extension
-from transfer_core.dataset.placing import ImageFolder, detect_splits, lacks_train, strip_wrappers
+from transfer_core.dataset.folder_structure import (
+    ImageFolder,
+    detect_splits,
+    lacks_train,
+    strip_wrappers,
+)
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import IMAGE_EXTENSIONS
@@ -18,7 +23,7 @@ MAX_CLASSES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each image belongs."""
+    """Class and given split of each image of an archive."""
 
     images: tuple[Member, ...]  # in the order of their paths
     folder_labels: dict[str, tuple[str, Split | None]]  # class name and given split of each folder
@@ -33,7 +38,7 @@ class Layout:
 
 
 def read_layout(archive: Archive) -> Layout:
-    """Place every image of an archive.
+    """Read class and split of every image of an archive from its path.
 
     Raises:
         DataSetError: If there are no images, no class folders, fewer than two
@@ -43,7 +48,7 @@ def read_layout(archive: Archive) -> Layout:
     others = [m for m in archive.members if not is_image(m)]
     if not images:
         raise _no_images_error(archive)
-    # What holds for a folder holds for all images in it, and there are far fewer folders.
+    # All images of a folder belong together, and there are far fewer folders than images.
     placed, wrapper = strip_wrappers(_list_image_folders(images))
     if lacks_train(placed):
         remedy = "Name the folder with the images to learn from train."
@@ -54,26 +59,26 @@ def read_layout(archive: Archive) -> Layout:
     problems = _find_outside_classes([m for m in images if _get_folder(m.path) in outside])
     placed = [p for p in placed if p.class_folder is not None]
     given = tuple(s for s in SPLITS if any(p.split == s for p in placed))
-    named, more = _resolve_class_names(placed, given)
+    named, class_problems = _resolve_class_names(placed, given)
     _check_classes({name for name, _ in named.values()}, archive)
     problems += [Problem("not-an-image", m.path, _describe_non_image(m)) for m in others]
-    problems += more + _find_empty_folders(archive.folders, archive.members)
+    problems += class_problems + _find_empty_folders(archive.folders, archive.members)
     inside = tuple(m for m in images if _get_folder(m.path) in named)
     return Layout(inside, named, wrapper, given, len(others), tuple(problems))
 
 
 def is_image(member: Member) -> bool:
-    """Whether the ending, in any case, is that of a supported format."""
+    """Whether the file extension is that of a supported format, in upper or lower case."""
     return get_extension(member.path.rpartition("/")[2]) in IMAGE_EXTENSIONS
 
 
 def count_per_folder(paths: Sequence[str]) -> dict[str, int]:
-    """Files directly in each folder, by its path."""
+    """Number of files directly in each folder, by the folder's path."""
     return dict(Counter(map(_get_folder, paths)))
 
 
 def layout_error(problem: str, archive: Archive, remedy: str) -> DataSetError:
-    """An error that shows the folders found and the folders expected."""
+    """An error that shows the folders of the archive and the expected folders."""
     counts = count_per_folder([m.path for m in archive.members if is_image(m)])
     found = wording.draw_tree(archive.name, counts)
     return DataSetError(
@@ -99,16 +104,16 @@ def _find_outside_classes(images: list[Member]) -> list[Problem]:
 def _resolve_class_names(
     image_folders: list[ImageFolder], given_splits: tuple[Split, ...]
 ) -> tuple[dict[str, tuple[str, Split | None]], list[Problem]]:
-    """Merge spellings that differ in case only; leave out classes that train lacks.
+    """Merge class names that differ in case only; leave out classes without training images.
 
     Returns:
-        Class name and split of each folder that is left, and what there is to tell.
+        Class name and split of each remaining folder, and problems to report.
     """
     spellings: dict[str, list[str]] = {}
     for p in image_folders:
-        known = spellings.setdefault(_make_class_key(p.class_folder), [])
-        if p.class_folder not in known:
-            known.append(p.class_folder)
+        variants = spellings.setdefault(_make_class_key(p.class_folder), [])
+        if p.class_folder not in variants:
+            variants.append(p.class_folder)
     problems = [
         Problem(
             "class-spelling", first, f"{wording.join_words((first, *more))} are read as one class."
@@ -130,7 +135,7 @@ def _resolve_class_names(
 
 
 def normalise_class_name(folder: str) -> str:
-    """The name of a class for people; it is never used as a path."""
+    """The name of a class as it is shown; it is never used as a path."""
     return unicodedata.normalize("NFC", folder).strip() or "unnamed"
 
 
@@ -157,13 +162,13 @@ def _find_empty_folders(folders: tuple[str, ...], members: tuple[Member, ...]) -
     return [
         Problem("empty-folder", folder, message)
         for folder in sorted(set(folders) - filled)
-        # Only the outermost of nested empty folders.
+        # Of nested empty folders, report only the outermost.
         if _get_folder(folder) in filled or "/" not in folder
     ]
 
 
 def _iter_ancestors(folder: str) -> Iterator[str]:
-    """A folder and those around it."""
+    """A folder and all folders around it."""
     while folder:
         yield folder
         folder = _get_folder(folder)

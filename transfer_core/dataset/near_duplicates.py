@@ -1,7 +1,7 @@
-"""Near-duplicates of a data set: groups of images that are copies of one another, or nearly.
+"""Near-duplicates: groups of images that look the same, over a whole data set.
 
-`group_near_duplicates` groups a sample for the folds of an estimate; this looks at all images, and
-also finds copies whose brightness, contrast or colours were changed.
+Unlike `group_near_duplicates`, which groups a sample for the folds of an estimate, this also
+finds copies whose brightness, contrast or colours were changed.
 """
 
 from contextlib import closing
@@ -21,14 +21,12 @@ from transfer_core.dataset.store import exists
 from transfer_core.system.files import write_atomically
 from transfer_core.system.parallel import Progress, ignore_progress
 
-HASH_INPUT_SIZE = (
-    64  # pixels of the square that is hashed; the demonstration network's, so decoded anyway
-)
-MAX_HAMMING_DISTANCE = 4  # of 64 bits that differ at most
-MIN_GREY_STD = 2.0  # grey levels; images that vary less say nothing, and their hash is noise
-BATCH_SIZE = 256  # images that are decoded at a time
-MAX_PAIRS_PER_BLOCK = 2**23  # pairs at a time, which bounds the memory to about 200 MB
-HASH_DTYPE = np.dtype([("hash", np.uint64), ("telling", np.bool_)])
+HASH_INPUT_SIZE = 64  # pixels a side; the demonstration network's, so often decoded already
+MAX_HAMMING_DISTANCE = 4  # of 64 bits
+MIN_GREY_STD = 2.0  # grey levels; the hash of a flatter image is noise
+BATCH_SIZE = 256  # images
+MAX_PAIRS_PER_BLOCK = 2**23  # compared at a time, which bounds the memory to about 200 MB
+HASH_DTYPE = np.dtype([("hash", np.uint64), ("telling", np.bool_)])  # telling: not flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +34,30 @@ class NearDuplicateGroup:
     """Images that look the same."""
 
     images: tuple[int, ...]  # indices into the data set's records, ascending
-    is_leak: bool  # whether they stand in several parts of the split
-    is_conflict: bool  # whether they are of several classes
+    is_leak: bool  # whether they lie in several parts of the split
+    is_conflict: bool  # whether they belong to several classes
 
 
 def find_near_duplicates(
     home: Path, data_set: DataSet, progress: Progress = ignore_progress
 ) -> tuple[NearDuplicateGroup, ...]:
-    """Groups of images that look the same, those that leak first, then those in two classes.
+    """Groups of images that look the same: first leaks, then conflicts of classes.
 
-    Recompressed, scaled, brightened and grey copies are found; mirrored, turned and
-    strongly cropped ones are not. Of an image that is not square only the centre counts.
+    Finds copies that were recompressed, scaled, brightened or turned grey, but not mirrored,
+    rotated or strongly cropped ones. Only the central square of an image is compared.
 
     Args:
-        home: The data folder; the hashes are kept there.
+        home: The data folder, where the hashes are cached.
         data_set: An ingested data set or a version.
         progress: Called with what is done, images done and total; may raise to end the work.
 
     Source:
-        The hash is imagehash.phash: the signs of the lowest frequencies of the image.
+        imagehash.phash: the signs of the lowest frequencies of the image.
     """
     hashes = _compute_missing_hashes(home, data_set, progress)
     groups = _group_similar(hashes, [record.digest for record in data_set.records])
-    found = [_build_group(data_set, group) for group in groups]
-    return tuple(sorted(found, key=lambda g: (not g.is_leak, not g.is_conflict, g.images)))
+    described = [_build_group(data_set, group) for group in groups]
+    return tuple(sorted(described, key=lambda g: (not g.is_leak, not g.is_conflict, g.images)))
 
 
 def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
@@ -69,10 +67,10 @@ def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
 
 
 def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -> np.ndarray:
-    """Of every image, dtype HASH (N,); those that versions before had are not computed again."""
-    kept = _get_hash_file(home, data_set.id)
-    if kept.is_file():
-        return np.load(kept)
+    """The hash of every image, HASH_DTYPE (N,); those of earlier versions are reused."""
+    file = _get_hash_file(home, data_set.id)
+    if file.is_file():
+        return np.load(file)
     known = _load_earlier_hashes(home, data_set)
     hashes = np.zeros(len(data_set.records), HASH_DTYPE)
     new = []
@@ -82,24 +80,25 @@ def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -
         else:
             new.append(index)
     pixels, done = PixelArray(home, data_set, images.Transform(HASH_INPUT_SIZE)), 0
-    chosen = None if len(new) == len(hashes) else np.array(new, np.int64)  # all are also kept
+    # Reading all images also fills the pixel cache.
+    chosen = None if len(new) == len(hashes) else np.array(new, np.int64)
     with closing(pixels.iter_batches(BATCH_SIZE, chosen)) as batches:
         for batch in batches:
             hashes[new[done : done + len(batch)]] = [_compute_hash(image) for image in batch]
             done += len(batch)
             progress("Looking for near-duplicates", done, len(new))
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(kept, lambda file: np.save(file, hashes))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, lambda opened: np.save(opened, hashes))
     return hashes
 
 
 def _load_earlier_hashes(home: Path, data_set: DataSet) -> dict[str, np.void]:
-    """By digest, of the nearest version before that has them."""
+    """Hashes by digest, from the latest earlier version that has them."""
     for version in reversed(list_versions(home, data_set.id)):
-        kept = _get_hash_file(home, version.parent)
-        if kept.is_file() and exists(home, version.parent):
+        file = _get_hash_file(home, version.parent)
+        if file.is_file() and exists(home, version.parent):
             digests = (record.digest for record in load(home, version.parent).records)
-            return dict(zip(digests, np.load(kept), strict=True))
+            return dict(zip(digests, np.load(file), strict=True))
     return {}
 
 
@@ -115,7 +114,7 @@ def _compute_hash(pixels: np.ndarray) -> tuple[int, bool]:
 
 
 def _group_similar(hashes: np.ndarray, digests: list[str]) -> list[np.ndarray]:
-    """Groups of two and more images, as indices."""
+    """Group images that look the same, two or more in a group, as indices."""
     count, telling = len(hashes), np.flatnonzero(hashes["telling"])
     values, first, second = hashes["hash"][telling], [], []
     rows = max(1, MAX_PAIRS_PER_BLOCK // max(1, len(values)))
@@ -125,7 +124,7 @@ def _group_similar(hashes: np.ndarray, digests: list[str]) -> list[np.ndarray]:
         first.append(telling[one + start])
         second.append(telling[other + start])
     _, same = np.unique(digests, return_inverse=True)
-    # Images of one content are joined through a node of their own, be they flat or not.
+    # Equal files, flat or not, are joined through one more node for each content.
     first, second = (
         np.concatenate([*first, np.arange(count)]),
         np.concatenate([*second, count + same]),

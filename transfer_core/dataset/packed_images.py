@@ -1,4 +1,4 @@
-"""The images of a data set as they were stored, decoded to network input when asked for."""
+"""Decode the stored image files of a data set to network input."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from transfer_core.system.parallel import group_into_tasks
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
 
-RowAndIndex = tuple[int, int]  # row of an array, and index of the image that belongs there
+RowAndIndex = tuple[int, int]  # row of the output array, index of the image
 
 
 @dataclass(frozen=True)
 class PackedImages:
-    """Image files one after the other in one file, and the transform of each."""
+    """The image files of a data set, packed into one file, and the transform to network input."""
 
     home: Path
     data_set: "DataSet"
@@ -29,28 +29,30 @@ class PackedImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(N, H, W, 3) of all images once they are decoded."""
+        """(N, H, W, 3): the shape of all images after decoding."""
         size = self.transform.size
         return len(self.data_set.records), size, size, 3
 
     def group_into_tasks(self, rows: Iterable[RowAndIndex]) -> Iterator[list[RowAndIndex]]:
-        """Group places, so that a task is worth a thread and yet soon over."""
-        return group_into_tasks(rows, lambda place: self.data_set.records[place[1]].length)
+        """Split rows into tasks that are worth a thread and yet short."""
+        return group_into_tasks(rows, lambda row: self.data_set.records[row[1]].length)
 
-    def parts(self, indices: np.ndarray) -> Iterator[np.ndarray]:
-        """The same of images in order: their indices in groups, each int64."""
+    def split_indices(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """Split image indices into groups, each worth one decoding task, int64 each."""
         for task in self.group_into_tasks(enumerate(indices)):
             yield np.array([index for _, index in task])
 
     def decode(self, rows: Iterable[RowAndIndex], out: np.ndarray) -> int:
-        """Decode images one after the other; returns how many they were.
+        """Decode images into rows of an array, and return the number of images.
 
-        May run on many threads at once. Each writes its rows where they are wanted, in
-        memory or mapped from the disk, so that no pixels are handed from thread to thread.
+        Threads may decode into the same array at once, in memory or mapped from disk.
 
         Args:
-            rows: Where the images go.
+            rows: Output row and image index of each image.
             out: uint8, shape (M, H, W, 3).
+
+        Raises:
+            ImageError: If an image cannot be decoded any more.
         """
         rows = list(rows)
         files = self.data_set.iter_image_bytes(self.home, (index for _, index in rows))

@@ -1,4 +1,4 @@
-"""Pixels of a whole data set: decoded once and kept on disk, as far as there is room."""
+"""Pixels of a whole data set: decoded once and cached on disk, as far as there is room."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -23,22 +23,19 @@ from transfer_core.system.parallel import Progress, StopRequested, ignore_progre
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
 
-MAX_CACHE_FRACTION = (
-    0.75  # of the caches' limit that one data set may take; its embeddings need some too
-)
+MAX_CACHE_FRACTION = 0.75  # of the caches' limit for one data set; its embeddings need the rest
 
 
 class PixelArray:
-    """All images of a data set as network input, read by index as an array is.
+    """All images of a data set as network input, indexed like an array.
 
-    The first of them lie decoded on the disk, as many as there is room for, mapped into
-    memory, so that only what is touched is there. The others are decoded on all cores
-    whenever they are asked for.
+    As many images as there is room for are decoded to a file that is mapped into memory. The
+    others are decoded on all cores each time they are read.
 
     Args:
         home: The data folder.
         data_set: An ingested data set.
-        transform: To the wanted size.
+        transform: To network input.
 
     Attributes:
         shape: (N, H, W, 3), in the order of `data_set.records`.
@@ -48,58 +45,59 @@ class PixelArray:
         self._home, self._packed = home, PackedImages(home, data_set, transform)
         self._file = home / "pixels" / data_set.id / f"{transform.key}.npy"
         self.shape = self._packed.shape
-        kept = open_array(self._file)
-        outgrown = kept is not None and len(kept) < len(self) == self._count_fitting()
-        self._cached = self._allocate(0) if kept is None or outgrown else kept
+        array = open_array(self._file)
+        # A cache of fewer images is written again if all of them have room now.
+        is_outgrown = array is not None and len(array) < len(self) == self._count_fitting()
+        self._cached = self._allocate(0) if array is None or is_outgrown else array
 
     def __len__(self) -> int:
         return self.shape[0]
 
     @property
     def is_cached(self) -> bool:
-        """Whether all images are kept decoded already."""
+        """Whether all images are in the cache."""
         return len(self._cached) == len(self)
 
     @property
     def cache_capacity(self) -> int:
-        """How many of the images are kept decoded, or will be once all were read."""
+        """Number of images that the cache holds, or will hold once all were read."""
         return len(self._cached) or self._count_fitting()
 
     def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
-        """Images of a slice, or of indices of which none is negative: uint8 (M, H, W, 3)."""
+        """Images of a slice, or of indices >= 0 (int64, (M,)), as uint8 (M, H, W, 3)."""
         if self.is_cached:
             return self._cached[key]
         return self.read(np.arange(*key.indices(len(self))) if isinstance(key, slice) else key)
 
     def read(self, indices: np.ndarray, progress: Progress = ignore_progress) -> np.ndarray:
-        """Some images, decoded on all cores where they are not kept.
+        """Some images; those that are not in the cache are decoded on all cores.
 
         Args:
-            indices: int64 (M,), none of them negative.
+            indices: int64 (M,), each >= 0.
             progress: Called with what is done, images done and total; may raise to end the work.
 
         Returns:
             uint8, shape (M, H, W, 3), in memory.
         """
-        found, missing = self._read_cached(indices)
+        pixels, missing = self._read_cached(indices)
         if missing:
-            decode = partial(self._packed.decode, out=found)
+            decode = partial(self._packed.decode, out=pixels)
             _report_progress(
                 map_in_order(decode, self._packed.group_into_tasks(missing)), len(missing), progress
             )
-        return found
+        return pixels
 
     def fill_cache(
         self, progress: Progress = ignore_progress, stop: StopRequested | None = None
     ) -> None:
-        """Decode as many images as there is room for, if that was not done before.
+        """Decode as many images as there is room for, unless that was done before.
 
         Args:
             progress: Called with what is done, images done and total; may raise to end the work.
-            stop: Asked at least five times a second.
+            stop: Called at least five times a second; True ends the work.
 
         Raises:
-            WorkStopped: If `stop` said so.
+            WorkStopped: If `stop` returned True.
         """
         if len(self._cached):
             return
@@ -111,41 +109,43 @@ class PixelArray:
     def iter_batches(
         self, batch_size: int, indices: np.ndarray | None = None, stop: StopRequested | None = None
     ) -> Iterator[np.ndarray]:
-        """Images in order, while the next ones are decoded, or read, on other threads.
+        """Images in order, while other threads decode the next ones.
 
-        Where all images are read for the first time, they are kept on the way.
+        The first time that all images are read, they are written to the cache too.
 
         Args:
-            batch_size: Images at a time; the last time perhaps fewer.
-            indices: Of the wanted images, int64 (M,); None for all.
-            stop: Asked at least five times a second.
+            batch_size: Images of each batch; the last one may have fewer.
+            indices: Of the images to read, int64 (M,); None for all.
+
+        Yields:
+            uint8, shape (B, H, W, 3).
+            stop: Called at least five times a second; True ends the work.
 
         Raises:
-            WorkStopped: If `stop` said so.
+            WorkStopped: If `stop` returned True.
         """
-        parts = self._packed.parts(np.arange(len(self)) if indices is None else indices)
+        everything = np.arange(len(self))
+        parts = self._packed.split_indices(everything if indices is None else indices)
         if indices is None and not len(self._cached):
-            with (
-                suppress(CacheFullError),
-                self._create_cache_file() as array,
-            ):  # raised before the first batch
+            # CacheFullError can only come before the first batch.
+            with suppress(CacheFullError), self._create_cache_file() as array:
                 decode = partial(self._decode_into_cache, out=array)
                 yield from _rebatch(map_in_order(decode, parts, stop), batch_size)
                 return
         yield from _rebatch(map_in_order(self._read_on_this_thread, parts, stop), batch_size)
 
     def _count_fitting(self) -> int:
-        """How many images a new file may hold."""
+        """Number of images that a new cache file may hold."""
         return min(
             len(self), int(MAX_CACHE_FRACTION * get_limit(self._home)) // prod(self.shape[1:])
         )
 
     @contextmanager
     def _create_cache_file(self) -> Iterator[np.ndarray]:
-        """Rows for as many images as fit, mapped from a file that is kept if the block ends well.
+        """Map a new cache file with a row for each image that fits; keep it if the block succeeds.
 
         Raises:
-            NoRoom: Before the block.
+            CacheFullError: Before the block, if not even one image fits.
         """
         shape = self._count_fitting(), *self.shape[1:]
         if not shape[0]:
@@ -159,32 +159,32 @@ class PixelArray:
         self._cached = array
 
     def _read_cached(self, indices: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        """Images with gaps where they are not kept, and what belongs into the gaps."""
-        here = indices < len(self._cached)
-        if here.all():
+        """Cached images in their rows, and (row, index) of the images that have to be decoded."""
+        is_cached = indices < len(self._cached)
+        if is_cached.all():
             return self._cached[indices], []
-        found = self._allocate(len(indices))
-        found[here] = self._cached[indices[here]]
-        missing = np.flatnonzero(~here)
-        return found, list(zip(missing, indices[missing], strict=True))
+        pixels = self._allocate(len(indices))
+        pixels[is_cached] = self._cached[indices[is_cached]]
+        missing = np.flatnonzero(~is_cached)
+        return pixels, list(zip(missing, indices[missing], strict=True))
 
     def _read_on_this_thread(self, indices: np.ndarray) -> np.ndarray:
-        """Some images, decoded on this thread where they are not kept."""
-        found, missing = self._read_cached(indices)
+        """Some images; those that are not in the cache are decoded on this thread."""
+        pixels, missing = self._read_cached(indices)
         if missing:
-            self._packed.decode(missing, found)
-        return found
+            self._packed.decode(missing, pixels)
+        return pixels
 
     def _decode_into_cache(self, indices: np.ndarray, out: np.ndarray) -> np.ndarray:
-        """Consecutive images, decoded to their rows of an array as far as it reaches."""
+        """Decode consecutive images, those within the cache file to their rows of it."""
         first, end = indices[0], indices[-1] + 1
         if end <= len(out):
             self._packed.decode(zip(indices, indices, strict=True), out)
             return out[first:end]
-        found = self._allocate(len(indices))
-        self._packed.decode(enumerate(indices), found)
-        out[first:] = found[: max(0, len(out) - first)]
-        return found
+        pixels = self._allocate(len(indices))
+        self._packed.decode(enumerate(indices), pixels)
+        out[first:] = pixels[: max(0, len(out) - first)]
+        return pixels
 
     def _allocate(self, count: int) -> np.ndarray:
         return np.empty((count, *self.shape[1:]), np.uint8)
@@ -197,10 +197,10 @@ def load_pixels(
     progress: Progress = ignore_progress,
     stop: StopRequested | None = None,
 ) -> PixelArray:
-    """All images of a data set, decoded as far as there is room; arguments as for `Pixels.keep`."""
-    found = PixelArray(home, data_set, transform)
-    found.fill_cache(progress, stop)
-    return found
+    """All images of a data set, cached as far as there is room; see `PixelArray.fill_cache`."""
+    pixels = PixelArray(home, data_set, transform)
+    pixels.fill_cache(progress, stop)
+    return pixels
 
 
 def iter_batches(
@@ -209,15 +209,15 @@ def iter_batches(
     indices: np.ndarray | None = None,
     stop: StopRequested | None = None,
 ) -> Iterator[np.ndarray]:
-    """Batches of images in order, as `Pixels.in_batches`, of an array too."""
+    """Batches of images in order, as `PixelArray.iter_batches`, also from a NumPy array."""
     if isinstance(pixels, PixelArray):
         return pixels.iter_batches(batch_size, indices, stop)
-    chosen = pixels if indices is None else pixels[indices]
-    return (chosen[start : start + batch_size] for start in range(0, len(chosen), batch_size))
+    selected = pixels if indices is None else pixels[indices]
+    return (selected[start : start + batch_size] for start in range(0, len(selected), batch_size))
 
 
 def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
-    """Batches of so many images from parts of any length."""
+    """Join and cut parts of any length into batches of `batch_size` images."""
     waiting, count = [], 0
     with closing(parts):
         for part in parts:
@@ -232,7 +232,7 @@ def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarra
 
 
 def _report_progress(counts: Iterator[int], total: int, progress: Progress) -> None:
-    """Wait for tasks, each of which tells how many images it was, and report their sum."""
+    """Wait for decoding tasks and report the sum of the images that they return."""
     done = 0
     with closing(counts):
         for number in counts:

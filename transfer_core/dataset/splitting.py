@@ -1,4 +1,4 @@
-"""Splits: leaks found and removed, missing parts made by seed, class by class."""
+"""Splits: remove leaks, and make missing parts by seed, stratified by class."""
 
 import random
 from collections import Counter, defaultdict
@@ -10,12 +10,12 @@ from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.images.decoding import ImageInfo
 
-HELD_OUT_FRACTION = 0.2  # of the images to split, for each of validation and test
+HELD_OUT_FRACTION = 0.2  # of the training images, for each of validation and test
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """An image that was decoded, before its split is final."""
+    """An image that can be decoded, before its split is final."""
 
     path: str
     class_name: str
@@ -27,9 +27,9 @@ class DecodedImage:
 
 
 def remove_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], list[Problem]]:
-    """Leave out of train what is in validation or test too, and of validation what is in test.
+    """Remove from train the copies of validation and test images, from validation those of test.
 
-    Other exact copies stay, and are reported.
+    Other exact copies stay. All copies are reported as problems.
 
     Args:
         images: In the order of their paths.
@@ -40,17 +40,17 @@ def remove_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], li
     for image in images:
         if image.digest in repeated:
             copies[image.digest].append(image)
-    kept, problems = [], []
+    remaining, problems = [], []
     for image in images:
         if image.digest not in repeated:
-            kept.append(image)
+            remaining.append(image)
             continue
         same = copies[image.digest]
         leak = _find_copy_in_later_split(image, same)
         if leak is None:
-            kept.append(image)
+            remaining.append(image)
         problems += _report_copies(image, same, leak)
-    return kept, problems
+    return remaining, problems
 
 
 def _find_copy_in_later_split(
@@ -87,26 +87,26 @@ def _report_copies(
 
 
 def compute_min_class_size(made_splits: Sequence[Split]) -> int:
-    """Images that a class needs to be split: one for train and one for each part made."""
+    """Images that a class needs at least: one for train and one for each part made from it."""
     return 1 + len(made_splits)
 
 
 def assign_splits(
     images: Sequence[DecodedImage], made_splits: Sequence[Split], seed: int
 ) -> tuple[list[Split], list[Problem]]:
-    """Give each image its split: as given, or by seed for the parts that are missing.
+    """Give each image its split: the given one, or by seed for the parts that are missing.
 
-    The parts are stratified by class, hold at least one image of each class, and
-    keep exact copies together, also where they lie in two classes. The result
-    depends on the contents and the seed, not on names or their order.
+    The parts are stratified by class and hold at least one image of each class. Exact copies
+    stay together, even in two classes. The result depends on the contents of the files and the
+    seed, not on their names or order.
 
     Args:
-        images: Without leaks; each class with at least `needed(made)` in train.
+        images: Without leaks; each class has `compute_min_class_size(made_splits)` in train.
         made_splits: The parts to take from train; empty if all are given.
         seed: Of the shuffling.
 
     Returns:
-        The split of each image, and what there is to tell.
+        The split of each image, and problems to report.
     """
     splits: list[Split] = [image.split or "train" for image in images]
     problems: list[Problem] = []
@@ -116,7 +116,7 @@ def assign_splits(
     for index, image in enumerate(images):
         if splits[index] == "train":
             classes[image.class_name].append(index)
-    decided: dict[str, Split] = {}  # for each digest, by a class before
+    decided: dict[str, Split] = {}  # by digest, from the classes before
     for name, members in sorted(classes.items()):
         groups, known = _group_copies(images, members), decided
         if len(groups) < compute_min_class_size(made_splits):
@@ -134,7 +134,7 @@ def assign_splits(
 
 
 def _group_copies(images: Sequence[DecodedImage], members: list[int]) -> list[list[int]]:
-    """Positions of equal files together, in the order of their digests."""
+    """Group the positions of equal files, in the order of their digests."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index in members:
         groups[images[index].digest].append(index)
@@ -144,7 +144,7 @@ def _group_copies(images: Sequence[DecodedImage], members: list[int]) -> list[li
 def _distribute_groups(
     groups: list[list[int]], made_splits: Sequence[Split], known_splits: list[Split | None]
 ) -> Iterator[tuple[list[int], Split]]:
-    """Deal out the groups of one class: the parts made get their share, train the rest."""
+    """Fill the parts to make with groups of one class; the rest stays in train."""
     target = max(1, round(HELD_OUT_FRACTION * sum(map(len, groups))))  # images for each part
     filled: Counter[Split] = Counter()
     free = []
@@ -156,7 +156,7 @@ def _distribute_groups(
             yield group, split
     parts = [*made_splits, "train"]
     for number, part in enumerate(made_splits, start=1):
-        # Groups that the parts after this one need, so that none of them stays empty.
+        # Each part after this one needs a group too.
         reserve = sum(not filled[later] for later in parts[number:])
         while filled[part] < target and len(free) > reserve:
             group = free.pop()

@@ -1,4 +1,4 @@
-"""The store of ingested data sets: one folder for each id, written once and never changed."""
+"""The store of data sets: one folder for each id, written once and never changed."""
 
 import csv
 import io
@@ -30,12 +30,12 @@ class DataSetSummary:
 
 
 def write(data_set: DataSet, folder: Path, extra_files: Mapping[str, str] | None = None) -> None:
-    """Write what describes a data set into its folder, beside the images.
+    """Write the description of a data set into its folder, beside the images.
 
     Args:
-        data_set: What to describe.
-        folder: Where.
-        extra_files: Texts of further files, by their names.
+        data_set: The data set.
+        folder: Its folder, which exists.
+        extra_files: Texts of further files, by file name.
     """
     summary = DataSetSummary(
         data_set.id, data_set.name, len(data_set.classes), len(data_set.records)
@@ -53,12 +53,12 @@ def write(data_set: DataSet, folder: Path, extra_files: Mapping[str, str] | None
 
 
 def exists(home: Path, data_id: str) -> bool:
-    """Whether a data set with this id is in the store."""
+    """Whether the store has a data set with this id."""
     return bool(DATA_ID.fullmatch(data_id)) and (home / "data" / data_id / "dataset.json").is_file()
 
 
 def load(home: Path, data_id: str) -> DataSet:
-    """A data set by its id.
+    """Read a data set by its id.
 
     Raises:
         DataSetError: If there is none.
@@ -82,7 +82,7 @@ def list_data_sets(home: Path) -> tuple[DataSetSummary, ...]:
 
 
 def read_image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
-    """The original file of one image. Untrusted: show `load_image` instead, which is re-encoded.
+    """The original file of one image. It is untrusted: to show an image, use `load_image`.
 
     Raises:
         DataSetError: If the data set was removed from the disk.
@@ -103,7 +103,7 @@ def load_image(home: Path, data_set: DataSet, index: int) -> Image.Image:
 
 
 def export_problems_csv(data_set: DataSet) -> str:
-    """Everything that was set aside or is worth telling, one line each, for a spreadsheet."""
+    """All problems of a data set as CSV for a spreadsheet, one line each."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(("kind", "path", "message"))

@@ -1,10 +1,11 @@
-"""What a data set is."""
+"""The data set as plain data: its images, classes and splits, and how an archive was read."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,10 +13,10 @@ import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
-from transfer_core.dataset.json_text import encode_list
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+VALUES_PER_CHUNK = 1000  # so many that the JSON encoder is not called for each value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +36,46 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """How the archive was understood, to be told back to the person."""
+    """How an archive was read, to be shown to the person."""
 
     archive: str  # name of the zip or folder
     classes: int
-    wrapper: str | None  # folders that were looked through, such as "download/flowers"
-    given_splits: tuple[Split, ...]  # that were in the archive
-    made_splits: tuple[Split, ...]  # that were made here
+    wrapper: str | None  # folders around all classes that were ignored, as "download/flowers"
+    given_splits: tuple[Split, ...]  # present in the archive
+    made_splits: tuple[Split, ...]  # taken from the training images
     seed: int  # of the splits that were made
-    junk: int  # hidden and system files that were ignored
-    unreadable: int  # images that were set aside
-    not_images: int  # other files that were set aside
-    duplicates: int  # further copies of images, whether kept or left out
+    junk: int  # hidden and system files, ignored
+    unreadable: int  # images that cannot be decoded, left out
+    not_images: int  # files of other kinds, left out
+    duplicates: int  # exact copies of other images, both those used and those left out
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
 
     def sentence(self) -> str:
-        """The reading in one sentence."""
-        return wording.describe_import(self)
+        """The summary in one sentence without a full stop."""
+        parts = [
+            f"{wording.spell_number(self.classes)} classes",
+            wording.describe_splits(self.given_splits, self.made_splits, self.seed),
+            f"wrapper folder {self.wrapper} removed" if self.wrapper else "",
+            f"{wording.format_count(self.junk, 'junk file')} ignored" if self.junk else "",
+            f"{self.unreadable:,} unreadable" if self.unreadable else "",
+            f"{wording.format_count(self.not_images, 'file')} without an image"
+            if self.not_images
+            else "",
+            wording.format_count(self.duplicates, "duplicate") if self.duplicates else "",
+        ]
+        return ", ".join(filter(None, parts))
 
     def draw_tree(self) -> str:
-        """The folders of the archive, with the number of usable images in each."""
+        """A drawing of the archive's folders, with the number of usable images in each."""
         return wording.draw_tree(self.archive, dict(self.folders))
 
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Images in classes, split into train, validation and test; its files lie under its id."""
+    """Labelled images, split into train, validation and test. Its files lie under its id."""
 
-    id: str  # from the content and the seed, so equal content has an equal id
+    id: str  # a hash of the content and the seed, so equal content has an equal id
     name: str
     classes: tuple[str, ...]
     records: tuple[ImageRecord, ...]  # in the order of their paths
@@ -76,20 +88,20 @@ class DataSet:
         return np.fromiter((r.label for r in self.records), np.int64, len(self.records))
 
     def indices(self, split: Split) -> np.ndarray:
-        """Positions of the images of a split within `records`, int64, ascending."""
+        """Indices into `records` of the images of a split, int64, ascending."""
         return np.array([i for i, r in enumerate(self.records) if r.split == split], np.int64)
 
     def counts(self, split: Split | None = None) -> tuple[int, ...]:
-        """Images of each class, in one split or altogether."""
-        found = Counter(r.label for r in self.records if split in (None, r.split))
-        return tuple(found[label] for label in range(len(self.classes)))
+        """Number of images of each class, in one split or in all."""
+        images = Counter(r.label for r in self.records if split in (None, r.split))
+        return tuple(images[label] for label in range(len(self.classes)))
 
     def pack_path(self, home: Path, *, added: bool = False) -> Path:
-        """The file that holds original bytes of images, one after the other.
+        """The file that holds the original bytes of the images, one image after the other.
 
         Args:
             home: The data folder.
-            added: Whether the pack of the images that were added to a version is meant.
+            added: True for the pack of the images that were added to a version.
         """
         return home / "data" / self.id / ("added.pack" if added else "images.pack")
 
@@ -109,7 +121,7 @@ class DataSet:
                 yield packs[record.added].read(record.length)
 
     def to_json(self) -> Iterator[str]:
-        """Everything but the images, in pieces; records go by columns, which is half as long."""
+        """Everything but the pixels, in pieces. Records are stored by column: half as long."""
         values = {
             "id": self.id,
             "name": self.name,
@@ -127,9 +139,9 @@ class DataSet:
 
     @classmethod
     def from_json(cls, text: str) -> "DataSet":
-        """Undo `to_json`, given its pieces as one text."""
+        """The inverse of `to_json`, from its pieces joined to one text."""
         values = json.loads(text)
-        # Data sets of before there were versions say nothing of it.
+        # Data sets written before there were versions lack this column.
         values["records"].setdefault("added", [False] * len(values["records"]["path"]))
         columns = (values["records"][f.name] for f in fields(ImageRecord))
         summary = values.get("import_summary") or values["reading"]  # before version 0.2
@@ -144,3 +156,12 @@ class DataSet:
             problems=tuple(Problem(**problem) for problem in values["problems"]),
             import_summary=ImportSummary(**summary),
         )
+
+
+def encode_list(values: Iterable) -> Iterator[str]:
+    """The JSON of a list in pieces, so that a million values never lie in memory as text."""
+    values, before = iter(values), "["
+    while chunk := list(islice(values, VALUES_PER_CHUNK)):
+        yield before + json.dumps(chunk, ensure_ascii=False)[1:-1]
+        before = ", "
+    yield "]" if before == ", " else "[]"

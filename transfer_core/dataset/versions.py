@@ -1,4 +1,4 @@
-"""Versions: a data set made from another by changes, with its history; no other is touched."""
+"""Versions: new data sets made from others by changes, with their history."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from pathlib import Path
 from transfer_core.dataset import store
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.assembly import compute_content_id, find_class_imbalance
-from transfer_core.dataset.changes import Change, apply_changes, make_added_path
-from transfer_core.dataset.layout import count_per_folder
-from transfer_core.dataset.publishing import (
+from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     translate_disk_errors,
 )
+from transfer_core.dataset.changes import Change, apply_changes, make_added_path
+from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images.decoding import check_image
@@ -29,30 +29,30 @@ VERSION_FILE = "version.json"  # beside what describes the data set
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """How a data set came from another."""
+    """How a data set was made from another."""
 
     id: str
-    parent: str  # id of the data set that it was made from
-    root: str  # id of the data set that was read from an archive
+    parent: str  # id of the data set that was changed
+    root: str  # id of the first ancestor, which was read from an archive
     made: float  # seconds since 1970
     changes: tuple[Change, ...]  # to the parent
 
 
 def list_versions(home: Path, data_id: str) -> tuple[Version, ...]:
-    """The versions that led to a data set, oldest first; empty if it was read from an archive."""
+    """The versions that led to a data set, oldest first; none if it was read from an archive."""
     versions: list[Version] = []
-    while (found := _load_version(home, data_id)) is not None:
-        versions.insert(0, found)
-        data_id = found.parent
+    while (version := _load_version(home, data_id)) is not None:
+        versions.insert(0, version)
+        data_id = version.parent
     return tuple(versions)
 
 
 def load_set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
-    """The images that versions before left out and that may be restored, by their path."""
+    """The images that earlier versions set aside and that may be restored, in path order."""
     present, aside = {record.path for record in data_set.records}, {}
     versions = list_versions(home, data_set.id)
     missing = {c.path for v in versions for c in v.changes if c.action == "set aside"} - present
-    for version in reversed(versions):  # the nearest one knows the image as it was last
+    for version in reversed(versions):  # the latest one has the image's last label
         if not missing:
             break
         for record in store.load(home, version.parent).records:
@@ -63,7 +63,7 @@ def load_set_aside(home: Path, data_set: DataSet) -> tuple[ImageRecord, ...]:
 
 
 def describe_test_edits(home: Path, data_set: DataSet) -> tuple[str, ...]:
-    """That test images were changed by hand, and what that does; nothing if none was."""
+    """A warning if test images were changed by hand, else nothing."""
     changes = [change for version in list_versions(home, data_set.id) for change in version.changes]
     paths = {change.path for change in changes}
     known = (*data_set.records, *load_set_aside(home, data_set))
@@ -91,17 +91,16 @@ def make_version(
     changes: Sequence[Change],
     added: Mapping[str, bytes] | None = None,
 ) -> DataSet:
-    """Make a new data set from another one by changes, and keep how it came about.
+    """Make a new data set from another one, and store its history.
 
-    Images that are not changed keep their part of the split, so do relabelled and
-    restored ones, and added images are for training. Nothing is copied but what is
-    added. Changes that are undone lead back to the data set of before, with its id.
+    Every image keeps its part of the split; added images go to train. Only added images are
+    copied. Undoing all changes leads back to the same data set with the same id.
 
     Args:
         home: The data folder.
-        parent: What the changes apply to; stays as it is.
+        parent: The data set to change; it stays in the store as it is.
         changes: Applied one after the other.
-        added: The file of each image that is added, by the path of its change.
+        added: The file of each added image, by the path of its change.
 
     Raises:
         DataSetError: If a change does not fit, a class would lose its last image in
@@ -135,7 +134,7 @@ def _load_version(home: Path, data_id: str) -> Version | None:
 
 
 def _compute_version_number(home: Path, root: str) -> int:
-    """Of the next version; what was read from an archive counts as the first."""
+    """Number of the next version; the data set that was read from an archive is number 1."""
     ids = (summary.id for summary in store.list_data_sets(home))
     versions = filter(None, (_load_version(home, data_id) for data_id in ids))
     return 2 + sum(version.root == root for version in versions)
@@ -144,10 +143,10 @@ def _compute_version_number(home: Path, root: str) -> int:
 def _check_not_present(
     known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]
 ) -> None:
-    """Refuse to add what is there, also where it is set aside: it could leak into the test."""
-    there = {record.digest: record for record in known}
+    """Refuse to add an image that exists, even if set aside: it could leak into the test."""
+    records = {record.digest: record for record in known}
     for data in added.values():
-        same = there.get(hash_bytes(data))
+        same = records.get(hash_bytes(data))
         if same:
             raise DataSetError(
                 "This image is in the data set already.",
@@ -157,29 +156,29 @@ def _check_not_present(
 
 
 def _build_added_records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
-    """Of images to add, whose files follow one another from an offset in bytes."""
+    """Records of images to add, whose files follow one another from an offset in bytes."""
     records = {}
     for path, data in added.items():
-        facts, digest = check_image(data), hash_bytes(data)
+        info, digest = check_image(data), hash_bytes(data)
         records[path] = ImageRecord(
-            path, 0, "train", digest, start, len(data), facts.width, facts.height, added=True
+            path, 0, "train", digest, start, len(data), info.width, info.height, added=True
         )
         start += len(data)
     return records
 
 
 def _build_data_set(root: DataSet, records: tuple[ImageRecord, ...], name: str) -> DataSet:
-    """The data set of these records, told as its root is told."""
+    """The data set of these records, with the problems and summary of its root."""
     problems = _inherit_problems(root, records)
     folders = tuple(sorted(count_per_folder([record.path for record in records]).items()))
     duplicates = sum(problem.kind in ("duplicate", "leak") for problem in problems)
-    reading = replace(root.import_summary, duplicates=duplicates, folders=folders)
-    data_id = compute_content_id(root.classes, records, problems, reading)
-    return DataSet(data_id, name, root.classes, records, problems, reading)
+    summary = replace(root.import_summary, duplicates=duplicates, folders=folders)
+    data_id = compute_content_id(root.classes, records, problems, summary)
+    return DataSet(data_id, name, root.classes, records, problems, summary)
 
 
 def _inherit_problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[Problem, ...]:
-    """What was told of the root, but for images of which a copy was changed since."""
+    """The problems of the root, without those of images whose copy was changed since."""
     now = {record.path: record.label for record in records}
     was = {record.path: record for record in root.records}
     dealt_with = {r.digest for r in was.values() if now.get(r.path) != r.label}
@@ -193,11 +192,11 @@ def _inherit_problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[
 
 
 def _write_packs(home: Path, parent: DataSet, folder: Path, added: Mapping[str, bytes]) -> None:
-    """The parent's images by a second name for the same file, and a pack of added ones."""
+    """Link the parent's packs, and append the added images to a copy of theirs."""
     for is_added in (False, True):
-        there = parent.pack_path(home, added=is_added)
-        if not is_added or there.is_file():
-            _link_or_copy(there, folder / there.name, copy=is_added and bool(added))
+        pack_path = parent.pack_path(home, added=is_added)
+        if not is_added or pack_path.is_file():
+            _link_or_copy(pack_path, folder / pack_path.name, copy=is_added and bool(added))
     if added:
         with (folder / parent.pack_path(home, added=True).name).open("ab") as pack:
             pack.writelines(added.values())
@@ -206,7 +205,7 @@ def _write_packs(home: Path, parent: DataSet, folder: Path, added: Mapping[str, 
 
 
 def _link_or_copy(file: Path, name: Path, *, copy: bool) -> None:
-    """Give a file a second name, or a copy where it will grow or the disk knows no links."""
+    """Hard-link a file, or copy it if it will grow or the disk has no links."""
     if not copy:
         with suppress(OSError):
             os.link(file, name)

@@ -1,10 +1,6 @@
-"""Say in words and as a tree what was found in an archive."""
+"""Words and folder trees for people, from plain values."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from transfer_core.dataset.types import ImportSummary
 
 EXPECTED_LAYOUT = """\
 your.zip
@@ -17,7 +13,7 @@ your.zip
 (any number of folders may stand around these; folders named train, validation
 and test may stand between the zip and the classes)"""
 
-_NUMBER_WORDS = (
+_NUMBER_WORDS = [
     "no",
     "one",
     "two",
@@ -31,8 +27,8 @@ _NUMBER_WORDS = (
     "ten",
     "eleven",
     "twelve",
-)
-_MAX_CHILDREN = 12  # of one folder that are drawn
+]
+_MAX_CHILDREN = 12  # folders drawn inside one folder
 
 
 def format_count(number: int, singular: str, plural: str | None = None) -> str:
@@ -45,35 +41,27 @@ def join_words(words: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def describe_import(import_summary: "ImportSummary") -> str:
-    """See `Reading.sentence`."""
-    number = (
-        _NUMBER_WORDS[import_summary.classes]
-        if import_summary.classes <= 12
-        else f"{import_summary.classes:,}"
+def spell_number(number: int) -> str:
+    """A number as people write it: "three" up to twelve, then "1,000"."""
+    return _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else f"{number:,}"
+
+
+def describe_splits(given: tuple[str, ...], made: tuple[str, ...], seed: int) -> str:
+    """Which parts of the split an archive had, and which were made.
+
+    Args:
+        given: Names of the parts that the archive has.
+        made: Names of the parts that were taken from the training images.
+        seed: Of the parts that were made.
+    """
+    if not given:
+        return f"split into train, validation and test (60/20/20 %, seed {seed})"
+    if not made:
+        return f"{join_words(given)} given"
+    each = "each " if len(made) > 1 else ""
+    return (
+        f"{join_words(given)} given, {join_words(made)} taken from train ({each}20 %, seed {seed})"
     )
-    parts = [
-        f"{number} classes",
-        _describe_splits(import_summary),
-        f"wrapper folder {import_summary.wrapper} removed" if import_summary.wrapper else "",
-        f"{format_count(import_summary.junk, 'junk file')} ignored" if import_summary.junk else "",
-        f"{import_summary.unreadable:,} unreadable" if import_summary.unreadable else "",
-        f"{format_count(import_summary.not_images, 'file')} without an image"
-        if import_summary.not_images
-        else "",
-        format_count(import_summary.duplicates, "duplicate") if import_summary.duplicates else "",
-    ]
-    return ", ".join(filter(None, parts))
-
-
-def _describe_splits(import_summary: "ImportSummary") -> str:
-    if not import_summary.given_splits:
-        return f"split into train, validation and test (60/20/20 %, seed {import_summary.seed})"
-    given = f"{join_words(import_summary.given_splits)} given"
-    if not import_summary.made_splits:
-        return given
-    each = "each " if len(import_summary.made_splits) > 1 else ""
-    return f"{given}, {join_words(import_summary.made_splits)} taken from train ({each}20 %, seed {import_summary.seed})"
 
 
 def draw_tree(root: str, counts: Mapping[str, int]) -> str:

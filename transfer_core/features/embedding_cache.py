@@ -1,6 +1,5 @@
 """Embeddings of one sample by one network in a cache on disk. This module needs no torch."""
 
-import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system import disk_cache
+from transfer_core.system.files import hash_bytes
 
 
 def load_or_compute_embeddings(
@@ -47,6 +47,6 @@ def get_cache_folder(
     home: Path, data_id: str, source: SourceNetwork, transform_key: str, indices: np.ndarray
 ) -> Path:
     """Return the cache folder of these images' embeddings by this network."""
-    chosen = hashlib.sha256(np.ascontiguousarray(indices, dtype=np.int64).tobytes()).hexdigest()
+    chosen = hash_bytes(np.ascontiguousarray(indices, dtype=np.int64).tobytes())
     key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

@@ -1,1 +1,1 @@
-"""Figures from plain data: Plotly figures and, beside each, its text alternative."""
+"""Plotly figures drawn from plain data, each with a text alternative."""

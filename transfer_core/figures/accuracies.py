@@ -1,4 +1,4 @@
-"""Test accuracies of runs beside each other, with their intervals."""
+"""Test accuracies of several runs with their intervals."""
 
 from collections.abc import Sequence
 
@@ -15,32 +15,12 @@ def plot_accuracies(
     """A point for each run, and a line for always guessing the largest class.
 
     Args:
-        rows: Name, accuracy, and both ends of its 95 % interval, each in [0, 1].
+        rows: Name of each run, its accuracy and both ends of its 95 % interval, in [0, 1].
         majority_accuracy: Accuracy of always guessing the largest class, in [0, 1].
     """
     figure = go.Figure()
-    for number, (name, accuracy, low, high) in enumerate(rows):
-        colour, symbol = MARKER_STYLES[min(number, 1)]
-        figure.add_scatter(
-            x=[accuracy],
-            y=[escape_label(name, 28)],
-            mode="markers+text",
-            text=[f"{accuracy:.1%}"],
-            textposition="top center",
-            showlegend=False,
-            cliponaxis=False,
-            marker={"color": colour, "symbol": symbol, "size": 14},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - accuracy],
-                "arrayminus": [accuracy - low],
-                "thickness": 2,
-                "width": 6,
-                "color": colour,
-            },
-            hovertemplate=f"{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}<extra></extra>",
-        )
+    for number, row in enumerate(rows):
+        _add_point(figure, *row, *MARKER_STYLES[min(number, 1)])
     figure.add_scatter(  # names the line in the legend
         x=[None],
         y=[None],
@@ -54,11 +34,42 @@ def plot_accuracies(
     return apply_layout(figure, "Against simpler ways", height=150 + 65 * len(rows))
 
 
+def _add_point(
+    figure: go.Figure,
+    name: str,
+    accuracy: float,
+    low: float,
+    high: float,
+    colour: str,
+    symbol: str,
+) -> None:
+    figure.add_scatter(
+        x=[accuracy],
+        y=[escape_label(name, 28)],
+        mode="markers+text",
+        text=[f"{accuracy:.1%}"],
+        textposition="top center",
+        showlegend=False,
+        cliponaxis=False,
+        marker={"color": colour, "symbol": symbol, "size": 14},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - accuracy],
+            "arrayminus": [accuracy - low],
+            "thickness": 2,
+            "width": 6,
+            "color": colour,
+        },
+        hovertemplate=f"{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}<extra></extra>",
+    )
+
+
 def describe_accuracies(
     rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float
 ) -> str:
     """The figure in words."""
-    told = "; ".join(
+    accuracies = "; ".join(
         f"{name} {accuracy:.1%} ({low:.1%} to {high:.1%})" for name, accuracy, low, high in rows
     )
-    return f"Test accuracy: {told}; always the largest class {majority_accuracy:.1%}."
+    return f"Test accuracy: {accuracies}; always the largest class {majority_accuracy:.1%}."

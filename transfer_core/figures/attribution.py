@@ -1,4 +1,4 @@
-"""An attribution map over its image, and how much randomised weights change such maps."""
+"""An attribution map over its image, and the effect of randomised weights on such maps."""
 
 import base64
 import io
@@ -14,10 +14,10 @@ from transfer_core.figures.theme import BLUE, GREY, TRANSPARENT, apply_layout, e
 if TYPE_CHECKING:
     from transfer_core.inspection.attribution_sanity import SanityStep
 
-TINT_RGB = (255, 140, 0)  # over a grey image
-MAX_OPACITY = 0.75  # opacity of the tint where the evidence is strongest
-CONTOUR_LEVEL = 0.5  # of the highest value, where a line is drawn
-MIN_SIDE_PIXELS = 384  # pixels that the image is enlarged to at least
+TINT_RGB = (255, 140, 0)  # drawn over the grey image
+MAX_OPACITY = 0.75  # of the tint, at the highest value
+CONTOUR_LEVEL = 0.5  # of the highest value; a line is drawn there
+MIN_SIDE_PIXELS = 384  # smaller images are enlarged
 REGION_NAMES = (
     ("upper left", "top", "upper right"),
     ("left", "centre", "right"),
@@ -26,40 +26,15 @@ REGION_NAMES = (
 
 
 def plot_attribution(pixels: np.ndarray, attribution: np.ndarray, title: str) -> go.Figure:
-    """The image in grey, tinted where the evidence lies, with a line round the stronger half.
+    """Draw the image in grey, tint it by its attribution, and outline values above one half.
 
     Args:
         pixels: uint8, shape (H, W, 3).
-        attribution: float32 (H, W), in [0, 1], of the highest value.
+        attribution: float32 (H, W), relative to the highest value, in [0, 1].
         title: Short enough for a phone.
     """
     height, width = attribution.shape
-    figure = go.Figure(
-        go.Scatter(  # unseen; brings the scale of the tint
-            x=[None],
-            y=[None],
-            mode="markers",
-            showlegend=False,
-            hoverinfo="skip",
-            marker={
-                "color": [0],
-                "cmin": 0,
-                "cmax": 1,
-                "showscale": True,
-                "colorscale": [[0, TRANSPARENT], [1, f"rgb{TINT_RGB}"]],
-                "colorbar": {
-                    "orientation": "h",
-                    "thickness": 10,
-                    "y": 0,
-                    "yanchor": "top",
-                    "len": 0.9,
-                    "tickvals": [0, 0.5, 1],
-                    "ticktext": ["none", "half (the line)", "most"],
-                    "outlinewidth": 1,
-                },
-            },
-        )
-    )
+    figure = go.Figure(_build_colour_scale())
     figure.add_layout_image(
         source=_encode_png(pixels, attribution),
         x=0,
@@ -80,6 +55,34 @@ def plot_attribution(pixels: np.ndarray, attribution: np.ndarray, title: str) ->
     return figure.update_layout(margin={"t": 44})
 
 
+def _build_colour_scale() -> go.Scatter:
+    """An invisible point whose colour bar explains the tint."""
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        showlegend=False,
+        hoverinfo="skip",
+        marker={
+            "color": [0],
+            "cmin": 0,
+            "cmax": 1,
+            "showscale": True,
+            "colorscale": [[0, TRANSPARENT], [1, f"rgb{TINT_RGB}"]],
+            "colorbar": {
+                "orientation": "h",
+                "thickness": 10,
+                "y": 0,
+                "yanchor": "top",
+                "len": 0.9,
+                "tickvals": [0, 0.5, 1],
+                "ticktext": ["none", "half (the line)", "most"],
+                "outlinewidth": 1,
+            },
+        },
+    )
+
+
 def describe_attribution(attribution: np.ndarray, name: str) -> str:
     """The map in words."""
     if attribution.max() <= 0:
@@ -95,7 +98,7 @@ def describe_attribution(attribution: np.ndarray, name: str) -> str:
 
 
 def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
-    """How alike maps stay while weights are randomised from the output down."""
+    """Rank correlation of maps with the original ones, as weights are randomised stage by stage."""
     names = ["nothing", *(escape_label(step.title, 18) for step in steps)]
     figure = go.Figure(
         go.Scatter(
@@ -117,16 +120,16 @@ def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
 
 def describe_sanity_check(steps: "Sequence[SanityStep]") -> str:
     """The figure in words."""
-    told = ", ".join(f"{step.title} {step.correlation:.2f}" for step in steps)
+    correlations = ", ".join(f"{step.title} {step.correlation:.2f}" for step in steps)
     return (
         "Rank correlation of the maps with those before, weights randomised from the output down "
-        f"to: {told}. Near 0 means that the maps depend on what was learned; near 1 would mean "
-        "that they only show the image."
+        f"to: {correlations}. Near 0 means that the maps depend on what was learned; near 1 would "
+        "mean that they only show the image."
     )
 
 
 def _encode_png(pixels: np.ndarray, attribution: np.ndarray) -> str:
-    """The tinted image as a data address."""
+    """The tinted image as a data URL."""
     scale = max(1, -(-MIN_SIDE_PIXELS // max(attribution.shape)))
     size = attribution.shape[1] * scale, attribution.shape[0] * scale
     grey = np.asarray(Image.fromarray(pixels).convert("L").resize(size, Image.Resampling.BICUBIC))
@@ -142,15 +145,15 @@ def _encode_png(pixels: np.ndarray, attribution: np.ndarray) -> str:
 
 
 def _find_outline(mask: np.ndarray) -> np.ndarray:
-    """Pixels of a mask at its border, two wide."""
-    deep = mask.copy()
+    """The border of a mask inside it, two pixels wide, bool (H, W)."""
+    eroded = mask.copy()
     for _ in range(2):
-        padded = np.pad(deep, 1, constant_values=True)
-        deep = (
+        padded = np.pad(eroded, 1, constant_values=True)
+        eroded = (
             padded[1:-1, 1:-1]
             & padded[:-2, 1:-1]
             & padded[2:, 1:-1]
             & padded[1:-1, :-2]
             & padded[1:-1, 2:]
         )
-    return mask & ~deep
+    return mask & ~eroded

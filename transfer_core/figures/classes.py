@@ -1,4 +1,4 @@
-"""Images per class, stacked by split."""
+"""Number of images per class, stacked by split."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ MAX_CLASSES_SHOWN = 40  # bars that stay readable
 
 
 def plot_class_counts(data_set: DataSet) -> go.Figure:
-    """A bar per class; the largest classes where there are many."""
+    """A bar for each class; if there are many, for the largest ones."""
     totals = data_set.counts()
     order = sorted(range(len(totals)), key=lambda c: -totals[c])[:MAX_CLASSES_SHOWN][::-1]
     names = [escape_label(data_set.classes[c], 24) for c in order]
@@ -38,7 +38,7 @@ def plot_class_counts(data_set: DataSet) -> go.Figure:
 
 
 def describe_count_range(counts: Sequence[int]) -> str:
-    """Images of the smallest to the largest class: "98 to 155", or "60" where all are alike."""
+    """Images of the smallest and the largest class: "98 to 155", or "60" if they are equal."""
     least, most = min(counts), max(counts)
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 

@@ -1,4 +1,4 @@
-"""Several runs in one figure: their curves overlaid, and how far they differ."""
+"""Several runs in one figure: their curves, and the differences of their accuracies."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
@@ -24,12 +24,12 @@ _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", 
 def plot_run_curves(
     events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part
 ) -> go.Figure:
-    """A curve over epochs for each run, told apart by letter, dash, marker and colour.
+    """A curve over epochs for each run, distinguished by letter, dash, marker and colour.
 
     Args:
         events_by_run: Letter and events of each run.
-        metric: What is drawn.
-        part: On which images.
+        metric: Loss or accuracy.
+        part: Measured on training or validation images.
     """
     figure, factor = go.Figure(), 100 if metric == "accuracy" else 1
     for number, (letter, events) in enumerate(events_by_run.items()):
@@ -54,20 +54,21 @@ def plot_run_curves(
 def describe_run_curves(
     events_by_run: Mapping[str, Sequence[RunEvent]], metric: Metric, part: Part
 ) -> str:
-    """The figure in words: where each curve ends, and its best epoch."""
-    told, best = [], min if metric == "loss" else max
+    """The figure in words: the best and the last epoch of each curve."""
+    curves, best = [], min if metric == "loss" else max
     for letter, events in events_by_run.items():
         name = _KEY_PREFIXES[part] + metric
         rows = [(getattr(row, name), row.epoch) for row in _select_epochs(events)]
         if not rows:
-            told.append(f"{letter} has no epoch yet")
+            curves.append(f"{letter} has no epoch yet")
             continue
         value, epoch = best(rows, key=lambda row: row[0])
-        told.append(
-            f"{letter} is best in epoch {epoch} of {rows[-1][1]} with {_format_metric(value, metric)} "
+        curves.append(
+            f"{letter} is best in epoch {epoch} of {rows[-1][1]} "
+            f"with {_format_metric(value, metric)} "
             f"and ends at {_format_metric(rows[-1][0], metric)}"
         )
-    return f"{part.capitalize()} {metric}: " + "; ".join(told) + "."
+    return f"{part.capitalize()} {metric}: " + "; ".join(curves) + "."
 
 
 def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure:
@@ -76,23 +77,23 @@ def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure
     Args:
         comparisons: Title, such as "A minus B", and comparison of each pair.
     """
-    found = list(comparisons.values())
+    pairs = list(comparisons.values())
     figure = go.Figure(
         go.Scatter(
-            x=[100 * pair.difference for pair in found],
+            x=[100 * pair.difference for pair in pairs],
             y=list(comparisons),
             mode="markers",
             marker={
                 "size": 12,
-                "color": [GREY if pair.may_be_chance else BLUE for pair in found],
-                "symbol": ["circle-open" if p.may_be_chance else "circle" for p in found],
+                "color": [GREY if pair.may_be_chance else BLUE for pair in pairs],
+                "symbol": ["circle-open" if p.may_be_chance else "circle" for p in pairs],
                 "line": {"width": 2},
             },
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [100 * (pair.high - pair.difference) for pair in found],
-                "arrayminus": [100 * (pair.difference - pair.low) for pair in found],
+                "array": [100 * (pair.high - pair.difference) for pair in pairs],
+                "arrayminus": [100 * (pair.difference - pair.low) for pair in pairs],
                 "color": GREY,
             },
             hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
@@ -107,13 +108,13 @@ def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure
 
 def describe_differences(comparisons: Mapping[str, "PairedComparison"]) -> str:
     """The figure in words."""
-    told = "; ".join(
+    differences = "; ".join(
         f"{title}: {100 * pair.difference:+.1f} points ({100 * pair.low:+.1f} to "
         f"{100 * pair.high:+.1f})"
         for title, pair in comparisons.items()
     )
     return (
-        f"Difference of test accuracies with 95 % intervals: {told}. The dashed line is no "
+        f"Difference of test accuracies with 95 % intervals: {differences}. The dashed line is no "
         "difference; a filled point is unlikely to be chance."
     )
 

@@ -1,4 +1,4 @@
-"""How sure a network was against how often it was right, on its test images."""
+"""Calibration curve: stated confidence against accuracy on the test images."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def plot_calibration_curve(calibration: "ConfidenceCalibration") -> go.Figure:
-    """The share that is right against the stated confidence; below it the images of each bin."""
+    """Accuracy against stated confidence, and below it the number of images of each bin."""
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 1],
@@ -21,27 +21,40 @@ def plot_calibration_curve(calibration: "ConfidenceCalibration") -> go.Figure:
         hoverinfo="skip",
         line={"dash": "dash", "color": GREY},
     )
-    stated = [each.stated for each in calibration.bins]
-    right = [each.correct / each.images for each in calibration.bins]
-    told = [f"{each.correct:,} of {each.images:,}" for each in calibration.bins]
+    _add_accuracies(figure, calibration)
+    _add_image_counts(figure, calibration)
+    figure.update_xaxes(title="how sure, as stated", range=[0, 1.04], tickformat=".0%", anchor="y2")
+    figure.update_layout(
+        yaxis={"title": "right", "tickformat": ".0%", "range": [0, 1.05], "domain": [0.36, 1]},
+        yaxis2={"title": "images", "rangemode": "tozero", "nticks": 4, "domain": [0, 0.26]},
+    )
+    return apply_layout(figure, "As sure as it is right?", height=460)
+
+
+def _add_accuracies(figure: go.Figure, calibration: "ConfidenceCalibration") -> None:
+    bins = calibration.bins
+    accuracies = [each.correct / each.images for each in bins]
     figure.add_scatter(
-        x=stated,
-        y=right,
+        x=[each.stated for each in bins],
+        y=accuracies,
         mode="lines+markers",
         name="measured, with 95 % intervals",
         line={"color": BLUE},
         marker={"size": 9},
-        customdata=told,
+        customdata=[f"{each.correct:,} of {each.images:,}" for each in bins],
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [e.interval[1] - y for e, y in zip(calibration.bins, right, strict=True)],
-            "arrayminus": [y - e.interval[0] for e, y in zip(calibration.bins, right, strict=True)],
+            "array": [e.interval[1] - y for e, y in zip(bins, accuracies, strict=True)],
+            "arrayminus": [y - e.interval[0] for e, y in zip(bins, accuracies, strict=True)],
         },
         hovertemplate="%{x:.0%} sure: %{y:.0%} right, %{customdata}<extra></extra>",
     )
+
+
+def _add_image_counts(figure: go.Figure, calibration: "ConfidenceCalibration") -> None:
     figure.add_bar(
-        x=stated,
+        x=[each.stated for each in calibration.bins],
         y=[each.images for each in calibration.bins],
         width=0.06,
         showlegend=False,
@@ -52,18 +65,13 @@ def plot_calibration_curve(calibration: "ConfidenceCalibration") -> go.Figure:
         cliponaxis=False,
         hovertemplate="%{x:.0%} sure: %{y:,} images<extra></extra>",
     )
-    figure.update_xaxes(title="how sure, as stated", range=[0, 1.04], tickformat=".0%", anchor="y2")
-    figure.update_layout(
-        yaxis={"title": "right", "tickformat": ".0%", "range": [0, 1.05], "domain": [0.36, 1]},
-        yaxis2={"title": "images", "rangemode": "tozero", "nticks": 4, "domain": [0, 0.26]},
-    )
-    return apply_layout(figure, "As sure as it is right?", height=460)
 
 
 def describe_calibration_curve(calibration: "ConfidenceCalibration") -> str:
     """The figure in words."""
-    told = ", ".join(
+    bins = ", ".join(
         f"about {each.stated:.0%} sure, right {each.correct:,} of {each.images:,}"
         for each in calibration.bins
     )
-    return f"{told[:1].upper()}{told[1:]}. Expected calibration error {100 * calibration.error:.1f} points."
+    error = f"Expected calibration error {100 * calibration.error:.1f} points."
+    return f"{bins[:1].upper()}{bins[1:]}. {error}"

@@ -1,4 +1,4 @@
-"""The confusion matrix of a tested run."""
+"""The confusion matrix of a run's test images."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,10 @@ from transfer_core.figures.theme import (
     escape_label,
 )
 
-MAX_CLASSES_WITH_COUNTS = 15  # classes up to which the cells carry their counts
-MAX_CLASSES_WITH_FRACTIONS = 6  # classes up to which they carry their shares too
-MAX_CLASSES_WITH_NAMES = 12  # classes up to which the columns carry their names
-MAX_CLICKABLE_CLASSES = (
-    40  # classes up to which cells can be clicked; more would make the page slow
-)
+MAX_CLASSES_WITH_COUNTS = 15  # more cells have no room for their counts,
+MAX_CLASSES_WITH_FRACTIONS = 6  # or for percentages beside them,
+MAX_CLASSES_WITH_NAMES = 12  # and columns none for their names
+MAX_CLICKABLE_CLASSES = 40  # more clickable cells would make the page slow
 
 
 def plot_confusion_matrix(
@@ -26,14 +24,14 @@ def plot_confusion_matrix(
     classes: Sequence[str],
     chosen: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """A cell per pair of classes, shaded by the share of the actual class.
+    """A cell for each pair of classes, shaded by its fraction of the actual class.
 
-    The customdata of what can be clicked is [actual, predicted], as class indices.
+    The customdata of a clickable cell is [actual, predicted], as class indices.
 
     Args:
-        confusion: Test images, C rows of the actual class, C columns of the predicted one.
+        confusion: Counts of test images, C rows of the actual and C columns of the predicted class.
         classes: The C class names.
-        chosen: Actual and predicted class of a cell to be outlined.
+        chosen: Actual and predicted class of the cell to outline.
     """
     shares = [[n / sum(row) if n else None for n in row] for row in confusion]
     positions, names = list(range(len(classes))), [escape_label(name, 16) for name in classes]
@@ -57,20 +55,32 @@ def plot_confusion_matrix(
     if len(classes) <= MAX_CLICKABLE_CLASSES:
         _add_clickable_cells(figure, confusion)
     if chosen:
-        actual, predicted = chosen
-        figure.add_shape(
-            type="rect",
-            x0=predicted - 0.5,
-            x1=predicted + 0.5,
-            y0=actual - 0.5,
-            y1=actual + 0.5,
-            line={"color": ORANGE, "width": 3},
-        )
-    axis = {"tickvals": positions, "showgrid": False, "zeroline": False}
-    few = len(classes) <= MAX_CLASSES_WITH_NAMES
-    if not few:  # names would not fit under the columns, their numbers do
+        _outline_cell(figure, *chosen)
+    _label_axes(figure, names)
+    row = 44 if len(classes) <= MAX_CLASSES_WITH_FRACTIONS else 34
+    row_height = max(15, min(row, 420 / len(classes)))  # pixels
+    height = round(min(1200, 250 + row_height * len(classes)))
+    return apply_layout(figure, "Confusion matrix of the test images", height=height)
+
+
+def _outline_cell(figure: go.Figure, actual: int, predicted: int) -> None:
+    figure.add_shape(
+        type="rect",
+        x0=predicted - 0.5,
+        x1=predicted + 0.5,
+        y0=actual - 0.5,
+        y1=actual + 0.5,
+        line={"color": ORANGE, "width": 3},
+    )
+
+
+def _label_axes(figure: go.Figure, names: list[str]) -> None:
+    """Name rows and columns; if names do not fit under the columns, number both."""
+    positions, few = list(range(len(names))), len(names) <= MAX_CLASSES_WITH_NAMES
+    if not few:
         names = [f"{name} {number}" for number, name in enumerate(names, 1)]
-    step = 1 if len(classes) <= MAX_CLASSES_WITH_COUNTS else 5
+    axis = {"tickvals": positions, "showgrid": False, "zeroline": False}
+    step = 1 if len(names) <= MAX_CLASSES_WITH_COUNTS else 5
     figure.update_xaxes(
         axis,
         title=f"predicted class{'' if few else ', number'}<br>(colour: share of the actual class)",
@@ -78,30 +88,26 @@ def plot_confusion_matrix(
         ticktext=names if few else [f"{n + 1}" for n in positions[step - 1 :: step]],
         tickangle=-45 if few else 0,
     )
-    row = 44 if len(classes) <= MAX_CLASSES_WITH_FRACTIONS else 34
-    size = max(15, min(row, 420 / len(classes)))  # pixels of a row
     figure.update_yaxes(
         axis,
         title="actual class",
         ticktext=names,
-        range=[len(classes) - 0.5, -0.5],
+        range=[len(names) - 0.5, -0.5],
         tickfont={"size": 11},
     )
-    height = round(min(1200, 250 + size * len(classes)))
-    return apply_layout(figure, "Confusion matrix of the test images", height=height)
 
 
 def _format_cells(confusion: Sequence[Sequence[int]]) -> list[list[str]]:
-    """Counts, with shares of the actual class where there is room for them."""
+    """Counts, and percentages of the actual class if there is room for them."""
     if len(confusion) > MAX_CLASSES_WITH_FRACTIONS:
         return [[str(n) if n else "" for n in row] for row in confusion]
     return [[f"{n}<br>{n / sum(row):.0%}" if n else "" for n in row] for row in confusion]
 
 
 def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) -> None:
-    """An unseen bar over each cell, since Plotly lets bars be clicked and no heatmap."""
+    """Lay an invisible bar over each cell: Plotly reports clicks on bars, not on heatmaps."""
     cells = [(a, p) for a, row in enumerate(confusion) for p, n in enumerate(row) if n]
-    unseen = {"marker": {"opacity": 0}}
+    invisible = {"marker": {"opacity": 0}}
     figure.add_bar(
         x=[p for _, p in cells],
         y=[1] * len(cells),
@@ -110,8 +116,8 @@ def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) 
         customdata=cells,
         hoverinfo="none",
         marker={"color": TRANSPARENT, "line": {"width": 0}},
-        selected=unseen,
-        unselected=unseen,
+        selected=invisible,
+        unselected=invisible,
         showlegend=False,
     )
 
@@ -119,7 +125,7 @@ def _add_clickable_cells(figure: go.Figure, confusion: Sequence[Sequence[int]]) 
 def _format_hover_texts(
     confusion: Sequence[Sequence[int]], names: Sequence[str]
 ) -> list[list[str]]:
-    """What each cell says when pointed at."""
+    """The text of each cell for the pointer."""
     return [
         [
             f"{actual} taken for {predicted}: {n:,} of {sum(row):,} images, "
@@ -131,7 +137,7 @@ def _format_hover_texts(
 
 
 def describe_confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """The commonest confusions in words."""
+    """The figure in words: the three commonest confusions."""
     pairs = sorted(
         (
             (n, classes[a], classes[p])
@@ -143,8 +149,8 @@ def describe_confusion_matrix(confusion: Sequence[Sequence[int]], classes: Seque
     )[:3]
     if not pairs:
         return "No test image was taken for another class."
-    told = "; ".join(
+    commonest = "; ".join(
         f"{actual} taken for {predicted} ({format_count(n, 'image')})"
         for n, actual, predicted in pairs
     )
-    return f"The commonest confusions: {told}."
+    return f"The commonest confusions: {commonest}."

@@ -1,4 +1,4 @@
-"""Loss and accuracy as a run reports them, decimated for a chart that is redrawn live."""
+"""Loss and accuracy of a run, decimated for a chart that is redrawn live."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,18 +12,18 @@ from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import RunEvent
 from transfer_core.training.events import BaselineTrained, EpochEnded, Stepped
 
-MAX_BUCKETS = 400  # at most two points of each are drawn
+MAX_BUCKETS = 400  # at most two points of each bucket are drawn
 
 
 def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
-    """Indices of at most 2 * buckets values that keep every bucket's least and greatest.
+    """Select at most 2 * buckets values: the minimum and maximum of every bucket.
 
     Args:
         values: Any length N.
-        buckets: How many stretches of equal length the values are cut into.
+        buckets: Number of stretches of equal length that the values are cut into.
 
     Returns:
-        Sorted indices into the values; all of them where there are few.
+        Sorted indices into the values, int64; all of them if N <= 2 * buckets.
     """
     y, count = np.asarray(values, dtype=float), len(values)
     if count <= 2 * buckets:
@@ -36,10 +36,10 @@ def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
 
 
 def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
-    """Traces of the loss and the accuracy chart over epochs, plain JSON.
+    """Plotly traces of the loss and accuracy charts over epochs, as plain JSON.
 
     Returns:
-        {"loss": traces, "accuracy": traces}; each trace is a Plotly trace.
+        {"loss": traces, "accuracy": traces}
     """
     steps, ended = select_events(events, Stepped), select_events(events, EpochEnded)
     alone, epochs = ([row for row in ended if (row.epoch == 0) == no] for no in (True, False))
@@ -47,12 +47,12 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
         loss, accuracy = baseline.validation_loss, baseline.validation_accuracy
         alone = [EpochEnded(0, 0, None, None, loss, accuracy, False, baseline.seconds, ())]
     best = [row for row in epochs if row.best][-1:]
-    drawn = [steps[i] for i in decimate([row.loss for row in steps])]
+    shown = [steps[i] for i in decimate([row.loss for row in steps])]
     charts = {}
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"
         charts[what] = [
-            _build_trace("training", drawn, "epoch", what, factor, unit, _STEP_STYLE),
+            _build_trace("training", shown, "epoch", what, factor, unit, _STEP_STYLE),
             _build_trace("validation", epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
             _build_trace("best epoch", best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
         ]

@@ -1,4 +1,4 @@
-"""The decision diagram: size against similarity, four cells, the data set as a point."""
+"""The decision diagram: size against similarity, four cells, and the data set as a point."""
 
 from math import log10
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from transfer_core.figures.theme import BLUE, GREY, ORANGE, TRANSPARENT, apply_l
 if TYPE_CHECKING:
     from transfer_core.transferability.estimate import Verdict
 
-MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # images, ends of the size axis
-MIN_ROW_HEIGHT = 0.42  # of the height, which a row of cells needs for its words
+MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # ends of the size axis
+MIN_ROW_HEIGHT = 0.42  # of the diagram's height; a row of cells needs it for its text
 SIZE_TICKS = {
     10: "10",
     100: "100",
@@ -61,20 +61,19 @@ def plot_decision_diagram(
     advised: TransferCase | None,
     chosen: TransferCase | None,
 ) -> go.Figure:
-    """Two axes and four cells; small data sets at the bottom, similar ones at the right.
+    """Draw two axes and four cells: small data sets at the bottom, similar ones at the right.
 
-    The size axis is logarithmic on either side of the dividing line. The line's height
-    follows its value as far as both rows of cells keep room for their words.
+    The size axis is logarithmic on either side of the dividing line. The line's height follows
+    its value, as long as both rows of cells have room for their text.
 
     Args:
         size: The answer to the size question, with the dividing line.
-        verdict: Where the data set's point lies; None draws no point.
-        advised: The cell outlined as advice.
-        chosen: The cell filled as choice.
+        verdict: Probability and interval of the data set's point; None draws no point.
+        advised: The case whose cell is outlined.
+        chosen: The case whose cell is filled.
 
     Returns:
-        A figure in which each cell is one selectable bar whose customdata is the
-        case's number.
+        A figure in which each cell is a selectable bar. Its customdata is the case's number.
     """
     figure, split = go.Figure(), _compute_line_height(size.line)
     for case in TransferCase:
@@ -86,17 +85,18 @@ def plot_decision_diagram(
         )
         _add_cell_label(figure, case, split, case == advised, case == chosen, point)
     figure.add_hline(y=split, line={"width": 2, "color": GREY, "dash": "dash"})
+    label = f"line: {size.line:,}"
     figure.add_annotation(
-        x=0,
-        y=split,
-        text=f"line: {size.line:,}",
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        xshift=4,
+        x=0, y=split, text=label, xanchor="left", yanchor="bottom", showarrow=False, xshift=4
     )
     if verdict:
         _add_point(figure, size, verdict)
+    _set_axes(figure, size.line)
+    figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
+    return apply_layout(figure, "Which case is it?", height=660)
+
+
+def _set_axes(figure: go.Figure, line: int) -> None:
     figure.update_xaxes(
         title="probability of similar",
         range=[-0.005, 1.005],
@@ -113,12 +113,10 @@ def plot_decision_diagram(
         fixedrange=True,
         zeroline=False,
         showgrid=False,
-        tickvals=[_scale_to_height(mark, size.line) for mark in SIZE_TICKS],
+        tickvals=[_scale_to_height(mark, line) for mark in SIZE_TICKS],
         ticktext=list(SIZE_TICKS.values()),
         ticks="outside",
     )
-    figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return apply_layout(figure, "Which case is it?", height=660)
 
 
 def describe_decision(
@@ -128,31 +126,31 @@ def describe_decision(
     chosen: TransferCase | None,
     own_answer: Similarity | None = None,
 ) -> str:
-    """The diagram in words; the person's own answer is told beside the estimate."""
-    told = [f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."]
+    """The diagram in words; the person's own answer stands beside the estimate."""
+    sentences = [
+        f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."
+    ]
     if verdict:
-        told.append(f"Similar with probability {verdict.probability:.0%}, says the network.")
+        sentences.append(f"Similar with probability {verdict.probability:.0%}, says the network.")
     if own_answer:
-        told.append(f"You say: {own_answer}; the advice follows you.")
+        sentences.append(f"You say: {own_answer}; the advice follows you.")
     if advised:
-        told.append(f"Advised is {advised.title}.")
+        sentences.append(f"Advised is {advised.title}.")
     if chosen:
-        told.append(f"Chosen is {chosen.title}.")
-    return " ".join(told)
+        sentences.append(f"Chosen is {chosen.title}.")
+    return " ".join(sentences)
 
 
 def _compute_line_height(threshold: int) -> float:
-    """Height of the dividing line, as a share of the diagram's."""
-    share = log10(threshold / MIN_AXIS_IMAGES) / log10(MAX_AXIS_IMAGES / MIN_AXIS_IMAGES)
-    return min(max(share, MIN_ROW_HEIGHT), 1 - MIN_ROW_HEIGHT)
+    """Height of the dividing line, as a fraction of the diagram's height."""
+    fraction = log10(threshold / MIN_AXIS_IMAGES) / log10(MAX_AXIS_IMAGES / MIN_AXIS_IMAGES)
+    return min(max(fraction, MIN_ROW_HEIGHT), 1 - MIN_ROW_HEIGHT)
 
 
 def _scale_to_height(images: int, threshold: int) -> float:
     """Height of a number of images, in [0, 1]; logarithmic on either side of the line."""
-    split, threshold = (
-        _compute_line_height(threshold),
-        min(max(threshold, MIN_AXIS_IMAGES + 1), MAX_AXIS_IMAGES - 1),
-    )
+    split = _compute_line_height(threshold)
+    threshold = min(max(threshold, MIN_AXIS_IMAGES + 1), MAX_AXIS_IMAGES - 1)
     images = min(max(images, MIN_AXIS_IMAGES), MAX_AXIS_IMAGES)
     if images < threshold:
         return split * log10(images / MIN_AXIS_IMAGES) / log10(threshold / MIN_AXIS_IMAGES)
@@ -160,7 +158,7 @@ def _scale_to_height(images: int, threshold: int) -> float:
 
 
 def _compute_cell_edges(case: TransferCase, line_height: float) -> tuple[float, float, float]:
-    """Left, lower and upper edge of a case's cell; all are half as wide as the diagram."""
+    """Left, lower and upper edge of a case's cell, each half as wide as the diagram."""
     left = 0.5 if case.similarity == "similar" else 0.0
     return (left, 0.0, line_height) if case.size == "small" else (left, line_height, 1.0)
 
@@ -199,15 +197,15 @@ def _add_cell(
 def _add_cell_label(
     figure, case, line_height: float, advised: bool, chosen: bool, point_height: float | None
 ):
-    """Name the cell and what it does, clear of the data set's point at that height."""
+    """Write the case and its surgery into the cell, clear of the data set's point."""
     left, low, high = _compute_cell_edges(case, line_height)
     marks = [word for word, on in (("advised", advised), ("chosen", chosen)) if on]
     title = [f"<b>Case {case.value}</b>", *([f"<b>{', '.join(marks)}</b>"] if marks else [])]
     title, details = [*title, f"{case.size}, {case.similarity}"], CASE_SUMMARIES[case]
-    share = None if point_height is None else (point_height - low) / (high - low)
-    if share is None or share < 0.38:
+    height = None if point_height is None else (point_height - low) / (high - low)  # in the cell
+    if height is None or height < 0.38:
         blocks = [("top", [*title, *details])]
-    elif share > 0.66:
+    elif height > 0.66:
         blocks = [("bottom", [*title, *details])]
     else:
         blocks = [("top", title), ("bottom", details)]
@@ -244,6 +242,6 @@ def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> No
             "array": [verdict.high - verdict.probability],
             "arrayminus": [verdict.probability - verdict.low],
         },
-        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>your data set</extra>",
+        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>yours</extra>",
         showlegend=True,
     )

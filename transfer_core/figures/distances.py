@@ -1,4 +1,4 @@
-"""How far images lie from what a network knows, beside what is usual."""
+"""Distances of images from the training images, compared with those of validation images."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -17,23 +17,15 @@ BINS = 30
 def plot_distances(
     detector: "OutOfDistributionDetector", distances: Mapping[str, float]
 ) -> go.Figure:
-    """Distances of validation images as bars, of tried images as marks below them.
+    """A histogram of the validation images' distances, with marks for the person's images.
 
     Args:
-        detector: What the network knows.
-        distances: The distance of each tried image, by its number.
+        detector: Distances of validation images, and the threshold.
+        distances: The distance of each of the person's images, by its number.
     """
     most = max([*detector.conformal_scores[-1:], *distances.values(), 1e-6]) * 1.05
     counts, edges = np.histogram(detector.conformal_scores, BINS, range=(0, most))
-    figure = go.Figure()
-    figure.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2,
-        y=counts,
-        width=np.diff(edges),
-        name="validation images",
-        marker={"color": BLUE, "pattern": {"shape": "/"}},
-        hovertemplate="about %{x:.3g}: %{y} images<extra></extra>",
-    )
+    figure = go.Figure(_build_histogram(counts, edges))
     height = max(1, counts.max(initial=1))
     figure.add_scatter(
         x=list(distances.values()),
@@ -60,23 +52,36 @@ def plot_distances(
     return apply_layout(figure, "Distance from the training images", height=340)
 
 
+def _build_histogram(counts: np.ndarray, edges: np.ndarray) -> go.Bar:
+    return go.Bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=np.diff(edges),
+        name="validation images",
+        marker={"color": BLUE, "pattern": {"shape": "/"}},
+        hovertemplate="about %{x:.3g}: %{y} images<extra></extra>",
+    )
+
+
 def describe_distances(
     detector: "OutOfDistributionDetector", distances: Mapping[str, float]
 ) -> str:
     """The figure in words."""
-    told = ", ".join(f"image {name} at {distance:.3g}" for name, distance in distances.items())
+    own_images = ", ".join(
+        f"image {name} at {distance:.3g}" for name, distance in distances.items()
+    )
     if not np.isfinite(detector.threshold):
-        return f"{explain_missing_threshold(detector)} Yours: {told}."
+        return f"{explain_missing_threshold(detector)} Yours: {own_images}."
     return (
         f"Of the {len(detector.conformal_scores):,} validation images half lie within "
         f"{np.median(detector.conformal_scores):.3g} of the training images and 95 % within "
-        f"{detector.threshold:.3g}. Yours: {told}."
+        f"{detector.threshold:.3g}. Yours: {own_images}."
     )
 
 
 def explain_missing_threshold(detector: "OutOfDistributionDetector") -> str:
-    """Why nothing is called unknown."""
+    """Explain why no image is called unknown."""
     return (
-        f"There are only {len(detector.conformal_scores)} validation images, too few to say what is usual, so "
-        "no image is called unknown."
+        f"There are only {len(detector.conformal_scores)} validation images, too few to say what "
+        "is usual, so no image is called unknown."
     )

@@ -1,4 +1,4 @@
-"""The test images as points: near to each other where the network sees them alike."""
+"""A map of the test images: images that the network sees alike lie near each other."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "cross")
-MAX_DISTINCT_CLASSES = len(COLOURS) * len(SYMBOLS)  # classes; further ones look like earlier ones
+MAX_DISTINCT_CLASSES = len(COLOURS) * len(SYMBOLS)  # further classes look like earlier ones
 
 
 def plot_embedding_projection(
@@ -35,33 +35,18 @@ def plot_embedding_projection(
     """A point for each image; its customdata is the image's position.
 
     Args:
-        projection: Where the M points lie.
-        labels: True classes, int64 (M,); colour and symbol together tell them.
-        positions: Of the images among the test images, int64 (M,).
+        projection: Positions of the M points in the plane.
+        labels: True classes, int64 (M,), shown by colour and symbol together.
+        positions: Indices of the images among the test images, int64 (M,).
         classes: The class names.
         title: Short enough for a phone.
-        chosen: Position of the image to be marked.
+        chosen: Index of the image to mark.
     """
     figure, points = go.Figure(), projection.points
     for label in np.unique(labels):
         inside = labels == label
-        steady = {"marker": {"opacity": 0.85}}  # a click must not fade the others
-        figure.add_scatter(
-            x=points[inside, 0],
-            y=points[inside, 1],
-            mode="markers",
-            name=escape_label(classes[label], 20),
-            customdata=positions[inside],
-            selected=steady,
-            unselected=steady,
-            marker={
-                "color": COLOURS[label % len(COLOURS)],
-                "size": 8,
-                "opacity": 0.85,
-                # Five colours and eight symbols have no common divisor: 40 looks.
-                "symbol": SYMBOLS[label % len(SYMBOLS)],
-            },
-            hovertemplate="%{fullData.name}, image %{customdata}<extra></extra>",
+        _add_class(
+            figure, label, escape_label(classes[label], 20), points[inside], positions[inside]
         )
     here = np.flatnonzero(positions == chosen)
     if len(here):
@@ -73,32 +58,64 @@ def plot_embedding_projection(
             marker={"symbol": "circle-open", "size": 20, "color": ORANGE, "line": {"width": 3}},
             hoverinfo="skip",
         )
-    named = ["first direction", "second direction"]
+    titles = ["first direction", "second direction"]
     if projection.explained_variance_ratio:
-        named = [
+        titles = [
             f"{name} ({share:.0%} of the spread)"
-            for name, share in zip(named, projection.explained_variance_ratio, strict=True)
+            for name, share in zip(titles, projection.explained_variance_ratio, strict=True)
         ]
     look = {"showticklabels": False, "zeroline": False}
-    figure.update_xaxes(look, title=named[0])
-    figure.update_yaxes(look, title=named[1])
-    rows = -(-len(figure.data) // 2)  # of the legend, below the map, two names a row
-    figure.update_layout(
-        hovermode="closest", showlegend=len(figure.data) <= MAX_DISTINCT_CLASSES + 1
-    )
-    figure = apply_layout(
-        figure, title, height=420 + (20 * rows if figure.layout.showlegend else 0)
-    )
+    figure.update_xaxes(look, title=titles[0])
+    figure.update_yaxes(look, title=titles[1])
+    return _place_legend(figure, title)
+
+
+def _place_legend(figure: go.Figure, title: str) -> go.Figure:
+    """Lay out the figure with its legend below the map; too many classes get none."""
+    has_legend = len(figure.data) <= MAX_DISTINCT_CLASSES + 1
+    rows = -(-len(figure.data) // 2) if has_legend else 0  # two names a row
+    figure.update_layout(hovermode="closest", showlegend=has_legend)
+    figure = apply_layout(figure, title, height=420 + 20 * rows)
     return figure.update_layout(
         margin={"t": 44}, legend={"y": 0, "yref": "container", "yanchor": "bottom"}
+    )
+
+
+def _add_class(
+    figure: go.Figure, label: int, name: str, points: np.ndarray, positions: np.ndarray
+) -> None:
+    steady = {"marker": {"opacity": 0.85}}  # a click must not fade the other points
+    figure.add_scatter(
+        x=points[:, 0],
+        y=points[:, 1],
+        mode="markers",
+        name=name,
+        customdata=positions,
+        selected=steady,
+        unselected=steady,
+        marker={
+            "color": COLOURS[label % len(COLOURS)],
+            "size": 8,
+            "opacity": 0.85,
+            # Five colours and eight symbols have no common divisor: 40 combinations.
+            "symbol": SYMBOLS[label % len(SYMBOLS)],
+        },
+        hovertemplate="%{fullData.name}, image %{customdata}<extra></extra>",
     )
 
 
 def describe_embedding_projection(
     nearest_neighbour_accuracy: float, count: int, classes: int
 ) -> str:
-    """The figure in words."""
+    """The figure in words.
+
+    Args:
+        nearest_neighbour_accuracy: Fraction of images whose nearest neighbour in the full
+            embedding has the same class, in [0, 1].
+        count: Number of images M.
+        classes: Number of classes.
+    """
     return (
-        f"{count:,} test images; for {nearest_neighbour_accuracy:.0%} of them the nearest other image, in all "
-        f"directions, is of the same class (about {1 / classes:.0%} would be chance)."
+        f"{count:,} test images; for {nearest_neighbour_accuracy:.0%} of them the nearest other "
+        f"image, in all directions, is of the same class (about {1 / classes:.0%} would be chance)."
     )

@@ -1,4 +1,4 @@
-"""The network as drawn: a block per layer, what surgery did to it, how far it moved."""
+"""A drawing of a network: a block for each stage, its state after surgery, its change."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def plot_network(
     stages: Sequence["StageSummary"], changes: Sequence[StageChange] | None = None
 ) -> go.Figure:
-    """A row per layer, input at the top: name, shape, weights, state, measured change.
+    """A row for each stage, input at the top: name, shape, weights, state and measured change.
 
     Args:
         stages: From `surgery.summarise_network`, input to output.
-        changes: Measured by a run; None where nothing was trained yet.
+        changes: Measured by a run; None before a training.
     """
-    moved = {change.stage: change for change in changes or ()}
+    changes_by_stage = {change.stage: change for change in changes or ()}
     figure = go.Figure()
     for state in LAYER_STATE_STYLES:
         rows = [row for row, part in enumerate(stages) if part.state == state]
@@ -31,7 +31,7 @@ def plot_network(
         figure.add_annotation(
             x=_compute_block_length(part) + 0.15,
             y=row,
-            text=_format_label(part, moved.get(part.stage)),
+            text=_format_label(part, changes_by_stage.get(part.stage)),
             showarrow=False,
             xanchor="left",
             align="left",
@@ -56,30 +56,29 @@ def describe_network(
     stages: Sequence["StageSummary"], changes: Sequence[StageChange] | None = None
 ) -> str:
     """The drawing in words."""
-    moved = {change.stage: change for change in changes or ()}
-    told = []
+    changes_by_stage = {change.stage: change for change in changes or ()}
+    descriptions = []
     for part in stages:
-        change = moved.get(part.stage)
+        change = changes_by_stage.get(part.stage)
         after = f", {', '.join(_list_changes(part, change))}" if change else ""
-        told.append(
-            f"{part.title} ({_format_shape(part)}, {part.weights:,} weights): {_describe_state(part)}{after}"
-        )
-    return "; ".join(told) + "."
+        size = f"{_format_shape(part)}, {part.weights:,} weights"
+        descriptions.append(f"{part.title} ({size}): {_describe_state(part)}{after}")
+    return "; ".join(descriptions) + "."
 
 
 def describe_change(change: StageChange) -> str:
-    """How far a stage has moved."""
+    """The change of a stage's weights in words."""
     if change.relative_change == 0:
         weights = "weights unchanged to the bit"
     else:
-        share = max(change.relative_change, 0.001)
-        least = "less than " if change.relative_change < share else ""
-        weights = f"weights moved by {least}{share:.1%} of their size"
+        shown = max(change.relative_change, 0.001)
+        bound = "less than " if change.relative_change < shown else ""
+        weights = f"weights moved by {bound}{shown:.1%} of their size"
     return weights + (", normalisation moved" if change.statistics_moved else "")
 
 
 def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]) -> None:
-    """All blocks of one state; one cut away is an outline, the others are filled."""
+    """All blocks of one state: outlines for those cut away, filled for the others."""
     colour, hatching = LAYER_STATE_STYLES[state]
     cut = state == "cut away"
     figure.add_bar(
@@ -104,7 +103,7 @@ def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]
 
 
 def _compute_block_length(part: "StageSummary") -> float:
-    """Length of a block: wider for layers with more channels or features."""
+    """Length of a block; it grows with the number of channels or features."""
     return 3.0 + min(part.shape[0], 512) / 128
 
 
@@ -114,13 +113,14 @@ def _format_label(part: "StageSummary", change: StageChange | None) -> str:
 
 
 def _list_changes(part: "StageSummary", change: StageChange) -> list[str]:
-    """The change in words, and that statistics stayed where the layer has any."""
-    told = describe_change(change).split(", ")
-    return told + (["normalisation unchanged"] if part.has_running_stats and len(told) == 1 else [])
+    """The change in words; for stages with batch norm, of its statistics too."""
+    words = describe_change(change).split(", ")
+    unchanged = part.has_running_stats and len(words) == 1
+    return words + (["normalisation unchanged"] if unchanged else [])
 
 
 def _describe_state(part: "StageSummary") -> str:
-    """The state, with what happens to it where that does not go without saying."""
+    """The state in words."""
     return f"{part.state}, then trained" if part.state in {"kept", "randomised"} else part.state
 
 

@@ -1,4 +1,4 @@
-"""What was measured on many image sets: where training everything begins to win."""
+"""Gains of training everything over training a new layer, measured on many image sets."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ MARKER_STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURP
 
 
 def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
-    """Points won by training everything against how foreign the images look, by size."""
+    """Percentage points won by training everything, against the images' distance, by size."""
     figure = go.Figure()
     sizes = sorted({each.images for each in measured})
     for number, size in enumerate(sizes):
@@ -39,9 +39,9 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
 
 def describe_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> str:
     """The figure in words."""
-    told = []
+    results = []
     for size in sorted({each.images for each in measured}):
         sets = [each for each in measured if each.images == size]
         won = sum(each.lead > 0 for each in sets)
-        told.append(f"with {size:,} images it won on {won} of {len(sets)} image sets")
-    return f"Training everything against training a new layer only: {', '.join(told)}."
+        results.append(f"with {size:,} images it won on {won} of {len(sets)} image sets")
+    return f"Training everything against training a new layer only: {', '.join(results)}."

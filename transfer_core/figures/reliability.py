@@ -1,4 +1,4 @@
-"""How far the estimate can be believed: what it stated against what was true."""
+"""Reliability diagram of the similarity estimate: stated against true probability."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
-    """Share of image sets that were truly similar against the probability stated."""
+    """Fraction of image sets that were similar, against the stated probability."""
     figure = go.Figure(
         go.Scatter(
             x=[0, 1],
@@ -42,8 +42,8 @@ def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
 
 def describe_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> str:
     """The figure in words."""
-    told = ", ".join(
+    bins_in_words = ", ".join(
         f"stated about {each.stated:.0%}, truly similar {each.similar} of {each.count}"
         for each in bins
     )
-    return f"On image sets whose kind the estimate had not seen: {told}."
+    return f"On image sets whose kind the estimate had not seen: {bins_in_words}."

@@ -1,4 +1,4 @@
-"""What the estimate rests on: accuracy along the depth, distance, and a learning curve."""
+"""The evidence of the similarity estimate: accuracy by stage, learning curve, distances."""
 
 from math import log10
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
     """Balanced accuracy of a linear probe on each stage, with 95 % intervals.
 
     Args:
-        evidence: Of the new images.
+        evidence: Measured on the new images.
         cut: The stage that the new layer follows; None marks the best cut.
     """
     stages = evidence.stages
@@ -38,9 +38,22 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
             hovertemplate="%{x}: %{y:.1%}<extra>pre-trained</extra>",
         )
     )
+    _add_random_baselines(figure, titles, evidence)
+    _add_cut_marker(figure, evidence, cut or evidence.best_cut)
+    figure.update_xaxes(title="stage, input to output")
+    figure.update_yaxes(
+        title="balanced accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.05]
+    )
+    return apply_layout(figure, "How well each stage tells your classes apart")
+
+
+def _add_random_baselines(
+    figure: go.Figure, titles: list[str], evidence: "TransferabilityEvidence"
+) -> None:
+    """Lines of a network with random weights and of guessing."""
     figure.add_scatter(
         x=titles,
-        y=[s.untrained_accuracy for s in stages],
+        y=[s.untrained_accuracy for s in evidence.stages],
         mode="lines+markers",
         name="random weights",
         line={"color": GREY, "width": 1.5},
@@ -55,9 +68,12 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
         line={"dash": "dash", "color": GREY},
         hoverinfo="skip",
     )
-    chosen = cut or evidence.best_cut
-    for stage in stages:
-        if stage.stage == chosen:
+
+
+def _add_cut_marker(figure: go.Figure, evidence: "TransferabilityEvidence", cut: str) -> None:
+    """A diamond at the stage that the new layer follows."""
+    for stage in evidence.stages:
+        if stage.stage == cut:
             figure.add_scatter(
                 x=[_abbreviate_title(stage.title)],
                 y=[stage.accuracy],
@@ -71,26 +87,22 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
                 },
                 hoverinfo="skip",
             )
-    figure.update_xaxes(title="stage, input to output")
-    figure.update_yaxes(
-        title="balanced accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.05]
-    )
-    return apply_layout(figure, "How well each stage tells your classes apart")
 
 
 def describe_stage_accuracy(evidence: "TransferabilityEvidence") -> str:
     """The figure in words."""
-    told = ", ".join(
+    accuracies = ", ".join(
         f"{s.title} {s.accuracy:.0%} (random weights {s.untrained_accuracy:.0%})"
         for s in evidence.stages
     )
     return (
-        f"Balanced accuracy of a probe on each stage: {told}; guessing {1 / evidence.classes:.0%}."
+        f"Balanced accuracy of a probe on each stage: {accuracies}; "
+        f"guessing {1 / evidence.classes:.0%}."
     )
 
 
 def plot_learning_curve(curve: "LearningCurve") -> go.Figure:
-    """Accuracy of a probe against images per class, measured and continued."""
+    """Accuracy of a linear probe against images per class, measured and extrapolated."""
     figure = go.Figure(
         go.Scatter(
             x=curve.images,
@@ -135,25 +147,25 @@ def describe_learning_curve(curve: "LearningCurve") -> str:
 
 
 def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
-    """The data set's distance among those of known image sets, on a logarithmic axis."""
-    rungs = sorted(
+    """The distance of the data set beside those of known image sets, on a logarithmic axis."""
+    rows = sorted(
         [*estimate.reference_distances, ("your images", estimate.evidence.distance)],
-        key=lambda rung: -rung[1],
+        key=lambda row: -row[1],
     )
-    yours = [name == "your images" for name, _ in rungs]
+    is_own = [name == "your images" for name, _ in rows]
     figure = go.Figure(
         go.Scatter(
-            x=[distance for _, distance in rungs],
-            y=[name for name, _ in rungs],
+            x=[distance for _, distance in rows],
+            y=[name for name, _ in rows],
             mode="markers+text",
-            text=[f"{distance:.2g}" for _, distance in rungs],
+            text=[f"{distance:.2g}" for _, distance in rows],
             textposition="middle right",
             cliponaxis=False,
             marker={
                 "opacity": 1,
-                "size": [16 if own else 10 for own in yours],
-                "symbol": ["diamond" if own else "circle" for own in yours],
-                "color": [ORANGE if own else BLUE for own in yours],
+                "size": [16 if own else 10 for own in is_own],
+                "symbol": ["diamond" if own else "circle" for own in is_own],
+                "color": [ORANGE if own else BLUE for own in is_own],
             },
             hovertemplate="%{y}: %{x:.3g} nats<extra></extra>",
             showlegend=False,
@@ -180,5 +192,5 @@ def describe_reference_distances(estimate: "SimilarityEstimate") -> str:
 
 
 def _abbreviate_title(title: str) -> str:
-    """A stage's title for an axis."""
+    """A stage's title, short enough for an axis."""
     return title.replace("Convolution", "Conv").replace("Fully connected", "FC")

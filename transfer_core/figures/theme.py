@@ -1,17 +1,18 @@
-"""One look for all figures: colours that colour-blind people tell apart, in light and dark."""
+"""The common look of all figures: colours for colour-blind people, in light and dark themes."""
 
 import plotly.graph_objects as go
 
-# After Okabe and Ito 2008, "Color universal design", darkened until each keeps a contrast
-# of 3:1 against the backgrounds of both themes.
+# Okabe and Ito 2008, "Color universal design", darkened to a contrast of 3:1 against the
+# backgrounds of both themes.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2a78b5", "#d1720a", "#12876a", "#a8558a", "#7a7f87"
 TRANSPARENT = "rgba(0, 0, 0, 0)"
 TEXT_ON_LIGHT, TEXT_ON_DARK = "#2b303b", "#e6e9ef"
-# Opaque, so that the numbers in the cells contrast whatever the theme.
+# Opaque, so that numbers in the cells have contrast in both themes.
 COLOURSCALE_ON_LIGHT = [[0, "#e3edf6"], [1, "#1d5a8c"]]
 COLOURSCALE_ON_DARK = [[0, "#1c3348"], [1, "#bfe0f8"]]
 
-LAYER_STATE_STYLES = {  # of a layer: colour and hatching, so that colour never carries meaning alone
+# Colour and hatching: colour never carries meaning alone.
+LAYER_STATE_STYLES = {
     "kept": (GREEN, ""),
     "frozen": (BLUE, "/"),
     "cut away": (GREY, "x"),
@@ -21,7 +22,7 @@ LAYER_STATE_STYLES = {  # of a layer: colour and hatching, so that colour never 
 
 
 def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figure:
-    """Title, transparent background and margins that all figures share."""
+    """Set the title, transparent background and margins that all figures share."""
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
     return figure.update_layout(
@@ -46,10 +47,10 @@ def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figu
 
 
 def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:
-    """Give all text of a figure the full contrast of the page's theme.
+    """Set the colours that depend on the theme of the page.
 
-    Figures leave their text's colour open; this sets it where the theme is known, and lets
-    the largest share of a confusion matrix stand out on either background.
+    These are the colour of all text and the colour scale of heatmaps: in both themes, high values
+    stand out from the background.
     """
     colour = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     axis = {"tickfont": {"color": colour}, "title": {"font": {"color": colour}}}
@@ -61,6 +62,6 @@ def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:
 
 
 def escape_label(text: str, max_length: int = 40) -> str:
-    """A name that people gave, for a figure: never read as markup, never too long."""
+    """Shorten a name that a person gave, and escape it: figures must not read it as markup."""
     text = text if len(text) <= max_length else text[: max_length - 1] + "…"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,7 +1,4 @@
-"""Images: decoding untrusted bytes, and the transform to network input.
-
-Knows nothing of labels.
-"""
+"""Decode untrusted image bytes, and transform images to network input. No labels here."""
 
 from transfer_core.images.decoding import ImageInfo, check_image, decode_image
 from transfer_core.images.transform import Transform, apply_transform

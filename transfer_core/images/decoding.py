@@ -1,8 +1,8 @@
 """Decode untrusted image bytes: an upright RGB image on white, or an ImageError.
 
-The format is found from the content, never from the name, and only formats in
-`PRECISIONS` are tried, so that a hidden EPS never starts Ghostscript. Width and
-height are checked from the header, before any pixel is decoded.
+The format is detected from the content, never from the name. Only the formats in `FORMATS`
+are tried, so that a hidden EPS never starts Ghostscript. Width and height are checked in the
+header, before any pixel is decoded.
 """
 
 import io
@@ -45,13 +45,13 @@ _ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # EXIF orientations that turn the image by
 
 pillow_heif.register_heif_opener()
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-# A frame may be larger than the header says; then Pillow's warning ends the decoding too.
+# A frame may be larger than the header says: turn Pillow's warning into an error too.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What is known of an image that was decoded completely."""
+    """Facts about an image that can be decoded completely."""
 
     format: str  # one of FORMATS
     width: int  # pixels, upright
@@ -60,10 +60,10 @@ class ImageInfo:
 
 
 def check_image(data: bytes) -> ImageInfo:
-    """Read the first frame to its end, as `decode_image` does, keeping only what is known of it.
+    """Decode the first frame to its end, and return only facts about it.
 
-    A check that only reads headers calls truncated photos good. Of a JPEG every code is
-    read too, but only an eighth of the width and height is computed.
+    A check of the header alone would accept truncated photos. A JPEG is decoded at an eighth of
+    its size, which reads all of its data.
 
     Raises:
         ImageError: If the image cannot be used.
@@ -76,20 +76,20 @@ def decode_image(data: bytes, min_decoded_side: int | None = None) -> Image.Imag
 
     Args:
         data: The bytes of an image file in one of FORMATS.
-        min_decoded_side: Pixels. A JPEG is decoded at a half, a quarter or an eighth of its
-            size, which is much faster, where its shorter side keeps so many; None
-            decodes at full size, as other formats always are.
+        min_decoded_side: Pixels that the shorter side needs at least. A JPEG is then decoded at
+            a half, a quarter or an eighth of its size if it has enough, which is much faster.
+            None decodes at full size; so do all other formats.
 
     Returns:
-        Mode RGB, turned upright after its EXIF orientation, transparency on white,
-        16 bits scaled to 8. It carries no metadata of the file.
+        Mode RGB, upright by its EXIF orientation, transparency on white, 16 bits scaled to 8,
+        without any metadata of the file.
 
     Raises:
         ImageError: If the image cannot be used.
     """
-    # What Pillow read from the file stays with the original.
+    # The copy leaves behind what Pillow read from the file.
     image = _decode_with_info(data, min_decoded_side)[0].copy()
-    image.info = {}  # no position, no thumbnail, no profile goes into anything we write
+    image.info = {}  # nothing that we write carries a position, thumbnail or profile
     return image
 
 
@@ -127,7 +127,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _turn_upright(image: Image.Image) -> bool:
-    """Turn it as its EXIF data say; returns whether width and height changed places."""
+    """Rotate an image by its EXIF orientation; returns whether width and height are swapped."""
     orientation = 1
     with suppress(Exception):  # damaged EXIF data; the pixels themselves are good
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -152,9 +152,9 @@ def _scale_to_8_bits(image: Image.Image) -> np.ndarray:
     """Scale grey values of more than 8 bits; Pillow's own conversion would clip them to white.
 
     Returns:
-        uint8, shape (H, W). The full scale is that of 12 bits (medical images) or
-        16 bits, whichever the values fit into; for floating-point values it is 1
-        or 255. Values beyond any of these are stretched from least to greatest.
+        uint8, shape (H, W). The full scale is 12 bits (medical images) or 16 bits, the smaller
+        one that the values fit into; for floating-point values it is 1 or 255. Other values are
+        stretched from their minimum to their maximum.
     """
     values = np.nan_to_num(np.asarray(image, dtype=np.float64))
     low, high = values.min(), values.max()

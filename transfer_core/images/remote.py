@@ -1,8 +1,9 @@
-"""Get an image from an address, where the server allows it: bounded, and nothing private.
+"""Fetch an image from a web address, within limits and from public hosts only.
 
-A server that gets whatever address a visitor names can be made to ask machines behind it.
-So it is off unless switched on, every address is resolved and checked before anything is
-sent, also after a redirect, and the connection goes to the very address that was checked.
+A server that fetches any address that a visitor names can be made to ask the machines behind
+it (server-side request forgery). So this is off by default; every address, also after a
+redirect, is resolved and checked before anything is sent; and the connection goes to exactly
+the address that was checked.
 """
 
 import http.client
@@ -18,29 +19,29 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from transfer_core.errors import ImageError
 
-SETTING = "TRANSFER_ALLOW_ADDRESSES"  # environment variable; "1" switches it on
+SETTING = "TRANSFER_ALLOW_ADDRESSES"  # environment variable; "1" allows fetching
 MAX_BYTES = 20 * 1024**2
-TIMEOUT_SECONDS = 15.0  # for everything, redirects included
+TIMEOUT_SECONDS = 15.0  # for everything, including redirects
 MAX_REDIRECTS = 3
 BLOCK_BYTES = 64 * 1024  # bytes read at a time
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 HEADERS = {"User-Agent": "transfer-lab", "Accept": "image/*", "Connection": "close"}
 CONNECTION_CLASSES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-# IPv6 addresses that stand for IPv4 ones, which a gateway would reach in their place.
+# IPv6 addresses that a gateway translates to IPv4 ones, which may be private.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 
 
 def is_allowed() -> bool:
-    """Whether whoever runs this server allows it to get images from addresses."""
+    """Whether the operator of this server allows it to fetch images from addresses."""
     return os.environ.get(SETTING) == "1"
 
 
 def fetch_image(url: str) -> bytes:
-    """The file at an address; whether it is an image shows when it is decoded.
+    """The file at an address. Decode it to see whether it is an image.
 
     Raises:
-        ImageError: If the server does not allow it, the address is not one of the public
-            internet, or nothing of a bearable size comes in time.
+        ImageError: If fetching is not allowed, the address is not public, or no file of at most
+            20 MB arrives within 15 seconds.
     """
     if not is_allowed():
         raise _fetch_error("This server gets no images from addresses.", url)
@@ -63,14 +64,14 @@ def fetch_image(url: str) -> bytes:
 
 @contextmanager
 def _open_response(url: str, deadline: float) -> Iterator[http.client.HTTPResponse]:
-    """Ask a checked address; at the end of the time the connection is cut, whatever it does."""
+    """Send a request to a checked address; the connection is cut at the deadline."""
     parts = urlsplit(url.strip())
     host = parts.hostname or ""
     if parts.scheme not in CONNECTION_CLASSES or not host or parts.username:
         raise _fetch_error("This is no address of the kind https://...", url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     checked = _resolve_public_address(host, port, url)
-    # A time-out by itself would start anew with every byte that trickles in.
+    # A socket time-out alone would start again with every byte that trickles in.
     with socket.create_connection(
         (checked, port), timeout=_compute_remaining_seconds(deadline)
     ) as line:
@@ -97,7 +98,7 @@ def _wrap_tls(line: socket.socket, host: str) -> ssl.SSLSocket:
 
 
 def _shut_down(wire: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
+    with suppress(OSError):  # closed already
         wire.shutdown(socket.SHUT_RDWR)
 
 
@@ -106,11 +107,11 @@ def _build_request_path(parts: SplitResult) -> str:
 
 
 def _resolve_public_address(host: str, port: int, url: str) -> str:
-    """What a host's name resolves to, if that is in the public internet, all of it."""
-    found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if not found or not all(map(is_public, found)):
+    """Resolve a host name to an address; all of its addresses must be public."""
+    resolved = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if not resolved or not all(map(is_public, resolved)):
         raise _fetch_error("The address is not one of the public internet.", url)
-    return found[0]
+    return resolved[0]
 
 
 def is_public(address: str) -> bool:
@@ -129,12 +130,16 @@ def _read_body(response: http.client.HTTPResponse, url: str, deadline: float) ->
         content += block
         if len(content) > MAX_BYTES:
             raise _fetch_error("The file is too large.", url, f"over {MAX_BYTES >> 20} MB")
-    _compute_remaining_seconds(deadline)  # what was cut off looks like an end
+    _compute_remaining_seconds(deadline)  # a connection that was cut looks like an end
     return bytes(content)
 
 
 def _compute_remaining_seconds(deadline: float) -> float:
-    """Seconds that are left, more than none: no time-out at all would mean to wait for ever."""
+    """Seconds until the deadline, more than 0: a time-out of 0 would mean not to wait at all.
+
+    Raises:
+        TimeoutError: If the deadline has passed.
+    """
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("the time is up")

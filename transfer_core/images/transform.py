@@ -1,4 +1,4 @@
-"""From an image of any size to the square input of a network."""
+"""Resize and crop an image of any size to the square input of a network."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,24 +11,24 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """How an image becomes network input; the same for training, testing and prediction."""
+    """How images become network input; the same in training, testing and prediction."""
 
     size: int  # pixels a side
-    resize: int | None = None  # pixels of the scaled shorter side; None is the size
+    resize: int | None = None  # pixels of the shorter side after scaling; None means `size`
     interpolation: Interpolation = "bilinear"
 
     @property
     def key(self) -> str:
-        """Names the transform in caches; changes whenever its result would."""
+        """The name of the transform in caches; it changes whenever the result would."""
         whole = self.resize in {None, self.size}
         cut = f"{self.size}" if whole else f"{self.size}-of-{self.resize}"
         return f"shorter-side-draft-{self.interpolation}-centre-{cut}"
 
     @property
     def min_decoded_side(self) -> int:
-        """Pixels of the shorter side that an image is decoded with at least, see `decode`.
+        """Pixels that the shorter side of a decoded image needs, see `decode_image`.
 
-        Twice as many as it is scaled to, so that the antialiasing stays ours.
+        Twice the scaled size, so that our own antialiasing does the last step.
         """
         return 2 * (self.resize or self.size)
 
@@ -46,10 +46,10 @@ def apply_transform(image: Image.Image, transform: Transform) -> np.ndarray:
 
     Args:
         image: Mode RGB, any size.
-        transform: The wanted size, and how to come to it.
+        transform: Sizes and interpolation.
 
     Returns:
-        uint8, shape (H, W, 3) with H = W = transform.size.
+        uint8, shape (H, W, 3) with H = W = `transform.size`.
     """
     size, resize = transform.size, transform.resize or transform.size
     if image.size != (size, size) or resize != size:

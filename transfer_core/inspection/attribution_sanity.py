@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from transfer_core.inspection.attribution import explain
-from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.inspection.trained_network import TrainedNetwork
 from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.system.devices import get_device
 from transfer_core.system.parallel import Progress, ignore_progress

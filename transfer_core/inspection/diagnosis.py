@@ -23,14 +23,12 @@ MIN_LOSS_RISE = 1.1  # last validation loss over the best one; less may be noise
 MAX_FALLING_LOSS_RATIO = 0.95  # validation loss over that a fifth earlier: it was still falling
 MIN_IMAGES_FOR_LEAK_CHECK = 50  # a perfect test on fewer images is not suspicious
 
-FindingKind = Literal["good", "warning", "unsure"]
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One conclusion about a run."""
 
-    kind: FindingKind
+    kind: Literal["good", "warning", "unsure"]
     title: str  # a few words, such as "Over-fitting"
     words: str  # the numbers that show it, and what to do
 
@@ -96,9 +94,10 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
             "The new layer trained alone was kept; its accuracy on the training images was not "
             "recorded, so over-fitting cannot be told from it.",
         )
-    trained = history.train_accuracy, history.train_images
-    validated = history.validation_accuracy, history.validation_images
-    low, high = compute_difference_interval(trained, validated)
+    low, high = compute_difference_interval(
+        (history.train_accuracy, history.train_images),
+        (history.validation_accuracy, history.validation_images),
+    )
     gap = _describe_gap(history, strategy, low, high)
     if low > MIN_ACCURACY_GAP:
         return Finding(
@@ -113,15 +112,23 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
             "Too few validation images to tell over-fitting",
             f"{gap} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
         )
-    if compute_wilson_interval(round(trained[0] * trained[1]), trained[1])[1] < MIN_TRAIN_ACCURACY:
-        more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
-        return Finding(
-            "warning",
-            "Under-fitting",
-            f"{gap} Even the images that it learned from are often wrong. {more} take a larger "
-            "network; and look whether the classes can be told apart at all.",
-        )
-    return Finding("good", "No over-fitting, no under-fitting", gap)
+    fits = Finding("good", "No over-fitting, no under-fitting", gap)
+    return _diagnose_underfitting(history, strategy, gap) or fits
+
+
+def _diagnose_underfitting(
+    history: TrainingHistory, strategy: Strategy, gap: str
+) -> Finding | None:
+    correct = round(history.train_accuracy * history.train_images)
+    if compute_wilson_interval(correct, history.train_images)[1] >= MIN_TRAIN_ACCURACY:
+        return None
+    more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
+    return Finding(
+        "warning",
+        "Under-fitting",
+        f"{gap} Even the images that it learned from are often wrong. {more} take a larger "
+        "network; and look whether the classes can be told apart at all.",
+    )
 
 
 def _describe_gap(history: TrainingHistory, strategy: Strategy, low: float, high: float) -> str:
@@ -229,7 +236,6 @@ def _diagnose_leak(
 
 
 def _diagnose_test_size(result: TestResult) -> Finding | None:
-    """Say when there are too few test images."""
     half = (result.high - result.low) / 2
     if half <= MAX_INTERVAL_HALF_WIDTH:
         return None

@@ -13,7 +13,7 @@ from transfer_core import dataset
 from transfer_core.features.embedding import embed
 from transfer_core.features.standardisation import fit_standardisation
 from transfer_core.inspection.out_of_distribution import subsample
-from transfer_core.inspection.prediction import TrainedNetwork
+from transfer_core.inspection.trained_network import TrainedNetwork
 from transfer_core.networks.surgery import HEAD, adapt
 from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
 

@@ -1,11 +1,8 @@
 """Out-of-distribution detection: images whose embeddings lie far from all training images."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil, inf
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -13,12 +10,10 @@ from sklearn.neighbors import NearestNeighbors
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.features.embedding import embed
+from transfer_core.inspection.trained_network import TrainedNetwork
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.files import write_atomically
 from transfer_core.system.parallel import Progress, ignore_progress, rename_progress
-
-if TYPE_CHECKING:
-    from transfer_core.inspection.prediction import TrainedNetwork
 
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images compared with, which bounds time and memory

@@ -1,69 +1,32 @@
-"""Use a trained network: restore it from its run, read its test predictions, classify images."""
+"""Predictions of a trained network: stored ones on the test images, new ones on any image."""
 
 import statistics
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
-from torch import nn
 
 from transfer_core import dataset, images
-from transfer_core.errors import DataSetError, ImageError, RunError
+from transfer_core.errors import DataSetError, ImageError
 from transfer_core.features.embedding import normalise
 from transfer_core.inspection.out_of_distribution import (
     OutOfDistributionDetector,
     load_or_fit_detector,
 )
-from transfer_core.networks import SourceNetwork
-from transfer_core.networks.blank import init_empty_weights
-from transfer_core.networks.surgery import adapt, pool_features, upgrade_head_name
-from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import RunRecord
-from transfer_core.runs.store.store import RunStore
+from transfer_core.inspection.trained_network import (
+    TrainedNetwork,
+    load_trained_network,
+    open_run,
+    require_file,
+)
+from transfer_core.networks.surgery import pool_features
 from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.training.evaluation import predict_logits
 
 LATENCY_REPEATS = 5  # classifications of one image that its latency is the median of
-
-
-@dataclass(frozen=True)
-class TrainedNetwork:
-    """The network that a run trained."""
-
-    network: nn.Sequential  # normalised images (B, 3, H, W) to logits (B, C), eval mode
-    source: SourceNetwork
-    classes: tuple[str, ...]
-    record: RunRecord
-
-    @property
-    def transform(self) -> images.Transform:
-        """The preprocessing from an image to the network's input."""
-        return self.source.transform
-
-
-def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
-    """Restore the network of a run.
-
-    Raises:
-        RunError: If no run has this id, or it has no result.
-    """
-    record, directory = _open_run(home, run_id)
-    weights = _require_file(directory.weights_file, record, "trained network")
-    config, source = record.config, record.config.source()
-    classes = tuple(each.name for each in record.result.per_class)
-    # All weights come from the run, so that the source's need not be on this machine.
-    strategy = replace(config.strategy, initialise="random")
-    with init_empty_weights():
-        network = adapt(source, strategy, len(classes), config.seed)
-    # Copies, because torch lays them out in memory; the rounding of sums depends on the layout.
-    state = {name: value.clone() for name, value in upgrade_head_name(load_file(weights)).items()}
-    network.load_state_dict(state, assign=True)
-    return TrainedNetwork(network.eval(), source, classes, record)
 
 
 @dataclass(frozen=True)
@@ -87,28 +50,12 @@ def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
         RunError: If no run has this id, or it has no result.
         DataSetError: If the data set of the run was removed.
     """
-    record, directory = _open_run(home, run_id)
-    file = _require_file(directory.test_logits_file, record, "answers for its test images")
+    record, directory = open_run(home, run_id)
+    file = require_file(directory.test_logits_file, record, "answers for its test images")
     data_set = dataset.load(home, record.config.data_id)
     indices, logits = data_set.indices("test"), torch.from_numpy(np.load(file))
     probabilities = torch.softmax(logits, dim=1).numpy()
     return TestPredictions(indices, data_set.labels[indices], probabilities)
-
-
-def _open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
-    with closing(RunStore(home)) as store:
-        return store.get(run_id), RunDirectory.of(home, run_id)
-
-
-def _require_file(file: Path, record: RunRecord, what: str) -> Path:
-    """Return a file of a run with a result; RunError, which names what is missing, without it."""
-    if record.result is None or not file.is_file():
-        raise RunError(
-            f"This run has no {what}.",
-            found=f"run {record.id} is {record.state}",
-            remedy="Choose a run that has finished, or train one.",
-        )
-    return file
 
 
 def predict_proba(trained: TrainedNetwork, pixels: np.ndarray) -> np.ndarray:

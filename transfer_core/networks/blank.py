@@ -6,23 +6,26 @@ from contextlib import contextmanager
 import torch
 from torch.overrides import TorchFunctionMode
 
-RANDOM_INIT_FUNCTIONS = {torch.Tensor.normal_, torch.Tensor.uniform_}  # how weights are initialised
+RANDOM_INIT_FUNCTIONS = {
+    torch.Tensor.normal_,
+    torch.Tensor.uniform_,
+}  # torch initialises weights by these
 
 
 @contextmanager
 def init_empty_weights() -> Iterator[None]:
-    """Within it, new layers have weights without memory, and no random number is drawn.
+    """Give layers built inside this context weights on the meta device; draw no random number.
 
-    So a network is ready at once to be described, or to be given its weights, also while
-    another thread trains. What a network computes for itself, such as an index of positions,
-    is computed as ever, which `torch.device("meta")` would not allow.
+    A network is then built at once, to be described or to be given its weights, and no other
+    thread notices. Unlike `torch.device("meta")`, it leaves alone all that a network computes
+    when it is built, such as an index of positions.
     """
     with _EmptyWeightsMode():
         yield
 
 
 class _EmptyWeightsMode(TorchFunctionMode):
-    """Layers make their weights by `torch.empty` and draw them in place."""
+    """Intercepts `torch.empty` and the in-place random functions, which layers use."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}

@@ -1,4 +1,4 @@
-"""The catalog of source networks. Plain data; nothing here loads weights or torch."""
+"""The catalog of source networks. It needs neither weights nor torch."""
 
 import difflib
 import json
@@ -10,7 +10,7 @@ from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, get_weights_status
 
 DEFAULT_NETWORK = "demonstration"
-MAX_SUGGESTIONS = 5  # networks, where one was misspelt
+MAX_SUGGESTIONS = 5  # names, after a misspelt one
 DEMONSTRATION_STAGES = (
     Stage("conv1", "Convolution 1", "convolutional", "edges and colours"),
     Stage("conv2", "Convolution 2", "convolutional", "shapes and textures"),
@@ -23,7 +23,7 @@ DEMONSTRATION_STAGES = (
 
 @cache
 def list_published_networks() -> tuple[SourceNetwork, ...]:
-    """Every source network with published weights, the default first."""
+    """Return every source network with published weights, the default first."""
     card = BUNDLED_WEIGHTS_FOLDER / f"{DEFAULT_NETWORK}.json"
     demonstration = SourceNetwork(
         name=DEFAULT_NETWORK,
@@ -43,7 +43,7 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
-    """Every source network: the default, torchvision's, and those with a person's own weights."""
+    """Return the default network, torchvision's, and those with a person's own weights."""
     own = own_networks.list_own_networks(list_published_networks())
     return (
         *list_published_networks(),
@@ -52,7 +52,7 @@ def list_networks() -> tuple[SourceNetwork, ...]:
 
 
 def get_network(name: str) -> SourceNetwork:
-    """The source network of this name, also where a person has removed its weights.
+    """Return the source network of this name, even if a person removed its weights.
 
     Raises:
         NetworkError: If the catalog has no such network.

@@ -1,8 +1,8 @@
 """The demonstration network: three convolutional and three fully connected layers.
 
-Small enough to draw on one screen and to train on a laptop's processor, and built
-in the order that the lesson tells: the first layer sees edges, the second shapes,
-the third higher-level features; the fully connected layers turn those into classes.
+It is small enough to draw on one screen and to train on a laptop. The first layer responds to
+edges, the second to shapes, the third to higher-level features; the fully connected layers turn
+these into classes.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ def build(num_classes: int) -> nn.Sequential:
         OrderedDict(
             conv1=_build_convolutional(3, 64, kernel_size=7, stride=2, pool=nn.MaxPool2d(2)),
             conv2=_build_convolutional(64, 192, kernel_size=3, stride=1, pool=nn.MaxPool2d(2)),
-            # Adaptive, so that pre-training may begin on smaller, cheaper images.
+            # Adaptive, because pre-training begins on smaller, cheaper images.
             conv3=_build_convolutional(
                 192, 320, kernel_size=3, stride=1, pool=nn.AdaptiveMaxPool2d(4)
             ),

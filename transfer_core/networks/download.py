@@ -1,4 +1,4 @@
-"""Bring published weights to this machine: into torch's cache, resumed, checked, cancelled."""
+"""Download published weights into torch's cache; resumed after a break, and checked by hash."""
 
 import os
 import urllib.error
@@ -22,13 +22,13 @@ TIMEOUT_SECONDS = 30  # seconds without a byte, after which a connection counts 
 
 
 def download_weights(network: SourceNetwork, *, progress: Progress = ignore_progress) -> Path:
-    """The weights file of a network, downloaded if it is not on this machine.
+    """Return the weights file of a network; download it if it is not on this machine.
 
-    What was downloaded before something broke off is kept, and the next attempt goes on from
-    there where the server can. The file gets its name only once its hash is right.
+    A download that broke off is kept, and the next attempt resumes it if the server can. The
+    file gets its name only when its hash is right.
 
     Args:
-        network: One of the catalog.
+        network: A network of the catalog.
         progress: Called with what is done, megabytes here and megabytes in total; may raise to
             end the work.
 
@@ -55,7 +55,7 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
 
 
 def get_weights_url(network: SourceNetwork) -> str:
-    """Where the weights of a network are published."""
+    """Return the address at which the weights of a network are published."""
     return os.environ.get(HOST_SETTING, WEIGHTS_HOST).rstrip("/") + "/" + network.file
 
 
@@ -86,7 +86,7 @@ def _copy(response, file: BinaryIO, there: int, progress: Progress) -> None:
 
 
 def _parse_range_start(response) -> int:
-    """The first byte of a partial answer."""
+    """Return the position of the first byte of a partial response, -1 if it is not given."""
     text = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
     return int(text) if text.isdecimal() else -1
 
@@ -119,5 +119,5 @@ def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
 
 
 def format_megabytes(count: int) -> str:
-    """A number of bytes for people."""
+    """Format a number of bytes for people."""
     return f"{count / 2**20:,.1f} MB"

@@ -1,4 +1,4 @@
-"""At which input sizes a source network can be used: fewer pixels are less work."""
+"""The input sizes at which a source network can be used: fewer pixels are less work."""
 
 from transfer_core.errors import SettingsError
 from transfer_core.networks.source_network import SourceNetwork
@@ -6,16 +6,14 @@ from transfer_core.networks.surgery import infer_output_shapes
 from transfer_core.networks.weights_file import build_on_meta_device
 
 SIZE_FRACTIONS = (1, 3 / 4, 1 / 2)  # of the network's own size
-SIZE_MULTIPLE = (
-    32  # pixels, by which networks reduce an image altogether; other sizes leave remainders
-)
+SIZE_MULTIPLE = 32  # pixels; networks reduce an image by this factor altogether
 
 
 def list_input_sizes(source: SourceNetwork) -> tuple[int, ...]:
-    """The network's own input size and the smaller ones that it can take, largest first.
+    """Return the network's own input size and the smaller ones that it accepts, largest first.
 
-    Found by trying, on the meta device: some networks have weights for each place of an image,
-    or part it into a fixed number of windows, and take no size but their own.
+    Each size is tried on the meta device. Some networks have weights for each position, or a
+    fixed number of windows, and accept only their own size.
     """
     own = source.input_size
     smaller = {
@@ -26,10 +24,10 @@ def list_input_sizes(source: SourceNetwork) -> tuple[int, ...]:
 
 
 def select_input_size(source: SourceNetwork, size: int | None) -> SourceNetwork:
-    """The network at one of its input sizes; None is its own.
+    """Return the network at one of its input sizes; None is its own.
 
     Raises:
-        SettingsError: If the network cannot take this size; names those that it can.
+        SettingsError: If the network does not accept this size; lists the sizes that it does.
     """
     if size is not None and size not in (sizes := list_input_sizes(source)):
         raise SettingsError(
@@ -44,7 +42,7 @@ def _accepts_size(source: SourceNetwork, size: int) -> bool:
     try:
         infer_output_shapes(source.with_input_size(size))
         return _get_weight_shapes(source.with_input_size(size)) == _get_weight_shapes(source)
-    except (RuntimeError, AssertionError):  # what torch and torchvision raise of shapes
+    except (RuntimeError, AssertionError):  # torch and torchvision raise these for shapes
         return False
 
 

@@ -1,4 +1,4 @@
-"""A person's own weights as source networks, listed from the data folder, without torch."""
+"""Source networks with a person's own weights, listed from the data folder without torch."""
 
 import json
 from dataclasses import replace
@@ -11,10 +11,10 @@ HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
 
 
 def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
-    """The networks whose weights a person has brought, oldest first.
+    """Return the networks whose weights a person has brought, oldest first.
 
     Args:
-        published: The networks that they may be of.
+        published: The networks whose architectures are known.
     """
     known = {network.name: network for network in published}
     files = sorted(get_own_weights_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
@@ -27,11 +27,11 @@ def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwo
 
 
 def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
-    """A network of the catalog with a person's weights, of which nothing was measured.
+    """Return a network of the catalog with a person's weights.
 
     Args:
         source: The network of the catalog.
-        card: "file_name" as the person called it, "weights_sha256", "classes", "file_size".
+        card: "file_name" as the person named it, "weights_sha256", "classes", "file_size".
     """
     digest = card["weights_sha256"][:HASH_DIGITS]
     kept = {key: source.card[key] for key in ("operations", "parameters")}
@@ -46,7 +46,7 @@ def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
 
 
 def get_card_path(card: dict) -> Path:
-    """Where the card of a person's weights is kept; the weights lie beside it."""
+    """Return the path of the card of a person's weights; the weights are beside it."""
     return (
         get_own_weights_folder()
         / f"{card['architecture']}-{card['weights_sha256'][:HASH_DIGITS]}.json"

@@ -1,4 +1,4 @@
-"""Take in a person's own weights: safetensors only, checked before they are used."""
+"""Import a person's own weights: safetensors only, checked before they are used."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ from transfer_core.system.files import hash_file, write_atomically
 
 MAX_FILE_BYTES = 4 << 30  # bytes
 SAVE_COMMAND = "import torch, safetensors.torch as s; s.save_file({}, 'weights.safetensors')"
-LOAD_EXPRESSIONS = {  # what loads a file of this ending, as a state dict
+LOAD_EXPRESSIONS = {  # by the ending of a file: how a person loads it as a state dict
     ".pt2": "dict(torch.export.load({!r}).state_dict)",
     ".ts": "torch.jit.load({!r}).state_dict()",
     ".torchscript": "torch.jit.load({!r}).state_dict()",
@@ -25,17 +25,17 @@ DEFAULT_LOAD_EXPRESSION = "torch.load({!r}, map_location='cpu', weights_only=Tru
 
 
 def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -> SourceNetwork:
-    """A network of the catalog with a person's own weights, kept in the data folder.
+    """Copy a person's weights into the data folder and return the network that has them.
 
     Args:
-        path: A safetensors file with the names that torchvision's network of this
-            architecture gives its weights; it may know any number of classes.
-        source: The network of the catalog that they are weights of.
-        name: What the person calls the file; None takes the path's.
+        path: A safetensors file. Its weights are named as in torchvision's network of this
+            architecture; the number of classes is free.
+        source: The network of the catalog with the same architecture.
+        name: Name of the file for people; None takes the path's.
 
     Raises:
-        NetworkError: If the file is of another kind, which is then not read; or names the
-            first weight that does not fit.
+        NetworkError: If the file is of another kind (it is then not read), or if a weight does
+            not fit; the first such weight is named.
     """
     name = (name or path.name)[-60:]
     _check_is_safetensors(path, name)
@@ -65,7 +65,7 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
 
 
 def _check_is_safetensors(path: Path, name: str) -> None:
-    """Refuse whatever is no safetensors file, by its first bytes; it is not read."""
+    """Refuse a file whose first bytes are not those of safetensors; read no more of it."""
     with path.open("rb") as file:
         first = file.read(9)
     length = int.from_bytes(first[:8], "little")

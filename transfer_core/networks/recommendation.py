@@ -1,27 +1,27 @@
-"""Which network to take for so many images on this computer."""
+"""Recommend a network for a number of images on this computer."""
 
 import time
 
 from transfer_core.networks.source_network import SourceNetwork
 
-MAX_EMBEDDING_SECONDS = 120  # seconds that embedding every image once may take
-MEASUREMENT_SECONDS = 0.3  # seconds
+MAX_EMBEDDING_SECONDS = 120  # for every image once
+MEASUREMENT_SECONDS = 0.3
 
 
 def recommend_network(
     networks: tuple[SourceNetwork, ...], images: int, speed: float
 ) -> SourceNetwork | None:
-    """The network with the best ImageNet accuracy that this computer can embed the images with.
+    """Return the network with the best ImageNet accuracy among those that are fast enough.
 
-    Better on ImageNet is mostly better after transfer too.
+    A network that is better on ImageNet is mostly better after transfer too.
 
     Args:
-        networks: To choose from; those without an ImageNet accuracy are left out.
-        images: To be embedded.
-        speed: Of this computer, from `measure_operations_per_second`.
+        networks: Candidates; those without an ImageNet accuracy are left out.
+        images: Number of images to embed.
+        speed: Result of `measure_operations_per_second`.
 
     Returns:
-        None if every one of them would take longer than two minutes.
+        None if every candidate would take longer than two minutes.
 
     Source:
         Kornblith, Shlens and Le 2019, "Do better ImageNet models transfer better?".
@@ -36,12 +36,12 @@ def recommend_network(
 
 
 def estimate_embedding_seconds(network: SourceNetwork, images: int, speed: float) -> float:
-    """What embedding images takes at best; networks of many thin layers take longer."""
+    """Estimate the least time to embed images; networks of many thin layers take longer."""
     return images * network.card["operations"] / speed
 
 
 def measure_operations_per_second() -> float:
-    """Billion multiplications, each with an addition, a second that convolutions reach here."""
+    """Measure how many billion multiply-adds a second a convolution does on this computer."""
     import torch
 
     convolution = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)

@@ -18,14 +18,14 @@ from transfer_core.networks.weights_file import (
 from transfer_core.system.random_numbers import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds
-MAX_POOL_SIZE = 4  # features; side of what maps are pooled to before a new layer, at most
-MAX_HEAD_FEATURES = 8192  # that a new layer sees of maps, where pooling further can bring it about
+MAX_POOL_SIZE = 4  # side of the maps that the head sees, after pooling
+MAX_HEAD_FEATURES = 8192  # inputs of the head; maps are pooled further to stay below
 
 StageState = Literal["kept", "frozen", "cut away", "new", "randomised"]
 
 
 def upgrade_head_name(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of an adapted network under today's names; until version 0.1 the head was "new"."""
+    """Rename the weights of an adapted network; until version 0.1 the head was called "new"."""
     old = "new."
     return {
         f"{HEAD}.{name.removeprefix(old)}" if name.startswith(old) else name: value
@@ -35,7 +35,7 @@ def upgrade_head_name(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One layer of the network as drawn: what it is and what surgery did to it."""
+    """One stage as drawn: what it is and what surgery did to it."""
 
     stage: str
     title: str
@@ -48,10 +48,10 @@ class StageSummary:
 
 
 def pool_features(features: torch.Tensor) -> torch.Tensor:
-    """What a new layer sees of a stage, (B, D).
+    """Pool the output of a stage for the head, to (B, D).
 
-    Maps (B, C, H, W) are pooled to 4 x 4, those of many channels to 2 x 2 or 1 x 1; of tokens
-    (B, T, D) the mean is taken.
+    Maps (B, C, H, W) are average-pooled to 4 x 4, with many channels to 2 x 2 or 1 x 1. Tokens
+    (B, T, D) are averaged.
     """
     if features.ndim == 4:
         features = nn.functional.adaptive_avg_pool2d(features, compute_pool_size(features.shape[1]))
@@ -61,7 +61,7 @@ def pool_features(features: torch.Tensor) -> torch.Tensor:
 
 
 def compute_pool_size(channels: int) -> int:
-    """Side of what maps of so many channels are pooled to."""
+    """Return the side to which maps of so many channels are pooled."""
     sizes = (MAX_POOL_SIZE, MAX_POOL_SIZE // 2)
     return next((size for size in sizes if channels * size**2 <= MAX_HEAD_FEATURES), 1)
 
@@ -73,7 +73,7 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
         source: The network to transfer from.
         strategy: What to keep, freeze and initialise.
         num_classes: Number of classes C of the new data set.
-        seed: Draws the new layer's weights, and all weights where they are random.
+        seed: Draws the weights of the head, and all weights if they are random.
 
     Returns:
         A new `Sequential` of the kept stages and the stage "head", taking
@@ -98,10 +98,10 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
 
 
 def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
-    """Names of the stages that the strategy keeps, input to output.
+    """Return the names of the stages that the strategy keeps, input to output.
 
     Raises:
-        SettingsError: If the strategy keeps or freezes what the network lacks.
+        SettingsError: If the strategy keeps or freezes a stage that the network lacks.
     """
     names = source.stage_names[:-1]
     kept = names[: names.index(strategy.keep_through) + 1] if strategy.keep_through in names else ()
@@ -138,7 +138,7 @@ def resolve_effective_strategy(
 
 
 def set_training(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
-    """Training mode for all stages but the frozen ones, whose statistics must not move."""
+    """Set training mode, except for frozen stages: their batch-norm statistics must not move."""
     for name, stage in network.named_children():
         stage.train(name not in frozen_stages)
 
@@ -146,7 +146,7 @@ def set_training(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None
 def summarise_network(
     source: SourceNetwork, strategy: Strategy, num_classes: int
 ) -> tuple[StageSummary, ...]:
-    """Every layer of the source network, input to output, and last the new one."""
+    """Summarise every stage of the source network, input to output, and last the head."""
     kept = list_kept_stages(source, strategy)
     shapes = infer_output_shapes(source)
     original = build_on_meta_device(source)
@@ -171,7 +171,7 @@ def summarise_network(
 
 @torch.no_grad()
 def infer_output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
-    """Shape of each stage's output for one image; computed without weights."""
+    """Return the output shape of each stage for one image; computed without weights."""
     features = torch.zeros(1, 3, source.input_size, source.input_size, device="meta")
     shapes = {}
     for name, stage in build_on_meta_device(source).named_children():
@@ -181,7 +181,7 @@ def infer_output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
 
 
 def build_head(shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """A fully connected layer behind a stage with outputs of this shape, pooled if needed."""
+    """Build the head: pooling if a stage of this output shape needs it, and a linear layer."""
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     features = shape[-1]
     if len(shape) == 3:
@@ -195,10 +195,10 @@ def build_head(shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
 
 
 class TokenMeanPool(nn.Module):
-    """The mean of tokens: (B, T, D) to (B, D)."""
+    """Average tokens: (B, T, D) to (B, D)."""
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The mean."""
+        """Return the mean of the tokens."""
         return tokens.mean(1)
 
 

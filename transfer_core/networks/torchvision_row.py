@@ -1,8 +1,7 @@
-"""torchvision's classification networks, each as a row of modules.
+"""torchvision's classification networks, each flattened to a sequence of modules.
 
-torchvision builds a network and knows how its weights are called. Here its modules are put in
-a row: run one after another they give what the network gives. Where its `forward` has a
-function in between, the row has a small module; the families differ in no more than that.
+Run one after another, the modules compute what the network computes. A function that `forward`
+calls between two modules becomes a small module of its own; only these differ between families.
 """
 
 import re
@@ -23,16 +22,16 @@ WEIGHT_RENAMES = (  # of weights, in files published before torchvision renamed 
 
 
 def build_model(architecture: str, num_classes: int, image_size: int) -> nn.Module:
-    """torchvision's own network, initialised as torchvision does.
+    """Build torchvision's own network, with torchvision's random weights.
 
     Args:
         architecture: A name of `torchvision.models.list_models`.
         num_classes: Number of outputs C of the last layer.
-        image_size: Side of its input in pixels, on which only vision transformers depend.
+        image_size: Side of its input in pixels; only vision transformers need it.
     """
     options: dict[str, object] = {"num_classes": num_classes}
     if architecture in {"googlenet", "inception_v3"}:
-        # The published weights take images in their authors' normalisation.
+        # The published weights expect the normalisation of their authors.
         options |= {"aux_logits": False, "init_weights": False, "transform_input": True}
     elif architecture.startswith("vit_"):
         options["image_size"] = image_size
@@ -40,7 +39,7 @@ def build_model(architecture: str, num_classes: int, image_size: int) -> nn.Modu
 
 
 def update_weight_name(name: str) -> str | None:
-    """What weights of this name are called now; None if the row has no use for them."""
+    """Return today's name of weights; None if no module uses them."""
     if name.startswith(AUXILIARY_HEAD_PREFIXES):
         return None
     for old, new in WEIGHT_RENAMES:
@@ -49,17 +48,17 @@ def update_weight_name(name: str) -> str | None:
 
 
 def flatten_model(model: nn.Module) -> dict[str, nn.Module]:
-    """The modules of a network, input to output, by their paths in it.
+    """Return the modules of a network, input to output, by their paths.
 
-    Modules that stand for a function have names that are no path. Maps have the shape
-    (B, C, H, W) between any two modules, tokens (B, T, D), vectors (B, D).
+    Modules that replace a function have names that are no path. Between any two modules, maps
+    have the shape (B, C, H, W), tokens (B, T, D), vectors (B, D).
     """
     modules = list(_iter_modules(model))
     kinds = [type(module) for _, module in modules]
     if nn.Flatten not in kinds and ClassTokenPooling not in kinds:
         at = kinds.index(nn.Linear) if nn.Linear in kinds else len(kinds)
         while at and nn.Linear in kinds and kinds[at - 1] is nn.Dropout:
-            at -= 1  # what is dropped are features, not pixels of maps
+            at -= 1  # drop features, not pixels of maps
         pooled = nn.AdaptiveAvgPool2d in kinds
         modules[at:at] = [("flatten", nn.Flatten())]
         modules[at:at] = [] if pooled else [("pool", nn.AdaptiveAvgPool2d(1))]
@@ -87,7 +86,7 @@ def _iter_modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _iter_children(name: str, child: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The modules of a container, or the module itself."""
+    """Yield the modules of a container, or the module itself."""
     if type(child) in {nn.Sequential, nn.ModuleList}:
         yield from ((f"{name}.{index}", module) for index, module in child.named_children())
     else:
@@ -97,7 +96,7 @@ def _iter_children(name: str, child: nn.Module) -> Iterator[tuple[str, nn.Module
 class PatchEmbedding(nn.Module):
     """The first step of a vision transformer: (B, 3, H, W) to tokens (B, T, D).
 
-    The class token comes first, then one token a patch; their positions are added.
+    The class token comes first, then one token per patch; position embeddings are added.
     """
 
     def __init__(self, model: VisionTransformer) -> None:
@@ -106,26 +105,26 @@ class PatchEmbedding(nn.Module):
         self.class_token, self.pos_embedding = model.class_token, model.encoder.pos_embedding
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Tokens with their positions."""
+        """Return tokens with their position embeddings."""
         patches = self.conv_proj(images).flatten(2).transpose(1, 2)
         first = self.class_token.expand(images.shape[0], -1, -1)
         return self.dropout(torch.cat([first, patches], dim=1) + self.pos_embedding)
 
 
 class ClassTokenPooling(nn.Module):
-    """What a vision transformer's head sees: tokens (B, T, D) to the first one (B, D)."""
+    """The input of a vision transformer's head: tokens (B, T, D) to the first one (B, D)."""
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The class token."""
+        """Return the class token."""
         return tokens[:, 0]
 
 
 class ChannelsLast(nn.Module):
-    """A module that works on (B, H, W, C), for maps (B, C, H, W).
+    """Wrap a module that works on (B, H, W, C) for maps of shape (B, C, H, W).
 
     Args:
         module: The module.
-        permute_input: Whether it takes its input so too; the first one takes images.
+        permute_input: Whether its input is (B, H, W, C) too; the first module takes images.
     """
 
     def __init__(self, module: nn.Module, *, permute_input: bool) -> None:
@@ -134,18 +133,18 @@ class ChannelsLast(nn.Module):
         self.module, self.to_channels_first = module, Permute([0, 3, 1, 2])
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        """Maps (B, C, H, W)."""
+        """Return maps (B, C, H, W)."""
         return self.to_channels_first(self.module(self.to_channels_last(maps)))
 
 
 class TransformInput(nn.Module):
-    """From ImageNet's usual normalisation to the one of the network's authors."""
+    """Convert ImageNet's usual normalisation to the one of the network's authors."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self._transform = type(model)._transform_input
-        self.transform_input = True  # what torchvision's function asks for
+        self.transform_input = True  # torchvision's function reads it
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images (B, 3, H, W)."""
+        """Return images (B, 3, H, W)."""
         return self._transform(self, images)

@@ -1,8 +1,8 @@
-"""Part a row of modules into stages, the places where a network can be cut.
+"""Split a sequence of modules into stages; a network can be cut between them.
 
-A new stage begins where the resolution of the maps falls, where maps become vectors, at each
-further fully connected layer, and at the last layer. A vision transformer keeps its
-resolution; its layers are parted into quarters.
+A stage begins at a module that lowers the resolution of the maps, that turns maps into vectors,
+at each further fully connected layer, and at the last layer. A vision transformer keeps its
+resolution; its layers are split into quarters.
 """
 
 from collections import OrderedDict
@@ -15,19 +15,17 @@ from transfer_core.networks.source_network import Stage
 from transfer_core.networks.torchvision_row import ClassTokenPooling
 
 TRANSFORMER_STAGES = 4
-MAX_RESOLUTION_RATIO = (
-    0.75  # of the resolution, from which a stage begins; convolutions without a border fall less
-)
+MAX_RESOLUTION_RATIO = 0.75  # of output to input; unpadded convolutions lower it less
 SPATIAL_END_MODULES = (nn.AdaptiveAvgPool2d, nn.Flatten, ClassTokenPooling)
 RESPONDS_TO = ("edges and colours", "shapes and textures", "higher-level features")  # by depth
 
 
 @torch.no_grad()
 def split_into_stages(modules: dict[str, nn.Module], image_size: int) -> tuple[Stage, ...]:
-    """The stages of a row of modules.
+    """Split a sequence of modules into stages.
 
     Args:
-        modules: From `torchvision_row.flatten_model`; on the meta device, nothing is computed.
+        modules: From `torchvision_row.flatten_model`, on the meta device: nothing is computed.
         image_size: Side of the input that the network was trained on, in pixels.
     """
     shapes = _compute_output_shapes(modules, image_size)
@@ -58,7 +56,7 @@ def split_into_stages(modules: dict[str, nn.Module], image_size: int) -> tuple[S
 def build_staged_network(
     modules: dict[str, nn.Module], stages: dict[str, tuple[str, ...]]
 ) -> nn.Sequential:
-    """The row as a `Sequential` of its stages, given the modules of each by its name."""
+    """Build a `Sequential` of stages, given the paths of the modules of each stage."""
     network: OrderedDict[str, nn.Module] = OrderedDict()
     for stage, paths in stages.items():
         named = ((path.replace(".", "_"), modules[path]) for path in paths)
@@ -69,7 +67,7 @@ def build_staged_network(
 def _compute_output_shapes(
     modules: dict[str, nn.Module], image_size: int
 ) -> dict[str, tuple[int, ...]]:
-    """Shape of each module's output for one image."""
+    """Return the output shape of each module for one image."""
     features, shapes = torch.zeros(1, 3, image_size, image_size, device="meta"), {}
     for path, module in modules.items():
         features = module.eval()(features)
@@ -80,7 +78,7 @@ def _compute_output_shapes(
 def _find_stage_starts(
     modules: dict[str, nn.Module], shapes: dict[str, tuple[int, ...]]
 ) -> list[int]:
-    """Indices of the modules that begin a stage."""
+    """Return the indices of the modules that begin a stage."""
     row, at = list(modules.values()), list(shapes.values())
     weighted = [i for i, module in enumerate(row) if any(True for _ in module.parameters())]
     vectors = next(i for i, module in enumerate(row) if isinstance(module, SPATIAL_END_MODULES))
@@ -97,7 +95,7 @@ def _find_stage_starts(
 
 
 def _assign_quarter(number: int, tokens: int) -> int:
-    """Of a vision transformer's layers, which follow an embedding; a normalisation ends them."""
+    """Return the quarter of a transformer layer; an embedding precedes, a norm follows them."""
     return min(TRANSFORMER_STAGES - 1, (number - 1) * TRANSFORMER_STAGES // (tokens - 2))
 
 

@@ -16,16 +16,14 @@ from transfer_core.system.files import hash_file
 from transfer_core.system.random_numbers import DrawFrom, make_generator
 
 StateDict = dict[str, torch.Tensor]
-BATCH_COUNTER = (
-    "num_batches_tracked"  # of batch normalisation; older files lack it, nothing needs it
-)
+BATCH_COUNTER = "num_batches_tracked"  # of batch norm; older files lack it, nothing needs it
 
 
 def load_pretrained(network: SourceNetwork) -> nn.Sequential:
-    """The source network with its pre-trained weights, in eval mode, float32.
+    """Build the source network with its pre-trained weights, in eval mode, float32.
 
     Returns:
-        A `Sequential` whose children are the network's stages; a new copy each time.
+        A new `Sequential` whose children are the network's stages.
 
     Raises:
         NetworkError: If the weights are missing, damaged or of another network.
@@ -34,13 +32,13 @@ def load_pretrained(network: SourceNetwork) -> nn.Sequential:
 
 
 def build_untrained(network: SourceNetwork, num_classes: int, seed: int = 0) -> nn.Sequential:
-    """The source network with random weights drawn from the seed, in eval mode."""
+    """Build the source network with random weights drawn from the seed, in eval mode."""
     with DrawFrom(make_generator(seed)):
         return _group_by_stage(network, _build_model(network, num_classes)).eval()
 
 
 def build_on_meta_device(network: SourceNetwork, num_classes: int | None = None) -> nn.Sequential:
-    """The source network on the meta device: shapes without weights, at hardly any cost.
+    """Build the source network on the meta device: shapes without weights, at hardly any cost.
 
     Args:
         network: The source network.
@@ -52,15 +50,15 @@ def build_on_meta_device(network: SourceNetwork, num_classes: int | None = None)
 
 
 def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequential:
-    """The source network with these weights, however many classes they know.
+    """Build the source network with these weights; the number of classes is theirs.
 
     Args:
         network: The source network.
-        state_dict: By the names that torchvision's network gives them, or the demonstration's.
+        state_dict: Weights, named as in torchvision's network or in the demonstration network.
 
     Raises:
-        NetworkError: Names the first weight that is missing, left over, of another type or
-            shape, or not finite.
+        NetworkError: If a weight is missing, superfluous, of another type or shape, or not
+            finite; the first one is named.
     """
     if network.architecture != demonstration.NAME:
         state_dict = _update_weight_names(state_dict)
@@ -69,26 +67,26 @@ def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequ
     expected = model.state_dict()
     state_dict = {k: v for k, v in expected.items() if k.endswith(BATCH_COUNTER)} | state_dict
     for name in [*expected, *state_dict]:
-        told = describe_mismatch(state_dict.get(name), expected.get(name))
-        if told:
+        mismatch = describe_mismatch(state_dict.get(name), expected.get(name))
+        if mismatch:
             raise NetworkError(
                 "The weights do not fit the network.",
-                found=f"{name[:200]}: {told}",
+                found=f"{name[:200]}: {mismatch}",
                 remedy=f"Use weights of {network.title}, the very same architecture.",
             )
-    # Copies: in memory as torch lays it out, which the rounding of sums depends on.
+    # Copied, for torch's own memory layout: the rounding of sums depends on it.
     state = type(expected)(
         (name, value.to(torch.float32 if value.is_floating_point() else value.dtype, copy=True))
         for name, value in state_dict.items()
     )
-    # The shapes fit, so the weights are of the present version of every module.
+    # The shapes fit, so no module has to upgrade weights of an older version.
     state._metadata = expected._metadata
     model.load_state_dict(state, assign=True)
     return _group_by_stage(network, model)
 
 
 def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None) -> str | None:
-    """How a weight is not what is expected, for people; None if it is."""
+    """Say how a weight differs from the expected one; None if it does not."""
     if found is None:
         return f"missing, expected shape {tuple(expected.shape)}"
     if expected is None:
@@ -97,7 +95,7 @@ def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None)
         return f"of type {found.dtype}, expected {expected.dtype}"
     if found.shape != expected.shape:
         return f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
-    # A sum is quick, and finite only of finite numbers; many large ones may yet overflow it.
+    # The sum is quick: if it is finite, all numbers are. Large finite numbers may overflow it.
     finite = found.sum().isfinite() or found.isfinite().all()
     return None if finite else "not finite numbers"
 
@@ -127,7 +125,7 @@ def _update_weight_names(state_dict: StateDict) -> StateDict:
 
 
 def _count_classes(network: SourceNetwork, state_dict: StateDict) -> int:
-    """As many as the last layer has outputs; the source classes if there is no last layer."""
+    """Return the outputs of the last layer; without one, the number of source classes."""
     last = network.stages[-1]
     layer = state_dict.get(f"{(last.modules or (last.name,))[0]}.weight")
     return len(layer) if layer is not None and layer.ndim else len(network.card["classes"])
@@ -154,7 +152,7 @@ def _read_weights(network: SourceNetwork) -> StateDict:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        # A pickle, but the one that torchvision published: its hash was checked above.
+        # A pickle, but torchvision's own: its hash was checked above.
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         raise NetworkError(

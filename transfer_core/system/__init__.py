@@ -1,1 +1,1 @@
-"""What the machine offers: its data folder, devices, precision, threads, memory and disk."""
+"""What the machine offers: data folder, devices, precision, threads, memory and disk."""

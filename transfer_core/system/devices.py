@@ -1,4 +1,4 @@
-"""Where networks are computed: on the processor, or on a GPU where there is one."""
+"""The device that networks are computed on: the processor or a GPU."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ DEVICE_VARIABLE = "TRANSFER_DEVICE"
 
 
 def choose_device() -> Device:
-    """The GPU where torch can use one, else the processor; TRANSFER_DEVICE overrules.
+    """The GPU if torch can use one, else the processor; `TRANSFER_DEVICE` overrides both.
 
     Raises:
-        SettingsError: If TRANSFER_DEVICE names what this machine does not have.
+        SettingsError: If `TRANSFER_DEVICE` names a device that this machine does not have.
     """
     import torch
 
-    asked = os.environ.get(DEVICE_VARIABLE)
-    if asked:
-        return validate_device(asked)
+    setting = os.environ.get(DEVICE_VARIABLE)
+    if setting:
+        return validate_device(setting)
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def validate_device(device: str) -> Device:
-    """The device itself, once this machine is seen to have it.
+    """Return the device if this machine has it.
 
     Raises:
-        SettingsError: If it does not.
+        SettingsError: If it has not.
     """
     import torch
 
@@ -42,26 +42,30 @@ def validate_device(device: str) -> Device:
     raise SettingsError(
         "This machine cannot compute on that device.",
         found=device,
-        remedy=f"Start a new run, or set {DEVICE_VARIABLE} to cpu, or to cuda where torch finds a GPU.",
+        remedy=f"Start a new run, or set {DEVICE_VARIABLE} to cpu, or to cuda where torch finds "
+        "a GPU.",
     )
 
 
 def get_device(model: torch.nn.Module) -> torch.device:
-    """Where a model's weights lie, and so where it is computed."""
+    """The device of a model's weights, which is where it is computed."""
     return next(model.parameters()).device
 
 
 def copy_to_device(array: np.ndarray, device: torch.device | None = None) -> torch.Tensor:
-    """A copy of an array on a device; to a GPU from pinned memory, without waiting for it.
+    """Copy an array to a device; to a GPU from pinned memory and without waiting.
 
     Args:
-        array: Of any shape.
+        array: Any shape and type.
         device: None is the processor.
+
+    Returns:
+        A tensor of the same shape and type.
     """
     import numpy as np
     import torch
 
-    # A copy, since caches are read-only and tensors are not.
+    # A copy: arrays of the caches are read-only, and tensors must not be.
     tensor = torch.from_numpy(np.array(array))
     if device is None or device.type != "cuda":
         return tensor

@@ -1,9 +1,9 @@
-"""Bound what caches take on the disk: what was used longest ago makes room for what is new.
+"""Limit the disk space of caches: the entries used longest ago make room for new ones.
 
-An entry is one file. While it is written it ends in `.part`, counts with its full size and is
-locked by its process; without a lock it was left behind by one that died. Arrays are mapped into
-memory, so one that is removed while another thread or process reads it stays readable there
-(Windows refuses to remove it, and it is passed over).
+An entry is one file. While it is written, its name ends in `.part`, it counts with its full size
+and its process holds a lock on it; without a lock, its process has died. Arrays are mapped into
+memory, so a removed one stays readable for those who have it open (Windows refuses to remove it,
+and it stays).
 """
 
 import errno
@@ -33,16 +33,16 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
 SETTING = "TRANSFER_CACHE_GB"
 CACHE_FOLDERS = ("pixels", "embeddings")  # folders under the data folder
 GIGABYTE = 10**9  # bytes
-DEFAULT_LIMIT = 100 * GIGABYTE  # where nothing is set
-MIN_FREE_BYTES = GIGABYTE  # stays free for runs and data sets, whatever is set
+DEFAULT_LIMIT = 100 * GIGABYTE
+MIN_FREE_BYTES = GIGABYTE  # always stays free for runs and data sets
 NPY_HEADER_BYTES = 128  # bytes of a .npy file before its values
-LOCK_TIMEOUT_SECONDS = 10.0  # seconds, with another process that makes room just now
+LOCK_TIMEOUT_SECONDS = 10.0  # while another process makes room
 
 _LOG = logging.getLogger(__name__)
 
 
 class CacheFullError(OSError):
-    """A new entry has no room, within the limit or on the disk; the work goes on without."""
+    """A new entry has no room, within the limit or on the disk; go on without the cache."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +53,7 @@ class _Entry:
 
     @property
     def is_removable(self) -> bool:
-        """Whether nobody is writing this."""
+        """Whether no process is writing this entry."""
         if self.path.suffix != UNFINISHED_SUFFIX or fcntl is None:
             return True
         try:
@@ -65,46 +65,52 @@ class _Entry:
 
 
 def get_limit(home: Path) -> int:
-    """Bytes that all caches may take together.
+    """Bytes that all caches together may take.
 
-    By default half of what would be free without them, at most 100 GB; or what
-    `TRANSFER_CACHE_GB` says, as long as a gigabyte of the disk stays free.
+    The default is half of the disk space that would be free without them, at most 100 GB.
+    `TRANSFER_CACHE_GB` sets another limit; a gigabyte of the disk always stays free.
 
     Raises:
-        SettingsError: If that is no size.
+        SettingsError: If `TRANSFER_CACHE_GB` is not a size.
     """
     return _compute_limit(home, sum(entry.size for entry in _iter_entries(home)))
 
 
 def open_array(path: Path) -> np.ndarray | None:
-    """An entry that is an array, as a read-only memory map, marked as used; None without it."""
+    """Open an array of the cache as a read-only memory map; None if it is not there.
+
+    The entry counts as used now.
+    """
     try:
         array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError):  # never kept, removed, or cut off with the power
+    except (OSError, ValueError, EOFError):  # missing, or cut off by a power failure
         return None
     mark_used(path)
     return array
 
 
 def mark_used(path: Path) -> None:
-    """Let an entry stay longer than those used before now."""
-    now = time.time_ns()  # finer than the clock that the system itself would set
-    with suppress(OSError):  # removed just now, or a disk that cannot be written
+    """Set the time of an entry's last use to now."""
+    now = time.time_ns()  # finer than the clock that the system would use
+    with suppress(OSError):  # removed just now, or a read-only disk
         os.utime(path, ns=(now, now))
 
 
 @contextmanager
 def add_entry(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
-    """Make room for a new entry and give the file to write; it is kept if the block ends well.
+    """Make room for a new entry, open its file, and keep the entry if the block succeeds.
 
     Args:
         home: The data folder.
-        path: The entry's, in one of CACHES.
-        size: Bytes of the entry. So many are taken on the disk before the block begins, so
-            that writing them, also through a memory map, cannot meet a full disk.
+        path: Of the entry, in one of CACHE_FOLDERS.
+        size: Bytes of the entry. They are allocated before the block begins, so that writing
+            them, also through a memory map, cannot meet a full disk.
+
+    Yields:
+        The file, `size` bytes long, open for reading and writing.
 
     Raises:
-        NoRoom: Before the block.
+        CacheFullError: Before the block begins.
     """
     handle, part = _begin_entry(home, path, size)
     try:
@@ -119,11 +125,11 @@ def add_entry(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
 def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock_caches(home):  # nobody else takes the room before it is taken
+        with _lock_caches(home):  # until the room is allocated
             _make_room(home, size)
             return _allocate_file(path.parent, size)
     except OSError as error:
-        _LOG.warning("%s is not kept: %s", path, error)
+        _LOG.warning("%s is not cached: %s", path, error)
         raise CacheFullError(*error.args) from error
 
 
@@ -131,12 +137,12 @@ def _publish(home: Path, file: BinaryIO, part: Path, path: Path) -> None:
     try:
         file.flush()
         os.fsync(file.fileno())
-        with _lock_caches(home):  # nobody else finds it without its lock
+        with _lock_caches(home):  # while the file is without its own lock
             file.close()
             mark_used(part)
             part.replace(path)
     except OSError as error:
-        _LOG.warning("%s is not kept: %s", path, error)
+        _LOG.warning("%s is not cached: %s", path, error)
 
 
 def _lock_caches(home: Path) -> FileLock:
@@ -144,25 +150,25 @@ def _lock_caches(home: Path) -> FileLock:
 
 
 def _make_room(home: Path, size: int) -> None:
-    """Remove the entries used longest ago, until so many bytes more are within the limit.
+    """Remove the entries used longest ago, until `size` more bytes are within the limit.
 
     Folders stay: another thread may be about to write there.
     """
     entries = sorted(_iter_entries(home))
     total = sum(entry.size for entry in entries)
-    most = _compute_limit(home, total) - size
+    max_bytes = _compute_limit(home, total) - size
     removable = [entry for entry in entries if entry.is_removable]
-    if total - sum(entry.size for entry in removable) > most:
+    if total - sum(entry.size for entry in removable) > max_bytes:
         raise OSError(errno.ENOSPC, f"{size:,} bytes are more than {SETTING} or the disk allows")
     for entry in removable:
-        if total > most or entry.path.suffix == UNFINISHED_SUFFIX:
+        if total > max_bytes or entry.path.suffix == UNFINISHED_SUFFIX:
             with suppress(OSError):  # open in some process, on Windows
                 entry.path.unlink(missing_ok=True)
                 total -= entry.size
 
 
 def _allocate_file(folder: Path, size: int) -> tuple[int, Path]:
-    """A new file, open and locked; each has its own name: two may write the same entry at once."""
+    """Create an open, locked file of a new name; two may be written for one entry at once."""
     handle, name = tempfile.mkstemp(suffix=UNFINISHED_SUFFIX, dir=folder)
     try:
         if fcntl:
@@ -184,8 +190,8 @@ def _iter_entries(home: Path) -> Iterator[_Entry]:
             for name in names:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):  # removed just now
-                    known = path.stat()
-                    yield _Entry(known.st_mtime_ns, path, known.st_size)
+                    status = path.stat()
+                    yield _Entry(status.st_mtime_ns, path, status.st_size)
 
 
 def _compute_limit(home: Path, taken: int) -> int:

@@ -1,4 +1,4 @@
-"""Work on all cores in the order given, with progress, that can be stopped within a second."""
+"""Work on all cores in order, with progress, that can be stopped within a second."""
 
 import os
 from collections import deque
@@ -15,14 +15,14 @@ StopRequested = Callable[[], bool]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-STOP_POLL_SECONDS = 0.2  # seconds between two looks at the stop request
-MAX_TASKS_PER_CORE = 4  # tasks per core that may be under way, which bounds the memory
+STOP_POLL_SECONDS = 0.2  # between two looks at the stop request
+MAX_TASKS_PER_CORE = 4  # under way at a time, which bounds the memory
 MAX_TASK_BYTES = 256 * 1024  # of image files in one task
 MAX_TASK_IMAGES = 32  # in one task
 
 
 class WorkStopped(TransferError):
-    """The person ended the work before it was done; nothing of it is kept."""
+    """The person stopped the work; no result of it stays."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -44,17 +44,17 @@ def map_in_order(
     items: Iterable[Item],
     stop_requested: StopRequested | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to items on threads and yield the results in the order of the items.
+    """Apply a function to items on threads, and yield the results in the order of the items.
 
     Threads suffice because Pillow decodes outside the interpreter lock.
 
     Args:
-        function: Called from several threads at once; what it raises is raised here.
-        items: Taken as they are needed.
-        stop_requested: Asked at least five times a second.
+        function: Called from several threads at once; its exceptions are raised here.
+        items: Consumed as they are needed.
+        stop_requested: Called at least five times a second; True ends the work.
 
     Raises:
-        WorkStopped: If `stop_requested` said so. What is under way is left to end by itself.
+        WorkStopped: If `stop_requested` returned True. Calls under way end by themselves.
     """
     cores = os.cpu_count() or 1
     pool = ThreadPoolExecutor(cores, thread_name_prefix="decode")
@@ -73,11 +73,14 @@ def map_in_order(
 def group_into_tasks(
     items: Iterable[Item], get_size: Callable[[Item], int]
 ) -> Iterator[list[Item]]:
-    """Group items in their order, so that a task is worth starting and yet soon over.
+    """Group items in their order into tasks that are worth a thread and yet short.
 
     Args:
         items: For example images.
-        get_size: Gives the bytes of an item.
+        get_size: Returns the bytes of an item.
+
+    Yields:
+        At most 32 items, or as few as have 256 KB together.
     """
     batch: list[Item] = []
     total = 0

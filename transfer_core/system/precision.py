@@ -1,4 +1,7 @@
-"""What this processor computes a convolution fastest in: measured, not assumed."""
+"""The number format and memory layout in which this processor trains fastest: measured.
+
+They serve the training of whole networks only. Embeddings are float32 on every machine.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from typing import Literal
 from transfer_core.system.devices import Device
 
 Precision = Literal["float32", "bfloat16"]
-MIN_SPEEDUP = 1.15  # times as fast, from which the coarser format is taken
-TIMING_ROUNDS = 15  # so many that other work on the machine disturbs none of the least ones
+MIN_SPEEDUP = 1.15  # from which bfloat16 is chosen
+TIMING_ROUNDS = 15  # so many that other work does not slow down the fastest one
 
 
 def autocast(precision: Precision, device: Device = "cpu") -> AbstractContextManager:
-    """Within it, matrix products and convolutions on this device are computed in this format.
+    """Compute matrix products and convolutions on this device in this format.
 
     Weights, statistics and losses stay float32.
     """
@@ -28,27 +31,26 @@ def autocast(precision: Precision, device: Device = "cpu") -> AbstractContextMan
 
 @cache
 def choose_precision(device: Device = "cpu") -> Precision:
-    """The format in which this device takes a training step of a convolution fastest.
+    """Return the number format in which this device does a training step fastest.
 
-    Processors with instructions for bfloat16 take half the time; others emulate it and take
-    longer. Measured once per process, in about a fifth of a second. A GPU says by itself whether
-    it has such instructions, which are never slower there.
+    Processors with bfloat16 instructions take half the time; others emulate it and take longer.
+    It is measured once per process, in about a fifth of a second. A GPU is asked instead.
     """
     import torch
 
     if device == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-        return "bfloat16" if has else "float32"
+        is_supported = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bfloat16" if is_supported else "float32"
     coarse, exact = _measure_min_seconds(("bfloat16", True), ("float32", True))
     return "bfloat16" if exact > MIN_SPEEDUP * coarse else "float32"
 
 
 @cache
 def is_channels_last_faster(device: Device, precision: Precision) -> bool:
-    """Whether a training step of a convolution takes less with the channels last in memory.
+    """Return whether a training step is faster with the channels last in memory.
 
-    On a GPU that computes in bfloat16 it does, by its maker's word; on the processor it is
-    measured once per process, in about a tenth of a second.
+    On a GPU with bfloat16 it is, by its maker's word. On the processor it is measured once per
+    process, in about a tenth of a second.
 
     Source:
         NVIDIA, "Convolutional layers user's guide", on tensor layouts in memory.
@@ -60,15 +62,15 @@ def is_channels_last_faster(device: Device, precision: Precision) -> bool:
 
 
 def _measure_min_seconds(*variants: tuple[Precision, bool]) -> tuple[float, ...]:
-    """Least time of a step in each number format, channels last or not."""
+    """Return the least time of a step for each number format and layout."""
     steps = [_build_timed_step(*way) for way in variants]
-    # In turn, since a busy moment would otherwise meet one of them only.
+    # In turn: otherwise a busy moment would slow down only one of them.
     rounds = [tuple(step() for step in steps) for _ in range(TIMING_ROUNDS)]
     return tuple(map(min, zip(*rounds, strict=True)))
 
 
 def _build_timed_step(precision: Precision, channels_last: bool) -> Callable[[], float]:
-    """A function that takes one training step of a convolution and returns its seconds."""
+    """Return a function that does one training step of a convolution and returns its seconds."""
     import torch
 
     layout = torch.channels_last if channels_last else torch.contiguous_format

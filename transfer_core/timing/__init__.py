@@ -1,1 +1,1 @@
-"""How long a run will take on this computer, told before it, and runs fitted into a time."""
+"""How long a run will take on this computer, and which run fits into a number of minutes."""

@@ -24,12 +24,8 @@ from transfer_core.system.busy import watch_for_training
 from transfer_core.system.devices import choose_device
 from transfer_core.system.files import hash_bytes, write_atomically
 from transfer_core.system.precision import Precision
-from transfer_core.timing.measurement import (
-    StepCosts,
-    TimeRange,
-    measure_decoding_cost,
-    measure_step_costs,
-)
+from transfer_core.timing.measurement import measure_decoding_cost, measure_step_costs
+from transfer_core.timing.step_costs import StepCosts, TimeRange
 
 MAX_AGE_SECONDS = 24 * 3600  # seconds; the other work of a computer changes
 

@@ -1,4 +1,4 @@
-"""How long a run will take: measured steps, times how many of them it will take."""
+"""Forecast the time of a run: measured steps times their number."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ from transfer_core.system.devices import choose_device
 from transfer_core.system.parallel import Progress, ignore_progress
 from transfer_core.system.precision import choose_precision
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
-from transfer_core.timing.measurement import StepCosts, TimeRange
+from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.training.data_loaders import EMBEDDING_BATCH_SIZE, count_batches
 from transfer_core.training.early_stopping import compute_first_stop
 
-SAFETY_FACTOR = 1.5  # times slower or faster than measured; see `benchmarks/minutes.py`
+SAFETY_FACTOR = 1.5  # a run may be so many times slower or faster; see benchmarks/minutes.py
 ZERO_SECONDS = TimeRange(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How long a run takes, in seconds, in the order of its parts."""
+    """Seconds of each part of a run, in order."""
 
     decoding: TimeRange
     embedding: TimeRange
@@ -36,11 +36,11 @@ class Forecast:
 
     @property
     def total(self) -> TimeRange:
-        """From its start to its result; the least where training stops as early as it may."""
+        """Seconds from start to result; the least if training stops as early as it may."""
         return self.decoding + self.embedding + self.training + self.validation + self.test
 
     def describe(self) -> str:
-        """The total for people."""
+        """The total for people, such as "20 s to 3 min"."""
         return describe_time_range(self.total)
 
 
@@ -52,21 +52,24 @@ def forecast_run(
     *,
     progress: Progress = ignore_progress,
 ) -> Forecast:
-    """Measure the steps that a run would take, unless that was done lately, and count them.
+    """Forecast a run from steps that were measured today, or are measured now.
 
     Args:
         data_set: The images of the run.
-        source: The network at the run's input size; its weights need not be here.
-        strategy: What the run would do.
-        home: Where caches lie: what is in them already is not done again.
+        source: The network at the run's input size; its weights may be missing here.
+        strategy: The training of the run.
+        home: The data folder; work whose result its caches hold is not counted.
         progress: Called with what is done, done and total; may raise to end the work.
+
+    Raises:
+        BusyError: If a run trains in this process and the steps were never measured before.
     """
-    taken = collect_costs(data_set, source, strategy, home, progress)
-    byte = ZERO_SECONDS
+    costs = collect_costs(data_set, source, strategy, home, progress)
+    seconds_per_byte = ZERO_SECONDS
     if not dataset.PixelArray(home, data_set, source.transform).is_cached:
-        byte = load_or_measure_decoding_cost(home, data_set, source)
+        seconds_per_byte = load_or_measure_decoding_cost(home, data_set, source)
     embedded = are_embeddings_cached(home, data_set, source, strategy.keep_through)
-    return compute_forecast(data_set, source, strategy, taken, byte, embedded)
+    return compute_forecast(data_set, source, strategy, costs, seconds_per_byte, embedded)
 
 
 def collect_costs(
@@ -76,20 +79,22 @@ def collect_costs(
     home: Path,
     report_progress: Progress,
 ) -> tuple[StepCosts, ...]:
-    """What the steps of each training cost that a strategy is made of; see `_list_trainings`."""
-    trainings, measured = _list_trainings(source, strategy), []
+    """The step costs of each training of a run, measured or from the cache.
+
+    Raises:
+        BusyError: See `forecast_run`.
+    """
+    trainings, costs = _list_trainings(source, strategy), []
     for number, each in enumerate(trainings):
         report_progress(f"Timing a few batches, {source.title}", number, len(trainings))
-        taken = _equalise_batch_size(each, len(data_set.indices("train")))
-        number_format = choose_precision(choose_device())
-        measured.append(
-            load_or_measure_costs(home, source, taken, len(data_set.classes), number_format)
-        )
-    return tuple(measured)
+        timed = _equalise_batch_size(each, len(data_set.indices("train")))
+        precision = choose_precision(choose_device())
+        costs.append(load_or_measure_costs(home, source, timed, len(data_set.classes), precision))
+    return tuple(costs)
 
 
 def _equalise_batch_size(strategy: Strategy, train: int) -> Strategy:
-    """With the batches that a run makes of its training images, see `feeds.shuffled`."""
+    """The strategy with the batch size that a run really has: all batches are about equal."""
     size = math.ceil(train / count_batches(train, strategy.optimiser.batch_size))
     return replace(strategy, optimiser=replace(strategy.optimiser, batch_size=size))
 
@@ -110,23 +115,23 @@ def compute_forecast(
     seconds_per_byte: TimeRange = ZERO_SECONDS,
     embeddings_cached: bool = False,
 ) -> Forecast:
-    """Count the steps of a run.
+    """Multiply the costs of steps by the number of steps of a run.
 
     Args:
         data_set: The images of the run.
         source: The network.
-        strategy: What the run would do.
-        costs: From `collect_costs`, of this strategy.
-        seconds_per_byte: Seconds that decoding a byte takes.
-        embeddings_cached: Whether the embeddings are kept already.
+        strategy: The training of the run.
+        costs: From `collect_costs` for this strategy.
+        seconds_per_byte: Seconds of decoding per byte of image file.
+        embeddings_cached: Whether the embeddings are in the cache.
     """
     size = sum(record.length for record in data_set.records)
     training, validation, embeds = ZERO_SECONDS, ZERO_SECONDS, False
-    for each, taken in zip(_list_trainings(source, strategy), costs, strict=True):
+    for each, cost in zip(_list_trainings(source, strategy), costs, strict=True):
         frozen = each.frozen == list_kept_stages(source, each)
         embeds |= frozen
-        counted = _forecast_epochs(data_set, each, taken, frozen)
-        training, validation = training + taken.build + counted[0], validation + counted[1]
+        epochs = _forecast_epochs(data_set, each, cost, frozen)
+        training, validation = training + cost.build + epochs[0], validation + epochs[1]
     own = costs[0]
     embedding = (
         own.exact * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
@@ -143,36 +148,36 @@ def compute_forecast(
 def _forecast_epochs(
     data_set: DataSet, strategy: Strategy, costs: StepCosts, frozen: bool
 ) -> tuple[TimeRange, TimeRange]:
-    """Seconds of all epochs' training, and of their validations."""
+    """Seconds of the training of all epochs, and of their validations."""
     train, validation = (len(data_set.indices(part)) for part in ("train", "validation"))
     most = strategy.optimiser.epochs
     least = compute_first_stop(most, strategy.optimiser.patience)
     steps = count_batches(train * (1 + strategy.optimiser.views), strategy.optimiser.batch_size)
     epoch = costs.step * steps + costs.epoch
-    # The end of an epoch was timed with one batch; each further one takes less than a step.
+    # The end of an epoch was timed with one batch; each further batch takes less than a step.
     embedded = TimeRange(0, costs.step.high * (-(-validation // EMBEDDING_BATCH_SIZE) - 1))
-    once = embedded if frozen else costs.image * validation
+    each = embedded if frozen else costs.image * validation
     return (
         TimeRange(epoch.low * least, epoch.high * most),
-        TimeRange(once.low * least, once.high * most),
+        TimeRange(each.low * least, each.high * most),
     )
 
 
 def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
-    """Whether a run would find the data set's embeddings computed already."""
+    """Whether the embeddings of the data set are in the cache."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
     return (folder / f"{stage}.npy").is_file()
 
 
 def describe_time_range(seconds: TimeRange) -> str:
-    """A range of time for people: "20 s to 3 min"; one number where both are the same."""
+    """A range of time for people: "20 s to 3 min"; one number if both ends look the same."""
     low, high = _format_seconds(seconds.low), _format_seconds(seconds.high)
     return high if low == high else f"{low} to {high}"
 
 
 def _format_seconds(seconds: float) -> str:
-    """In steps that a forecast can tell apart: "8 s", "40 s", "3 min", "1 h 20 min"."""
+    """Round to what a forecast can know: "8 s", "40 s", "3 min", "1 h 20 min"."""
     if seconds < 10:
         return f"{max(1, round(seconds))} s"
     if seconds < 90:

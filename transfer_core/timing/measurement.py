@@ -1,9 +1,9 @@
-"""What the steps of a run cost on this computer, by taking a few of them as a run does."""
+"""Measure the steps of a run on this computer, by taking a few of them as a run does."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,61 +20,33 @@ from transfer_core.networks.surgery import HEAD, adapt, list_kept_stages
 from transfer_core.system.devices import choose_device, get_device
 from transfer_core.system.parallel import MAX_TASK_BYTES, MAX_TASK_IMAGES
 from transfer_core.system.precision import Precision, autocast
+from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.training.events import EpochEnded, Event
 from transfer_core.training.train import train_head, train_whole_network
 
-DECODING_SECONDS = 0.3  # seconds that images are decoded for, and one portion of them at least
-FORWARD_SECONDS = 0.5  # seconds that images pass through the network for, and one of them at least
-TRAINING_SECONDS = 1.5  # seconds that are trained for, and one epoch of STEPS steps at least
-STEPS_PER_EPOCH = 3  # of an epoch; the first of all prepares and is not counted
-MIN_BATCH_SIZE = 2  # images of a step; batch normalisation cannot learn from one
-MAX_EPOCHS = 1000  # epochs and patience, so that nothing but the time ends a training
+DECODING_SECONDS = 0.3  # of decoding images, but at least one portion of them
+FORWARD_SECONDS = 0.5  # of forward passes, but at least one image
+TRAINING_SECONDS = 1.5  # of training, but at least one epoch
+STEPS_PER_EPOCH = 3  # the very first step is not counted: it also prepares
+MIN_BATCH_SIZE = 2  # images; batch norm cannot learn from one
+MAX_EPOCHS = 1000  # also the patience, so that only time ends a measured training
 
 StopRequested = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """Seconds of the same work done several times: the least and the most."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, seconds: list[float]) -> "TimeRange":
-        """Of measured durations; of many, single outliers are left out."""
-        return cls(*map(float, np.quantile(seconds, (0.1, 0.9))))
-
-    def __mul__(self, factor: float) -> "TimeRange":
-        return TimeRange(self.low * factor, self.high * factor)
-
-    def __add__(self, other: "TimeRange") -> "TimeRange":
-        return TimeRange(self.low + other.low, self.high + other.high)
-
-
-@dataclass(frozen=True, slots=True)
-class StepCosts:
-    """What a strategy's steps take on a network, in seconds."""
-
-    build: TimeRange  # building the network and operating on it
-    image: TimeRange  # passing an image through a trained network, as its validation does
-    exact: TimeRange  # the same in float32, as embedding and the test do
-    step: TimeRange  # an optimiser step on a whole batch
-    epoch: TimeRange  # what the end of an epoch takes beside validating: proof and best weights
 
 
 def measure_step_costs(
     source: SourceNetwork, strategy: Strategy, num_classes: int, precision: Precision
 ) -> StepCosts:
-    """Measure in about two seconds, longer for the largest networks.
+    """Measure the steps of a training in about two seconds, longer for the largest networks.
 
-    The weights are random: they cost the same, and the pre-trained ones need not be here.
+    The weights are random: they cost the same as pre-trained ones, which may not be on this
+    computer.
 
     Args:
-        source: The network at the input size wanted.
-        strategy: What is trained, and on how large batches.
+        source: The network at the run's input size.
+        strategy: Frozen and trained stages, and the batch size.
         num_classes: Number of classes C.
-        precision: In which a run would compute.
+        precision: Number format of the run.
     """
     began = time.perf_counter()
     random = replace(strategy, initialise="random")
@@ -92,26 +64,26 @@ def measure_step_costs(
 
 
 def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Transform) -> TimeRange:
-    """Seconds that decoding a byte of the data set's images takes, on all cores."""
+    """Seconds that decoding takes on all cores, per byte of image file."""
     lengths = np.array([record.length for record in data_set.records])
     tasks = 2 * (os.cpu_count() or 1)
     portion = int(min(max(tasks * MAX_TASK_BYTES / lengths.mean(), tasks), tasks * MAX_TASK_IMAGES))
-    order, found = np.random.default_rng(0).permutation(len(lengths)), []
+    order, durations = np.random.default_rng(0).permutation(len(lengths)), []
     began = time.perf_counter()
     for start in range(0, len(order), portion):
         chosen = order[start : start + portion]
         portion_began = time.perf_counter()
         dataset.PixelArray(home, data_set, transform).read(chosen)
-        found.append((time.perf_counter() - portion_began) / lengths[chosen].sum())
+        durations.append((time.perf_counter() - portion_began) / lengths[chosen].sum())
         if time.perf_counter() - began > DECODING_SECONDS:
             break
-    return TimeRange.of(found)
+    return TimeRange.of(durations)
 
 
 def measure_forward_cost(
     network: nn.Sequential, source: SourceNetwork, stage: str, precision: Precision
 ) -> TimeRange:
-    """Seconds an image takes through the network as far as a stage."""
+    """Seconds of the forward pass of an image through the network up to a stage."""
 
     def time_passes(count: int) -> list[float]:
         clock = [time.perf_counter()]
@@ -129,7 +101,7 @@ def measure_forward_cost(
     time_passes(1)  # the first pass prepares
     (alone,) = time_passes(1)
     batch = choose_batch_size(source)
-    if alone * batch > FORWARD_SECONDS:  # too large for several batches
+    if alone * batch > FORWARD_SECONDS:  # too slow for several batches
         count = min(batch, max(2, int(FORWARD_SECONDS / alone)))
         return TimeRange.of([time_passes(count)[0] / count])
     rounds = min(20, int(FORWARD_SECONDS / (alone * batch)))
@@ -191,11 +163,17 @@ def _measure_whole_network_training(
 def extrapolate_step_cost(
     min_batch_step: TimeRange, step: TimeRange, batch: int, full_batch: int
 ) -> TimeRange:
-    """Seconds of a step on a whole batch, from steps on `MIN_BATCH_SIZE` and on `batch` images.
+    """Extrapolate the seconds of a step to a whole batch from steps on fewer images.
 
-    At most it takes in proportion to the images; at least what each further image took, since
-    the optimiser's own work is the same for all batches. As that is a small difference of two
-    measured times, it is taken for half of the proportion or more.
+    The most is proportional to the number of images. The least adds the time of each further
+    image only, since the optimiser's own work is the same for every batch. That time is a small
+    difference of two measurements, so the least is never below half of the most.
+
+    Args:
+        min_batch_step: Seconds of a step on `MIN_BATCH_SIZE` images.
+        step: Seconds of a step on `batch` images.
+        batch: Images, between the other two sizes.
+        full_batch: Images of the whole batch.
     """
     most = step * (full_batch / batch)
     image = (step.low - min_batch_step.low) / max(1, batch - MIN_BATCH_SIZE)
@@ -209,28 +187,28 @@ def _time_training(
 ) -> tuple[TimeRange, TimeRange]:
     """Seconds of a step, and of the end of an epoch with a validation of two images.
 
-    A training asks before every batch whether it is to stop, which tells its steps apart. It is
-    stopped after so many seconds, but not before its first epoch has ended.
+    A training calls `stop` before every batch, and the times of these calls separate its steps.
+    It stops after `seconds`, but not before its first epoch has ended.
     """
-    asked: list[float] = []
+    calls: list[float] = []  # when the training asked whether to stop
     steps: list[float] = []
     ends: list[float] = []
     began = time.perf_counter()
 
     def stop() -> bool:
-        asked.append(time.perf_counter())
-        return bool(ends) and asked[-1] - began > seconds
+        calls.append(time.perf_counter())
+        return bool(ends) and calls[-1] - began > seconds
 
     for event in train(stop):
         if isinstance(event, EpochEnded):
-            ends.append(time.perf_counter() - asked[-1])
-            steps += [later - before for before, later in pairwise(asked)]
-            asked.clear()
+            ends.append(time.perf_counter() - calls[-1])
+            steps += [later - before for before, later in pairwise(calls)]
+            calls.clear()
     return TimeRange.of(steps[1:]), TimeRange.of(ends)
 
 
 def _without_early_stopping(strategy: Strategy, batch: int) -> Strategy:
-    """The strategy with batches of this size, that only time ends."""
+    """The strategy with this batch size, and so many epochs that only time ends it."""
     optimiser = replace(
         strategy.optimiser, batch_size=batch, epochs=MAX_EPOCHS, patience=MAX_EPOCHS
     )

@@ -1,4 +1,4 @@
-"""Do the images look alike to the network? The shift of its normalisation statistics."""
+"""Batch-norm shift: how far images move normalisation statistics from the stored ones."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,27 +12,27 @@ from transfer_core.features.embedding import choose_batch_size, normalise
 from transfer_core.networks.source_network import SourceNetwork
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
-BLUR_RADIUS_PIXELS = 2.0  # pixels, standard deviation of the blurred photos on the ladder
+BLUR_RADIUS_PIXELS = 2.0  # standard deviation, of the blurred reference photos
 
 
 @torch.inference_mode()
 def measure_batchnorm_shift(
     network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
 ) -> dict[str, float]:
-    """How far images shift each stage's normalisation statistics from the stored ones.
+    """Measure the shift of each stage's normalisation statistics.
 
-    Per channel, the Kullback-Leibler divergence in nats between a normal
-    distribution with the images' mean and variance and one with the running
-    mean and variance of the source data; the mean over channels and layers.
-    0 means alike; new photos of unseen classes give a few hundredths.
+    Per channel: the Kullback-Leibler divergence in nats between a normal distribution with the
+    images' mean and variance and one with the stored running mean and variance. Per stage: the
+    mean over its channels and layers. 0 means alike; photos of unseen classes give a few
+    hundredths.
 
     Args:
-        network: Its children are named stages; run in eval mode, never changed.
+        network: A `Sequential` of named stages. It is run in eval mode and not changed.
         pixels: uint8, shape (N, H, W, 3).
         source: Describes the normalisation.
 
     Returns:
-        For each stage that normalises, its distance, at least 0.
+        Distance of each stage with batch norm, at least 0.
 
     Source:
         The divergence of two normal distributions, as used to compare batch
@@ -48,13 +48,13 @@ def measure_batchnorm_shift(
 
 @contextmanager
 def record_batchnorm_statistics(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
-    """Within it, the statistics of all that passes through a network are summed.
+    """Record the statistics of all batches that pass through a network inside this context.
 
     Args:
-        network: Its children are named stages.
+        network: A `Sequential` of named stages.
 
     Yields:
-        What then gives each stage's distance, see `measure_batchnorm_shift`.
+        A function that returns each stage's distance, see `measure_batchnorm_shift`.
     """
     layers = {
         (stage_name, name): layer
@@ -79,7 +79,7 @@ def record_batchnorm_statistics(network: nn.Sequential) -> Iterator[Callable[[],
 
 
 class _MomentsHook:
-    """Forward pre-hook that keeps the mean and variance of a normalisation layer's inputs."""
+    """Forward pre-hook that accumulates mean and variance of a normalisation layer's inputs."""
 
     def __init__(self, layer: nn.Module) -> None:
         self._layer = layer
@@ -91,7 +91,7 @@ class _MomentsHook:
         variance, mean = (moment.double() for moment in torch.var_mean(values, over, correction=0))
         count = values.numel() // values.shape[1]
         self._count += count
-        # The moments of two parts together, after Chan, Golub and LeVeque 1983.
+        # Combine the moments of two parts, after Chan, Golub and LeVeque 1983.
         weight, step = count / self._count, mean - self._mean
         self._mean = self._mean + weight * step
         self._variance = (
@@ -109,14 +109,14 @@ class _MomentsHook:
 def select_early_distance(
     distances: dict[str, float], early_stages: tuple[str, ...]
 ) -> float | None:
-    """The distance at the end of the early part, where higher-level features are.
+    """Return the distance of the last early stage, where higher-level features are.
 
     Args:
         distances: From `measure_batchnorm_shift`.
         early_stages: Names of the early stages, input to output.
 
     Returns:
-        None for a network that does not normalise with running statistics.
+        None for a network without batch norm.
     """
     return next((distances[name] for name in reversed(early_stages) if name in distances), None)
 
@@ -124,17 +124,17 @@ def select_early_distance(
 def measure_reference_distances(
     network: nn.Sequential, photos: np.ndarray, source: SourceNetwork
 ) -> list[dict[str, str | float]]:
-    """Distances of known image sets, which give the numbers a meaning.
+    """Measure distances of known image sets, for comparison.
 
     Args:
         network: The source network with its pre-trained weights.
-        photos: Source photos that it was not trained on, uint8 (N, H, W, 3).
+        photos: Held-out source photos, uint8 (N, H, W, 3).
         source: Describes its stages and normalisation.
 
     Returns:
-        Rungs {"name", "distance"}, nearest first.
+        Dictionaries with "name" and "distance", nearest first.
     """
-    rungs = [
+    references = [
         {
             "name": name,
             "distance": round(
@@ -146,7 +146,7 @@ def measure_reference_distances(
         }
         for name, changed in _make_variants(photos).items()
     ]
-    return sorted(rungs, key=lambda rung: rung["distance"])
+    return sorted(references, key=lambda each: each["distance"])
 
 
 def _make_variants(photos: np.ndarray) -> dict[str, np.ndarray]:

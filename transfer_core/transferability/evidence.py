@@ -73,8 +73,8 @@ class TransferabilityEvidence:
     energy: float  # how strongly the source classes respond
     pixels: float  # balanced accuracy of a probe on bare pixels
     best_cut: str  # the stage after which case 2 should cut
-    learning_curve: LearningCurve | None  # of `best_stage`
-    flip_invariance: FlipInvariance | None  # at that stage; both None with too few images
+    learning_curve: LearningCurve | None = None  # of `best_stage`
+    flip_invariance: FlipInvariance | None = None  # there; both None with too few images
 
     @property
     def top(self) -> StageEvidence:

@@ -1,8 +1,10 @@
 """Take all transferability measurements of a sample of images, before anything is trained."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 
 from transfer_core.features.embedding import embed
 from transfer_core.networks.catalog import SourceNetwork
@@ -22,10 +24,8 @@ from transfer_core.transferability.cross_validation import (
     group_near_duplicates,
 )
 from transfer_core.transferability.evidence import (
-    FlipInvariance,
     StageEvidence,
     TransferabilityEvidence,
-    find_best,
 )
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
@@ -37,7 +37,7 @@ from transfer_core.transferability.probes import (
     measure_flip_invariance,
 )
 
-MIN_IMAGES_TO_LEARN = 20  # images, below which no learning curve is measured
+MIN_IMAGES_TO_LEARN = 20  # images, below which neither learning curve nor flips are measured
 THUMBNAIL_SIZE = 16  # pixels a side, of the images that the probe on bare pixels sees
 DECIMALS = 4  # of all that is measured: the next ones differ between processors
 
@@ -62,28 +62,21 @@ def measure_transferability(
         progress: Called with what is done, done and total; may raise to end the work.
     """
     groups, network = group_near_duplicates(pixels, digests), load_pretrained(source)
-    folds, kept = assign_grouped_folds(labels, groups, seed=0), source.stage_names[:-1]
+    folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
     with record_batchnorm_statistics(network) as compute_distances:
         embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
     distances = {name: _round(value) for name, value in compute_distances().items()}
-    kernels = {stage: compute_kernel(embeddings[stage]) for stage in kept}
-    probes = []
-    for number, stage in enumerate(kept):
-        progress("Probing stages", number, len(kept))
-        probes.append(cross_validate_probe(kernels[stage], labels, groups))
+    logits = embeddings.pop(source.stage_names[-1])
+    kernels = {stage: compute_kernel(values) for stage, values in embeddings.items()}
+    probes = _probe_stages(kernels, labels, groups, progress)
     untrained = _probe_untrained(pixels, labels, groups, source, progress)
-    bare = _probe_bare_pixels(pixels, labels, groups)
-    logits, early = embeddings[source.stage_names[-1]], len(source.early)
-    leep = compute_leep(logits, labels, folds)
+    bare, leep = _probe_bare_pixels(pixels, labels, groups), compute_leep(logits, labels, folds)
     stages = _summarise_stages(source, probes, untrained, distances)
-    best = stages[find_best([stage.accuracy for stage in stages])].stage
-    smallest = int(np.bincount(labels).min())
-    can_learn = len(labels) >= MIN_IMAGES_TO_LEARN and smallest >= 2
-    return TransferabilityEvidence(
+    evidence = TransferabilityEvidence(
         images=len(labels),
         num_near_duplicates=len(labels) - len(np.unique(groups)),
         classes=int(labels.max()) + 1,
-        min_images_per_class=smallest,
+        min_images_per_class=int(np.bincount(labels).min()),
         stages=stages,
         early=early,
         draws=draw_predictors(probes, early, [*untrained, bare], leep),
@@ -92,17 +85,34 @@ def measure_transferability(
         energy=_round(compute_energy(logits)),
         pixels=_round(bare.balanced_accuracy()),
         best_cut=_choose_best_cut(stages[:early], probes[:early]),
-        learning_curve=measure_learning_curve(best, kernels[best], labels, groups)
-        if can_learn
-        else None,
-        flip_invariance=_measure_flips(pixels, labels, folds, source, best, embeddings, progress)
-        if can_learn
-        else None,
+    )
+    if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
+        return evidence
+    best, flipped = evidence.best_stage.stage, pixels[choose_images_to_flip(folds), :, ::-1]
+    progress = rename_progress(progress, "Embedding mirror images")
+    flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
+    return replace(
+        evidence,
+        learning_curve=measure_learning_curve(best, kernels[best], labels, groups),
+        flip_invariance=measure_flip_invariance(embeddings[best], flipped_features, labels, folds),
     )
 
 
 def _round(value: float) -> float:
     return round(float(value), DECIMALS)
+
+
+def _probe_stages(
+    kernels: dict[str, torch.Tensor],
+    labels: np.ndarray,
+    groups: Sequence[Hashable],
+    progress: Progress,
+) -> list[ProbeResult]:
+    probes = []
+    for number, kernel in enumerate(kernels.values()):
+        progress("Probing stages", number, len(kernels))
+        probes.append(cross_validate_probe(kernel, labels, groups))
+    return probes
 
 
 def _probe_untrained(
@@ -133,25 +143,6 @@ def _probe_bare_pixels(
     step = max(1, pixels.shape[1] // THUMBNAIL_SIZE)
     bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
     return cross_validate_probe(compute_kernel(bare), labels, groups, repeats=1)
-
-
-def _measure_flips(
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    folds: np.ndarray,
-    source: SourceNetwork,
-    stage: str,
-    embeddings: dict[str, np.ndarray],
-    progress: Progress,
-) -> FlipInvariance:
-    flipped = embed(
-        load_pretrained(source),
-        pixels[choose_images_to_flip(folds), :, ::-1],
-        source,
-        (stage,),
-        progress=rename_progress(progress, "Embedding mirror images"),
-    )
-    return measure_flip_invariance(embeddings[stage], flipped[stage], labels, folds)
 
 
 def _summarise_stages(

@@ -1,10 +1,10 @@
-"""Reading an untrusted zip, or a folder, as a list of members: bounded, and nothing unpacked.
+"""Read an untrusted zip or a folder as a list of members, within limits and without unpacking.
 
-Knows nothing of labels. Members are read one at a time into memory; their names
-are labels only and never become paths on the disk.
+Members are read into memory one at a time; their names never become paths on the disk. This
+room knows nothing of labels.
 """
 
+from transfer_core.dataset.archive.base import Archive, Limits, Member, MemberError, Problem
 from transfer_core.dataset.archive.opening import open_archive
-from transfer_core.dataset.archive.source import Archive, Limits, Member, MemberError, Problem
 
 __all__ = ["Limits", "Member", "MemberError", "Problem", "Archive", "open_archive"]

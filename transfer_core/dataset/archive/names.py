@@ -1,4 +1,4 @@
-"""Names of entries: decoding old encodings, refusing dangerous ones, knowing junk."""
+"""Names of archive entries: decode old encodings, refuse dangerous names, recognise junk."""
 
 import re
 import unicodedata
@@ -31,18 +31,18 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 def is_junk(parts: tuple[str, ...]) -> bool:
-    """Whether a path belongs to the operating system, an editor or is hidden."""
+    """Whether a path is hidden, or belongs to the operating system or an editor."""
     return any(part.startswith(".") or part.casefold() in JUNK_NAMES for part in parts)
 
 
 def get_extension(name: str) -> str:
-    """What follows the last dot, in lower case; empty if there is no dot."""
+    """The part after the last dot, in lower case; empty if there is no dot."""
     stem, dot, last = name.rpartition(".")
     return last.strip().lower() if dot and stem else ""
 
 
 def split_path(name: str) -> tuple[str, ...]:
-    """Split the name of a zip entry into components; both slashes separate.
+    """Split the name of a zip entry into components, at both kinds of slash.
 
     Raises:
         ArchiveError: If the name is absolute, climbs out of the archive, or
@@ -61,19 +61,19 @@ def split_path(name: str) -> tuple[str, ...]:
 
 def has_hidden_characters(text: str) -> bool:
     """Whether text holds control, surrogate or text-reordering characters."""
-    if text.isascii():  # quick, and nearly all names are
+    if text.isascii():  # nearly all names, and fast
         return not text.isprintable()
     return any(c in _BIDI_CONTROLS or unicodedata.category(c) in ("Cc", "Cs") for c in text)
 
 
 def normalise_path(path: str) -> str:
-    """Equal for paths that Windows or macOS would store in one file."""
+    """A key that is equal for paths that are one file on Windows or macOS."""
     key = unicodedata.normalize("NFC", path).casefold()
-    return path if key == path else key  # one text in memory, not two
+    return path if key == path else key  # to keep one text in memory, not two
 
 
 def make_printable(name: str) -> str:
-    """A name that is safe in one line of a message, at most 120 characters."""
+    """A name that can safely be shown in one line, of at most 120 characters."""
     safe = "".join("\ufffd" if has_hidden_characters(c) else c for c in name)
     return safe if len(safe) <= 120 else safe[:119] + "…"
 
@@ -81,10 +81,9 @@ def make_printable(name: str) -> str:
 def decode_old_name(raw: bytes) -> str:
     """Guess the text of a name that is not marked as UTF-8.
 
-    macOS writes UTF-8 without the mark; older Windows programs write the code
-    page of the country, which nothing in the file names. A word with a few
-    accents is read as cp437 (western Europe), words that consist of high bytes
-    as Japanese or Russian.
+    macOS writes UTF-8 without the mark. Older Windows programs write in the code page of the
+    country, which the file does not name: words with a few accents are read as cp437 (western
+    Europe), words of high bytes only as Japanese or Russian.
     """
     try:
         return raw.decode("utf-8")
@@ -108,7 +107,7 @@ def _try_decode(raw: bytes, encoding: str) -> str:
 
 
 def _is_full_width_letter(character: str) -> bool:
-    half_width = "\uff61" <= character <= "\uff9f"  # what Russian looks like as Japanese
+    half_width = "\uff61" <= character <= "\uff9f"  # Russian, wrongly decoded as Japanese
     return character.isalpha() and not half_width
 
 

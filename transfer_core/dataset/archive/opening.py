@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transfer_core.dataset.archive.folder_source import FolderArchive
+from transfer_core.dataset.archive.base import Archive, Limits
+from transfer_core.dataset.archive.folder_archive import FolderArchive
 from transfer_core.dataset.archive.names import make_printable
-from transfer_core.dataset.archive.source import Archive, Limits
-from transfer_core.dataset.archive.zip_source import ZipArchive
+from transfer_core.dataset.archive.zip_archive import ZipArchive
 from transfer_core.errors import ArchiveError
 
 DEFAULT_LIMITS = Limits()
@@ -20,10 +20,9 @@ def open_archive(
     """Open a zip or a folder and check its names; nothing is unpacked yet.
 
     Args:
-        path: Of the zip or folder.
-        limits: What it may cost.
-        name: What it is called for people, such as an upload that lies under a
-            temporary name; the name of the file if None.
+        path: The zip or folder.
+        limits: Of its size and depth.
+        name: Shown to people, for example the name of an upload; None takes the file's name.
 
     Raises:
         ArchiveError: If it cannot be read safely as a whole.

@@ -1,8 +1,8 @@
-"""The directory of a zip, read strictly: every entry has its own bytes and one name.
+"""Read the directory of a zip strictly: every entry has its own bytes and one name.
 
-The standard library is lenient where hostile archives live: before Python 3.11.8
-it unpacks entries that overlap, and before 3.11.14 it believes a false zip64
-record. Here each offset is checked before anything is unpacked.
+The standard library is too lenient for hostile archives: before Python 3.11.8 it unpacks
+entries that overlap, and before 3.11.14 it believes a false zip64 record. Here each offset is
+checked before anything is unpacked.
 
 Source:
     PKWARE APPNOTE.TXT 6.3.10; Fifield 2019, "A better zip bomb".
@@ -14,15 +14,19 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
+from transfer_core.dataset.archive.base import (
+    Limits,
+    damaged_zip_error,
+    too_many_entries_error,
+)
 from transfer_core.dataset.archive.names import decode_old_name, make_printable
-from transfer_core.dataset.archive.source import Limits
 from transfer_core.errors import ArchiveError
 
 STORED, DEFLATED = 0, 8
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
-_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_CENTRAL = struct.Struct("<4sH2xHH4x3L3H4x2L")  # x: version, time, disk, internal attributes
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
 _UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
@@ -30,7 +34,7 @@ _MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the ar
 
 
 class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
-    """What finds the bytes of one file."""
+    """Where the bytes of one file lie, and how they are packed."""
 
     method: int
     crc: int
@@ -40,7 +44,7 @@ class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
 
 
 class DirectoryRecord(NamedTuple):
-    """One line of the directory."""
+    """One record of the directory."""
 
     raw_name: bytes
     flags: int
@@ -52,7 +56,7 @@ class DirectoryRecord(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The decoded name."""
+        """The name as text."""
         if not self.flags & _UTF8:
             return decode_old_name(self.raw_name)
         try:
@@ -73,7 +77,7 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
         Name and entry of each file and folder, in the order of their data.
 
     Raises:
-        ArchiveError: If anything is not as it has to be; known only after the last entry.
+        ArchiveError: If anything is inconsistent; this may come only after the last entry.
     """
     start, end = _find_directory(file, length, limits)
     file.seek(start)
@@ -86,30 +90,12 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
             raise too_many_entries_error(limits)
     del data
     lines.sort(key=attrgetter("header"))
-    lines.reverse()  # the last first, to be popped
+    lines.reverse()  # the last first, since they are popped from the end
     yield from _locate_data(file, lines, start)
 
 
-def too_many_entries_error(limits: Limits) -> ArchiveError:
-    """The error for an archive with too many files."""
-    return ArchiveError(
-        "The archive holds too many files.",
-        found=f"more than {limits.entries:,}",
-        remedy="Split it into several archives or leave images out.",
-    )
-
-
-def damaged_zip_error(what: str) -> ArchiveError:
-    """The error for a zip whose inner structure is broken."""
-    return ArchiveError(
-        "The zip is damaged, or was made to deceive.",
-        found=what,
-        remedy="Pack the images again, or copy the file again if the copy was interrupted.",
-    )
-
-
 def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, int]:
-    """Offsets of the first byte of the directory and of the byte after it."""
+    """Offsets of the first byte of the directory and of the byte after its last."""
     tail_start = max(0, length - _END.size - 0xFFFF)
     file.seek(tail_start)
     tail = file.read(length - tail_start)
@@ -134,9 +120,8 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
 
 
 def _ends_file(tail: bytes, at: int) -> bool:
-    if at + _END.size > len(tail):
-        return False
-    return at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail)
+    end = at + _END.size
+    return end <= len(tail) and end + _END.unpack_from(tail, at)[-1] == len(tail)
 
 
 def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, int, int]:
@@ -158,25 +143,8 @@ def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[in
 def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:
     if len(data) - position < _CENTRAL.size:
         raise damaged_zip_error("its directory ends in the middle of an entry")
-    (
-        signature,
-        made_by,
-        _,
-        flags,
-        method,
-        _,
-        _,
-        crc,
-        packed,
-        size,
-        name_length,
-        extra_length,
-        comment_length,
-        _,
-        _,
-        attributes,
-        header,
-    ) = _CENTRAL.unpack_from(data, position)
+    signature, made_by, flags, method, *numbers = _CENTRAL.unpack_from(data, position)
+    crc, packed, size, name_length, extra_length, comment_length, attributes, header = numbers
     name_end = position + _CENTRAL.size + name_length
     extra_end = name_end + extra_length
     after = extra_end + comment_length
@@ -238,12 +206,11 @@ def _resolve_zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> t
 def _locate_data(
     file: BinaryIO, lines: list[DirectoryRecord], directory: int
 ) -> Iterator[tuple[str, ZipEntry]]:
-    """Check that each line has a header of its own, and find where its data begin.
+    """Check that each record has a file header of its own, and find where its data begin.
 
     Args:
-        file: The zip.
-        lines: The last in the file first; emptied, so that a large directory is there once.
-        directory: Its offset.
+        lines: Records, the last in the file first; the list is emptied to save memory.
+        directory: Offset of the directory.
     """
     if lines and lines[-1].header != 0:
         raise damaged_zip_error(

@@ -1,8 +1,7 @@
-"""Drawn plankton: a world of microscopic creatures, as many species of it as are wanted.
+"""Drawings of plankton: any number of species of invented microscopic creatures.
 
-A species is a draw of body plan, pattern and colours; its individuals differ in pose,
-size, form, shade and water. All of it follows from seeds, so that a species can be met
-again in any number of individuals.
+A species is a random body plan, pattern and colours. Its individuals differ in pose, size,
+form, shade and water. Everything follows from seeds, so every species can be drawn again.
 """
 
 from dataclasses import dataclass
@@ -13,38 +12,38 @@ SIZE = 64  # pixels a side
 PATTERNS = ("plain", "bands", "lines", "rings", "spokes", "dots", "mottled")
 SPIKE_COUNTS = (0, 0, 8, 14, 22, 32)  # around the edge; a third of all species has none
 SYMMETRY_ORDERS = (1, 2, 3, 4, 5, 6, 8)  # of rotational symmetry
-HUE_SPREAD = 0.12  # of individuals, of the whole colour circle
+HUE_SPREAD = 0.12  # of individuals, as a fraction of the colour circle
 
 _AXIS = ((np.arange(SIZE) + 0.5) / SIZE * 2 - 1).astype(np.float32)
-_X, _Y = np.meshgrid(_AXIS, _AXIS)  # of pixels, from -1 to 1
+_X, _Y = np.meshgrid(_AXIS, _AXIS)  # coordinates of pixels, from -1 to 1
 
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """What all individuals of a species have in common."""
+    """The traits that all individuals of a species share."""
 
     fold: int
-    lobes: float  # depth of the bays between the arms, of the radius
-    ripple: float  # the same, twice as many
-    stretch: float  # of length to breadth
+    lobes: float  # depth of the bays between the arms, as a fraction of the radius
+    ripple: float  # the same for twice as many bays
+    stretch: float  # ratio of length to breadth
     bend: float
     pattern: str
     frequency: float  # of the pattern
     contrast: float
     spoke_count: int
     nucleus_count: int
-    nucleus_distance: float  # distance from the centre, of the radius
-    nucleus_radius: float  # radius
+    nucleus_distance: float  # from the centre, as a fraction of the radius
+    nucleus_radius: float  # as a fraction of the radius
     spike_count: int
-    spike_length: float  # length
-    rim_width: float  # breadth of the dark edge
-    hues: np.ndarray  # of body, pattern, nuclei; shape (3,), from 0 to 1, as the two below
+    spike_length: float  # as a fraction of the radius
+    rim_width: float  # of the dark edge, as a fraction of the radius
+    hues: np.ndarray  # of body, pattern and nuclei, shape (3,), in [0, 1]; so are the two below
     saturations: np.ndarray
     values: np.ndarray
 
 
 def draw_species(number: int) -> Species:
-    """The species of a number; the same one every time."""
+    """The species with this number; the same one every time."""
     draw = np.random.default_rng([7, number])
     fold = int(draw.choice(SYMMETRY_ORDERS))
     long = fold <= 2  # others look the same from several sides
@@ -75,8 +74,8 @@ def draw_individuals(kind: Species, count: int, rng: np.random.Generator) -> np.
 
     Args:
         kind: The species.
-        count: How many, N.
-        rng: All differences between them come from it.
+        count: Number of individuals N.
+        rng: Source of all differences between them.
 
     Returns:
         Images, uint8, shape (N, 64, 64, 3).
@@ -117,7 +116,7 @@ def _draw_per_individual(
 def _compute_body_coordinates(
     kind: Species, count: int, rng: np.random.Generator, size: np.ndarray
 ):
-    """Where each pixel lies in the body: radius, angle, along and across, (N, 64, 64) each."""
+    """Body coordinates of each pixel: radius, angle, along and across, (N, 64, 64) each."""
     x = _X - _draw_per_individual(rng, count, -0.3, 0.3) + _draw_noise(rng, count, 4, 0.035)
     y = _Y - _draw_per_individual(rng, count, -0.3, 0.3) + _draw_noise(rng, count, 4, 0.035)
     turn = _draw_per_individual(rng, count, 0, 2 * np.pi)
@@ -129,16 +128,15 @@ def _compute_body_coordinates(
 
 
 def _compute_outline(kind: Species, count: int, rng: np.random.Generator, angle: np.ndarray):
-    """Radius of the body and of its spikes in each direction, (N, 64, 64) each."""
+    """Radius of the body without and with spikes in each direction, (N, 64, 64) each."""
     lobes = np.float32(kind.lobes) * _draw_per_individual(rng, count, 0.7, 1.3)
     edge = (
         1
         + lobes * np.cos(kind.fold * angle)
         + np.float32(kind.ripple) * np.cos(2 * kind.fold * angle + 1)
     )
-    edge += 0.05 * np.cos(
-        angle + _draw_per_individual(rng, count, 0, 2 * np.pi)
-    )  # nobody is quite regular
+    # No individual is quite regular.
+    edge += 0.05 * np.cos(angle + _draw_per_individual(rng, count, 0, 2 * np.pi))
     if not kind.spike_count:
         return edge, edge
     length = np.float32(kind.spike_length) * _draw_per_individual(rng, count, 0.7, 1.3)
@@ -147,7 +145,7 @@ def _compute_outline(kind: Species, count: int, rng: np.random.Generator, angle:
 
 
 def _draw_pattern(kind: Species, count: int, rng, depth, angle, along, across) -> np.ndarray:
-    """Share of the pattern's colour, in [0, 1], shape (N, 64, 64, 1)."""
+    """Fraction of the pattern's colour in each pixel, in [0, 1], shape (N, 64, 64, 1)."""
     frequency = np.float32(kind.frequency) * _draw_per_individual(rng, count, 0.9, 1.1)
     phase = _draw_per_individual(rng, count, 0, 2 * np.pi)
     match kind.pattern:
@@ -195,7 +193,7 @@ def _draw_water(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_noise(rng: np.random.Generator, count: int, cells: int, height: float) -> np.ndarray:
-    """Smooth noise with so many cells a side, float32 (N, 64, 64)."""
+    """Smooth noise with `cells` values a side, float32 (N, 64, 64)."""
     coarse = rng.standard_normal((count, cells, cells), np.float32)
     place = np.linspace(0, cells - 1, SIZE)
     left = np.minimum(place.astype(int), cells - 2)
@@ -206,7 +204,7 @@ def _draw_noise(rng: np.random.Generator, count: int, cells: int, height: float)
 
 
 def _hsv_to_rgb(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Hue, saturation, value of any one shape S to red, green, blue, float32 (*S, 3)."""
+    """Convert hue, saturation and value, each of shape S, to RGB, float32 (*S, 3)."""
     sector = (np.stack([5 + hue * 6, 3 + hue * 6, 1 + hue * 6], -1)) % 6
     fall = np.clip(np.minimum(sector, 4 - sector), 0, 1)
     return (value[..., None] * (1 - saturation[..., None] * fall)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A made world: striped cloth of four directions and two widths, in any colours."""
+"""Drawings of striped cloth: four directions, two widths, any colours."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ def draw_cloth(kind: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw pieces of one kind of cloth.
 
     Args:
-        kind: In [0, 8): the direction, and from 4 on the narrow stripes.
-        count: How many pieces N.
-        rng: All randomness comes from it.
+        kind: In [0, 8): the direction is kind % 4; kinds from 4 on have narrow stripes.
+        count: Number of pieces N.
+        rng: Source of all randomness.
 
     Returns:
         uint8, shape (N, 64, 64, 3).
@@ -27,7 +27,16 @@ def draw_cloth(kind: int, count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def blend_two_colours(mix: np.ndarray, rng, noise: float = 0.0) -> np.ndarray:
-    """Blend two random colours per image by shares in [0, 1], (N, 64, 64)."""
+    """Blend two random colours per image.
+
+    Args:
+        mix: Fraction of the second colour, in [0, 1], shape (N, 64, 64).
+        rng: Source of all randomness.
+        noise: Standard deviation of the pixels' noise, as a fraction of the full scale.
+
+    Returns:
+        uint8, shape (N, 64, 64, 3).
+    """
     first, second = rng.uniform(0, 255, (2, len(mix), 1, 1, 3))
     image = first + (second - first) * mix[..., None]
     image += 255 * noise * rng.normal(0, 1, image.shape)

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from transfer_core.runs.engine.queue import fail_unreadable_run
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.event_file import read_event_file
 from transfer_core.runs.store.records import (
     UNFINISHED_STATES,
     Failed,
@@ -11,6 +14,7 @@ from transfer_core.runs.store.records import (
     RunRecord,
     RunState,
 )
+from transfer_core.runs.store.schema import EVENTS
 from transfer_core.runs.store.store import RunStore
 
 MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is given up
@@ -33,6 +37,7 @@ def recover_runs(store: RunStore, home: Path, engine: str) -> None:
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+    _restore_events(store, directory, run)
     outcome = directory.outcome()
     if outcome is None and _can_resume(run, directory):
         store.set_state(
@@ -46,6 +51,17 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
         return
     interrupted = Outcome(RunState.interrupted, error=_make_interruption_error(run))
     write_final_state(store, run, outcome or interrupted)
+
+
+def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+    """Append events that are in the run's file but were not yet in the database at the crash."""
+    written = sa.select(sa.func.count()).where(
+        EVENTS.c.run == run.id, EVENTS.c.kind.not_in(["state", "failed"])
+    )
+    with store.connect() as connection:
+        count = connection.execute(written).scalar_one()
+    missing = read_event_file(directory.events_file)[count:]
+    store.append(run.id, [event for event in missing if event is not None])
 
 
 def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None:

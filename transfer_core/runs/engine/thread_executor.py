@@ -80,7 +80,7 @@ class ThreadExecutor:
         def stop_requested() -> bool:
             return _is_stopped(job) or self._closing.is_set()
 
-        # Closed at once when the reader leaves, so that the loop's own `finally` blocks run now.
+        # Closed at once when the reader leaves, so that the loop's `finally` blocks run now.
         with (
             training(),  # nothing is timed meanwhile
             closing(self._run_function(job.config, job.directory, stop_requested)) as events,

@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from transfer_core.runs.store.events import encode_event
+from transfer_core.runs.store.events import decode_event, encode_event
 from transfer_core.runs.store.records import LoggedEvent
 
 SYNC_INTERVAL = 1.0  # seconds; a power cut loses at most the events of this time
@@ -43,3 +43,13 @@ class EventFile:
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
         self._last_sync = time.monotonic()
+
+
+def read_event_file(path: Path) -> list[LoggedEvent | None]:
+    """Return the event of each whole line, oldest first; None for an event of another version.
+
+    A missing file has no lines.
+    """
+    lines = path.read_text("ascii").splitlines(keepends=True) if path.exists() else []
+    entries = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [decode_event(entry["kind"], entry["values"]) for entry in entries]

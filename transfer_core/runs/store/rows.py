@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from transfer_core.errors import SettingsError
+from transfer_core.errors import RunError, SettingsError
 from transfer_core.runs.store.events import decode_values, encode_event
 from transfer_core.runs.store.records import (
+    FINAL_STATES,
     Failed,
     LoggedEvent,
     RunRecord,
@@ -65,6 +66,20 @@ def check_exists(connection: sa.Connection, run_id: str) -> None:
     """Raise RunError if no run has this id."""
     if connection.execute(sa.select(RUNS.c.number).where(RUNS.c.id == run_id)).first() is None:
         raise make_unknown_run_error(run_id)
+
+
+def check_writable(connection: sa.Connection, run_id: str, engine: str | None) -> None:
+    """Raise RunError if a run is unknown, over, or has passed to another engine."""
+    holder = sa.select(RUNS.c.state, RUNS.c.engine).where(RUNS.c.id == run_id)
+    row = connection.execute(holder).first()
+    if row is None:
+        raise make_unknown_run_error(run_id)
+    if row.state in FINAL_STATES or engine not in (None, row.engine):
+        raise RunError(
+            "This run is over or goes on elsewhere; nothing more can be added to it.",
+            found=f"state {row.state}",
+            remedy="Start the run again.",
+        )
 
 
 def to_record(row: sa.Row) -> RunRecord | UnreadableRun:

@@ -29,6 +29,7 @@ from transfer_core.runs.store.rows import (
     RECORD_COLUMNS,
     add_events,
     check_exists,
+    check_writable,
     clean_label,
     insert_run,
     to_record,
@@ -192,17 +193,8 @@ class RunStore:
         Raises:
             RunError: If the run is unknown, over, or has passed to another engine.
         """
-        holder = sa.select(RUNS.c.state, RUNS.c.engine).where(RUNS.c.id == validate_run_id(run_id))
         with self.begin_write() as connection:
-            row = connection.execute(holder).first()
-            if row is None:
-                raise make_unknown_run_error(run_id)
-            if row.state in FINAL_STATES or engine not in (None, row.engine):
-                raise RunError(
-                    "This run is over or goes on elsewhere; nothing more can be added to it.",
-                    found=f"state {row.state}",
-                    remedy="Start the run again.",
-                )
+            check_writable(connection, validate_run_id(run_id), engine)
             add_events(connection, run_id, events)
 
     def set_state(

@@ -9,37 +9,26 @@ from pathlib import Path
 from transfer_core.dataset.archive.names import normalise_path
 from transfer_core.dataset.types import DataSet
 
-MAX_STEM_LENGTH = 30  # characters of a name that stays, where another file had it already
-ZIP_TIMESTAMP = (
-    1980,
-    1,
-    1,
-    0,
-    0,
-    0,
-)  # instead of the clock, so that equal data sets give equal zips
+MAX_STEM_LENGTH = 30  # characters that stay of a name that another file has already
+ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal data sets give equal zips
 
 
 def stream_zip(home: Path, data_set: DataSet) -> Iterator[bytes]:
     """The original files of all images as a zip of train/class/name, validation/... and test/...
 
-    It comes in pieces, an image at a time, so that it never lies in memory as a whole. Loaded
-    again, it has the same classes, images and splits. Only where exact copies stand in
-    several parts of the split, as in a class of few different images, they are left out
-    again as leaks.
+    The pieces are an image at a time, so that the zip never lies in memory as a whole. Read
+    again, it gives the same classes, images and splits, except that exact copies in several
+    parts of the split are removed again as leaks.
 
     Args:
         home: The data folder.
-        data_set: What to write.
+        data_set: The data set to write.
 
     Raises:
         FileNotFoundError: If the data set was removed from the disk.
     """
-    names, everything, written = (
-        _make_unique_names(data_set),
-        range(len(data_set.records)),
-        _ZipBuffer(),
-    )
+    written, everything = _ZipBuffer(), range(len(data_set.records))
+    names = _make_unique_names(data_set)
     # Stored: image files are compressed already.
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for name, data in zip(names, data_set.iter_image_bytes(home, everything), strict=True):
@@ -49,7 +38,7 @@ def stream_zip(home: Path, data_set: DataSet) -> Iterator[bytes]:
 
 
 class _ZipBuffer(io.RawIOBase):
-    """What a zip file wrote and nobody took yet; it cannot go back, as a connection cannot."""
+    """The bytes that a zip file wrote and `take` has not returned yet; it cannot seek."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -62,13 +51,13 @@ class _ZipBuffer(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
-        """Everything since it was asked last."""
+        """All bytes since the last call."""
         pieces, self._chunks = self._chunks, []
         return b"".join(pieces)
 
 
 def _make_unique_names(data_set: DataSet) -> list[str]:
-    """A name for each image, none of which any computer takes for another."""
+    """A name for each image; no two of them are one file on Windows or macOS."""
     names, taken, tried = [], set(), Counter()
     for record in data_set.records:
         folder = f"{record.split}/{data_set.classes[record.label]}"

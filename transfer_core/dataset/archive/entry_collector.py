@@ -1,12 +1,12 @@
-"""Sort the names in an archive into members, junk and entries that are set aside."""
+"""Sort the entries of an archive into members, folders, junk and problems."""
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.source import Limits, Member, Problem
+from transfer_core.dataset.archive.base import Limits, Member, Problem
 from transfer_core.errors import ArchiveError
 
 
 class EntryCollector:
-    """Grows by one name after the other; refuses a name that occurs twice."""
+    """Collect the entries of an archive one by one; a name that occurs twice is an error."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -17,20 +17,20 @@ class EntryCollector:
         self.junk = 0
 
     def add_folder(self, parts: tuple[str, ...]) -> None:
-        """Keep a folder that is listed by itself, unless it is junk or too deep."""
+        """Add a folder that has an entry of its own, unless it is junk or too deep."""
         if parts and not names.is_junk(parts) and not self._find_limit_violation(parts):
             self.folders.append("/".join(parts))
 
     def add_file(self, parts: tuple[str, ...], size: int, location: object = None) -> None:
-        """Sort in one file.
+        """Add a file as a member, as junk or as a problem.
 
         Args:
-            parts: Of its path.
-            size: Bytes as claimed.
-            location: See `Member`.
+            parts: Components of its path.
+            size: Bytes as the archive claims.
+            location: See `Member.place`.
 
         Raises:
-            ArchiveError: If the very same name was there before.
+            ArchiveError: If the same name was added before.
         """
         path = "/".join(parts)
         if names.is_junk(parts):
@@ -41,15 +41,15 @@ class EntryCollector:
             self.members.append(Member(path, size, location))
 
     def add_problem(self, kind: str, path: str, message: str) -> None:
-        """Note a file that cannot become a member."""
+        """Add a problem with a file that cannot become a member."""
         self.problems.append(Problem(kind, names.make_printable(path), message))
 
     def _find_problem(self, parts, path: str) -> tuple[str, str, str] | None:
         if not parts:
             return "unnamed", "", "A file without a name was left out."
-        beyond = self._find_limit_violation(parts)
-        if beyond:
-            return beyond[0], names.make_printable(path), beyond[1]
+        violation = self._find_limit_violation(parts)
+        if violation:
+            return violation[0], names.make_printable(path), violation[1]
         twin = self._find_name_collision(parts, path)
         if twin:
             return "twin", path, f"Left out: {twin} differs only in upper case or accents."

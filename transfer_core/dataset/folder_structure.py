@@ -1,4 +1,4 @@
-"""Look through wrapper folders and recognise split folders, from their paths alone."""
+"""Recognise wrapper folders and split folders from their paths alone."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _SPLIT_ALIASES: dict[str, Split] = {
     "evaluation": "test",
     "holdout": "test",
 }
-# "01_Train-Set", "val images", "test2017": numbers and a word for "set" may be there too.
+# Also "01_Train-Set", "val images" or "test2017": numbers and a word for "set" may be added.
 _SPLIT_NAME_PATTERN = re.compile(
     r"[\d\s_.-]*([a-z]+?)[\s_.-]*(?:set|data|images|imgs|split)?[\d\s_.-]*"
 )
@@ -30,10 +30,10 @@ _SPLIT_NAME_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """A folder of images with its place among the others."""
+    """A folder that holds images."""
 
     folder: str  # its path in the archive
-    parts: tuple[str, ...]  # below wrapper and split, and last a part that stands for its images
+    parts: tuple[str, ...]  # folders below wrapper and split, and a last one for the images
     split: Split | None = None
 
     @property
@@ -49,7 +49,7 @@ def parse_split_name(folder: str) -> Split | None:
 
 
 def strip_wrappers(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder], str | None]:
-    """Look through folders that stand around all class or split folders."""
+    """Remove the folders around all class or split folders; returns their path too."""
     wrapper: list[str] = []
     while True:
         tops = {p.parts[0] for p in image_folders if len(p.parts) > 1}
@@ -60,7 +60,7 @@ def strip_wrappers(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder],
             break
         if parse_split_name(min(tops)) == "train" and not _find_split_folders(inner):
             break
-        # Images beside the wrapper keep their short path, and so are told to be in no class.
+        # Images beside the wrapper keep their short path, so they are reported as without class.
         image_folders = [p for p in image_folders if len(p.parts) == 1] + inner
         wrapper.append(" and ".join(sorted(tops)))
     return image_folders, "/".join(wrapper) or None
@@ -69,7 +69,7 @@ def strip_wrappers(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder],
 def _are_download_parts(
     inner: list[ImageFolder], image_folders: list[ImageFolder], tops: set[str]
 ) -> bool:
-    """Whether several top folders hold the same classes, as the parts of a download do."""
+    """Whether all top folders hold the same classes, as the parts of a large download do."""
     if any(parse_split_name(top) for top in tops) or not all(p.class_folder for p in inner):
         return False
     classes: dict[str, set[str]] = {top: set() for top in tops}
@@ -81,17 +81,17 @@ def _are_download_parts(
 
 
 def _find_split_folders(image_folders: list[ImageFolder]) -> dict[str, Split]:
-    """Top folders that are named like a split and hold class folders."""
+    """The split of each top folder that has a split's name and holds class folders."""
     deep = {p.parts[0] for p in image_folders if len(p.parts) > 2}
     named = {top: parse_split_name(top) for top in deep}
     return {top: split for top, split in named.items() if split}
 
 
 def detect_splits(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder], list[ImageFolder]]:
-    """Take the split from the folders train, validation and test, if they are there.
+    """Read the split from folders named train, validation and test, if there are any.
 
     Returns:
-        The folders below the split folders, and those that lie beside them.
+        The folders inside split folders, and those beside them.
     """
     folders = _find_split_folders(image_folders)
     if "train" not in folders.values():
@@ -107,22 +107,22 @@ def detect_splits(image_folders: list[ImageFolder]) -> tuple[list[ImageFolder], 
 
 
 def lacks_train(image_folders: list[ImageFolder]) -> bool:
-    """Whether all folders are splits, but none of them is for training."""
+    """Whether all top folders are splits, but none of them is train."""
     folders = _find_split_folders(image_folders)
     tops = {p.parts[0] for p in image_folders if len(p.parts) > 1}
     return len(folders) > 1 and tops == set(folders) and "train" not in folders.values()
 
 
 def _strip_inner_wrappers(image_folders: list[ImageFolder]) -> list[ImageFolder]:
-    """Look through a folder inside one split only, such as train/train/cats."""
+    """Remove a wrapper folder inside one split only, such as train/train/cats."""
     result = []
     for split in SPLITS:
         inside = [p for p in image_folders if p.split == split]
         elsewhere = {p.class_folder for p in image_folders if p.split != split}
         tops = {p.class_folder for p in inside if p.class_folder}
-        # A folder that other splits have too is a class, even if it is the only one here.
+        # A folder that exists in other splits too is a class, even if it is the only one here.
         while len(tops) == 1 and not tops & elsewhere and any(len(p.parts) > 2 for p in inside):
             inside = [ImageFolder(p.folder, p.parts[1:] or p.parts, split) for p in inside]
             tops = {p.class_folder for p in inside if p.class_folder}
         result += inside
-    return sorted(result, key=lambda p: p.folder + "/")  # the order of the images' paths
+    return sorted(result, key=lambda p: p.folder + "/")  # in the order of the image paths

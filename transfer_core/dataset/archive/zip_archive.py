@@ -1,18 +1,18 @@
-"""A zip as a source of members."""
+"""A zip as an archive."""
 
 import threading
 import zlib
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import EntryCollector
-from transfer_core.dataset.archive.source import (
+from transfer_core.dataset.archive.base import (
     ByteBudget,
     Limits,
     Member,
     MemberError,
     compression_ratio_error,
 )
+from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
 from transfer_core.errors import ArchiveError
 
@@ -27,7 +27,7 @@ _OTHER_ARCHIVE_SIGNATURES = (
 
 
 class ZipArchive:
-    """An opened zip; see `Source`."""
+    """An opened zip; see `Archive`."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.name = path.name
@@ -42,12 +42,12 @@ class ZipArchive:
             raise
 
     def close(self) -> None:
-        """Close the file; reading is over."""
+        """Close the file."""
         with self._lock:
             self._file.close()
 
     def read(self, member: Member) -> bytes:
-        """See `Source.read`."""
+        """See `Archive.read`."""
         entry = member.place
         if entry.compressed_size > self._limits.entry_bytes:
             raise _too_large_error(member, self._limits)
@@ -99,13 +99,13 @@ class ZipArchive:
         limits = self._limits
         if entry.method != DEFLATED:
             return packed
-        by_ratio = max(limits.min_bytes_for_ratio, limits.entry_ratio * len(packed))
+        max_bytes_by_ratio = max(limits.min_bytes_for_ratio, limits.entry_ratio * len(packed))
         inflate = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            data = inflate.decompress(packed, min(by_ratio, limits.entry_bytes) + 1)
+            data = inflate.decompress(packed, min(max_bytes_by_ratio, limits.entry_bytes) + 1)
         except zlib.error:
             raise _damaged_member_error(member, "its compressed data are broken") from None
-        if len(data) > by_ratio:
+        if len(data) > max_bytes_by_ratio:
             raise compression_ratio_error(len(data) / len(packed), limits.entry_ratio)
         if len(data) > limits.entry_bytes:
             raise _too_large_error(member, limits)

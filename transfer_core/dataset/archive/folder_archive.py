@@ -1,17 +1,22 @@
-"""A folder on this computer as a source of members."""
+"""A folder on this computer as an archive."""
 
 import os
 import stat
 from pathlib import Path
 
 from transfer_core.dataset.archive import names
-from transfer_core.dataset.archive.listing import EntryCollector
-from transfer_core.dataset.archive.source import ByteBudget, Limits, Member, MemberError
-from transfer_core.dataset.archive.zip_directory import too_many_entries_error
+from transfer_core.dataset.archive.base import (
+    ByteBudget,
+    Limits,
+    Member,
+    MemberError,
+    too_many_entries_error,
+)
+from transfer_core.dataset.archive.entry_collector import EntryCollector
 
 
 class FolderArchive:
-    """An opened folder; see `Source`. Links are never followed."""
+    """An opened folder; see `Archive`. Links are never followed."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self.name = path.resolve().name
@@ -25,23 +30,23 @@ class FolderArchive:
         self.problems, self.junk = tuple(listing.problems), listing.junk
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file stays open."""
 
     def read(self, member: Member) -> bytes:
-        """See `Source.read`."""
-        most = self._limits.entry_bytes
+        """See `Archive.read`."""
+        max_bytes = self._limits.entry_bytes
         try:
             with (self._root / member.path).open("rb") as file:
-                data = file.read(most + 1)
+                data = file.read(max_bytes + 1)
         except OSError as error:
             raise MemberError(
                 f"The file cannot be read: {error.strerror}.",
                 found=member.path,
                 remedy="Check that it exists and that you may read it.",
             ) from error
-        if len(data) > most:
+        if len(data) > max_bytes:
             raise MemberError(
-                f"The file is larger than {most // 1024**2} MB.",
+                f"The file is larger than {max_bytes // 1024**2} MB.",
                 found=member.path,
                 remedy="Save the image smaller.",
             )

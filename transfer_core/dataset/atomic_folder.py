@@ -1,4 +1,4 @@
-"""Bring a finished folder into the store at once: complete, or not at all."""
+"""Write a folder of the store as a whole or not at all."""
 
 import shutil
 import tempfile
@@ -9,14 +9,12 @@ from pathlib import Path
 
 from transfer_core.errors import DataSetError
 
-ABANDONED_AFTER_SECONDS = (
-    3600  # seconds after which an unfinished folder belongs to a process that died
-)
+ABANDONED_AFTER_SECONDS = 3600  # an older unfinished folder belongs to a process that died
 
 
 @contextmanager
 def create_unfinished_folder(data: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards unless it was published."""
+    """A temporary folder, removed at the end of the block unless it was published."""
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=data))
     try:
         yield folder
@@ -25,7 +23,7 @@ def create_unfinished_folder(data: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, final: Path) -> bool:
-    """Give the finished folder its name; False if the same content was there before."""
+    """Move the finished folder to its name; returns False if that data set exists already."""
     try:
         folder.rename(final)
     except OSError:
@@ -36,7 +34,7 @@ def publish(folder: Path, final: Path) -> bool:
 
 
 def remove_abandoned_folders(data: Path) -> None:
-    """Remove what a process that was killed left behind."""
+    """Remove the unfinished folders of processes that were killed."""
     for folder in data.glob(".unfinished-*"):
         with suppress(FileNotFoundError):  # it was just published or removed
             newest = max(f.stat().st_mtime for f in (folder, *folder.glob("*")))
@@ -46,7 +44,7 @@ def remove_abandoned_folders(data: Path) -> None:
 
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
-    """Tell a full or unwritable disk as something that a person can mend."""
+    """Raise a DataSetError, which a person can mend, if the disk is full or not writable."""
     try:
         yield
     except OSError as error:

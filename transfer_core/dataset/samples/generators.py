@@ -1,4 +1,4 @@
-"""What the samples consist of: images by their path in the zip, each class at a time."""
+"""Generators of the samples: images with their path in the zip, one class after the other."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from PIL import Image
 from transfer_core.dataset.samples import plankton, stripes
 
 SOURCE_SPECIES, SOURCE_IMAGES_PER_SPECIES, SOURCE_TRAIN_IMAGES_PER_SPECIES = 64, 280, 250
-DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8, the least that a photo may have
+DIGIT_SIZE = 64  # pixels a side; scikit-learn's are 8
 
 CLOTH_CLASSES = tuple(
     f"{width} {way}"
@@ -20,7 +20,7 @@ NamedImages = Iterator[tuple[str, Image.Image]]  # path in the zip, image
 
 
 def generate_digits(images_per_class: int) -> NamedImages:
-    """Scans of the digits 0 to 9, at most so many of each, dark ink on white paper."""
+    """Scans of the digits 0 to 9, at most `images_per_class` of each, dark on white."""
     from sklearn.datasets import load_digits  # takes a second to import
 
     scans = load_digits()
@@ -30,7 +30,7 @@ def generate_digits(images_per_class: int) -> NamedImages:
 
 
 def generate_plankton(numbers: range, images_per_class: int) -> NamedImages:
-    """Plankton of species that are not in the source world if their numbers are 64 or more."""
+    """Drawings of plankton species; numbers from 64 on are not in the source data set."""
     for place, number in enumerate(numbers, start=1):
         drawn = plankton.draw_individuals(
             plankton.draw_species(number), images_per_class, np.random.default_rng([12, number])
@@ -40,7 +40,7 @@ def generate_plankton(numbers: range, images_per_class: int) -> NamedImages:
 
 
 def generate_cloths(images_per_class: int) -> NamedImages:
-    """Striped cloth, eight kinds of it."""
+    """Drawings of eight kinds of striped cloth."""
     for kind in range(stripes.NUM_KINDS):
         drawn = stripes.draw_cloth(kind, images_per_class, np.random.default_rng([13, kind]))
         for index, pixels in enumerate(drawn):
@@ -48,7 +48,7 @@ def generate_cloths(images_per_class: int) -> NamedImages:
 
 
 def generate_source_data_set() -> NamedImages:
-    """Plankton to pre-train a network on, with its split."""
+    """Drawings of 64 plankton species to pre-train a network on, in train and val folders."""
     for number in range(SOURCE_SPECIES):
         drawn = plankton.draw_individuals(
             plankton.draw_species(number),
@@ -61,11 +61,11 @@ def generate_source_data_set() -> NamedImages:
 
 
 def _render_digit(ink: np.ndarray) -> Image.Image:
-    """Dark ink on white paper.
+    """Draw a digit as dark ink on white paper.
 
     Args:
-        ink: Shape (8, 8), from 0 to 16.
+        ink: Shape (8, 8), values from 0 to 16.
     """
-    framed = np.pad(ink, 1)  # the digits reach the edge, so that a crop would cut them
+    framed = np.pad(ink, 1)  # the digits reach the edge, and a crop would cut them
     paper = Image.fromarray(np.round(255 - framed * (255 / 16)).astype(np.uint8))
     return paper.resize((DIGIT_SIZE, DIGIT_SIZE), Image.Resampling.BICUBIC)

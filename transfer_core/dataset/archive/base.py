@@ -1,4 +1,4 @@
-"""What every kind of archive gives: members, folders, problems, and bounded reading."""
+"""The interface of all archives: members, folders, problems, and reading within limits."""
 
 import threading
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ GIGABYTE = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive may cost. Bytes are counted as they are produced, never as claimed."""
+    """Limits of an archive. Bytes are counted as they come out, never as the archive claims."""
 
     archive_bytes: int = 2 * GIGABYTE  # of the zip itself
-    entries: int = 1_200_000  # files and folders, junk included; memory grows with them
+    entries: int = 1_200_000  # files and folders with junk; memory grows with their number
     entry_bytes: int = 50 * MEGABYTE  # unpacked
     total_bytes: int = 20 * GIGABYTE  # unpacked
     archive_ratio: int = 100  # unpacked bytes per packed byte, whole archive
     entry_ratio: int = 200  # unpacked bytes per packed byte, one entry
-    min_bytes_for_ratio: int = MEGABYTE  # below this no ratio is looked at
+    min_bytes_for_ratio: int = MEGABYTE  # unpacked bytes below which ratios are not checked
     depth: int = 10  # components of a path
     component_bytes: int = 150  # UTF-8
     name_bytes: int = 512  # UTF-8
@@ -28,24 +28,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that the person should know about one file, or about the whole."""
+    """Something that the person should know about one file or about the whole archive."""
 
     kind: str  # a slug: "unreadable", "not-an-image", "duplicate", "leak", ...
-    path: str  # as in the archive; empty when it concerns the whole
+    path: str  # as in the archive; empty for the whole archive
     message: str  # one sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in the archive that is neither junk nor set aside."""
+    """A file of an archive that is neither junk nor a problem."""
 
     path: str  # separated by "/", relative, without "." and ".."
-    size: int  # bytes as claimed; only for progress and batching
-    place: object = None  # what the source finds it by, where its path is not enough
+    size: int  # bytes as the archive claims; only for progress and batching
+    place: object = None  # how the archive finds it, if the path is not enough
 
 
 class MemberError(ArchiveError):
-    """One member cannot be read; the others can."""
+    """One member cannot be read; the others may be good."""
 
 
 class Archive(Protocol):
@@ -53,9 +53,9 @@ class Archive(Protocol):
 
     name: str  # of the zip or folder, for people
     members: tuple[Member, ...]  # in the order of the archive
-    folders: tuple[str, ...]  # folders that are listed by themselves, maybe empty
-    problems: tuple[Problem, ...]  # entries that were set aside by their name or kind
-    junk: int  # hidden and system files that were ignored
+    folders: tuple[str, ...]  # that have an entry of their own; they may be empty
+    problems: tuple[Problem, ...]  # entries left out because of their name or kind
+    junk: int  # number of hidden and system files, which are ignored
 
     def read(self, member: Member) -> bytes:
         """The bytes of one member.
@@ -68,7 +68,7 @@ class Archive(Protocol):
 
 
 class ByteBudget:
-    """Counts the bytes that come out of an archive and ends the reading when they are too many."""
+    """Count the bytes that come out of an archive, and stop reading when they are too many."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -102,4 +102,22 @@ def compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
         "The archive is compressed far more tightly than images can be, as a zip bomb is.",
         found=f"{ratio:,.0f} bytes from each byte, where {allowed} is the most allowed",
         remedy="Pack the original image files into a new zip.",
+    )
+
+
+def too_many_entries_error(limits: Limits) -> ArchiveError:
+    """The error for an archive with too many files."""
+    return ArchiveError(
+        "The archive holds too many files.",
+        found=f"more than {limits.entries:,}",
+        remedy="Split it into several archives or leave images out.",
+    )
+
+
+def damaged_zip_error(what: str) -> ArchiveError:
+    """The error for a zip whose inner structure is broken."""
+    return ArchiveError(
+        "The zip is damaged, or was made to deceive.",
+        found=what,
+        remedy="Pack the images again, or copy the file again if the copy was interrupted.",
     )

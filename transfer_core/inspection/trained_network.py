@@ -1,0 +1,69 @@
+"""Restore the network that a run trained."""
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from transfer_core import images
+from transfer_core.errors import RunError
+from transfer_core.networks import SourceNetwork
+from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.surgery import adapt, upgrade_head_name
+from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.records import RunRecord
+from transfer_core.runs.store.store import RunStore
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """The network that a run trained."""
+
+    network: nn.Sequential  # normalised images (B, 3, H, W) to logits (B, C), eval mode
+    source: SourceNetwork
+    classes: tuple[str, ...]
+    record: RunRecord
+
+    @property
+    def transform(self) -> images.Transform:
+        """The preprocessing from an image to the network's input."""
+        return self.source.transform
+
+
+def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
+    """Restore the network of a run.
+
+    Raises:
+        RunError: If no run has this id, or it has no result.
+    """
+    record, directory = open_run(home, run_id)
+    weights = require_file(directory.weights_file, record, "trained network")
+    config, source = record.config, record.config.source()
+    classes = tuple(each.name for each in record.result.per_class)
+    # All weights come from the run, so that the source's need not be on this machine.
+    strategy = replace(config.strategy, initialise="random")
+    with init_empty_weights():
+        network = adapt(source, strategy, len(classes), config.seed)
+    # Copies, because torch lays them out in memory; the rounding of sums depends on the layout.
+    state = {name: value.clone() for name, value in upgrade_head_name(load_file(weights)).items()}
+    network.load_state_dict(state, assign=True)
+    return TrainedNetwork(network.eval(), source, classes, record)
+
+
+def open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
+    """Return the record and the directory of a run; RunError if no run has this id."""
+    with closing(RunStore(home)) as store:
+        return store.get(run_id), RunDirectory.of(home, run_id)
+
+
+def require_file(file: Path, record: RunRecord, what: str) -> Path:
+    """Return a file of a run with a result; RunError, which names what is missing, without it."""
+    if record.result is None or not file.is_file():
+        raise RunError(
+            f"This run has no {what}.",
+            found=f"run {record.id} is {record.state}",
+            remedy="Choose a run that has finished, or train one.",
+        )
+    return file
