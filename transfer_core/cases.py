@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from transfer_core.errors import SettingsError
-from transfer_core.settings import Setting
+from transfer_core.settings import OptimiserSettings, Setting
 
 Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
@@ -55,107 +53,6 @@ class SizeJudgement:
     def is_close(self) -> bool:
         """Whether the line is so near that the other answer would do as well."""
         return abs(self.images - self.line) <= CLOSE_TO_LINE * self.line
-
-
-@dataclass(frozen=True, slots=True)
-class OptimiserSettings:
-    """All that steers the optimiser; every field is shown before training."""
-
-    learning_rate: Annotated[
-        float,
-        Field(gt=0, le=10),
-        Setting(
-            label="Learning rate",
-            help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
-            code="torch.optim.AdamW(parameters, lr={})",
-            step=0.0001,
-            decimals=5,
-        ),
-    ]
-    weight_decay: Annotated[
-        float,
-        Field(ge=0, le=10),
-        Setting(
-            label="Weight decay",
-            help="Pulls weights towards 0, against learning images by heart.",
-            code="torch.optim.AdamW(parameters, weight_decay={})",
-            step=0.01,
-            decimals=4,
-        ),
-    ]
-    batch_size: Annotated[
-        int,
-        Field(ge=2, le=4096),
-        Setting(
-            label="Batch size",
-            help="Training images per step.",
-            code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
-            unit="images",
-        ),
-    ]
-    epochs: Annotated[
-        int,
-        Field(ge=1, le=1000),
-        Setting(
-            label="Epochs, at most",
-            help="An epoch is one pass over the training images.",
-            code="for epoch in range(1, {} + 1): ...",
-        ),
-    ]
-    patience: Annotated[
-        int,
-        Field(ge=1, le=1000),
-        Setting(
-            label="Patience",
-            help="Training ends early after so many epochs in a row, in the second half, whose "
-            "validation loss is clearly above its lowest. The best epoch's weights are kept.",
-            code="stopping = EarlyStopping(epochs, {})",
-            unit="epochs",
-        ),
-    ]
-    augment: Annotated[
-        bool,
-        Setting(
-            label="Random crops and colours of the training images",
-            help="Each epoch sees every image a little differently. Frozen layers' outputs are "
-            "computed once per image, so it needs a network that is trained as a whole.",
-            code="if {}: inputs = augment(pixels[indices])",
-            applies_to="whole",
-        ),
-    ]
-    mirror: Annotated[
-        bool,
-        Setting(
-            label="Mirror half of these images, left to right",
-            help="Not where left and right make a difference, as in letters.",
-            code="augment(pixels[indices], mirror={})",
-        ),
-    ] = True
-    stage_decay: Annotated[
-        float,
-        Field(gt=0, le=1),
-        Setting(
-            label="Rate of earlier stages",
-            help="Learning rate of each stage as a share of that of the stage behind it. At 1 all "
-            "stages learn at the same rate.",
-            code="rate = learning_rate * {}**behind",
-            step=0.05,
-            decimals=2,
-            applies_to="whole",
-        ),
-    ] = 1.0
-    views: Annotated[
-        int,
-        Field(ge=0, le=100),
-        Setting(
-            label="Augmented views of each image",
-            help="Randomly cropped and recoloured copies of each training image, embedded once "
-            "like the images themselves. They help against learning few images by heart; each "
-            "costs one more pass over the training images.",
-            code="for number in range({}): ...",
-            applies_to="frozen",
-        ),
-    ] = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
-"""Declarations of settings: what a setting is called, does and may be, in its field's metadata."""
+"""Settings: how one is declared in its field's metadata, and those of the optimiser."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import Field
 
 Scope = Literal["frozen", "whole", "both"]
 
@@ -110,3 +112,104 @@ def describe_bounds(hint: Any) -> str:
     number = "a whole number" if hint.__origin__ is int else "a number"
     words = [f"{word} {bounds[key]:,}" for key, word in _BOUND_WORDS.items() if key in bounds]
     return f"{number}, {' and '.join(words)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserSettings:
+    """All that steers the optimiser; every field is shown before training."""
+
+    learning_rate: Annotated[
+        float,
+        Field(gt=0, le=10),
+        Setting(
+            label="Learning rate",
+            help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
+            code="torch.optim.AdamW(parameters, lr={})",
+            step=0.0001,
+            decimals=5,
+        ),
+    ]
+    weight_decay: Annotated[
+        float,
+        Field(ge=0, le=10),
+        Setting(
+            label="Weight decay",
+            help="Pulls weights towards 0, against learning images by heart.",
+            code="torch.optim.AdamW(parameters, weight_decay={})",
+            step=0.01,
+            decimals=4,
+        ),
+    ]
+    batch_size: Annotated[
+        int,
+        Field(ge=2, le=4096),
+        Setting(
+            label="Batch size",
+            help="Training images per step.",
+            code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
+            unit="images",
+        ),
+    ]
+    epochs: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Setting(
+            label="Epochs, at most",
+            help="An epoch is one pass over the training images.",
+            code="for epoch in range(1, {} + 1): ...",
+        ),
+    ]
+    patience: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Setting(
+            label="Patience",
+            help="Training ends early after so many epochs in a row, in the second half, whose "
+            "validation loss is clearly above its lowest. The best epoch's weights are kept.",
+            code="stopping = EarlyStopping(epochs, {})",
+            unit="epochs",
+        ),
+    ]
+    augment: Annotated[
+        bool,
+        Setting(
+            label="Random crops and colours of the training images",
+            help="Each epoch sees every image a little differently. Frozen layers' outputs are "
+            "computed once per image, so it needs a network that is trained as a whole.",
+            code="if {}: inputs = augment(pixels[indices])",
+            applies_to="whole",
+        ),
+    ]
+    mirror: Annotated[
+        bool,
+        Setting(
+            label="Mirror half of these images, left to right",
+            help="Not where left and right make a difference, as in letters.",
+            code="augment(pixels[indices], mirror={})",
+        ),
+    ] = True
+    stage_decay: Annotated[
+        float,
+        Field(gt=0, le=1),
+        Setting(
+            label="Rate of earlier stages",
+            help="Learning rate of each stage as a share of that of the stage behind it. At 1 all "
+            "stages learn at the same rate.",
+            code="rate = learning_rate * {}**behind",
+            step=0.05,
+            decimals=2,
+            applies_to="whole",
+        ),
+    ] = 1.0
+    views: Annotated[
+        int,
+        Field(ge=0, le=100),
+        Setting(
+            label="Augmented views of each image",
+            help="Randomly cropped and recoloured copies of each training image, embedded once "
+            "like the images themselves. They help against learning few images by heart; each "
+            "costs one more pass over the training images.",
+            code="for number in range({}): ...",
+            applies_to="frozen",
+        ),
+    ] = 0

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from dataclasses import replace
 
-from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
-from transfer_core.settings import SettingField, list_settings
+from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 
 OPTIMISER_FIELDS = list_settings(OptimiserSettings)
 STRATEGY_FIELDS = (*OPTIMISER_FIELDS, *list_settings(Strategy))
