@@ -61,9 +61,9 @@ def load_network(name: str, size: int | None) -> SourceNetwork:
     """A network of the catalog, with random weights where the published ones are not here."""
     source = get_network(name)
     if get_weights_status(source) == "download":
-        from transfer_core.networks import import_weights, torchvision_row
+        from transfer_core.networks import import_weights, torchvision_modules
 
-        model = torchvision_row.build_model(source.architecture, 1000, source.input_size)
+        model = torchvision_modules.build_model(source.architecture, 1000, source.input_size)
         with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
             save_file(model.state_dict(), file.name)
             source = import_weights(Path(file.name), source, "random weights")

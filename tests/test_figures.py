@@ -21,8 +21,8 @@ from transfer_core.figures.attribution import (
     plot_attribution,
     plot_sanity_check,
 )
+from transfer_core.figures.calibration import describe_calibration_curve, plot_calibration_curve
 from transfer_core.figures.classes import describe_class_counts, plot_class_counts
-from transfer_core.figures.confidence import describe_calibration_curve, plot_calibration_curve
 from transfer_core.figures.confusion import describe_confusion_matrix, plot_confusion_matrix
 from transfer_core.figures.curves import (
     build_curve_traces,
@@ -31,10 +31,13 @@ from transfer_core.figures.curves import (
     tabulate_epochs,
 )
 from transfer_core.figures.decision import describe_decision, plot_decision_diagram
-from transfer_core.figures.distances import describe_distances, plot_distances
-from transfer_core.figures.embedding import plot_embedding_projection
+from transfer_core.figures.embedding_map import plot_embedding_projection
+from transfer_core.figures.fine_tuning_gains import (
+    describe_fine_tuning_gains,
+    plot_fine_tuning_gains,
+)
 from transfer_core.figures.network import describe_network, plot_network
-from transfer_core.figures.panel import describe_fine_tuning_gains, plot_fine_tuning_gains
+from transfer_core.figures.out_of_distribution import describe_distances, plot_distances
 from transfer_core.figures.reliability import describe_reliability_diagram, plot_reliability_diagram
 from transfer_core.figures.similarity import (
     describe_learning_curve,

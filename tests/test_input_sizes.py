@@ -14,7 +14,7 @@ from transfer_core.cli.main import main
 from transfer_core.inspection.prediction import load_trained_network
 from transfer_core.networks import get_network
 from transfer_core.networks.input_sizes import list_input_sizes
-from transfer_core.runs.store.specification import from_json, to_json
+from transfer_core.runs.store.config_json import from_json, to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.config import RunConfig
 

@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import save
 from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
 
-from transfer_core.networks import get_network, list_networks, torchvision_row
+from transfer_core.networks import get_network, list_networks, torchvision_modules
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.networks.recommendation import measure_operations_per_second, recommend_network
 
@@ -22,7 +22,7 @@ def open_network(name: str):
 
 def make_own_weights(classes: int = 5) -> bytes:
     torch.manual_seed(0)
-    return save(torchvision_row.build_model(NAME, classes, 224).state_dict())
+    return save(torchvision_modules.build_model(NAME, classes, 224).state_dict())
 
 
 def test_the_most_accurate_network_within_two_minutes_is_recommended():

@@ -17,7 +17,7 @@ from transfer_core.dataset.packed_images import PackedImages
 from transfer_core.features.embedding import embed
 from transfer_core.features.embedding_cache import load_or_compute_embeddings
 from transfer_core.networks import get_network
-from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.networks.network_builder import load_pretrained
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform_run
 from transfer_core.system import disk_cache, parallel

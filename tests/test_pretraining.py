@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from tools import pretraining
 from transfer_core.networks import get_network
-from transfer_core.networks.weights_file import build_untrained, load_pretrained
+from transfer_core.networks.network_builder import build_untrained, load_pretrained
 from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, find_weights
 from transfer_core.system.files import hash_file
 

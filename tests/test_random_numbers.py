@@ -11,8 +11,8 @@ import torch
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
+from transfer_core.networks.network_builder import build_untrained
 from transfer_core.networks.surgery import adapt
-from transfer_core.networks.weights_file import build_untrained
 from transfer_core.system.random_numbers import DrawFrom, make_generator
 from transfer_core.training.train import train_whole_network
 

@@ -18,7 +18,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.perform import perform_run
-from transfer_core.runs.store import specification
+from transfer_core.runs.store import config_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
@@ -70,9 +70,9 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
         import torch
         torch.set_num_threads({torch.get_num_threads()})
         from transfer_core.runs.perform import perform_run
-        from transfer_core.runs.store import specification
+        from transfer_core.runs.store import config_json
         from transfer_core.runs.store.directory import RunDirectory
-        config = specification.from_json({specification.to_json(config)!r})
+        config = config_json.from_json({config_json.to_json(config)!r})
         folder, home = Path({str(folder)!r}), Path({str(home)!r})
         for _ in perform_run(config, folder, home, lambda: False, checkpoint_time_share=math.inf):
             if RunDirectory(folder).find_checkpoint_epoch() == {epoch}:
@@ -130,12 +130,12 @@ def test_a_killed_server_continues_its_run_when_it_starts_again(
         from pathlib import Path
         import torch
         from transfer_core.runs.launch import start_engine
-        from transfer_core.runs.store import specification
+        from transfer_core.runs.store import config_json
         from transfer_core.training import checkpoint
         torch.set_num_threads({torch.get_num_threads()})
         checkpoint.ASSUMED_SAVE_SECONDS = 0  # so that the first epoch already leaves one
         engine = start_engine(Path({str(home)!r}))
-        run = engine.submit(specification.from_json({specification.to_json(configs[3])!r}))
+        run = engine.submit(config_json.from_json({config_json.to_json(configs[3])!r}))
         while not engine.directory(run).find_latest_checkpoint():
             time.sleep(0.01)
         print(run, flush=True)

@@ -13,10 +13,10 @@ from toy_runs import list_kinds, make_config, make_epoch, make_log, make_step, m
 
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.runs.engine.queue import order_round_robin
+from transfer_core.runs.store.config_json import from_json, to_json
 from transfer_core.runs.store.events import EVENT_TYPES, decode_event, encode_event, select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
 from transfer_core.runs.store.schema import SCHEMA_VERSION
-from transfer_core.runs.store.specification import from_json, to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.events import (
     Ended,

@@ -8,7 +8,7 @@ from torch import nn
 from transfer_core.features.augmentation import augment
 from transfer_core.features.embedding import normalise
 from transfer_core.networks import get_network
-from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.networks.network_builder import load_pretrained
 from transfer_core.transferability.batchnorm_shift import (
     measure_batchnorm_shift,
     measure_reference_distances,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network
+from transfer_core.networks.network_builder import load_pretrained
 from transfer_core.networks.surgery import adapt, set_training, summarise_network
-from transfer_core.networks.weights_file import load_pretrained
 
 SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names

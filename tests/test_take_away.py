@@ -21,7 +21,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import PixelArray
 from transfer_core.errors import RunError
 from transfer_core.export import export_run, find_download, onnx_file, prepare_download
-from transfer_core.export.plain_weights import read_weights
+from transfer_core.export.safetensors_reader import read_weights
 from transfer_core.inspection.prediction import classify_files, load_test_predictions
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine

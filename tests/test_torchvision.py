@@ -16,8 +16,8 @@ from tools.torchvision_listing import build_catalog
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.features.embedding import normalise
 from transfer_core.images import apply_transform
-from transfer_core.networks import list_networks, torchvision_row, weights_file
-from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks import list_networks, network_builder, torchvision_modules
+from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.surgery import (
     adapt,
     infer_output_shapes,
@@ -84,7 +84,7 @@ def build_random_network(source, classes=3) -> torch.nn.Module:
     """torchvision's own network with weights that leave no layer without effect."""
     torch.manual_seed(0)
     with init_empty_weights():
-        model = torchvision_row.build_model(source.architecture, classes, source.input_size)
+        model = torchvision_modules.build_model(source.architecture, classes, source.input_size)
     state = model.state_dict()
     for key, value in state.items():
         if value.is_floating_point() and "coords_table" not in key:
@@ -131,7 +131,7 @@ def test_every_classifier_of_torchvision_is_in_the_catalog():
 def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
     source = shrink_input(name)
     model = build_random_network(source)
-    network = weights_file.build_with_weights(source, model.state_dict())
+    network = network_builder.build_with_weights(source, model.state_dict())
     for training in (False, True):  # dropout and stochastic depth from the same seed
         with torch.no_grad():
             expected, found = (
@@ -145,7 +145,7 @@ def test_the_stages_give_the_logits_that_torchvisions_network_gives(name):
 def test_all_four_cases_operate_train_a_step_save_and_load(name, tmp_path, monkeypatch):
     source = shrink_input(name)
     state = build_random_network(source).state_dict()
-    monkeypatch.setattr(weights_file, "_read_weights", lambda network: dict(state))
+    monkeypatch.setattr(network_builder, "_read_weights", lambda network: dict(state))
     for case in TransferCase:
         check(source, plan_strategy(case, source.stage_names), tmp_path / "network.safetensors")
     PASSED.append(name)

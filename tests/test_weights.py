@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 
 from transfer_core.cli.main import main
 from transfer_core.errors import DownloadError, NetworkError
-from transfer_core.networks import catalog, get_network, list_networks, torchvision_row
+from transfer_core.networks import catalog, get_network, list_networks, torchvision_modules
 from transfer_core.networks.download import HOST_SETTING, download_weights
+from transfer_core.networks.network_builder import build_untrained, load_pretrained
 from transfer_core.networks.own_weights import import_weights
-from transfer_core.networks.weights_file import build_untrained, load_pretrained
 from transfer_core.networks.weights_location import (
     find_weights,
     get_torch_checkpoint_folder,
@@ -74,7 +74,7 @@ def serve_file(host: Host):
 def model():
     """torchvision's own network with random weights, as whoever publishes them has it."""
     torch.manual_seed(0)
-    return torchvision_row.build_model(NAME, 1000, 224).eval()
+    return torchvision_modules.build_model(NAME, 1000, 224).eval()
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_offline_the_command_line_fails_with_one_paragraph(published, monkeypatc
 
 
 def test_own_weights_are_taken_in_whatever_classes_they_know(model, transfer_home, tmp_path):
-    own = torchvision_row.build_model(NAME, 7, 224).eval()
+    own = torchvision_modules.build_model(NAME, 7, 224).eval()
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
     source = import_weights(tmp_path / "mine.safetensors", get_network(NAME))
     assert get_network(source.name) == source and get_weights_status(source) == "cached"
@@ -337,7 +337,7 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
 
 
 def test_names_of_weights_from_before_torchvision_renamed_them_are_understood():
-    named = torchvision_row.update_weight_name
+    named = torchvision_modules.update_weight_name
     assert (
         named("features.denseblock1.denselayer1.norm.1.weight")
         == "features.denseblock1.denselayer1.norm1.weight"

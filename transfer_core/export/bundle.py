@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from transfer_core.dataset import Archive, Limits, Member, has_hidden_characters, open_archive
 from transfer_core.errors import BundleError
-from transfer_core.export.card import CARD_FILE, CARD_FORMAT
 from transfer_core.export.formats import WEIGHTS_FILE
+from transfer_core.export.model_card import CARD_FILE, CARD_FORMAT
 from transfer_core.networks import adapt, init_empty_weights, upgrade_head_name
 from transfer_core.runs import (
     Outcome,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core.export.card import CARD_FILE, build_model_card, write_model_card
-from transfer_core.export.example import write_prediction_script
+from transfer_core.export.model_card import CARD_FILE, build_model_card, write_model_card
 from transfer_core.export.onnx_file import OnnxCheck, write_onnx
+from transfer_core.export.prediction_script import write_prediction_script
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
 from transfer_core.inspection import TrainedNetwork, load_trained_network

@@ -7,7 +7,7 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from transfer_core.export import report_sections as sections
-from transfer_core.export.card import build_model_card, find_data_set
+from transfer_core.export.model_card import build_model_card, find_data_set
 from transfer_core.inspection import TrainedNetwork
 from transfer_core.runs import RunStore
 from transfer_core.system import Progress

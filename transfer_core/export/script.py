@@ -16,7 +16,7 @@ from transfer_core.export.source_text import (
     get_module_source,
     get_source,
 )
-from transfer_core.features import augmentation, standardisation, views
+from transfer_core.features import augmentation, augmented_views, standardisation
 from transfer_core.inspection import TrainedNetwork
 from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained
 from transfer_core.system import Progress
@@ -126,7 +126,7 @@ def render_script(
         place=paths,
         settings="\n".join(lines),
         augmentation=get_module_source(augmentation),
-        views=get_source(views.AugmentedView),
+        views=get_source(augmented_views.AugmentedView),
         rates=get_source(
             cases.compute_stage_learning_rates,
             optimiser.build_parameter_groups,

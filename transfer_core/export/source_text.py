@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable
 from types import ModuleType
 
-from transfer_core.export import plain_weights
+from transfer_core.export import safetensors_reader
 from transfer_core.features import embedding
 from transfer_core.images import decoding, transform
 from transfer_core.networks import (
     SourceNetwork,
     demonstration,
     surgery,
-    torchvision_row,
+    torchvision_modules,
     torchvision_stages,
 )
 from transfer_core.system import devices
@@ -39,7 +39,7 @@ def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
     """
     parts |= {
         "network": render_network(source),
-        "weights": get_module_source(plain_weights),
+        "weights": get_module_source(safetensors_reader),
         "pixels": _render_decoding(),
         "normalise": _render_pooling(),
     }
@@ -56,7 +56,7 @@ def render_network(source: SourceNetwork) -> str:
     return "\n\n\n".join(
         (
             TORCHVISION_IMPORTS,
-            get_module_source(torchvision_row),
+            get_module_source(torchvision_modules),
             get_source(torchvision_stages.build_staged_network).strip(),
             f"STAGES = {format_literal(stages)}",
             TORCHVISION_NETWORK.format(source.architecture),

@@ -1,9 +1,9 @@
 """The input sizes at which a source network can be used: fewer pixels are less work."""
 
 from transfer_core.errors import SettingsError
+from transfer_core.networks.network_builder import build_on_meta_device
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.surgery import infer_output_shapes
-from transfer_core.networks.weights_file import build_on_meta_device
 
 SIZE_FRACTIONS = (1, 3 / 4, 1 / 2)  # of the network's own size
 SIZE_MULTIPLE = 32  # pixels; networks reduce an image by this factor altogether

@@ -8,9 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
+from transfer_core.networks.network_builder import build_with_weights
 from transfer_core.networks.own_networks import get_card_path, make_own_network
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.weights_file import build_with_weights
 from transfer_core.networks.weights_location import find_weights, get_own_weights_folder
 from transfer_core.system import hash_file, write_atomically
 

@@ -9,12 +9,12 @@ from torch import nn
 
 from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
-from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.weights_file import (
+from transfer_core.networks.network_builder import (
     build_on_meta_device,
     build_untrained,
     load_pretrained,
 )
+from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.system import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds

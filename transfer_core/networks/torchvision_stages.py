@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from transfer_core.networks.source_network import Stage
-from transfer_core.networks.torchvision_row import ClassTokenPooling
+from transfer_core.networks.torchvision_modules import ClassTokenPooling
 
 TRANSFORMER_STAGES = 4
 MAX_RESOLUTION_RATIO = 0.75  # of output to input; unpadded convolutions lower it less

@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_run_error",
         ],
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
-        "store.specification": ["to_json", "upgrade_config"],
+        "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
     },
 )

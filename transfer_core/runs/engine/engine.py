@@ -10,8 +10,8 @@ from time import monotonic
 from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError
+from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
-from transfer_core.runs.engine.ownership import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.engine.recovery import recover_runs
 from transfer_core.runs.engine.thread_executor import ThreadExecutor

@@ -8,13 +8,13 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError
+from transfer_core.runs.engine.event_writer import EventWriter
 from transfer_core.runs.engine.executor import Executor
-from transfer_core.runs.engine.journal import EventWriter
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import write_final_state
+from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
-from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training import Started
 

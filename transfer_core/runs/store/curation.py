@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError
+from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import (
@@ -23,7 +24,6 @@ from transfer_core.runs.store.records import (
 )
 from transfer_core.runs.store.rows import clean_label, replace_control_characters
 from transfer_core.runs.store.schema import EVENTS, RUNS
-from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training import RunConfig, TestResult
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError, SettingsError
+from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.events import decode_values, encode_event
 from transfer_core.runs.store.records import (
     FINAL_STATES,
@@ -19,7 +20,6 @@ from transfer_core.runs.store.records import (
     make_unknown_run_error,
 )
 from transfer_core.runs.store.schema import EVENTS, RUNS
-from transfer_core.runs.store.specification import from_json
 from transfer_core.training import TestResult
 
 MAX_NAME_LENGTH = 120  # characters

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError
+from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.events import decode_event, encode_values
 from transfer_core.runs.store.records import (
     FINAL_STATES,
@@ -35,7 +36,6 @@ from transfer_core.runs.store.rows import (
     to_record,
 )
 from transfer_core.runs.store.schema import EVENTS, RUNS, open_database
-from transfer_core.runs.store.specification import to_json
 from transfer_core.training import RunConfig, TestResult
 
 

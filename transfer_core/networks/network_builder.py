@@ -9,7 +9,7 @@ from torch import nn
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks import demonstration
-from transfer_core.networks.blank import init_empty_weights
+from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import find_weights
 from transfer_core.system import DrawFrom, hash_file, make_generator
@@ -102,22 +102,22 @@ def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None)
 def _build_model(network: SourceNetwork, num_classes: int) -> nn.Module:
     if network.architecture == demonstration.NAME:
         return demonstration.build(num_classes)
-    from transfer_core.networks import torchvision_row  # brings torchvision
+    from transfer_core.networks import torchvision_modules  # brings torchvision
 
-    return torchvision_row.build_model(network.architecture, num_classes, network.input_size)
+    return torchvision_modules.build_model(network.architecture, num_classes, network.input_size)
 
 
 def _group_by_stage(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
     if network.architecture == demonstration.NAME:
         return model
-    from transfer_core.networks import torchvision_row, torchvision_stages
+    from transfer_core.networks import torchvision_modules, torchvision_stages
 
     stages = {stage.name: stage.modules for stage in network.stages}
-    return torchvision_stages.build_staged_network(torchvision_row.flatten_model(model), stages)
+    return torchvision_stages.build_staged_network(torchvision_modules.flatten_model(model), stages)
 
 
 def _update_weight_names(state_dict: StateDict) -> StateDict:
-    from transfer_core.networks.torchvision_row import update_weight_name
+    from transfer_core.networks.torchvision_modules import update_weight_name
 
     named = ((update_weight_name(name), value) for name, value in state_dict.items())
     return {name: value for name, value in named if name}

@@ -8,10 +8,10 @@ from zips import make_class_files, write_zip
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import ingest
+from transfer_core.features.augmented_views import AugmentedView
 from transfer_core.features.embedding import embed
-from transfer_core.features.views import AugmentedView
 from transfer_core.networks import get_network
-from transfer_core.networks.weights_file import load_pretrained
+from transfer_core.networks.network_builder import load_pretrained
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.training.events import Preparing, Started

@@ -12,10 +12,10 @@ from transfer_core.cli.main import main
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store import curation
+from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.schema import SCHEMA_VERSION
-from transfer_core.runs.store.specification import to_json
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.events import MemoryShort
 
