@@ -49,7 +49,7 @@ def make_finished_run(
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
     run = store.create(RunConfig(data.id, source.name, strategy, seed, {}, **others), name)
-    directory = RunDirectory.of(home, run.id)
+    directory = RunDirectory.locate(home, run.id)
     directory.path.mkdir(parents=True)
     np.save(directory.test_logits_file, 5 * np.eye(len(data.classes), dtype=np.float32)[predicted])
     labels = data.labels[data.indices("test")]

@@ -56,7 +56,7 @@ def test_images_that_only_one_run_gets_right_are_counted(transfer_home):
     assert (found.images, found.both_right) == (8, 4)
     assert (found.only_first, found.only_second) == (2, 2)
     assert found.accuracies == (0.75, 0.75)
-    assert found.sentence() == (
+    assert found.describe() == (
         "A is right on 2 images that B misses, B on 2 that A misses: "
         "the difference may be chance (p = 1)."
     )
@@ -70,14 +70,14 @@ def test_a_difference_that_is_no_chance_is_told_as_such(transfer_home):
     found = compare_runs(transfer_home, first, second)
     assert found.difference == 0.5
     assert 0.2 < found.low < 0.5 < found.high < 0.8
-    assert "the difference is unlikely to be chance (p = 0.002)" in found.sentence()
+    assert "the difference is unlikely to be chance (p = 0.002)" in found.describe()
 
 
 def test_a_run_compared_with_itself_shows_no_difference(transfer_home):
     run = make_finished_run(transfer_home, make_data_set(transfer_home, test_images=4), WRONG_FIRST)
     found = compare_runs(transfer_home, run, run)
     assert (found.low, found.high, found.p_value) == (0, 0, 1)
-    assert "same 6 images of 8" in found.sentence()
+    assert "same 6 images of 8" in found.describe()
 
 
 def test_runs_tested_on_different_images_are_refused(transfer_home):

@@ -185,7 +185,7 @@ def test_junk_is_counted_and_told_without_a_problem(read):
     }
     found = read(make_class_files({"a": 3, "b": 3}) | junk)
     assert found.problems == () and found.import_summary.junk == 4
-    assert "4 junk files ignored" in found.import_summary.sentence()
+    assert "4 junk files ignored" in found.import_summary.describe()
 
 
 def test_images_beside_the_class_folders_are_told(read):
@@ -308,7 +308,7 @@ def test_a_missing_part_is_taken_from_train_alone(read, given, made, train):
         assert found.counts(split) == (4, 4)
         assert all(found.records[i].path.startswith("train/") for i in found.indices(split))
     taken = ", ".join(made).replace(", ", " and ")
-    assert f"{taken} taken from train" in found.import_summary.sentence()
+    assert f"{taken} taken from train" in found.import_summary.describe()
 
 
 def test_the_split_depends_on_the_seed_alone(tmp_path, transfer_home):
@@ -553,7 +553,7 @@ def test_the_reading_is_told_in_one_sentence(read):
         }
     )
     files |= {"__MACOSX/x": b"x", "set/.DS_Store": b"x", "set/train/a/x.jpg": b"x"}
-    assert read(files).import_summary.sentence() == (
+    assert read(files).import_summary.describe() == (
         "three classes, train and validation given, test taken from train (20 %, seed 0), "
         "wrapper folder set removed, 2 junk files ignored, 1 unreadable"
     )

@@ -126,7 +126,7 @@ def test_what_is_known_never_rests_on_test_images(run, transfer_home):
 def test_what_is_known_is_kept_beside_the_run_and_read_again(run, transfer_home):
     trained = load_trained_network(transfer_home, run)
     first = load_or_fit_detector(transfer_home, trained)
-    assert RunDirectory.of(transfer_home, run).detector_file.is_file()
+    assert RunDirectory.locate(transfer_home, run).detector_file.is_file()
     again = load_or_fit_detector(
         transfer_home, trained, progress=lambda *_: pytest.fail("computed again")
     )

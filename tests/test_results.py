@@ -93,7 +93,7 @@ def test_confidence_is_judged_with_its_interval(sure, right, images, told):
         told
         in measure_calibration(
             prediction.TestPredictions(np.arange(images), labels, probabilities)
-        ).sentence()
+        ).describe()
     )
 
 

@@ -171,7 +171,7 @@ def test_names_that_people_gave_are_never_read_as_markup(transfer_home):
 
 
 def test_a_run_whose_answers_are_gone_still_shows_its_scores(run):
-    (RunDirectory.of(get_home(), run).path / "test_logits.npy").unlink()
+    (RunDirectory.locate(get_home(), run).path / "test_logits.npy").unlink()
     for view, app in open_views(run).items():
         assert not app.exception and app.metric[0].value.endswith("%"), view
         assert bool(app.error) == (view not in {"training", "settings"}), view

@@ -101,7 +101,7 @@ def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
     (run_id,) = kill_child(
         tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1
     )
-    kept = int(RunDirectory.of(tmp_path, run_id).find_latest_checkpoint().read_text())
+    kept = int(RunDirectory.locate(tmp_path, run_id).find_latest_checkpoint().read_text())
     with Engine(tmp_path, make_checkpointing_perform(epochs=kept + 3, pause=0.001)) as engine:
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.attempt) == (RunState.finished, 2)
@@ -140,7 +140,7 @@ def test_command_line_leaves_the_waiting_runs_of_a_dead_server_to_the_next_serve
 
 def test_run_whose_result_was_written_before_the_kill_keeps_it(tmp_path):
     (run_id,) = kill_child(tmp_path, is_training, runs=1)
-    RunDirectory.of(tmp_path, run_id).write_outcome(
+    RunDirectory.locate(tmp_path, run_id).write_outcome(
         Outcome(RunState.finished, make_test_result(0.5))
     )
     with Engine(tmp_path, make_perform()) as engine:
@@ -210,7 +210,7 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
         )
         with RunReader(tmp_path) as reader:
             now = {run.id for run in reader.list_runs() if run.state is RunState.finished}
-            assert all(reader.directory(run_id).outcome().result for run_id in now)
+            assert all(reader.directory(run_id).read_outcome().result for run_id in now)
             check = reader.store._database.raw_connection()
             assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             check.close()
@@ -219,7 +219,7 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
 
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
-    directory = RunDirectory.of(tmp_path, "0123456789abcdef")
+    directory = RunDirectory.locate(tmp_path, "0123456789abcdef")
     directory.checkpoints_folder.mkdir(parents=True)
     paths = [
         directory.save_checkpoint(n, make_text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)
@@ -231,7 +231,7 @@ def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
 
 
 def test_checkpoint_that_was_never_finished_is_not_one_and_is_swept(tmp_path):
-    directory = RunDirectory.of(tmp_path, "0123456789abcdef")
+    directory = RunDirectory.locate(tmp_path, "0123456789abcdef")
     directory.checkpoints_folder.mkdir(parents=True)
     (directory.checkpoints_folder / "epoch-000009.bin.part").write_text("half")
     assert directory.find_latest_checkpoint() is None

@@ -27,7 +27,7 @@ def interrupt(home, resume=False):
 
 def test_an_interrupted_run_is_resumed_from_its_checkpoint_on_request(tmp_path):
     run_id = interrupt(tmp_path)
-    saved = RunDirectory.of(tmp_path, run_id).find_checkpoint_epoch()
+    saved = RunDirectory.locate(tmp_path, run_id).find_checkpoint_epoch()
     perform = make_checkpointing_perform(epochs=saved + 2, pause=0.001)
     with Engine(tmp_path, perform) as engine:
         run = engine.get(run_id)
@@ -57,7 +57,7 @@ def test_resuming_twice_is_resuming_once(tmp_path):
 
 def test_a_stop_from_before_the_interruption_does_not_stop_the_resumed_run(tmp_path):
     run_id = interrupt(tmp_path)
-    directory = RunDirectory.of(tmp_path, run_id)
+    directory = RunDirectory.locate(tmp_path, run_id)
     directory.request_stop()
     perform = make_checkpointing_perform(directory.find_checkpoint_epoch() + 1, pause=0.001)
     with Engine(tmp_path, perform) as engine:
@@ -67,7 +67,7 @@ def test_a_stop_from_before_the_interruption_does_not_stop_the_resumed_run(tmp_p
 
 def test_a_server_that_starts_resumes_the_run_that_its_predecessor_left(tmp_path):
     run_id = interrupt(tmp_path, resume=True)
-    saved = RunDirectory.of(tmp_path, run_id).find_checkpoint_epoch()
+    saved = RunDirectory.locate(tmp_path, run_id).find_checkpoint_epoch()
     with Engine(tmp_path, make_checkpointing_perform(saved + 2, pause=0.001)) as engine:
         assert engine.wait(run_id, WAIT).state is RunState.finished
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(tmp_path):
 def test_a_killed_command_line_run_can_be_resumed_on_the_server(tmp_path):
     perform = "make_checkpointing_perform()"
     (run_id,) = kill_child(tmp_path, is_training, perform=perform, resume=False, runs=1)
-    directory = RunDirectory.of(tmp_path, run_id)
+    directory = RunDirectory.locate(tmp_path, run_id)
     if directory.find_checkpoint_epoch() is None:  # killed within its first epoch
         directory.save_checkpoint(1, make_text_writer("1"), ".txt")
     epochs = directory.find_checkpoint_epoch() + 1
@@ -108,7 +108,7 @@ def test_events_that_the_database_lacked_at_the_kill_are_read_from_the_runs_file
         store.set_state(run_id, RunState.training)
         events = [make_step(1), make_epoch(1), make_step(2), make_epoch(2)]
         store.append(run_id, events[:2])
-        directory = RunDirectory.of(tmp_path, run_id)
+        directory = RunDirectory.locate(tmp_path, run_id)
         directory.prepare("{}", 1)
         with closing(EventFile(directory.events_file)) as file:
             for event in events:

@@ -20,10 +20,10 @@ from transfer_core.export.bundle import import_bundle
 from transfer_core.inspection.out_of_distribution import load_or_fit_detector
 from transfer_core.inspection.prediction import load_test_predictions, load_trained_network
 from transfer_core.runs.engine.reader import RunReader
+from transfer_core.runs.store.config_json import CONFIG_VERSION, from_json, to_json
 from transfer_core.runs.store.events import find_last_event, select_events
 from transfer_core.runs.store.records import RunState, UnreadableRun
 from transfer_core.runs.store.schema import SCHEMA_VERSION
-from transfer_core.runs.store.specification import CONFIG_VERSION, from_json, to_json
 from transfer_core.training.events import Ended, EpochEnded, Preparing, Started
 
 STORED = Path(__file__).parent / "stored" / "version_2"
@@ -79,7 +79,7 @@ def test_a_log_is_read_as_events_and_the_head_has_todays_name(reader):
 
 def test_the_outcome_in_the_run_directory_is_that_of_the_record(reader):
     for run_id in (CASE_2, CASE_3):
-        outcome = reader.directory(run_id).outcome()
+        outcome = reader.directory(run_id).read_outcome()
         assert (outcome.state, outcome.result) == (RunState.finished, reader.get(run_id).result)
 
 

@@ -100,7 +100,7 @@ def test_mlflow_is_told_when_a_run_fails(tmp_path):
 class _Broken:
     """A tracker that breaks at the first number."""
 
-    def scalars(self, values, step, when):
+    def log_metrics(self, values, step, when):
         raise ConnectionError("the tracker is away")
 
     def end(self, final, state):
@@ -127,7 +127,7 @@ class _Slow:
         self._released = released
         released.wait(WAIT)
 
-    def scalars(self, values, step, when):
+    def log_metrics(self, values, step, when):
         self._released.wait(WAIT)
 
     def end(self, final, state):

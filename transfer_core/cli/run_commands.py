@@ -131,7 +131,7 @@ def compare_runs(options: Namespace) -> int:
             accuracy_second=second,
             difference=found.difference,
             may_be_chance=found.may_be_chance,
-            sentence=found.sentence(options.first, options.second),
+            sentence=found.describe(options.first, options.second),
         )
         return 0
     print(
@@ -140,7 +140,7 @@ def compare_runs(options: Namespace) -> int:
     print(
         f"difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%}"
     )
-    print(found.sentence(options.first, options.second))
+    print(found.describe(options.first, options.second))
     if left_out := found.describe_excluded(options.first, options.second):
         print(left_out)
     return 0

@@ -20,7 +20,7 @@ class Change:
     path: str  # of the image in the data set; see `make_added_path`
     class_name: str = ""  # new class of a relabelled or added image
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """The change in words, without a full stop."""
         return {
             "relabel": f"{self.path} is now of the class {self.class_name}",

@@ -51,7 +51,7 @@ class ImportSummary:
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """The summary in one sentence without a full stop."""
         parts = [
             f"{wording.spell_number(self.classes)} classes",

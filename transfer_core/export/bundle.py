@@ -66,7 +66,7 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
         text = source.read(_find_member(source, CARD_FILE))
     card = _parse_card(text)
     run_id = generate_id()
-    directory, store = RunDirectory.of(home, run_id), RunStore(home)
+    directory, store = RunDirectory.locate(home, run_id), RunStore(home)
     directory.prepare(to_json(card.config), attempt=1)
     try:
         weights = directory.weights_file

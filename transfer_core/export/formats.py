@@ -101,7 +101,7 @@ def write_zip(files: tuple[Path, ...], to: Path) -> None:
 
 
 def _get_download_folder(home: Path, run_id: str) -> Path:
-    return RunDirectory.of(home, run_id).downloads_folder
+    return RunDirectory.locate(home, run_id).downloads_folder
 
 
 def write_weights(

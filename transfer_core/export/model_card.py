@@ -66,7 +66,7 @@ def _describe_data(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
     if data_set:
         images = {split: len(data_set.indices(split)) for split in dataset.SPLITS}
         return {"id": data_set.id, "name": data_set.name, "images": images}
-    imported = RunDirectory.of(home, trained.record.id).path / CARD_FILE
+    imported = RunDirectory.locate(home, trained.record.id).path / CARD_FILE
     if imported.is_file():  # the run was imported from a bundle, with its card
         return json.loads(imported.read_text(encoding="utf-8"))["data"]
     return {"id": trained.record.config.data_id, "name": None, "images": None}

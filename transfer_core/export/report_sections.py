@@ -60,7 +60,7 @@ def build_data_section(home: Path, data_set: DataSet | None) -> Section:
     if data_set is None:
         return Section("Data", (IMAGES_MISSING,))
     told = (
-        f"{data_set.name}: {data_set.import_summary.sentence()}.",
+        f"{data_set.name}: {data_set.import_summary.describe()}.",
         *describe_test_edits(home, data_set),
     )
     drawn = _render_figure(plot_class_counts(data_set), describe_class_counts(data_set))

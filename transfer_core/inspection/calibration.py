@@ -42,7 +42,7 @@ class ConfidenceCalibration:
         """Mean confidence, in [0, 1]."""
         return sum(each.images * each.stated for each in self.bins) / self.images
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """Describe the calibration for people; a difference within chance is called so."""
         right = sum(each.correct for each in self.bins)
         low, high = compute_wilson_interval(right, self.images)

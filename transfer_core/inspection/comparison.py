@@ -49,7 +49,7 @@ class PairedComparison:
         """Whether the difference is not significant."""
         return self.p_value >= SIGNIFICANCE_LEVEL
 
-    def sentence(self, first: str = "A", second: str = "B") -> str:
+    def describe(self, first: str = "A", second: str = "B") -> str:
         """Describe the comparison for people; the runs have these names."""
         if not self.only_first + self.only_second:
             right = _format_image_count(self.both_right)

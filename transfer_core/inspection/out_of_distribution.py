@@ -89,7 +89,7 @@ def load_or_fit_detector(
     Raises:
         DataSetError: If the data set of the run was removed.
     """
-    file_path = RunDirectory.of(home, trained.record.id).detector_file
+    file_path = RunDirectory.locate(home, trained.record.id).detector_file
     if file_path.is_file():
         return _read_detector(file_path)
     data_set = dataset.load(home, trained.record.config.data_id)

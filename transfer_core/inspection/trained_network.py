@@ -51,7 +51,7 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
 def open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
     """Return the record and the directory of a run; RunError if no run has this id."""
     with closing(RunStore(home)) as store:
-        return store.get(run_id), RunDirectory.of(home, run_id)
+        return store.get(run_id), RunDirectory.locate(home, run_id)
 
 
 def require_file(file: Path, record: RunRecord, what: str) -> Path:

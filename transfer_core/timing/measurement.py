@@ -80,7 +80,7 @@ def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Trans
         durations.append((time.perf_counter() - portion_began) / lengths[chosen].sum())
         if time.perf_counter() - began > DECODING_SECONDS:
             break
-    return TimeRange.of(durations)
+    return TimeRange.from_samples(durations)
 
 
 def measure_forward_cost(
@@ -106,9 +106,9 @@ def measure_forward_cost(
     batch = choose_batch_size(source)
     if alone * batch > FORWARD_SECONDS:  # too slow for several batches
         count = min(batch, max(2, int(FORWARD_SECONDS / alone)))
-        return TimeRange.of([time_passes(count)[0] / count])
+        return TimeRange.from_samples([time_passes(count)[0] / count])
     rounds = min(20, int(FORWARD_SECONDS / (alone * batch)))
-    return TimeRange.of([seconds / batch for seconds in time_passes(rounds * batch)])
+    return TimeRange.from_samples([seconds / batch for seconds in time_passes(rounds * batch)])
 
 
 def _measure_head_training(
@@ -207,7 +207,7 @@ def _time_training(
             ends.append(time.perf_counter() - calls[-1])
             steps += [later - before for before, later in pairwise(calls)]
             calls.clear()
-    return TimeRange.of(steps[1:]), TimeRange.of(ends)
+    return TimeRange.from_samples(steps[1:]), TimeRange.from_samples(ends)
 
 
 def _without_early_stopping(strategy: Strategy, batch: int) -> Strategy:

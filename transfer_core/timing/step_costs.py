@@ -13,7 +13,7 @@ class TimeRange:
     high: float
 
     @classmethod
-    def of(cls, seconds: list[float]) -> "TimeRange":
+    def from_samples(cls, seconds: list[float]) -> "TimeRange":
         """The range of measured durations: their 10 % and 90 % quantiles."""
         return cls(*map(float, np.quantile(seconds, (0.1, 0.9))))
 

@@ -54,7 +54,7 @@ class TrainableModel:
 
 
 class Trainer:
-    """Trains one model; `events` runs it.
+    """Trains one model; `train` runs it.
 
     All random numbers come from generators of its own, seeded with `seed`. So the result depends
     on nothing that happens beside it in the process.
@@ -107,7 +107,7 @@ class Trainer:
         self._best_weights: dict[str, torch.Tensor] | None = None
         self._best_accuracy: float | None = None  # on the validation images
 
-    def events(self) -> Iterator[Event]:
+    def train(self) -> Iterator[Event]:
         """Train until the last epoch, early stopping or a stop.
 
         Yields:

@@ -75,7 +75,7 @@ def train_head(
         stop_requested=stop_requested,
         checkpointer=checkpointer,
     )
-    yield from trainer.events()
+    yield from trainer.train()
 
 
 def train_whole_network(
@@ -140,7 +140,7 @@ def train_whole_network(
         compiled=compiled,
         checkpointer=checkpointer,
     )
-    yield from trainer.events()
+    yield from trainer.train()
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def show_significance(runs: Mapping[str, RunRecord]) -> None:
         except RunError as error:
             refused.append(f"{first} and {letter}: {error.problem} Found: {error.found}.")
     for letter, pair in pairs.items():
-        st.markdown(f"- {escape_markdown(pair.sentence(first, letter))}")
+        st.markdown(f"- {escape_markdown(pair.describe(first, letter))}")
         if left_out := pair.describe_excluded(first, letter):
             st.caption(escape_markdown(left_out))
     for reason in refused:

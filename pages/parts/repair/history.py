@@ -40,7 +40,7 @@ def show_history(data: DataSet, versions: tuple[Version, ...]) -> None:
 def _show_version(version: Version) -> None:
     name = escape_markdown(caches.load_data_set(version.id).name)
     when = datetime.fromtimestamp(version.made).strftime("%d %b %Y %H:%M")
-    lines = [f"- {escape_markdown(each.sentence())}" for each in version.changes[:ITEMS_PER_PAGE]]
+    lines = [f"- {escape_markdown(each.describe())}" for each in version.changes[:ITEMS_PER_PAGE]]
     if len(version.changes) > ITEMS_PER_PAGE:
         lines.append(f"- and {len(version.changes) - ITEMS_PER_PAGE:,} more")
     st.markdown(f"**{name}**, {when}\n" + "\n".join(lines))

@@ -43,7 +43,7 @@ def _list_changes(data: DataSet, waiting: tuple[PendingChange, ...]) -> None:
     with st.expander("See them, take them back", expanded=len(waiting) <= 3):
         for number, pending in enumerate(waiting):
             words, undo = st.columns([4, 1], vertical_alignment="center")
-            words.markdown(escape_markdown(pending.change.sentence()))
+            words.markdown(escape_markdown(pending.change.describe()))
             undo.button(
                 "Take back",
                 key=f"repair_undo_{number}",

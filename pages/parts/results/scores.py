@@ -149,7 +149,7 @@ def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
     if other and other.result:
         with show_errors():
             paired = caches.compare_pair(record.id, other.id)
-        words = paired.sentence("this run", "case 1")
+        words = paired.describe("this run", "case 1")
         st.write(escape_markdown(words[:1].upper() + words[1:]))
         return
     st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")

@@ -71,7 +71,7 @@ def show_calibration(answers: TestPredictions) -> None:
     from transfer_core.inspection import measure_calibration
 
     found = measure_calibration(answers)
-    st.write(found.sentence())
+    st.write(found.describe())
     show_figure(
         plot_calibration_curve(found), describe_calibration_curve(found), key="results_confidence"
     )

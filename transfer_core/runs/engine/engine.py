@@ -149,7 +149,7 @@ class Engine(RunReader):
         is_here = self._executor.status(run_id) is not JobStatus.unknown
         self._executor.cancel(run_id)
         try:
-            RunDirectory.of(self.home, run_id).request_stop()
+            RunDirectory.locate(self.home, run_id).request_stop()
         except OSError as error:
             if not is_here:  # a run of this process stops without the file, on a full disk too
                 raise RunError(

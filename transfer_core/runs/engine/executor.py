@@ -39,7 +39,7 @@ class Executor(Protocol):
     def events(self, run_id: str) -> Iterator[ReportedEvent]:
         """Yield what a run reports, as it comes; ends when the run is over."""
 
-    def outcome(self, run_id: str) -> Outcome:
+    def pop_outcome(self, run_id: str) -> Outcome:
         """Return how a run ended, interrupted if its events were not all read; forgets the run."""
 
     def cancel(self, run_id: str) -> None:

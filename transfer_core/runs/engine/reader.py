@@ -55,7 +55,7 @@ class RunReader:
 
     def directory(self, run_id: str) -> RunDirectory:
         """Return the directory of a run; RunError if no run has this id."""
-        return RunDirectory.of(self.home, self.store.get(run_id).id)
+        return RunDirectory.locate(self.home, self.store.get(run_id).id)
 
     def find_resume_epoch(self, run_id: str) -> int | None:
         """Return the epoch after which an interrupted run can continue; None if it cannot."""

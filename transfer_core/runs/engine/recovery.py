@@ -31,14 +31,14 @@ def recover_runs(store: RunStore, home: Path, engine: str) -> None:
         if run.engine != engine:
             continue
         if isinstance(run, RunRecord):
-            _recover_run(store, RunDirectory.of(home, run.id), run)
+            _recover_run(store, RunDirectory.locate(home, run.id), run)
         else:
             fail_unreadable_run(store, run)
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     _restore_events(store, directory, run)
-    outcome = directory.outcome()
+    outcome = directory.read_outcome()
     if outcome is None and _can_resume(run, directory):
         store.set_state(
             run.id,

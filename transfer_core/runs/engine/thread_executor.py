@@ -101,7 +101,7 @@ class ThreadExecutor:
             raise RuntimeError(f"run {job.directory.id} ended without a result")
         return Outcome(RunState.finished, result)
 
-    def outcome(self, run_id: str) -> Outcome:
+    def pop_outcome(self, run_id: str) -> Outcome:
         """Return how a run ended, interrupted if its events were not all read; forgets the run."""
         return self._jobs.pop(run_id).outcome
 

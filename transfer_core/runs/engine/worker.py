@@ -72,7 +72,7 @@ class Worker:
                 directory.heartbeat_file.touch()
 
     def _run_to_end(self, run: RunRecord) -> None:
-        directory = self._directory = RunDirectory.of(self._home, run.id)
+        directory = self._directory = RunDirectory.locate(self._home, run.id)
         outcome = self._execute(run, directory)
         self._directory = None
         if outcome.state is RunState.interrupted:
@@ -99,9 +99,9 @@ class Worker:
                     journal.put(event)
         except Exception as error:  # only this run may end, never the thread
             _LOG.exception("run %s cannot be logged", run.id)
-            self._executor.outcome(run.id)
+            self._executor.pop_outcome(run.id)
             return Outcome(RunState.failed, error=_describe_log_failure(error))
-        return self._executor.outcome(run.id)
+        return self._executor.pop_outcome(run.id)
 
     def _set_training(self, run: RunRecord) -> None:
         self._store.set_state(

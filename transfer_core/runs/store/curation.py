@@ -178,7 +178,7 @@ def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
 def _remove_files(home: Path, run_id: str) -> bool:
     """Remove a run's folder; return whether it is gone."""
     try:
-        shutil.rmtree(RunDirectory.of(home, run_id).path)
+        shutil.rmtree(RunDirectory.locate(home, run_id).path)
     except FileNotFoundError:
         return True
     except OSError:

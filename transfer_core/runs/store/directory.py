@@ -36,7 +36,7 @@ class RunDirectory:
         self.downloads_folder = path / "take_away"  # exports, a folder for each format
 
     @classmethod
-    def of(cls, home: Path, run_id: str) -> "RunDirectory":
+    def locate(cls, home: Path, run_id: str) -> "RunDirectory":
         """Return the directory of a run under a data folder; it need not exist yet."""
         return cls(home / "runs" / validate_run_id(run_id))
 
@@ -118,7 +118,7 @@ class RunDirectory:
         }
         write_atomically(self.result_file, json.dumps(content, indent=1).encode())
 
-    def outcome(self) -> Outcome | None:
+    def read_outcome(self) -> Outcome | None:
         """Return how the run ended, or None if its last file was never written."""
         if not self.result_file.exists():
             return None

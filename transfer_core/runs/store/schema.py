@@ -11,7 +11,7 @@ from transfer_core.errors import RunError
 
 # Version of the tables below, stored as SQLite's user_version. Increase it when a table changes,
 # and add the statements that change the older tables to `_MIGRATIONS`. The JSON inside the
-# columns has its own version, `specification.CONFIG_VERSION`.
+# columns has its own version, `config_json.CONFIG_VERSION`.
 SCHEMA_VERSION = 2
 
 _METADATA = sa.MetaData()

@@ -16,7 +16,7 @@ EXPERIMENT_NAME = "Transfer Lab"  # of MLflow
 class Tracker(Protocol):
     """Records one run."""
 
-    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
+    def log_metrics(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         """Record numbers at an optimiser step; `timestamp` in seconds since 1970."""
 
     def end(self, test_metrics: Mapping[str, float], state: str) -> None:
@@ -70,7 +70,7 @@ class _TensorBoardTracker:
         readable = re.sub(r"[^\w-]+", "_", name)[:60].strip("_")
         self._writer, self._settings = SummaryWriter(folder / f"{readable}-{run_id}"), settings
 
-    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
+    def log_metrics(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step, timestamp)
         self._writer.flush()  # so that a run can be watched
@@ -103,7 +103,7 @@ class _MLflowTracker:
         params = [Param(key, value) for key, value in settings.items()]
         self._client.log_batch(self._run, params=params)
 
-    def scalars(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
+    def log_metrics(self, values: Mapping[str, float], step: int, timestamp: float) -> None:
         from mlflow.entities import Metric
 
         metrics = [

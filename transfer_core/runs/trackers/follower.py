@@ -99,7 +99,7 @@ class _TrackerThread:
             if isinstance(event, TestResult):
                 metrics = _collect_metrics(event, TEST_METRICS)
             elif scalars := _collect_metrics(event, EVENT_METRICS.get(type(event), {})):
-                tracker.scalars(scalars, event.step, timestamp)
+                tracker.log_metrics(scalars, event.step, timestamp)
         tracker.end(metrics, report[0])
 
 
