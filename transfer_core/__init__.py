@@ -8,43 +8,24 @@ One alphabet for shapes in every docstring: N images, B batch, C classes,
 D features of one embedding, H x W pixels.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from transfer_core.api import (
-        compare,
-        decide,
-        export_run,
-        get_network,
-        import_bundle,
-        list_networks,
-        list_runs,
-        load_dataset,
-        predict,
-        train,
-    )
+from transfer_core.system import __version__ as __version__
 
-__version__ = "0.1.0"
-__all__ = [
-    "compare",
-    "decide",
-    "export_run",
-    "get_network",
-    "import_bundle",
-    "list_networks",
-    "list_runs",
-    "load_dataset",
-    "predict",
-    "train",
-]
-
-
-def __getattr__(name: str):
-    if name in __all__:
-        return getattr(import_module("transfer_core.api"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "api": [
+            "compare",
+            "decide",
+            "export_run",
+            "get_network",
+            "import_bundle",
+            "list_networks",
+            "list_runs",
+            "load_dataset",
+            "predict",
+            "train",
+        ],
+    },
+)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from transfer_core import __version__
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork, get_network, list_kept_stages
@@ -19,6 +18,7 @@ from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
+    __version__,
     choose_device,
     choose_precision,
     is_channels_last_faster,

@@ -37,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rename_progress",
         ],
         "precision": ["Precision", "autocast", "choose_precision", "is_channels_last_faster"],
+        "version": ["__version__"],
         "random_numbers": ["DrawFrom", "make_generator"],
     },
 )
