@@ -15,7 +15,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.features.embedding import normalise
 from transfer_core.inspection import prediction
-from transfer_core.inspection.attribution import Attribution, explain
+from transfer_core.inspection.attribution import Attribution, compute_attribution
 from transfer_core.inspection.attribution_sanity import (
     compute_rank_correlation,
     run_randomisation_test,
@@ -65,7 +65,7 @@ def test_maps_are_those_of_the_formula_of_grad_cam():
     for label in range(3):
         (gradient,) = torch.autograd.grad(rest(features)[0, label], features, retain_graph=True)
         expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1).relu()[0]
-        found = explain(network, source, pixels, [label])
+        found = compute_attribution(network, source, pixels, [label])
         torch.testing.assert_close(torch.from_numpy(found.maps[0]), expected.detach())
     assert found.method == "Grad-CAM, on 8 x 8 positions"
 
@@ -81,7 +81,7 @@ def test_maps_of_a_vision_transformer_are_gradient_times_activation_of_the_patch
     score = torch.nn.Sequential(*modules[last:])(tokens)[0, 1]
     (gradient,) = torch.autograd.grad(score, tokens)
     expected = (gradient * tokens).sum(2)[0, 1:].relu().view(3, 3)
-    found = explain(network, source, pixels, [1])
+    found = compute_attribution(network, source, pixels, [1])
     torch.testing.assert_close(torch.from_numpy(found.maps[0]), expected.detach())
     assert found.method == "Gradient times activation of each patch, on 3 x 3 positions"
 
@@ -92,7 +92,9 @@ def test_every_family_of_networks_gets_maps_that_differ_between_classes(name, ca
     least = models.get_model_weights(name).DEFAULT.meta["min_size"][0]
     size = 96 if name.startswith(("vit", "swin")) else max(96, least)
     source = replace(get_network(name), input_size=size)
-    found = explain(build_random_network(source, case), source, make_noise(size), [0, 1, 2])
+    found = compute_attribution(
+        build_random_network(source, case), source, make_noise(size), [0, 1, 2]
+    )
     assert found.maps.shape[0] == 3 and min(found.maps.shape[1:]) >= 2
     assert np.isfinite(found.maps).all() and (found.maps >= 0).all()
     assert not np.array_equal(found.maps[0], found.maps[1])
@@ -102,7 +104,7 @@ def test_every_family_of_networks_gets_maps_that_differ_between_classes(name, ca
 def test_a_network_is_left_as_it_was():
     source = get_network("demonstration")
     network = build_random_network(source)
-    explain(network, source, make_noise(64), [0])
+    compute_attribution(network, source, make_noise(64), [0])
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not any(module._forward_hooks for module in network.modules())
 
@@ -154,7 +156,7 @@ def test_maps_point_at_what_makes_the_class(trained):
     hits = 0
     for image, label, path in zip(pixels, labels, paths, strict=True):
         top, left = (int(part) for part in path.removesuffix(".png").split("-")[1:])
-        found = explain(network.network, network.source, image, [label]).upsample(64)[0]
+        found = compute_attribution(network.network, network.source, image, [label]).upsample(64)[0]
         y, x = np.unravel_index(found.argmax(), found.shape)
         hits += top <= y < top + 20 and left <= x < left + 20
     print(f"\nthe map's highest value lies on the square in {hits} of {len(labels)} images")
@@ -202,7 +204,7 @@ def test_maps_of_a_vision_transformer_follow_the_weights():
 def test_maps_of_two_classes_differ(trained):
     network, pixels, labels, _ = trained
     maps = (
-        explain(network.network, network.source, image, [label, (label + 1) % 3]).maps
+        compute_attribution(network.network, network.source, image, [label, (label + 1) % 3]).maps
         for image, label in zip(pixels, labels, strict=True)
     )
     alike = float(np.mean([compute_rank_correlation(*pair) for pair in maps]))

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from transfer_core.cases import OptimiserSettings
 from transfer_core.cli.main import main
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.runs.store.store import RunStore
-from transfer_core.settings import list_settings
+from transfer_core.settings import OptimiserSettings, list_settings
 from transfer_core.training.evaluation import confusion_matrix
 
 ROOT = Path(__file__).resolve().parents[1]

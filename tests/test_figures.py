@@ -67,13 +67,13 @@ from transfer_core.inspection.out_of_distribution import OutOfDistributionDetect
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import summarise_network
 from transfer_core.training.events import BaselineTrained, StageChange
-from transfer_core.transferability.calibration import BenchmarkResult, ReliabilityBin
 from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
 from transfer_core.transferability.evidence import (
     LearningCurve,
     StageEvidence,
     TransferabilityEvidence,
 )
+from transfer_core.transferability.similarity_calibration import BenchmarkResult, ReliabilityBin
 
 SOURCE = get_network("demonstration")
 SIZE = judge_size((300, 300), threshold=1_000)

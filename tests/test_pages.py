@@ -13,11 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from pages.shared import caches, downloads
 from transfer_core import dataset
-from transfer_core.cases import OptimiserSettings, TransferCase, plan_strategy
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config
-from transfer_core.settings import list_settings
+from transfer_core.settings import OptimiserSettings, list_settings
 from transfer_core.system.home import get_home
 from transfer_core.training.config import RunConfig
 

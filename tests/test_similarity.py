@@ -19,20 +19,20 @@ from transfer_core.transferability.advice import (
     explain_what_would_change_advice,
     list_contested_cases,
 )
-from transfer_core.transferability.calibration import (
+from transfer_core.transferability.estimate import estimate_from_evidence
+from transfer_core.transferability.evidence import FlipInvariance, from_json
+from transfer_core.transferability.explanation import describe_flip_invariance
+from transfer_core.transferability.grouped_folds import group_near_duplicates
+from transfer_core.transferability.learning_curve import measure_learning_curve
+from transfer_core.transferability.leep import compute_energy, compute_leep
+from transfer_core.transferability.measurement import measure_transferability
+from transfer_core.transferability.probes import compute_kernel, measure_flip_invariance
+from transfer_core.transferability.similarity_calibration import (
     Calibration,
     LogisticModel,
     ReliabilityBin,
     load_calibration,
 )
-from transfer_core.transferability.cross_validation import group_near_duplicates
-from transfer_core.transferability.estimate import estimate_from_evidence
-from transfer_core.transferability.evidence import FlipInvariance, from_json
-from transfer_core.transferability.explanation import describe_flip_invariance
-from transfer_core.transferability.learning_curve import measure_learning_curve
-from transfer_core.transferability.leep import compute_energy, compute_leep
-from transfer_core.transferability.measurement import measure_transferability
-from transfer_core.transferability.probes import compute_kernel, measure_flip_invariance
 
 SOURCE = get_network("demonstration")
 CALIBRATION = Calibration(

@@ -13,7 +13,7 @@ from transfer_core.transferability.batchnorm_shift import (
     measure_batchnorm_shift,
     measure_reference_distances,
 )
-from transfer_core.transferability.cross_validation import assign_grouped_folds
+from transfer_core.transferability.grouped_folds import assign_grouped_folds
 from transfer_core.transferability.probes import compute_kernel, cross_validate_probe
 
 SOURCE = get_network("demonstration")

@@ -11,7 +11,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network
 from transfer_core.networks.network_builder import load_pretrained
-from transfer_core.networks.surgery import adapt, set_training, summarise_network
+from transfer_core.networks.surgery import adapt, set_train_mode_except_frozen, summarise_network
 
 SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names
@@ -53,7 +53,7 @@ def test_kept_weights_are_the_originals_unless_they_are_random(strategy):
 def test_one_step_of_training_leaves_frozen_stages_bit_identical(strategy):
     network = adapt(SOURCE, strategy, num_classes=3, seed=0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    set_training(network, strategy.frozen)
+    set_train_mode_except_frozen(network, strategy.frozen)
     images = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(8) % 3
     torch.nn.functional.cross_entropy(network(images), labels).backward()

@@ -21,11 +21,11 @@ from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.surgery import (
     adapt,
     infer_output_shapes,
-    set_training,
+    set_train_mode_except_frozen,
     summarise_network,
 )
 from transfer_core.networks.torchvision_catalog import CATALOG_FILE
-from transfer_core.transferability.calibration import make_default_calibration
+from transfer_core.transferability.similarity_calibration import make_default_calibration
 
 NETWORKS = {
     n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)
@@ -156,7 +156,7 @@ def check(source, strategy, file) -> None:
     frozen = network[: len(strategy.frozen)].state_dict()
     before = {key: value.clone() for key, value in frozen.items()}
     new = network.head.linear.weight.clone()
-    set_training(network, strategy.frozen)
+    set_train_mode_except_frozen(network, strategy.frozen)
     functional.cross_entropy(network(make_images(source)), torch.tensor([0, 3])).backward()
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     torch.nn.utils.clip_grad_norm_(trained, 1.0, error_if_nonfinite=True)

@@ -26,7 +26,7 @@ from transfer_core.networks.weights_location import (
     get_torch_checkpoint_folder,
     get_weights_status,
 )
-from transfer_core.transferability.calibration import is_calibrated
+from transfer_core.transferability.similarity_calibration import is_calibrated
 
 NAME = "squeezenet1_1"  # the smallest one to load
 

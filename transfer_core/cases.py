@@ -11,8 +11,8 @@ Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
 Initialise = Literal["pretrained", "random"]
 
-SMALL_DATA_SET_IMAGES = 2_000  # images; what courses call small
-LARGE_DATA_SET_IMAGES = 1_000_000  # images; what courses call large
+TEXTBOOK_SMALL_IMAGES = 2_000  # images; what courses call small
+TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
 CLOSE_TO_LINE = 0.1  # of the line
 
 

@@ -116,7 +116,11 @@ def describe_bounds(hint: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OptimiserSettings:
-    """All that steers the optimiser; every field is shown before training."""
+    """All that steers the optimiser; every field is shown before training.
+
+    A new setting is a new field here: the Train page, the command line, the exported script and
+    the report list it by themselves.
+    """
 
     learning_rate: Annotated[
         float,

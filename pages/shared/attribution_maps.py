@@ -27,9 +27,11 @@ def show_attribution_maps(
         classes: Index of each class, and its role, such as "predicted".
         key: Prefix of the figures' keys.
     """
-    from transfer_core.inspection import explain
+    from transfer_core.inspection import compute_attribution
 
-    found = explain(trained.network, trained.source, pixels, [number for number, _ in classes])
+    found = compute_attribution(
+        trained.network, trained.source, pixels, [number for number, _ in classes]
+    )
     size = pixels.shape[0]
     columns = st.columns([2, *[3] * len(classes)])
     with columns[0]:

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["ingestion", "pixel_cache", "samples"],
     submod_attrs={
         "archive.base": ["Archive", "Limits", "Member"],
-        "archive.names": ["has_hidden_characters"],
+        "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
         "changes": ["Change"],
         "ingestion": ["ingest"],

@@ -13,7 +13,7 @@ from transfer_core.dataset.splitting import (
     DecodedImage,
     assign_splits,
     compute_min_class_size,
-    remove_leaks,
+    remove_split_leaks,
 )
 from transfer_core.dataset.types import (
     SPLITS,
@@ -48,7 +48,7 @@ def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
     """
     if not contents.images:
         raise _no_readable_images_error(contents)
-    images, copy_problems = remove_leaks(contents.images)
+    images, copy_problems = remove_split_leaks(contents.images)
     # A given part may be empty now: all of its images were copies of images in later parts.
     given = {image.split for image in images} & set(contents.layout.given_splits)
     made = tuple(split for split in SPLITS if split != "train" and split not in given)

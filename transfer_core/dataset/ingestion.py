@@ -16,7 +16,7 @@ from transfer_core.dataset.archive import (
     Problem,
     open_archive,
 )
-from transfer_core.dataset.archive.names import make_printable
+from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
 from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Member, Problem
-from transfer_core.dataset.archive.names import get_extension
+from transfer_core.dataset.archive.entry_paths import get_extension
 from transfer_core.dataset.folder_structure import (
     ImageFolder,
     detect_splits,

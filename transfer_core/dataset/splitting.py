@@ -26,7 +26,7 @@ class DecodedImage:
     info: ImageInfo
 
 
-def remove_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], list[Problem]]:
+def remove_split_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], list[Problem]]:
     """Remove from train the copies of validation and test images, from validation those of test.
 
     Other exact copies stay. All copies are reported as problems.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from transfer_core.dataset.archive.names import normalise_path
+from transfer_core.dataset.archive.entry_paths import normalise_path
 from transfer_core.dataset.types import DataSet
 
 MAX_STEM_LENGTH = 30  # characters that stay of a name that another file has already

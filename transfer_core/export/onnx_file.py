@@ -50,7 +50,7 @@ def write_onnx(
     about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
     progress("Writing the ONNX file", 0, 1)
     _export_onnx(part, trained, about)
-    agreement = compare_with_onnx(trained, pixels, part, progress)
+    agreement = compare_onnx_with_torch(trained, pixels, part, progress)
     if agreement.largest_difference > TOLERANCE:
         raise RunError(
             "The ONNX file does not give the network's answers, so it was not kept.",
@@ -116,7 +116,7 @@ def _read_test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
     return dataset.PixelArray(home, data_set, trained.transform)[chosen]
 
 
-def compare_with_onnx(
+def compare_onnx_with_torch(
     trained: TrainedNetwork, pixels: np.ndarray, file: Path, progress: Progress
 ) -> OnnxCheck:
     """Classify the same images, uint8 (N, H, W, 3), with an ONNX file and with the network."""

@@ -4,9 +4,9 @@ import ast
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.cases import Strategy
 from transfer_core.export.source_text import format_literal
-from transfer_core.settings import SettingField, list_settings
+from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 from transfer_core.training import RunConfig
 
 TORCH_NAMES = {"torch", "nn", "functional"}  # a line with one of these names calls PyTorch

@@ -91,7 +91,7 @@ def _render_decoding() -> str:
         "  # EXIF orientations that turn by a right angle"
     )
     functions = get_source(
-        decoding._turn_upright,
+        decoding._apply_exif_orientation,
         decoding._convert_to_rgb,
         decoding._scale_to_8_bits,
         decoding._convert_lab_to_rgb,

@@ -43,9 +43,20 @@ def load_or_compute_embeddings(
 
 
 def get_cache_folder(
-    home: Path, data_id: str, source: SourceNetwork, transform_key: str, indices: np.ndarray
+    home: Path, data_id: str, source: SourceNetwork, preprocessing_key: str, indices: np.ndarray
 ) -> Path:
-    """Return the cache folder of these images' embeddings by this network."""
+    """Return the cache folder of these images' embeddings by this network.
+
+    Its path is the cache key: data set, network, hash of the weights, preprocessing and hash of
+    the indices. The stage is the name of each file in it.
+
+    Args:
+        home: The data folder.
+        data_id: Id of the data set.
+        source: The network.
+        preprocessing_key: `Transform.key`, followed by `AugmentedView.key` for augmented images.
+        indices: Indices of the images, int64 (N,).
+    """
     chosen = hash_bytes(np.ascontiguousarray(indices, dtype=np.int64).tobytes())
-    key = f"{source.name}-{source.weights_hash[:16]}-{transform_key}-{chosen[:16]}"
+    key = f"{source.name}-{source.weights_hash[:16]}-{preprocessing_key}-{chosen[:16]}"
     return home / "embeddings" / data_id / key

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.cases import (
-    LARGE_DATA_SET_IMAGES,
-    SMALL_DATA_SET_IMAGES,
+    TEXTBOOK_LARGE_IMAGES,
+    TEXTBOOK_SMALL_IMAGES,
     Similarity,
     SizeJudgement,
     TransferCase,
@@ -22,9 +22,9 @@ MIN_ROW_HEIGHT = 0.42  # of the diagram's height; a row of cells needs it for it
 SIZE_TICKS = {
     10: "10",
     100: "100",
-    SMALL_DATA_SET_IMAGES: "2,000<br>small in<br>textbooks",
+    TEXTBOOK_SMALL_IMAGES: "2,000<br>small in<br>textbooks",
     20_000: "20,000",
-    LARGE_DATA_SET_IMAGES: "1,000,000<br>large in<br>textbooks",
+    TEXTBOOK_LARGE_IMAGES: "1,000,000<br>large in<br>textbooks",
 }
 CASE_SUMMARIES = {  # short enough for a phone
     TransferCase.SMALL_SIMILAR: (

@@ -102,7 +102,7 @@ def _decode_with_info(data: bytes, min_decoded_side: int | None) -> tuple[Image.
         if min_decoded_side:
             image.draft(None, (min_decoded_side, min_decoded_side))
         image.load()
-        if _turn_upright(image):
+        if _apply_exif_orientation(image):
             size = size[::-1]
         result = _convert_to_rgb(image)
     except ImageError:
@@ -126,7 +126,7 @@ def _open(data: bytes) -> Image.Image:
     return image
 
 
-def _turn_upright(image: Image.Image) -> bool:
+def _apply_exif_orientation(image: Image.Image) -> bool:
     """Rotate an image by its EXIF orientation; returns whether width and height are swapped."""
     orientation = 1
     with suppress(Exception):  # damaged EXIF data; the pixels themselves are good

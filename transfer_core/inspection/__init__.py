@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["embedding_map", "prediction"],
     submod_attrs={
-        "attribution": ["explain"],
+        "attribution": ["compute_attribution"],
         "attribution_sanity": ["SanityStep", "run_randomisation_test"],
         "calibration": ["ConfidenceCalibration", "measure_calibration"],
         "comparison": ["PairedComparison", "compare_runs"],

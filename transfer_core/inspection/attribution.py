@@ -33,7 +33,7 @@ class Attribution:
         return maps / np.where(highest > 0, highest, 1)
 
 
-def explain(
+def compute_attribution(
     network: nn.Sequential, source: SourceNetwork, pixels: np.ndarray, classes: Sequence[int]
 ) -> Attribution:
     """Compute attribution maps of one image for several classes.

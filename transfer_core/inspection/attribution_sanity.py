@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from torch import nn
 
-from transfer_core.inspection.attribution import explain
+from transfer_core.inspection.attribution import compute_attribution
 from transfer_core.inspection.trained_network import TrainedNetwork
 from transfer_core.networks import HEAD, adapt
 from transfer_core.system import Progress, get_device, ignore_progress
@@ -69,6 +69,6 @@ def compute_rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def _compute_maps(network, source, pixels, classes) -> list[np.ndarray]:
     return [
-        explain(network, source, image, [int(label)]).maps[0]
+        compute_attribution(network, source, image, [int(label)]).maps[0]
         for image, label in zip(pixels, classes, strict=True)
     ]

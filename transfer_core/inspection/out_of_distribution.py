@@ -53,6 +53,10 @@ class OutOfDistributionDetector:
         """
         return compute_conformal_threshold(self.conformal_scores, MAX_FALSE_ALARM_RATE)
 
+    def is_out_of_distribution(self, distance: float) -> bool:
+        """Say whether an image at this distance looks like nothing that the network knows."""
+        return distance > self.threshold
+
 
 def compute_conformal_threshold(conformal_scores: np.ndarray, false_alarm_rate: float) -> float:
     """Return the value that a further score exceeds with at most this probability.

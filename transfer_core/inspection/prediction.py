@@ -94,7 +94,7 @@ def classify(
     if detector is None:
         return Prediction(probabilities, None, None)
     distance = float(detector.compute_distances(pool_features(features).numpy())[0])
-    return Prediction(probabilities, distance, distance > detector.threshold)
+    return Prediction(probabilities, distance, detector.is_out_of_distribution(distance))
 
 
 def measure_latency(trained: TrainedNetwork, data: bytes) -> float:

@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "list_kept_stages",
             "pool_features",
             "resolve_effective_strategy",
-            "set_training",
+            "set_train_mode_except_frozen",
             "summarise_network",
             "trains_baseline",
             "upgrade_head_name",

@@ -67,7 +67,7 @@ def compute_pool_size(channels: int) -> int:
 
 
 def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int) -> nn.Sequential:
-    """Perform the surgery that a strategy describes.
+    """Adapt a pre-trained network: cut it, freeze stages, replace the last layer by a new head.
 
     Args:
         source: The network to transfer from.
@@ -137,7 +137,7 @@ def resolve_effective_strategy(
     return strategy
 
 
-def set_training(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
+def set_train_mode_except_frozen(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
     """Set training mode, except for frozen stages: their batch-norm statistics must not move."""
     for name, stage in network.named_children():
         stage.train(name not in frozen_stages)

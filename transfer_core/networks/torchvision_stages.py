@@ -25,7 +25,7 @@ def split_into_stages(modules: dict[str, nn.Module], image_size: int) -> tuple[S
     """Split a sequence of modules into stages.
 
     Args:
-        modules: From `torchvision_row.flatten_model`, on the meta device: nothing is computed.
+        modules: From `torchvision_modules.flatten_model`, on the meta device: nothing is computed.
         image_size: Side of the input that the network was trained on, in pixels.
     """
     shapes = _compute_output_shapes(modules, image_size)

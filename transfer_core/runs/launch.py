@@ -18,6 +18,8 @@ from transfer_core.runs.store.records import ReportedEvent
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
+    Device,
+    Precision,
     __version__,
     choose_device,
     choose_precision,
@@ -104,7 +106,7 @@ def make_run_config(
     """
     own_size, device = get_network(source.name).input_size, choose_device()
     frozen = strategy.frozen == list_kept_stages(source, strategy)
-    precision = "float32" if frozen else choose_precision(device)
+    precision = _choose_run_precision(device, frozen)
     return RunConfig(
         data_set.id,
         source.name,
@@ -127,3 +129,8 @@ def collect_versions(source: SourceNetwork) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),  # the order of sums depends on it
         "weights": source.weights_hash,
     }
+
+
+def _choose_run_precision(device: Device, frozen: bool) -> Precision:
+    """Choose float32 if the head learns from embeddings, else what this device computes fastest."""
+    return "float32" if frozen else choose_precision(device)

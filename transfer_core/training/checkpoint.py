@@ -24,7 +24,12 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that a training needs to continue as if it had not been interrupted."""
+    """All that a training needs to continue as if it had not been interrupted.
+
+    `GradientAccumulator.capture_state` gives the weights, the optimiser's and schedule's state and
+    the dropout generator; `Trainer` adds the best weights so far, the validation losses, the
+    generator of order and augmentation, and the clock.
+    """
 
     tensors: Tensors  # by names such as "model.linear.weight"
     values: dict[str, Any]  # JSON only

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.cases import Strategy
 from transfer_core.networks import SourceNetwork, get_network
-from transfer_core.settings import Setting, SettingField, list_settings
+from transfer_core.settings import OptimiserSettings, Setting, SettingField, list_settings
 from transfer_core.system import Device, Precision
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from transfer_core.cases import OptimiserSettings
+from transfer_core.settings import OptimiserSettings
 from transfer_core.system import Precision, get_device, make_generator
 from transfer_core.training.checkpoint import (
     Checkpointer,
@@ -88,7 +88,7 @@ class Trainer:
     ) -> None:
         self._trainable, self._loader, self._settings = trainable, loader, settings
         self._stop_requested, self._checkpointer = stop_requested, checkpointer
-        self._generator = make_generator(seed)  # of order and augmentation
+        self._order_generator = make_generator(seed)  # of order and augmentation
         self._steps_per_epoch = count_batches(len(loader.train), settings.batch_size)
         self._clock = TrainingClock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
         optimiser = torch.optim.AdamW(build_parameter_groups(trainable.model, settings), fused=True)
@@ -118,7 +118,7 @@ class Trainer:
             RunError: If the loss is no longer a finite number and no epoch is worth keeping.
         """
         if self._checkpointer and (state := self._checkpointer.load()):
-            self._load_state(state)
+            self._resume_from(state)
         yield self._make_started_event()
         reason = self._find_end_reason()
         while reason is None:
@@ -165,9 +165,9 @@ class Trainer:
         self._trainable.set_training()
         recent = RunningMetrics()
         batches = shuffle_into_batches(
-            self._loader.train, self._settings.batch_size, self._generator
+            self._loader.train, self._settings.batch_size, self._order_generator
         )
-        inputs = self._loader.load_train_batches(batches, self._generator)
+        inputs = self._loader.load_train_batches(batches, self._order_generator)
         for number, indices in enumerate(batches, start=1):
             if self._stop_requested():
                 return "stopped"
@@ -240,7 +240,7 @@ class Trainer:
 
     def _capture_state(self) -> TrainingState:
         """Return all that changes from epoch to epoch."""
-        state = self._accumulator.state()
+        state = self._accumulator.capture_state()
         tensors = add_prefix("best", self._best_weights or {})
         values = {
             "validation_losses": self._early_stopping.losses,
@@ -248,16 +248,16 @@ class Trainer:
             "clock": self._clock.state(),
         }
         return TrainingState(
-            state.tensors | tensors | {"generator": self._generator.get_state()},
+            state.tensors | tensors | {"generator": self._order_generator.get_state()},
             state.values | values,
         )
 
-    def _load_state(self, state: TrainingState) -> None:
+    def _resume_from(self, state: TrainingState) -> None:
         """Continue behind the epoch in which a state was captured."""
         self._accumulator.load_state(state)
         self._best_weights = select_prefix("best", state.tensors) or None
         self._best_accuracy = state.values["best_accuracy"]
-        self._generator.set_state(state.tensors["generator"])
+        self._order_generator.set_state(state.tensors["generator"])
         self._early_stopping.losses[:] = state.values["validation_losses"]
         self._clock.load_state(state.values["clock"])
         self._trainable.synchronise()

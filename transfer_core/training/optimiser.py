@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from transfer_core.cases import OptimiserSettings, compute_stage_learning_rates
+from transfer_core.cases import compute_stage_learning_rates
+from transfer_core.settings import OptimiserSettings
 from transfer_core.system import DrawFrom, Precision, autocast, get_device
 from transfer_core.training.checkpoint import (
     TrainingState,
@@ -93,7 +94,7 @@ class GradientAccumulator:
         self._model, self._optimiser, self._schedule = model, optimiser, schedule
         self._device, self._precision = get_device(model), precision
         self._class_weights = None if class_weights is None else class_weights.to(self._device)
-        self._generator = generator
+        self._dropout_generator = generator
         self.micro_batch_size = batch_size  # images
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
@@ -150,15 +151,15 @@ class GradientAccumulator:
         """Return the learning rate of the last stage, which learns fastest."""
         return self._optimiser.param_groups[-1]["lr"]
 
-    def state(self) -> TrainingState:
+    def capture_state(self) -> TrainingState:
         """Return the state of model, optimiser, schedule and generator."""
         optimiser, groups = pack_optimiser(self._optimiser)
         tensors = add_prefix("model", self._model.state_dict()) | add_prefix("optimiser", optimiser)
         values = {"groups": groups, "micro_batch_size": self.micro_batch_size}
         if self._schedule:
             values["schedule"] = self._schedule.state_dict()
-        if self._generator:
-            tensors["dropout_generator"] = self._generator.get_state()
+        if self._dropout_generator:
+            tensors["dropout_generator"] = self._dropout_generator.get_state()
         return TrainingState(tensors, values)
 
     def load_state(self, state: TrainingState) -> None:
@@ -169,8 +170,8 @@ class GradientAccumulator:
         self.micro_batch_size = state.values["micro_batch_size"]
         if self._schedule:
             self._schedule.load_state_dict(state.values["schedule"])
-        if self._generator:
-            self._generator.set_state(state.tensors["dropout_generator"])
+        if self._dropout_generator:
+            self._dropout_generator.set_state(state.tensors["dropout_generator"])
 
     def _accumulate_and_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
         self._optimiser.zero_grad()
@@ -205,7 +206,9 @@ class GradientAccumulator:
         return self._class_weights[labels].sum().item()
 
     def _draw_from_own_generator(self) -> AbstractContextManager:
-        return nullcontext() if self._generator is None else DrawFrom(self._generator)
+        return (
+            nullcontext() if self._dropout_generator is None else DrawFrom(self._dropout_generator)
+        )
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from transfer_core.cases import OptimiserSettings, Strategy, TransferCase
-from transfer_core.settings import list_settings
+from transfer_core.cases import Strategy, TransferCase
+from transfer_core.settings import OptimiserSettings, list_settings
 from transfer_core.training.config import RunConfig
 
 LABELS = {

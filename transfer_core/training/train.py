@@ -9,7 +9,7 @@ from torch import nn
 
 from transfer_core.cases import Strategy
 from transfer_core.features import fit_standardisation
-from transfer_core.networks import HEAD, SourceNetwork, set_training
+from transfer_core.networks import HEAD, SourceNetwork, set_train_mode_except_frozen
 from transfer_core.system import Precision, copy_to_device, get_device
 from transfer_core.training.checkpoint import Checkpointer
 from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader
@@ -124,7 +124,7 @@ def train_whole_network(
     trainable = TrainableModel(
         model=network,
         change_meter=WeightChangeMeter(network, strategy.frozen),
-        set_training=lambda: set_training(network, strategy.frozen),
+        set_training=lambda: set_train_mode_except_frozen(network, strategy.frozen),
         synchronise=lambda: None,
         frozen_weights=_count_frozen_weights(network),
     )

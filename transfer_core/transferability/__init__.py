@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "batchnorm_shift": ["measure_reference_distances"],
         "bootstrap": ["BOOTSTRAP_SAMPLES"],
-        "calibration": [
+        "similarity_calibration": [
             "BenchmarkResult",
             "Calibration",
             "LogisticModel",
@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "is_calibrated",
             "load_calibration",
         ],
-        "cross_validation": ["assign_grouped_folds", "stratify_order"],
+        "grouped_folds": ["assign_grouped_folds", "stratify_order"],
         "estimate": [
             "DECISION_THRESHOLD",
             "SimilarityEstimate",

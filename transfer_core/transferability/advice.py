@@ -15,8 +15,8 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.calibration import is_calibrated, load_calibration
 from transfer_core.transferability.estimate import PROBABILITY_DECIMALS, SimilarityEstimate
+from transfer_core.transferability.similarity_calibration import is_calibrated, load_calibration
 
 # In the panel random weights were rarely the better start of case 4; a person may choose them.
 ADVISED_INITIALISATION: Initialise = "pretrained"

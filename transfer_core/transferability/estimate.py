@@ -20,14 +20,18 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
-from transfer_core.transferability.calibration import Calibration, LogisticModel, load_calibration
-from transfer_core.transferability.cross_validation import stratify_order
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
 from transfer_core.transferability.explanation import (
     list_doubts,
     list_reasons,
     list_warnings,
     warn_if_uncalibrated,
+)
+from transfer_core.transferability.grouped_folds import stratify_order
+from transfer_core.transferability.similarity_calibration import (
+    Calibration,
+    LogisticModel,
+    load_calibration,
 )
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most

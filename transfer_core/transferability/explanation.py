@@ -5,8 +5,8 @@ them.
 """
 
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.calibration import Calibration, is_calibrated
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
+from transfer_core.transferability.similarity_calibration import Calibration, is_calibrated
 
 MIN_IMAGES_PER_CLASS = 5  # images of the smallest class; with fewer nothing is claimed
 MIN_IMAGES = 40  # images in all; with fewer nothing is claimed

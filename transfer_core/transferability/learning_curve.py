@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.optimize import curve_fit
 
-from transfer_core.transferability.cross_validation import assign_grouped_folds, stratify_order
 from transfer_core.transferability.evidence import LearningCurve
+from transfer_core.transferability.grouped_folds import assign_grouped_folds, stratify_order
 from transfer_core.transferability.probes import fit_probe
 
 TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images

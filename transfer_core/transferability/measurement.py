@@ -18,13 +18,13 @@ from transfer_core.transferability.bootstrap import (
     estimate_standard_errors,
     resample_means,
 )
-from transfer_core.transferability.cross_validation import (
-    assign_grouped_folds,
-    group_near_duplicates,
-)
 from transfer_core.transferability.evidence import (
     StageEvidence,
     TransferabilityEvidence,
+)
+from transfer_core.transferability.grouped_folds import (
+    assign_grouped_folds,
+    group_near_duplicates,
 )
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep

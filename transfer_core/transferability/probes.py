@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from transfer_core.features import fit_standardisation
-from transfer_core.transferability.cross_validation import FOLDS, assign_grouped_folds
 from transfer_core.transferability.evidence import FlipInvariance
+from transfer_core.transferability.grouped_folds import FOLDS, assign_grouped_folds
 
 REPEATS = 3  # of the cross-validation, with other folds each time
 RIDGE_PENALTY = 3.0  # relative to the features' mean variance; chosen on the panel's heads

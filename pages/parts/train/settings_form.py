@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared import caches
-from transfer_core.cases import OptimiserSettings, Strategy
+from transfer_core.cases import Strategy
 from transfer_core.networks import SourceNetwork
-from transfer_core.settings import SettingField, list_settings
+from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 from transfer_core.training import RunConfig
 
 FIELDS = (*list_settings(OptimiserSettings), *list_settings(Strategy), *list_settings(RunConfig))

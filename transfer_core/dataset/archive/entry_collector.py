@@ -1,6 +1,6 @@
 """Sort the entries of an archive into members, folders, junk and problems."""
 
-from transfer_core.dataset.archive import names
+from transfer_core.dataset.archive import entry_paths
 from transfer_core.dataset.archive.base import Limits, Member, Problem
 from transfer_core.errors import ArchiveError
 
@@ -18,7 +18,7 @@ class EntryCollector:
 
     def add_folder(self, parts: tuple[str, ...]) -> None:
         """Add a folder that has an entry of its own, unless it is junk or too deep."""
-        if parts and not names.is_junk(parts) and not self._find_limit_violation(parts):
+        if parts and not entry_paths.is_junk(parts) and not self._find_limit_violation(parts):
             self.folders.append("/".join(parts))
 
     def add_file(self, parts: tuple[str, ...], size: int, location: object = None) -> None:
@@ -33,7 +33,7 @@ class EntryCollector:
             ArchiveError: If the same name was added before.
         """
         path = "/".join(parts)
-        if names.is_junk(parts):
+        if entry_paths.is_junk(parts):
             self.junk += 1
         elif reason := self._find_problem(parts, path):
             self.problems.append(Problem(*reason))
@@ -42,18 +42,18 @@ class EntryCollector:
 
     def add_problem(self, kind: str, path: str, message: str) -> None:
         """Add a problem with a file that cannot become a member."""
-        self.problems.append(Problem(kind, names.make_printable(path), message))
+        self.problems.append(Problem(kind, entry_paths.make_printable(path), message))
 
     def _find_problem(self, parts, path: str) -> tuple[str, str, str] | None:
         if not parts:
             return "unnamed", "", "A file without a name was left out."
         violation = self._find_limit_violation(parts)
         if violation:
-            return violation[0], names.make_printable(path), violation[1]
+            return violation[0], entry_paths.make_printable(path), violation[1]
         twin = self._find_name_collision(parts, path)
         if twin:
             return "twin", path, f"Left out: {twin} differs only in upper case or accents."
-        if names.get_extension(parts[-1]) in names.ARCHIVE_EXTENSIONS:
+        if entry_paths.get_extension(parts[-1]) in entry_paths.ARCHIVE_EXTENSIONS:
             return "nested-archive", path, "An archive inside the archive is not opened."
         return None
 
@@ -67,14 +67,14 @@ class EntryCollector:
         return None
 
     def _find_name_collision(self, parts: tuple[str, ...], path: str) -> str | None:
-        key = names.normalise_path(path)
+        key = entry_paths.normalise_path(path)
         other = self._seen.setdefault(key, path)
         if other is path:
             return None
         if other == path:
             raise ArchiveError(
                 "The archive holds two files with the same name.",
-                found=names.make_printable(path),
+                found=entry_paths.make_printable(path),
                 remedy="Pack the folder again, so that each file is in it once.",
             )
         return other

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from transfer_core.dataset.archive import names
+from transfer_core.dataset.archive import entry_paths
 from transfer_core.dataset.archive.base import (
     ByteBudget,
     Limits,
@@ -65,7 +65,7 @@ class FolderArchive:
             if self._entry_count > self._limits.entries:
                 raise too_many_entries_error(self._limits)
             parts = (*parent_parts, entry.name)
-            if not names.is_junk(parts) and names.has_hidden_characters(entry.name):
+            if not entry_paths.is_junk(parts) and entry_paths.has_hidden_characters(entry.name):
                 listing.add_problem("name", "/".join(parts), "Left out: its name cannot be shown.")
             elif entry.is_dir(follow_symlinks=False):
                 self._add_folder(entry, parts, listing)
@@ -78,7 +78,7 @@ class FolderArchive:
         listing.add_folder(parts)
         if len(parts) < self._limits.depth:
             self._walk(Path(entry.path), parts, listing)
-        elif not names.is_junk(parts):
+        elif not entry_paths.is_junk(parts):
             message = f"Left out: it lies {self._limits.depth} folders deep or deeper."
             listing.add_problem("too-deep", "/".join(parts), message)
 
@@ -86,7 +86,7 @@ class FolderArchive:
         self, entry: os.DirEntry, parts: tuple[str, ...], listing: EntryCollector
     ) -> None:
         status = entry.stat(follow_symlinks=False)
-        if stat.S_ISREG(status.st_mode) or names.is_junk(parts):
+        if stat.S_ISREG(status.st_mode) or entry_paths.is_junk(parts):
             listing.add_file(parts, status.st_size)
         else:
             message = "Left out: it is a link or a device, not a file."

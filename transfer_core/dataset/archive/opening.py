@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from transfer_core.dataset.archive.base import Archive, Limits
+from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.archive.folder_archive import FolderArchive
-from transfer_core.dataset.archive.names import make_printable
 from transfer_core.dataset.archive.zip_archive import ZipArchive
 from transfer_core.errors import ArchiveError
 

@@ -4,7 +4,7 @@ import threading
 import zlib
 from pathlib import Path
 
-from transfer_core.dataset.archive import names
+from transfer_core.dataset.archive import entry_paths
 from transfer_core.dataset.archive.base import (
     ByteBudget,
     Limits,
@@ -64,7 +64,7 @@ class ZipArchive:
         self._refuse_other_kinds(length)
         listing = EntryCollector(self._limits)
         for name, entry in read_directory(self._file, length, self._limits):
-            parts = names.split_path(name)
+            parts = entry_paths.check_and_split_path(name)
             if name.endswith(("/", "\\")):
                 listing.add_folder(parts)
             else:

@@ -19,7 +19,7 @@ from transfer_core.dataset.archive.base import (
     damaged_zip_error,
     too_many_entries_error,
 )
-from transfer_core.dataset.archive.names import decode_old_name, make_printable
+from transfer_core.dataset.archive.entry_paths import decode_old_name, make_printable
 from transfer_core.errors import ArchiveError
 
 STORED, DEFLATED = 0, 8

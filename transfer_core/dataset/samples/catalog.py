@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from transfer_core.dataset.archive.names import make_printable
+from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.samples import generators
 from transfer_core.errors import ArchiveError, DataSetError
 from transfer_core.system import Progress, ignore_progress, write_atomically

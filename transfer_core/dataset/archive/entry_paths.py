@@ -1,4 +1,4 @@
-"""Names of archive entries: decode old encodings, refuse dangerous names, recognise junk."""
+"""Paths of archive entries: decode old encodings, refuse path traversal, recognise junk."""
 
 import re
 import unicodedata
@@ -41,8 +41,10 @@ def get_extension(name: str) -> str:
     return last.strip().lower() if dot and stem else ""
 
 
-def split_path(name: str) -> tuple[str, ...]:
+def check_and_split_path(name: str) -> tuple[str, ...]:
     """Split the name of a zip entry into components, at both kinds of slash.
+
+    It refuses path traversal ("zip slip"), although no entry is ever written under its name.
 
     Raises:
         ArchiveError: If the name is absolute, climbs out of the archive, or
