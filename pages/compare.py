@@ -37,7 +37,7 @@ def draw() -> None:
     st.header("Settings", anchor=False)
     show_settings_table(runs, names)
     st.header("Share this comparison", anchor=False)
-    st.caption("Whoever reaches this server sees the same at this address.")
+    st.caption("Anyone who can reach this server sees the same at this address.")
     st.code(build_page_url(runs=",".join(chosen)), language=None, wrap_lines=True)
 
 

@@ -37,7 +37,7 @@ def draw() -> None:
         st.info("No network is so. Loosen the filters.", icon=":material/filter_alt_off:")
         return
     st.caption(
-        f"{len(shown)} of {len(catalog)} networks; times are for {phrase}. Click a head to sort."
+        f"{len(shown)} of {len(catalog)} networks; times are for {phrase}. Click a header to sort."
     )
     network = choose_network(shown, show_catalog(shown, images, speed))
     with st.container(border=True):

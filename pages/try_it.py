@@ -36,7 +36,7 @@ def draw() -> None:
         trained = caches.load_trained_network(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
-        f"It knows {len(trained.classes)} classes and is right for {record.result.accuracy:.0%} of "
+        f"It knows {len(trained.classes)} classes and is right on {record.result.accuracy:.0%} of "
         "its test images. An image of anything else is called one of these classes too."
     )
     tries = collect_images()

@@ -85,7 +85,7 @@ def test_case_3_keeps_what_training_everything_gave_though_the_head_alone_is_bet
     assert moved_stages(tmp_path) == {"conv1", "conv2", "conv3", "fc1", "fc2", "head"}
     assert result.accuracy < result.baseline_accuracy
     assert result.validation_accuracy < result.baseline_validation_accuracy
-    told = "The head trained alone, with everything else frozen as in case 1, is right on "
+    told = "The new layer trained alone, with everything else frozen as in case 1, is right on "
     assert told + f"{result.baseline_accuracy:.1%} of them" in result.sentence
 
 

@@ -45,12 +45,15 @@ def test_the_layer_to_fall_back_on_is_no_epoch_of_the_curve():
 
 def test_a_run_without_an_epoch_is_drawn_and_told_as_such():
     assert len(plot_run_curves({"A": make_log(), "B": []}, "loss", "validation").data) == 2
-    assert "B has no epoch yet" in describe_run_curves({"B": []}, "loss", "validation")
+    assert "B has no epoch" in describe_run_curves({"B": []}, "loss", "validation")
 
 
 def test_curves_in_words_name_the_best_epoch_and_the_end():
     told = describe_run_curves({"A": make_log(epochs=3)}, "loss", "validation")
-    assert told == "Validation loss: A is best in epoch 3 of 3 with 0.333 and ends at 0.333."
+    assert (
+        told
+        == "Validation loss: A comes to its best value in epoch 3 of 3 with 0.333 and ends at 0.333."
+    )
 
 
 def test_differences_carry_their_interval_and_mark_what_may_be_chance_by_shape():

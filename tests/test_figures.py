@@ -235,7 +235,7 @@ def test_a_long_run_sends_at_most_a_thousand_points_a_series():
 
 def test_curves_of_a_run_without_events_are_empty():
     assert all(trace["x"] == [] for trace in build_curve_traces(())["loss"])
-    assert describe_curves(()) == "No epoch has ended yet."
+    assert describe_curves(()) == "No epoch has ended."
 
 
 def test_a_class_name_is_never_markup():

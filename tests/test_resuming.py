@@ -116,7 +116,7 @@ def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterr
             break
     events = list(perform_run(configs[3], tmp_path, home, lambda: False))
     work = {event.what for event in events if isinstance(event, Preparing)}
-    assert "Training the head alone" not in work
+    assert "Training the new layer alone" not in work
     baselines = (find(each, BaselineTrained) for each in (events, uninterrupted[3][0]))
     assert len({(each.validation_loss, each.validation_accuracy) for each in baselines}) == 1
 

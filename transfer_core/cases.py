@@ -67,7 +67,7 @@ class Strategy:
     class_weights: Annotated[
         bool,
         Setting(
-            label="Weigh rare classes up where classes are unbalanced",
+            label="Give rare classes more weight if classes are unbalanced",
             help="Each class then counts the same, however many images it has. Classes are "
             "unbalanced where the largest has over 1.5 times the images of the smallest.",
             code="weights = compute_class_weights(labels) if {} else None",

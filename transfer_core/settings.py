@@ -187,7 +187,7 @@ class OptimiserSettings:
     mirror: Annotated[
         bool,
         Setting(
-            label="Mirror half of these images, left to right",
+            label="Mirror half of the changed images, left to right",
             help="Not where left and right make a difference, as in letters.",
             code="augment(pixels[indices], mirror={})",
         ),

@@ -9,7 +9,7 @@ from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.runs import RunRecord, find_last_event
-from transfer_core.training import Ended
+from transfer_core.training import Ended, compute_difference_interval
 
 
 def show_if_head_was_kept(record: RunRecord) -> None:
@@ -26,7 +26,7 @@ def show_if_head_was_kept(record: RunRecord) -> None:
 
 
 def show_if_below_case_one(record: RunRecord) -> None:
-    """Say so if the new layer trained alone is better than the run, and offer it."""
+    """Say so if the new layer trained alone did better than the run, and offer it."""
     result = record.result
     pairs = {
         "validation": (result.baseline_validation_accuracy, result.validation_accuracy),
@@ -40,12 +40,35 @@ def show_if_below_case_one(record: RunRecord) -> None:
         for part, (baseline, own) in known.items()
     )
     st.warning(
-        f"The new layer trained alone, as in case 1, is better: right on {numbers}. With "
-        "few images, a network that is trained as a whole can learn them by heart (over-fitting).",
+        f"The new layer trained alone, as in case 1, {_judge_lead(record)}: right on {numbers}. "
+        + _explain_lead(record),
         icon=":material/compare_arrows:",
     )
     if not record.is_imported:
         offer_case_one(record, key="case_1_below")
+
+
+def _judge_lead(record: RunRecord) -> str:
+    """Say whether the new layer alone is surely better on the test images."""
+    result = record.result
+    if result.baseline_accuracy is None:
+        return "is better"
+    alone = result.baseline_accuracy, result.images
+    low, _ = compute_difference_interval(alone, (result.accuracy, result.images))
+    return "is better" if low > 0 else "is about as good, and simpler"
+
+
+def _explain_lead(record: RunRecord) -> str:
+    """Say why training everything may have brought no more."""
+    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    if ended is None:
+        return ""
+    if ended.best_epoch == ended.epochs:
+        return "Training everything was still improving when it ended: more epochs may help."
+    return (
+        "Training everything went on after its best epoch without improving: with few images, it "
+        "begins to learn them by heart (over-fitting)."
+    )
 
 
 def offer_case_one(record: RunRecord, *, key: str) -> None:

@@ -181,7 +181,7 @@ def _check_classes(classes: set[str], archive: Archive) -> None:
         )
     if len(classes) == 1:
         raise layout_error(
-            f"There is only one class, {min(classes)}; telling apart needs at least two.",
+            f"There is only one class, {min(classes)}; there must be at least two to tell apart.",
             archive,
             "Add a folder with images of another class.",
         )

@@ -59,11 +59,11 @@ def describe_run_curves(
         name = _KEY_PREFIXES[part] + metric
         rows = [(getattr(row, name), row.epoch) for row in _select_epochs(events)]
         if not rows:
-            curves.append(f"{letter} has no epoch yet")
+            curves.append(f"{letter} has no epoch")
             continue
         value, epoch = best(rows, key=lambda row: row[0])
         curves.append(
-            f"{letter} is best in epoch {epoch} of {rows[-1][1]} "
+            f"{letter} comes to its best value in epoch {epoch} of {rows[-1][1]} "
             f"with {_format_metric(value, metric)} "
             f"and ends at {_format_metric(rows[-1][0], metric)}"
         )

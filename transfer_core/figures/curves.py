@@ -107,7 +107,7 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     """The newest epoch and the best one in words."""
     epochs = select_events(events, EpochEnded)
     if not epochs:
-        return "No epoch has ended yet."
+        return "No epoch has ended."
     last = epochs[-1]
     best = ([row for row in epochs if row.best] or epochs)[-1]
     trained = f"training loss {last.train_loss:.3f}, " if last.epoch else ""

@@ -73,7 +73,7 @@ def make_baseline_network(context: RunContext, baseline: Baseline) -> tuple[nn.S
     network = context.adapt_network(strategy)
     meter, trained = WeightChangeMeter(network, strategy.frozen), baseline.trained
     network.get_submodule(HEAD).load_state_dict(baseline.head)
-    explanation = "no epoch of training everything had ended; the head trained alone is kept"
+    explanation = "no epoch of training everything had ended; the new layer alone is kept"
     ended = Ended(
         "stopped",
         0,
@@ -93,11 +93,11 @@ def compare_with_baseline(result: TestResult, ended: Ended, baseline: Baseline) 
     if ended.best_epoch is None:
         sentence = (
             "The run was stopped before an epoch of training everything had ended. This is the "
-            f"head trained alone, as in case 1. {sentence}"
+            f"new layer trained alone, as far as it had come. {sentence}"
         )
     elif result.accuracy < baseline.test_accuracy:
         sentence += (
-            f" The head trained alone, with everything else frozen as in case 1, is right on "
+            f" The new layer trained alone, with everything else frozen as in case 1, is right on "
             f"{baseline.test_accuracy:.1%} of them: more than after training everything."
         )
     return replace(
@@ -148,7 +148,7 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     for event in train_head(network, embeddings, **arguments):
         if isinstance(event, EpochEnded):
             losses[event.epoch] = event.validation_loss
-            yield Preparing("Training the head alone", event.epoch, HEAD_SETTINGS.epochs)
+            yield Preparing("Training the new layer alone", event.epoch, HEAD_SETTINGS.epochs)
         elif isinstance(event, Ended):
             ended = event
     if ended.best_epoch is None:

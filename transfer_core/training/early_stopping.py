@@ -51,7 +51,7 @@ class EarlyStopping:
         """Say for people why the training stopped."""
         return (
             f"the validation loss was {MIN_LOSS_RISE - 1:.0%} or more above its lowest value for "
-            f"{self.patience} epochs in a row"
+            f"{self.patience} epochs in a row, in the second half of the training"
         )
 
 

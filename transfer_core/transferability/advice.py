@@ -143,8 +143,8 @@ def explain_what_would_change_advice(
         lead = 100 * evidence.gap
         if gap is not None and abs(gap - lead) <= 30:
             changes.append(
-                f"Features: your best early stage leads the top by {lead:+.1f} points; at "
-                f"{gap:+.1f} points the answer would tip."
+                f"Features: your best early stage is {_describe_lead(lead)} the top; "
+                f"{_describe_lead(gap)} it the answer would tip."
             )
     if evidence.learning_curve:
         now, twice, four_times = evidence.learning_curve.expected
@@ -154,3 +154,8 @@ def explain_what_would_change_advice(
             f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
         )
     return tuple(changes)
+
+
+def _describe_lead(points: float) -> str:
+    """Say how far an early stage lies above or below the top."""
+    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"

@@ -140,7 +140,7 @@ def show_comparison(record: RunRecord) -> None:
         key="results_accuracies",
     )
     if is_case_one:
-        st.caption("This run is case 1 itself: the simplest transfer, that others must beat.")
+        st.caption("This run is case 1 itself: the simplest transfer, which others must beat.")
     elif not record.is_imported:
         _compare_with_case_one(record, other)
 

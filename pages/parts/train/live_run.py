@@ -23,7 +23,7 @@ def show_run(run_id: str) -> RunRecord:
     st.caption(
         f"{strategy.case.title}, from: {escape_markdown(source.title)}, {strategy.initialise} "
         f"weights, frozen: {source.format_titles(strategy.frozen)}; {source.input_size} pixels a "
-        "side. Whoever reaches this server can watch the run at this address."
+        "side. Anyone who can reach this server can watch the run at this address."
     )
     if record.state.is_final:
         _draw(record)

@@ -26,11 +26,15 @@ def show_end(record: RunRecord) -> None:
     _offer_resume(record)
     ended = find_last_event(events, Ended)
     if ended:
+        epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
+        when = (
+            f"after {epochs}" if ended.epochs else "before an epoch of training everything ended,"
+        )
         st.write(
-            f"{END_REASON_LABELS[ended.reason]} after {ended.epochs} epochs and "
+            f"{END_REASON_LABELS[ended.reason]} {when} and "
             f"{format_duration(ended.seconds)}; {_describe_kept_weights(record, ended)}."
         )
-        if ended.explanation:
+        if ended.reason == "early stopping":
             st.caption(f"Why it ended: {ended.explanation}.")
     if record.result:
         show_if_below_case_one(record)

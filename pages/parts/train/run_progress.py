@@ -41,13 +41,20 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
     return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
 
 
+def _format_epoch(record: RunRecord, step: Stepped | None) -> str:
+    if step is None:
+        return "–"
+    # The epoch in which a run was stopped does not count.
+    return str(int(step.epoch)) if record.state.is_final else f"{step.epoch:.1f}"
+
+
 def _show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
     started = find_last_event(events, Started)
     step = find_last_event(events, Stepped) if started else None
     limit = f", at most {started.epochs}" if started else ""
     left = format_duration(step.seconds_left) if step and not record.state.is_final else "–"
     figures = st.columns(4)
-    figures[0].metric(f"Epoch{limit}", f"{step.epoch:.1f}" if step else "–")
+    figures[0].metric(f"Epoch{limit}", _format_epoch(record, step))
     figures[1].metric("Training images", f"{started.train_images:,}" if started else "–")
     figures[2].metric(
         "Images per second",

@@ -42,7 +42,9 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
     """Ask for a time; fill in what ends in it, and propose a better network that does."""
     work = session.workspace()
     fit, proposal = (_match_fit(each, choice.strategy) for each in (work.fit, work.proposal))
-    with st.expander("Finish within so many minutes", icon=":material/timer:", expanded=bool(fit)):
+    with st.expander(
+        "Finish within a number of minutes", icon=":material/timer:", expanded=bool(fit)
+    ):
         first, second, third = st.columns([1, 2, 1], vertical_alignment="bottom")
         minutes = first.number_input("Minutes", 1, MAX_MINUTES, 10, key="train_minutes")
         more = second.toggle("Also networks that are still to be downloaded", key="train_download")

@@ -153,7 +153,7 @@ SAMPLES: dict[str, Sample] = {
             title="Plankton, many",
             description=(
                 "The same ten species after a year at sea: 200 pictures of each. Enough to train "
-                "every layer, and still a good start to begin where the network is."
+                "every layer, and the pre-trained weights are still a good start."
             ),
             case=3,
             classes=10,
