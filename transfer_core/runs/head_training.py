@@ -122,7 +122,7 @@ def _embed_examples(
     Returns:
         Embeddings, float32 (N, D), and the other arguments of `train_head`.
     """
-    arguments, views = context.training_arguments(strategy), strategy.optimiser.views
+    arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
     labels, train = arguments["labels"], arguments["train_indices"]
     embedder = ImageEmbedder(context, network, strategy.keep_through)
     parts = [(yield from embedder.embed(None, "Embedding images once"))]

@@ -81,12 +81,12 @@ def launch_run(
     return engine.submit(config, name, owner, key)
 
 
-def repeat(
+def repeat_run(
     engine: Engine, config: RunConfig, *, name: str, owner: str = "", key: str | None = None
 ) -> str:
     """Queue a run with the same configuration and today's versions; return its id.
 
-    Args and errors as for `launch`.
+    Args and errors as for `launch_run`.
     """
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
@@ -102,7 +102,7 @@ def make_run_config(
 ) -> RunConfig:
     """Return the configuration of a run on the fastest device of this machine.
 
-    See `launch` for the arguments.
+    See `launch_run` for the arguments.
     """
     own_size, device = get_network(source.name).input_size, choose_device()
     frozen = strategy.frozen == list_kept_stages(source, strategy)

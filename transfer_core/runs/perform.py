@@ -83,7 +83,7 @@ def perform_run(
     if ended.best_epoch is None and not baseline:
         return
     _save_weights(network, files)
-    yield _test(context, network, ended, baseline, files)
+    yield _evaluate_on_test_images(context, network, ended, baseline, files)
     shutil.rmtree(files.checkpoints_folder, ignore_errors=True)
 
 
@@ -104,7 +104,7 @@ def _train(
             channels_last=config.channels_last,
             compiled=config.compiled,
             checkpointer=checkpointer,
-            **context.training_arguments(strategy),
+            **context.build_training_arguments(strategy),
         )
     for event in training:
         if isinstance(event, Ended):
@@ -113,7 +113,7 @@ def _train(
     return None
 
 
-def _test(
+def _evaluate_on_test_images(
     context: RunContext,
     network: nn.Sequential,
     ended: Ended,

@@ -44,7 +44,7 @@ class RunContext:
         classes, seed = len(self.data_set.classes), self.config.seed
         return adapt(self.source, strategy, classes, seed).to(validate_device(self.config.device))
 
-    def training_arguments(self, strategy: Strategy) -> dict[str, Any]:
+    def build_training_arguments(self, strategy: Strategy) -> dict[str, Any]:
         """Return the arguments that `train_head` and `train_whole_network` share."""
         data_set = self.data_set
         return {
