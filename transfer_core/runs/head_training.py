@@ -145,13 +145,14 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     network = context.adapt_network(strategy)
     embeddings, arguments = yield from _embed_examples(context, strategy, network)
     losses: dict[int | None, float] = {}
+    ended = None
     for event in train_head(network, embeddings, **arguments):
         if isinstance(event, EpochEnded):
             losses[event.epoch] = event.validation_loss
             yield Preparing("Training the head alone", event.epoch, HEAD_SETTINGS.epochs)
         elif isinstance(event, Ended):
             ended = event
-    if ended.best_epoch is None:
+    if ended is None or ended.best_epoch is None:
         raise WorkStopped
     trained = BaselineTrained(
         losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds

@@ -1,6 +1,5 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -84,7 +83,6 @@ def perform_run(
         return
     _save_weights(network, files)
     yield _evaluate_on_test_images(context, network, ended, baseline, files)
-    shutil.rmtree(files.checkpoints_folder, ignore_errors=True)
 
 
 def _train(
@@ -95,7 +93,7 @@ def _train(
     if strategy.frozen == list_kept_stages(context.source, strategy):
         training = embed_and_train_head(context, strategy, network, checkpointer)
     else:
-        yield from decode_images(context)
+        yield from _decode_images_unless_resumed(context, checkpointer)
         training = train_whole_network(
             network,
             context.pixels,
@@ -111,6 +109,23 @@ def _train(
             return event
         yield event
     return None
+
+
+def _decode_images_unless_resumed(
+    context: RunContext, checkpointer: Checkpointer
+) -> Generator[Event, None, None]:
+    """Decode the images; after a stop go on if there is a checkpoint, whose weights are to be kept.
+
+    The training then loads the checkpoint and ends before its first step, without any image.
+
+    Raises:
+        WorkStopped: If a stop was requested and there is no checkpoint.
+    """
+    try:
+        yield from decode_images(context)
+    except WorkStopped:
+        if checkpointer.load() is None:
+            raise
 
 
 def _evaluate_on_test_images(

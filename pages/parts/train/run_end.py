@@ -43,12 +43,13 @@ def show_end(record: RunRecord) -> None:
 
 
 def _offer_resume(record: RunRecord) -> None:
-    """Offer to continue an interrupted run, if it left a checkpoint."""
+    """Offer to continue an interrupted run, if it left something to continue from."""
     with show_errors():
         epoch = caches.engine().find_resume_epoch(record.id)
     if epoch is None:
         return
-    if st.button(f"Resume from epoch {epoch}", icon=":material/resume:", key="train_resume"):
+    label = f"Resume from epoch {epoch}" if epoch else "Resume after the head trained alone"
+    if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
             caches.engine().resume(record.id)
         st.rerun()
