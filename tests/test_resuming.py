@@ -16,11 +16,13 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
+from transfer_core.runs import perform
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store import config_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
+from transfer_core.system import WorkStopped
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
 from transfer_core.training.result import TestResult as Result
@@ -123,14 +125,18 @@ def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterr
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_stop_while_a_resumed_run_prepares_keeps_what_it_had_learned(
-    case, home, configs, uninterrupted, tmp_path
+    case, home, configs, uninterrupted, tmp_path, monkeypatch
 ):
-    """A later stop, in the first step of the next epoch, would give the same network."""
+    def stop_decoding(context):
+        raise WorkStopped
+        yield
+
     for _ in perform_run(
         configs[case], tmp_path, home, lambda: False, checkpoint_time_share=math.inf
     ):
         if RunDirectory(tmp_path).find_checkpoint_epoch() == 2:
             break
+    monkeypatch.setattr(perform, "decode_images", stop_decoding)
     events = list(perform_run(configs[case], tmp_path, home, lambda: True))
     ended, losses = (
         find(events, Ended),

@@ -198,6 +198,9 @@ def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs,
     assert not [b for b in build_page("train", run=run.id).run().button if b.key == "train_resume"]
     directory = engine.directory(run.id)
     directory.prepare("{}", 1)
+    directory.baseline_file.write_bytes(b"the head")
+    button = build_page("train", run=run.id).run().button(key="train_resume")
+    assert button.label == "Resume after the head trained alone"
     save_toy_checkpoint(directory, 7)
     monkeypatch.setattr(engine, "resume", resumed.append)
     app = build_page("train", run=run.id).run()
