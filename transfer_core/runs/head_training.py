@@ -33,7 +33,7 @@ from transfer_core.training import (
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A head that was trained alone, with everything else frozen, and how good it is."""
+    """A head that was trained alone, with everything else frozen, and its accuracy."""
 
     head: dict[str, torch.Tensor]  # its weights, by their names in the stage "head"
     trained: BaselineTrained
@@ -117,7 +117,7 @@ def _freeze_all_but_head(context: RunContext) -> Strategy:
 def _embed_examples(
     context: RunContext, strategy: Strategy, network: nn.Sequential
 ) -> Generator[Preparing, None, tuple[np.ndarray, dict[str, Any]]]:
-    """Embed all images, and behind them the augmented views of the training images.
+    """Embed all images, then the augmented views of the training images.
 
     Returns:
         Embeddings, float32 (N, D), and the other arguments of `train_head`.

@@ -44,15 +44,15 @@ def perform_run(
 ) -> Iterator[Event | TestResult]:
     """Run a configuration to its result.
 
-    If the directory holds a checkpoint of an interrupted attempt, the run continues behind it.
+    If the directory holds a checkpoint of an interrupted attempt, the run continues after it.
 
     Args:
         config: The run's configuration.
         directory: The run's own folder; the trained network and checkpoints are written there.
         home: The data folder, with data sets and caches.
         stop_requested: Asked between batches. After a stop the weights of the best epoch are
-            tested and kept; before the first epoch those of the head trained alone. If nothing
-            was learned, there is no result.
+            tested and saved. If no epoch has ended, the head trained alone is tested and saved;
+            without that head there is no result.
         checkpoint_time_share: Fraction of the training time that checkpoints may take; infinite
             saves one every epoch.
 
@@ -73,7 +73,7 @@ def perform_run(
         checkpointer = Checkpointer(files, checkpoint_time_share)
         ended = yield from _train(context, network, checkpointer)
     except WorkStopped:
-        pass  # `ended` stays None
+        pass  # `ended` stays None; a checkpoint stays in its folder
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -114,9 +114,10 @@ def _train(
 def _decode_images_unless_resumed(
     context: RunContext, checkpointer: Checkpointer
 ) -> Generator[Event, None, None]:
-    """Decode the images; after a stop go on if there is a checkpoint, whose weights are to be kept.
+    """Decode the images; after a stop return without them if there is a checkpoint.
 
-    The training then loads the checkpoint and ends before its first step, without any image.
+    The training then loads the checkpoint and ends before its first step, so that the weights of
+    its best epoch are saved.
 
     Raises:
         WorkStopped: If a stop was requested and there is no checkpoint.

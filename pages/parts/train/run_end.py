@@ -1,4 +1,4 @@
-"""The end of a run: why it ended, the way to its result, and what it has left."""
+"""The end of a run: the reason, the link to its result, and its last measurements."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ END_REASON_LABELS = {
 
 
 def show_end(record: RunRecord) -> None:
-    """Draw everything that is known after the last event of a run."""
+    """Draw the reason why a run ended, its result, and its tables."""
     events = caches.run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
@@ -60,4 +60,4 @@ def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
         return f"the weights are those of epoch {ended.best_epoch}"
     if not record.result:
         return "no epoch had ended, so nothing was learned"
-    return "the weights are those of the new layer trained alone, as in case 1"
+    return "the weights are those of the head trained alone, as in case 1"

@@ -36,10 +36,10 @@ class Engine(RunReader):
     Args:
         home: The data folder.
         run_function: Performs a run; see `executor.RunFunction`.
-        resume: Whether runs outlive this engine: a run that waits, or has a checkpoint, when
-            the engine ends continues in the next engine that resumes. Without it (the
-            command line) such runs are interrupted.
-        slots: Devices, each of which takes one run at a time.
+        resume: Whether runs outlive this engine: a run that waits or has a checkpoint when
+            this engine ends continues in the next engine that resumes runs. Without `resume`
+            (the command line) such runs are interrupted.
+        slots: Number of runs that are performed at the same time.
 
     Raises:
         RunError: If the run database cannot be used.

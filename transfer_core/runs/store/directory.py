@@ -128,8 +128,8 @@ class RunDirectory:
         shutil.rmtree(self.checkpoints_folder, ignore_errors=True)
 
     def _list_checkpoints(self) -> list[Path]:
-        found = self.checkpoints_folder.glob("epoch-*")
-        whole = [path for path in found if path.suffix != UNFINISHED_SUFFIX]
+        paths = self.checkpoints_folder.glob("epoch-*")
+        whole = [path for path in paths if path.suffix != UNFINISHED_SUFFIX]
         return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
 
     def write_outcome(self, outcome: Outcome) -> None:
