@@ -165,3 +165,13 @@ def test_a_stop_of_case_1_after_some_epochs_keeps_the_best_of_them(
     ended = find(events, Ended)
     assert ended.reason == "stopped" and 1 <= ended.best_epoch <= 20
     assert find(events, Result).accuracy > 0.9 and moved_stages(tmp_path) == {"head"}
+
+
+def test_a_head_training_that_ends_without_its_last_event_is_a_stop(
+    colours, transfer_home, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "transfer_core.runs.head_training.train_head", lambda *_args, **_settings: iter(())
+    )
+    events = run(colours, transfer_home, tmp_path)
+    assert not find(events, Ended) and not find(events, Result)

@@ -16,13 +16,16 @@ from zips import make_class_files, write_zip
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
+from transfer_core.runs import perform
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store import config_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
+from transfer_core.system import WorkStopped
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
+from transfer_core.training.result import TestResult as Result
 
 EPOCHS = 3
 CASES = {1: TransferCase.SMALL_SIMILAR, 3: TransferCase.LARGE_SIMILAR}
@@ -101,7 +104,6 @@ def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     assert events[-1] == expected_events[-1]  # the result
     assert find(events, Ended).best_epoch == find(expected_events, Ended).best_epoch
     assert find(events, Ended).changes == find(expected_events, Ended).changes
-    assert not RunDirectory(folder).checkpoints_folder.exists()
 
 
 def find(events, kind):
@@ -119,6 +121,34 @@ def test_a_resumed_run_does_not_train_its_baseline_again(home, configs, uninterr
     assert "Training the new layer alone" not in work
     baselines = (find(each, BaselineTrained) for each in (events, uninterrupted[3][0]))
     assert len({(each.validation_loss, each.validation_accuracy) for each in baselines}) == 1
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_stop_while_a_resumed_run_prepares_keeps_what_it_had_learned(
+    case, home, configs, uninterrupted, tmp_path, monkeypatch
+):
+    def stop_decoding(context):
+        raise WorkStopped
+        yield
+
+    for _ in perform_run(
+        configs[case], tmp_path, home, lambda: False, checkpoint_time_share=math.inf
+    ):
+        if RunDirectory(tmp_path).find_checkpoint_epoch() == 2:
+            break
+    monkeypatch.setattr(perform, "decode_images", stop_decoding)
+    events = list(perform_run(configs[case], tmp_path, home, lambda: True))
+    ended, losses = (
+        find(events, Ended),
+        [
+            event.validation_loss
+            for event in uninterrupted[case][0]
+            if isinstance(event, EpochEnded)
+        ],
+    )
+    assert (ended.reason, ended.epochs) == ("stopped", 2)
+    assert ended.best_epoch == 1 + min((0, 1), key=lambda epoch: losses[epoch])
+    assert isinstance(events[-1], Result)
 
 
 def test_a_killed_server_continues_its_run_when_it_starts_again(
@@ -147,6 +177,7 @@ def test_a_killed_server_continues_its_run_when_it_starts_again(
     with start_engine(home) as engine:
         run = engine.wait(killed.stdout.strip(), timeout=120)
         log, files = engine.events(run.id), engine.directory(run.id)
+    assert not files.checkpoints_folder.exists()
     expected_events, expected = uninterrupted[3]
     assert (run.state, run.attempt) == ("finished", 2) and run.result == expected_events[-1]
     weights = load_file(files.weights_file)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import make_perform, make_step, make_test_result
+from toy_runs import make_perform, make_step, make_test_result, save_toy_checkpoint
 
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
@@ -60,24 +60,18 @@ def is_training(reader, run_id):
     return find_last_event(reader.events(run_id), Stepped) is not None
 
 
-def make_text_writer(text):
-    """What writes a text to a path."""
-    return lambda path: path.write_text(text)
-
-
 def make_checkpointing_perform(epochs=10_000, pause=0.02):
     """A `perform` that saves a checkpoint after each epoch and continues behind the last one."""
 
     def perform(config, directory, stop_requested):
-        latest = directory.find_latest_checkpoint()
-        first = int(latest.read_text()) if latest else 0
+        first = directory.find_checkpoint_epoch() or 0
         for event in make_perform(epochs, pause)(config, directory, stop_requested):
             epoch = getattr(event, "epoch", None)
             if isinstance(epoch, int) and epoch <= first:
                 continue
             yield event
             if isinstance(event, EpochEnded):
-                directory.save_checkpoint(event.epoch, make_text_writer(str(event.epoch)), ".txt")
+                save_toy_checkpoint(directory, event.epoch)
 
     return perform
 
@@ -101,7 +95,7 @@ def test_killed_run_with_a_checkpoint_goes_on_behind_it(tmp_path):
     (run_id,) = kill_child(
         tmp_path, has_passed_epoch_5, perform="make_checkpointing_perform()", runs=1
     )
-    kept = int(RunDirectory.locate(tmp_path, run_id).find_latest_checkpoint().read_text())
+    kept = RunDirectory.locate(tmp_path, run_id).find_checkpoint_epoch()
     with Engine(tmp_path, make_checkpointing_perform(epochs=kept + 3, pause=0.001)) as engine:
         run = engine.wait(run_id, WAIT)
         assert (run.state, run.attempt) == (RunState.finished, 2)
@@ -221,13 +215,13 @@ def test_finished_runs_outlive_any_number_of_kills(tmp_path):
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     directory = RunDirectory.locate(tmp_path, "0123456789abcdef")
     directory.checkpoints_folder.mkdir(parents=True)
-    paths = [
-        directory.save_checkpoint(n, make_text_writer(f"weights {n}"), ".bin") for n in (1, 2, 3)
-    ]
+    paths = [save_toy_checkpoint(directory, epoch) for epoch in (1, 2, 3)]
     assert not paths[0].exists()
     assert directory.find_latest_checkpoint() == paths[2]
-    paths[2].write_text("weights X")
+    paths[2].write_bytes(paths[2].read_bytes()[:-1] + b"X")
     assert directory.find_latest_checkpoint() == paths[1]
+    paths[1].write_text("no checkpoint at all")
+    assert directory.find_latest_checkpoint() is None
 
 
 def test_checkpoint_that_was_never_finished_is_not_one_and_is_swept(tmp_path):

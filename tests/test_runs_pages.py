@@ -5,6 +5,7 @@ from contextlib import closing
 import pytest
 from answered_runs import make_data_set, make_finished_run
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
+from toy_runs import save_toy_checkpoint
 
 from pages.shared import caches
 from transfer_core.runs.store import curation
@@ -197,7 +198,10 @@ def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs,
     assert not [b for b in build_page("train", run=run.id).run().button if b.key == "train_resume"]
     directory = engine.directory(run.id)
     directory.prepare("{}", 1)
-    directory.save_checkpoint(7, lambda path: path.write_text("weights"), ".safetensors")
+    directory.baseline_file.write_bytes(b"the head")
+    button = build_page("train", run=run.id).run().button(key="train_resume")
+    assert button.label == "Resume after the head trained alone"
+    save_toy_checkpoint(directory, 7)
     monkeypatch.setattr(engine, "resume", resumed.append)
     app = build_page("train", run=run.id).run()
     assert app.button(key="train_resume").label == "Resume from epoch 7"

@@ -1,11 +1,20 @@
 """Interrupted runs continue from their checkpoint, on request and when a server starts."""
 
+import threading
 from contextlib import closing
 
 import pytest
-from test_runs_crash import is_training, kill_child, make_checkpointing_perform, make_text_writer
+from test_runs_crash import is_training, kill_child, make_checkpointing_perform
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import list_kinds, make_config, make_epoch, make_perform, make_step
+from toy_runs import (
+    list_kinds,
+    make_config,
+    make_epoch,
+    make_perform,
+    make_step,
+    make_test_result,
+    save_toy_checkpoint,
+)
 
 from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine import Engine
@@ -14,7 +23,8 @@ from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
-from transfer_core.training.events import EpochEnded
+from transfer_core.training.checkpoint import Checkpointer
+from transfer_core.training.events import EpochEnded, Preparing
 
 
 def interrupt(home, resume=False):
@@ -94,7 +104,7 @@ def test_a_killed_command_line_run_can_be_resumed_on_the_server(tmp_path):
     (run_id,) = kill_child(tmp_path, is_training, perform=perform, resume=False, runs=1)
     directory = RunDirectory.locate(tmp_path, run_id)
     if directory.find_checkpoint_epoch() is None:  # killed within its first epoch
-        directory.save_checkpoint(1, make_text_writer("1"), ".txt")
+        save_toy_checkpoint(directory, 1)
     epochs = directory.find_checkpoint_epoch() + 1
     with Engine(tmp_path, make_checkpointing_perform(epochs, pause=0.001)) as engine:
         assert engine.state(run_id) is RunState.interrupted
@@ -120,3 +130,143 @@ def test_events_that_the_database_lacked_at_the_kill_are_read_from_the_runs_file
             assert engine.state(run_id) is RunState.interrupted
             assert select_events(engine.events(run_id), EpochEnded) == [events[1], events[3]]
             assert list_kinds(engine.events(run_id)).count("Stepped") == 2
+
+
+def test_a_stop_while_a_run_waits_to_continue_keeps_its_checkpoint(tmp_path):
+    run_id = interrupt(tmp_path)
+    with Engine(tmp_path, make_perform()) as engine:
+        saved = engine.find_resume_epoch(run_id)
+        queue_for_another_engine(engine, run_id)
+        engine.stop(run_id)
+        run = engine.get(run_id)
+        assert (run.state, engine.find_resume_epoch(run_id)) == (RunState.interrupted, saved)
+        assert f"epoch {saved}" in run.error.remedy
+        engine.resume(run_id)
+        assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def queue_for_another_engine(engine, run_id):
+    """Let an interrupted run wait for an engine that does not take it."""
+    states = {RunState.interrupted}
+    engine.store.set_state(run_id, RunState.queued, expected_states=states, engine="another")
+
+
+def test_a_stop_while_a_resumed_run_prepares_keeps_its_checkpoint(tmp_path):
+    run_id, prepares = interrupt(tmp_path), threading.Event()
+
+    def prepare_until_stopped(config, directory, stop_requested):
+        yield Preparing("Decoding images", 1, 8)
+        prepares.set()
+        wait_for(stop_requested)
+
+    with Engine(tmp_path, prepare_until_stopped) as engine:
+        saved = engine.find_resume_epoch(run_id)
+        engine.resume(run_id)
+        assert prepares.wait(WAIT)
+        engine.stop(run_id)
+        assert engine.wait(run_id, WAIT).state is RunState.interrupted
+        assert engine.find_resume_epoch(run_id) == saved
+
+
+def test_a_run_interrupted_in_its_first_phase_continues_with_the_head_it_trained(tmp_path):
+    with closing(RunStore(tmp_path)) as store:
+        run_id = store.create(make_config(), engine="dead", resumable=False).id
+        store.set_state(run_id, RunState.preparing)
+        directory = RunDirectory.locate(tmp_path, run_id)
+        directory.prepare("{}", 1)
+        directory.baseline_file.write_bytes(b"the head")
+    with Engine(tmp_path, make_perform()) as engine:
+        assert engine.find_resume_epoch(run_id) == 0
+        engine.resume(run_id)
+        assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+@pytest.mark.parametrize("changes", [{"suffix": ".bin"}, {"version": 0}])
+def test_a_checkpoint_that_cannot_be_loaded_is_not_offered(changes, tmp_path):
+    directory = RunDirectory(tmp_path)
+    save_toy_checkpoint(directory, 3)
+    save_toy_checkpoint(directory, 4, **changes)
+    assert directory.find_checkpoint_epoch() == directory.find_resume_epoch(verify=True) == 3
+    assert Checkpointer(directory).load().values == {"version": 1}
+
+
+def test_asking_for_the_epoch_does_not_read_whole_checkpoints(tmp_path, monkeypatch):
+    run_id = interrupt(tmp_path)
+    monkeypatch.setattr("transfer_core.runs.store.directory.hash_file", pytest.fail)
+    with Engine(tmp_path, make_perform()) as engine:
+        assert engine.find_resume_epoch(run_id) is not None
+
+
+@pytest.mark.parametrize("end", ["finished", "failed", "stopped"])
+def test_only_an_interrupted_run_leaves_checkpoints(end, tmp_path):
+    def perform(config, directory, stop_requested):
+        save_toy_checkpoint(directory, 1)
+        yield from make_perform(fail_in_epoch=2 if end == "failed" else 0)(
+            config, directory, stop_requested
+        )
+
+    def perform_until_stopped(config, directory, stop_requested):
+        save_toy_checkpoint(directory, 1)
+        yield make_step(1)
+        wait_for(stop_requested)
+        yield make_test_result()
+
+    with Engine(tmp_path, perform_until_stopped if end == "stopped" else perform) as engine:
+        run_id = engine.submit(make_config())
+        if end == "stopped":
+            wait_for(lambda: engine.directory(run_id).find_checkpoint_epoch())
+            engine.stop(run_id)
+        assert engine.wait(run_id, WAIT).state == end
+        wait_for(lambda: not engine.directory(run_id).checkpoints_folder.exists())
+
+
+def test_a_run_that_passed_to_another_engine_keeps_its_files(tmp_path):
+    reached, passed = threading.Event(), threading.Event()
+
+    def perform(config, directory, stop_requested):
+        save_toy_checkpoint(directory, 1)
+        reached.set()
+        passed.wait(WAIT)
+        yield from make_perform()(config, directory, stop_requested)
+
+    with Engine(tmp_path, perform) as engine:
+        run_id = engine.submit(make_config())
+        assert reached.wait(WAIT)
+        with engine.store.begin_write() as connection:
+            connection.exec_driver_sql("UPDATE runs SET engine = 'another'")
+        passed.set()
+        second = engine.submit(make_config())  # the worker is free once it has left the first
+        engine.wait(second, WAIT)
+        directory = engine.directory(run_id)
+        assert not directory.result_file.exists()
+        assert directory.find_checkpoint_epoch() == 1
+        assert engine.state(run_id) is not RunState.failed
+
+
+def test_a_resume_that_comes_too_late_does_not_remove_the_stop_of_the_run(tmp_path, monkeypatch):
+    run_id = interrupt(tmp_path)
+    with Engine(tmp_path, make_checkpointing_perform()) as engine:
+        stale, directory = engine.get(run_id), engine.directory(run_id)
+        queue_for_another_engine(engine, run_id)  # another page resumed it, and it was stopped
+        directory.request_stop()
+        monkeypatch.setattr(engine, "get", lambda _: stale)
+        engine.resume(run_id)
+        assert directory.stop_file.exists()
+        assert engine.store.get(run_id).engine == "another"
+
+
+def test_a_stop_between_the_claim_and_the_start_is_not_lost(tmp_path, monkeypatch):
+    stops = []
+
+    def stop_first(self, config, attempt, prepare=RunDirectory.prepare):
+        if attempt == 2:
+            engine.stop(self.id)
+            stops.append(self.id)
+        prepare(self, config, attempt)
+
+    run_id = interrupt(tmp_path)
+    monkeypatch.setattr(RunDirectory, "prepare", stop_first)
+    with Engine(tmp_path, make_checkpointing_perform()) as engine:
+        engine.resume(run_id)
+        assert engine.wait(run_id, WAIT).state in (RunState.stopped, RunState.interrupted)
+        assert stops == [run_id]

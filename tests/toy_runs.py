@@ -1,10 +1,15 @@
 """Small runs for tests: real events, no network, a pace that the test sets."""
 
+import json
 import time
 from dataclasses import replace
 
+import numpy as np
+from safetensors.numpy import save_file
+
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.runs.store.records import RunEvent
+from transfer_core.training.checkpoint_format import FORMAT_VERSION, SUFFIX
 from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import compute_wilson_interval
 from transfer_core.training.events import Ended, EpochEnded, Preparing, Started, Stepped
@@ -74,3 +79,9 @@ def make_perform(
         yield make_test_result()
 
     return perform
+
+
+def save_toy_checkpoint(directory, epoch: int, version: int = FORMAT_VERSION, suffix: str = SUFFIX):
+    """Save a checkpoint without weights in a run's directory; returns its path."""
+    tensors, metadata = {"epoch": np.array([epoch])}, {"state": json.dumps({"version": version})}
+    return directory.save_checkpoint(epoch, lambda path: save_file(tensors, path, metadata), suffix)

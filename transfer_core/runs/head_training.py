@@ -33,7 +33,7 @@ from transfer_core.training import (
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A head that was trained alone, with everything else frozen, and how good it is."""
+    """A head that was trained alone, with everything else frozen, and its accuracy."""
 
     head: dict[str, torch.Tensor]  # its weights, by their names in the stage "head"
     trained: BaselineTrained
@@ -117,12 +117,12 @@ def _freeze_all_but_head(context: RunContext) -> Strategy:
 def _embed_examples(
     context: RunContext, strategy: Strategy, network: nn.Sequential
 ) -> Generator[Preparing, None, tuple[np.ndarray, dict[str, Any]]]:
-    """Embed all images, and behind them the augmented views of the training images.
+    """Embed all images, then the augmented views of the training images.
 
     Returns:
         Embeddings, float32 (N, D), and the other arguments of `train_head`.
     """
-    arguments, views = context.training_arguments(strategy), strategy.optimiser.views
+    arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
     labels, train = arguments["labels"], arguments["train_indices"]
     embedder = ImageEmbedder(context, network, strategy.keep_through)
     parts = [(yield from embedder.embed(None, "Embedding images once"))]
@@ -145,13 +145,14 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     network = context.adapt_network(strategy)
     embeddings, arguments = yield from _embed_examples(context, strategy, network)
     losses: dict[int | None, float] = {}
+    ended = None
     for event in train_head(network, embeddings, **arguments):
         if isinstance(event, EpochEnded):
             losses[event.epoch] = event.validation_loss
             yield Preparing("Training the new layer alone", event.epoch, HEAD_SETTINGS.epochs)
         elif isinstance(event, Ended):
             ended = event
-    if ended.best_epoch is None:
+    if ended is None or ended.best_epoch is None:
         raise WorkStopped
     trained = BaselineTrained(
         losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds

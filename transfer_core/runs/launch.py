@@ -1,4 +1,4 @@
-"""Start the engine and launch runs on it; pages, command line and notebooks do it here."""
+"""Start the engine and launch runs on it, for pages, command line and notebooks."""
 
 import os
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def launch_run(
         engine: From `start_engine`.
         data_set: The images.
         source: The network, at the input size of the run.
-        strategy: What to keep, freeze and train, and how.
+        strategy: The stages to keep and freeze, and the settings of the training.
         seed: Of the run's random generators.
         name: For people; None is the data set's name and the case.
         owner: Owners share the queue in turns.
@@ -81,12 +81,12 @@ def launch_run(
     return engine.submit(config, name, owner, key)
 
 
-def repeat(
+def repeat_run(
     engine: Engine, config: RunConfig, *, name: str, owner: str = "", key: str | None = None
 ) -> str:
     """Queue a run with the same configuration and today's versions; return its id.
 
-    Args and errors as for `launch`.
+    Args and errors as for `launch_run`.
     """
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
@@ -102,7 +102,7 @@ def make_run_config(
 ) -> RunConfig:
     """Return the configuration of a run on the fastest device of this machine.
 
-    See `launch` for the arguments.
+    See `launch_run` for the arguments.
     """
     own_size, device = get_network(source.name).input_size, choose_device()
     frozen = strategy.frozen == list_kept_stages(source, strategy)
@@ -122,7 +122,7 @@ def make_run_config(
 
 
 def collect_versions(source: SourceNetwork) -> dict[str, str]:
-    """Return everything that the numbers of a run depend on, beside its settings."""
+    """Return all versions that the numbers of a run depend on, beside its settings."""
     return {
         "transfer_core": __version__,
         "torch": torch.__version__,

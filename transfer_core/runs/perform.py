@@ -1,6 +1,5 @@
 """Perform one run from its configuration: surgery, training, and the test at the end."""
 
-import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -45,15 +44,15 @@ def perform_run(
 ) -> Iterator[Event | TestResult]:
     """Run a configuration to its result.
 
-    If the directory holds a checkpoint of an interrupted attempt, the run continues behind it.
+    If the directory holds a checkpoint of an interrupted attempt, the run continues after it.
 
     Args:
         config: The run's configuration.
         directory: The run's own folder; the trained network and checkpoints are written there.
         home: The data folder, with data sets and caches.
         stop_requested: Asked between batches. After a stop the weights of the best epoch are
-            tested and kept; before the first epoch those of the head trained alone. If nothing
-            was learned, there is no result.
+            tested and saved. If no epoch has ended, the head trained alone is tested and saved;
+            without that head there is no result.
         checkpoint_time_share: Fraction of the training time that checkpoints may take; infinite
             saves one every epoch.
 
@@ -74,7 +73,7 @@ def perform_run(
         checkpointer = Checkpointer(files, checkpoint_time_share)
         ended = yield from _train(context, network, checkpointer)
     except WorkStopped:
-        pass  # `ended` stays None
+        pass  # `ended` stays None; a checkpoint stays in its folder
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -83,8 +82,7 @@ def perform_run(
     if ended.best_epoch is None and not baseline:
         return
     _save_weights(network, files)
-    yield _test(context, network, ended, baseline, files)
-    shutil.rmtree(files.checkpoints_folder, ignore_errors=True)
+    yield _evaluate_on_test_images(context, network, ended, baseline, files)
 
 
 def _train(
@@ -95,7 +93,7 @@ def _train(
     if strategy.frozen == list_kept_stages(context.source, strategy):
         training = embed_and_train_head(context, strategy, network, checkpointer)
     else:
-        yield from decode_images(context)
+        yield from _decode_images_unless_resumed(context, checkpointer)
         training = train_whole_network(
             network,
             context.pixels,
@@ -104,7 +102,7 @@ def _train(
             channels_last=config.channels_last,
             compiled=config.compiled,
             checkpointer=checkpointer,
-            **context.training_arguments(strategy),
+            **context.build_training_arguments(strategy),
         )
     for event in training:
         if isinstance(event, Ended):
@@ -113,7 +111,25 @@ def _train(
     return None
 
 
-def _test(
+def _decode_images_unless_resumed(
+    context: RunContext, checkpointer: Checkpointer
+) -> Generator[Event, None, None]:
+    """Decode the images; after a stop return without them if there is a checkpoint.
+
+    The training then loads the checkpoint and ends before its first step, so that the weights of
+    its best epoch are saved.
+
+    Raises:
+        WorkStopped: If a stop was requested and there is no checkpoint.
+    """
+    try:
+        yield from decode_images(context)
+    except WorkStopped:
+        if checkpointer.load() is None:
+            raise
+
+
+def _evaluate_on_test_images(
     context: RunContext,
     network: nn.Sequential,
     ended: Ended,

@@ -1,4 +1,4 @@
-"""What a run does before the first step, with progress: decoding images and embedding them."""
+"""Prepare a run, with progress: decode its images and embed them."""
 
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, above which classes ar
 
 @dataclass(frozen=True)
 class RunContext:
-    """All that the parts of a run work on."""
+    """The configuration, images and source network that every part of a run works on."""
 
     config: RunConfig
     home: Path
@@ -44,7 +44,7 @@ class RunContext:
         classes, seed = len(self.data_set.classes), self.config.seed
         return adapt(self.source, strategy, classes, seed).to(validate_device(self.config.device))
 
-    def training_arguments(self, strategy: Strategy) -> dict[str, Any]:
+    def build_training_arguments(self, strategy: Strategy) -> dict[str, Any]:
         """Return the arguments that `train_head` and `train_whole_network` share."""
         data_set = self.data_set
         return {
@@ -84,13 +84,13 @@ def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
 class ImageEmbedder:
     """Embeds images with a network's kept stages, or takes the embeddings from the cache.
 
-    Embeddings are computed in float32 on every machine, so that they, and what is learned from
-    them, do not depend on which number format is fastest here.
+    Embeddings are computed in float32 on every machine. So they, and the head that learns from
+    them, do not depend on the precision that is fastest on this machine.
     """
 
     context: RunContext
     network: nn.Sequential
-    stage: str  # the last one kept
+    stage: str  # the last kept stage
 
     def embed(
         self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["data_loaders", "early_stopping", "loop", "optimiser", "train"],
     submod_attrs={
         "checkpoint": ["Checkpointer", "MAX_TIME_SHARE"],
+        "checkpoint_format": ["is_readable_checkpoint"],
         "config": ["RunConfig", "list_setting_values"],
         "data_loaders": ["EMBEDDING_BATCH_SIZE", "count_batches", "shuffle_into_batches"],
         "early_stopping": ["compute_first_stop"],

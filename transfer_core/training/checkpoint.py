@@ -12,10 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-FORMAT_VERSION = 1  # of the file; a checkpoint of another version is not resumed from
+from transfer_core.training.checkpoint_format import FORMAT_VERSION, SUFFIX
+
 MAX_TIME_SHARE = 0.02  # of the training time that may be spent on writing checkpoints
 ASSUMED_SAVE_SECONDS = 0.2  # seconds that the first checkpoint is expected to take
-SUFFIX = ".safetensors"
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class CheckpointStore(Protocol):
         """Keep what `write` writes, whole or not at all."""
 
     def find_latest_checkpoint(self) -> Path | None:
-        """Return the newest undamaged checkpoint; None if there is none."""
+        """Return the newest checkpoint that is undamaged and readable; None if there is none."""
 
 
 class Checkpointer:
@@ -58,14 +58,12 @@ class Checkpointer:
         self._save_seconds, self._last_saved_at = ASSUMED_SAVE_SECONDS, time.perf_counter()
 
     def load(self) -> TrainingState | None:
-        """Return the newest state; None if there is none that this version can read."""
+        """Return the newest state; None if there is none to resume from."""
         path = self._store.find_latest_checkpoint()
-        if path is None or path.suffix != SUFFIX:
+        if path is None:
             return None
         with safe_open(path, framework="pt") as file:
-            values = json.loads((file.metadata() or {}).get("state", "{}"))
-            if values.get("version") != FORMAT_VERSION:
-                return None
+            values = json.loads(file.metadata()["state"])
             return TrainingState({name: file.get_tensor(name) for name in file.keys()}, values)  # noqa: SIM118
 
     def save_if_due(self, epoch: int, capture: Callable[[], TrainingState]) -> None:

@@ -59,12 +59,12 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 
 
 def _repeat(record: RunRecord) -> None:
-    from transfer_core.runs import repeat
+    from transfer_core.runs import repeat_run
 
     work = session.workspace()
     with show_errors():
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
-        run_id = repeat(
+        run_id = repeat_run(
             caches.engine(),
             record.config,
             name=record.name,

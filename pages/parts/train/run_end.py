@@ -1,4 +1,4 @@
-"""The end of a run: why it ended, the way to its result, and what it has left."""
+"""The end of a run: the reason, the link to its result, and its last measurements."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ END_REASON_LABELS = {
 
 
 def show_end(record: RunRecord) -> None:
-    """Draw everything that is known after the last event of a run."""
+    """Draw the reason why a run ended, its result, and its tables."""
     events = caches.run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
@@ -47,12 +47,13 @@ def show_end(record: RunRecord) -> None:
 
 
 def _offer_resume(record: RunRecord) -> None:
-    """Offer to continue an interrupted run, if it left a checkpoint."""
+    """Offer to continue an interrupted run, if it left something to continue from."""
     with show_errors():
         epoch = caches.engine().find_resume_epoch(record.id)
     if epoch is None:
         return
-    if st.button(f"Resume from epoch {epoch}", icon=":material/resume:", key="train_resume"):
+    label = f"Resume from epoch {epoch}" if epoch else "Resume after the head trained alone"
+    if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
             caches.engine().resume(record.id)
         st.rerun()
@@ -63,4 +64,4 @@ def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
         return f"the weights are those of epoch {ended.best_epoch}"
     if not record.result:
         return "no epoch had ended, so nothing was learned"
-    return "the weights are those of the new layer trained alone, as in case 1"
+    return "the weights are those of the head trained alone, as in case 1"

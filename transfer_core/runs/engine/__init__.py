@@ -1,1 +1,1 @@
-"""How runs are carried out: queue, executors, recovery after a crash."""
+"""Perform runs: queue, executors, recovery after a crash."""

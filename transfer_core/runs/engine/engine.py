@@ -13,7 +13,7 @@ from transfer_core.errors import RunError
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import recover_runs
+from transfer_core.runs.engine.recovery import make_stop_error, recover_runs
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
@@ -36,10 +36,10 @@ class Engine(RunReader):
     Args:
         home: The data folder.
         run_function: Performs a run; see `executor.RunFunction`.
-        resume: Whether runs outlive this engine: a run that waits, or has a checkpoint, when
-            the engine ends continues in the next engine that resumes. Without it (the
-            command line) such runs are interrupted.
-        slots: Devices, each of which takes one run at a time.
+        resume: Whether runs outlive this engine: a run that waits or has a checkpoint when
+            this engine ends continues in the next engine that resumes runs. Without `resume`
+            (the command line) such runs are interrupted.
+        slots: Number of runs that are performed at the same time.
 
     Raises:
         RunError: If the run database cannot be used.
@@ -87,25 +87,27 @@ class Engine(RunReader):
     def resume(self, run_id: str) -> None:
         """Continue an interrupted run from its latest checkpoint; nothing if it is not over.
 
+        Without a checkpoint it continues with the head that was trained alone, if that is there.
+
         Raises:
-            RunError: If the run is unknown, ended in another way, or left no checkpoint.
+            RunError: If the run is unknown, ended in another way, or left nothing to continue from.
         """
         self._refuse_while_closing()
-        run, epoch = self.get(run_id), self.find_resume_epoch(run_id)
+        run = self.get(run_id)
         if not run.state.is_final:
             return
-        if epoch is None:
+        epoch = self.directory(run_id).find_resume_epoch(verify=True)
+        if run.state is not RunState.interrupted or epoch is None:
             raise RunError(
                 "This run cannot be resumed: only an interrupted run with a checkpoint can.",
                 found=f"the run is {run.state}",
                 remedy="Start it again with the same settings.",
             )
-        with suppress(FileNotFoundError):  # a stop from before the interruption
-            self.directory(run_id).stop_file.unlink()
+        after = f"epoch {epoch}" if epoch else "the head that was trained alone"
         self.store.set_state(
             run_id,
             RunState.queued,
-            f"Waiting to continue after epoch {epoch}.",
+            f"Waiting to continue after {after}.",
             expected_states={RunState.interrupted},
             engine=self._lock.id,
             resumable=self._resume,
@@ -123,18 +125,14 @@ class Engine(RunReader):
     def stop(self, run_id: str) -> None:
         """Stop a run and keep its network; a run that waits never starts.
 
-        Stopping it again, or a run that is over, changes nothing. A run of another
-        engine is stopped through its stop file.
+        A run that waits to continue is interrupted again and keeps its checkpoint. Stopping a
+        run again, or a run that is over, changes nothing. A run of another engine is stopped
+        through its stop file.
 
         Raises:
             RunError: If there is no such run.
         """
-        if self.store.set_state(
-            run_id,
-            RunState.stopped,
-            "Stopped before it started.",
-            expected_states={RunState.queued},
-        ):
+        if self._stop_queued(run_id):
             return
         self.store.set_state(
             run_id,
@@ -144,6 +142,21 @@ class Engine(RunReader):
         )
         if self.store.get(run_id).state is RunState.stopping:
             self._signal_stop(run_id)
+
+    def _stop_queued(self, run_id: str) -> bool:
+        """End a run that waits; return whether it did."""
+        waiting, files = {RunState.queued}, RunDirectory.locate(self.home, run_id)
+        if (epoch := files.find_resume_epoch()) is not None:
+            error = make_stop_error(epoch)
+            return self.store.set_state(
+                run_id, RunState.interrupted, error.problem, expected_states=waiting, error=error
+            )
+        stopped = self.store.set_state(
+            run_id, RunState.stopped, "Stopped before it started.", expected_states=waiting
+        )
+        if stopped:
+            files.remove_checkpoints()
+        return stopped
 
     def _signal_stop(self, run_id: str) -> None:
         is_here = self._executor.status(run_id) is not JobStatus.unknown

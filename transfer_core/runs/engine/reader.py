@@ -58,10 +58,14 @@ class RunReader:
         return RunDirectory.locate(self.home, self.store.get(run_id).id)
 
     def find_resume_epoch(self, run_id: str) -> int | None:
-        """Return the epoch after which an interrupted run can continue; None if it cannot."""
+        """Return the epoch after which an interrupted run can continue; None if it cannot.
+
+        0 says that it continues with the head that was trained alone. The checkpoint is not
+        verified, so that a page can ask often; `Engine.resume` verifies it.
+        """
         if self.state(run_id) is not RunState.interrupted:
             return None
-        return self.directory(run_id).find_checkpoint_epoch()
+        return self.directory(run_id).find_resume_epoch()
 
     def follow(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
         """Yield the run's log behind a sequence number, as it grows, until the run is over."""

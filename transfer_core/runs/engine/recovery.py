@@ -1,23 +1,31 @@
 """Recovery of the runs of a dead engine."""
 
+import json
+import logging
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from transfer_core.errors import RunError
 from transfer_core.runs.engine.queue import fail_unreadable_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
+from transfer_core.runs.store.events import decode_event
 from transfer_core.runs.store.records import (
     UNFINISHED_STATES,
     Failed,
     Outcome,
     RunRecord,
     RunState,
+    StateChanged,
 )
+from transfer_core.runs.store.rows import add_events, check_writable
 from transfer_core.runs.store.schema import EVENTS
 from transfer_core.runs.store.store import RunStore
 
 MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is given up
+
+_LOG = logging.getLogger(__name__)
 
 
 def recover_runs(store: RunStore, home: Path, engine: str) -> None:
@@ -25,15 +33,19 @@ def recover_runs(store: RunStore, home: Path, engine: str) -> None:
 
     A run that wrote its result has ended as the result says. A run that waited, or has a
     checkpoint, waits for an engine that resumes runs. A run that cannot be read fails. Any
-    other run is interrupted.
+    other run is interrupted. If another engine recovers a run at the same time, or a file of a
+    run cannot be read, the other runs are recovered all the same.
     """
     for run in store.list_all(states=UNFINISHED_STATES):
         if run.engine != engine:
             continue
-        if isinstance(run, RunRecord):
-            _recover_run(store, RunDirectory.locate(home, run.id), run)
-        else:
-            fail_unreadable_run(store, run)
+        try:
+            if isinstance(run, RunRecord):
+                _recover_run(store, RunDirectory.locate(home, run.id), run)
+            else:
+                fail_unreadable_run(store, run)
+        except (RunError, OSError) as error:
+            _LOG.warning("run %s was not recovered: %s", run.id, error)
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
@@ -49,23 +61,34 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
             engine=None,
         )
         return
-    interrupted = Outcome(RunState.interrupted, error=_make_interruption_error(run))
-    write_final_state(store, run, outcome or interrupted)
+    interrupted = Outcome(RunState.interrupted, error=_make_interruption_error(run, directory))
+    write_final_state(store, directory, run, outcome or interrupted)
 
 
 def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     """Append events that are in the run's file but were not yet in the database at the crash."""
-    written = sa.select(sa.func.count()).where(
-        EVENTS.c.run == run.id, EVENTS.c.kind.not_in(["state", "failed"])
+    reported = read_event_file(directory.events_file)
+    with store.begin_write() as connection:  # nobody else restores them between count and insert
+        check_writable(connection, run.id, run.engine)
+        add_events(connection, run.id, reported[_count_reported(connection, run.id) :])
+
+
+def _count_reported(connection: sa.Connection, run_id: str) -> int:
+    """Count the events in the database that `read_event_file` would return too."""
+    query = sa.select(EVENTS.c.kind, EVENTS.c["values"]).where(EVENTS.c.run == run_id)
+    events = [decode_event(kind, json.loads(text)) for kind, text in connection.execute(query)]
+    return sum(
+        event is not None and not isinstance(event, StateChanged | Failed) for event in events
     )
-    with store.connect() as connection:
-        count = connection.execute(written).scalar_one()
-    missing = read_event_file(directory.events_file)[count:]
-    store.append(run.id, [event for event in missing if event is not None])
 
 
-def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None:
-    """Write a run's final state."""
+def write_final_state(
+    store: RunStore, directory: RunDirectory, run: RunRecord, outcome: Outcome
+) -> None:
+    """Write a run's final state, and remove the checkpoints of a run that cannot be resumed.
+
+    A run that is over or has passed to another engine stays as it is.
+    """
     match outcome:
         case Outcome(state=RunState.finished):
             message = "Finished."
@@ -75,7 +98,7 @@ def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None
             message = "Stopped; what was learned until then is kept."
         case Outcome(error=Failed(problem=problem)):
             message = problem
-    store.set_state(
+    changed = store.set_state(
         run.id,
         outcome.state,
         message,
@@ -83,6 +106,8 @@ def write_final_state(store: RunStore, run: RunRecord, outcome: Outcome) -> None
         result=outcome.result,
         error=outcome.error,
     )
+    if changed and outcome.state is not RunState.interrupted:
+        directory.remove_checkpoints()
 
 
 def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
@@ -90,12 +115,36 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
         return False
     if run.state is RunState.queued:
         return True
-    return run.attempt < MAX_ATTEMPTS and directory.find_latest_checkpoint() is not None
+    return run.attempt < MAX_ATTEMPTS and directory.find_resume_epoch(verify=True) is not None
 
 
-def _make_interruption_error(run: RunRecord) -> Failed:
+def _make_interruption_error(run: RunRecord, directory: RunDirectory) -> Failed:
     return Failed(
         "The run was interrupted: the program that ran it ended before the run did.",
         f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
-        "Start it again with the same settings.",
+        describe_restart(directory.find_resume_epoch()),
     )
+
+
+def make_stop_error(epoch: int) -> Failed:
+    """Describe the stop of a run that had not yet continued behind its checkpoint.
+
+    Args:
+        epoch: From `RunDirectory.find_resume_epoch`.
+    """
+    kept = f"what it had learned by epoch {epoch}" if epoch else "the head trained alone"
+    return Failed(
+        "The run was stopped before it continued.", f"{kept} is kept", describe_restart(epoch)
+    )
+
+
+def describe_restart(epoch: int | None) -> str:
+    """Tell people how to go on with an interrupted run.
+
+    Args:
+        epoch: From `RunDirectory.find_resume_epoch`.
+    """
+    if epoch is None:
+        return "Start it again with the same settings."
+    after = f"epoch {epoch}" if epoch else "the head that was trained alone"
+    return f"Resume it: it continues after {after}."

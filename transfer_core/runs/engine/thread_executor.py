@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.errors import TransferError
 from transfer_core.runs.engine.executor import JobStatus, RunFunction
+from transfer_core.runs.engine.recovery import make_stop_error
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
@@ -96,6 +97,9 @@ class ThreadExecutor:
         if result is None and self._closing.is_set():
             return Outcome(RunState.interrupted)
         if _is_stopped(job):
+            epoch = job.directory.find_resume_epoch() if result is None else None
+            if epoch is not None:  # stopped while it prepared to continue
+                return Outcome(RunState.interrupted, error=make_stop_error(epoch))
             return Outcome(RunState.stopped, result)
         if result is None:
             raise RuntimeError(f"run {job.directory.id} ended without a result")

@@ -75,18 +75,31 @@ class Worker:
         directory = self._directory = RunDirectory.locate(self._home, run.id)
         outcome = self._execute(run, directory)
         self._directory = None
-        if outcome.state is RunState.interrupted:
+        if outcome.state is RunState.interrupted and outcome.error is None:
             return  # the engine recovers it when it closes
-        with suppress(OSError):  # the record below is what counts
-            directory.write_outcome(outcome)
-        while not self._try_write_final_state(run, outcome) and not self._closing.wait(
-            RETRY_INTERVAL
-        ):
-            pass
+        if not self._owns(run):
+            return  # another engine has taken it over, with its files
+        if outcome.state is not RunState.interrupted:
+            with suppress(OSError):  # the record below is what counts
+                directory.write_outcome(outcome)
+        while not self._try_write_final_state(run, directory, outcome):
+            if self._closing.wait(RETRY_INTERVAL):
+                return
+
+    def _owns(self, run: RunRecord) -> bool:
+        """Return whether the run is still this engine's; yes if the database cannot say."""
+        try:
+            record = self._store.read(run.id)
+        except SQLAlchemyError:
+            return True
+        except RunError:  # it was removed
+            return False
+        return record.engine == self._engine and not record.state.is_final
 
     def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
         self._executor.submit(run.config, directory)
         try:
+            self._remove_old_stop(run, directory)
             directory.prepare(to_json(run.config), run.attempt)
             with (
                 EventWriter(self._store, run.id, self._engine) as journal,
@@ -103,6 +116,16 @@ class Worker:
             return Outcome(RunState.failed, error=_describe_log_failure(error))
         return self._executor.pop_outcome(run.id)
 
+    def _remove_old_stop(self, run: RunRecord, directory: RunDirectory) -> None:
+        """Remove the stop file of an earlier attempt, and no stop of this one.
+
+        A stop first writes the state and then the file. So a file that is removed here by mistake
+        has its state in the store already.
+        """
+        directory.stop_file.unlink(missing_ok=True)
+        if self._store.read(run.id).state is RunState.stopping:
+            directory.request_stop()
+
     def _set_training(self, run: RunRecord) -> None:
         self._store.set_state(
             run.id,
@@ -111,9 +134,11 @@ class Worker:
             expected_engine=self._engine,
         )
 
-    def _try_write_final_state(self, run: RunRecord, outcome: Outcome) -> bool:
+    def _try_write_final_state(
+        self, run: RunRecord, directory: RunDirectory, outcome: Outcome
+    ) -> bool:
         try:
-            write_final_state(self._store, run, outcome)
+            write_final_state(self._store, directory, run, outcome)
         except SQLAlchemyError:
             _LOG.exception("the end of run %s cannot be written; trying again", run.id)
             return False

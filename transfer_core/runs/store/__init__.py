@@ -1,1 +1,1 @@
-"""What is stored of runs: records, event logs and the files of each run."""
+"""Store runs: their records, event logs and files."""

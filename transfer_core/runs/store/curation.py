@@ -1,4 +1,4 @@
-"""What people do with their runs: import, name, note, tag, delete and restore them."""
+"""Import, name, note, tag, delete and restore runs, as people ask for it."""
 
 import json
 import logging

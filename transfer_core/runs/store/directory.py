@@ -1,6 +1,8 @@
 """The run directory: every file that a run leaves, by the name that readers use."""
 
 import json
+import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,11 @@ from typing import Any
 from transfer_core.runs.store.events import decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
 from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk, hash_file, write_atomically
-from transfer_core.training import TestResult
+from transfer_core.training import TestResult, is_readable_checkpoint
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
+
+_LOG = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -87,20 +91,45 @@ class RunDirectory:
         return path
 
     def find_latest_checkpoint(self) -> Path | None:
-        """Return the newest checkpoint whose content matches its hash; None if there is none."""
+        """Return the newest readable checkpoint whose content matches its hash, if there is one.
+
+        It reads whole checkpoints; `find_resume_epoch` is the fast answer.
+        """
         for path in self._list_checkpoints():
-            if path.name.split(".")[0].rpartition("-")[2] == hash_file(path)[:16]:
+            hash_in_name = path.name.split(".")[0].rpartition("-")[2]
+            if is_readable_checkpoint(path) and hash_in_name == hash_file(path)[:16]:
                 return path
         return None
 
     def find_checkpoint_epoch(self) -> int | None:
-        """Return the epoch that the latest valid checkpoint was saved after; None without one."""
-        checkpoint = self.find_latest_checkpoint()
-        return None if checkpoint is None else int(checkpoint.name.split("-")[1].split(".")[0])
+        """Return the epoch in the name of the newest readable checkpoint; None without one."""
+        readable = filter(is_readable_checkpoint, self._list_checkpoints())
+        return next(map(get_checkpoint_epoch, readable), None)
+
+    def find_resume_epoch(self, *, verify: bool = False) -> int | None:
+        """Return the epoch after which the run can continue.
+
+        Args:
+            verify: Whether to compare the checkpoints with their hashes, which reads them whole.
+
+        Returns:
+            The epoch of the newest checkpoint; 0 if there is only the head that was trained
+            alone; None if there is neither.
+        """
+        if not verify:
+            epoch = self.find_checkpoint_epoch()
+        else:
+            checkpoint = self.find_latest_checkpoint()
+            epoch = None if checkpoint is None else get_checkpoint_epoch(checkpoint)
+        return 0 if epoch is None and self.baseline_file.is_file() else epoch
+
+    def remove_checkpoints(self) -> None:
+        """Remove every checkpoint, when nobody will resume the run."""
+        shutil.rmtree(self.checkpoints_folder, ignore_errors=True)
 
     def _list_checkpoints(self) -> list[Path]:
-        found = self.checkpoints_folder.glob("epoch-*")
-        whole = [path for path in found if path.suffix != UNFINISHED_SUFFIX]
+        paths = self.checkpoints_folder.glob("epoch-*")
+        whole = [path for path in paths if path.suffix != UNFINISHED_SUFFIX]
         return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
 
     def write_outcome(self, outcome: Outcome) -> None:
@@ -119,13 +148,22 @@ class RunDirectory:
         write_atomically(self.result_file, json.dumps(content, indent=1).encode())
 
     def read_outcome(self) -> Outcome | None:
-        """Return how the run ended, or None if its last file was never written."""
+        """Return how the run ended; None if its last file was never written or is damaged."""
         if not self.result_file.exists():
             return None
-        content: dict[str, Any] = json.loads(self.result_file.read_bytes())
-        result, error = content["result"], content["error"]
-        return Outcome(
-            RunState(content["state"]),
-            decode_values(TestResult, result) if result else None,
-            decode_values(Failed, error) if error else None,
-        )
+        try:
+            content: dict[str, Any] = json.loads(self.result_file.read_bytes())
+            result, error = content["result"], content["error"]
+            return Outcome(
+                RunState(content["state"]),
+                decode_values(TestResult, result) if result else None,
+                decode_values(Failed, error) if error else None,
+            )
+        except (ValueError, TypeError, KeyError) as damage:
+            _LOG.warning("%s is damaged and left out: %s", self.result_file, damage)
+            return None
+
+
+def get_checkpoint_epoch(path: Path) -> int:
+    """Return the epoch that a checkpoint's name says it was saved after."""
+    return int(path.name.split("-")[1].split(".")[0])

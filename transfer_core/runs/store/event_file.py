@@ -1,6 +1,7 @@
 """`events.jsonl`: the events that a run reported, one numbered line each, across restarts."""
 
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from transfer_core.runs.store.events import decode_event, encode_event
 from transfer_core.runs.store.records import LoggedEvent
 
 SYNC_INTERVAL = 1.0  # seconds; a power cut loses at most the events of this time
+
+_LOG = logging.getLogger(__name__)
 
 
 class EventFile:
@@ -45,11 +48,20 @@ class EventFile:
         self._last_sync = time.monotonic()
 
 
-def read_event_file(path: Path) -> list[LoggedEvent | None]:
-    """Return the event of each whole line, oldest first; None for an event of another version.
+def read_event_file(path: Path) -> list[LoggedEvent]:
+    """Return the events of the whole lines, oldest first.
 
-    A missing file has no lines.
+    Damaged lines and events of another version are left out. A missing file has no lines.
     """
-    lines = path.read_text("ascii").splitlines(keepends=True) if path.exists() else []
-    entries = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [decode_event(entry["kind"], entry["values"]) for entry in entries]
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []  # the rest is torn off
+    events = [_read_line(path, number, line) for number, line in enumerate(lines, start=1)]
+    return [event for event in events if event is not None]
+
+
+def _read_line(path: Path, number: int, line: bytes) -> LoggedEvent | None:
+    try:
+        entry = json.loads(line)
+        return decode_event(entry["kind"], entry["values"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        _LOG.warning("line %d of %s is damaged and left out: %s", number, path, error)
+        return None

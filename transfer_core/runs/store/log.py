@@ -1,4 +1,4 @@
-"""One copy in memory of a run's event log, shared by everyone who watches it."""
+"""Cache a run's event log in memory, for everyone who watches it."""
 
 import threading
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class RunLog:
 
         Args:
             function: Computes something from the events.
-            events: What `events` returned.
+            events: From `events`.
         """
         with self._lock:
             count, value = self._cache.get(function, (-1, None))

@@ -137,6 +137,15 @@ def make_unknown_run_error(run_id: object) -> RunError:
     )
 
 
+def make_deleted_run_error(run_id: str) -> RunError:
+    """Make the error for a run that was deleted."""
+    return RunError(
+        "This run was deleted.",
+        found=f"run {run_id}",
+        remedy="Bring it back on the page Runs, which can be done for a day.",
+    )
+
+
 def make_run_error(failure: Failed) -> RunError:
     """Make the error that says what a stored failure says."""
     return RunError(failure.problem, found=failure.found, remedy=failure.remedy)

@@ -11,7 +11,7 @@ from transfer_core.runs.store.records import RunRecord
 class RunFilter:
     """Conditions on runs; an empty field sets none."""
 
-    text: str = ""  # words, all of which are in the name, notes, tags, data set, network or id
+    text: str = ""  # words; each occurs in the name, notes, tags, data set, network or id
     tags: Collection[str] = ()  # the run has all of them
     data_ids: Collection[str] = ()  # the run is on one of them
     states: Collection[str] = ()  # the run is in one of them

@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from transfer_core.errors import RunError
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.events import decode_event, encode_values
 from transfer_core.runs.store.records import (
@@ -22,6 +21,7 @@ from transfer_core.runs.store.records import (
     StateChanged,
     UnreadableRun,
     generate_id,
+    make_deleted_run_error,
     make_run_error,
     make_unknown_run_error,
     validate_run_id,
@@ -115,11 +115,7 @@ class RunStore:
         if isinstance(record, UnreadableRun):
             raise make_run_error(record.problem)
         if record.deleted is not None:
-            raise RunError(
-                "This run was deleted.",
-                found=f"run {run_id}",
-                remedy="Bring it back on the page Runs, which can be done for a day.",
-            )
+            raise make_deleted_run_error(run_id)
         return record
 
     def read(self, run_id: str) -> RunRecord | UnreadableRun:
@@ -245,8 +241,8 @@ class RunStore:
         with self.begin_write() as connection:
             changed = connection.execute(change).rowcount == 1
             if changed:
-                events = [StateChanged(state, message)]
-                add_events(connection, run_id, [error, *events] if error else events)
+                errors = [error] if error else []
+                add_events(connection, run_id, [*errors, StateChanged(state, message)])
             else:
                 check_exists(connection, run_id)
         return changed
