@@ -28,11 +28,12 @@ def show_end(record: RunRecord) -> None:
     if ended:
         epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
         when = (
-            f"after {epochs}" if ended.epochs else "before an epoch of training everything ended,"
+            f"after {epochs} and {format_duration(ended.seconds)}"
+            if ended.epochs
+            else "before an epoch of training everything had ended"
         )
         st.write(
-            f"{END_REASON_LABELS[ended.reason]} {when} and "
-            f"{format_duration(ended.seconds)}; {_describe_kept_weights(record, ended)}."
+            f"{END_REASON_LABELS[ended.reason]} {when}; {_describe_kept_weights(record, ended)}."
         )
         if ended.reason == "early stopping":
             st.caption(f"Why it ended: {ended.explanation}.")
@@ -52,7 +53,7 @@ def _offer_resume(record: RunRecord) -> None:
         epoch = caches.engine().find_resume_epoch(record.id)
     if epoch is None:
         return
-    label = f"Resume from epoch {epoch}" if epoch else "Resume after the head trained alone"
+    label = f"Resume from epoch {epoch}" if epoch else "Resume after the new layer trained alone"
     if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
             caches.engine().resume(record.id)
@@ -64,4 +65,4 @@ def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
         return f"the weights are those of epoch {ended.best_epoch}"
     if not record.result:
         return "no epoch had ended, so nothing was learned"
-    return "the weights are those of the head trained alone, as in case 1"
+    return "the weights are those of the new layer trained alone, as far as it had come"

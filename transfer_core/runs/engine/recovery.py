@@ -132,7 +132,7 @@ def make_stop_error(epoch: int) -> Failed:
     Args:
         epoch: From `RunDirectory.find_resume_epoch`.
     """
-    kept = f"what it had learned by epoch {epoch}" if epoch else "the head trained alone"
+    kept = f"what it had learned by epoch {epoch}" if epoch else "the new layer trained alone"
     return Failed(
         "The run was stopped before it continued.", f"{kept} is kept", describe_restart(epoch)
     )
