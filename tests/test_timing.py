@@ -159,6 +159,24 @@ def test_costs_are_not_kept_where_a_run_starts_while_they_are_measured(
     assert not (transfer_home / "timings").exists()
 
 
+def test_a_run_that_ended_while_a_forecast_waited_for_its_turn_does_not_refuse_it(
+    data, transfer_home, monkeypatch
+):
+    class TrainsMeanwhile:
+        """A lock beside which a run begins and ends while one waits for it."""
+
+        def __enter__(self):
+            with training():
+                pass
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(cost_cache, "_measuring", TrainsMeanwhile())
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 5))
+    forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+
+
 def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home, monkeypatch):
     under_way, most, measured = [], [], []
 
