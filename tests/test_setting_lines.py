@@ -52,7 +52,7 @@ def test_the_seed_and_the_optimiser_are_shown_as_torch_takes_them():
 
 def test_a_switch_shows_the_branch_that_it_chooses():
     on, off = make_lines(class_weights=True), make_lines(class_weights=False)
-    assert on["CLASS_WEIGHTS"] == "weights = compute_class_weights(labels[parts['train']])"
+    assert on["CLASS_WEIGHTS"] == "weights = compute_class_weights(learned, len(CLASSES))"
     assert off["CLASS_WEIGHTS"] == "weights = None"
     plain = make_lines(optimiser={"augment": False})["augment"]
     assert "augment(" not in plain and "augment(" in on["augment"]
