@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core import dataset, export, networks
@@ -18,9 +18,9 @@ from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
 from transfer_core.inspection import Prediction, classify_files
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, download_weights
-from transfer_core.runs import Failed, RunRecord, RunStore, launch_run, make_run_error, start_engine
+from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
-from transfer_core.training import EpochEnded
+from transfer_core.training import EpochEnded, Event
 from transfer_core.transferability import (
     Advice,
     SimilarityEstimate,
@@ -157,7 +157,7 @@ def train(
     if case is not None:
         strategy = choose_strategy(TransferCase(case), source, decision.estimate)
     if epochs is not None:
-        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+        strategy = strategy.with_epochs(epochs)
     return _run_to_end(data_set, source, strategy, seed)
 
 
@@ -174,7 +174,7 @@ def compare(
     for case in TransferCase:
         strategy = choose_strategy(case, source, estimate, initialise="random")
         if epochs is not None:
-            strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+            strategy = strategy.with_epochs(epochs)
         done[case] = _run_to_end(data_set, source, strategy, seed)
     return done
 
@@ -235,21 +235,13 @@ def _get_id(run: RunRecord | str) -> str:
 def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
 ) -> RunRecord:
+    def show_epoch(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            what = f"{strategy.case.title}, epoch"
+            _show_progress(what, event.epoch, strategy.optimiser.epochs)
+
     with start_engine(get_home(), resume=False) as engine:
         run = launch_run(
             engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook"
         )
-        what, epochs = f"{strategy.case.title}, epoch", strategy.optimiser.epochs
-        try:
-            for entry in engine.follow(run):
-                if isinstance(entry.event, EpochEnded):
-                    _show_progress(what, entry.event.epoch, epochs)
-        except KeyboardInterrupt:  # test and keep what was learned
-            engine.stop(run)
-            engine.wait(run, timeout=60)
-        record = engine.get(run)
-    if record.result is None:
-        raise make_run_error(
-            record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
-        )
-    return record
+        return run_to_end(engine, run, show_epoch)
