@@ -1,9 +1,7 @@
 """The commands that train: one case, or all of them side by side."""
 
-import statistics
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from dataclasses import replace
 
 from transfer_core.cases import (
@@ -15,6 +13,7 @@ from transfer_core.cases import (
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.data_commands import ingest
 from transfer_core.cli.network_commands import fetch_network
+from transfer_core.cli.run_figures import collect_figures, format_label, summarise
 from transfer_core.cli.setting_options import (
     add_setting_options,
     check_settings_apply,
@@ -28,7 +27,7 @@ from transfer_core.networks import (
     get_weights_status,
     list_networks,
 )
-from transfer_core.runs import RunRecord, encode_event, find_last_event
+from transfer_core.runs import encode_event, find_last_event
 from transfer_core.system import get_home
 from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
@@ -102,8 +101,8 @@ def compare(options: Namespace) -> int:
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
             _emit_event(options, {"event": "compared"} | rows[-1])
             if not options.json:
-                print(f"seed {seed}  {_format_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
-    table = _summarise(rows)
+                print(f"seed {seed}  {format_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
+    table = summarise(rows)
     _emit_event(options, {"event": "finished", "cases": table, "runs": rows})
     if not options.json:
         for row in table:
@@ -201,52 +200,7 @@ def _train_and_report(
             _emit_event(options, {"event": kind, "run": run} | values)
 
         record = run_to_end(engine, run, emit)
-        return _collect_figures(record, find_last_event(engine.events(run), Ended))
-
-
-def _collect_figures(record: RunRecord, ended: Ended) -> dict:
-    strategy = record.config.strategy
-    return {
-        "run": record.id,
-        "case": strategy.case.value,
-        "keep_through": strategy.keep_through,
-        "initialise": strategy.initialise,
-        "validation_accuracy": record.result.validation_accuracy,
-        "test_accuracy": record.result.accuracy,
-        "low": record.result.low,
-        "high": record.result.high,
-        "majority_accuracy": record.result.majority_accuracy,
-        "epochs": ended.epochs,
-        "reason": ended.reason,
-        "seconds": ended.seconds,
-        "images_per_second": ended.images_per_second,
-        "sentence": record.result.sentence,
-    }
-
-
-def _summarise(rows: Iterable[dict]) -> list[dict]:
-    """Mean and spread over the seeds of each case."""
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        groups.setdefault(_format_label(row), []).append(row)
-    return [
-        {
-            "label": label,
-            "case": group[0]["case"],
-            "initialise": group[0]["initialise"],
-            "test_accuracies": [row["test_accuracy"] for row in group],
-            "mean": statistics.mean(row["test_accuracy"] for row in group),
-            "spread": statistics.stdev([row["test_accuracy"] for row in group])
-            if len(group) > 1
-            else 0.0,
-        }
-        for label, group in groups.items()
-    ]
-
-
-def _format_label(row: dict) -> str:
-    start = f", {row['initialise']} weights" if row["case"] == TransferCase.LARGE_DIFFERENT else ""
-    return TransferCase(row["case"]).title + start
+        return collect_figures(record, find_last_event(engine.events(run), Ended))
 
 
 def _emit_event(options: Namespace, values: dict) -> None:
