@@ -50,19 +50,19 @@ _show_progress = _ProgressLine()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answers to both questions, and what they rest on."""
+    """The answers to both questions, with the measurements behind them."""
 
     advice: Advice
     estimate: SimilarityEstimate
 
     @property
     def case(self) -> TransferCase:
-        """The case that both answers point at."""
+        """The case of the two answers."""
         return self.advice.case
 
     @property
     def strategy(self) -> Strategy:
-        """What `train` does with this case."""
+        """The strategy by which `train` trains this case."""
         return self.advice.strategy
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
 
     Args:
         path: A zip, a folder, or "sample:NAME" for a built-in sample, such as "sample:digits".
-        seed: Of the split, for images that come without one.
+        seed: Draws the split, if the images come without one.
 
     Raises:
         ArchiveError: If the zip cannot be read safely.
@@ -91,12 +91,12 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
-    """The source networks that images can be transferred to."""
+    """Return all source networks."""
     return networks.list_networks()
 
 
 def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
-    """A source network, its weights downloaded unless they are on this computer.
+    """Return a source network; download its weights unless they are on this computer.
 
     Raises:
         NetworkError: If no network has this name.
@@ -143,7 +143,7 @@ def train(
         network: The source network, or its name.
         case: 1 to 4; None takes the advised one.
         epochs: Passes over the training images, at most; None takes the case's own number.
-        seed: Of the new weights and the order of the images.
+        seed: Draws the weights of the head and the order of the images.
 
     Returns:
         The finished run; `result` holds its test accuracy and more.
@@ -180,7 +180,7 @@ def compare(
 
 
 def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Prediction]:
-    """Classify image files with a trained network, and say which look like nothing it knows.
+    """Classify image files with a trained network, and mark those unlike its training images.
 
     Args:
         run: A run with a result, or its id.
@@ -219,7 +219,7 @@ def import_bundle(path: str | Path) -> RunRecord:
 
 
 def list_runs() -> list[RunRecord]:
-    """Every run in the data folder, newest first."""
+    """Return every run in the data folder, newest first."""
     with closing(RunStore(get_home())) as store:
         return [*store.list()]
 

@@ -59,7 +59,7 @@ def forecast_run(
         data_set: The images of the run.
         source: The network at the run's input size; its weights may be missing here.
         strategy: The training of the run.
-        home: The data folder; work whose result its caches hold is not counted.
+        home: The data folder; work that its caches make needless is not counted.
         progress: Called with what is done, done and total; may raise to end the work.
 
     Raises:
@@ -95,7 +95,7 @@ def collect_costs(
 
 
 def _equalise_batch_size(strategy: Strategy, train: int) -> Strategy:
-    """The strategy with the batch size that a run really has: all batches are about equal."""
+    """Return the strategy with the real batch size of a run, whose batches are about equal."""
     size = math.ceil(train / count_batches(train, strategy.optimiser.batch_size))
     return replace(strategy, optimiser=replace(strategy.optimiser, batch_size=size))
 

@@ -1,4 +1,4 @@
-"""What the training loop measures: time, mean loss and accuracy, and how far each stage moved."""
+"""Meters of the training loop: time, mean loss and accuracy, and the change of each stage."""
 
 import statistics
 import time
@@ -116,7 +116,7 @@ class RunningMetrics:
 
 
 class WeightChangeMeter:
-    """Measures how far each stage has moved from where it began: the proof of freezing.
+    """Measures how far each stage has moved from its start; a frozen stage must not move.
 
     Args:
         network: An adapted network before its first step; its values are copied.
