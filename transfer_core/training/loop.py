@@ -245,7 +245,7 @@ class Trainer:
         values = {
             "validation_losses": self._early_stopping.losses,
             "best_accuracy": self._best_accuracy,
-            "clock": self._clock.state(),
+            "clock": self._clock.capture_state(),
         }
         return TrainingState(
             state.tensors | tensors | {"generator": self._order_generator.get_state()},

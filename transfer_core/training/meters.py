@@ -82,8 +82,8 @@ class TrainingClock:
             self.seconds_left(),
         )
 
-    def state(self) -> dict[str, float]:
-        """Return the totals that a resumed training goes on from."""
+    def capture_state(self) -> dict[str, float]:
+        """Return the totals from which a resumed training continues."""
         return {
             "step": self.step,
             "images": self._images,
@@ -92,7 +92,7 @@ class TrainingClock:
         }
 
     def load_state(self, state: dict[str, float]) -> None:
-        """Continue from the totals of `state`."""
+        """Continue from the totals of `capture_state`."""
         self.step, self._images = int(state["step"]), int(state["images"])
         self._step_seconds = state["step_seconds"]
         self._started_at = time.perf_counter() - state["elapsed_seconds"]
