@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import transfer_core
+from transfer_core import api
 from transfer_core.cases import TransferCase
 from transfer_core.runs.store.records import RunState
 
@@ -64,6 +65,19 @@ def test_a_run_is_trained_listed_used_exported_and_imported_again(colours, tmp_p
     (file,) = transfer_core.export_run(run, "bundle", tmp_path / "out")
     assert transfer_core.import_bundle(file).result == run.result
     assert "epoch" in capsys.readouterr().err
+
+
+def test_ctrl_c_stops_a_run_and_what_was_learned_is_tested(colours, monkeypatch):
+    data = transfer_core.load_dataset(colours)
+
+    def interrupt(what, done, total):
+        if "epoch" in what:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "_show_progress", interrupt)
+    run = transfer_core.train(data, case=1, epochs=1000)
+    assert run.state == RunState.stopped
+    assert 0 <= run.result.accuracy <= 1
 
 
 def test_compare_trains_each_case_once(colours):

@@ -8,7 +8,7 @@ from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (
 from pages.shared import caches
 from transfer_core.cases import TransferCase
 from transfer_core.networks import get_network, list_networks
-from transfer_core.system.busy import training
+from transfer_core.system.busy import mark_training
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 
@@ -49,7 +49,7 @@ def test_train_tells_how_long_the_run_takes(data):  # noqa: F811
 
 
 def test_beside_a_run_a_sentence_stands_in_place_of_times(data):  # noqa: F811
-    with training():
+    with mark_training():
         app = open_train_page(data)
         assert not app.exception
         assert "can't be measured while a run trains" in list_texts(app)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
@@ -112,3 +113,50 @@ def test_what_can_only_draw_from_the_global_generator_is_refused():
         with pytest.raises(NotImplementedError, match="dropout2d takes no generator"):
             layer.train()(torch.ones(1, 2, 3, 3))
         assert (layer.eval()(torch.ones(1, 2, 3, 3)) == 1).all()
+
+
+def attend(dropout: float, training: bool = True) -> torch.Tensor:
+    layer = torch.nn.MultiheadAttention(4, 2, dropout=dropout).train(training)
+    tokens = torch.ones(3, 1, 4)
+    return layer(tokens, tokens, tokens, need_weights=False)[0]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: attend(dropout=0.5),
+        lambda: functional.scaled_dot_product_attention(*[torch.ones(1, 2, 4)] * 3, dropout_p=0.5),
+        lambda: functional.scaled_dot_product_attention(*[torch.ones(1, 2, 4)] * 3, None, 0.5),
+        lambda: functional.rrelu(torch.ones(3), training=True),
+        lambda: functional.gumbel_softmax(torch.ones(3)),
+        lambda: torch.dropout(torch.ones(3), 0.5, True),
+    ],
+)
+def test_attention_and_others_that_would_draw_dropout_in_silence_are_refused(draw):
+    with DrawFrom(make_generator(0)), pytest.raises(NotImplementedError, match="no generator"):
+        draw()
+
+
+def test_attention_without_dropout_and_in_eval_mode_is_computed():
+    with DrawFrom(make_generator(0)):
+        assert attend(dropout=0).shape == attend(dropout=0.5, training=False).shape == (3, 1, 4)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: torch.rand_like(torch.ones(3)),
+        lambda: torch.randn_like(torch.ones(3)),
+        lambda: torch.randint_like(torch.ones(3), 100),
+        lambda: torch.poisson(torch.full((3,), 9.0)),
+        lambda: torch.ones(3).log_normal_(),
+    ],
+)
+def test_every_other_draw_takes_the_numbers_of_the_own_generator(draw):
+    before = torch.get_rng_state()
+    with DrawFrom(make_generator(5)):
+        own = draw()
+    assert torch.equal(torch.get_rng_state(), before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        assert torch.equal(draw(), own)

@@ -1,13 +1,16 @@
 """Settings and code side by side: every line comes from the script, with the setting's value."""
 
 import ast
+import inspect
 from dataclasses import replace
 
 import pytest
+import torch
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export.script import collect_settings, render_script
 from transfer_core.export.setting_lines import find_setting_lines
+from transfer_core.features.augmentation import augment
 from transfer_core.networks import get_network
 from transfer_core.training.config import RunConfig, list_setting_values
 
@@ -49,7 +52,7 @@ def test_the_seed_and_the_optimiser_are_shown_as_torch_takes_them():
 
 def test_a_switch_shows_the_branch_that_it_chooses():
     on, off = make_lines(class_weights=True), make_lines(class_weights=False)
-    assert on["CLASS_WEIGHTS"] == "weights = compute_class_weights(labels[parts['train']])"
+    assert on["CLASS_WEIGHTS"] == "weights = compute_class_weights(learned, len(CLASSES))"
     assert off["CLASS_WEIGHTS"] == "weights = None"
     plain = make_lines(optimiser={"augment": False})["augment"]
     assert "augment(" not in plain and "augment(" in on["augment"]
@@ -81,3 +84,15 @@ def test_the_declared_code_of_a_setting_is_what_the_script_does(case):
         code = f"for epoch in ():\n  {field.render_code(value)}"
         for called in find_called_names(code):
             assert f"{called}(" in used, field.name
+
+
+@pytest.mark.parametrize("case", TransferCase)
+def test_the_declared_code_of_a_setting_names_arguments_that_exist(case):
+    callables = {"AdamW": torch.optim.AdamW, "augment": augment}
+    for field, value in list_setting_values(make_config(case, compiled=True)):
+        code = ast.parse(f"for epoch in ():\n  {field.render_code(value)}")
+        for call in (node for node in ast.walk(code) if isinstance(node, ast.Call)):
+            if call.keywords:
+                called = callables[getattr(call.func, "attr", getattr(call.func, "id", ""))]
+                names = {keyword.arg for keyword in call.keywords}
+                assert names <= inspect.signature(called).parameters.keys(), field.name

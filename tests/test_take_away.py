@@ -1,11 +1,13 @@
 """What is taken away: it holds what it says, and gives the answers of the run."""
 
+import ast
 import io
 import json
 import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -22,6 +24,7 @@ from transfer_core.dataset import PixelArray
 from transfer_core.errors import RunError
 from transfer_core.export import export_run, find_download, onnx_file, prepare_download
 from transfer_core.export.safetensors_reader import read_weights
+from transfer_core.export.script import collect_settings, render_script
 from transfer_core.inspection.prediction import classify_files, load_test_predictions
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
@@ -105,6 +108,36 @@ def test_script_and_notebook_reach_the_same_accuracy_with_torch_and_torchvision_
     plain.write_text(code, encoding="utf-8")
     assert reached in bare_torch(plain)
     assert {file.name for file in files} >= {"train.py", "train.ipynb", "images.csv"}
+
+
+def define_script_functions(config, source) -> dict:
+    """The names that the script of a run defines, without running its steps."""
+    body = ast.parse(render_script(config, source, NAMES)).body
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    script = collect_settings(config, source, NAMES) | {
+        "MAX_BATCH_SIZE": 8,
+        "MAX_BATCH_PIXELS": 8 * source.input_size**2,
+        "SOURCE": SimpleNamespace(input_size=source.input_size),
+    }
+    definitions = ast.Module([each for each in body if isinstance(each, kinds)], [])
+    exec(compile(definitions, "train.py", "exec"), script)
+    return script
+
+
+def test_a_script_whose_loss_is_never_a_finite_number_ends_with_a_sentence(colours, transfer_home):
+    data_set, source = dataset.ingest(colours, home=transfer_home), get_network("demonstration")
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    script = define_script_functions(make_run_config(data_set, source, strategy, 3), source)
+    layer, parts = torch.nn.Linear(2, 3), {"train": np.arange(4), "validation": np.arange(4, 6)}
+
+    def load(indices, generator=None):
+        return torch.full((len(indices), 2), torch.nan)
+
+    settings = SimpleNamespace(
+        epochs=2, patience=1, batch_size=2, learning_rate=1.0, weight_decay=0.0, stage_decay=1.0
+    )
+    with pytest.raises(SystemExit, match="loss was a finite number"):
+        script["train"](layer, layer.train, load, load, np.arange(6) % 3, parts, settings)
 
 
 def test_torch_and_torchvision_alone_are_without_what_the_app_brings(bare_torch, tmp_path):

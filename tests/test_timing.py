@@ -22,7 +22,7 @@ from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform_run
-from transfer_core.system.busy import is_training, training
+from transfer_core.system.busy import mark_training, watch_for_training
 from transfer_core.timing import cost_cache
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.forecast import (
@@ -126,7 +126,7 @@ def test_asking_again_measures_nothing(data, transfer_home, monkeypatch):
 
 
 def test_nothing_is_timed_beside_a_run(data, transfer_home):
-    with training(), pytest.raises(BusyError, match="can't be measured while a run trains"):
+    with mark_training(), pytest.raises(BusyError, match="can't be measured while a run trains"):
         forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
     assert not (transfer_home / "timings").exists()
     forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)  # the run has ended
@@ -141,7 +141,7 @@ def test_beside_a_run_an_earlier_measurement_is_taken_and_stays_as_it_is(
         os.utime(file, (1, 1))  # long ago
     monkeypatch.setattr(cost_cache, "measure_step_costs", None)
     monkeypatch.setattr(cost_cache, "measure_decoding_cost", None)
-    with training():
+    with mark_training():
         assert forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home) == before
     assert [file.stat().st_mtime for file in files] == [1] * len(files)
 
@@ -150,13 +150,31 @@ def test_costs_are_not_kept_where_a_run_starts_while_they_are_measured(
     data, transfer_home, monkeypatch
 ):
     def measure(*of):
-        with training():  # begins and ends while the batches are timed
+        with mark_training():  # begins and ends while the batches are timed
             return StepCosts(*[ONCE] * 5)
 
     monkeypatch.setattr(cost_cache, "measure_step_costs", measure)
     with pytest.raises(BusyError):
         forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
     assert not (transfer_home / "timings").exists()
+
+
+def test_a_run_that_ended_while_a_forecast_waited_for_its_turn_does_not_refuse_it(
+    data, transfer_home, monkeypatch
+):
+    class TrainsMeanwhile:
+        """A lock beside which a run begins and ends while one waits for it."""
+
+        def __enter__(self):
+            with mark_training():
+                pass
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(cost_cache, "_measuring", TrainsMeanwhile())
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 5))
+    forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
 
 
 def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home, monkeypatch):
@@ -183,12 +201,12 @@ def test_the_process_counts_as_training_while_an_engine_drives_a_run(transfer_ho
 
     def perform_run(config, directory, stop_requested):
         for event in make_perform()(config, directory, stop_requested):
-            seen.append(is_training())
+            seen.append(watch_for_training()())
             yield event
 
     with closing(Engine(transfer_home, perform_run)) as engine:
         engine.wait(engine.submit(make_config(), name="toy"), timeout=30)
-    assert seen and all(seen) and not is_training()
+    assert seen and all(seen) and not watch_for_training()()
 
 
 def test_timing_leaves_the_random_numbers_of_the_process_alone(data, transfer_home):

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core import dataset, export, networks
@@ -18,9 +18,9 @@ from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
 from transfer_core.inspection import Prediction, classify_files
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, download_weights
-from transfer_core.runs import Failed, RunRecord, RunStore, launch_run, make_run_error, start_engine
+from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
-from transfer_core.training import EpochEnded
+from transfer_core.training import EpochEnded, Event
 from transfer_core.transferability import (
     Advice,
     SimilarityEstimate,
@@ -50,19 +50,19 @@ _show_progress = _ProgressLine()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answers to both questions, and what they rest on."""
+    """The answers to both questions, with the measurements behind them."""
 
     advice: Advice
     estimate: SimilarityEstimate
 
     @property
     def case(self) -> TransferCase:
-        """The case that both answers point at."""
+        """The case of the two answers."""
         return self.advice.case
 
     @property
     def strategy(self) -> Strategy:
-        """What `train` does with this case."""
+        """The strategy by which `train` trains this case."""
         return self.advice.strategy
 
     def __str__(self) -> str:
@@ -80,7 +80,7 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
 
     Args:
         path: A zip, a folder, or "sample:NAME" for a built-in sample, such as "sample:digits".
-        seed: Of the split, for images that come without one.
+        seed: Draws the split, if the images come without one.
 
     Raises:
         ArchiveError: If the zip cannot be read safely.
@@ -91,12 +91,12 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
-    """The source networks that images can be transferred to."""
+    """Return all source networks."""
     return networks.list_networks()
 
 
 def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
-    """A source network, its weights downloaded unless they are on this computer.
+    """Return a source network; download its weights unless they are on this computer.
 
     Raises:
         NetworkError: If no network has this name.
@@ -143,7 +143,7 @@ def train(
         network: The source network, or its name.
         case: 1 to 4; None takes the advised one.
         epochs: Passes over the training images, at most; None takes the case's own number.
-        seed: Of the new weights and the order of the images.
+        seed: Draws the weights of the head and the order of the images.
 
     Returns:
         The finished run; `result` holds its test accuracy and more.
@@ -157,7 +157,7 @@ def train(
     if case is not None:
         strategy = choose_strategy(TransferCase(case), source, decision.estimate)
     if epochs is not None:
-        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+        strategy = strategy.with_epochs(epochs)
     return _run_to_end(data_set, source, strategy, seed)
 
 
@@ -174,13 +174,13 @@ def compare(
     for case in TransferCase:
         strategy = choose_strategy(case, source, estimate, initialise="random")
         if epochs is not None:
-            strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
+            strategy = strategy.with_epochs(epochs)
         done[case] = _run_to_end(data_set, source, strategy, seed)
     return done
 
 
 def predict(run: RunRecord | str, images: Iterable[str | Path]) -> list[Prediction]:
-    """Classify image files with a trained network, and say which look like nothing it knows.
+    """Classify image files with a trained network, and mark those unlike its training images.
 
     Args:
         run: A run with a result, or its id.
@@ -219,7 +219,7 @@ def import_bundle(path: str | Path) -> RunRecord:
 
 
 def list_runs() -> list[RunRecord]:
-    """Every run in the data folder, newest first."""
+    """Return every run in the data folder, newest first."""
     with closing(RunStore(get_home())) as store:
         return [*store.list()]
 
@@ -235,21 +235,13 @@ def _get_id(run: RunRecord | str) -> str:
 def _run_to_end(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, seed: int
 ) -> RunRecord:
+    def show_epoch(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            what = f"{strategy.case.title}, epoch"
+            _show_progress(what, event.epoch, strategy.optimiser.epochs)
+
     with start_engine(get_home(), resume=False) as engine:
         run = launch_run(
             engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook"
         )
-        what, epochs = f"{strategy.case.title}, epoch", strategy.optimiser.epochs
-        try:
-            for entry in engine.follow(run):
-                if isinstance(entry.event, EpochEnded):
-                    _show_progress(what, entry.event.epoch, epochs)
-        except KeyboardInterrupt:  # test and keep what was learned
-            engine.stop(run)
-            engine.wait(run, timeout=60)
-        record = engine.get(run)
-    if record.result is None:
-        raise make_run_error(
-            record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
-        )
-    return record
+        return run_to_end(engine, run, show_epoch)

@@ -1,8 +1,8 @@
 """The four cases: size and similarity to a case, a case to a strategy. Pure functions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
 from transfer_core.settings import OptimiserSettings, Setting
@@ -14,10 +14,11 @@ Initialise = Literal["pretrained", "random"]
 TEXTBOOK_SMALL_IMAGES = 2_000  # images; what courses call small
 TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
 CLOSE_TO_LINE = 0.1  # of the line
+MIN_WEIGHTED_IMBALANCE = 1.5  # largest class over smallest, above which classes are weighted
 
 
 class TransferCase(IntEnum):
-    """Which of the four situations a data set is in."""
+    """The four situations that a data set can be in."""
 
     SMALL_SIMILAR = 1
     SMALL_DIFFERENT = 2
@@ -42,7 +43,7 @@ class TransferCase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SizeJudgement:
-    """The answer to "is the data set small or large?" and what it rests on."""
+    """The answer to "is the data set small or large?" with the numbers behind it."""
 
     images: int  # images to learn from: training and validation, not test
     images_per_class: float  # harmonic mean over the classes, so that a starved class counts
@@ -57,10 +58,10 @@ class SizeJudgement:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """What is done to the source network, complete enough to repeat it."""
+    """All that a run does to the source network: enough to repeat it."""
 
     case: TransferCase
-    keep_through: str  # name of the last stage that is kept; the new layer follows it
+    keep_through: str  # name of the last stage that is kept; the head follows it
     frozen: tuple[str, ...]  # names of the stages whose weights must not change
     initialise: Initialise  # initial weights of the kept stages
     optimiser: OptimiserSettings
@@ -69,10 +70,15 @@ class Strategy:
         Setting(
             label="Give rare classes more weight if classes are unbalanced",
             help="Each class then counts the same, however many images it has. Classes are "
-            "unbalanced where the largest has over 1.5 times the images of the smallest.",
+            f"unbalanced if the largest has over {MIN_WEIGHTED_IMBALANCE} times the images of the "
+            "smallest.",
             code="weights = compute_class_weights(labels) if {} else None",
         ),
     ] = True
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Return the strategy with another largest number of epochs."""
+        return replace(self, optimiser=replace(self.optimiser, epochs=epochs))
 
 
 def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
@@ -95,7 +101,7 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
 
 
 def choose_case(size: Size, similarity: Similarity) -> TransferCase:
-    """The cell of the decision diagram that the two answers point at."""
+    """Return the case of the two answers."""
     return next(c for c in TransferCase if (c.size, c.similarity) == (size, similarity))
 
 
@@ -110,9 +116,9 @@ FROM_SCRATCH_SETTINGS = OptimiserSettings(
 )
 
 
-# Of networks that were not measured here. Large pre-trained ones want small rates, the smaller
-# the nearer to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section
-# 3.2; Bao et al. 2022, "BEiT", appendix, of vision transformers).
+# Settings for networks that were not measured here. Large pre-trained networks need small learning
+# rates, and smaller ones nearer to the input (Howard and Ruder 2018, "Universal language model
+# fine-tuning", section 3.2; Bao et al. 2022, "BEiT", appendix, for vision transformers).
 UNMEASURED_OVERRIDES = {
     "pretrained": {"learning_rate": 3e-4, "stage_decay": 0.75},
     "random": {"learning_rate": 5e-4},
@@ -120,7 +126,12 @@ UNMEASURED_OVERRIDES = {
 
 
 def compute_stage_learning_rates(settings: OptimiserSettings, num_stages: int) -> tuple[float, ...]:
-    """Peak learning rate of each of so many trained stages, input to output."""
+    """Return the peak learning rate of each trained stage, input to output.
+
+    Args:
+        settings: Peak rate of the last stage, and the decay from stage to stage.
+        num_stages: Number of trained stages.
+    """
     return tuple(
         settings.learning_rate * settings.stage_decay**behind
         for behind in reversed(range(num_stages))
@@ -134,7 +145,7 @@ def plan_strategy(
     cut: str | None = None,
     initialise: Initialise | None = None,
 ) -> Strategy:
-    """The strategy of a case on a network with these stages.
+    """Return the strategy of a case on a network with these stages.
 
     Args:
         case: One of the four cases.

@@ -188,8 +188,8 @@ class OptimiserSettings:
         bool,
         Setting(
             label="Mirror half of the changed images, left to right",
-            help="Not where left and right make a difference, as in letters.",
-            code="augment(pixels[indices], mirror={})",
+            help="Switch it off if left and right make a difference, as in letters.",
+            code="augment(pixels[indices], horizontal_flip={})",
         ),
     ] = True
     stage_decay: Annotated[

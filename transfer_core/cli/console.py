@@ -1,4 +1,4 @@
-"""What the commands share: their parsers, JSON lines and progress."""
+"""Parsers, JSON lines and progress of the commands."""
 
 import json
 import sys

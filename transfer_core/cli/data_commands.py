@@ -95,7 +95,7 @@ def _print_advice(advice: Advice, estimate: SimilarityEstimate, own_answer: str 
 def _forecast_minutes(
     data_set: DataSet, source: SourceNetwork, estimate: SimilarityEstimate
 ) -> dict[int, tuple[float, float]]:
-    """The least and the most minutes that each case takes on this computer."""
+    """Return the least and the most minutes that each case takes on this computer."""
     from transfer_core.timing import forecast_run  # brings torch
 
     ranges = {}

@@ -43,7 +43,7 @@ def print_networks(options: Namespace) -> int:
 
 
 def fetch_network(name: str) -> SourceNetwork:
-    """The source network of this name, its weights downloaded if they are not here."""
+    """Return the source network of this name; download its weights if they are not here."""
     network = get_network(name)
     download_weights(
         network,

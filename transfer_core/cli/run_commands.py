@@ -119,28 +119,29 @@ def _print_run(run: RunRecord, as_json: bool) -> None:
 
 
 def compare_runs(options: Namespace) -> int:
-    """Tell whether the difference between two runs is more than chance."""
+    """Print whether the difference between two runs is more than chance."""
     from transfer_core.inspection import compare_runs as compare
 
-    found = compare(get_home(), options.first, options.second)
-    first, second = found.accuracies
+    comparison = compare(get_home(), options.first, options.second)
+    first, second = comparison.accuracies
     if options.json:
         print_json(
-            **asdict(found),
+            **asdict(comparison),
             accuracy_first=first,
             accuracy_second=second,
-            difference=found.difference,
-            may_be_chance=found.may_be_chance,
-            sentence=found.describe(options.first, options.second),
+            difference=comparison.difference,
+            may_be_chance=comparison.may_be_chance,
+            sentence=comparison.describe(options.first, options.second),
         )
         return 0
     print(
         f"{options.first} is right on {first:.1%}, {options.second} on {second:.1%} of the images"
     )
     print(
-        f"difference {found.difference:+.1%}, 95 % interval {found.low:+.1%} to {found.high:+.1%}"
+        f"difference {comparison.difference:+.1%}, "
+        f"95 % interval {comparison.low:+.1%} to {comparison.high:+.1%}"
     )
-    print(found.describe(options.first, options.second))
-    if left_out := found.describe_excluded(options.first, options.second):
+    print(comparison.describe(options.first, options.second))
+    if left_out := comparison.describe_excluded(options.first, options.second):
         print(left_out)
     return 0

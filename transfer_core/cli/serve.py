@@ -12,7 +12,7 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def find_app() -> Path:
-    """The app's script: inside an installed package, or at the top of a checkout."""
+    """Find the app's script: inside an installed package, or at the top of a checkout."""
     installed = PACKAGE / "_app" / "app.py"
     return installed if installed.is_file() else PACKAGE.parent / "app.py"
 
@@ -28,7 +28,7 @@ def serve(options: Namespace) -> int:
 
 
 def make_command(address: str, port: int | None) -> list[str]:
-    """The command that starts the app.
+    """Return the command that starts the app.
 
     Args:
         address: The network address to listen on. An address of this computer alone makes the

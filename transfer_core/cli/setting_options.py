@@ -41,7 +41,7 @@ def check_settings_apply(strategy: Strategy, options: Namespace) -> None:
 
 
 def override_settings(strategy: Strategy, options: Namespace) -> Strategy:
-    """The strategy with those of its settings that were given as options."""
+    """Return the strategy with the settings that were given as options."""
     given = {
         field.name: value
         for field in STRATEGY_FIELDS

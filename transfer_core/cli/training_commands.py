@@ -1,9 +1,7 @@
 """The commands that train: one case, or all of them side by side."""
 
-import statistics
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from dataclasses import replace
 
 from transfer_core.cases import (
@@ -15,6 +13,7 @@ from transfer_core.cases import (
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.data_commands import ingest
 from transfer_core.cli.network_commands import fetch_network
+from transfer_core.cli.run_figures import collect_figures, format_label, summarise
 from transfer_core.cli.setting_options import (
     add_setting_options,
     check_settings_apply,
@@ -28,9 +27,9 @@ from transfer_core.networks import (
     get_weights_status,
     list_networks,
 )
-from transfer_core.runs import Failed, RunRecord, encode_event, find_last_event, make_run_error
+from transfer_core.runs import encode_event, find_last_event
 from transfer_core.system import get_home
-from transfer_core.training import Ended
+from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
     ADVISED_INITIALISATION,
     advise,
@@ -67,7 +66,7 @@ def add_commands(add: AddCommand) -> None:
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
     data_set = ingest(options.data, options.seed)
-    # From random weights nothing is needed of the pre-trained ones.
+    # A run from random weights needs no pre-trained ones.
     random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
     name = options.network or DEFAULT_NETWORK
     source = get_network(name) if random else fetch_network(name)
@@ -80,7 +79,7 @@ def train(options: Namespace) -> int:
 
         source = select_input_size(source, options.input_size)
     strategy = override_settings(strategy, options)
-    result = _run_to_end(data_set, source, strategy, options, compiled=options.compile)
+    result = _train_and_report(data_set, source, strategy, options, compiled=options.compile)
     _emit_event(options, {"event": "finished"} | result)
     if not options.json:
         print(result["sentence"])
@@ -98,12 +97,12 @@ def compare(options: Namespace) -> int:
             same = replace(strategy, case=TransferCase.LARGE_SIMILAR)
             if same not in done:
                 limited = override_settings(strategy, options)
-                done[same] = _run_to_end(data_set, source, limited, options)
+                done[same] = _train_and_report(data_set, source, limited, options)
             rows.append(done[same] | {"case": strategy.case.value, "seed": seed})
             _emit_event(options, {"event": "compared"} | rows[-1])
             if not options.json:
-                print(f"seed {seed}  {_format_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
-    table = _summarise(rows)
+                print(f"seed {seed}  {format_label(rows[-1]):40}  {rows[-1]['test_accuracy']:.1%}")
+    table = summarise(rows)
     _emit_event(options, {"event": "finished", "cases": table, "runs": rows})
     if not options.json:
         for row in table:
@@ -124,30 +123,30 @@ def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]
 
 
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
-    """Of the case asked for or advised, with what was measured of the images in it."""
+    """Return the strategy of the case asked for or advised, adapted to the measured images."""
     if options.case == "1":  # nothing in it is measured
         return plan_strategy(
             TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise
         )
-    # Without its weights a network starts from random ones; whether left and right make a
-    # difference, the only reading that matters then, the bundled network can tell.
-    reader = get_network(DEFAULT_NETWORK) if get_weights_status(source) == "download" else source
-    found = estimate_similarity(data_set, reader, get_home(), progress=show_progress)
+    # A network without weights here starts from random ones. The bundled network then measures
+    # whether left and right make a difference: the strategy needs no other measurement.
+    is_missing = get_weights_status(source) == "download"
+    measuring = get_network(DEFAULT_NETWORK) if is_missing else source
+    estimate = estimate_similarity(data_set, measuring, get_home(), progress=show_progress)
     if options.case == "auto":
-        case = advise(data_set, source, found).case
+        case = advise(data_set, source, estimate).case
     else:
         case = TransferCase(int(options.case))
-    plan_strategy(
-        case, source.stage_names, initialise=options.initialise
-    )  # refuses what does not fit
+    # Raises an error if the initialisation does not fit the case.
+    plan_strategy(case, source.stage_names, initialise=options.initialise)
     start = ADVISED_INITIALISATION if options.case == "auto" else INITIALISATIONS[0]
-    return choose_strategy(case, source, found, initialise=options.initialise or start)
+    return choose_strategy(case, source, estimate, initialise=options.initialise or start)
 
 
 def _fit_into_minutes(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options: Namespace
 ) -> tuple[SourceNetwork, Strategy]:
-    """What to train within the minutes allowed, told with its reasons."""
+    """Choose what to train within the minutes allowed, and print the reasons."""
     from transfer_core.timing import plan_run_within_budget  # brings torch
 
     def plan_same_case(network: SourceNetwork) -> Strategy:
@@ -174,16 +173,15 @@ def _fit_into_minutes(
         return fit.source, fit.strategy
     options.case = str(strategy.case.value)
     options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
-    found = _choose_strategy(data_set, chosen, options)
-    epochs = fit.strategy.optimiser.epochs
-    return fit.source, replace(found, optimiser=replace(found.optimiser, epochs=epochs))
+    strategy = _choose_strategy(data_set, chosen, options)
+    return fit.source, strategy.with_epochs(fit.strategy.optimiser.epochs)
 
 
-def _run_to_end(
+def _train_and_report(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
-    """Perform one run to its end; returns its figures."""
-    from transfer_core.runs import launch_run, start_engine  # brings torch
+    """Perform one run to its end, printing its events; return its figures."""
+    from transfer_core.runs import launch_run, run_to_end, start_engine  # brings torch
 
     with start_engine(get_home(), resume=False) as engine:
         run = launch_run(
@@ -196,63 +194,13 @@ def _run_to_end(
             owner="command line",
             compiled=compiled,
         )
-        try:
-            for entry in engine.follow(run):
-                kind, values = encode_event(entry.event)
-                _emit_event(options, {"event": kind, "run": run} | values)
-        except KeyboardInterrupt:  # tests and keeps what was learned
-            engine.stop(run)
-            engine.wait(run, timeout=60)
-        record, ended = engine.get(run), find_last_event(engine.events(run), Ended)
-    if record.result is None:
-        error = record.error or Failed(f"The run is {record.state}.", run, "Run it again.")
-        raise make_run_error(error)
-    return _collect_figures(record, ended)
 
+        def emit(event: Event) -> None:
+            kind, values = encode_event(event)
+            _emit_event(options, {"event": kind, "run": run} | values)
 
-def _collect_figures(record: RunRecord, ended: Ended) -> dict:
-    strategy = record.config.strategy
-    return {
-        "run": record.id,
-        "case": strategy.case.value,
-        "keep_through": strategy.keep_through,
-        "initialise": strategy.initialise,
-        "validation_accuracy": record.result.validation_accuracy,
-        "test_accuracy": record.result.accuracy,
-        "low": record.result.low,
-        "high": record.result.high,
-        "majority_accuracy": record.result.majority_accuracy,
-        "epochs": ended.epochs,
-        "reason": ended.reason,
-        "seconds": ended.seconds,
-        "images_per_second": ended.images_per_second,
-        "sentence": record.result.sentence,
-    }
-
-
-def _summarise(rows: Iterable[dict]) -> list[dict]:
-    """Mean and spread over the seeds of each case."""
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        groups.setdefault(_format_label(row), []).append(row)
-    return [
-        {
-            "label": label,
-            "case": group[0]["case"],
-            "initialise": group[0]["initialise"],
-            "test_accuracies": [row["test_accuracy"] for row in group],
-            "mean": statistics.mean(row["test_accuracy"] for row in group),
-            "spread": statistics.stdev([row["test_accuracy"] for row in group])
-            if len(group) > 1
-            else 0.0,
-        }
-        for label, group in groups.items()
-    ]
-
-
-def _format_label(row: dict) -> str:
-    start = f", {row['initialise']} weights" if row["case"] == TransferCase.LARGE_DIFFERENT else ""
-    return TransferCase(row["case"]).title + start
+        record = run_to_end(engine, run, emit)
+        return collect_figures(record, find_last_event(engine.events(run), Ended))
 
 
 def _emit_event(options: Namespace, values: dict) -> None:

@@ -41,7 +41,7 @@ MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 @dataclass(frozen=True, slots=True)
 class _ModelCard:
-    """The fields of a card that are read back; the others are for people."""
+    """The fields of a card that an import reads; the others are for people."""
 
     format: str
     name: str
@@ -89,9 +89,9 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
 
 def _find_member(source: Archive, name: str) -> Member:
     """Find the member of this name, at the top or inside a folder."""
-    found = [member for member in source.members if member.path.rpartition("/")[2] == name]
-    if len(found) == 1:
-        return found[0]
+    matches = [member for member in source.members if member.path.rpartition("/")[2] == name]
+    if len(matches) == 1:
+        return matches[0]
     names = [member.path for member in source.members]
     if name == WEIGHTS_FILE and any(each.lower().endswith(PICKLE_SUFFIXES) for each in names):
         raise BundleError(
@@ -160,11 +160,11 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
         weights = upgrade_head_name(load_file(path))
     except SafetensorError as error:
         raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
-    found = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
             raise _make_weights_error(
-                f"{name[:80]} is {_format_shape(found.get(name))}, "
+                f"{name[:80]} is {_format_shape(shapes.get(name))}, "
                 f"expected {_format_shape(expected.get(name))}"
             )
     for name, value in weights.items():

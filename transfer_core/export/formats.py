@@ -105,7 +105,7 @@ def _get_download_folder(home: Path, run_id: str) -> Path:
 
 
 def write_weights(
-    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+    to: Path, home: Path, trained: TrainedNetwork, _progress: Progress
 ) -> tuple[Path, ...]:
     """Write the weights as safetensors, the card, and an example script."""
     weights = to / WEIGHTS_FILE

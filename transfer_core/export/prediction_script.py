@@ -40,7 +40,7 @@ README_TEXTS = {
         "needs": "onnxruntime and pillow",
         "values": "The network itself normalises the values, so they go in as they are, from 0 to "
         "255.",
-        "again": "\ncard.json tells under `onnx_check` how the answers compare with the original "
+        "again": "\ncard.json says under `onnx_check` how the answers compare with the original "
         "network's on the test images.\n",
     },
 }

@@ -56,40 +56,38 @@ class Section:
 
 
 def build_data_section(home: Path, data_set: DataSet | None) -> Section:
-    """What was learned from."""
+    """Build the section on the images: their origin, their problems and the size of classes."""
     if data_set is None:
         return Section("Data", (IMAGES_MISSING,))
-    told = (
+    texts = (
         f"{data_set.name}: {data_set.import_summary.describe()}.",
         *describe_test_edits(home, data_set),
     )
-    drawn = _render_figure(plot_class_counts(data_set), describe_class_counts(data_set))
-    noticed = tuple(
+    figure = _render_figure(plot_class_counts(data_set), describe_class_counts(data_set))
+    problems = tuple(
         f"{problem.path}: {problem.message}"
         for problem in data_set.problems
         if problem.kind in {"leak", "conflict", "unbalanced"}
     )
-    return Section("Data", told, noticed, (drawn,))
+    return Section("Data", texts, problems, (figure,))
 
 
 def build_decision_section(
     home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress
 ) -> Section:
-    """Which case the network advises, which one was trained, and why."""
+    """Build the section on the advised case, the trained case, and the reasons."""
     strategy = trained.record.config.strategy
-    source, case = (
-        get_network(trained.record.config.network),
-        strategy.case,
-    )  # as the estimate saw it
+    # The estimate used the network at its own input size.
+    source, case = get_network(trained.record.config.network), strategy.case
     if data_set is None or get_weights_status(source) == "download":
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )
         return Section("Decision", (f"Trained was {case.title}.", missing))
-    found = estimate_similarity(data_set, source, home, progress=progress)
-    advice = advise(data_set, source, found)
-    verdict = found.verdict(advice.size.answer)
-    told = (
+    estimate = estimate_similarity(data_set, source, home, progress=progress)
+    advice = advise(data_set, source, estimate)
+    verdict = estimate.verdict(advice.size.answer)
+    texts = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
         f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
         f"{advice.size.line:,}. Similarity: {verdict.answer}, with a probability of "
@@ -99,15 +97,15 @@ def build_decision_section(
     figures = (
         _render_figure(plot_decision_diagram(*shown), describe_decision(*shown)),
         _render_figure(
-            plot_stage_accuracy(found.evidence, strategy.keep_through),
-            describe_stage_accuracy(found.evidence),
+            plot_stage_accuracy(estimate.evidence, strategy.keep_through),
+            describe_stage_accuracy(estimate.evidence),
         ),
     )
-    return Section("Decision", told, (*found.reasons, *found.warnings), figures)
+    return Section("Decision", texts, (*estimate.reasons, *estimate.warnings), figures)
 
 
 def build_settings_section(trained: TrainedNetwork) -> Section:
-    """Everything that was set."""
+    """Build the table of all settings."""
     config, source = trained.record.config, trained.source
     strategy = config.strategy
     plain = {
@@ -116,7 +114,7 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
         "Frozen": source.format_titles(strategy.frozen),
         "Initial weights": strategy.initialise,
         "Input size": f"{source.input_size} pixels a side",
-        "Number format": config.precision,
+        "Precision": config.precision,
     }
     rows = [{"setting": name, "value": value, "in PyTorch": ""} for name, value in plain.items()]
     rows += [
@@ -126,7 +124,7 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
             "in PyTorch": field.render_code(value),
         }
         for field, value in list_setting_values(config)
-        if field.name != "input_size"  # said above, also where it is the network's own
+        if field.name != "input_size"  # in a row above already
     ]
     return Section("Settings", table=rows)
 
@@ -134,7 +132,7 @@ def build_settings_section(trained: TrainedNetwork) -> Section:
 def build_training_sections(
     trained: TrainedNetwork, events: Sequence[RunEvent]
 ) -> tuple[Section, ...]:
-    """The curves, the epochs, and what moved."""
+    """Build the sections on the curves, the epochs, and the change of each stage."""
     table = tabulate_epochs(events)
     if not table:
         return (Section("Training", (LOG_MISSING,)),)
@@ -150,10 +148,10 @@ def build_training_sections(
             trained.source, trained.record.config.strategy, ended.best_epoch
         )
         parts = summarise_network(trained.source, strategy, len(trained.classes))
-        drawn = _render_figure(
+        figure = _render_figure(
             plot_network(parts, ended.changes), describe_network(parts, ended.changes)
         )
-        sections.append(Section("What moved, and what stayed frozen", figures=(drawn,)))
+        sections.append(Section("What moved, and what stayed frozen", figures=(figure,)))
     return tuple(sections)
 
 
@@ -164,14 +162,14 @@ def _plot_curve(traces: list[dict[str, Any]], what: str) -> go.Figure:
 
 
 def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
-    """What the network is worth, on images that nothing was learned from."""
+    """Build the sections on the accuracy on the test images."""
     result = record.result
     names = [each.name for each in result.per_class]
     validation = result.validation_accuracy
-    told = [result.sentence, f"Macro F1 is {result.macro_f1:.2f}."]
+    texts = [result.sentence, f"Macro F1 is {result.macro_f1:.2f}."]
     if validation is not None:
-        told.append(f"Validation accuracy of the same weights: {validation:.1%}.")
-    drawn = _render_figure(
+        texts.append(f"Validation accuracy of the same weights: {validation:.1%}.")
+    figure = _render_figure(
         plot_confusion_matrix(result.confusion, names),
         describe_confusion_matrix(result.confusion, names),
     )
@@ -184,11 +182,11 @@ def build_result_sections(record: RunRecord) -> tuple[Section, ...]:
         }
         for each in result.per_class
     ]
-    return Section("Result", tuple(told), figures=(drawn,)), Section("Each class", table=rows)
+    return Section("Result", tuple(texts), figures=(figure,)), Section("Each class", table=rows)
 
 
 def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Section:
-    """The runs on the same images, newest first."""
+    """Build the table of the runs on the same images, newest first."""
     same = [run for run in runs if run.config.data_id == record.config.data_id]
     rows = [
         {
@@ -199,14 +197,11 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
         }
         for run in same[:MAX_HISTORY_RUNS]
     ]
-    told = f"The newest {MAX_HISTORY_RUNS} of {len(same)} runs on these images."
-    told = (
-        told
-        if len(same) > MAX_HISTORY_RUNS
-        else "Every run on these images that this computer knows."
-    )
-    note = "Where two intervals overlap widely, the difference may be chance."
-    return Section("History", (f"{told} {note}",), table=rows)
+    scope = "Every run on these images that this computer knows."
+    if len(same) > MAX_HISTORY_RUNS:
+        scope = f"The newest {MAX_HISTORY_RUNS} of {len(same)} runs on these images."
+    note = "If two intervals overlap widely, the difference may be chance."
+    return Section("History", (f"{scope} {note}",), table=rows)
 
 
 def _format_accuracy(run: RunRecord) -> str:
@@ -216,7 +211,7 @@ def _format_accuracy(run: RunRecord) -> str:
 
 
 def build_origin_section(card: dict[str, Any]) -> Section:
-    """Where data and weights come from, and the versions that the numbers depend on."""
+    """Build the table of the origin of data and weights, and of the versions used."""
     source, versions = card["source"], card["config"]["versions"]
     values = {
         "run": card["run"],
@@ -233,7 +228,7 @@ def build_origin_section(card: dict[str, Any]) -> Section:
 
 
 def _render_figure(figure: go.Figure, description: str) -> tuple[str, str]:
-    """A figure as HTML without the library, which stands once at the top of the page."""
+    """Render a figure as HTML without the library; the page has it once, at its top."""
     options = {"displayModeBar": False, "responsive": True}
     html = apply_theme(figure, dark=False).to_html(
         full_html=False, include_plotlyjs=False, config=options

@@ -20,7 +20,14 @@ from transfer_core.features import augmentation, augmented_views, standardisatio
 from transfer_core.inspection import TrainedNetwork
 from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained
 from transfer_core.system import Progress
-from transfer_core.training import RunConfig, data_loaders, early_stopping, optimiser, train
+from transfer_core.training import (
+    RunConfig,
+    class_weights,
+    data_loaders,
+    early_stopping,
+    optimiser,
+    train,
+)
 
 TEMPLATE = Path(__file__).parent / "script_template.py.txt"
 SCRIPT_USAGE = """\
@@ -40,7 +47,7 @@ DATA = HERE / "images.zip"  # write the name of your zip or folder of images her
 
 
 def write_script(
-    to: Path, home: Path, trained: TrainedNetwork, progress: Progress
+    to: Path, home: Path, trained: TrainedNetwork, _progress: Progress
 ) -> tuple[Path, ...]:
     """Write the run as `train.py` and `train.ipynb`, with all that they need but the photos.
 
@@ -68,7 +75,7 @@ def write_script(
 def write_script_with_images(
     to: Path, home: Path, trained: TrainedNetwork, progress: Progress
 ) -> tuple[Path, ...]:
-    """The same with the images beside it, in a zip, so that it runs as it is."""
+    """Write the files of `write_script` with the images beside them in a zip, ready to run."""
     data_set = dataset.load(home, trained.record.config.data_id)
     files, images = write_script(to, home, trained, progress), to / "images.zip"
     with zipfile.ZipFile(images, "w") as archive:
@@ -81,7 +88,7 @@ def write_script_with_images(
 def collect_settings(
     config: RunConfig, source: SourceNetwork, classes: Sequence[str]
 ) -> dict[str, object]:
-    """What steers the script, by the names that it has there; plain values."""
+    """Return plain values of everything that steers the script, by their names there."""
     strategy = config.strategy
     return {
         "CASE": strategy.case.value,
@@ -97,6 +104,7 @@ def collect_settings(
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
         "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
+        "MIN_WEIGHTED_IMBALANCE": cases.MIN_WEIGHTED_IMBALANCE,
         "MIN_LOSS_RISE": early_stopping.MIN_LOSS_RISE,
         "SOURCE_CLASSES": len(source.card["classes"]),
         "INPUT_SIZE": source.input_size,
@@ -114,7 +122,15 @@ def render_script(
     usage: str = SCRIPT_USAGE,
     paths: str = SCRIPT_PATHS,
 ) -> str:
-    """The source of a run's script; `usage` and `paths` say where it finds its files."""
+    """Return the source of a run's script.
+
+    Args:
+        config: The configuration of the run.
+        source: The network.
+        classes: Names of the classes.
+        usage: How to use the script, for its docstring.
+        paths: Source text that defines HERE and DATA.
+    """
     values = collect_settings(config, source, classes)
     lines = [render_settings(values)]
     if threads := config.versions.get("threads"):  # sums of floats depend on it
@@ -132,6 +148,7 @@ def render_script(
             optimiser.build_parameter_groups,
             optimiser.build_one_cycle_schedule,
         ),
+        class_weights=get_source(class_weights.compute_class_weights),
         early_stopping=get_source(early_stopping.EarlyStopping),
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),

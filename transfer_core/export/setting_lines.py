@@ -72,10 +72,10 @@ def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, s
 def _find_steered_statements(
     statements: tuple[StatementInFunction, ...], name: str
 ) -> list[ast.stmt]:
-    """The statements that mention a setting, and what calls them, up to PyTorch."""
-    found = [(own, around) for own, around in statements if _mentions(own, name)]
-    lines = [own for own, _ in found]
-    functions = {around.name for _, around in found if around and _returns_value(around)}
+    """Find the statements that mention a setting, and their callers up to PyTorch."""
+    mentions = [(own, around) for own, around in statements if _mentions(own, name)]
+    lines = [own for own, _ in mentions]
+    functions = {around.name for _, around in mentions if around and _returns_value(around)}
     while functions and not any(_is_torch(line) for line in lines):
         calling = [
             (own, around)
@@ -90,7 +90,7 @@ def _find_steered_statements(
 def _iterate_statements(
     tree: ast.AST, function: ast.FunctionDef | None = None
 ) -> Iterator[StatementInFunction]:
-    """Every statement within functions and blocks, with the function that it stands in."""
+    """Yield every statement, also inside functions and blocks, with its function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node, function
@@ -100,7 +100,7 @@ def _iterate_statements(
 
 
 def _walk_own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The nodes of a statement without those of the statements inside it."""
+    """Yield the nodes of a statement without those of the statements inside it."""
     for node in ast.iter_child_nodes(statement):
         if not isinstance(node, ast.stmt):
             yield from ast.walk(node)
@@ -111,7 +111,7 @@ def _mentions(statement: ast.stmt, name: str) -> bool:
 
 
 def _get_setting_name(node: ast.AST) -> str | None:
-    """The setting that an expression reads, if it reads one."""
+    """Return the setting that an expression reads; None if it reads none."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id.isupper():
         return node.id
     if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in SETTINGS_NAMES:
@@ -120,7 +120,7 @@ def _get_setting_name(node: ast.AST) -> str | None:
 
 
 def _returns_value(function: ast.FunctionDef) -> bool:
-    """Whether a function returns a value, so that its callers go on with it."""
+    """Return whether a function returns a value, which its callers then use."""
     return any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
 
 
@@ -136,7 +136,7 @@ def _is_torch(statement: ast.stmt) -> bool:
 
 
 def _render_statement(statement: ast.stmt, values: Mapping[str, object]) -> str:
-    """A statement with the settings' values in it; of a long block, its first line."""
+    """Render a statement with the settings' values in it; a long block by its first line."""
     filled = _SettingInliner(values).visit(ast.parse(ast.unparse(statement)))
     for block in filled.body:
         if isinstance(block, ast.For | ast.With) or (isinstance(block, ast.If) and block.body[1:]):

@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "set_train_mode_except_frozen",
             "summarise_network",
             "trains_baseline",
+            "trains_head_only",
             "upgrade_head_name",
         ],
         "torchvision_catalog": ["CATALOG_FILE"],

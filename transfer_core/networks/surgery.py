@@ -115,10 +115,18 @@ def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ..
     return kept
 
 
+def trains_head_only(source: SourceNetwork, strategy: Strategy) -> bool:
+    """Return whether every stage that the strategy keeps is frozen.
+
+    Raises:
+        SettingsError: If the strategy keeps or freezes a stage that the network lacks.
+    """
+    return strategy.frozen == list_kept_stages(source, strategy)
+
+
 def trains_baseline(source: SourceNetwork, strategy: Strategy) -> bool:
     """Return whether a run trains the head alone first, to compare its own result with."""
-    frozen_only = strategy.frozen == list_kept_stages(source, strategy)
-    return strategy.initialise == "pretrained" and not frozen_only
+    return strategy.initialise == "pretrained" and not trains_head_only(source, strategy)
 
 
 def resolve_effective_strategy(

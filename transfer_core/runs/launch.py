@@ -1,7 +1,7 @@
 """Start the engine and launch runs on it, for pages, command line and notebooks."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import ReportedEvent
+from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
@@ -26,7 +26,9 @@ from transfer_core.system import (
     is_channels_last_faster,
     keep_freed_memory,
 )
-from transfer_core.training import RunConfig
+from transfer_core.training import Event, RunConfig
+
+STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:
@@ -90,6 +92,33 @@ def repeat_run(
     """
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
+
+
+def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
+    """Follow a queued run to its end; Ctrl-C stops it, and what was learned is tested.
+
+    Args:
+        engine: From `start_engine`.
+        run_id: From `launch_run`.
+        report: Called with each event of the run.
+
+    Returns:
+        The ended run, with a result.
+
+    Raises:
+        RunError: If the run failed, or was stopped before it had a result.
+    """
+    try:
+        for entry in engine.follow(run_id):
+            report(entry.event)
+    except KeyboardInterrupt:
+        engine.stop(run_id)
+        engine.wait(run_id, timeout=STOP_SECONDS)
+    record = engine.get(run_id)
+    if record.result is None:
+        missing = Failed(f"The run is {record.state}.", run_id, "Run it again.")
+        raise make_run_error(record.error or missing)
+    return record
 
 
 def make_run_config(

@@ -8,7 +8,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from transfer_core import dataset
@@ -23,9 +22,7 @@ from transfer_core.features import (
 )
 from transfer_core.networks import SourceNetwork, adapt
 from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
-from transfer_core.training import Preparing, RunConfig
-
-MIN_IMBALANCE_RATIO = 1.5  # largest class over smallest, above which classes are weighted
+from transfer_core.training import Preparing, RunConfig, compute_class_weights
 
 
 @dataclass(frozen=True)
@@ -46,29 +43,19 @@ class RunContext:
 
     def build_training_arguments(self, strategy: Strategy) -> dict[str, Any]:
         """Return the arguments that `train_head` and `train_whole_network` share."""
-        data_set = self.data_set
+        data_set, weights = self.data_set, None
+        train = data_set.indices("train")
+        if strategy.class_weights:
+            weights = compute_class_weights(data_set.labels[train], len(data_set.classes))
         return {
             "labels": data_set.labels,
-            "train_indices": data_set.indices("train"),
+            "train_indices": train,
             "validation_indices": data_set.indices("validation"),
             "strategy": strategy,
             "seed": self.config.seed,
-            "class_weights": compute_class_weights(data_set) if strategy.class_weights else None,
+            "class_weights": weights,
             "stop_requested": self.stop_requested,
         }
-
-
-def compute_class_weights(data_set: DataSet) -> torch.Tensor | None:
-    """Return weights that make every class count the same in the loss.
-
-    Returns:
-        float32 (C,), N / (C n_c) for a class with n_c of the N training images; None if the
-        largest class has at most `MIN_IMBALANCE_RATIO` times the images of the smallest.
-    """
-    counts = np.array(data_set.counts("train"))
-    if counts.max() <= MIN_IMBALANCE_RATIO * counts.min():
-        return None
-    return torch.tensor(counts.sum() / (len(counts) * counts), dtype=torch.float32)
 
 
 def decode_images(context: RunContext) -> Generator[Preparing, None, None]:

@@ -1,4 +1,8 @@
-"""Whether a run trains in this process: what is timed beside it would be wrong."""
+"""Whether a run trains in this process: times that are measured beside it would be wrong.
+
+Other processes are not seen. A run of `transfer-lab train` beside the server slows down what the
+server measures, and the forecast is then too long.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +14,7 @@ _started = 0  # runs that have ever begun to
 
 
 @contextmanager
-def training() -> Iterator[None]:
+def mark_training() -> Iterator[None]:
     """Mark this process as training until the block ends. Runs may overlap."""
     global _running, _started
     with _lock:
@@ -23,15 +27,13 @@ def training() -> Iterator[None]:
             _running -= 1
 
 
-def is_training() -> bool:
-    """Whether any run trains in this process now."""
-    return _running > 0
-
-
 def watch_for_training() -> Callable[[], bool]:
-    """Return a function that says whether any run has trained at any moment since this call."""
+    """Return a function that says whether a run of this process has trained since this call.
+
+    A run that trains during the call counts.
+    """
     with _lock:
-        started = _started - _running  # a run that trains now counts
+        started = _started - _running
 
     def has_trained() -> bool:
         return _started > started

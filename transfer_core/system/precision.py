@@ -1,4 +1,4 @@
-"""The number format and memory layout in which this processor trains fastest: measured.
+"""Choose the precision and memory layout in which this processor trains fastest, by measuring.
 
 They serve the training of whole networks only. Embeddings are float32 on every machine.
 """
@@ -19,7 +19,7 @@ TIMING_ROUNDS = 15  # so many that other work does not slow down the fastest one
 
 
 def autocast(precision: Precision, device: Device = "cpu") -> AbstractContextManager:
-    """Compute matrix products and convolutions on this device in this format.
+    """Compute matrix products and convolutions on this device in this precision.
 
     Weights, statistics and losses stay float32.
     """
@@ -31,7 +31,7 @@ def autocast(precision: Precision, device: Device = "cpu") -> AbstractContextMan
 
 @cache
 def choose_precision(device: Device = "cpu") -> Precision:
-    """Return the number format in which this device does a training step fastest.
+    """Return the precision in which this device does a training step fastest.
 
     Processors with bfloat16 instructions take half the time; others emulate it and take longer.
     It is measured once per process, in about a fifth of a second. A GPU is asked instead.
@@ -62,7 +62,7 @@ def is_channels_last_faster(device: Device, precision: Precision) -> bool:
 
 
 def _measure_min_seconds(*variants: tuple[Precision, bool]) -> tuple[float, ...]:
-    """Return the least time of a step for each number format and layout."""
+    """Return the least seconds of a step for each precision and layout."""
     steps = [_build_timed_step(*way) for way in variants]
     # In turn: otherwise a busy moment would slow down only one of them.
     rounds = [tuple(step() for step in steps) for _ in range(TIMING_ROUNDS)]

@@ -5,6 +5,7 @@ every thread of the process shares. A run that drew from it would depend on what
 """
 
 import inspect
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional, init
@@ -12,16 +13,24 @@ from torch.overrides import TorchFunctionMode
 
 DRAWING_FUNCTIONS = {  # that take an argument `generator`
     torch.Tensor.bernoulli_,
+    torch.Tensor.cauchy_,
     torch.Tensor.exponential_,
+    torch.Tensor.geometric_,
+    torch.Tensor.log_normal_,
     torch.Tensor.normal_,
     torch.Tensor.random_,
     torch.Tensor.uniform_,
     torch.bernoulli,
+    torch.binomial,
     torch.multinomial,
     torch.normal,
+    torch.poisson,
     torch.rand,
+    torch.rand_like,
     torch.randint,
+    torch.randint_like,
     torch.randn,
+    torch.randn_like,
     torch.randperm,
     *(
         function
@@ -29,12 +38,24 @@ DRAWING_FUNCTIONS = {  # that take an argument `generator`
         if "generator" in inspect.signature(function).parameters
     ),
 }
-UNSUPPORTED_FUNCTIONS = {  # that draw from the global generator whatever one does
-    functional.alpha_dropout,
-    functional.dropout1d,
-    functional.dropout2d,
-    functional.dropout3d,
-    functional.feature_alpha_dropout,
+# Functions that can only draw from the global generator, and the arguments, by name and position,
+# that must all be set for them to draw. Functions of `functional` pass theirs on by name.
+UNSUPPORTED_FUNCTIONS: dict[Callable, dict[str, int]] = {
+    functional.alpha_dropout: {"training": 2},
+    functional.dropout1d: {"training": 2},
+    functional.dropout2d: {"training": 2},
+    functional.dropout3d: {"training": 2},
+    functional.feature_alpha_dropout: {"training": 2},
+    functional.gumbel_softmax: {},
+    functional.multi_head_attention_forward: {"dropout_p": 10, "training": 13},
+    functional.rrelu: {"training": 3},
+    functional.scaled_dot_product_attention: {"dropout_p": 4},
+    torch.alpha_dropout: {"train": 2},
+    torch.dropout: {"train": 2},
+    torch.feature_alpha_dropout: {"train": 2},
+    torch.feature_dropout: {"train": 2},
+    torch.native_dropout: {"train": 2},
+    torch.rrelu: {"training": 3},
 }
 
 
@@ -51,6 +72,9 @@ class DrawFrom(TorchFunctionMode):
 
     Args:
         generator: On the device of the tensors that are filled.
+
+    Raises:
+        NotImplementedError: In the block, if a function can only draw from the global generator.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
@@ -61,11 +85,19 @@ class DrawFrom(TorchFunctionMode):
         kwargs = kwargs or {}
         if function is functional.dropout:
             return _apply_dropout(self._generator, *args, **kwargs)
-        if function in UNSUPPORTED_FUNCTIONS and kwargs.get("training", True):
+        if _draws_from_global_generator(function, args, kwargs):
             raise NotImplementedError(f"{function.__name__} takes no generator")
         if function in DRAWING_FUNCTIONS and kwargs.get("generator") is None:
             kwargs = {**kwargs, "generator": self._generator}
         return function(*args, **kwargs)
+
+
+def _draws_from_global_generator(function: Callable, args: tuple, kwargs: dict) -> bool:
+    switches = UNSUPPORTED_FUNCTIONS.get(function)
+    return switches is not None and all(
+        kwargs.get(name, args[position] if position < len(args) else False)
+        for name, position in switches.items()
+    )
 
 
 def _apply_dropout(

@@ -89,12 +89,12 @@ def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dic
     If a run trains now, or starts while this measures, the values of an earlier day are taken.
     """
     file = _get_cache_file(home, key)
-    has_trained = watch_for_training()
     if _is_recent(file):
         return _read(file)
     with _measuring:
         if _is_recent(file):  # measured by another thread while this one waited
             return _read(file)
+        has_trained = watch_for_training()  # not before: a run that has ended disturbs nothing
         values = None if has_trained() else measure()
         if values is not None and not has_trained():
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,12 @@ from transfer_core import dataset
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
-from transfer_core.networks import SourceNetwork, list_kept_stages, trains_baseline
+from transfer_core.networks import (
+    SourceNetwork,
+    list_kept_stages,
+    trains_baseline,
+    trains_head_only,
+)
 from transfer_core.system import Progress, choose_device, choose_precision, ignore_progress
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
 from transfer_core.timing.step_costs import StepCosts, TimeRange
@@ -54,7 +59,7 @@ def forecast_run(
         data_set: The images of the run.
         source: The network at the run's input size; its weights may be missing here.
         strategy: The training of the run.
-        home: The data folder; work whose result its caches hold is not counted.
+        home: The data folder; work that its caches make needless is not counted.
         progress: Called with what is done, done and total; may raise to end the work.
 
     Raises:
@@ -90,7 +95,7 @@ def collect_costs(
 
 
 def _equalise_batch_size(strategy: Strategy, train: int) -> Strategy:
-    """The strategy with the batch size that a run really has: all batches are about equal."""
+    """Return the strategy with the real batch size of a run, whose batches are about equal."""
     size = math.ceil(train / count_batches(train, strategy.optimiser.batch_size))
     return replace(strategy, optimiser=replace(strategy.optimiser, batch_size=size))
 
@@ -124,7 +129,7 @@ def compute_forecast(
     size = sum(record.length for record in data_set.records)
     training, validation, embeds = ZERO_SECONDS, ZERO_SECONDS, False
     for each, cost in zip(_list_trainings(source, strategy), costs, strict=True):
-        frozen = each.frozen == list_kept_stages(source, each)
+        frozen = trains_head_only(source, each)
         embeds |= frozen
         epochs = _forecast_epochs(data_set, each, cost, frozen)
         training, validation = training + cost.build + epochs[0], validation + epochs[1]

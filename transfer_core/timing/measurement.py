@@ -15,7 +15,7 @@ from transfer_core import dataset, images
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.features import choose_batch_size, embed
-from transfer_core.networks import HEAD, SourceNetwork, adapt, list_kept_stages
+from transfer_core.networks import HEAD, SourceNetwork, adapt, trains_head_only
 from transfer_core.system import (
     MAX_TASK_BYTES,
     MAX_TASK_IMAGES,
@@ -49,7 +49,7 @@ def measure_step_costs(
         source: The network at the run's input size.
         strategy: Frozen and trained stages, and the batch size.
         num_classes: Number of classes C.
-        precision: Number format of the run.
+        precision: In which the steps of the run are computed.
     """
     began = time.perf_counter()
     random = replace(strategy, initialise="random")
@@ -59,7 +59,7 @@ def measure_step_costs(
     exact = image
     if precision != "float32":
         exact = measure_forward_cost(network, source, strategy.keep_through, "float32")
-    if strategy.frozen == list_kept_stages(source, strategy):
+    if trains_head_only(source, strategy):
         step, epoch = _measure_head_training(network, strategy)
     else:
         step, epoch = _measure_whole_network_training(network, strategy, source, precision)
@@ -125,7 +125,7 @@ def _measure_head_training(
         network,
         embeddings,
         **_make_examples(batch, classes),
-        strategy=_without_early_stopping(strategy, batch),
+        strategy=_disable_early_stopping(strategy, batch),
     )
     return _time_training(
         lambda stop: training(seed=0, class_weights=None, stop_requested=stop), TRAINING_SECONDS / 3
@@ -147,7 +147,7 @@ def _measure_whole_network_training(
             network,
             pixels,
             **_make_examples(batch, classes),
-            strategy=_without_early_stopping(strategy, batch),
+            strategy=_disable_early_stopping(strategy, batch),
             source=source,
             precision=precision,
         )
@@ -193,7 +193,7 @@ def _time_training(
     A training calls `stop` before every batch, and the times of these calls separate its steps.
     It stops after `seconds`, but not before its first epoch has ended.
     """
-    calls: list[float] = []  # when the training asked whether to stop
+    calls: list[float] = []  # seconds of the clock at each question whether to stop
     steps: list[float] = []
     ends: list[float] = []
     began = time.perf_counter()
@@ -210,8 +210,8 @@ def _time_training(
     return TimeRange.from_samples(steps[1:]), TimeRange.from_samples(ends)
 
 
-def _without_early_stopping(strategy: Strategy, batch: int) -> Strategy:
-    """The strategy with this batch size, and so many epochs that only time ends it."""
+def _disable_early_stopping(strategy: Strategy, batch: int) -> Strategy:
+    """Return the strategy with this batch size and with epochs that only time ends."""
     optimiser = replace(
         strategy.optimiser, batch_size=batch, epochs=MAX_EPOCHS, patience=MAX_EPOCHS
     )

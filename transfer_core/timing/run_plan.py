@@ -1,7 +1,7 @@
-"""A run that is planned for a time: its settings, its forecast and the reasons in words."""
+"""Plan a run for a time: its settings, its forecast and the reasons in words."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
@@ -28,20 +28,15 @@ class RunPlan:
         return self.forecast.total + self.estimate
 
 
-def with_epochs(strategy: Strategy, epochs: int) -> Strategy:
-    """The strategy with another number of epochs."""
-    return replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
-
-
-def min_epochs(strategy: Strategy) -> int:
-    """The fewest epochs that a run may be cut down to."""
+def compute_min_epochs(strategy: Strategy) -> int:
+    """Return the smallest number of epochs that a run may be cut down to."""
     return math.ceil(MIN_EPOCH_FRACTION * strategy.optimiser.epochs)
 
 
 def explain_choice(
     plan: RunPlan, network: SourceNetwork, default_strategy: Strategy, num_candidates: int
 ) -> tuple[str, ...]:
-    """Sentences for people: why this network, input size and number of epochs."""
+    """Return sentences for people: why this network, input size and number of epochs."""
     size, epochs = plan.source.input_size, plan.strategy.optimiser.epochs
     max_epochs, accuracy = default_strategy.optimiser.epochs, network.card.get("accuracy")
     if num_candidates == 1:
@@ -57,7 +52,7 @@ def explain_choice(
         f"Its own input size, {size} pixels."
         if size == network.input_size
         else f"{size} of its {network.input_size} pixels a side: at more, even "
-        f"{min_epochs(default_strategy)} epochs could take too long.",
+        f"{compute_min_epochs(default_strategy)} epochs could take too long.",
         f"All {epochs} epochs that are usual for this case."
         if epochs == max_epochs
         else f"At most {epochs} epochs in place of {max_epochs}: more could take too long.",
@@ -69,14 +64,14 @@ def explain_choice(
     return tuple(reasons)
 
 
-def no_fit_error(minutes: float, shortest: RunPlan) -> SettingsError:
-    """The error for a time that even the shortest run exceeds."""
+def make_no_fit_error(minutes: float, shortest: RunPlan) -> SettingsError:
+    """Return the error for a time that even the shortest run exceeds."""
     high = shortest.seconds.high
     return SettingsError(
         f"No run fits into {minutes:g} min.",
         found=f"the least, {shortest.source.title} at {shortest.source.input_size} pixels for "
         f"{shortest.strategy.optimiser.epochs} epochs, takes up to "
         f"{describe_time_range(TimeRange(high, high))}",
-        remedy=f"Allow {math.ceil(high / 60):,} min or more, or take a case that trains the new "
-        "layer only.",
+        remedy=f"Allow {math.ceil(high / 60):,} min or more, or take a case that trains the head "
+        "only.",
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork, list_input_sizes, list_kept_stages
+from transfer_core.networks import SourceNetwork, list_input_sizes, trains_head_only
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.forecast import (
     ZERO_SECONDS,
@@ -17,10 +17,9 @@ from transfer_core.timing.forecast import (
 )
 from transfer_core.timing.run_plan import (
     RunPlan,
+    compute_min_epochs,
     explain_choice,
-    min_epochs,
-    no_fit_error,
-    with_epochs,
+    make_no_fit_error,
 )
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 
@@ -82,7 +81,7 @@ def plan_run_within_budget(
             return replace(plan, reasons=explain_choice(plan, network, default, len(candidates)))
     lightest = min(front, key=lambda network: search.extrapolate(network, network.input_size))
     tried.append(search.plan_shortest_run(lightest))
-    raise no_fit_error(minutes, min(tried, key=lambda plan: plan.seconds.high))
+    raise make_no_fit_error(minutes, min(tried, key=lambda plan: plan.seconds.high))
 
 
 def _select_pareto_front(
@@ -135,8 +134,8 @@ class _BudgetSearch:
         operations = network.card["operations"] * (size / network.input_size) ** 2
         nearest = min(self.measured, key=lambda each: abs(math.log(each / operations)))
         default = self.build_strategy(network)
-        strategy = with_epochs(default, min_epochs(default))
-        frozen = strategy.frozen == list_kept_stages(network, strategy)
+        strategy = default.with_epochs(compute_min_epochs(default))
+        frozen = trains_head_only(network, strategy)
         trainings = zip(self.measured[nearest], (frozen, True), strict=False)
         costs = tuple(_scale_costs(each, operations / nearest, alone) for each, alone in trainings)
         run = compute_forecast(self.data_set, network, strategy, costs).total.high
@@ -161,9 +160,9 @@ class _BudgetSearch:
         return plan.seconds.high <= self.max_seconds
 
     def plan_run(self, network: SourceNetwork, size: int, epochs: int | None = None) -> RunPlan:
-        """A run on a network at an input size, measured; None takes the fewest epochs."""
+        """Plan a measured run on a network at an input size; `epochs` None is the least."""
         source, default = network.with_input_size(size), self.build_strategy(network)
-        strategy = with_epochs(default, epochs or min_epochs(default))
+        strategy = default.with_epochs(epochs or compute_min_epochs(default))
         forecast = forecast_run(
             self.data_set, source, strategy, self.home, progress=self.report_progress
         )
@@ -172,7 +171,7 @@ class _BudgetSearch:
         return RunPlan(source, strategy, forecast, estimate)
 
     def plan_shortest_run(self, network: SourceNetwork) -> RunPlan:
-        """The run at the smallest input size for the fewest epochs."""
+        """The run at the smallest input size with the smallest number of epochs."""
         return self.plan_run(network, list_input_sizes(network)[-1])
 
     def plan_largest_run(self, network: SourceNetwork) -> RunPlan:
@@ -193,6 +192,6 @@ class _BudgetSearch:
 
 
 def _scale_costs(costs: StepCosts, factor: float, frozen: bool) -> StepCosts:
-    """The costs on a network of `factor` times the operations; a new layer costs the same."""
+    """Scale the costs to a network of `factor` times the operations; a head costs the same."""
     step = costs.step if frozen else costs.step * factor
     return replace(costs, image=costs.image * factor, exact=costs.exact * factor, step=step)

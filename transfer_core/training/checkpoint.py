@@ -36,10 +36,10 @@ class TrainingState:
 
 
 class CheckpointStore(Protocol):
-    """Where checkpoints lie; `runs.store.RunDirectory` is one."""
+    """Saves and finds checkpoints; `runs.RunDirectory` implements it."""
 
     def save_checkpoint(self, epoch: int, write: Callable[[Path], None], suffix: str) -> Path:
-        """Keep what `write` writes, whole or not at all."""
+        """Save the file that `write` writes, whole or not at all."""
 
     def find_latest_checkpoint(self) -> Path | None:
         """Return the newest checkpoint that is undamaged and readable; None if there is none."""
@@ -49,7 +49,7 @@ class Checkpointer:
     """Saves and loads the state of one training.
 
     Args:
-        store: Where the checkpoints lie.
+        store: Saves and finds the checkpoints.
         max_time_share: Fraction of the time that saving may take; infinite saves every epoch.
     """
 

@@ -28,7 +28,7 @@ class RunConfig:
         ),
     ]
     versions: dict[str, str]  # transfer_core, torch, its threads, the network's weights
-    precision: Precision = "float32"  # number format of a whole network's training steps
+    precision: Precision = "float32"  # of a whole network's training steps
     device: Device = "cpu"  # where the training steps are computed
     channels_last: bool = True  # memory format of a whole network
     compiled: Annotated[

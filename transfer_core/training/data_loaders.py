@@ -17,7 +17,7 @@ Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 class DataLoader(Protocol):
-    """What the training loop needs of its data."""
+    """The data of a training: labels, indices, and batches of inputs."""
 
     labels: np.ndarray  # int64, shape (N,), of all images
     train: np.ndarray  # indices of training images

@@ -62,7 +62,7 @@ class MemoryShort:
 
 @dataclass(frozen=True, slots=True)
 class StageChange:
-    """The proof that frozen means frozen, for one stage."""
+    """How far one stage has moved since the start; a frozen one must not move at all."""
 
     stage: str
     frozen: bool

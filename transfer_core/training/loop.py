@@ -44,12 +44,12 @@ from transfer_core.training.optimiser import (
 
 @dataclass(frozen=True)
 class TrainableModel:
-    """What is trained, and how the whole network receives what it learned."""
+    """A model to train, and the functions that connect it to the whole network."""
 
     model: nn.Module  # maps the loader's inputs to logits (B, C)
     change_meter: WeightChangeMeter  # over the whole network
     set_training: Callable[[], None]  # sets training mode for all but frozen stages
-    synchronise: Callable[[], None]  # copies what was learned into the network
+    synchronise: Callable[[], None]  # copies the learned weights into the network
     frozen_weights: int
 
 
@@ -60,14 +60,14 @@ class Trainer:
     on nothing that happens beside it in the process.
 
     Args:
-        trainable: What is trained.
+        trainable: The model to train.
         loader: Training and validation images; no test image is in either.
         settings: Steer AdamW (Loshchilov and Hutter 2019) on a one-cycle
             schedule (Smith and Topin 2018).
         seed: Draws the order of the images, their augmentation, and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
-        precision: In which the steps are computed; the weights are float32 always.
+        precision: Precision of the steps; the weights are float32 always.
         compiled: Whether the model was compiled; compiled code can only draw dropout from the
             global generator, which is then seeded.
         checkpointer: Holds the state to resume from, and takes new ones; None for neither.
@@ -245,7 +245,7 @@ class Trainer:
         values = {
             "validation_losses": self._early_stopping.losses,
             "best_accuracy": self._best_accuracy,
-            "clock": self._clock.state(),
+            "clock": self._clock.capture_state(),
         }
         return TrainingState(
             state.tensors | tensors | {"generator": self._order_generator.get_state()},
@@ -253,7 +253,7 @@ class Trainer:
         )
 
     def _resume_from(self, state: TrainingState) -> None:
-        """Continue behind the epoch in which a state was captured."""
+        """Continue after the epoch at whose end the state was captured."""
         self._accumulator.load_state(state)
         self._best_weights = select_prefix("best", state.tensors) or None
         self._best_accuracy = state.values["best_accuracy"]

@@ -1,4 +1,4 @@
-"""What the training loop measures: time, mean loss and accuracy, and how far each stage moved."""
+"""Meters of the training loop: time, mean loss and accuracy, and the change of each stage."""
 
 import statistics
 import time
@@ -82,8 +82,8 @@ class TrainingClock:
             self.seconds_left(),
         )
 
-    def state(self) -> dict[str, float]:
-        """Return the totals that a resumed training goes on from."""
+    def capture_state(self) -> dict[str, float]:
+        """Return the totals from which a resumed training continues."""
         return {
             "step": self.step,
             "images": self._images,
@@ -92,7 +92,7 @@ class TrainingClock:
         }
 
     def load_state(self, state: dict[str, float]) -> None:
-        """Continue from the totals of `state`."""
+        """Continue from the totals of `capture_state`."""
         self.step, self._images = int(state["step"]), int(state["images"])
         self._step_seconds = state["step_seconds"]
         self._started_at = time.perf_counter() - state["elapsed_seconds"]
@@ -116,7 +116,7 @@ class RunningMetrics:
 
 
 class WeightChangeMeter:
-    """Measures how far each stage has moved from where it began: the proof of freezing.
+    """Measures how far each stage has moved from its start; a frozen stage must not move.
 
     Args:
         network: An adapted network before its first step; its values are copied.

@@ -26,7 +26,7 @@ MIN_MICRO_BATCH = 2  # images; batch normalisation cannot learn from one
 def build_parameter_groups(model: nn.Module, settings: OptimiserSettings) -> list[dict]:
     """Group the trainable parameters of a model by stage, each with its learning rate.
 
-    Biases and normalisation scales are not decayed, as is usual.
+    Biases and normalisation scales are not decayed, as in most published recipes.
 
     Returns:
         Groups for AdamW, input to output.
@@ -57,7 +57,7 @@ def build_one_cycle_schedule(
         Smith and Topin 2018, "Super-convergence".
     """
     rates = [group["lr"] for group in optimiser.param_groups]
-    # It rises for one step at least; torch divides by zero if there is none.
+    # The rates rise for at least one step, or else torch divides by zero.
     rising = max(WARM_UP_FRACTION, 2 / (total_steps + 1))
     return torch.optim.lr_scheduler.OneCycleLR(
         optimiser, rates, total_steps=total_steps + 1, pct_start=rising
@@ -75,7 +75,7 @@ class GradientAccumulator:
         model: Maps inputs to logits, shape (B, C).
         optimiser: Over the model's parameters.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
-        precision: In which the network is computed; weights and loss are float32.
+        precision: Precision of the network's steps; weights and loss are float32.
         batch_size: Images of a batch.
         generator: Draws dropout, on the model's device; None draws from torch's global one.
         schedule: Sets the learning rates after each step.
@@ -163,7 +163,7 @@ class GradientAccumulator:
         return TrainingState(tensors, values)
 
     def load_state(self, state: TrainingState) -> None:
-        """Continue from what `state` returned."""
+        """Continue from a state that `capture_state` returned."""
         self._model.load_state_dict(select_prefix("model", state.tensors))
         tensors = select_prefix("optimiser", state.tensors)
         unpack_optimiser(self._optimiser, tensors, state.values["groups"])

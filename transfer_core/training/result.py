@@ -29,6 +29,6 @@ class TestResult:
     confusion: tuple[tuple[int, ...], ...]  # images; rows actual, columns predicted
     per_class: tuple[ClassMetrics, ...]
     sentence: str  # the result in words
-    # Of the head trained alone, where it was trained first: accuracies in [0, 1].
+    # Accuracies in [0, 1] of the head alone; None if the run did not train it first.
     baseline_validation_accuracy: float | None = None
     baseline_accuracy: float | None = None  # on the test images

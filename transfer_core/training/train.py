@@ -108,7 +108,7 @@ def train_whole_network(
         seed: Draws the order of the images, their augmentation and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
-        precision: In which the steps are computed; the weights are float32 always.
+        precision: Precision of the steps; the weights are float32 always.
         channels_last: Whether the weights, and so the feature maps, have channels last in memory.
         compiled: Whether torch.compile translates the network first.
         checkpointer: See `loop.Trainer`.

@@ -13,7 +13,7 @@ from transfer_core.runs.engine.recovery import make_stop_error
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
-from transfer_core.system import training
+from transfer_core.system import mark_training
 from transfer_core.training import RunConfig, TestResult
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class ThreadExecutor:
 
         # Closed at once when the reader leaves, so that the loop's `finally` blocks run now.
         with (
-            training(),  # nothing is timed meanwhile
+            mark_training(),  # nothing is timed meanwhile
             closing(self._run_function(job.config, job.directory, stop_requested)) as events,
         ):
             for event in events:

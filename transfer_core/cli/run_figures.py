@@ -1,0 +1,55 @@
+"""Figures of finished runs, for the output of the commands that train."""
+
+import statistics
+from collections.abc import Iterable
+
+from transfer_core.cases import TransferCase
+from transfer_core.runs import RunRecord
+from transfer_core.training import Ended
+
+
+def collect_figures(record: RunRecord, ended: Ended) -> dict:
+    """Return the settings and results of a finished run, by the names that JSON has for them."""
+    strategy = record.config.strategy
+    return {
+        "run": record.id,
+        "case": strategy.case.value,
+        "keep_through": strategy.keep_through,
+        "initialise": strategy.initialise,
+        "validation_accuracy": record.result.validation_accuracy,
+        "test_accuracy": record.result.accuracy,
+        "low": record.result.low,
+        "high": record.result.high,
+        "majority_accuracy": record.result.majority_accuracy,
+        "epochs": ended.epochs,
+        "reason": ended.reason,
+        "seconds": ended.seconds,
+        "images_per_second": ended.images_per_second,
+        "sentence": record.result.sentence,
+    }
+
+
+def summarise(rows: Iterable[dict]) -> list[dict]:
+    """Return the mean and the standard deviation over the seeds, for each case."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(format_label(row), []).append(row)
+    return [
+        {
+            "label": label,
+            "case": group[0]["case"],
+            "initialise": group[0]["initialise"],
+            "test_accuracies": [row["test_accuracy"] for row in group],
+            "mean": statistics.mean(row["test_accuracy"] for row in group),
+            "spread": statistics.stdev([row["test_accuracy"] for row in group])
+            if len(group) > 1
+            else 0.0,
+        }
+        for label, group in groups.items()
+    ]
+
+
+def format_label(row: dict) -> str:
+    """Return the case of a row for people; case 4 with its initial weights."""
+    start = f", {row['initialise']} weights" if row["case"] == TransferCase.LARGE_DIFFERENT else ""
+    return TransferCase(row["case"]).title + start
