@@ -44,8 +44,8 @@ def train_run(home: Path, test_images: int) -> str:
     )
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
-    run = caches.engine().submit(make_run_config(data, source, strategy, 0))
-    result = caches.engine().wait(run).result
+    run = caches.get_engine().submit(make_run_config(data, source, strategy, 0))
+    result = caches.get_engine().wait(run).result
     if not result or result.images != test_images:
         raise SystemExit(f"The run did not test {test_images:,} images.")
     return run
@@ -83,7 +83,7 @@ def main() -> None:
             for view in VIEWS
         }
         found = compare("Opening a view of a result", "s", sides, chosen.rounds)
-        caches.engine().close()
+        caches.get_engine().close()
     claims = [Claim(f"{side}: median seconds", found.median(side), at_most=1) for side in sides]
     rows = summarise_sides(found, next(iter(sides)))
     write_report(

@@ -33,7 +33,7 @@ def draw() -> None:
     stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
     with show_errors():
         data = caches.load_data_set(data_id)
-        source = require_weights(session.source())
+        source = require_weights(session.get_source())
     st.caption(
         f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
         f"from: {escape_markdown(source.title)}"

@@ -44,7 +44,7 @@ def draw() -> None:
     stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
     with show_errors():
         data = caches.load_data_set(data_id)
-        source = require_weights(session.source())
+        source = require_weights(session.get_source())
         with show_progress() as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
     session.write_choices_to_url()
@@ -68,7 +68,7 @@ def set_up_run(
         help="For each setting the lines of PyTorch that it becomes, as the run's script has them.",
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
-    strategy, work = defaults.strategy, session.workspace()
+    strategy, work = defaults.strategy, session.get_workspace()
     # A case, a run that is repeated, and a time to finish within bring their own defaults.
     origin = repeated.id if repeated else ""
     with left:
@@ -129,7 +129,7 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
     """Say in one line how long the run would take."""
     forecast = None
     with show_timing() as report:
-        forecast = caches.forecast(data.id, settings.source, settings.strategy, report)
+        forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
     if forecast:
         st.markdown(
             f":material/timer: As set here, the run takes **{forecast.describe()}** on this "

@@ -272,7 +272,7 @@ def observe(app: AppTest, except_widget: str) -> dict[str, object]:
                 proto.ClearField(name)
             shown = seen.setdefault(each.type, [])
             shown.append(proto.SerializeToString(deterministic=True))
-    engine = caches.engine()
+    engine = caches.get_engine()
     runs = [(run.id, run.name, run.tags, run.notes) for run in engine.store.list()]
     deleted = [run.id for run in engine.store.list(deleted=True)]
     state = app.session_state
@@ -346,7 +346,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def tidy(made: dict[str, str]) -> None:
     """End what a widget has started, and bring back the runs that it has deleted."""
-    engine = caches.engine()
+    engine = caches.get_engine()
     for run in engine.list_runs():
         engine.stop(run.id)
         engine.wait(run.id, timeout=60)

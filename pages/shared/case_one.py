@@ -16,7 +16,7 @@ def show_if_head_was_kept(record: RunRecord) -> None:
     """Say so if a run of an older version kept the new layer that it had trained alone."""
     if record.is_imported or record.config.strategy.frozen:
         return
-    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended and ended.best_epoch == 0:
         st.info(
             "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
@@ -76,7 +76,7 @@ def find_case_one(record: RunRecord) -> RunRecord | None:
 
     alike = (
         run
-        for run in caches.engine().list_runs()
+        for run in caches.get_engine().list_runs()
         if get_setting(run) == get_setting(record)
         and not run.is_imported
         and run.config.strategy.case == TransferCase.SMALL_SIMILAR

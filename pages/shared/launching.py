@@ -36,9 +36,9 @@ def start_run(
     """
     from transfer_core.runs import launch_run  # brings torch
 
-    work = session.workspace()
+    work = session.get_workspace()
     return launch_run(
-        caches.engine(),
+        caches.get_engine(),
         data,
         source,
         strategy,

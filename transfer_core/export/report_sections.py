@@ -88,7 +88,7 @@ def build_decision_section(
         return Section("Decision", (f"Trained was {case.title}.", missing))
     found = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, found)
-    verdict = found.verdict(advice.size.answer)
+    verdict = found.get_verdict(advice.size.answer)
     told = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
         f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "

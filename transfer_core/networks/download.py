@@ -45,11 +45,11 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
             _check_hash(part, network)
             part.replace(target)
     except Timeout as error:
-        raise _download_error(
+        raise _make_download_error(
             network, "they are being downloaded already, by another page"
         ) from error
     except (OSError, HTTPException) as error:
-        raise _download_error(network, _describe_error(error)) from error
+        raise _make_download_error(network, _describe_error(error)) from error
     return target
 
 
@@ -107,7 +107,7 @@ def _describe_error(error: Exception) -> str:
     return str(reason) or type(error).__name__
 
 
-def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
+def _make_download_error(network: SourceNetwork, reason: str) -> DownloadError:
     return DownloadError(
         f"The weights of {network.title} cannot be downloaded.",
         found=f"{get_weights_url(network)}: {reason}",

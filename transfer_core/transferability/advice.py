@@ -96,7 +96,7 @@ def choose_strategy(
 
 def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Similarity:
     """Return the likelier answer, even if the estimate cannot tell."""
-    probability = round(estimate.verdict(size.answer).probability, PROBABILITY_DECIMALS)
+    probability = round(estimate.get_verdict(size.answer).probability, PROBABILITY_DECIMALS)
     return "similar" if probability >= 0.5 else "different"
 
 

@@ -67,7 +67,7 @@ class SimilarityEstimate:
     warnings: tuple[str, ...]  # for people
     reference_distances: tuple[tuple[str, float], ...]  # known image sets and their distances
 
-    def verdict(self, size: Size) -> Verdict:
+    def get_verdict(self, size: Size) -> Verdict:
         """Return the verdict that decides the case of a data set of this size."""
         return self.top if size == "small" else self.start
 
@@ -140,7 +140,7 @@ def estimate_from_evidence(
     )
     return SimilarityEstimate(
         *verdicts,
-        line=calibration.line(evidence.get_predictors()),
+        line=calibration.compute_dividing_line(evidence.get_predictors()),
         evidence=evidence,
         reasons=list_reasons(evidence, distances),
         warnings=(*doubts, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
@@ -159,7 +159,7 @@ def reach_verdict(
     The answer rests on the rounded probability, the one that people read.
     """
     predictors = calibration.clip_distance(evidence.sample_predictors())
-    draws = model.probability(predictors)
+    draws = model.compute_probability(predictors)
     probability = float(np.clip(draws, *PROBABILITY_BOUNDS).mean())
     edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
     low = min(probability - MIN_MARGIN, edges[0])

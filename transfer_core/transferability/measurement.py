@@ -19,6 +19,7 @@ from transfer_core.transferability.bootstrap import (
     resample_means,
 )
 from transfer_core.transferability.evidence import (
+    DECIMALS,
     StageEvidence,
     TransferabilityEvidence,
 )
@@ -38,7 +39,6 @@ from transfer_core.transferability.probes import (
 
 MIN_IMAGES_TO_LEARN = 20  # images, below which neither learning curve nor flips are measured
 THUMBNAIL_SIZE = 16  # pixels a side, of the images that the probe on bare pixels sees
-DECIMALS = 4  # of all that is measured: the next ones differ between processors
 
 
 def measure_transferability(
@@ -87,7 +87,8 @@ def measure_transferability(
     )
     if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
         return evidence
-    best, flipped = evidence.best_stage.stage, pixels[choose_images_to_flip(folds), :, ::-1]
+    best = evidence.best_stage.stage
+    flipped = pixels[choose_images_to_flip(folds), :, ::-1]
     progress = rename_progress(progress, "Embedding mirror images")
     flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
     return replace(

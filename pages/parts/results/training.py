@@ -28,7 +28,7 @@ def show_training(record: RunRecord) -> None:
     """Training against validation and test, the curves, and the layers' changes."""
     from transfer_core.inspection import build_training_history, diagnose
 
-    events = caches.run_log(record.id).events()
+    events = caches.get_run_log(record.id).events()
     went = build_training_history(events)
     st.subheader("Training against validation and test", anchor=False)
     if went is None:

@@ -20,7 +20,7 @@ END_REASON_LABELS = {
 
 def show_end(record: RunRecord) -> None:
     """Draw everything that is known after the last event of a run."""
-    events = caches.run_log(record.id).events()
+    events = caches.get_run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
     _offer_resume(record)
@@ -45,12 +45,12 @@ def show_end(record: RunRecord) -> None:
 def _offer_resume(record: RunRecord) -> None:
     """Offer to continue an interrupted run, if it left a checkpoint."""
     with show_errors():
-        epoch = caches.engine().find_resume_epoch(record.id)
+        epoch = caches.get_engine().find_resume_epoch(record.id)
     if epoch is None:
         return
     if st.button(f"Resume from epoch {epoch}", icon=":material/resume:", key="train_resume"):
         with show_errors():
-            caches.engine().resume(record.id)
+            caches.get_engine().resume(record.id)
         st.rerun()
 
 

@@ -28,7 +28,7 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
     words = STATE_LABELS[record.state][1]
     match record.state:
         case "queued":
-            place = caches.engine().queue_position(record.id)
+            place = caches.get_engine().queue_position(record.id)
             return 0.0, words + (f": number {place} in the queue" if place else "")
         case "preparing" if work := find_last_event(events, Preparing):
             return work.done / work.total, f"{work.what}: {work.done:,} of {work.total:,}"

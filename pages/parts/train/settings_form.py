@@ -133,7 +133,7 @@ def _draw_setting(
 
 
 def _draw_input_size(source: SourceNetwork, key: str) -> int:
-    sizes = caches.input_sizes(source.name)
+    sizes = caches.list_input_sizes(source.name)
     only = " This network takes no other size." if len(sizes) == 1 else ""
     return st.selectbox(
         SIZE_FIELD.setting.label,

@@ -25,7 +25,7 @@ MAX_MINUTES = 24 * 60  # minutes that can be asked for
 
 def apply_fitted_epochs(strategy: Strategy) -> Strategy:
     """The strategy, with the epochs that end in time if a time limit was set."""
-    fit = _match_fit(session.workspace().fit, strategy)
+    fit = _match_fit(session.get_workspace().fit, strategy)
     if fit is None:
         return strategy
     epochs = fit.strategy.optimiser.epochs
@@ -34,13 +34,13 @@ def apply_fitted_epochs(strategy: Strategy) -> Strategy:
 
 def choose_input_size(strategy: Strategy, default_size: int) -> int:
     """The input size that ends in time if a time limit was set, else the default."""
-    fit = _match_fit(session.workspace().fit, strategy)
+    fit = _match_fit(session.get_workspace().fit, strategy)
     return fit.source.input_size if fit else default_size
 
 
 def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
     """Ask for a time; fill in what ends in it, and propose a better network that does."""
-    work = session.workspace()
+    work = session.get_workspace()
     fit, proposal = (_match_fit(each, choice.strategy) for each in (work.fit, work.proposal))
     with st.expander("Finish within so many minutes", icon=":material/timer:", expanded=bool(fit)):
         first, second, third = st.columns([1, 2, 1], vertical_alignment="bottom")
@@ -110,11 +110,11 @@ def _find_fit(
     def plan_for(network: SourceNetwork) -> Strategy:
         if network.name == source.name:
             return choice.strategy
-        start = session.workspace().initialise
+        start = session.get_workspace().initialise
         last = choice.case == TransferCase.LARGE_DIFFERENT
         return plan_strategy(choice.case, network.stage_names, initialise=start if last else None)
 
-    caches.engine()  # leaves a processor core to the pages, in the measurement as in the run
+    caches.get_engine()  # leaves a processor core to the pages, in the measurement as in the run
     fit, problem = None, None
     with show_timing() as report:
         try:
@@ -133,7 +133,7 @@ def _find_fit(
 
 
 def _set_fit(fit: RunPlan | None, proposal: RunPlan | None) -> None:
-    session.change(fit=fit, proposal=proposal, fits=session.workspace().fits + 1)
+    session.change(fit=fit, proposal=proposal, fits=session.get_workspace().fits + 1)
 
 
 def _accept_proposal(proposal: RunPlan) -> None:
