@@ -42,7 +42,7 @@ MAX_ACCURACY_LOSS = 0.05  # of accuracy, which some images of the test split dec
 
 @dataclass(frozen=True)
 class PeerBenchmark:
-    """What all sides are given, and how accurate they came out."""
+    """Inputs that all sides share, and the accuracies that they reach."""
 
     data: Path  # zip
     folder: Path  # unpacked, in train, validation and test
@@ -53,7 +53,7 @@ class PeerBenchmark:
     accuracies: dict[str, list[float]] = field(default_factory=dict)
 
     def run_ours(self) -> float:
-        """Seconds of the command line, the weights of the network being at hand."""
+        """Seconds of a run from the command line; the weights are already on this machine."""
         with tempfile.TemporaryDirectory() as home:
             network, settings = NETWORK, {"TRANSFER_HOME": home, "TORCH_HOME": str(self.cache)}
             if self.random:

@@ -1,4 +1,4 @@
-"""Take away: the trained network and its story as files, and bundles brought in again."""
+"""Take away: export a trained network and its run as files, and import bundles."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Figures of several runs: every run is told apart without colour, and told in words."""
+"""Figures of several runs: runs differ without colour, and every figure has words."""
 
 from dataclasses import replace
 
@@ -49,8 +49,8 @@ def test_a_run_without_an_epoch_is_drawn_and_told_as_such():
 
 
 def test_curves_in_words_name_the_best_epoch_and_the_end():
-    told = describe_run_curves({"A": make_log(epochs=3)}, "loss", "validation")
-    assert told == "Validation loss: A is best in epoch 3 of 3 with 0.333 and ends at 0.333."
+    text = describe_run_curves({"A": make_log(epochs=3)}, "loss", "validation")
+    assert text == "Validation loss: A is best in epoch 3 of 3 with 0.333 and ends at 0.333."
 
 
 def test_differences_carry_their_interval_and_mark_what_may_be_chance_by_shape():
@@ -63,5 +63,5 @@ def test_differences_carry_their_interval_and_mark_what_may_be_chance_by_shape()
 
 
 def test_differences_in_words_give_every_number():
-    told = describe_differences({"A minus C": CHANCE})
-    assert "A minus C: +5.0 points (-8.0 to +18.0)" in told
+    text = describe_differences({"A minus C": CHANCE})
+    assert "A minus C: +5.0 points (-8.0 to +18.0)" in text

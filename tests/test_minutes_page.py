@@ -1,4 +1,4 @@
-"""How long a run takes, on the pages: told before it, filled in to end in time, taken back."""
+"""Time limits on the pages: the forecast, settings that end in time, and undoing them."""
 
 from dataclasses import replace
 

@@ -61,7 +61,7 @@ def test_a_score_prefers_features_that_tell_the_classes_apart(score):
 
 
 def make_outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
-    """Of a data set whose early stages lead the top by so much, in readings and in truth."""
+    """Make an outcome whose early stages lead the top by so much, in evidence and in truth."""
     return Outcome(
         pool=family,
         family=family,

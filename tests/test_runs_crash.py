@@ -61,7 +61,7 @@ def is_training(reader, run_id):
 
 
 def make_text_writer(text):
-    """What writes a text to a path."""
+    """Make a function that writes a text to a path."""
     return lambda path: path.write_text(text)
 
 

@@ -1,4 +1,4 @@
-"""The two readings behind the similarity estimate: probes and statistics' distance."""
+"""The measurements behind the similarity estimate: probes and batch-norm distance."""
 
 import numpy as np
 import pytest

@@ -52,10 +52,9 @@ def fit_logistic(
     inputs = np.concatenate([_draw_inputs(outcome, tuple(signs)) for outcome in outcomes])
     labels = np.repeat([TARGETS[target](outcome) for outcome in outcomes], DRAWS)
     # The line only has to lose little accuracy; the two probabilities have to be true.
-    stakes = [
-        min(abs(compute_fine_tuning_gain(o)), MAX_STAKE) if target == "everything" else 1
-        for o in outcomes
-    ]
+    stakes = [1.0] * len(outcomes)
+    if target == "everything":
+        stakes = [min(abs(compute_fine_tuning_gain(o)), MAX_STAKE) for o in outcomes]
     importance = np.repeat(
         [s / families[o.family] for s, o in zip(stakes, outcomes, strict=True)], DRAWS
     )

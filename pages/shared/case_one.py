@@ -13,7 +13,7 @@ from transfer_core.training import Ended
 
 
 def show_if_head_was_kept(record: RunRecord) -> None:
-    """Say so if a run of an older version kept the new layer that it had trained alone."""
+    """Say so if a run of an older version returned the head that it had trained alone."""
     if record.is_imported or record.config.strategy.frozen:
         return
     ended = find_last_event(caches.get_run_log(record.id).events(), Ended)

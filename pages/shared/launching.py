@@ -1,4 +1,4 @@
-"""Start runs from a page: one place that knows the engine, the owner and the click."""
+"""Start runs from a page: with the engine, the owner of the session and the key of the click."""
 
 from __future__ import annotations
 

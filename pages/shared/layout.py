@@ -30,7 +30,7 @@ def show_page_title(title: str, page: str) -> None:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show a TransferError as what is wrong, what was found, and what to do; then stop."""
+    """Show a TransferError with its problem, evidence and remedy; then stop the page."""
     try:
         yield
     except TransferError as error:
@@ -39,7 +39,7 @@ def show_errors() -> Iterator[None]:
 
 
 def show_problem(problem: str, found: str, remedy: str) -> None:
-    """Draw a problem: what is wrong, what shows it, and what to do."""
+    """Draw a problem, the evidence for it, and the remedy."""
     remedy, _, drawing = remedy.partition("\n")
     with st.container(border=True):
         st.error(escape_markdown(problem), icon=":material/error:")
@@ -127,12 +127,12 @@ def show_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def empty_on_exit(place) -> Iterator[None]:
-    """Empty a place of the page when the work ends, also by an error."""
+def empty_on_exit(placeholder) -> Iterator[None]:
+    """Empty a placeholder of the page when the work ends, also after an error."""
     try:
         yield
     finally:
-        place.empty()
+        placeholder.empty()
 
 
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):

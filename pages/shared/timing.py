@@ -1,4 +1,4 @@
-"""What pages show while they measure how fast this computer trains."""
+"""Show progress while a page measures how fast this computer trains."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -162,7 +162,7 @@ def _find_empty_folders(folders: tuple[str, ...], members: tuple[Member, ...]) -
     return [
         Problem("empty-folder", folder, message)
         for folder in sorted(set(folders) - filled)
-        # Of nested empty folders, report only the outermost.
+        # Report only the outermost of nested empty folders.
         if _get_folder(folder) in filled or "/" not in folder
     ]
 

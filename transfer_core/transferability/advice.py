@@ -25,7 +25,7 @@ EXTRAPOLATION_ERROR_POINTS = 7  # percentage points; error of extrapolated learn
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do with a data set, and why."""
+    """The advised case and strategy, with the two answers that they rest on."""
 
     size: SizeJudgement
     similarity: Similarity  # the answer that the case rests on

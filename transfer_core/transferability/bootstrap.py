@@ -66,7 +66,7 @@ def draw_predictors(
 
 
 def _draw_weights(labels: np.ndarray) -> np.ndarray:
-    """How often each image is in each sample, shape (B, N); the same at every call."""
+    """Count each image in each sample, shape (B, N); the same at every call."""
     generator, weights = np.random.default_rng(0), np.zeros((BOOTSTRAP_SAMPLES, len(labels)))
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for row in weights:
@@ -76,7 +76,7 @@ def _draw_weights(labels: np.ndarray) -> np.ndarray:
 
 
 def _widen(draws: np.ndarray, means: list[float], images: int) -> np.ndarray:
-    """Centre draws on the measured means and spread them by what the bootstrap leaves out."""
+    """Centre the draws on the measured means, and add the variance that the bootstrap misses."""
     noise = np.random.default_rng(1).normal(size=draws.shape) / (images + 2)
     noise -= noise.mean(0)
     return np.array(means) + WIDENING * (draws - draws.mean(0)) + noise

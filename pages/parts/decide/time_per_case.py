@@ -1,4 +1,4 @@
-"""How long a run of each case takes on this computer."""
+"""Table of the forecast training time of each case on this computer."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What the network looks at: attribution maps of a test image or one of the person's own."""
+"""Attribution maps of a test image or an uploaded image."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _format_accuracy(record: RunRecord) -> str:
 
 
 def _describe_settings(config: RunConfig) -> str:
-    """The settings in which runs differ most."""
+    """List the settings that differ most between runs."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
         source = config.source()

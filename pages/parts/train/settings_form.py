@@ -51,12 +51,12 @@ class SubmittedForm:
 def show_settings_form(
     defaults: RunSettings, hints: dict[str, str], *, key: str, on_gpu: bool
 ) -> SubmittedForm:
-    """Draw the Start button and, folded, every setting.
+    """Draw the Start button, and every setting in an expander below it.
 
     Args:
-        defaults: What the form shows at first.
+        defaults: Initial values of the form.
         hints: Further help for some settings, by name.
-        key: Of the form; another key shows the defaults again.
+        key: Prefix of the widgets' keys; another key shows the defaults again.
         on_gpu: Whether to offer the settings for a GPU.
     """
     # Enter in a field would click the first button, which starts the run.

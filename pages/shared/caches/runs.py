@@ -101,7 +101,7 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
 def forecast_run(
     data_id: str, source: SourceNetwork, strategy: Strategy, progress: Progress
 ) -> Forecast:
-    """How long a run takes; measured costs are cached on disk."""
+    """Forecast the duration of a run; measured costs are cached on disk."""
     from transfer_core.timing import forecast_run as compute
 
     get_engine()  # leaves a core to the pages, in the forecast as in the run

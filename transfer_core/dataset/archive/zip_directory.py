@@ -34,7 +34,7 @@ _MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the ar
 
 
 class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
-    """Where the bytes of one file lie, and how they are packed."""
+    """Location, sizes and compression of one file in a zip."""
 
     method: int
     crc: int
