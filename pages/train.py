@@ -20,7 +20,7 @@ from pages.shared.layout import (
     show_progress,
     stop_unless,
 )
-from pages.shared.timing import show_timing
+from pages.shared.progress import show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunRecord

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.timing import show_timing
+from pages.shared.progress import show_timing
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork

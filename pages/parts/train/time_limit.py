@@ -10,7 +10,7 @@ import streamlit as st
 from pages.shared import caches, session
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown, show_problem
-from pages.shared.timing import show_timing
+from pages.shared.progress import show_timing
 from transfer_core import networks
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
