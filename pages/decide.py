@@ -16,9 +16,9 @@ from pages.shared.layout import (
     show_errors,
     show_figure,
     show_page_title,
-    show_progress,
     stop_unless,
 )
+from pages.shared.progress import show_progress
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_network, plot_network

@@ -1,14 +1,12 @@
 """Train: one Start button with the settings folded behind it, then the run as it happens."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
 from pages.parts.train.settings_form import RunSettings, show_settings_form
-from pages.parts.train.time_limit import apply_fitted_epochs, choose_input_size, offer_time_limit
+from pages.parts.train.time_limit import fit_to_time_limit, offer_time_limit
 from pages.shared import caches, session
 from pages.shared.choice import Choice, load_repeated_run, resolve_choice
 from pages.shared.launching import start_run
@@ -17,10 +15,9 @@ from pages.shared.layout import (
     require_weights,
     show_errors,
     show_page_title,
-    show_progress,
     stop_unless,
 )
-from pages.shared.progress import show_timing
+from pages.shared.progress import show_progress, show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunRecord
@@ -97,16 +94,6 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
         icon=":material/tune:",
     )
     return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
-
-
-def fit_to_time_limit(defaults: RunSettings) -> RunSettings:
-    """The defaults, with the epochs and the input size that end in time if a limit was set."""
-    size = choose_input_size(defaults.strategy, defaults.source.input_size)
-    return replace(
-        defaults,
-        strategy=apply_fitted_epochs(defaults.strategy),
-        source=defaults.source.with_input_size(size),
-    )
 
 
 def show_case(data: DataSet, settings: RunSettings) -> None:

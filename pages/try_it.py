@@ -15,9 +15,9 @@ from pages.shared.layout import (
     show_errors,
     show_figure,
     show_page_title,
-    show_progress,
     stop_unless,
 )
+from pages.shared.progress import show_progress
 from transfer_core.errors import DataSetError
 from transfer_core.figures import describe_distances, plot_distances
 from transfer_core.runs import RunRecord

@@ -82,8 +82,7 @@ def measure_transferability(
     )
     if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
         return evidence
-    best = evidence.best_stage.stage
-    flipped = pixels[choose_images_to_flip(folds), :, ::-1]
+    best, flipped = evidence.best_stage.stage, pixels[choose_images_to_flip(folds), :, ::-1]
     progress = rename_progress(progress, "Embedding mirror images")
     flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
     return replace(

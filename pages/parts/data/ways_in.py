@@ -7,7 +7,8 @@ import streamlit as st
 
 from pages.parts.data.sample_cards import show_sample_cards
 from pages.shared import session
-from pages.shared.layout import empty_on_exit, show_errors, show_progress
+from pages.shared.layout import show_errors
+from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
 from transfer_core.system import get_home

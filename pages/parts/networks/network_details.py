@@ -7,13 +7,12 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import (
-    empty_on_exit,
     escape_markdown,
     offer_demonstration_network,
     offer_next_page,
     show_errors,
-    show_progress,
 )
+from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core.errors import DownloadError
 from transfer_core.networks import SourceNetwork, get_weights_status
 from transfer_core.transferability import is_calibrated
