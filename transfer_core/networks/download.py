@@ -91,11 +91,11 @@ def _parse_range_start(response) -> int:
 
 
 def _check_hash(part: Path, network: SourceNetwork) -> None:
-    found = hash_file(part)
-    if not found.startswith(network.weights_hash):
+    actual_hash = hash_file(part)
+    if not actual_hash.startswith(network.weights_hash):
         part.unlink()
         raise OSError(
-            f"what came has the SHA-256 {found[:12]}, expected {network.weights_hash}; "
+            f"what came has the SHA-256 {actual_hash[:12]}, expected {network.weights_hash}; "
             "it was thrown away"
         )
 
