@@ -41,9 +41,9 @@ def measure_start(browser, page: str, app: Path) -> float:
             tab.goto(f"http://{address}/{path}", wait_until="commit")
             tab.locator(first).first.wait_for(state="visible")
             tab.locator(SCRIPT_ENDED_SELECTOR).wait_for(state="attached")
-            found = seconds()
+            duration = seconds()
             tab.close()
-    return found
+    return duration
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
         empty = Path(folder) / "empty.py"
         empty.write_text('import streamlit as st\nst.write("Nothing more")\n')
         browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        found = compare(
+        comparison = compare(
             "From starting the app to a usable page",
             "s",
             {
@@ -70,12 +70,17 @@ def main() -> None:
         )
         browser.close()
     claims = [
-        Claim(f"{page}: median seconds until usable", found.median(page), at_most=5)
+        Claim(f"{page}: median seconds until usable", comparison.median(page), at_most=5)
         for page in (START, DATA)
     ]
-    rows = summarise_sides(found, EMPTY)
+    rows = summarise_sides(comparison, EMPTY)
     write_report(
-        "App start", rows, claims, [draw_comparison(found)], [describe_load(found)], chosen.page
+        "App start",
+        rows,
+        claims,
+        [draw_comparison(comparison)],
+        [describe_load(comparison)],
+        chosen.page,
     )
 
 

@@ -23,7 +23,7 @@ from benchmarks.report import (
     summarise_sides,
     write_report,
 )
-from benchmarks.sides import compare, stopwatch
+from benchmarks.sides import Comparison, compare, stopwatch
 from transfer_core.features import embed, normalise
 from transfer_core.networks import SourceNetwork, build_untrained, get_network
 
@@ -67,7 +67,7 @@ def main() -> None:
         speed = {n: measure_bare_loop(stages, batches[n], TUNING_IMAGES) for n in BATCH_SIZES}
         size = max(speed, key=speed.get)
         other, mine = f"bare forward pass, batches of {size}", "ours"
-        found = compare(
+        comparison = compare(
             f"Embedding, {source.title}",
             "images/s",
             {
@@ -76,15 +76,25 @@ def main() -> None:
             },
             chosen.rounds,
         )
-    claim = Claim("time of ours over the bare forward pass", found.ratio(other, mine), at_most=1.3)
-    notes = [describe_load(found), f"Threads of torch: {torch.get_num_threads()}. Random weights."]
+    report_sides(comparison, mine, other, chosen.page)
+
+
+def report_sides(comparison: Comparison, mine: str, other: str, page: Path) -> None:
+    """Write the page with the speeds of both sides."""
+    claim = Claim(
+        "time of ours over the bare forward pass", comparison.ratio(other, mine), at_most=1.3
+    )
+    notes = [
+        describe_load(comparison),
+        f"Threads of torch: {torch.get_num_threads()}. Random weights.",
+    ]
     write_report(
         "Embedding",
-        summarise_sides(found, other),
+        summarise_sides(comparison, other),
         [claim],
-        [draw_comparison(found)],
+        [draw_comparison(comparison)],
         notes,
-        chosen.page,
+        page,
     )
 
 

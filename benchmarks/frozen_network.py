@@ -30,7 +30,7 @@ from benchmarks.report import (
     summarise_sides,
     write_report,
 )
-from benchmarks.sides import compare
+from benchmarks.sides import Comparison, compare
 from transfer_core import dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,7 @@ MAX_ACCURACY_LOSS = 0.05  # of accuracy, which some images of the test split dec
 
 @dataclass(frozen=True)
 class PeerBenchmark:
-    """What all sides are given, and how accurate they came out."""
+    """Inputs that all sides share, and the accuracies that they reach."""
 
     data: Path  # zip
     folder: Path  # unpacked, in train, validation and test
@@ -53,11 +53,11 @@ class PeerBenchmark:
     accuracies: dict[str, list[float]] = field(default_factory=dict)
 
     def run_ours(self) -> float:
-        """Seconds of the command line, the weights of the network being at hand."""
+        """Seconds of a run from the command line; the weights are already on this machine."""
         with tempfile.TemporaryDirectory() as home:
             network, settings = NETWORK, {"TRANSFER_HOME": home, "TORCH_HOME": str(self.cache)}
             if self.random:
-                told = _run_json(
+                lines = _run_json(
                     [
                         *_build_command("networks"),
                         "--add",
@@ -68,7 +68,7 @@ class PeerBenchmark:
                     ],
                     settings,
                 )
-                network = next(t["name"] for t in told if t["name"].startswith(f"{NETWORK}@"))
+                network = next(t["name"] for t in lines if t["name"].startswith(f"{NETWORK}@"))
             command = [
                 *_build_command("train"),
                 self.data,
@@ -89,9 +89,9 @@ class PeerBenchmark:
 
     def _time_side(self, side: str, command: list, settings: dict[str, str]) -> float:
         began = time.perf_counter()
-        told = _run_json(command, settings)
+        lines = _run_json(command, settings)
         seconds = time.perf_counter() - began
-        self.accuracies.setdefault(side, []).append(told[-1]["test_accuracy"])
+        self.accuracies.setdefault(side, []).append(lines[-1]["test_accuracy"])
         return seconds
 
 
@@ -112,12 +112,12 @@ def _run_json(command: list, settings: dict[str, str]) -> list[dict]:
 def unpack_images(data: Path, folder: Path) -> None:
     """Write the images into folders by split and class, as ours splits them."""
     with tempfile.TemporaryDirectory() as home:
-        found = dataset.ingest(data, home=Path(home))
-        for index, record in enumerate(found.records):
+        data_set = dataset.ingest(data, home=Path(home))
+        for index, record in enumerate(data_set.records):
             name = f"{index}{Path(record.path).suffix}"
-            path = folder / record.split / found.classes[record.label] / name
+            path = folder / record.split / data_set.classes[record.label] / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(dataset.read_image_bytes(Path(home), found, index))
+            path.write_bytes(dataset.read_image_bytes(Path(home), data_set, index))
 
 
 def prepare_weights(cache: Path) -> bool:
@@ -165,12 +165,19 @@ def main() -> None:
             FASTAI: lambda: race.run_peer(FASTAI, "fastai_side.py"),
             LOOP: lambda: race.run_peer(LOOP, "tutorial_side.py"),
         }
-        found = compare(
+        comparison = compare(
             f"Frozen ResNet-18, {chosen.epochs} epochs", "s", sides, chosen.rounds, warm_up=False
         )
+    report_race(race, comparison, chosen.page)
+
+
+def report_race(race: PeerBenchmark, comparison: Comparison, page: Path) -> None:
+    """Write the page with durations and test accuracies of all sides."""
     accuracy = make_accuracy_lookup(race)
-    rows = [row | {"test accuracy": accuracy(row["side"])} for row in summarise_sides(found, OURS)]
-    claims = [Claim("fastai over ours, end to end", found.ratio(FASTAI, OURS), at_least=100)]
+    rows = [
+        row | {"test accuracy": accuracy(row["side"])} for row in summarise_sides(comparison, OURS)
+    ]
+    claims = [Claim("fastai over ours, end to end", comparison.ratio(FASTAI, OURS), at_least=100)]
     if not race.random:
         better = max(accuracy(FASTAI), accuracy(LOOP)) - accuracy(OURS)
         claims.append(Claim("test accuracy that ours lacks", better, at_most=MAX_ACCURACY_LOSS))
@@ -183,9 +190,9 @@ def main() -> None:
         "Frozen network",
         rows,
         claims,
-        [draw_comparison(found)],
-        [describe_load(found), kind],
-        chosen.page,
+        [draw_comparison(comparison)],
+        [describe_load(comparison), kind],
+        page,
     )
 
 

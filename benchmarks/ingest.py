@@ -103,7 +103,7 @@ def main() -> None:
         paths = chosen.data or [*map(find_shared_zip, IMAGE_SETS), make_camera_photos(Path(folder))]
         for path in paths:
             files = read_image_files(path)
-            found = compare(
+            comparison = compare(
                 path.name,
                 "s",
                 {
@@ -116,10 +116,10 @@ def main() -> None:
                 },
                 chosen.rounds,
             )
-            comparisons.append(found)
-            rows += summarise_sides(found, DECODED)
-            figures.append(draw_comparison(found))
-            ratio = found.ratio(OURS, DECODED)
+            comparisons.append(comparison)
+            rows += summarise_sides(comparison, DECODED)
+            figures.append(draw_comparison(comparison))
+            ratio = comparison.ratio(OURS, DECODED)
             claims.append(Claim(f"{path.name}: ingest over decoding", ratio, at_most=1.2))
     write_report(
         "Ingest beside decoding", rows, claims, figures, [describe_load(*comparisons)], chosen.page

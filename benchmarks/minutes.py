@@ -33,7 +33,7 @@ def compare_with_forecast(
 ) -> Row:
     """One run: its forecast, then the run itself."""
     began = time.perf_counter()
-    told = forecast_run(data, source, strategy, home)
+    forecast = forecast_run(data, source, strategy, home)
     asked = time.perf_counter() - began
     config = make_run_config(data, source, strategy, seed=0)
     began = time.perf_counter()
@@ -41,7 +41,7 @@ def compare_with_forecast(
         events = list(perform_run(config, Path(directory), home, lambda: False))
     took = time.perf_counter() - began
     ended = [event for event in events if isinstance(event, Ended)][-1]
-    low, high = told.total.low, told.total.high
+    low, high = forecast.total.low, forecast.total.high
     return {
         "data": data.name,
         "network": source.title.partition(",")[0],

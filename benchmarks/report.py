@@ -21,7 +21,7 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a benchmark has to show."""
+    """A measured value and the bound that it must keep."""
 
     what: str
     found: float
@@ -72,7 +72,7 @@ def summarise_sides(comparison: Comparison, reference: str) -> list[Row]:
 
 
 def describe_load(*comparisons: Comparison) -> str:
-    """How busy the machine was, which decides how far the figures can be trusted."""
+    """Say how busy the machine was: other processes make timings less reliable."""
     loads = ", ".join(
         f"{before:.1f} to {after:.1f}" for before, after in (c.load for c in comparisons)
     )

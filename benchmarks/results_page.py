@@ -44,8 +44,8 @@ def train_run(home: Path, test_images: int) -> str:
     )
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
-    run = caches.engine().submit(make_run_config(data, source, strategy, 0))
-    result = caches.engine().wait(run).result
+    run = caches.get_engine().submit(make_run_config(data, source, strategy, 0))
+    result = caches.get_engine().wait(run).result
     if not result or result.images != test_images:
         raise SystemExit(f"The run did not test {test_images:,} images.")
     return run
@@ -60,10 +60,10 @@ def measure_opening(run: str, view: str) -> float:
     app.query_params["run"], app.query_params["results_view"] = run, view
     with stopwatch() as seconds:
         app.run()
-        found = seconds()
+        duration = seconds()
     if app.exception or app.error:
         raise SystemExit(f"The view {view} cannot be opened.")
-    return found
+    return duration
 
 
 def main() -> None:
@@ -82,16 +82,18 @@ def main() -> None:
             for count, run in runs.items()
             for view in VIEWS
         }
-        found = compare("Opening a view of a result", "s", sides, chosen.rounds)
-        caches.engine().close()
-    claims = [Claim(f"{side}: median seconds", found.median(side), at_most=1) for side in sides]
-    rows = summarise_sides(found, next(iter(sides)))
+        comparison = compare("Opening a view of a result", "s", sides, chosen.rounds)
+        caches.get_engine().close()
+    claims = [
+        Claim(f"{side}: median seconds", comparison.median(side), at_most=1) for side in sides
+    ]
+    rows = summarise_sides(comparison, next(iter(sides)))
     write_report(
         "The Results page",
         rows,
         claims,
-        [draw_comparison(found)],
-        [describe_load(found)],
+        [draw_comparison(comparison)],
+        [describe_load(comparison)],
         chosen.page,
     )
 

@@ -15,7 +15,7 @@ Side = Callable[[], float]  # does its work once and returns its figure
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the sides came to."""
+    """Measurements of all sides."""
 
     title: str
     unit: str  # of all figures
@@ -24,7 +24,7 @@ class Comparison:
     load: tuple[float, float]  # processes that wanted a core, in the minute before and at the end
 
     def median(self, side: str) -> float:
-        """Of one side, in the unit."""
+        """Median over the rounds of one side, in the unit."""
         return statistics.median(self.figures[side])
 
     def ratio(self, side: str, to: str) -> float:
@@ -32,7 +32,7 @@ class Comparison:
         return _median_ratio(self.figures[side], self.figures[to])
 
     def cpu_ratio(self, side: str, to: str) -> float:
-        """The same of the seconds that the cores were busy."""
+        """Median ratio of CPU seconds instead of figures."""
         return _median_ratio(self.cpu_seconds[side], self.cpu_seconds[to])
 
 
@@ -42,11 +42,11 @@ def compare(
     """Run every side once in each round, the order drawn anew.
 
     Args:
-        title: What is compared.
-        unit: Of what the sides return.
-        sides: By name.
-        rounds: That count.
-        warm_up: Whether a round before them does not count.
+        title: Title of the comparison.
+        unit: Unit of the figures that the sides return.
+        sides: The sides by name.
+        rounds: Number of measured rounds.
+        warm_up: Whether a round that does not count comes first.
     """
     order, before = random.Random(0), os.getloadavg()[0]
     figures: dict[str, list[float]] = {name: [] for name in sides}
@@ -65,13 +65,13 @@ def compare(
 
 @contextmanager
 def stopwatch() -> Iterator[Callable[[], float]]:
-    """Gives a function that tells the seconds since then."""
+    """Yield a function that returns the seconds since the start of the block."""
     began = time.perf_counter()
     yield lambda: time.perf_counter() - began
 
 
 def _read_cpu_seconds() -> float:
-    """Of this process, and of the processes that it has started and that have ended."""
+    """CPU seconds of this process and of its child processes that have ended."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + ended.ru_utime + ended.ru_stime
 

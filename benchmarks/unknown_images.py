@@ -2,7 +2,7 @@
 
     python -m benchmarks.unknown_images FOLDER_OF_ZIPS [--draws 3] [--cases 1 3]
 
-Of each set some classes are held out; the demonstration network is trained on the others as
+Some classes of each set are held out; the demonstration network is trained on the others as
 the app does it. Then each score says how unknown the test images of the known classes and
 the images of the held-out classes are. AUROC: the chance that an image of a held-out class is
 called more unknown than a test image. False alarms: the share of test images beyond the
@@ -54,7 +54,7 @@ METRICS = ("AUROC", "false alarms, %", "found, %")
 
 @dataclass(frozen=True)
 class NetworkOutputs:
-    """What a trained network makes of some images."""
+    """Embeddings and logits of some images, with their labels."""
 
     embeddings: np.ndarray  # float32 (N, D)
     logits: np.ndarray  # float32 (N, C)
@@ -177,9 +177,9 @@ def compute_outputs(
     indices = subsample(indices, 5 * MAX_UNKNOWN_IMAGES)
     embeddings = embed_data_set_images(home, trained, data_set, indices)
     with torch.inference_mode():
-        # Behind a fully connected stage the new layer takes embeddings as they are.
-        found = trained.network[-1](torch.from_numpy(embeddings)).numpy()
-    return NetworkOutputs(embeddings, found, data_set.labels[indices])
+        # After a fully connected stage the head takes embeddings without pooling.
+        logits = trained.network[-1](torch.from_numpy(embeddings)).numpy()
+    return NetworkOutputs(embeddings, logits, data_set.labels[indices])
 
 
 def compute_outputs_of_other_sets(
@@ -202,7 +202,7 @@ def compute_outputs_of_other_sets(
 
 
 def list_score_functions() -> dict[str, Callable[[NetworkOutputs, NetworkOutputs], np.ndarray]]:
-    """Of each score: from the training images and some others to how unknown these are."""
+    """Functions by the name of the score; each scores images against the training images."""
     return {
         CHOSEN_SCORE: lambda train, of: OutOfDistributionDetector(
             train.embeddings, NO_SCORES
@@ -243,7 +243,7 @@ def make_row(name: str, case: TransferCase, score: str, figures: np.ndarray) -> 
 
 
 def average_rows(rows: list[dict]) -> list[dict]:
-    """Of each case and score, over the sets."""
+    """Mean over the sets of each case and score."""
     groups: dict[tuple, list[dict]] = {}
     for each in rows:
         groups.setdefault((each["case"], each["score"]), []).append(each)

@@ -140,7 +140,7 @@ async def measure_redraws(
 
 
 def draw_latencies(latencies: list[float]) -> go.Figure:
-    """How the latencies are spread."""
+    """Percentiles of the latencies, in words."""
     figure = go.Figure(go.Histogram(x=latencies, marker_color=BLUE))
     figure.update_xaxes(title="milliseconds from asking for a redraw to its end")
     figure.update_yaxes(title="redraws")

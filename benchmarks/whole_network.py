@@ -91,17 +91,17 @@ def main() -> None:
         pixels = dataset.load_pixels(Path(home), data, images.Transform(source.input_size))
         given = data, pixels, data.indices("train")[: options_.images], source, strategy
         sides = {OURS: lambda: measure_ours(*given), BARE: lambda: measure_bare_loop(*given)}
-        found = compare("Training the whole network", "images/s", sides, options_.rounds)
-    claim = Claim("ours over the bare step", found.ratio(OURS, BARE), at_least=0.95)
+        comparison = compare("Training the whole network", "images/s", sides, options_.rounds)
+    claim = Claim("ours over the bare step", comparison.ratio(OURS, BARE), at_least=0.95)
     notes = [
-        describe_load(found),
+        describe_load(comparison),
         f"Computed in {choose_precision()}; threads of torch: {torch.get_num_threads()}.",
     ]
     write_report(
         "Fine-tuning",
-        summarise_sides(found, BARE),
+        summarise_sides(comparison, BARE),
         [claim],
-        [draw_comparison(found)],
+        [draw_comparison(comparison)],
         notes,
         options_.page,
     )

@@ -21,7 +21,7 @@ def draw() -> None:
     """Draw the page."""
     show_page_title("Compare", "pages/compare.py")
     with show_errors():
-        records = {record.id: record for record in caches.engine().list_runs()}
+        records = {record.id: record for record in caches.get_engine().list_runs()}
     stop_unless(len(records) > 1, "Train at least two runs first.", "pages/start.py", "Start")
     chosen = choose_runs(records)
     message = "Choose at least two runs, here or in the table."

@@ -16,9 +16,9 @@ from pages.shared.layout import (
     show_errors,
     show_figure,
     show_page_title,
-    show_progress,
     stop_unless,
 )
+from pages.shared.progress import show_progress
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_network, plot_network
@@ -33,7 +33,7 @@ def draw() -> None:
     stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
     with show_errors():
         data = caches.load_data_set(data_id)
-        source = require_weights(session.source())
+        source = require_weights(session.get_source())
     st.caption(
         f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
         f"from: {escape_markdown(source.title)}"

@@ -49,7 +49,7 @@ def draw() -> None:
 
 def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNetwork:
     """Let a network be chosen from a list; at first the one clicked, else the one in use."""
-    work, titles = session.workspace(), {each.name: each.title for each in shown}
+    work, titles = session.get_workspace(), {each.name: each.title for each in shown}
     current, names = clicked or work.network, list(titles)
     name = st.selectbox(
         "Look at",

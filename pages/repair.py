@@ -56,7 +56,7 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
     run_id, record = session.get_current_id("run"), None
     with show_errors():
         if run_id:
-            record = caches.engine().get(run_id)
+            record = caches.get_engine().get(run_id)
             if not session.has_data_in_url():
                 session.change(data_id=record.config.data_id)
                 session.change(run_id=run_id)

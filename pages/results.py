@@ -40,7 +40,7 @@ def draw() -> None:
     run_id = session.get_current_id("run")
     stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
     with show_errors():
-        record = caches.engine().get(run_id)
+        record = caches.get_engine().get(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     if record.result is None:
         show_missing_result(record)

@@ -23,7 +23,7 @@ def draw() -> None:
     """Draw the page."""
     show_page_title("Runs", "pages/runs.py")
     with show_errors():
-        records = caches.engine().list_runs()
+        records = caches.get_engine().list_runs()
     offer_undo()
     show_unreadable_runs()
     if records:
@@ -72,7 +72,9 @@ def show_bulk_actions(records: Sequence[RunRecord]) -> None:
 def rerun_on_change(states: dict[str, str]) -> None:
     """Draw the page again when an unfinished run is new or has another state."""
     with show_errors():
-        now = {run.id: run.state for run in caches.engine().store.list(states=UNFINISHED_STATES)}
+        now = {
+            run.id: run.state for run in caches.get_engine().store.list(states=UNFINISHED_STATES)
+        }
     if now != states:
         st.rerun()
 

@@ -1,4 +1,4 @@
-"""Take away: the trained network and its story as files, and bundles brought in again."""
+"""Take away: export a trained network and its run as files, and import bundles."""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +23,7 @@ def draw() -> None:
         upload_bundle(expanded=True)
         return
     with show_errors():
-        record = caches.engine().get(run_id)
+        record = caches.get_engine().get(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     if record.result is None:
         show_missing_result(record)
@@ -67,7 +67,7 @@ def upload_bundle(expanded: bool) -> None:
         upload = st.file_uploader(
             "A bundle from Transfer Lab, as it was downloaded",
             type="zip",
-            key=f"take_away_upload_{session.workspace().upload_count}",
+            key=f"take_away_upload_{session.get_workspace().upload_count}",
             help="It becomes a finished run. Nothing in it can run a program here.",
         )
         if upload is None:
@@ -78,7 +78,7 @@ def upload_bundle(expanded: bool) -> None:
             file.write(upload.getbuffer())
             file.flush()
             record = import_bundle(get_home(), Path(file.name))
-        session.change(upload_count=session.workspace().upload_count + 1, run_id=record.id)
+        session.change(upload_count=session.get_workspace().upload_count + 1, run_id=record.id)
         st.switch_page("pages/results.py", query_params={"run": record.id})
 
 

@@ -1,14 +1,12 @@
 """Train: one Start button with the settings folded behind it, then the run as it happens."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
 from pages.parts.train.settings_form import RunSettings, show_settings_form
-from pages.parts.train.time_limit import apply_fitted_epochs, choose_input_size, offer_time_limit
+from pages.parts.train.time_limit import fit_to_time_limit, offer_time_limit
 from pages.shared import caches, session
 from pages.shared.choice import Choice, load_repeated_run, resolve_choice
 from pages.shared.launching import start_run
@@ -17,10 +15,9 @@ from pages.shared.layout import (
     require_weights,
     show_errors,
     show_page_title,
-    show_progress,
     stop_unless,
 )
-from pages.shared.timing import show_timing
+from pages.shared.progress import show_progress, show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunRecord
@@ -46,7 +43,7 @@ def draw() -> None:
     stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
     with show_errors():
         data = caches.load_data_set(data_id)
-        source = require_weights(session.source())
+        source = require_weights(session.get_source())
         with show_progress() as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
     session.write_choices_to_url()
@@ -70,7 +67,7 @@ def set_up_run(
         help="For each setting the lines of PyTorch that it becomes, as the run's script has them.",
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
-    strategy, work = defaults.strategy, session.workspace()
+    strategy, work = defaults.strategy, session.get_workspace()
     # A case, a run that is repeated, and a time to finish within bring their own defaults.
     origin = repeated.id if repeated else ""
     with left:
@@ -101,16 +98,6 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
     return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
 
 
-def fit_to_time_limit(defaults: RunSettings) -> RunSettings:
-    """The defaults, with the epochs and the input size that end in time if a limit was set."""
-    size = choose_input_size(defaults.strategy, defaults.source.input_size)
-    return replace(
-        defaults,
-        strategy=apply_fitted_epochs(defaults.strategy),
-        source=defaults.source.with_input_size(size),
-    )
-
-
 def show_case(data: DataSet, settings: RunSettings) -> None:
     """Say in a sentence what will be trained."""
     source, strategy = settings.source, settings.strategy
@@ -131,7 +118,7 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
     """Say in one line how long the run would take."""
     forecast = None
     with show_timing() as report:
-        forecast = caches.forecast(data.id, settings.source, settings.strategy, report)
+        forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
     if forecast:
         st.markdown(
             f":material/timer: As set here, the run takes **{forecast.describe()}** on this "

@@ -15,9 +15,9 @@ from pages.shared.layout import (
     show_errors,
     show_figure,
     show_page_title,
-    show_progress,
     stop_unless,
 )
+from pages.shared.progress import show_progress
 from transfer_core.errors import DataSetError
 from transfer_core.figures import describe_distances, plot_distances
 from transfer_core.runs import RunRecord
@@ -32,7 +32,7 @@ def draw() -> None:
     run_id = session.get_current_id("run")
     stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
     with show_errors():
-        record = caches.engine().get(run_id)
+        record = caches.get_engine().get(run_id)
         trained = caches.load_trained_network(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(

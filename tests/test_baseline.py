@@ -41,7 +41,7 @@ def colours(tmp_path, transfer_home):
 
 
 def run(data_set, home, folder, case=TransferCase.LARGE_SIMILAR, stop_at=None, **changes):
-    """The events of a run that is stopped by the first event of which `stop_at` is true."""
+    """Events of a run that is stopped at the first event for which `stop_at` is true."""
     strategy = plan_strategy(case, SOURCE.stage_names)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, **{"epochs": 1} | changes))
     events = []
@@ -66,7 +66,7 @@ def is_head_training(event) -> bool:
     return isinstance(event, Preparing) and "alone" in event.what and event.done == 20
 
 
-def moved_stages(folder) -> set[str]:
+def list_moved_stages(folder) -> set[str]:
     """Stages of the network that a run kept whose weights are not the pre-trained ones."""
     kept = load_file(RunDirectory(folder).weights_file)
     return {
@@ -82,7 +82,7 @@ def test_case_3_keeps_what_training_everything_gave_though_the_head_alone_is_bet
     events = run(colours, transfer_home, tmp_path, learning_rate=1e-6)
     ended, result = find(events, Ended), find(events, Result)
     assert (ended.reason, ended.best_epoch) == ("all epochs", 1)
-    assert moved_stages(tmp_path) == {"conv1", "conv2", "conv3", "fc1", "fc2", "head"}
+    assert list_moved_stages(tmp_path) == {"conv1", "conv2", "conv3", "fc1", "fc2", "head"}
     assert result.accuracy < result.baseline_accuracy
     assert result.validation_accuracy < result.baseline_validation_accuracy
     told = "The new layer trained alone, with everything else frozen as in case 1, is right on "
@@ -130,7 +130,7 @@ def test_a_stop_before_an_epoch_of_everything_keeps_the_head_and_says_so(
     ended, result = find(events, Ended), find(events, Result)
     assert sum(isinstance(event, Ended) for event in events) == 1
     assert (ended.reason, ended.epochs, ended.best_epoch) == ("stopped", 0, None)
-    assert moved_stages(tmp_path) == {"head"}
+    assert list_moved_stages(tmp_path) == {"head"}
     assert [c.stage for c in ended.changes if c.relative_change or c.statistics_moved] == ["head"]
     assert result.accuracy == result.baseline_accuracy > 0.9
     assert result.validation_accuracy == result.baseline_validation_accuracy
@@ -164,7 +164,7 @@ def test_a_stop_of_case_1_after_some_epochs_keeps_the_best_of_them(
     )
     ended = find(events, Ended)
     assert ended.reason == "stopped" and 1 <= ended.best_epoch <= 20
-    assert find(events, Result).accuracy > 0.9 and moved_stages(tmp_path) == {"head"}
+    assert find(events, Result).accuracy > 0.9 and list_moved_stages(tmp_path) == {"head"}
 
 
 def test_a_head_training_that_ends_without_its_last_event_is_a_stop(

@@ -169,7 +169,7 @@ def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> st
 
 
 def count_points(page) -> int:
-    """How many points the loss chart holds."""
+    """Count the points of the loss chart."""
     return page.evaluate(
         "() => (document.querySelector('.live-chart')?.data || [])"
         ".reduce((sum, trace) => sum + trace.x.length, 0)"

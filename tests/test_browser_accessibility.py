@@ -76,7 +76,7 @@ def empty(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory):
-    """A server with a data set, in which two images look the same, and two runs; its addresses."""
+    """Addresses of a server with two runs and a data set that holds two similar images."""
     home = tmp_path_factory.mktemp("full")
     files = {
         f"{split}/{name}/{number}.png": make_picture(100 * label + 10 * part + number, (64, 64))
@@ -136,7 +136,7 @@ def find_violations_in_both_themes(page: Page) -> list[str]:
 
 
 def find_unnamed_charts(page: Page) -> list[str]:
-    """Charts, and whatever else is drawn but tables, of which a screen reader is told nothing."""
+    """Charts and other drawings, except tables, that have no name for a screen reader."""
     return page.locator(f"{CHARTS}, canvas").evaluate_all(
         """drawn => drawn.filter(each => {
           if (!each.checkVisibility() || each.closest("[data-testid=stDataFrame]")) return false
@@ -193,7 +193,7 @@ def press(page: Page, role: str, name: str | re.Pattern) -> None:
 
 
 def choose(page: Page, first: str | re.Pattern, right: int) -> None:
-    """Of choices side by side, the one that far from this."""
+    """Choose the option so many steps to the right of the first."""
     tab_to(page, "radio", first)
     for key in ["ArrowRight"] * right + ["Space"]:
         page.keyboard.press(key)

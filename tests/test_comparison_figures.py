@@ -1,4 +1,4 @@
-"""Figures of several runs: every run is told apart without colour, and told in words."""
+"""Figures of several runs: runs differ without colour, and every figure has words."""
 
 from dataclasses import replace
 
@@ -64,5 +64,5 @@ def test_differences_carry_their_interval_and_mark_what_may_be_chance_by_shape()
 
 
 def test_differences_in_words_give_every_number():
-    told = describe_differences({"A minus C": CHANCE})
-    assert "A minus C: +5.0 points (-8.0 to +18.0)" in told
+    text = describe_differences({"A minus C": CHANCE})
+    assert "A minus C: +5.0 points (-8.0 to +18.0)" in text

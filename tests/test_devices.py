@@ -1,4 +1,4 @@
-"""Where networks are computed; a GPU is imitated by tensors that have a place but no values."""
+"""Devices; tensors with a device but no values imitate a GPU."""
 
 from dataclasses import replace
 
@@ -155,11 +155,11 @@ def test_embeddings_are_computed_where_the_network_lies_and_come_back(
 ):
     seen = []
 
-    def brought_back(tensor):
+    def count_transfer(tensor):
         seen.append(tensor.device.type)
         return np.zeros(tensor.shape, np.float32)
 
-    monkeypatch.setattr(torch.Tensor, "numpy", brought_back)
+    monkeypatch.setattr(torch.Tensor, "numpy", count_transfer)
     with imitated_gpu:
         stages = ("conv3", "fc1")
         found = embed(move_to_gpu(frozen), make_pixels(), SOURCE, stages)

@@ -43,7 +43,7 @@ def entry_path(home, name):
 
 
 def add(home, name, size, value=0):
-    """Add an array of so many bytes, all told, each element with this value."""
+    """Add an array whose file has `size` bytes; every element has this value."""
     values = np.full(size - disk_cache.NPY_HEADER_BYTES, value, np.uint8)
     with add_entry(home, entry_path(home, name), size) as file:
         np.save(file, values)

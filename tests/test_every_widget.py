@@ -22,12 +22,12 @@ from transfer_core.runs.store import curation
 PHOTO = make_picture(1_000, (64, 64))
 FEW_NETWORKS = {"demonstration", "squeezenet1_1", "resnet18"}
 LAST_WIDGET = "Remove for good"  # takes away what other widgets of the page need
-APPLYING_BUTTONS = {  # widgets of which something comes by a button beside them
+APPLYING_BUTTONS = {  # widgets whose value is applied by a button beside them
     "Minutes": "Fit the run",
     "Also networks that are still to be downloaded": "Fit the run",
 }
 FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's form
-MUST_CHANGE = {  # of each page: the kind of a widget, how its label begins, what changes by it
+MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
     ],
@@ -207,7 +207,7 @@ def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
 
 @pytest.fixture
 def made(prepared, transfer_home) -> dict[str, str]:
-    """What to ask for in a copy of that home, the test's own."""
+    """Queries into the test's own copy of the prepared home."""
     shutil.copytree(prepared[0], transfer_home, dirs_exist_ok=True)
     return prepared[1]
 
@@ -250,7 +250,7 @@ def iter_elements(block) -> Iterator:
 
 
 def list_widgets(app: AppTest) -> dict[tuple[str, str], element_tree.Widget]:
-    """Of those with the same label, which do the same with something else, the first."""
+    """The first widget of each kind and label; others of the label do the same elsewhere."""
     found: dict = {}
     for each in iter_elements(app._tree):
         if isinstance(each, element_tree.Widget):
@@ -272,7 +272,7 @@ def observe(app: AppTest, except_widget: str) -> dict[str, object]:
                 proto.ClearField(name)
             shown = seen.setdefault(each.type, [])
             shown.append(proto.SerializeToString(deterministic=True))
-    engine = caches.engine()
+    engine = caches.get_engine()
     runs = [(run.id, run.name, run.tags, run.notes) for run in engine.store.list()]
     deleted = [run.id for run in engine.store.list(deleted=True)]
     state = app.session_state
@@ -288,12 +288,12 @@ def observe(app: AppTest, except_widget: str) -> dict[str, object]:
 
 
 def list_changes(before: dict[str, object], after: dict[str, object]) -> set[str]:
-    """What is seen otherwise than before."""
+    """Names of the parts that differ."""
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
 def get_expected_changes(page: str, kind: str, label: str) -> set[str]:
-    """What a widget must change: an element of the page by its kind, or what is stored."""
+    """The changes that a widget must make: elements of the page by kind, or stored things."""
     for expected_kind, beginning, changes in MUST_CHANGE[""] + MUST_CHANGE[page]:
         if kind == expected_kind and label.startswith(beginning):
             return changes
@@ -346,7 +346,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 def tidy(made: dict[str, str]) -> None:
     """End what a widget has started, and bring back the runs that it has deleted."""
-    engine = caches.engine()
+    engine = caches.get_engine()
     for run in engine.list_runs():
         engine.stop(run.id)
         engine.wait(run.id, timeout=60)

@@ -307,7 +307,7 @@ def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
     assert "Conv2 60% (random weights 30%)" in describe_stage_accuracy(READINGS)
 
 
-def test_the_ladder_places_the_data_set_between_its_neighbours_on_a_logarithmic_axis():
+def test_reference_distances_place_the_data_set_between_its_neighbours_on_a_logarithmic_axis():
     figure = plot_reference_distances(ESTIMATE)
     assert figure.layout.xaxis.type == "log"
     assert list(figure.data[0].y) == ["noise", "your images", "photos"]
@@ -464,7 +464,7 @@ def make_figures():
         "decision": plot_decision_diagram(SIZE, LIKELY, TransferCase(1), None),
         "stages": plot_stage_accuracy(READINGS),
         "curve": plot_learning_curve(CURVE),
-        "ladder": plot_reference_distances(ESTIMATE),
+        "reference distances": plot_reference_distances(ESTIMATE),
         "confusion": plot_confusion_matrix([[3, 1], [0, 4]], ["cat", "dog"]),
         "classes": plot_class_counts(ManyClasses()),
         "distances": plot_distances(KNOWN, {"1": 0.3}),
@@ -479,7 +479,7 @@ def make_figures():
 def test_every_figure_has_a_title_and_labelled_axes(name):
     layout = make_figures()[name].layout
     assert layout.title.text and len(layout.title.text) <= 45  # fits a phone
-    if name not in {"network", "ladder"}:  # there each row carries its own name
+    if name not in {"network", "reference distances"}:  # there each row carries its own name
         assert layout.yaxis.title.text
     if name != "network":
         assert layout.xaxis.title.text

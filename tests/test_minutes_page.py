@@ -1,4 +1,4 @@
-"""How long a run takes, on the pages: told before it, filled in to end in time, taken back."""
+"""Time limits on the pages: the forecast, settings that end in time, and undoing them."""
 
 from dataclasses import replace
 
@@ -128,6 +128,6 @@ def test_a_run_is_started_at_the_chosen_input_size(data):  # noqa: F811
     assert size.options == ["64", "32"]
     size.set_value(32)
     find_button(app, "train_start").click().run()
-    (record,) = caches.engine().list_runs()
+    (record,) = caches.get_engine().list_runs()
     assert record.config.input_size == 32
     assert record.config.source() == get_network("demonstration").with_input_size(32)

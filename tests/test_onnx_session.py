@@ -1,4 +1,4 @@
-"""How ONNX files are run: by the export's check, and by the example that goes with the file."""
+"""ONNX files run in the export's check and in the example beside the file."""
 
 import numpy as np
 import onnxruntime

@@ -44,7 +44,7 @@ def own_engine(transfer_home):
     st.cache_resource.clear()
     st.cache_data.clear()
     yield
-    caches.engine().close()
+    caches.get_engine().close()
     st.cache_resource.clear()
 
 
@@ -83,8 +83,8 @@ def finished(data):
     config = make_run_config(
         data, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0
     )
-    run = caches.engine().submit(config, name="colours, case 1")
-    caches.engine().wait(run, timeout=60)
+    run = caches.get_engine().submit(config, name="colours, case 1")
+    caches.get_engine().wait(run, timeout=60)
     return run
 
 
@@ -182,10 +182,10 @@ def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
 def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
     data, finished, monkeypatch
 ):
-    told, (run,) = "What was measured outranks the estimate", caches.engine().list_runs()
+    told, (run,) = "What was measured outranks the estimate", caches.get_engine().list_runs()
     assert told in list_texts(build_page("decide", data=data.id).run())
     stopped = replace(run, result=replace(run.result, validation_accuracy=None))
-    monkeypatch.setattr(caches.engine(), "list_runs", lambda: [stopped])
+    monkeypatch.setattr(caches.get_engine(), "list_runs", lambda: [stopped])
     app = build_page("decide", data=data.id).run()
     assert not app.exception
     assert told not in list_texts(app)
@@ -223,7 +223,7 @@ def test_training_from_the_form_ends_with_a_result(data):
     app.button(key="train_start").click().run()
     assert not app.exception
     run = read_query(app, "run")
-    caches.engine().wait(run, timeout=60)
+    caches.get_engine().wait(run, timeout=60)
     app.run()
     assert "the weights are those of epoch" in list_texts(app)
     results = build_page("results", run=run).run()
@@ -238,7 +238,7 @@ def test_the_same_click_twice_starts_one_run(data):
     again = build_page("train", data=data.id).run()
     again.session_state["workspace"] = before
     again.button(key="train_start").click().run()
-    assert len(caches.engine().list_runs()) == 1
+    assert len(caches.get_engine().list_runs()) == 1
 
 
 def test_a_shared_link_shows_the_same_run_in_another_session(finished):
@@ -295,7 +295,7 @@ def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
 
 
 def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
-    source, engine = get_network("demonstration"), caches.engine()
+    source, engine = get_network("demonstration"), caches.get_engine()
     strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
     first, second = (
         engine.submit(make_run_config(data, source, strategy, seed), name="queued")
@@ -329,7 +329,7 @@ def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
     app = build_page("take_away").run()
     app.file_uploader[0].set_value(("b.zip", made[2].read_bytes(), "application/zip")).run()
     assert not app.exception and not app.error
-    (imported,) = [run for run in caches.engine().list_runs() if run.is_imported]
+    (imported,) = [run for run in caches.get_engine().list_runs() if run.is_imported]
     for name in ("results", "take_away", "train", "runs"):
         shown = build_page(name, run=imported.id).run()
         assert not shown.exception and not shown.error

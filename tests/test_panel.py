@@ -61,7 +61,7 @@ def test_a_score_prefers_features_that_tell_the_classes_apart(score):
 
 
 def make_outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
-    """Of a data set whose early stages lead the top by so much, in readings and in truth."""
+    """Make an outcome whose early stages lead the top by so much, in evidence and in truth."""
     return Outcome(
         pool=family,
         family=family,
@@ -86,7 +86,7 @@ OUTCOMES = [
 def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
     model = fit_logistic(OUTCOMES, "top")
     assert set(model.weights) == {"gap"} and model.weights["gap"] < 0
-    chances = [model.probability(o.sample_predictors()).mean() for o in OUTCOMES]
+    chances = [model.compute_probability(o.sample_predictors()).mean() for o in OUTCOMES]
     right = [
         (chance >= 0.5) == o.top_is_enough for chance, o in zip(chances, OUTCOMES, strict=True)
     ]
@@ -94,7 +94,7 @@ def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
 
 
 def test_a_line_falls_where_training_everything_begins_to_win():
-    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).line(
+    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).compute_dividing_line(
         make_outcome(-0.05).evidence.get_predictors()
     )
     assert 300 * 0.6 < line < 300 * 1.7

@@ -49,7 +49,7 @@ def pixels(small_set, transfer_home):
 
 @pytest.fixture(params=[COUNT, 25, 0], ids=["all fit", "some fit", "none fits"])
 def fitting(request, monkeypatch):
-    """How many images have room on the disk."""
+    """Count the images that fit on the disk."""
     size = 64 * 64 * 3 * request.param / dataset.pixel_cache.MAX_CACHE_FRACTION + 2_000
     monkeypatch.setenv(disk_cache.SETTING, str(size / disk_cache.GIGABYTE))
     return request.param
@@ -84,12 +84,12 @@ def test_batches_are_the_images_in_order_and_keep_those_that_fit(
 def test_batches_of_chosen_images_decode_no_others(pixels, expected, monkeypatch, transfer_home):
     decoded, real = [], PackedImages.decode
 
-    def counted(self, places, into):
+    def count_and_decode(self, places, into):
         places = list(places)
         decoded.extend(index for _, index in places)
         return real(self, places, into)
 
-    monkeypatch.setattr(PackedImages, "decode", counted)
+    monkeypatch.setattr(PackedImages, "decode", count_and_decode)
     chosen = np.array([3, 17, 41])
     assert (np.concatenate(list(pixels().iter_batches(2, chosen))) == expected[chosen]).all()
     assert sorted(decoded) == [3, 17, 41] and list_kept_files(transfer_home) == []
@@ -187,11 +187,11 @@ def test_a_run_stopped_while_images_are_decoded_ends_and_leaves_nothing_behind(
 ):
     begun, real = threading.Event(), PackedImages.decode
 
-    def noticed(*given, **named):
+    def note_and_decode(*given, **named):
         begun.set()
         return real(*given, **named)
 
-    monkeypatch.setattr(PackedImages, "decode", noticed)
+    monkeypatch.setattr(PackedImages, "decode", note_and_decode)
     config = make_run_config(small_set, SOURCE, plan_strategy(case, SOURCE.stage_names), 0)
     events = list(perform_run(config, tmp_path, transfer_home, begun.is_set))
     assert begun.is_set() and all(isinstance(event, Preparing) for event in events)

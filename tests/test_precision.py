@@ -1,4 +1,4 @@
-"""What is measured of this processor, with the clock in the test's hand."""
+"""Measurements of this processor, with a clock that the test controls."""
 
 import shutil
 from dataclasses import replace

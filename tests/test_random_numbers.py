@@ -94,7 +94,7 @@ def test_a_training_leaves_the_global_generator_alone(name):
 
 
 def test_own_numbers_are_those_that_torch_draws_after_seeding_its_global_generator():
-    """So that a script with plain torch repeats a run."""
+    """A script with plain torch can then repeat a run."""
     network = build_untrained(SOURCES["efficientnet_b0"], 3).train()
     images = torch.rand(4, 3, 32, 32, generator=make_generator(1))
     with DrawFrom(make_generator(5)):

@@ -162,10 +162,10 @@ def test_what_is_no_web_address_is_refused(address, monkeypatch):
 def test_a_name_with_one_private_address_among_others_is_refused(monkeypatch):
     monkeypatch.setenv(remote.SETTING, "1")
 
-    def resolved(*_, **__):
+    def resolve(*_, **__):
         return [(socket.AF_INET, 0, 0, "", (a, 80)) for a in ("93.184.215.14", "192.168.0.1")]
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(ImageError, match="public internet"):
         fetch_image("http://example.org/x.png")
 
@@ -174,11 +174,11 @@ def test_the_connection_goes_to_the_address_that_was_checked(server, monkeypatch
     """A name that resolves otherwise the second time leads nowhere else."""
     asked = []
 
-    def resolved(host, port, *_, **__):
+    def resolve(host, port, *_, **__):
         asked.append(host)
         private = host == "rebinding.example" and len(asked) > 1
         return [(socket.AF_INET, 1, 6, "", ("10.0.0.1" if private else "127.0.0.1", port))]
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     assert fetch_image(f"http://rebinding.example:{server.server_port}/photo") == PHOTO
     assert asked.count("rebinding.example") == 1

@@ -80,8 +80,8 @@ def train_run(found, name: str, seed: int = 0) -> str:
     """A finished run of case 1."""
     source = get_network("demonstration")
     strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
-    run = caches.engine().submit(make_run_config(found, source, strategy, seed), name=name)
-    caches.engine().wait(run, timeout=60)
+    run = caches.get_engine().submit(make_run_config(found, source, strategy, seed), name=name)
+    caches.get_engine().wait(run, timeout=60)
     return run
 
 
@@ -102,11 +102,11 @@ def test_a_mistake_is_relabelled_into_a_new_version_and_trained_again_with_one_c
     assert (new.classes[changed.label], changed.split) == ("green", "test")
     assert "No mistake is left" in list_texts(app) or "No mistake is left" in app.success[0].value
     find_button(app, "Train again with the same settings").click().run()
-    record = caches.engine().list_runs()[0]
-    first = caches.engine().get(mistaken)
+    record = caches.get_engine().list_runs()[0]
+    first = caches.get_engine().get(mistaken)
     assert record.config.data_id == new.id and record.name.startswith("wrong, version 2")
     assert (record.config.strategy, record.config.seed) == (first.config.strategy, 5)
-    caches.engine().wait(record.id, timeout=60)
+    caches.get_engine().wait(record.id, timeout=60)
     found = load_test_predictions(transfer_home, record.id)
     assert (found.predicted == found.labels).all()
 
@@ -145,7 +145,7 @@ def test_an_image_set_aside_is_restored(copies, transfer_home):
 
 def test_emptying_a_class_is_refused_with_advice_and_loses_no_change(mistaken, transfer_home):
     app = build_page("repair", run=mistaken).run()
-    record = caches.engine().get(mistaken)
+    record = caches.get_engine().get(mistaken)
     changes = [
         dataset.Change("set aside", r.path)
         for r in dataset.load(transfer_home, record.config.data_id).records

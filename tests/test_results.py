@@ -1,4 +1,4 @@
-"""What the Results page reads from a run: mistakes, confidence, the reading, the embedding."""
+"""Inspection of a run for Results: mistakes, calibration, diagnosis, embedding map."""
 
 from dataclasses import replace
 

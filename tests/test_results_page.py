@@ -26,8 +26,8 @@ def train_run(data, case=TransferCase.SMALL_SIMILAR, **changes):
     """The id of a finished run."""
     source = get_network("demonstration")
     strategy = plan_strategy(case, source.stage_names, **changes)
-    run = caches.engine().submit(make_run_config(data, source, strategy, 0), name="noise")
-    assert caches.engine().wait(run, timeout=60).result
+    run = caches.get_engine().submit(make_run_config(data, source, strategy, 0), name="noise")
+    assert caches.get_engine().wait(run, timeout=60).result
     return run
 
 
@@ -118,9 +118,9 @@ def test_case_1_is_trained_by_a_button_and_compared_image_by_image(noise):
     app = build_page("results", run=run).run()
     app.button(key="results_case_1").click().run()
     assert not app.exception
-    other = caches.engine().list_runs()[0]
+    other = caches.get_engine().list_runs()[0]
     assert other.config.strategy.case == TransferCase.SMALL_SIMILAR
-    caches.engine().wait(other.id, timeout=60)
+    caches.get_engine().wait(other.id, timeout=60)
     app.run()
     assert "Train case 1, to compare" not in list_labels(app)
     assert "this run" in list_texts(app).lower() and "case 1" in list_texts(app)
@@ -186,7 +186,7 @@ def test_a_run_whose_data_set_is_gone_still_shows_its_scores(noise, run):
 @pytest.mark.parametrize("best_epoch", [0, 3])
 def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noise, monkeypatch):
     run = train_run(noise, TransferCase.LARGE_SIMILAR)
-    log = caches.run_log(run)
+    log = caches.get_run_log(run)
     ended = next(entry for entry in log.events() if isinstance(entry.event, Ended))
     changed = replace(ended, event=replace(ended.event, best_epoch=best_epoch))
     others = [event for event in log.events() if event is not ended]
@@ -197,7 +197,7 @@ def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noi
 
 def change_result(monkeypatch, run: str, **values) -> None:
     """Give a run another result in what the engine returns."""
-    engine = caches.engine()
+    engine = caches.get_engine()
     real = engine.get
     changed = replace(real(run), result=replace(real(run).result, **values))
     monkeypatch.setattr(engine, "get", lambda asked: changed if asked == run else real(asked))
@@ -216,10 +216,10 @@ def test_a_result_below_the_new_layer_alone_says_so_and_offers_case_1(page, nois
     assert "is about as good, and simpler" in told  # five points on few images may be chance
     app.button(key="case_1_below").click().run()
     assert not app.exception and not app.error
-    (other,) = [each for each in caches.engine().list_runs() if each.id != run]
+    (other,) = [each for each in caches.get_engine().list_runs() if each.id != run]
     assert other.config.strategy.case == TransferCase.SMALL_SIMILAR
     assert (other.config.data_id, other.config.seed) == (noise.id, 0)
-    caches.engine().wait(other.id, timeout=60)
+    caches.get_engine().wait(other.id, timeout=60)
 
 
 @pytest.mark.parametrize("baseline", [None, 0.3])

@@ -47,12 +47,12 @@ def test_runs_are_filtered_and_sorted(runs, transfer_home):
 
 
 def test_name_notes_and_tags_are_edited_in_place(runs):
-    curation.update_run(caches.engine().store, runs[1], tags=["mri"])
+    curation.update_run(caches.get_engine().store, runs[1], tags=["mri"])
     app = build_page("runs", runs=runs[0]).run()
     app.text_input[1].set_value("better <b>name</b>").run()
     app.text_area[0].set_value("a first\nnote").run()
     next(field for field in app.multiselect if field.label == "Tags").set_value(["mri"]).run()
-    kept = caches.engine().get(runs[0])
+    kept = caches.get_engine().get(runs[0])
     assert (kept.name, kept.notes) == ("better <b>name</b>", "a first\nnote")
     assert kept.tags == ("mri",)
     assert "better <b>name</b>" in list(read_table(app)["run"])
@@ -63,7 +63,7 @@ def test_an_emptied_name_is_not_kept(runs):
     app = build_page("runs", runs=runs[0]).run()
     app.text_input[1].set_value(" ").run()
     assert not app.exception
-    assert caches.engine().get(runs[0]).name == "first try"
+    assert caches.get_engine().get(runs[0]).name == "first try"
 
 
 def test_a_deleted_run_comes_back_with_undo(runs):
@@ -76,18 +76,18 @@ def test_a_deleted_run_comes_back_with_undo(runs):
 
 
 def test_deleted_runs_can_be_brought_back_later_or_removed_for_good(runs):
-    curation.delete_runs(caches.engine().store, runs)
+    curation.delete_runs(caches.get_engine().store, runs)
     app = build_page("runs").run()
     assert not app.exception
     app.multiselect(key="runs_back").set_value([runs[0]]).run()
     app.button(key="runs_bring").click().run()
-    assert [run.id for run in caches.engine().list_runs()] == [runs[0]]
+    assert [run.id for run in caches.get_engine().list_runs()] == [runs[0]]
     app.button(key="runs_empty").click().run()
-    assert caches.engine().store.list(deleted=True) == ()
+    assert caches.get_engine().store.list(deleted=True) == ()
 
 
 def test_a_run_that_is_not_over_cannot_be_deleted_before_it_is_stopped(runs):
-    engine, config = caches.engine(), caches.engine().get(runs[0]).config
+    engine, config = caches.get_engine(), caches.get_engine().get(runs[0]).config
     first, waiting = (engine.submit(config, "waiting") for _ in range(2))
     app = build_page("runs", runs=waiting).run()
     assert app.button(key="runs_delete").disabled
@@ -145,8 +145,8 @@ def test_repeat_with_changes_fills_the_form_with_the_runs_settings(transfer_home
     assert "The settings of “first try”" in list_texts(app)
     next(f for f in app.number_input if f.label == "Epochs, at most").set_value(2)
     next(b for b in app.button if b.label == "Start training").click().run()
-    repeated = caches.engine().get(read_query(app, "run")).config
-    before = caches.engine().get(run).config
+    repeated = caches.get_engine().get(read_query(app, "run")).config
+    before = caches.get_engine().get(run).config
     assert (repeated.seed, repeated.data_id, repeated.strategy.case) == (7, data.id, 1)
     assert repeated.input_size == 32
     assert (repeated.strategy.optimiser.epochs, before.strategy.optimiser.epochs) == (2, 3)
@@ -159,7 +159,7 @@ def test_repeat_exactly_queues_the_same_settings_again(transfer_home):
     )
     app = build_page("runs", runs=run).run()
     app.button(key="runs_repeat").click().run()
-    again, before = caches.engine().list_runs()
+    again, before = caches.get_engine().list_runs()
     assert before.id == run and not app.exception
     assert again.config.strategy == before.config.strategy
     assert (again.config.seed, again.config.data_id) == (5, before.config.data_id)
@@ -173,7 +173,7 @@ def test_repeating_an_unknown_run_is_told_plainly(transfer_home):
 
 
 def test_a_run_that_cannot_be_read_is_shown_apart_and_can_be_deleted(runs):
-    store = caches.engine().store
+    store = caches.get_engine().store
     with store.begin_write() as connection:
         connection.exec_driver_sql(
             "UPDATE runs SET config = json_set(config, '$.strategy.optimiser.batch_size', 9999)"
@@ -192,7 +192,7 @@ def test_a_run_that_cannot_be_read_is_shown_apart_and_can_be_deleted(runs):
 
 
 def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs, monkeypatch):
-    engine, resumed = caches.engine(), []
+    engine, resumed = caches.get_engine(), []
     run = engine.store.create(engine.get(runs[0]).config, "long run", engine="dead")
     engine.store.set_state(run.id, RunState.interrupted)
     assert not [b for b in build_page("train", run=run.id).run().button if b.key == "train_resume"]

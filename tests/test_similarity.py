@@ -168,8 +168,12 @@ def test_images_beyond_all_that_was_measured_are_read_as_the_furthest_and_said_s
 
 
 def test_readings_that_disagree_are_said_to():
-    assert "The readings disagree" in judge_evidence(early=0.9, top=0.6, distance=1e-3).reasons[-1]
-    assert "The readings disagree" in judge_evidence(early=0.6, top=0.9, distance=1.9).reasons[-1]
+    assert (
+        "The measurements disagree" in judge_evidence(early=0.9, top=0.6, distance=1e-3).reasons[-1]
+    )
+    assert (
+        "The measurements disagree" in judge_evidence(early=0.6, top=0.9, distance=1.9).reasons[-1]
+    )
     assert "disagree" not in " ".join(judge_evidence(distance=1e-3).reasons)
 
 

@@ -1,4 +1,4 @@
-"""The two readings behind the similarity estimate: probes and statistics' distance."""
+"""The measurements behind the similarity estimate: probes and batch-norm distance."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_noise_is_further_from_the_source_than_anything_photographic():
     assert rungs["pure noise"] > 5 * rungs["source photos, not trained on"]
 
 
-def test_the_ladder_is_sorted_and_finite():
+def test_reference_distances_are_sorted_and_finite():
     photos = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
     distances = [
         rung["distance"]

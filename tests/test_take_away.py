@@ -1,4 +1,4 @@
-"""What is taken away: it holds what it says, and gives the answers of the run."""
+"""Exports: they hold what they promise, and predict as the run does."""
 
 import ast
 import io

@@ -116,8 +116,8 @@ def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only(
     models_taken = make_default_calibration().top, make_default_calibration().start
     assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "leep", "skill"}
     assert (
-        make_default_calibration().line({"log_distance": -2.0})
-        == make_default_calibration().line({})
+        make_default_calibration().compute_dividing_line({"log_distance": -2.0})
+        == make_default_calibration().compute_dividing_line({})
         == 20_000
     )
 

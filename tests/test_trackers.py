@@ -39,7 +39,7 @@ def wait_for(condition):
 
 
 def read_tensorboard(folder: Path):
-    """What TensorBoard reads of the one run in a folder."""
+    """The values that TensorBoard reads from the one run in a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     (run,) = folder.iterdir()

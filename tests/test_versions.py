@@ -96,10 +96,10 @@ def test_a_version_shares_the_images_of_its_parent(flowers, transfer_home):
 
 
 def test_where_the_disk_knows_no_links_the_images_are_copied(flowers, transfer_home, monkeypatch):
-    def refused(*_):
+    def refuse_link(*_):
         raise OSError("no links here")
 
-    monkeypatch.setattr("os.link", refused)
+    monkeypatch.setattr("os.link", refuse_link)
     new = make_version(transfer_home, flowers, [Change("set aside", find_first(flowers))])
     assert not new.pack_path(transfer_home).samefile(flowers.pack_path(transfer_home))
     assert dataset.read_image_bytes(transfer_home, new, 0)

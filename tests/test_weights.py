@@ -1,4 +1,4 @@
-"""Weights that are downloaded, from a local server in place of the real one; and one's own."""
+"""Weights downloaded from a local server in place of the real one, and imported weights."""
 
 import io
 import json
@@ -32,7 +32,7 @@ NAME = "squeezenet1_1"  # the smallest one to load
 
 
 class Host:
-    """What the server does with the one file it has, and what it was asked."""
+    """The behaviour of the server with its one file, and the requests that it got."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.breaks_after, self.resumes = content, None, True

@@ -31,7 +31,7 @@ def write_zip(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEF
 
 
 def make_class_files(counts: dict[str, int], ending: str = ".png") -> dict[str, bytes]:
-    """That many different images in each folder."""
+    """Make so many different images in each folder."""
     files: dict[str, bytes] = {}
     for folder, count in counts.items():
         for number in range(count):
@@ -40,7 +40,7 @@ def make_class_files(counts: dict[str, int], ending: str = ".png") -> dict[str, 
 
 
 class RawZip:
-    """Writes what it is told, true or not."""
+    """Write zip records by hand, true or false."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -51,9 +51,9 @@ class RawZip:
         """Add an entry.
 
         Args:
-            name: Of the entry.
-            content: Unpacked.
-            overrides: What is written instead of the truth: flags, method, packed, crc,
+            name: Name of the entry.
+            content: Unpacked bytes.
+            overrides: False values to write instead: flags, method, packed, crc,
                 stored_size, size, header (offset), local_name, mode, extra (central).
         """
         raw = name.encode() if isinstance(name, str) else name

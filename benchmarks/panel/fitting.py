@@ -14,6 +14,7 @@ from transfer_core.transferability import (
     Calibration,
     LogisticModel,
     ReliabilityBin,
+    compute_fine_tuning_gain,
     estimate_from_evidence,
 )
 
@@ -32,7 +33,7 @@ Targets = dict[str, Callable[[Outcome], bool]]
 TARGETS: Targets = {
     "top": lambda outcome: outcome.top_is_enough,
     "start": lambda outcome: outcome.pretraining_helps,
-    "everything": lambda outcome: outcome.lead > 0,
+    "everything": lambda outcome: compute_fine_tuning_gain(outcome) > 0,
 }
 
 
@@ -51,7 +52,9 @@ def fit_logistic(
     inputs = np.concatenate([_draw_inputs(outcome, tuple(signs)) for outcome in outcomes])
     labels = np.repeat([TARGETS[target](outcome) for outcome in outcomes], DRAWS)
     # The line only has to lose little accuracy; the two probabilities have to be true.
-    stakes = [min(abs(o.lead), MAX_STAKE) if target == "everything" else 1 for o in outcomes]
+    stakes = [1.0] * len(outcomes)
+    if target == "everything":
+        stakes = [min(abs(compute_fine_tuning_gain(o)), MAX_STAKE) for o in outcomes]
     importance = np.repeat(
         [s / families[o.family] for s, o in zip(stakes, outcomes, strict=True)], DRAWS
     )

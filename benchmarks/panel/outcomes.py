@@ -50,11 +50,6 @@ class Outcome:
         return max(self.top, self.cut, self.tuned, self.random)
 
     @property
-    def lead(self) -> float:
-        """Accuracy gained by training everything: its better way minus the better frozen one."""
-        return max(self.tuned, self.random) - max(self.top, self.cut)
-
-    @property
     def top_is_enough(self) -> bool:
         """Whether the cut is better by at most one point."""
         return self.cut - self.top <= MIN_DIFFERENCE

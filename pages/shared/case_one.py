@@ -13,10 +13,10 @@ from transfer_core.training import Ended, compute_difference_interval
 
 
 def show_if_head_was_kept(record: RunRecord) -> None:
-    """Say so if a run of an older version kept the new layer that it had trained alone."""
+    """Say so if a run of an older version returned the head that it had trained alone."""
     if record.is_imported or record.config.strategy.frozen:
         return
-    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended and ended.best_epoch == 0:
         st.info(
             "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
@@ -60,7 +60,7 @@ def _judge_lead(record: RunRecord) -> str:
 
 def _explain_lead(record: RunRecord) -> str:
     """Say why training everything may have brought no more."""
-    ended = find_last_event(caches.run_log(record.id).events(), Ended)
+    ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended is None:
         return ""
     if ended.best_epoch == ended.epochs:
@@ -99,7 +99,7 @@ def find_case_one(record: RunRecord) -> RunRecord | None:
 
     alike = (
         run
-        for run in caches.engine().list_runs()
+        for run in caches.get_engine().list_runs()
         if get_setting(run) == get_setting(record)
         and not run.is_imported
         and run.config.strategy.case == TransferCase.SMALL_SIMILAR

@@ -34,7 +34,7 @@ def load_repeated_run() -> RunRecord | None:
     run_id = session.get_repeated_run_id()
     if run_id is None:
         return None
-    record = caches.engine().get(run_id)
+    record = caches.get_engine().get(run_id)
     session.repeat_run(record.config.data_id, record.config.network)
     return record
 
@@ -43,7 +43,7 @@ def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEst
     """This session's choice; what the person left open follows the advice."""
     from transfer_core.transferability import advise, choose_strategy
 
-    work = session.workspace()
+    work = session.get_workspace()
     own = None if work.answer == "estimate" else work.answer
     advice = advise(data, source, estimate, answer=own, size_threshold=work.line)
     case = work.case or advice.case

@@ -19,11 +19,11 @@ URL_PATH = "downloads"
 
 
 def show_download_link(run_id: str, kind: str, file: Path) -> None:
-    """A button that downloads what was prepared of a run."""
+    """Draw a button that downloads a prepared export of a run."""
     size = file.stat().st_size
-    told = f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
+    size_text = f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
     st.link_button(
-        f"Download ({told})",
+        f"Download ({size_text})",
         f"{URL_PATH}/{run_id}/{kind}",
         type="primary",
         icon=":material/download:",
@@ -31,7 +31,7 @@ def show_download_link(run_id: str, kind: str, file: Path) -> None:
 
 
 def _send_export(request: Request) -> Response:
-    from transfer_core.export import find_download  # brings torch
+    from transfer_core.export import find_download  # imports torch
 
     try:
         file = find_download(get_home(), request.path_params["run"], request.path_params["kind"])
@@ -43,7 +43,7 @@ def _send_export(request: Request) -> Response:
 
 
 def show_images_link(data_id: str) -> None:
-    """A button that downloads all images of a data set, packed while they are sent."""
+    """Draw a button that downloads all images of a data set as a zip, packed while it is sent."""
     st.link_button(
         "Download this version as a zip", f"{URL_PATH}/images/{data_id}", icon=":material/download:"
     )

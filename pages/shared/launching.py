@@ -1,4 +1,4 @@
-"""Start runs from a page: one place that knows the engine, the owner and the click."""
+"""Start runs from a page: with the engine, the owner of the session and the key of the click."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def start_run(
     """
     from transfer_core.runs import launch_run  # brings torch
 
-    work = session.workspace()
+    work = session.get_workspace()
     return launch_run(
-        caches.engine(),
+        caches.get_engine(),
         data,
         source,
         strategy,

@@ -1,8 +1,7 @@
-"""Parts of every page: title, errors as advice, links onwards, progress, figures, safe names."""
+"""Parts of every page: title, errors as advice, links onwards, figures, safe names."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
@@ -30,7 +29,7 @@ def show_page_title(title: str, page: str) -> None:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show a TransferError as what is wrong, what was found, and what to do; then stop."""
+    """Show a TransferError with its problem, evidence and remedy; then stop the page."""
     try:
         yield
     except TransferError as error:
@@ -39,7 +38,7 @@ def show_errors() -> Iterator[None]:
 
 
 def show_problem(problem: str, found: str, remedy: str) -> None:
-    """Draw a problem: what is wrong, what shows it, and what to do."""
+    """Draw a problem, the evidence for it, and the remedy."""
     remedy, _, drawing = remedy.partition("\n")
     with st.container(border=True):
         st.error(escape_markdown(problem), icon=":material/error:")
@@ -105,34 +104,6 @@ def escape_markdown(text: str) -> str:
     """Escape a text that a person wrote, so that Markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
     return text.replace("www.", "www\\.")
-
-
-@contextmanager
-def show_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a callback that draws a progress bar, at most ten times a second.
-
-    Drawing also lets a click elsewhere end the work, and so cancels it.
-    """
-    bar, drawn = st.empty(), time.monotonic()
-
-    def report(what: str, done: int, total: int) -> None:
-        nonlocal drawn
-        if time.monotonic() - drawn > 0.1:
-            drawn = time.monotonic()
-            share = min(1.0, done / max(total, 1))
-            bar.progress(share, text=f"{what}: {done:,} of {total:,}")
-
-    with empty_on_exit(bar):
-        yield report
-
-
-@contextmanager
-def empty_on_exit(place) -> Iterator[None]:
-    """Empty a place of the page when the work ends, also by an error."""
-    try:
-        yield
-    finally:
-        place.empty()
 
 
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):

@@ -17,14 +17,14 @@ ARRANGED_KEY = "pages_arranged"
 WANTED_PAGE_KEY = "page_wanted"
 
 
-def workspace() -> Workspace:
+def get_workspace() -> Workspace:
     """This session's choices."""
     return st.session_state.setdefault(WORKSPACE_KEY, Workspace())
 
 
 def change(**choices) -> None:
     """Change choices; a new data set or network resets the choices that rest on it."""
-    before = workspace()
+    before = get_workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
         before = Workspace(
             network=before.network,
@@ -40,13 +40,13 @@ def change(**choices) -> None:
     st.session_state[WORKSPACE_KEY] = replace(before, **choices)
 
 
-def source() -> networks.SourceNetwork:
+def get_source() -> networks.SourceNetwork:
     """The source network that this session has chosen.
 
     Raises:
         NetworkError: If it was removed meanwhile.
     """
-    return networks.get_network(workspace().network)
+    return networks.get_network(get_workspace().network)
 
 
 def make_key() -> str:
@@ -62,7 +62,7 @@ def get_current_id(name: Literal["data", "run"]) -> str | None:
 
     The address is updated, so that a refresh, a second tab and a shared link show the same.
     """
-    own = workspace().data_id if name == "data" else workspace().run_id
+    own = get_workspace().data_id if name == "data" else get_workspace().run_id
     current = st.query_params.get(name) or own
     if current and current != own:
         change(**{f"{name}_id": current})
@@ -80,7 +80,7 @@ def has_data_in_url() -> bool:
 
 def open_data_set(data_id: str, *, upload_count: int | None = None) -> None:
     """Make a data set the current one, and leave nothing else in the address."""
-    change(data_id=data_id, upload_count=upload_count or workspace().upload_count)
+    change(data_id=data_id, upload_count=upload_count or get_workspace().upload_count)
     st.query_params.clear()
     st.query_params["data"] = data_id
 
@@ -132,7 +132,7 @@ def repeat_run(data_id: str, network: str) -> None:
 def get_chosen_runs() -> tuple[str, ...]:
     """Ids of the runs that are compared: from the address, else this session's own."""
     text = st.query_params.get("runs")
-    return tuple(filter(None, text.split(","))) if text else workspace().chosen_run_ids
+    return tuple(filter(None, text.split(","))) if text else get_workspace().chosen_run_ids
 
 
 def choose_runs(run_ids: Iterable[str]) -> None:
@@ -147,7 +147,7 @@ def choose_runs(run_ids: Iterable[str]) -> None:
 
 def write_choices_to_url() -> None:
     """Write the choices into the address, so that a refresh and a shared link keep them."""
-    work, untouched = workspace(), Workspace()
+    work, untouched = get_workspace(), Workspace()
     for name, values in list_choice_values(work.network).items():
         value = getattr(work, name)
         text = next((text for text, each in values.items() if each == value), None)
@@ -158,7 +158,7 @@ def _read_choices_from_url() -> dict[str, object]:
     """The choices that the address holds; values that do not exist are left out."""
     network = st.query_params.get("network")
     known = {each.name for each in networks.list_networks()}
-    choices = list_choice_values(network if network in known else workspace().network)
+    choices = list_choice_values(network if network in known else get_workspace().network)
     return {
         name: values[st.query_params[name]]
         for name, values in choices.items()

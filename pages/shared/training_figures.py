@@ -17,7 +17,7 @@ from transfer_core.training import Ended
 
 def show_curves(run_id: str) -> None:
     """Draw loss and accuracy of a run, as far as it has come."""
-    log = caches.run_log(run_id)
+    log = caches.get_run_log(run_id)
     events = log.events()
     charts = log.compute_once(build_curve_traces, events)
     description = log.compute_once(describe_curves, events)

@@ -66,7 +66,7 @@ def decide(options: Namespace) -> int:
     if options.json:
         print_json(
             size=asdict(advice.size),
-            similarity=_collect_similarity(own, estimate.verdict(advice.size.answer), estimate),
+            similarity=_collect_similarity(own, estimate.get_verdict(advice.size.answer), estimate),
             case=advice.case.value,
             strategy=asdict(advice.strategy),
             **{"minutes": minutes} if minutes else {},
@@ -79,7 +79,7 @@ def decide(options: Namespace) -> int:
 
 
 def _print_advice(advice: Advice, estimate: SimilarityEstimate, own_answer: str | None) -> None:
-    size, verdict = advice.size, estimate.verdict(advice.size.answer)
+    size, verdict = advice.size, estimate.get_verdict(advice.size.answer)
     print(
         f"Size: {size.answer} ({size.images:,} images to learn from, the line is at {size.line:,})"
     )

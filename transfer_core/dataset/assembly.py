@@ -8,7 +8,7 @@ from itertools import chain
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Problem
-from transfer_core.dataset.layout import Layout, count_per_folder, layout_error
+from transfer_core.dataset.layout import Layout, count_per_folder, make_layout_error
 from transfer_core.dataset.splitting import (
     DecodedImage,
     assign_splits,
@@ -47,7 +47,7 @@ def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
             its split needs.
     """
     if not contents.images:
-        raise _no_readable_images_error(contents)
+        raise _make_no_readable_images_error(contents)
     images, copy_problems = remove_split_leaks(contents.images)
     # A given part may be empty now: all of its images were copies of images in later parts.
     given = {image.split for image in images} & set(contents.layout.given_splits)
@@ -120,7 +120,7 @@ def _check_class_sizes(
     if not lacking:
         return
     shown = ", ".join(lacking[:10]) + (", ..." if len(lacking) > 10 else "")
-    raise layout_error(
+    raise make_layout_error(
         "Too few usable training images in "
         f"{wording.format_count(len(lacking), 'class', 'classes')}: "
         f"{shown}. Each class needs at least {min_images}"
@@ -131,7 +131,7 @@ def _check_class_sizes(
     )
 
 
-def _no_readable_images_error(contents: ArchiveContents) -> DataSetError:
+def _make_no_readable_images_error(contents: ArchiveContents) -> DataSetError:
     count = wording.format_count(len(contents.unreadable), "image")
     return DataSetError(
         "None of the images can be read.",

@@ -112,7 +112,7 @@ def _write_pack(
                     unreadable.append(checked_image)
                     continue
                 info = infos.setdefault(checked_image, checked_image)
-                class_name, split = layout.place(member)
+                class_name, split = layout.get_class_and_split(member)
                 images.append(
                     DecodedImage(member.path, class_name, split, digest, offset, len(data), info)
                 )

@@ -32,7 +32,7 @@ class Layout:
     not_images: int
     problems: tuple[Problem, ...] = field(default=())
 
-    def place(self, image: Member) -> tuple[str, Split | None]:
+    def get_class_and_split(self, image: Member) -> tuple[str, Split | None]:
         """Class name and given split of an image."""
         return self.folder_labels[_get_folder(image.path)]
 
@@ -47,12 +47,12 @@ def read_layout(archive: Archive) -> Layout:
     images = sorted((m for m in archive.members if is_image(m)), key=lambda m: m.path)
     others = [m for m in archive.members if not is_image(m)]
     if not images:
-        raise _no_images_error(archive)
+        raise _make_no_images_error(archive)
     # All images of a folder belong together, and there are far fewer folders than images.
     placed, wrapper = strip_wrappers(_list_image_folders(images))
     if lacks_train(placed):
         remedy = "Name the folder with the images to learn from train."
-        raise layout_error("There is no train folder.", archive, remedy)
+        raise make_layout_error("There is no train folder.", archive, remedy)
     placed, beside = detect_splits(placed)
     outside = {p.folder for p in beside}
     outside |= {p.folder for p in placed if p.class_folder is None}
@@ -77,7 +77,7 @@ def count_per_folder(paths: Sequence[str]) -> dict[str, int]:
     return dict(Counter(map(_get_folder, paths)))
 
 
-def layout_error(problem: str, archive: Archive, remedy: str) -> DataSetError:
+def make_layout_error(problem: str, archive: Archive, remedy: str) -> DataSetError:
     """An error that shows the folders of the archive and the expected folders."""
     counts = count_per_folder([m.path for m in archive.members if is_image(m)])
     found = wording.draw_tree(archive.name, counts)
@@ -162,7 +162,7 @@ def _find_empty_folders(folders: tuple[str, ...], members: tuple[Member, ...]) -
     return [
         Problem("empty-folder", folder, message)
         for folder in sorted(set(folders) - filled)
-        # Of nested empty folders, report only the outermost.
+        # Report only the outermost of nested empty folders.
         if _get_folder(folder) in filled or "/" not in folder
     ]
 
@@ -176,11 +176,11 @@ def _iter_ancestors(folder: str) -> Iterator[str]:
 
 def _check_classes(classes: set[str], archive: Archive) -> None:
     if not classes:
-        raise layout_error(
+        raise make_layout_error(
             "The images do not lie in class folders.", archive, "Make one folder for each class."
         )
     if len(classes) == 1:
-        raise layout_error(
+        raise make_layout_error(
             f"There is only one class, {min(classes)}; there must be at least two to tell apart.",
             archive,
             "Add a folder with images of another class.",
@@ -193,12 +193,12 @@ def _check_classes(classes: set[str], archive: Archive) -> None:
         )
 
 
-def _no_images_error(archive: Archive) -> DataSetError:
+def _make_no_images_error(archive: Archive) -> DataSetError:
     remedy = "Add images (JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF) in class folders."
     if any(problem.kind == "nested-archive" for problem in archive.problems):
         remedy = "The images seem to be in an archive inside this one: unpack that first. " + remedy
     others = wording.format_count(len(archive.members), "file")
-    error = layout_error("There are no images in the archive.", archive, remedy)
+    error = make_layout_error("There are no images in the archive.", archive, remedy)
     found = f"{others} of other kinds and {archive.junk:,} hidden or system files in {archive.name}"
     return DataSetError(error.problem, found=found, remedy=error.remedy)
 

@@ -36,7 +36,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """How an archive was read, to be shown to the person."""
+    """Facts about the import of an archive, for people."""
 
     archive: str  # name of the zip or folder
     classes: int

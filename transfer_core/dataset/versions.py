@@ -29,7 +29,7 @@ VERSION_FILE = "version.json"  # beside what describes the data set
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """How a data set was made from another."""
+    """A data set that was made from another, and the changes between them."""
 
     id: str
     parent: str  # id of the data set that was changed

@@ -47,7 +47,7 @@ def spell_number(number: int) -> str:
 
 
 def describe_splits(given: tuple[str, ...], made: tuple[str, ...], seed: int) -> str:
-    """Which parts of the split an archive had, and which were made.
+    """Say which parts of the split an archive had, and which were made.
 
     Args:
         given: Names of the parts that the archive has.

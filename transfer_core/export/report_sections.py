@@ -86,7 +86,7 @@ def build_decision_section(
         return Section("Decision", (f"Trained was {case.title}.", missing))
     estimate = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, estimate)
-    verdict = estimate.verdict(advice.size.answer)
+    verdict = estimate.get_verdict(advice.size.answer)
     texts = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
         f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "

@@ -66,7 +66,7 @@ def _sample_crops(count: int, generator: torch.Generator, horizontal_flip: bool)
 
 
 def _build_sampling_grid(crops: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the place in the image of each pixel of the result, (B, size, size, 2)."""
+    """Return the image coordinates of each pixel of the result, (B, size, size, 2)."""
     steps = (torch.arange(size, device=crops.device) * 2 + 1) / size - 1
     places = crops[:, :, :1] * steps + crops[:, :, 1:]
     grid = torch.empty(len(crops), size, size, 2, device=crops.device)

@@ -1,4 +1,4 @@
-"""Gains of training everything over training a new layer, measured on many image sets."""
+"""Gains of training everything over training only a head, measured on many image sets."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
         colour, symbol = MARKER_STYLES[number % len(MARKER_STYLES)]
         figure.add_scatter(
             x=[each.distance for each in sets],
-            y=[100 * each.lead for each in sets],
+            y=[100 * each.fine_tuning_gain for each in sets],
             mode="markers",
             name=f"{size:,} images",
             text=[each.name for each in sets],
@@ -42,6 +42,6 @@ def describe_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> str:
     results = []
     for size in sorted({each.images for each in measured}):
         sets = [each for each in measured if each.images == size]
-        won = sum(each.lead > 0 for each in sets)
+        won = sum(each.fine_tuning_gain > 0 for each in sets)
         results.append(f"with {size:,} images it won on {won} of {len(sets)} image sets")
     return f"Training everything against training a new layer only: {', '.join(results)}."

@@ -20,7 +20,7 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
 
     Args:
         evidence: Measured on the new images.
-        cut: The stage that the new layer follows; None marks the best cut.
+        cut: The stage that the head follows; None marks the best cut.
     """
     stages = evidence.stages
     titles = [_abbreviate_title(stage.title) for stage in stages]
@@ -74,7 +74,7 @@ def _add_random_baselines(
 
 
 def _add_cut_marker(figure: go.Figure, evidence: "TransferabilityEvidence", cut: str) -> None:
-    """A diamond at the stage that the new layer follows."""
+    """A diamond at the stage that the head follows."""
     for stage in evidence.stages:
         if stage.stage == cut:
             figure.add_scatter(
@@ -164,12 +164,7 @@ def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
             text=[f"{distance:.2g}" for _, distance in rows],
             textposition="middle right",
             cliponaxis=False,
-            marker={
-                "opacity": 1,
-                "size": [16 if own else 10 for own in is_own],
-                "symbol": ["diamond" if own else "circle" for own in is_own],
-                "color": [ORANGE if own else BLUE for own in is_own],
-            },
+            marker=_make_markers(is_own),
             hovertemplate="%{y}: %{x:.3g} nats<extra></extra>",
             showlegend=False,
         )
@@ -182,6 +177,16 @@ def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
     figure.update_yaxes(automargin=True, showgrid=False)
     figure = apply_layout(figure, "How foreign your images look to the network", height=340)
     return figure.update_layout(margin={"r": 40})  # the furthest point's number
+
+
+def _make_markers(is_own: list[bool]) -> dict[str, object]:
+    """Markers that set the person's own data set apart in colour, shape and size."""
+    return {
+        "opacity": 1,
+        "size": [16 if own else 10 for own in is_own],
+        "symbol": ["diamond" if own else "circle" for own in is_own],
+        "color": [ORANGE if own else BLUE for own in is_own],
+    }
 
 
 def describe_reference_distances(estimate: "SimilarityEstimate") -> str:

@@ -108,7 +108,7 @@ def _decode_with_info(data: bytes, min_decoded_side: int | None) -> tuple[Image.
     except ImageError:
         raise
     except Exception as error:  # Pillow raises more than seven classes on hostile bytes
-        raise _undecodable_error(error) from error
+        raise _make_undecodable_error(error) from error
     return result, ImageInfo(kind, *size, frames)
 
 
@@ -116,11 +116,13 @@ def _open(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise _wrong_size_error(width, height, "too large", "at most 50 million pixels")
+        raise _make_wrong_size_error(width, height, "too large", "at most 50 million pixels")
     if min(width, height) < MIN_SIDE:
-        raise _wrong_size_error(width, height, "too small", f"at least {MIN_SIDE} pixels a side")
+        raise _make_wrong_size_error(
+            width, height, "too small", f"at least {MIN_SIDE} pixels a side"
+        )
     if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
-        raise _wrong_size_error(
+        raise _make_wrong_size_error(
             width, height, "too narrow", f"at most {MAX_ASPECT_RATIO} times as long"
         )
     return image
@@ -170,7 +172,7 @@ def _convert_lab_to_rgb(image: Image.Image) -> Image.Image:
     return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
 
 
-def _wrong_size_error(width: int, height: int, what: str, allowed: str) -> ImageError:
+def _make_wrong_size_error(width: int, height: int, what: str, allowed: str) -> ImageError:
     return ImageError(
         f"The image is {what}: {width:,} x {height:,} pixels.",
         found=f"{width:,} x {height:,} pixels",
@@ -178,7 +180,7 @@ def _wrong_size_error(width: int, height: int, what: str, allowed: str) -> Image
     )
 
 
-def _undecodable_error(error: Exception) -> ImageError:
+def _make_undecodable_error(error: Exception) -> ImageError:
     text = " ".join(str(error).split())[:120]
     if isinstance(error, UnidentifiedImageError):
         problem = "The file is not an image of a supported format, whatever its name says."

@@ -44,7 +44,7 @@ def fetch_image(url: str) -> bytes:
             20 MB arrives within 15 seconds.
     """
     if not is_allowed():
-        raise _fetch_error("This server gets no images from addresses.", url)
+        raise _make_fetch_error("This server gets no images from addresses.", url)
     end = time.monotonic() + TIMEOUT_SECONDS
     for _ in range(MAX_REDIRECTS + 1):
         try:
@@ -58,8 +58,8 @@ def fetch_image(url: str) -> bytes:
         except (OSError, ValueError, http.client.HTTPException) as error:
             late = time.monotonic() >= end
             reason = f"not in {TIMEOUT_SECONDS:.0f} seconds" if late else type(error).__name__
-            raise _fetch_error("The address does not answer.", url, reason) from error
-    raise _fetch_error("The address leads on and on to others.", url)
+            raise _make_fetch_error("The address does not answer.", url, reason) from error
+    raise _make_fetch_error("The address leads on and on to others.", url)
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def _open_response(url: str, deadline: float) -> Iterator[http.client.HTTPRespon
     parts = urlsplit(url.strip())
     host = parts.hostname or ""
     if parts.scheme not in CONNECTION_CLASSES or not host or parts.username:
-        raise _fetch_error("This is no address of the kind https://...", url)
+        raise _make_fetch_error("This is no address of the kind https://...", url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     checked = _resolve_public_address(host, port, url)
     # A socket time-out alone would start again with every byte that trickles in.
@@ -110,7 +110,7 @@ def _resolve_public_address(host: str, port: int, url: str) -> str:
     """Resolve a host name to an address; all of its addresses must be public."""
     resolved = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if not resolved or not all(map(is_public, resolved)):
-        raise _fetch_error("The address is not one of the public internet.", url)
+        raise _make_fetch_error("The address is not one of the public internet.", url)
     return resolved[0]
 
 
@@ -124,12 +124,12 @@ def is_public(address: str) -> bool:
 
 def _read_body(response: http.client.HTTPResponse, url: str, deadline: float) -> bytes:
     if response.status != 200:
-        raise _fetch_error("The address has no image.", url, f"the answer {response.status}")
+        raise _make_fetch_error("The address has no image.", url, f"the answer {response.status}")
     content = bytearray()
     while block := response.read(BLOCK_BYTES):
         content += block
         if len(content) > MAX_BYTES:
-            raise _fetch_error("The file is too large.", url, f"over {MAX_BYTES >> 20} MB")
+            raise _make_fetch_error("The file is too large.", url, f"over {MAX_BYTES >> 20} MB")
     _compute_remaining_seconds(deadline)  # a connection that was cut looks like an end
     return bytes(content)
 
@@ -146,7 +146,7 @@ def _compute_remaining_seconds(deadline: float) -> float:
     return left
 
 
-def _fetch_error(problem: str, url: str, found: str = "") -> ImageError:
+def _make_fetch_error(problem: str, url: str, found: str = "") -> ImageError:
     shown = "".join(c for c in url if c.isprintable())[:200]
     return ImageError(
         problem,

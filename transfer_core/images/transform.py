@@ -11,7 +11,7 @@ Interpolation = Literal["bilinear", "bicubic"]
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """How images become network input; the same in training, testing and prediction."""
+    """Settings that turn images into network input; the same in training and prediction."""
 
     size: int  # pixels a side
     resize: int | None = None  # pixels of the shorter side after scaling; None means `size`

@@ -1,4 +1,4 @@
-"""What a finished run knows: predictions, mistakes, calibration, attribution, comparison."""
+"""Inspect finished runs: predictions, mistakes, calibration, attribution, comparison."""
 
 import lazy_loader
 

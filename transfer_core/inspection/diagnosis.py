@@ -39,7 +39,7 @@ class TrainingHistory:
     """Summary of a training log; accuracies in [0, 1], losses in nats per image."""
 
     reason: str  # why it ended
-    best_epoch: int  # counted from 1; 0 is the new layer trained alone
+    best_epoch: int  # counted from 1; 0 is the head trained alone
     train_images: int
     validation_images: int
     train_accuracy: float | None  # in the best epoch, during its steps; None for epoch 0
@@ -71,11 +71,11 @@ def diagnose(
     """Draw every conclusion that the numbers allow; each difference has its interval.
 
     Args:
-        history: Of the training.
-        strategy: Of the run; says whether training images were augmented.
-        result: Of the run.
+        history: Summary of the run's training log.
+        strategy: The run's strategy; it says whether training images were augmented.
+        result: The run's result on the test images.
     """
-    found = [
+    findings = [
         _diagnose_fit(history, strategy),
         _diagnose_early_end(history),
         _diagnose_loss_rise(history),
@@ -83,7 +83,7 @@ def diagnose(
         _diagnose_leak(history, strategy, result),
         _diagnose_test_size(result),
     ]
-    return tuple(finding for finding in found if finding)
+    return tuple(finding for finding in findings if finding)
 
 
 def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:

@@ -16,11 +16,6 @@ def compute_margins(predictions: TestPredictions) -> np.ndarray:
     return first - second
 
 
-def find_second_classes(predictions: TestPredictions) -> np.ndarray:
-    """Return the second most likely class of each image, int64 (N,)."""
-    return np.argsort(-predictions.probabilities, axis=1, kind="stable")[:, 1]
-
-
 def find_misclassified(predictions: TestPredictions) -> np.ndarray:
     """Return positions of misclassified images, the most confident first, int64."""
     wrong = np.flatnonzero(predictions.predicted != predictions.labels)

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from torch import nn
 
 NAME = "demonstration"
-STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
 
 
 def build(num_classes: int) -> nn.Sequential:
@@ -20,8 +19,8 @@ def build(num_classes: int) -> nn.Sequential:
         num_classes: Number of outputs C of the last layer.
 
     Returns:
-        A `Sequential` of the six stages in `STAGES`, taking normalised images
-        of shape (B, 3, 64, 64) to logits of shape (B, C).
+        A `Sequential` of the six stages conv1 to conv3 and fc1 to fc3, taking normalised
+        images of shape (B, 3, 64, 64) to logits of shape (B, C).
     """
     return nn.Sequential(
         OrderedDict(

@@ -45,11 +45,11 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
             _check_hash(part, network)
             part.replace(target)
     except Timeout as error:
-        raise _download_error(
+        raise _make_download_error(
             network, "they are being downloaded already, by another page"
         ) from error
     except (OSError, HTTPException) as error:
-        raise _download_error(network, _describe_error(error)) from error
+        raise _make_download_error(network, _describe_error(error)) from error
     return target
 
 
@@ -91,11 +91,11 @@ def _parse_range_start(response) -> int:
 
 
 def _check_hash(part: Path, network: SourceNetwork) -> None:
-    found = hash_file(part)
-    if not found.startswith(network.weights_hash):
+    actual_hash = hash_file(part)
+    if not actual_hash.startswith(network.weights_hash):
         part.unlink()
         raise OSError(
-            f"what came has the SHA-256 {found[:12]}, expected {network.weights_hash}; "
+            f"what came has the SHA-256 {actual_hash[:12]}, expected {network.weights_hash}; "
             "it was thrown away"
         )
 
@@ -107,7 +107,7 @@ def _describe_error(error: Exception) -> str:
     return str(reason) or type(error).__name__
 
 
-def _download_error(network: SourceNetwork, reason: str) -> DownloadError:
+def _make_download_error(network: SourceNetwork, reason: str) -> DownloadError:
     return DownloadError(
         f"The weights of {network.title} cannot be downloaded.",
         found=f"{get_weights_url(network)}: {reason}",

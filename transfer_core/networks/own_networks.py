@@ -1,4 +1,4 @@
-"""Source networks with a person's own weights, listed from the data folder without torch."""
+"""Source networks with imported weights, listed from the data folder without torch."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
 
 
 def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
-    """Return the networks whose weights a person has brought, oldest first.
+    """Return the networks with imported weights, oldest first.
 
     Args:
         published: The networks whose architectures are known.
@@ -27,7 +27,7 @@ def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwo
 
 
 def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
-    """Return a network of the catalog with a person's weights.
+    """Return a network of the catalog with imported weights.
 
     Args:
         source: The network of the catalog.
@@ -46,7 +46,7 @@ def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
 
 
 def get_card_path(card: dict) -> Path:
-    """Return the path of the card of a person's weights; the weights are beside it."""
+    """Return the path of the card of imported weights; the weights lie beside it."""
     return (
         get_own_weights_folder()
         / f"{card['architecture']}-{card['weights_sha256'][:HASH_DIGITS]}.json"

@@ -59,7 +59,7 @@ class SourceNetwork:
 
     @property
     def transform(self) -> Transform:
-        """How an image becomes the network's input."""
+        """The transform that turns an image into the network's input."""
         return Transform(self.input_size, self.resize, self.interpolation)
 
     @property

@@ -1,4 +1,4 @@
-"""Surgery: cut a source network, freeze what is kept, add a new layer, randomise the rest."""
+"""Surgery: cut a source network, freeze or randomise the kept stages, add a new head."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ def upgrade_head_name(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """One stage as drawn: what it is and what surgery did to it."""
+    """One stage of an adapted network, and what surgery did to it."""
 
     stage: str
     title: str
@@ -67,7 +67,7 @@ def compute_pool_size(channels: int) -> int:
 
 
 def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int) -> nn.Sequential:
-    """Adapt a pre-trained network: cut it, freeze stages, replace the last layer by a new head.
+    """Adapt a pre-trained network: cut it, freeze stages, add a new head.
 
     Args:
         source: The network to transfer from.
@@ -132,13 +132,13 @@ def trains_baseline(source: SourceNetwork, strategy: Strategy) -> bool:
 def resolve_effective_strategy(
     source: SourceNetwork, strategy: Strategy, best_epoch: int | None
 ) -> Strategy:
-    """Return the strategy that describes the weights that a run kept.
+    """Return the strategy that describes the final weights of a run.
 
     Args:
         source: The network.
         strategy: The strategy of the run.
-        best_epoch: Of its event `Ended`. None: a stop left the head that was trained alone, and
-            everything else is frozen. Runs of version 2 and earlier have 0 for the same.
+        best_epoch: From the run's event `Ended`. None means that the run was stopped in its first
+            phase: only the head was trained. Runs of version 2 and earlier store 0 instead.
     """
     if not best_epoch and trains_baseline(source, strategy):
         return replace(strategy, frozen=list_kept_stages(source, strategy))
@@ -146,7 +146,7 @@ def resolve_effective_strategy(
 
 
 def set_train_mode_except_frozen(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
-    """Set training mode, except for frozen stages: their batch-norm statistics must not move."""
+    """Set training mode except for frozen stages, whose batch-norm statistics must not change."""
     for name, stage in network.named_children():
         stage.train(name not in frozen_stages)
 

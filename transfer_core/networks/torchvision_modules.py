@@ -138,7 +138,7 @@ class ChannelsLast(nn.Module):
 
 
 class TransformInput(nn.Module):
-    """Convert ImageNet's usual normalisation to the one of the network's authors."""
+    """Convert the standard ImageNet normalisation to the one of the network's authors."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ def find_weights(source: SourceNetwork) -> Path:
 
 
 def get_weights_status(source: SourceNetwork) -> WeightsStatus:
-    """Return whether weights are part of this program, on this machine, or to be downloaded."""
+    """Return "bundled" with this program, "cached" on this machine, or "download" if missing."""
     if source.origin == "bundled":
         return "bundled"
     return "cached" if find_weights(source).is_file() else "download"
@@ -37,5 +37,5 @@ def get_torch_checkpoint_folder() -> Path:
 
 
 def get_own_weights_folder() -> Path:
-    """Return the folder of the weights that a person has brought."""
+    """Return the folder of imported weights."""
     return get_home() / "weights"

@@ -25,7 +25,7 @@ EXTRAPOLATION_ERROR_POINTS = 7  # percentage points; error of extrapolated learn
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do with a data set, and why."""
+    """The advised case and strategy, with the two answers that they rest on."""
 
     size: SizeJudgement
     similarity: Similarity  # the answer that the case rests on
@@ -96,7 +96,7 @@ def choose_strategy(
 
 def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Similarity:
     """Return the likelier answer, even if the estimate cannot tell."""
-    probability = round(estimate.verdict(size.answer).probability, PROBABILITY_DECIMALS)
+    probability = round(estimate.get_verdict(size.answer).probability, PROBABILITY_DECIMALS)
     return "similar" if probability >= 0.5 else "different"
 
 

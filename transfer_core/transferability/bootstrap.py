@@ -8,12 +8,16 @@ either, so every accuracy has a standard error of at least 1 / (N + 2).
 
 import numpy as np
 
-from transfer_core.transferability.evidence import BootstrapDraws, compute_skill, find_best
+from transfer_core.transferability.evidence import (
+    BootstrapDraws,
+    compute_skill,
+    find_best,
+    round_values,
+)
 from transfer_core.transferability.probes import ProbeResult
 
 BOOTSTRAP_SAMPLES = 200
 WIDENING = np.sqrt(2)
-DECIMALS = 4  # of the stored draws
 
 
 def resample_means(probes: list[ProbeResult]) -> np.ndarray:
@@ -41,7 +45,7 @@ def draw_predictors(
     Args:
         probes: One per kept stage, input to output.
         num_early: The first so many stages are early.
-        compared: Probes of what is there without pre-training.
+        compared: Probes without pre-training: random weights, and bare pixels.
         leep: Contribution of each image, from `compute_leep`, shape (N,).
     """
     labels = probes[0].labels
@@ -54,15 +58,15 @@ def draw_predictors(
     leeps = leep.mean() + WIDENING * (leeps - leeps.mean())
     early_accuracy, top_accuracy, best_accuracy, other_accuracy = values.T
     return BootstrapDraws(
-        gap=_to_tuple(100 * (early_accuracy - top_accuracy)),
-        gain=_to_tuple(100 * (best_accuracy - other_accuracy)),
-        leep=_to_tuple(leeps),
-        skill=_to_tuple(compute_skill(best_accuracy, int(labels.max()) + 1)),
+        gap=round_values(100 * (early_accuracy - top_accuracy)),
+        gain=round_values(100 * (best_accuracy - other_accuracy)),
+        leep=round_values(leeps),
+        skill=round_values(compute_skill(best_accuracy, int(labels.max()) + 1)),
     )
 
 
 def _draw_weights(labels: np.ndarray) -> np.ndarray:
-    """How often each image is in each sample, shape (B, N); the same at every call."""
+    """Count each image in each sample, shape (B, N); the same at every call."""
     generator, weights = np.random.default_rng(0), np.zeros((BOOTSTRAP_SAMPLES, len(labels)))
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for row in weights:
@@ -72,11 +76,7 @@ def _draw_weights(labels: np.ndarray) -> np.ndarray:
 
 
 def _widen(draws: np.ndarray, means: list[float], images: int) -> np.ndarray:
-    """Centre draws on the measured means and spread them by what the bootstrap leaves out."""
+    """Centre the draws on the measured means, and add the variance that the bootstrap misses."""
     noise = np.random.default_rng(1).normal(size=draws.shape) / (images + 2)
     noise -= noise.mean(0)
     return np.array(means) + WIDENING * (draws - draws.mean(0)) + noise
-
-
-def _to_tuple(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(round(float(value), DECIMALS) for value in values)

@@ -3,7 +3,7 @@
 "Similar" is one of two questions. For a small data set: do the top features separate the classes
 as well as earlier ones? For a large one: are pre-trained weights a better start than random ones?
 Both answers come from measurements on a sample of the images and from models that were fitted to
-many other image sets (`calibration`).
+many other image sets (`similarity_calibration`).
 """
 
 import json
@@ -36,11 +36,11 @@ from transfer_core.transferability.similarity_calibration import (
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most
 CACHE_VERSION = 4  # of stored evidence; raised when a measurement is added or changed
-DECISION_THRESHOLD = 0.8  # probability of an answer, from which it is given
+DECISION_THRESHOLD = 0.8  # least probability of an answer that is given
 PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate is more certain
 INTERVAL_BOUNDS = (0.01, 0.99)  # nor does its interval reach further
-MIN_MARGIN = 0.01  # of an interval to either side: no calibration is known better than that
-PROBABILITY_DECIMALS = 2  # of what is shown, and so of what decides
+MIN_MARGIN = 0.01  # least half-width of an interval: no calibration is more precise
+PROBABILITY_DECIMALS = 2  # people read the rounded probability, so it also decides
 
 Answer = Literal["similar", "different", "can't tell"]
 
@@ -57,7 +57,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityEstimate:
-    """The estimated answer to "is the data set similar?" and what it rests on."""
+    """The estimated answer to "is the data set similar?" and its evidence."""
 
     top: Verdict  # for a small data set: the top features are enough
     start: Verdict  # for a large one: pre-trained weights are the better start
@@ -67,7 +67,7 @@ class SimilarityEstimate:
     warnings: tuple[str, ...]  # for people
     reference_distances: tuple[tuple[str, float], ...]  # known image sets and their distances
 
-    def verdict(self, size: Size) -> Verdict:
+    def get_verdict(self, size: Size) -> Verdict:
         """Return the verdict that decides the case of a data set of this size."""
         return self.top if size == "small" else self.start
 
@@ -84,7 +84,7 @@ def estimate_similarity(
         data_set: The new images.
         source: The network, with pre-trained weights.
         home: The data folder, with the caches.
-        progress: Called with what is done, done and total; may raise to end the work.
+        progress: Called with the name of the step, done and total; may raise to cancel.
     """
     indices = _draw_sample(data_set)
     transform = source.transform
@@ -94,7 +94,7 @@ def estimate_similarity(
         text = file.read_text(encoding="utf-8")
         mark_used(file)
         return estimate_from_evidence(from_json(json.loads(text)), source)
-    # Imported here: this brings torch, which cached measurements do without.
+    # Imported here because it imports torch, which cached measurements do not need.
     from transfer_core.transferability.measurement import measure_transferability
 
     pixels = dataset.PixelArray(home, data_set, transform).read(indices, progress)
@@ -140,7 +140,7 @@ def estimate_from_evidence(
     )
     return SimilarityEstimate(
         *verdicts,
-        line=calibration.line(evidence.get_predictors()),
+        line=calibration.compute_dividing_line(evidence.get_predictors()),
         evidence=evidence,
         reasons=list_reasons(evidence, distances),
         warnings=(*doubts, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
@@ -159,7 +159,7 @@ def reach_verdict(
     The answer rests on the rounded probability, the one that people read.
     """
     predictors = calibration.clip_distance(evidence.sample_predictors())
-    draws = model.probability(predictors)
+    draws = model.compute_probability(predictors)
     probability = float(np.clip(draws, *PROBABILITY_BOUNDS).mean())
     edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
     low = min(probability - MIN_MARGIN, edges[0])

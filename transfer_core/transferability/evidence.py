@@ -1,10 +1,12 @@
 """All transferability measurements of one network on one sample of labelled images."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 
+DECIMALS = 4  # of every stored measurement: the next ones differ between processors
 TIE = 0.005  # accuracies this close are equal; so no choice of a stage hangs on one image
 MIN_RETAINED_LEAD = 0.85  # share of a probe's lead over guessing; labels that lose more change
 MAX_STANDARD_ERRORS = 2.0  # a smaller loss may be chance
@@ -167,6 +169,11 @@ def find_best(accuracies: list[float]) -> int:
 def compute_skill(accuracy: float | np.ndarray, classes: int) -> float | np.ndarray:
     """Return balanced accuracy rescaled to 0 for guessing and 1 for no error."""
     return (accuracy - 1 / classes) / (1 - 1 / classes)
+
+
+def round_values(values: Iterable[float]) -> tuple[float, ...]:
+    """Round measurements to the decimals that are stored."""
+    return tuple(round(float(value), DECIMALS) for value in values)
 
 
 def log_distance(distance: float) -> float:

@@ -42,8 +42,8 @@ def warn_if_uncalibrated(source: SourceNetwork) -> tuple[str, ...]:
     if is_calibrated(source):
         return ()
     return (
-        "The percentages were not checked for this network: its readings are judged by what was "
-        "measured of the demonstration network. Training both cases tells for certain.",
+        "The percentages were not checked for this network: its measurements are judged by those "
+        "of the demonstration network. Training both cases tells for certain.",
     )
 
 
@@ -157,12 +157,12 @@ def _describe_disagreement(
     points = compute_gap_points(evidence)
     if evidence.distance < distances[len(distances) // 3] and points >= MIN_NOTABLE_POINTS:
         return (
-            "The readings disagree: your images look familiar to the network, but what tells "
+            "The measurements disagree: your images look familiar to the network, but what tells "
             "your classes apart is lost towards the top. So it is with a new kind of label.",
         )
     if evidence.distance > distances[len(distances) // 2] and points <= -MIN_NOTABLE_POINTS:
         return (
-            "The readings disagree: your images look foreign to the network, but its top "
+            "The measurements disagree: your images look foreign to the network, but its top "
             "features tell your classes apart best all the same.",
         )
     return ()

@@ -1,12 +1,12 @@
 """Learning curve: the accuracy of a probe against the number of images, and its extrapolation."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import torch
 from scipy.optimize import curve_fit
 
-from transfer_core.transferability.evidence import LearningCurve
+from transfer_core.transferability.evidence import LearningCurve, round_values
 from transfer_core.transferability.grouped_folds import assign_grouped_folds, stratify_order
 from transfer_core.transferability.probes import fit_probe
 
@@ -14,7 +14,6 @@ TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
 REPEATS = 6
 EXTRAPOLATION_FACTORS = (1, 2, 4)  # times the images that there are; beyond, nothing is claimed
 MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
-DECIMALS = 4  # of what is stored: the next ones differ between processors
 
 
 def measure_learning_curve(
@@ -51,9 +50,9 @@ def measure_learning_curve(
     further = tuple(float(times * per_class) for times in EXTRAPOLATION_FACTORS)
     return LearningCurve(
         stage,
-        _to_tuple(images),
-        _to_tuple(accuracy),
-        _to_tuple(measured.std(0)),
+        round_values(images),
+        round_values(accuracy),
+        round_values(measured.std(0)),
         further,
         _extrapolate(images, accuracy, further),
     )
@@ -77,10 +76,6 @@ def _extrapolate(
             bounds=([0, 0, MIN_EXPONENT], [1, 10, MAX_EXPONENT]),
         )
     except RuntimeError:  # no fit: assume that the accuracy stays
-        return _to_tuple([accuracy[-1]] * len(extrapolated_images_per_class))
+        return round_values([accuracy[-1]] * len(extrapolated_images_per_class))
     errors = compute_error(np.array(extrapolated_images_per_class), *parameters)
-    return _to_tuple(np.clip(1 - errors, 0, 1))
-
-
-def _to_tuple(values: Iterable[float]) -> tuple[float, ...]:
-    return tuple(round(float(value), DECIMALS) for value in values)
+    return round_values(np.clip(1 - errors, 0, 1))

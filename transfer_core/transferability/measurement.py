@@ -19,6 +19,7 @@ from transfer_core.transferability.bootstrap import (
     resample_means,
 )
 from transfer_core.transferability.evidence import (
+    DECIMALS,
     StageEvidence,
     TransferabilityEvidence,
 )
@@ -36,9 +37,8 @@ from transfer_core.transferability.probes import (
     measure_flip_invariance,
 )
 
-MIN_IMAGES_TO_LEARN = 20  # images, below which neither learning curve nor flips are measured
-THUMBNAIL_SIZE = 16  # pixels a side, of the images that the probe on bare pixels sees
-DECIMALS = 4  # of all that is measured: the next ones differ between processors
+MIN_IMAGES_TO_LEARN = 20  # images; with fewer, neither learning curve nor flips are measured
+THUMBNAIL_SIZE = 16  # pixels a side of the images for the probe on bare pixels
 
 
 def measure_transferability(
@@ -58,13 +58,11 @@ def measure_transferability(
         labels: Class indices from 0, every class present, int64 (N,).
         digests: Hash of each image's content.
         source: The network; its pre-trained weights must be on this machine.
-        progress: Called with what is done, done and total; may raise to end the work.
+        progress: Called with the name of the step, done and total; may raise to cancel.
     """
     groups, network = group_near_duplicates(pixels, digests), load_pretrained(source)
     folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
-    with record_batchnorm_statistics(network) as compute_distances:
-        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
-    distances = {name: _round(value) for name, value in compute_distances().items()}
+    embeddings, distances = _embed_with_distances(network, pixels, source, progress)
     logits = embeddings.pop(source.stage_names[-1])
     kernels = {stage: compute_kernel(values) for stage, values in embeddings.items()}
     probes = _probe_stages(kernels, labels, groups, progress)
@@ -72,10 +70,7 @@ def measure_transferability(
     bare, leep = _probe_bare_pixels(pixels, labels, groups), compute_leep(logits, labels, folds)
     stages = _summarise_stages(source, probes, untrained, distances)
     evidence = TransferabilityEvidence(
-        images=len(labels),
-        num_near_duplicates=len(labels) - len(np.unique(groups)),
-        classes=int(labels.max()) + 1,
-        min_images_per_class=int(np.bincount(labels).min()),
+        **_count_images(labels, groups),
         stages=stages,
         early=early,
         draws=draw_predictors(probes, early, [*untrained, bare], leep),
@@ -99,6 +94,24 @@ def measure_transferability(
 
 def _round(value: float) -> float:
     return round(float(value), DECIMALS)
+
+
+def _embed_with_distances(
+    network: torch.nn.Sequential, pixels: np.ndarray, source: SourceNetwork, progress: Progress
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Return the embeddings of every stage, and the batch-norm shift of each stage in nats."""
+    with record_batchnorm_statistics(network) as compute_distances:
+        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
+    return embeddings, {name: _round(value) for name, value in compute_distances().items()}
+
+
+def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, int]:
+    return {
+        "images": len(labels),
+        "num_near_duplicates": len(labels) - len(np.unique(groups)),
+        "classes": int(labels.max()) + 1,
+        "min_images_per_class": int(np.bincount(labels).min()),
+    }
 
 
 def _probe_stages(

@@ -25,7 +25,7 @@ class LogisticModel:
         """Return the logarithm of the odds."""
         return self.intercept + sum(w * evidence[name] for name, w in self.weights.items())
 
-    def probability(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
+    def compute_probability(self, evidence: dict[str, float | np.ndarray]) -> float | np.ndarray:
         """Return probabilities in [0, 1], of the shape of the predictors."""
         return 1 / (1 + np.exp(-self.decision_function(evidence)))
 
@@ -59,18 +59,26 @@ class BenchmarkResult:
     random: float  # of case 4 from random weights
 
     @property
-    def lead(self) -> float:
-        """Accuracy gained by training everything: its better way minus the better frozen one."""
-        return max(self.tuned, self.random) - max(self.top, self.cut)
+    def fine_tuning_gain(self) -> float:
+        """See `compute_fine_tuning_gain`."""
+        return compute_fine_tuning_gain(self)
+
+
+def compute_fine_tuning_gain(result: BenchmarkResult) -> float:
+    """Return the accuracy gained by training everything over training a head, in [-1, 1].
+
+    The better of cases 3 and 4 minus the better of cases 1 and 2.
+    """
+    return max(result.tuned, result.random) - max(result.top, result.cut)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Models fitted to the measured accuracy of every case; see `benchmarks/panel`."""
 
-    top: LogisticModel  # that a new layer on the top does as well as on the best early stage
+    top: LogisticModel  # that a head on the top does as well as on the best early stage
     start: LogisticModel  # that pre-trained weights are a better start than random ones
-    everything: LogisticModel  # that training everything beats a new layer; has "log_images"
+    everything: LogisticModel  # that training everything beats training a head; has "log_images"
     nearest: float  # smallest distance among the measured image sets, nats
     furthest: float  # largest one
     families: int  # number of families of image sets
@@ -78,13 +86,13 @@ class Calibration:
     reliability: tuple[ReliabilityBin, ...]  # of models fitted without the family they judge
 
     def record(self, min_confidence: float) -> tuple[int, int]:
-        """Count the judgements that are at least so sure of an answer, and the right ones.
+        """Count the answers that are at least this confident, and how many of them are right.
 
         Args:
             min_confidence: Probability in (0.5, 1], the edge of a bin.
 
         Returns:
-            Number of right judgements, number of judgements.
+            Number of right answers, number of answers.
         """
         right = count = 0
         for each in self.reliability:
@@ -103,10 +111,10 @@ class Calibration:
         nearest, furthest = math.log(self.nearest), math.log(self.furthest)
         return evidence | {"log_distance": min(max(distance, nearest), furthest)}
 
-    def line(self, evidence: dict[str, float]) -> int:
-        """Return the images to learn from, from which training everything is likelier to win.
+    def compute_dividing_line(self, evidence: dict[str, float]) -> int:
+        """Return the number of images from which training everything is likelier to win.
 
-        Rounded to two significant digits.
+        Images count if the network learns from them. The number has two significant digits.
 
         Args:
             evidence: Predictors by name, without "log_images".

@@ -100,7 +100,7 @@ def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
         key="compare_part",
         persist_state="session",
     )
-    logs = {letter: caches.run_log(record.id).events() for letter, record in runs.items()}
+    logs = {letter: caches.get_run_log(record.id).events() for letter, record in runs.items()}
     for place, measure in zip(st.columns(2), ("loss", "accuracy"), strict=True):
         with place:
             show_figure(

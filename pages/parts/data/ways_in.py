@@ -7,7 +7,8 @@ import streamlit as st
 
 from pages.parts.data.sample_cards import show_sample_cards
 from pages.shared import session
-from pages.shared.layout import empty_on_exit, show_errors, show_progress
+from pages.shared.layout import show_errors
+from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
 from transfer_core.system import get_home
@@ -58,7 +59,7 @@ def _upload_zip():
     upload = st.file_uploader(
         "A zip with one folder per class",
         type="zip",
-        key=f"data_upload_{session.workspace().upload_count}",
+        key=f"data_upload_{session.get_workspace().upload_count}",
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
     )
     st.caption("Either layout is understood; in the second, val and test may be missing:")
@@ -97,5 +98,5 @@ def _ingest_and_open(path: Path, name: str) -> None:
     cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
-    session.open_data_set(data.id, upload_count=session.workspace().upload_count + 1)
+    session.open_data_set(data.id, upload_count=session.get_workspace().upload_count + 1)
     st.rerun()

@@ -19,8 +19,8 @@ def choose_case(choice: Choice, estimate: SimilarityEstimate, own_answer: str | 
     size, advised, case = choice.size, choice.advised, choice.case
     # A new widget after every choice: a click while the page still runs would leave the old
     # selection, and the case would be chosen again.
-    count = session.workspace().case_choices
-    verdict, key = estimate.verdict(size.answer), f"{case}_{advised}_{size.line}_{count}"
+    count = session.get_workspace().case_choices
+    verdict, key = estimate.get_verdict(size.answer), f"{case}_{advised}_{size.line}_{count}"
     event = show_figure(
         plot_decision_diagram(size, verdict, advised, case),
         describe_decision(size, verdict, advised, case, own_answer),
@@ -51,7 +51,7 @@ def choose_case(choice: Choice, estimate: SimilarityEstimate, own_answer: str | 
 
 
 def _take_case(case: TransferCase, advised: TransferCase) -> None:
-    count = session.workspace().case_choices + 1
+    count = session.get_workspace().case_choices + 1
     session.change(case=None if case == advised else case, case_choices=count)
     st.rerun()
 
@@ -67,7 +67,7 @@ def choose_cut(estimate: SimilarityEstimate) -> None:
     cut = st.selectbox(
         "Keep the layers through",
         list(titles),
-        index=list(titles).index(session.workspace().cut or best),
+        index=list(titles).index(session.get_workspace().cut or best),
         key="decide_cut",
         format_func=titles.get,
         help="The deepest early stage whose probe is not worse than the best one's.",
@@ -80,7 +80,7 @@ def choose_initial_weights(source: SourceNetwork) -> None:
     initialise = st.radio(
         "Initial weights",
         list(INITIALISE_LABELS),
-        index=list(INITIALISE_LABELS).index(session.workspace().initialise),
+        index=list(INITIALISE_LABELS).index(session.get_workspace().initialise),
         format_func=INITIALISE_LABELS.get,
         horizontal=True,
         key="decide_initialise",

@@ -1,4 +1,4 @@
-"""What the estimate rests on: reasons, warnings and figures."""
+"""The evidence for the estimate: reasons, warnings and figures."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def show_evidence(source: SourceNetwork, estimate: SimilarityEstimate, keep_thro
     ]
     if estimate.reference_distances:
         description = describe_reference_distances(estimate)
-        figures.append(("ladder", plot_reference_distances(estimate), description))
+        figures.append(("distances", plot_reference_distances(estimate), description))
     if calibration.measured:
         bins = calibration.reliability
         figure, description = plot_reliability_diagram(bins), describe_reliability_diagram(bins)

@@ -16,7 +16,7 @@ def offer_measurement(
 ) -> None:
     """Offer to train the two cases in doubt, and show the accuracies of all runs so far."""
     cases = list_contested_cases(estimate, size)
-    unsure = estimate.verdict(size.answer).answer == "can't tell"
+    unsure = estimate.get_verdict(size.answer).answer == "can't tell"
     title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
     with st.expander(title, icon=":material/science:", expanded=unsure):
         rows = _list_finished_runs(data, source)
@@ -41,7 +41,7 @@ def _list_finished_runs(data: DataSet, source: SourceNetwork) -> list[dict[str, 
     Runs that were stopped within their first epoch have no validation accuracy and are left out.
     """
     with show_errors():
-        records = caches.engine().list_runs()
+        records = caches.get_engine().list_runs()
     done = [
         record
         for record in records
@@ -69,4 +69,6 @@ def _train_cases(
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.
         strategy = choose_strategy(case, source, estimate, initialise="random")
-        start_run(data, source, strategy, 0, key=f"{session.workspace().start_key} {case.value}")
+        start_run(
+            data, source, strategy, 0, key=f"{session.get_workspace().start_key} {case.value}"
+        )

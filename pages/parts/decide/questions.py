@@ -37,7 +37,7 @@ def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate)
     line = st.select_slider(
         "The dividing line, in images to learn from",
         sorted({*DIVIDING_LINES, estimate.line}),
-        value=session.workspace().line or estimate.line,
+        value=session.get_workspace().line or estimate.line,
         format_func=lambda images: f"{images:,}",
         key="decide_line",
         help=_describe_dividing_line(estimate.line, len(measured)),
@@ -94,13 +94,13 @@ def ask_similarity(
     answer = st.radio(
         "Does your data look like what the network was trained on?",
         list(ANSWER_LABELS),
-        index=list(ANSWER_LABELS).index(session.workspace().answer),
+        index=list(ANSWER_LABELS).index(session.get_workspace().answer),
         format_func=ANSWER_LABELS.get,
         key="decide_answer",
         help="Similar means: the network's higher-level features carry over to your images.",
     )
     session.change(answer=answer)
-    verdict = estimate.verdict(size.answer)
+    verdict = estimate.get_verdict(size.answer)
     heading = verdict.answer if answer == "estimate" else answer
     unsure = f", leaning to {choose_similarity(estimate, size)}" if heading == "can't tell" else ""
     st.subheader(escape_markdown(heading.capitalize() + unsure), anchor=False)

@@ -109,7 +109,7 @@ def show_catalog(networks: Sequence[SourceNetwork], images: int, speed: float) -
         selection_mode="single-row",
         placeholder="–",
         alt=f"Table of {len(rows)} networks; each row can be chosen, as in the list below it.",
-        key=f"networks_table_{session.workspace().start_key}",
+        key=f"networks_table_{session.get_workspace().start_key}",
     )
     clicked = event.selection.rows
     return networks[clicked[0]].name if clicked and clicked[0] < len(networks) else None

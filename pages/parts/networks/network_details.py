@@ -7,13 +7,12 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import (
-    empty_on_exit,
     escape_markdown,
     offer_demonstration_network,
     offer_next_page,
     show_errors,
-    show_progress,
 )
+from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core.errors import DownloadError
 from transfer_core.networks import SourceNetwork, get_weights_status
 from transfer_core.transferability import is_calibrated
@@ -44,7 +43,7 @@ def _offer_network(network: SourceNetwork) -> None:
         label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
         if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
             _download_weights(network)
-    elif network.name == session.workspace().network:
+    elif network.name == session.get_workspace().network:
         st.success("This network is used now.", icon=":material/task_alt:")
         offer_next_page("Go on: decide how to transfer", "pages/decide.py")
     elif st.button("Use this network", type="primary", icon=":material/check:", key="networks_use"):
@@ -89,7 +88,7 @@ def upload_own_weights(network: SourceNetwork) -> None:
     """Let a safetensors file be uploaded as weights of the network."""
     upload = st.file_uploader(
         f"A safetensors file with weights of {network.title}",
-        key=f"networks_upload_{session.workspace().upload_count}",
+        key=f"networks_upload_{session.get_workspace().upload_count}",
         help="With the names that torchvision gives them; any number of classes.",
     )
     if upload is None:
@@ -101,5 +100,5 @@ def upload_own_weights(network: SourceNetwork) -> None:
             from transfer_core.networks import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)
-    session.change(network=taken.name, upload_count=session.workspace().upload_count + 1)
+    session.change(network=taken.name, upload_count=session.get_workspace().upload_count + 1)
     st.rerun()

@@ -5,7 +5,8 @@ import streamlit as st
 from pages.parts.repair.image_cards import ITEMS_PER_PAGE, make_grid, paginate, show_card
 from pages.shared import caches
 from pages.shared.basket import PendingChange, put_in_basket
-from pages.shared.layout import escape_markdown, show_errors, show_progress
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.progress import show_progress
 from transfer_core.dataset import SPLITS, Change, DataSet, NearDuplicateGroup
 
 

@@ -1,4 +1,4 @@
-"""What the network looks at: attribution maps of a test image or one of the person's own."""
+"""Attribution maps of a test image or an uploaded image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import streamlit as st
 from pages.parts.results.test_images import choose_image, describe_image
 from pages.shared import caches
 from pages.shared.attribution_maps import show_attribution_maps
-from pages.shared.layout import escape_markdown, show_errors, show_figure, show_progress
+from pages.shared.layout import escape_markdown, show_errors, show_figure
+from pages.shared.progress import show_progress
 from transfer_core import dataset, images
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_sanity_check, plot_sanity_check

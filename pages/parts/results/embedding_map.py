@@ -13,13 +13,8 @@ from pages.parts.results.test_images import (
     open_attribution,
 )
 from pages.shared import caches, session
-from pages.shared.layout import (
-    disable_taps,
-    escape_markdown,
-    show_errors,
-    show_figure,
-    show_progress,
-)
+from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
+from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_embedding_projection, plot_embedding_projection
 from transfer_core.system import get_home

@@ -9,13 +9,13 @@ from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
 
-TILES_PER_PAGE = 12  # on a page
-TILE_WIDTH_PIXELS = 160  # pixels of a tile
+TILES_PER_PAGE = 12
+TILE_WIDTH_PIXELS = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One image and what is said of it."""
+    """One image with its caption."""
 
     image: int  # index into the data set's records
     name: str  # such as "image 12"; completes the button's label
@@ -35,13 +35,13 @@ def show_gallery(
     """Draw the images of some positions, in this order.
 
     Args:
-        data: Whose images they are.
-        positions: What stands for each image, such as its position among the test images.
-        make_tile: Makes the tile of a position; asked only for what is drawn.
-        key: Of this gallery, and of nothing else on the page.
-        button: The label of each image's button begins so.
-        icon: Of the buttons.
-        on_click: Called with the position whose button was pressed, before the page is drawn.
+        data: The data set with the images.
+        positions: One number for each image, such as its position among the test images.
+        make_tile: Makes the tile of a position; called only for tiles that are drawn.
+        key: Prefix of the widgets' keys; no other gallery on the page may have it.
+        button: Beginning of the label of each image's button.
+        icon: Icon of the buttons.
+        on_click: Called with the position of the pressed button, before the page is drawn.
     """
     pages = -(-len(positions) // TILES_PER_PAGE)
     place = st.container(horizontal=True, gap="small")

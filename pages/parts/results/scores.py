@@ -1,4 +1,4 @@
-"""Scores of a run: the confusion matrix with its images, each class, and simpler ways beside it."""
+"""Scores of a run: the confusion matrix with its images, and each class."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.results.case_one_comparison import show_comparison
 from pages.parts.results.test_images import show_test_images
 from pages.shared import caches, session
-from pages.shared.case_one import find_case_one, offer_case_one
 from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
-from transfer_core.cases import TransferCase
-from transfer_core.figures import (
-    describe_accuracies,
-    describe_confusion_matrix,
-    plot_accuracies,
-    plot_confusion_matrix,
-)
+from transfer_core.figures import describe_confusion_matrix, plot_confusion_matrix
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
@@ -123,34 +117,3 @@ def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
             for name, meaning in METRIC_HELP.items()
         },
     )
-
-
-def show_comparison(record: RunRecord) -> None:
-    """Draw the run beside case 1 and beside always guessing the largest class."""
-    result = record.result
-    is_case_one = record.config.strategy.case == TransferCase.SMALL_SIMILAR
-    other = None if is_case_one or record.is_imported else find_case_one(record)
-    rows = [(record.name, result.accuracy, result.low, result.high)]
-    if other and other.result:
-        name = "case 1" if other.name == record.name else other.name
-        rows.append((name, other.result.accuracy, other.result.low, other.result.high))
-    show_figure(
-        plot_accuracies(rows, result.majority_accuracy),
-        describe_accuracies(rows, result.majority_accuracy),
-        key="results_accuracies",
-    )
-    if is_case_one:
-        st.caption("This run is case 1 itself: the simplest transfer, which others must beat.")
-    elif not record.is_imported:
-        _compare_with_case_one(record, other)
-
-
-def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
-    if other and other.result:
-        with show_errors():
-            paired = caches.compare_pair(record.id, other.id)
-        words = paired.describe("this run", "case 1")
-        st.write(escape_markdown(words[:1].upper() + words[1:]))
-        return
-    st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")
-    offer_case_one(record, key="results_case_1")

@@ -46,7 +46,7 @@ def choose_image(answers: TestPredictions) -> int:
 
 
 def describe_image(data: DataSet, answers: TestPredictions, position: int) -> str:
-    """What is said of a test image."""
+    """Say the true class of a test image, the predicted class and its probability."""
     sure = answers.probabilities[position].max()
     actual = data.classes[answers.labels[position]]
     predicted = data.classes[answers.predicted[position]]
@@ -58,7 +58,7 @@ def describe_image(data: DataSet, answers: TestPredictions, position: int) -> st
 def show_test_images(
     data: DataSet, answers: TestPredictions, positions: Sequence[int], *, key: str
 ) -> None:
-    """A gallery of test images, from each of which one goes on to its attribution maps."""
+    """Draw a gallery of test images; the button of each opens its attribution maps."""
 
     def make_tile(position: int) -> Tile:
         words = describe_image(data, answers, position)

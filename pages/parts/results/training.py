@@ -1,4 +1,4 @@
-"""How a run's training went: the reading in plain words, the curves, what moved."""
+"""The training of a run: diagnosis in plain words, learning curves, changes by layer."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ FINDING_STYLES = {
 
 
 def show_training(record: RunRecord) -> None:
-    """Training against validation and test, the curves, and the layers' changes."""
+    """Draw the diagnosis, the learning curves, and the changes by layer."""
     from transfer_core.inspection import build_training_history, diagnose
 
-    events = caches.run_log(record.id).events()
-    went = build_training_history(events)
+    events = caches.get_run_log(record.id).events()
+    history = build_training_history(events)
     st.subheader("Training against validation and test", anchor=False)
-    if went is None:
+    if history is None:
         st.caption("No epoch ended, so there is nothing to compare.")
     else:
-        for finding in diagnose(went, record.config.strategy, record.result):
+        for finding in diagnose(history, record.config.strategy, record.result):
             box, icon = FINDING_STYLES[finding.kind]
             box(
                 f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon
@@ -50,7 +50,7 @@ def show_training(record: RunRecord) -> None:
 
 
 def _describe_leaks(record: RunRecord) -> str:
-    """That copies across the split were left out; "" where there were none."""
+    """Say that copies across the split were left out; "" if there were none."""
     from transfer_core.errors import DataSetError
 
     try:
@@ -67,13 +67,15 @@ def _describe_leaks(record: RunRecord) -> str:
 
 
 def show_calibration(answers: TestPredictions) -> None:
-    """Whether the network is as sure as it is right."""
+    """Draw the calibration curve: accuracy against confidence."""
     from transfer_core.inspection import measure_calibration
 
-    found = measure_calibration(answers)
-    st.write(found.describe())
+    calibration = measure_calibration(answers)
+    st.write(calibration.describe())
     show_figure(
-        plot_calibration_curve(found), describe_calibration_curve(found), key="results_confidence"
+        plot_calibration_curve(calibration),
+        describe_calibration_curve(calibration),
+        key="results_confidence",
     )
     st.caption(
         "Points below the dashed line: surer than right. The bars below count the test images "

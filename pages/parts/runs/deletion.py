@@ -29,8 +29,8 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
     ):
         ids = tuple(record.id for record in records)
         with show_errors():
-            delete_runs(caches.engine().store, ids)
-        shown = session.workspace().run_id
+            delete_runs(caches.get_engine().store, ids)
+        shown = session.get_workspace().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
         st.rerun()
@@ -39,7 +39,7 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
 def show_unreadable_runs() -> None:
     """List the runs whose settings this version cannot read, each with a Delete button."""
     with show_errors():
-        records = caches.engine().store.list_all()
+        records = caches.get_engine().store.list_all()
     for run in records:
         if isinstance(run, UnreadableRun):
             _show_unreadable_run(run)
@@ -55,14 +55,14 @@ def _show_unreadable_run(run: UnreadableRun) -> None:
         )
         if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
             with show_errors():
-                delete_runs(caches.engine().store, [run.id])
+                delete_runs(caches.get_engine().store, [run.id])
             session.change(deleted=(run.id,))
             st.rerun()
 
 
 def offer_undo() -> None:
     """Offer to restore the runs that were deleted last."""
-    store, last = caches.engine().store, session.workspace().deleted
+    store, last = caches.get_engine().store, session.get_workspace().deleted
     with show_errors():
         deleted = {run.id: run for run in store.list_all(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
@@ -79,7 +79,7 @@ def offer_undo() -> None:
 
 def show_deleted_runs() -> None:
     """List the deleted runs that can be restored, and offer to remove them for good."""
-    store = caches.engine().store
+    store = caches.get_engine().store
     with show_errors():
         deleted = store.list_all(deleted=True)
     if not deleted:
@@ -102,13 +102,13 @@ def show_deleted_runs() -> None:
             with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
                 st.write("This cannot be undone: networks, curves and results are removed.")
                 if st.button("Remove for good", key="runs_empty"):
-                    purge_deleted_runs(store, caches.engine().home, older_than=0)
+                    purge_deleted_runs(store, caches.get_engine().home, older_than=0)
                     st.rerun()
 
 
 def _restore_runs(run_ids: Sequence[str]) -> None:
     with show_errors():
-        restore_runs(caches.engine().store, run_ids)
+        restore_runs(caches.get_engine().store, run_ids)
     session.choose_runs(run_ids)
     session.change(deleted=())
     st.rerun()

@@ -48,7 +48,7 @@ def _show_actions(record: RunRecord) -> None:
             _repeat(record)
         if not record.state.is_final and st.button("Stop", icon=":material/stop:", key="runs_stop"):
             with show_errors():
-                caches.engine().stop(record.id)
+                caches.get_engine().stop(record.id)
             st.rerun()
         offer_deletion([record])
 
@@ -61,11 +61,11 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 def _repeat(record: RunRecord) -> None:
     from transfer_core.runs import repeat_run
 
-    work = session.workspace()
+    work = session.get_workspace()
     with show_errors():
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
         run_id = repeat_run(
-            caches.engine(),
+            caches.get_engine(),
             record.config,
             name=record.name,
             owner=work.owner,
@@ -109,7 +109,7 @@ def _save_description(record: RunRecord, **values: object) -> None:
     changed = {part: value for part, value in values.items() if value != getattr(record, part)}
     if changed:
         with show_errors():
-            saved = update_run(caches.engine().store, record.id, **changed)
+            saved = update_run(caches.get_engine().store, record.id, **changed)
         if saved != record:  # the store refuses some values, such as an empty name
             st.rerun()
 
@@ -122,7 +122,7 @@ def _format_accuracy(record: RunRecord) -> str:
 
 
 def _describe_settings(config: RunConfig) -> str:
-    """The settings in which runs differ most."""
+    """List the settings that differ most between runs."""
     strategy, settings = config.strategy, config.strategy.optimiser
     try:
         source = config.source()

@@ -84,7 +84,7 @@ def show_runs_table(
     """
     event = st.dataframe(
         [make_row(record, names) for record in shown],
-        # Rows are chosen by their place, so another list of runs is another table.
+        # A selection holds row numbers, so another list of runs needs another table.
         key=f"runs_table_{hash(tuple(record.id for record in shown))}",
         height=ROW_HEIGHT_PIXELS * (min(len(shown), MAX_VISIBLE_ROWS) + 1) + 3,
         hide_index=True,

@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.downloads import show_download_link
-from pages.shared.layout import empty_on_exit, show_errors, show_progress
+from pages.shared.layout import show_errors
+from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 

@@ -17,7 +17,7 @@ REDRAW_SECONDS = 1.0
 def show_run(run_id: str) -> RunRecord:
     """Draw everything about one run, every second anew until it is over."""
     with show_errors():
-        record = caches.engine().get(run_id)
+        record = caches.get_engine().get(run_id)
         strategy, source = record.config.strategy, record.config.source()
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
@@ -36,16 +36,16 @@ def show_run(run_id: str) -> RunRecord:
 @st.fragment(run_every=REDRAW_SECONDS)
 def _watch(run_id: str) -> None:
     with show_errors():
-        record = caches.engine().get(run_id)
+        record = caches.get_engine().get(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     if st.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
-        caches.engine().stop(run_id)
+        caches.get_engine().stop(run_id)
     _draw(record)
 
 
 def _draw(record: RunRecord) -> None:
-    events = caches.run_log(record.id).events()
+    events = caches.get_run_log(record.id).events()
     show_progress_of_run(record, events)
     if find_last_event(events, Started) is None:
         if not record.state.is_final:

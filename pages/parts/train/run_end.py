@@ -20,7 +20,7 @@ END_REASON_LABELS = {
 
 def show_end(record: RunRecord) -> None:
     """Draw the reason why a run ended, its result, and its tables."""
-    events = caches.run_log(record.id).events()
+    events = caches.get_run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
     _offer_resume(record)
@@ -50,13 +50,13 @@ def show_end(record: RunRecord) -> None:
 def _offer_resume(record: RunRecord) -> None:
     """Offer to continue an interrupted run, if it left something to continue from."""
     with show_errors():
-        epoch = caches.engine().find_resume_epoch(record.id)
+        epoch = caches.get_engine().find_resume_epoch(record.id)
     if epoch is None:
         return
     label = f"Resume from epoch {epoch}" if epoch else "Resume after the new layer trained alone"
     if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
-            caches.engine().resume(record.id)
+            caches.get_engine().resume(record.id)
         st.rerun()
 
 

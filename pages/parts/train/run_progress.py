@@ -1,4 +1,4 @@
-"""How far a run is: its state, a progress bar and four numbers."""
+"""Progress of a run: its state, a progress bar and four numbers."""
 
 from collections.abc import Sequence
 
@@ -24,19 +24,20 @@ def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
 
 
 def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[float, str]:
-    """How far the run is, in [0, 1], and what it does now."""
+    """Return the completed share of the run, in [0, 1], and its current step in words."""
     words = STATE_LABELS[record.state][1]
     match record.state:
         case "queued":
-            place = caches.engine().queue_position(record.id)
+            place = caches.get_engine().queue_position(record.id)
             return 0.0, words + (f": number {place} in the queue" if place else "")
         case "preparing" if work := find_last_event(events, Preparing):
             return work.done / work.total, f"{work.what}: {work.done:,} of {work.total:,}"
         case "finished":
             return 1.0, words
         case "stopped":
-            kept = "; what was learned until then was kept" if record.result else " before it began"
-            words += kept
+            words += (
+                "; what was learned until then was kept" if record.result else " before it began"
+            )
     started, step = find_last_event(events, Started), find_last_event(events, Stepped)
     return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
 

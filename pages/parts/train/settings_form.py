@@ -51,12 +51,12 @@ class SubmittedForm:
 def show_settings_form(
     defaults: RunSettings, hints: dict[str, str], *, key: str, on_gpu: bool
 ) -> SubmittedForm:
-    """Draw the Start button and, folded, every setting.
+    """Draw the Start button, and every setting in an expander below it.
 
     Args:
-        defaults: What the form shows at first.
+        defaults: Initial values of the form.
         hints: Further help for some settings, by name.
-        key: Of the form; another key shows the defaults again.
+        key: Prefix of the widgets' keys; another key shows the defaults again.
         on_gpu: Whether to offer the settings for a GPU.
     """
     # Enter in a field would click the first button, which starts the run.
@@ -133,7 +133,7 @@ def _draw_setting(
 
 
 def _draw_input_size(source: SourceNetwork, key: str) -> int:
-    sizes = caches.input_sizes(source.name)
+    sizes = caches.list_input_sizes(source.name)
     only = " This network takes no other size." if len(sizes) == 1 else ""
     return st.selectbox(
         SIZE_FIELD.setting.label,

@@ -1,4 +1,4 @@
-"""Where images to try come from: files, the camera, or an address."""
+"""Choose images to try: files, the camera, or an address."""
 
 import streamlit as st
 

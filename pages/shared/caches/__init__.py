@@ -18,20 +18,20 @@ from pages.shared.caches.data_sets import (
 from pages.shared.caches.networks import (
     describe_layers,
     estimate_similarity,
-    input_sizes,
+    list_input_sizes,
     load_first_filters,
     measure_speed,
 )
 from pages.shared.caches.runs import (
     compare_pair,
-    engine,
-    forecast,
+    forecast_run,
+    get_engine,
     get_run_cache,
+    get_run_log,
     load_known_images,
     load_test_predictions,
     load_trained_network,
     predict_image,
-    run_log,
 )
 
 __all__ = [
@@ -39,14 +39,14 @@ __all__ = [
     "describe_layers",
     "describe_repairs",
     "download_image",
-    "engine",
+    "get_engine",
     "estimate_similarity",
     "find_near_duplicates",
-    "forecast",
+    "forecast_run",
     "get_added_path",
     "get_run_cache",
     "has_file",
-    "input_sizes",
+    "list_input_sizes",
     "list_data_set_names",
     "load_data_set",
     "load_first_filters",
@@ -60,6 +60,6 @@ __all__ = [
     "render_sample_preview",
     "render_thumbnail",
     "render_tile",
-    "run_log",
+    "get_run_log",
     "shrink_image",
 ]

@@ -30,11 +30,11 @@ def describe_layers(
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def input_sizes(network: str) -> tuple[int, ...]:
+def list_input_sizes(network: str) -> tuple[int, ...]:
     """The input sizes that a network can take, largest first."""
-    from transfer_core.networks import list_input_sizes as found
+    from transfer_core.networks import list_input_sizes as compute
 
-    return found(networks.get_network(network))
+    return compute(networks.get_network(network))
 
 
 def estimate_similarity(data_id: str, network: str, progress: Progress) -> SimilarityEstimate:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @st.cache_resource(show_spinner="Starting the engine")
-def engine() -> Engine:
+def get_engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages."""
     import torch
 
@@ -37,11 +37,11 @@ def engine() -> Engine:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def run_log(run_id: str) -> RunLog:
+def get_run_log(run_id: str) -> RunLog:
     """The log of a run, one copy for everyone who watches it."""
     from transfer_core.runs import RunLog
 
-    return RunLog(engine().store, run_id)
+    return RunLog(get_engine().store, run_id)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -98,11 +98,11 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
     )
 
 
-def forecast(
+def forecast_run(
     data_id: str, source: SourceNetwork, strategy: Strategy, progress: Progress
 ) -> Forecast:
-    """How long a run takes; measured costs are cached on disk."""
+    """Forecast the duration of a run; measured costs are cached on disk."""
     from transfer_core.timing import forecast_run as compute
 
-    engine()  # leaves a core to the pages, in the forecast as in the run
+    get_engine()  # leaves a core to the pages, in the forecast as in the run
     return compute(load_data_set(data_id), source, strategy, get_home(), progress=progress)

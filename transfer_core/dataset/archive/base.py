@@ -41,7 +41,7 @@ class Member:
 
     path: str  # separated by "/", relative, without "." and ".."
     size: int  # bytes as the archive claims; only for progress and batching
-    place: object = None  # how the archive finds it, if the path is not enough
+    location: object = None  # how the archive finds it, if the path is not enough
 
 
 class MemberError(ArchiveError):
@@ -93,10 +93,10 @@ class ByteBudget:
                 remedy="Use fewer or smaller images, or free space on the disk.",
             )
         if total > limits.min_bytes_for_ratio and ratio > limits.archive_ratio:
-            raise compression_ratio_error(ratio, limits.archive_ratio)
+            raise make_compression_ratio_error(ratio, limits.archive_ratio)
 
 
-def compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
+def make_compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
     """The error for an archive that unpacks to far more than photos ever do."""
     return ArchiveError(
         "The archive is compressed far more tightly than images can be, as a zip bomb is.",
@@ -105,7 +105,7 @@ def compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
     )
 
 
-def too_many_entries_error(limits: Limits) -> ArchiveError:
+def make_too_many_entries_error(limits: Limits) -> ArchiveError:
     """The error for an archive with too many files."""
     return ArchiveError(
         "The archive holds too many files.",
@@ -114,7 +114,7 @@ def too_many_entries_error(limits: Limits) -> ArchiveError:
     )
 
 
-def damaged_zip_error(what: str) -> ArchiveError:
+def make_damaged_zip_error(what: str) -> ArchiveError:
     """The error for a zip whose inner structure is broken."""
     return ArchiveError(
         "The zip is damaged, or was made to deceive.",

@@ -27,7 +27,7 @@ class EntryCollector:
         Args:
             parts: Components of its path.
             size: Bytes as the archive claims.
-            location: See `Member.place`.
+            location: See `Member.location`.
 
         Raises:
             ArchiveError: If the same name was added before.
@@ -50,7 +50,7 @@ class EntryCollector:
         violation = self._find_limit_violation(parts)
         if violation:
             return violation[0], entry_paths.make_printable(path), violation[1]
-        twin = self._find_name_collision(parts, path)
+        twin = self._find_name_collision(path)
         if twin:
             return "twin", path, f"Left out: {twin} differs only in upper case or accents."
         if entry_paths.get_extension(parts[-1]) in entry_paths.ARCHIVE_EXTENSIONS:
@@ -66,7 +66,7 @@ class EntryCollector:
             return "name-too-long", "Left out: its name is too long."
         return None
 
-    def _find_name_collision(self, parts: tuple[str, ...], path: str) -> str | None:
+    def _find_name_collision(self, path: str) -> str | None:
         key = entry_paths.normalise_path(path)
         other = self._seen.setdefault(key, path)
         if other is path:

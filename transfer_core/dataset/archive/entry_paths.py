@@ -52,12 +52,12 @@ def check_and_split_path(name: str) -> tuple[str, ...]:
     """
     path = name.replace("\\", "/")
     if path.startswith("/") or _DRIVE.match(path):
-        raise _unsafe_name_error(name, "an absolute path")
+        raise _make_unsafe_name_error(name, "an absolute path")
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     if ".." in parts:
-        raise _unsafe_name_error(name, "a path that climbs out of the archive")
+        raise _make_unsafe_name_error(name, "a path that climbs out of the archive")
     if has_hidden_characters(path) and not (parts and parts[-1] == "Icon\r"):  # from the Finder
-        raise _unsafe_name_error(name, "control characters or characters that reorder text")
+        raise _make_unsafe_name_error(name, "control characters or characters that reorder text")
     return parts
 
 
@@ -113,7 +113,7 @@ def _is_full_width_letter(character: str) -> bool:
     return character.isalpha() and not half_width
 
 
-def _unsafe_name_error(name: str, what: str) -> ArchiveError:
+def _make_unsafe_name_error(name: str, what: str) -> ArchiveError:
     return ArchiveError(
         f"The archive names a file with {what}.",
         found=make_printable(name),

@@ -10,7 +10,7 @@ from transfer_core.dataset.archive.base import (
     Limits,
     Member,
     MemberError,
-    too_many_entries_error,
+    make_too_many_entries_error,
 )
 from transfer_core.dataset.archive.entry_collector import EntryCollector
 
@@ -63,7 +63,7 @@ class FolderArchive:
         for entry in entries:
             self._entry_count += 1
             if self._entry_count > self._limits.entries:
-                raise too_many_entries_error(self._limits)
+                raise make_too_many_entries_error(self._limits)
             parts = (*parent_parts, entry.name)
             if not entry_paths.is_junk(parts) and entry_paths.has_hidden_characters(entry.name):
                 listing.add_problem("name", "/".join(parts), "Left out: its name cannot be shown.")

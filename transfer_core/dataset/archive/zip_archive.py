@@ -10,7 +10,7 @@ from transfer_core.dataset.archive.base import (
     Limits,
     Member,
     MemberError,
-    compression_ratio_error,
+    make_compression_ratio_error,
 )
 from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
@@ -48,16 +48,16 @@ class ZipArchive:
 
     def read(self, member: Member) -> bytes:
         """See `Archive.read`."""
-        entry = member.place
+        entry = member.location
         if entry.compressed_size > self._limits.entry_bytes:
-            raise _too_large_error(member, self._limits)
+            raise _make_too_large_error(member, self._limits)
         with self._lock:
             self._file.seek(entry.start)
             packed = self._file.read(entry.compressed_size)
         data = self._decompress(member, entry, packed)
         self._budget.spend(len(data), len(packed))
         if zlib.crc32(data) != entry.crc:
-            raise _damaged_member_error(member, "its checksum is wrong")
+            raise _make_damaged_member_error(member, "its checksum is wrong")
         return data
 
     def _read_members(self, length: int) -> None:
@@ -83,9 +83,9 @@ class ZipArchive:
         start = self._file.read(512)
         for offset, signature, kind in _OTHER_ARCHIVE_SIGNATURES:
             if start[offset:].startswith(signature):
-                raise _not_a_zip_error(f"a {kind} archive")
+                raise _make_not_a_zip_error(f"a {kind} archive")
         if not start:
-            raise _not_a_zip_error("an empty file")
+            raise _make_not_a_zip_error("an empty file")
         if start.startswith(b"PK\5\6"):
             raise ArchiveError(
                 "There are no images in the archive.",
@@ -93,7 +93,7 @@ class ZipArchive:
                 remedy="Pack a folder that holds one folder of images for each class.",
             )
         if not start.startswith(b"PK\3\4"):
-            raise _not_a_zip_error("a file of another kind")
+            raise _make_not_a_zip_error("a file of another kind")
 
     def _decompress(self, member: Member, entry: ZipEntry, packed: bytes) -> bytes:
         limits = self._limits
@@ -104,23 +104,23 @@ class ZipArchive:
         try:
             data = inflate.decompress(packed, min(max_bytes_by_ratio, limits.entry_bytes) + 1)
         except zlib.error:
-            raise _damaged_member_error(member, "its compressed data are broken") from None
+            raise _make_damaged_member_error(member, "its compressed data are broken") from None
         if len(data) > max_bytes_by_ratio:
-            raise compression_ratio_error(len(data) / len(packed), limits.entry_ratio)
+            raise make_compression_ratio_error(len(data) / len(packed), limits.entry_ratio)
         if len(data) > limits.entry_bytes:
-            raise _too_large_error(member, limits)
+            raise _make_too_large_error(member, limits)
         if not inflate.eof:
-            raise _damaged_member_error(member, "its compressed data end early")
+            raise _make_damaged_member_error(member, "its compressed data end early")
         return data
 
 
-def _not_a_zip_error(found: str) -> ArchiveError:
+def _make_not_a_zip_error(found: str) -> ArchiveError:
     return ArchiveError(
         "This is not a zip.", found=found, remedy="Pack the folder of images as an ordinary zip."
     )
 
 
-def _too_large_error(member: Member, limits: Limits) -> MemberError:
+def _make_too_large_error(member: Member, limits: Limits) -> MemberError:
     return MemberError(
         f"The file is larger than {limits.entry_bytes // 1024**2} MB.",
         found=member.path,
@@ -128,7 +128,7 @@ def _too_large_error(member: Member, limits: Limits) -> MemberError:
     )
 
 
-def _damaged_member_error(member: Member, what: str) -> MemberError:
+def _make_damaged_member_error(member: Member, what: str) -> MemberError:
     return MemberError(
         f"The file is damaged inside the zip: {what}.",
         found=member.path,

@@ -16,8 +16,8 @@ from typing import BinaryIO, NamedTuple
 
 from transfer_core.dataset.archive.base import (
     Limits,
-    damaged_zip_error,
-    too_many_entries_error,
+    make_damaged_zip_error,
+    make_too_many_entries_error,
 )
 from transfer_core.dataset.archive.entry_paths import decode_old_name, make_printable
 from transfer_core.errors import ArchiveError
@@ -34,7 +34,7 @@ _MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the ar
 
 
 class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
-    """Where the bytes of one file lie, and how they are packed."""
+    """Location, sizes and compression of one file in a zip."""
 
     method: int
     crc: int
@@ -62,7 +62,7 @@ class DirectoryRecord(NamedTuple):
         try:
             return self.raw_name.decode("utf-8")
         except UnicodeDecodeError:
-            raise damaged_zip_error("a name that is marked as UTF-8 and is not") from None
+            raise make_damaged_zip_error("a name that is marked as UTF-8 and is not") from None
 
 
 def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tuple[str, ZipEntry]]:
@@ -87,7 +87,7 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
         line, position = _parse_record(data, position)
         lines.append(line)
         if len(lines) > limits.entries:
-            raise too_many_entries_error(limits)
+            raise make_too_many_entries_error(limits)
     del data
     lines.sort(key=attrgetter("header"))
     lines.reverse()  # the last first, since they are popped from the end
@@ -103,19 +103,21 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
     while at >= 0 and not _ends_file(tail, at):
         at = tail.rfind(b"PK\5\6", 0, at + 3)
     if at < 0:
-        raise damaged_zip_error("the directory at its end is missing, so it is cut off or no zip")
+        raise make_damaged_zip_error(
+            "the directory at its end is missing, so it is cut off or no zip"
+        )
     _, disk, start_disk, count, _, size, start, _ = _END.unpack_from(tail, at)
     end = tail_start + at
     if disk not in (0, 0xFFFF) or start_disk not in (0, 0xFFFF):
-        raise damaged_zip_error("it is one part of a zip that was split into several files")
+        raise make_damaged_zip_error("it is one part of a zip that was split into several files")
     if 0xFFFFFFFF in (size, start) or 0xFFFF in (disk, start_disk, count):
         end, size, start = _read_zip64_end(file, end, size, start)
     if start + size != end:
-        raise damaged_zip_error(
+        raise make_damaged_zip_error(
             "its directory is not where it says, or other data stand before the zip"
         )
     if size > limits.entries * _MAX_DIRECTORY_BYTES_PER_ENTRY:
-        raise too_many_entries_error(limits)
+        raise make_too_many_entries_error(limits)
     return start, end
 
 
@@ -132,24 +134,24 @@ def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[in
         return end, size, start  # exactly 65,535 entries, or the caller finds the sizes wrong
     _, disk, record, _ = _LOCATOR64.unpack(locator)
     if disk or record != end - _LOCATOR64.size - _END64.size:
-        raise damaged_zip_error("its zip64 record is not where it says")
+        raise make_damaged_zip_error("its zip64 record is not where it says")
     file.seek(record)
     signature, *_, size, start = _END64.unpack(file.read(_END64.size))
     if signature != b"PK\6\6":
-        raise damaged_zip_error("its zip64 record is missing")
+        raise make_damaged_zip_error("its zip64 record is missing")
     return record, size, start
 
 
 def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:
     if len(data) - position < _CENTRAL.size:
-        raise damaged_zip_error("its directory ends in the middle of an entry")
+        raise make_damaged_zip_error("its directory ends in the middle of an entry")
     signature, made_by, flags, method, *numbers = _CENTRAL.unpack_from(data, position)
     crc, packed, size, name_length, extra_length, comment_length, attributes, header = numbers
     name_end = position + _CENTRAL.size + name_length
     extra_end = name_end + extra_length
     after = extra_end + comment_length
     if signature != b"PK\1\2" or after > len(data):
-        raise damaged_zip_error("its directory holds something that is no entry")
+        raise make_damaged_zip_error("its directory holds something that is no entry")
     raw_name = data[position + _CENTRAL.size : name_end]
     extra = data[name_end:extra_end]
     packed, size, header = _resolve_zip64_sizes(extra, packed, size, header)
@@ -199,7 +201,7 @@ def _resolve_zip64_sizes(extra: bytes, packed: int, size: int, header: int) -> t
             large = []
         position += 4 + length
     if large:
-        raise damaged_zip_error("the sizes of a large file are missing")
+        raise make_damaged_zip_error("the sizes of a large file are missing")
     return values["packed"], values["size"], values["header"]
 
 
@@ -213,20 +215,20 @@ def _locate_data(
         directory: Offset of the directory.
     """
     if lines and lines[-1].header != 0:
-        raise damaged_zip_error(
+        raise make_damaged_zip_error(
             "other data stand before the zip, such as a program or a second zip"
         )
     previous_end = 0
     while lines:
         line = lines.pop()
         if line.header < previous_end:
-            raise damaged_zip_error(
+            raise make_damaged_zip_error(
                 f"{make_printable(line.name)} shares its bytes with another entry"
             )
         start = _read_data_offset(file, line, directory)
         previous_end = start + line.compressed_size
         if previous_end > directory:
-            raise damaged_zip_error(
+            raise make_damaged_zip_error(
                 f"{make_printable(line.name)} reaches beyond the end of the data"
             )
         yield line.name, ZipEntry(line.method, line.crc, line.compressed_size, line.size, start)
@@ -235,16 +237,18 @@ def _locate_data(
 def _read_data_offset(file: BinaryIO, line: DirectoryRecord, directory: int) -> int:
     wanted = _LOCAL.size + len(line.raw_name)
     if line.header + wanted > directory:
-        raise damaged_zip_error(f"{make_printable(line.name)} reaches beyond the end of the data")
+        raise make_damaged_zip_error(
+            f"{make_printable(line.name)} reaches beyond the end of the data"
+        )
     file.seek(line.header)
     header = file.read(wanted)
     signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
     if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
-        raise damaged_zip_error(
+        raise make_damaged_zip_error(
             f"the directory says {make_printable(line.name)}, the file itself does not"
         )
     if name_length != len(line.raw_name) or method != line.method or flags & _ENCRYPTED:
-        raise damaged_zip_error(
+        raise make_damaged_zip_error(
             f"the directory and the file disagree about {make_printable(line.name)}"
         )
     return line.header + wanted + extra_length

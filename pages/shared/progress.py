@@ -1,0 +1,49 @@
+"""Progress bars for long work on a page; a click elsewhere cancels the work."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from transfer_core.errors import BusyError
+
+TIMING_MESSAGE = "Timing a few batches on this computer"
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a callback that draws a progress bar, at most ten times a second.
+
+    Drawing also lets a click elsewhere end the work, and so cancels it.
+    """
+    bar, drawn = st.empty(), time.monotonic()
+
+    def report(what: str, done: int, total: int) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn > 0.1:
+            drawn = time.monotonic()
+            share = min(1.0, done / max(total, 1))
+            bar.progress(share, text=f"{what}: {done:,} of {total:,}")
+
+    with empty_on_exit(bar):
+        yield report
+
+
+@contextmanager
+def empty_on_exit(placeholder) -> Iterator[None]:
+    """Empty a placeholder of the page when the work ends, also after an error."""
+    try:
+        yield
+    finally:
+        placeholder.empty()
+
+
+@contextmanager
+def show_timing() -> Iterator[Callable[[str, int, int], None]]:
+    """Show progress while batches are timed; show one sentence if they cannot be timed now."""
+    try:
+        with st.spinner(TIMING_MESSAGE), show_progress() as report:
+            yield report
+    except BusyError as error:
+        st.markdown(f":material/timer_off: {error.problem} {error.remedy}")
