@@ -39,6 +39,7 @@ from transfer_core.training import Ended, list_setting_values
 from transfer_core.transferability import advise, estimate_similarity
 
 IMAGES_MISSING = "The images are not on this computer: the run came from elsewhere, in a bundle."
+NO_EPOCH = "The run was stopped before an epoch of its training had ended."
 LOG_MISSING = "The run came from elsewhere, in a bundle, which holds no training log."
 MAX_HISTORY_RUNS = 20  # of the history
 AXIS_TITLES = {"loss": "loss (nats per image)", "accuracy": "accuracy (%)"}
@@ -135,7 +136,7 @@ def build_training_sections(
     """Build the sections on the curves, the epochs, and the change of each stage."""
     table = tabulate_epochs(events)
     if not table:
-        return (Section("Training", (LOG_MISSING,)),)
+        return (Section("Training", (NO_EPOCH if events else LOG_MISSING,)),)
     words = describe_curves(events)
     curves = tuple(
         _render_figure(_plot_curve(traces, what), words)

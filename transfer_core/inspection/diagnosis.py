@@ -8,6 +8,7 @@ from typing import Literal
 from transfer_core.cases import Strategy
 from transfer_core.runs import RunEvent, find_last_event, select_events
 from transfer_core.training import (
+    MIN_LOSS_RISE,
     Z_95,
     Ended,
     EpochEnded,
@@ -20,7 +21,6 @@ from transfer_core.training import (
 MIN_ACCURACY_GAP = 0.05  # training minus validation accuracy; a smaller gap does not matter
 MIN_TRAIN_ACCURACY = 0.9  # a network with less does not even fit its training images
 MAX_INTERVAL_HALF_WIDTH = 0.05  # of the test accuracy; a wider interval says little
-MIN_LOSS_RISE = 1.1  # last validation loss over the best one; less may be noise
 MAX_FALLING_LOSS_RATIO = 0.95  # validation loss over that a fifth earlier: it was still falling
 MIN_IMAGES_FOR_LEAK_CHECK = 50  # a perfect test on fewer images is not suspicious
 

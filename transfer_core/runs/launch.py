@@ -9,7 +9,7 @@ import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork, get_network, list_kept_stages
+from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
 from transfer_core.runs.perform import perform_run
@@ -134,8 +134,7 @@ def make_run_config(
     See `launch_run` for the arguments.
     """
     own_size, device = get_network(source.name).input_size, choose_device()
-    frozen = strategy.frozen == list_kept_stages(source, strategy)
-    precision = _choose_run_precision(device, frozen)
+    precision = _choose_run_precision(device, trains_head_only(source, strategy))
     return RunConfig(
         data_set.id,
         source.name,

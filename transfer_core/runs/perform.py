@@ -10,7 +10,7 @@ from torch import nn
 
 from transfer_core import dataset
 from transfer_core.features import choose_batch_size
-from transfer_core.networks import list_kept_stages, trains_baseline
+from transfer_core.networks import trains_baseline, trains_head_only
 from transfer_core.runs.head_training import (
     Baseline,
     compare_with_baseline,
@@ -90,7 +90,7 @@ def _train(
 ) -> Generator[Event, None, Ended | None]:
     """Train what the strategy does not freeze; return the last event in place of yielding it."""
     config, strategy = context.config, context.config.strategy
-    if strategy.frozen == list_kept_stages(context.source, strategy):
+    if trains_head_only(context.source, strategy):
         training = embed_and_train_head(context, strategy, network, checkpointer)
     else:
         yield from _decode_images_unless_resumed(context, checkpointer)
