@@ -120,6 +120,8 @@ def test_the_installed_app_prints_its_address_answers_there_and_to_no_other_name
     finally:
         server.terminate()
         server.wait(timeout=30)
+    with pytest.raises(ConnectionRefusedError):  # the app ends with the command that started it
+        socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
 def request_websocket(port: int, host: str) -> int:

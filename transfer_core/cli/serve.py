@@ -1,5 +1,6 @@
 """Start the app: `transfer-lab` or `transfer-lab serve`."""
 
+import signal
 import subprocess
 import sys
 from argparse import Namespace
@@ -20,6 +21,7 @@ def find_app() -> Path:
 def serve(options: Namespace) -> int:
     """Start the app, which prints its address, and wait until it ends."""
     app = subprocess.Popen(make_command(options.address, options.port))
+    signal.signal(signal.SIGTERM, lambda *_: app.terminate())  # else the app would outlive us
     while True:
         try:
             return app.wait()
