@@ -136,7 +136,7 @@ def build_training_sections(
     """Build the sections on the curves, the epochs, and the change of each stage."""
     table = tabulate_epochs(events)
     if not table:
-        return (Section("Training", (NO_EPOCH if events else LOG_MISSING,)),)
+        return (Section("Training", (LOG_MISSING if trained.record.is_imported else NO_EPOCH,)),)
     words = describe_curves(events)
     curves = tuple(
         _render_figure(_plot_curve(traces, what), words)
