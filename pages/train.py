@@ -24,8 +24,6 @@ from transfer_core.runs import RunRecord
 from transfer_core.system import choose_device
 from transfer_core.transferability import SimilarityEstimate
 
-START_WORDS = {"random": "random", "pretrained": "pre-trained"}
-
 
 def draw() -> None:
     """Draw the page: the run of the address if there is one, else the way to start one."""
@@ -104,7 +102,7 @@ def show_case(data: DataSet, settings: RunSettings) -> None:
     st.markdown(
         f"**{strategy.case.title}** on {escape_markdown(data.name)}, from: "
         f"{escape_markdown(source.title)}. Frozen: {source.format_titles(strategy.frozen)}. "
-        f"New: one fully connected layer. Starts from {START_WORDS[strategy.initialise]} weights."
+        f"New: one fully connected layer. Starts from {strategy.initial_weights} weights."
     )
     st.page_link(
         "pages/decide.py",

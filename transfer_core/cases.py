@@ -76,6 +76,11 @@ class Strategy:
         ),
     ] = True
 
+    @property
+    def initial_weights(self) -> str:
+        """The kind of initial weights, for people: "pre-trained" or "random"."""
+        return "random" if self.initialise == "random" else "pre-trained"
+
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""
         return replace(self, optimiser=replace(self.optimiser, epochs=epochs))

@@ -135,7 +135,9 @@ def ingest(text: str, seed: int = 0) -> DataSet:
 def _describe_strategy(strategy: Strategy) -> str:
     if strategy.frozen:
         return f"keep through {strategy.keep_through}, freeze it, train a new layer"
-    return f"replace the last layer, start from {strategy.initialise} weights, train everything"
+    return (
+        f"replace the last layer, start from {strategy.initial_weights} weights, train everything"
+    )
 
 
 def _collect_similarity(

@@ -130,7 +130,7 @@ def _describe_settings(config: RunConfig) -> str:
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through
     return (
-        f"{escape_markdown(network)}, kept through {kept}, {strategy.initialise} weights, "
+        f"{escape_markdown(network)}, kept through {kept}, {strategy.initial_weights} weights, "
         f"learning rate {settings.learning_rate:g}, at most {settings.epochs} epochs, "
         f"seed {config.seed}"
     )
