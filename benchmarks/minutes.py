@@ -20,7 +20,7 @@ from benchmarks.report import Row, find_shared_zip, format_table
 from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, get_weights_status
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network, has_weights
 from transfer_core.runs import make_run_config, perform_run
 from transfer_core.timing import forecast_run
 from transfer_core.training import Ended
@@ -60,7 +60,7 @@ def compare_with_forecast(
 def load_network(name: str, size: int | None) -> SourceNetwork:
     """A network of the catalog, with random weights where the published ones are not here."""
     source = get_network(name)
-    if get_weights_status(source) == "download":
+    if not has_weights(source):
         from transfer_core.networks import import_weights, torchvision_modules
 
         model = torchvision_modules.build_model(source.architecture, 1000, source.input_size)

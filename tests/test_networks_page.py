@@ -39,7 +39,7 @@ def test_this_computers_speed_is_measured_by_what_it_does():
 def test_all_networks_are_listed_with_one_recommended_for_this_computer():
     app = build_page("networks").run(timeout=120)
     assert not app.exception
-    assert len(app.dataframe[0].value) == len(list_networks()) == 81
+    assert len(app.dataframe[0].value) == len(list_networks()) == 84
     assert "This computer does about" in app.info[0].value
 
 

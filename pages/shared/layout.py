@@ -11,7 +11,7 @@ from pages.shared import session
 from transfer_core import networks
 from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
-from transfer_core.networks import SourceNetwork, get_weights_status
+from transfer_core.networks import SourceNetwork, has_weights
 
 # The themes' blue is dark enough for white text on it, too dark as text itself.
 CONTRAST_STYLE = """<style>
@@ -61,14 +61,14 @@ def stop_unless(present: object, message: str, page: str, label: str) -> None:
 
 def require_weights(source: SourceNetwork) -> SourceNetwork:
     """Return the network if its weights are here; else end the page with two ways on."""
-    if get_weights_status(source) == "download":
+    if not has_weights(source):
         st.info(
-            f"The weights of {escape_markdown(source.title)} are not on this computer. Download "
-            "them, or take the demonstration network, whose weights are part of the program.",
+            f"The weights of {escape_markdown(source.title)} are not on this computer. Get them, "
+            "or take the demonstration network, whose weights are part of the program.",
             icon=":material/info:",
         )
         icon = ":material/arrow_forward:"
-        st.page_link("pages/networks.py", label="Download them on Networks", icon=icon)
+        st.page_link("pages/networks.py", label="Get them on Networks", icon=icon)
         offer_demonstration_network()
         st.stop()
     return source

@@ -24,7 +24,7 @@ from transfer_core.networks import (
     DEFAULT_NETWORK,
     SourceNetwork,
     get_network,
-    get_weights_status,
+    has_weights,
     list_networks,
 )
 from transfer_core.runs import encode_event, find_last_event
@@ -130,8 +130,7 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
         )
     # A network without weights here starts from random ones. The bundled network then measures
     # whether left and right make a difference: the strategy needs no other measurement.
-    is_missing = get_weights_status(source) == "download"
-    measuring = get_network(DEFAULT_NETWORK) if is_missing else source
+    measuring = source if has_weights(source) else get_network(DEFAULT_NETWORK)
     estimate = estimate_similarity(data_set, measuring, get_home(), progress=show_progress)
     if options.case == "auto":
         case = advise(data_set, source, estimate).case
@@ -155,9 +154,7 @@ def _fit_into_minutes(
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
         return plan_strategy(strategy.case, network.stage_names, initialise=start)
 
-    here = tuple(
-        network for network in list_networks() if get_weights_status(network) != "download"
-    )
+    here = tuple(network for network in list_networks() if has_weights(network))
     fit = plan_run_within_budget(
         options.minutes,
         data_set,

@@ -30,7 +30,7 @@ from transfer_core.figures import (
 from transfer_core.inspection import TrainedNetwork
 from transfer_core.networks import (
     get_network,
-    get_weights_status,
+    has_weights,
     resolve_effective_strategy,
     summarise_network,
 )
@@ -80,7 +80,7 @@ def build_decision_section(
     strategy = trained.record.config.strategy
     # The estimate used the network at its own input size.
     source, case = get_network(trained.record.config.network), strategy.case
-    if data_set is None or get_weights_status(source) == "download":
+    if data_set is None or not has_weights(source):
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )

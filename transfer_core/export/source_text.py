@@ -12,12 +12,23 @@ from transfer_core.images import decoding, transform
 from transfer_core.networks import (
     SourceNetwork,
     demonstration,
+    efficientnet_lite,
     surgery,
     torchvision_modules,
     torchvision_stages,
 )
 from transfer_core.system import devices
 
+EFFICIENTNET_LITE_NETWORK = """\
+import math
+
+from torch.nn import functional
+
+{}
+
+
+def source_network(classes: int) -> nn.Sequential:
+    return build({!r}, classes)"""
 TORCHVISION_IMPORTS = """\
 import re
 
@@ -50,8 +61,11 @@ def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
 
 def render_network(source: SourceNetwork) -> str:
     """Return source text that defines `source_network(classes)`."""
-    if source.architecture == demonstration.NAME:
+    if source.library == "demonstration":
         return get_module_source(demonstration) + "\n\n\nsource_network = build"
+    if source.library == "efficientnet_lite":
+        text = get_module_source(efficientnet_lite)
+        return EFFICIENTNET_LITE_NETWORK.format(text, source.architecture)
     stages = {stage.name: stage.modules for stage in source.stages}
     return "\n\n\n".join(
         (

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "catalog",
         "demonstration",
+        "efficientnet_lite",
         "surgery",
         "torchvision_modules",
         "torchvision_stages",
@@ -41,6 +42,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "torchvision_modules": ["build_model", "flatten_model"],
         "torchvision_stages": ["split_into_stages"],
         "network_builder": ["build_untrained", "load_pretrained"],
-        "weights_location": ["BUNDLED_WEIGHTS_FOLDER", "get_weights_status"],
+        "weights_location": ["BUNDLED_WEIGHTS_FOLDER", "get_weights_status", "has_weights"],
     },
 )

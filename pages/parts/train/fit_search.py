@@ -12,7 +12,7 @@ from transfer_core import networks
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError, SettingsError, TransferError
-from transfer_core.networks import SourceNetwork, get_weights_status
+from transfer_core.networks import SourceNetwork, has_weights
 
 if TYPE_CHECKING:
     from transfer_core.timing import RunPlan
@@ -23,9 +23,7 @@ def find_fits(
 ) -> tuple[RunPlan | None, RunPlan | None]:
     """The run on this network that ends in time, and the one on the best other network."""
     here = tuple(
-        each
-        for each in networks.list_networks()
-        if include_downloads or get_weights_status(each) != "download"
+        each for each in networks.list_networks() if include_downloads or has_weights(each)
     )
     own, problem = _find_fit(minutes, data, (source,), source, choice)
     best, _ = _find_fit(minutes, data, here, source, choice)
