@@ -1,9 +1,10 @@
-"""A frozen ResNet-18 in a plain loop: python tutorial_side.py FOLDER EPOCHS
+"""A frozen EfficientNet-Lite0 in a plain loop: python tutorial_side.py FOLDER EPOCHS
 
 FOLDER holds train, validation and test with a folder for each class. The settings are those of
 PyTorch's transfer-learning tutorial (its part "ConvNet as fixed feature extractor"): batches of
 4, random crops and mirroring, SGD with momentum, the rate divided by ten every 7 epochs, the
-weights of the best epoch kept. The loop is written afresh.
+weights of the best epoch kept. Only the scale of the pixels is the network's own. The loop is
+written afresh.
 """
 
 import copy
@@ -12,12 +13,13 @@ import sys
 import time
 
 import torch
+from lite0 import CENTRE, SPREAD, load_lite0
 from torch import nn
 from torch.utils.data import DataLoader
-from torchvision import models, transforms
+from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-NORMALISE = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+NORMALISE = transforms.Normalize(CENTRE, SPREAD)
 TRAIN_TRANSFORM = transforms.Compose(
     [
         transforms.RandomResizedCrop(224),
@@ -43,10 +45,10 @@ def make_loader(folder: str, part: str) -> DataLoader:
 
 
 def build_frozen_network(classes: int) -> nn.Module:
-    """ResNet-18 with a new last layer, which alone is trained."""
-    network = models.resnet18(weights=models.ResNet18_Weights.IMAGENET1K_V1)
+    """EfficientNet-Lite0 with a new last layer, which alone is trained."""
+    network = load_lite0()
     network.requires_grad_(False)
-    network.fc = nn.Linear(network.fc.in_features, classes)
+    network._fc = nn.Linear(network._fc.in_features, classes)
     return network
 
 
@@ -73,7 +75,7 @@ def main(folder: str, epochs: int) -> None:
     torch.manual_seed(0)
     train, validation, test = (make_loader(folder, p) for p in ("train", "validation", "test"))
     network = build_frozen_network(len(train.dataset.classes))
-    optimiser = torch.optim.SGD(network.fc.parameters(), lr=0.001, momentum=0.9)
+    optimiser = torch.optim.SGD(network._fc.parameters(), lr=0.001, momentum=0.9)
     schedule = torch.optim.lr_scheduler.StepLR(optimiser, step_size=7, gamma=0.1)
     best, weights = -1.0, None
     for _ in range(epochs):
