@@ -8,7 +8,12 @@ import numpy as np
 from torch import nn
 
 from transfer_core.features.onnx_session import ONNX_BATCH_SIZE, open_onnx_session
-from transfer_core.features.pooled_stages import INPUT_NAME, build_onnx_graph
+from transfer_core.features.pooled_stages import (
+    INPUT_NAME,
+    MAX_ONNX_BYTES,
+    build_onnx_graph,
+    count_weight_bytes,
+)
 from transfer_core.networks import SourceNetwork
 
 MAX_KEPT_BYTES = 200_000_000  # of the graph made last, for the next embedding by its network
@@ -41,6 +46,8 @@ class OnnxStages:
         stages: tuple[str, ...],
         source: SourceNetwork,
     ) -> None:
+        if count_weight_bytes(network) > MAX_ONNX_BYTES:
+            raise OnnxFailedError("its weights are more than an ONNX file can hold")
         key = fingerprint, stages, source.input_size
         try:
             graph = _graphs.get(key) or build_onnx_graph(network, stages, source.input_size)

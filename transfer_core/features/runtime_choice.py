@@ -22,11 +22,7 @@ from torch import nn
 from transfer_core.dataset import PixelArray
 from transfer_core.features.embedding_runtime import EmbeddingRuntime, make_runtime
 from transfer_core.features.onnx_stages import OnnxFailedError, OnnxStages
-from transfer_core.features.pooled_stages import (
-    MAX_ONNX_BYTES,
-    PooledStages,
-    count_weight_bytes,
-)
+from transfer_core.features.pooled_stages import PooledStages
 from transfer_core.features.preprocessing import choose_batch_size, normalise, normalise_array
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
@@ -69,8 +65,6 @@ def choose_runtime(
         return make_runtime("torch", "a GPU computes it")
     if torch.is_autocast_enabled("cpu"):
         return make_runtime("torch", "it is computed in another precision than float32")
-    if count_weight_bytes(network) > MAX_ONNX_BYTES:
-        return make_runtime("torch", "its weights are more than an ONNX file can hold")
     fingerprint = compute_fingerprint(network, stages)
     remembered = recall_runtime(fingerprint, source)
     count = len(pixels) if indices is None else len(indices)

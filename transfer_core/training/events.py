@@ -25,6 +25,11 @@ class RuntimeChosen:
     version: str
     reason: str  # for people
 
+    def describe(self) -> str:
+        """One sentence for people."""
+        title = "ONNX Runtime" if self.runtime == "onnxruntime" else self.runtime
+        return f"Embedded by {title} {self.version}: {self.reason}."
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
