@@ -1,0 +1,77 @@
+"""Record classes with the camera, and make a data set of them."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages.parts.data.recordings import (
+    explain_unfair_test,
+    explain_what_is_missing,
+    get_recordings,
+)
+from pages.shared import session
+from pages.shared.camera import make_camera_component
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.progress import show_progress
+from transfer_core import dataset
+from transfer_core.dataset import RecordedClass
+from transfer_core.system import get_home
+
+COMPONENT_KEY = "data_recorder"
+_COMPONENT = make_camera_component("transfer_lab_recorder", Path(__file__).with_suffix(".js"))
+
+
+@st.fragment
+def record_classes() -> None:
+    """Draw the recorder; what is recorded stays in the session, also on other pages."""
+    st.caption(
+        "Hold the button while you move the object a little. Record each class three times or "
+        "more, from other sides or in other light: whole recordings are kept for the test."
+    )
+    recordings = get_recordings()
+    data = {
+        "classes": recordings.classes,
+        "seq": recordings.seq,
+        "missing": recordings.missing,
+        "saved": recordings.saved_seq == recordings.seq,
+    }
+    _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
+    classes = recordings.list_classes()
+    lacking = explain_what_is_missing(classes)
+    unfair = "" if lacking else explain_unfair_test(classes)
+    if unfair:
+        st.warning(escape_markdown(unfair), icon=":material/balance:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.button(
+            "Make the data set",
+            type="primary",
+            icon=":material/photo_library:",
+            key="data_record_make",
+            disabled=bool(lacking or recordings.missing),
+        )
+        st.caption(escape_markdown(lacking) or _describe(classes))
+    if asked:
+        _make_data_set(classes)
+
+
+def _take_in() -> None:
+    get_recordings().take_in(st.session_state[COMPONENT_KEY].get("recorded"))
+
+
+def _describe(classes: list[RecordedClass]) -> str:
+    counts = [f"{each.name}: {sum(map(len, each.bursts))}" for each in classes]
+    return escape_markdown(", ".join(counts)) + " images"
+
+
+def _make_data_set(classes: list[RecordedClass]) -> None:
+    """Write the recordings into the store and make them this session's data set."""
+    names = ", ".join(each.name for each in classes)
+    with show_errors(), show_progress() as report, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "recordings.zip"
+        dataset.write_recordings(classes, file)
+        data = dataset.ingest(file, home=get_home(), name=f"Webcam: {names}", progress=report)
+    recordings = get_recordings()
+    recordings.saved_seq = recordings.seq
+    session.open_data_set(data.id)
+    st.rerun()
