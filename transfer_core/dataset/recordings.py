@@ -169,9 +169,7 @@ def _drop_copies(recorded: RecordedClass) -> list[list[bytes]]:
     return bursts
 
 
-def _name_frames(
-    stem: str, burst: Sequence[bytes], cut: bool
-) -> Iterator[tuple[str, bytes]]:
+def _name_frames(stem: str, burst: Sequence[bytes], cut: bool) -> Iterator[tuple[str, bytes]]:
     """Frames with their paths; the blocks of a burst that is cut are told apart by letters."""
     blocks = cut_burst(burst) if cut else [burst]
     for letter, block in zip(ascii_lowercase, blocks, strict=False):

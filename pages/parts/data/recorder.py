@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts.data.recordings import (
+    Recordings,
     explain_unfair_test,
     explain_what_is_missing,
     get_recordings,
@@ -15,7 +16,7 @@ from pages.shared.camera import make_camera_component
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
-from transfer_core.dataset import RecordedClass
+from transfer_core.dataset import MIN_BURSTS, RecordedClass
 from transfer_core.system import get_home
 
 COMPONENT_KEY = "data_recorder"
@@ -23,18 +24,31 @@ _COMPONENT = make_camera_component("transfer_lab_recorder", Path(__file__).with_
 
 
 @st.fragment
-def record_classes() -> None:
+def offer_recorder() -> None:
     """Draw the recorder; what is recorded stays in the session, also on other pages."""
-    st.caption(
-        "Hold the button while you move the object a little. Record each class three times or "
-        "more, from other sides or in other light: whole recordings are kept for the test."
-    )
     recordings = get_recordings()
+    box = st.expander(
+        "Record classes with the webcam",
+        expanded=bool(recordings.frames) and not recordings.is_saved,
+        icon=":material/videocam:",
+        key=f"data_record_{recordings.saved_seq}",  # folds when a data set was made
+        on_change="rerun",  # a folded recorder lets go of the camera
+    )
+    if box.open:
+        with box:
+            _draw_recorder(recordings)
+
+
+def _draw_recorder(recordings: Recordings) -> None:
+    st.caption(
+        f"Record each class {MIN_BURSTS} times or more, each time a little differently: whole "
+        "recordings are kept for the test."
+    )
     data = {
         "classes": recordings.classes,
         "seq": recordings.seq,
         "missing": recordings.missing,
-        "saved": recordings.saved_seq == recordings.seq,
+        "saved": recordings.is_saved,
     }
     _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
     classes = recordings.list_classes()
@@ -49,8 +63,9 @@ def record_classes() -> None:
             icon=":material/photo_library:",
             key="data_record_make",
             disabled=bool(lacking or recordings.missing),
+            help=lacking or None,
         )
-        st.caption(escape_markdown(lacking) or _describe(classes))
+        st.caption(escape_markdown(lacking or _describe(classes)))
     if asked:
         _make_data_set(classes)
 
@@ -61,7 +76,7 @@ def _take_in() -> None:
 
 def _describe(classes: list[RecordedClass]) -> str:
     counts = [f"{each.name}: {sum(map(len, each.bursts))}" for each in classes]
-    return escape_markdown(", ".join(counts)) + " images"
+    return ", ".join(counts) + " images"
 
 
 def _make_data_set(classes: list[RecordedClass]) -> None:

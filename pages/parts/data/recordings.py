@@ -33,6 +33,11 @@ class Recordings:
     saved_seq: int = -1  # number of the message after which a data set was made
 
     @property
+    def is_saved(self) -> bool:
+        """Whether a data set was made of what there is now."""
+        return self.saved_seq == self.seq
+
+    @property
     def missing(self) -> list[str]:
         """Frames that the browser has and has not sent yet."""
         return [frame for frame in self._list_frames() if frame not in self.frames]
@@ -89,9 +94,8 @@ def explain_unfair_test(classes: list[RecordedClass]) -> str:
     if not cut:
         return ""
     return (
-        f"Fewer than {MIN_BURSTS} recordings of {' and of '.join(cut)}: it would be tested on "
-        "moments of the recordings that it learned from, which is too easy. You can go on; for "
-        f"a fair test record {MIN_BURSTS} times or more, each time a little differently."
+        f"Good for a first try. The test will be too easy, though: {' and '.join(cut)} has fewer "
+        f"than {MIN_BURSTS} recordings, so the test shows other moments of the same ones."
     )
 
 
