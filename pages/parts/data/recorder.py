@@ -27,11 +27,14 @@ _COMPONENT = make_camera_component("transfer_lab_recorder", Path(__file__).with_
 def offer_recorder() -> None:
     """Draw the recorder; what is recorded stays in the session, also on other pages."""
     recordings = get_recordings()
+    key = f"data_record_{recordings.saved_seq}"  # a new one folds it when a data set was made
+    if key not in st.session_state:
+        # Not by `expanded`: that would draw the recorder anew when the first frame arrives.
+        st.session_state[key] = bool(recordings.frames) and not recordings.is_saved
     box = st.expander(
         "Record classes with the webcam",
-        expanded=bool(recordings.frames) and not recordings.is_saved,
         icon=":material/videocam:",
-        key=f"data_record_{recordings.saved_seq}",  # folds when a data set was made
+        key=key,
         on_change="rerun",  # a folded recorder lets go of the camera
     )
     if box.open:
