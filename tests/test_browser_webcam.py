@@ -29,7 +29,9 @@ def video(tmp_path_factory) -> Path:
     file, noise = tmp_path_factory.mktemp("video") / "two_scenes.y4m", np.random.default_rng(0)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     with file.open("wb") as out:
-        out.write(b"YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n" % (WIDTH, HEIGHT, FRAMES_PER_SECOND))
+        out.write(
+            b"YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n" % (WIDTH, HEIGHT, FRAMES_PER_SECOND)
+        )
         for red in (True, False):
             for number in range(SCENE_SECONDS * FRAMES_PER_SECOND):
                 seconds = number / FRAMES_PER_SECOND
@@ -41,7 +43,9 @@ def video(tmp_path_factory) -> Path:
                 inside = disc if red else box
                 grey = np.where(inside, 170, 60) + noise.integers(-6, 7, inside.shape)
                 planes = [np.where(inside[::2, ::2], c, 128) for c in (RED if red else BLUE)]
-                out.write(b"FRAME\n" + b"".join(p.astype(np.uint8).tobytes() for p in (grey, *planes)))
+                out.write(
+                    b"FRAME\n" + b"".join(p.astype(np.uint8).tobytes() for p in (grey, *planes))
+                )
     return file
 
 
@@ -106,9 +110,7 @@ def record_classes(page, counter: ClickCounter) -> None:
 
 @pytest.mark.slow
 def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, video):  # noqa: F811
-    with open_browser(
-        browser, *FAKE_CAMERA, f"--use-file-for-fake-video-capture={video}"
-    ) as page:
+    with open_browser(browser, *FAKE_CAMERA, f"--use-file-for-fake-video-capture={video}") as page:
         began, counter = time.monotonic(), ClickCounter(page)
         open_recorder(page, server.url)
         counter.click("button", "Turn the camera on")
@@ -128,7 +130,91 @@ def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, v
         for name, colour in (("Class 1", "red"), ("Class 2", "blue")):
             wait_for_scene(page, colour)
             page.locator(".bar.likely", has_text=name).wait_for()
-        seconds = time.monotonic() - began
         speed = page.get_by_text("pictures a second").inner_text()
-        print(f"\n{seconds:.0f} s, {counter.clicks + 2} clicks, {speed}")
-        page.screenshot(path="/tmp/webcam_out/live.png", full_page=True)
+        print(f"\n{time.monotonic() - began:.0f} s, {counter.clicks + 2} clicks, {speed}")
+        page.get_by_role("button", name="Take this picture").click()
+        page.get_by_text("1. photo 1").wait_for()
+        page.get_by_text("Keep as a training image").wait_for()
+
+
+def is_camera_on(page) -> bool:
+    """Whether the browser gives its camera to the page, seen by the track that it gave."""
+    return page.evaluate("() => window.tracks.some(each => each.readyState === 'live')")
+
+
+NOTE_TRACKS = """
+window.tracks = []
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await real(wanted)
+  window.tracks.push(...stream.getTracks())
+  return stream
+}
+"""
+
+
+def wait_for_camera(page, on: bool) -> None:
+    while is_camera_on(page) != on:
+        page.wait_for_timeout(100)
+
+
+def read_counts(page) -> list[str]:
+    return page.locator(".count").all_inner_texts()
+
+
+def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(server, browser):  # noqa: F811
+    with open_browser(browser, *FAKE_CAMERA) as page:
+        page.add_init_script(NOTE_TRACKS)
+        open_recorder(page, server.url)
+        page.get_by_role("button", name="Turn the camera on").click()
+        page.get_by_role("button", name="Turn off").wait_for()
+        name = page.get_by_role("textbox", name="Name of the class").first
+        name.fill("r cup")  # r is a shortcut of Streamlit's
+        record = page.get_by_role("button", name="Record r cup")
+        record.press("Enter")  # a short press starts it, the next one ends it
+        page.get_by_text("3 images").wait_for()
+        record.press("Enter")
+        page.keyboard.down("Space")
+        page.get_by_text("6 images").wait_for()
+        page.keyboard.up("Space")
+        page.wait_for_timeout(500)
+        frames = int(read_counts(page)[0].split()[0])
+        page.get_by_role("button", name="Delete image 2 of r cup").click()
+        assert read_counts(page) == [f"{frames - 1} images", "0 images"]
+        wait_for_camera(page, True)
+        page.get_by_role("link", name="Start").first.click()
+        wait_for_camera(page, False)
+        page.get_by_role("heading", name="Transfer Lab").first.wait_for()
+        page.get_by_role("link", name="Data", exact=True).first.click()
+        page.locator(".thumb").first.wait_for()  # unfolded, since something waits in it
+        assert read_counts(page) == [f"{frames - 1} images", "0 images"]
+        page.get_by_role("button", name="Undo the last recording of r cup").click()
+        assert page.locator(".burst").count() == 1
+        page.get_by_role("button", name="Turn the camera on").click()
+        wait_for_camera(page, True)
+        page.get_by_text("Record classes with the webcam").click()  # fold it
+        wait_for_camera(page, False)
+
+
+def test_a_camera_that_is_denied_or_out_of_reach_is_explained_and_the_page_works(
+    server,
+    browser,  # noqa: F811
+):
+    port = server.url.rpartition(":")[2]
+    flags = (
+        "--use-fake-device-for-media-stream",
+        "--deny-permission-prompts",
+        "--host-resolver-rules=MAP lab.test 127.0.0.1",
+    )
+    with open_browser(browser, *flags) as page:
+        open_recorder(page, server.url)
+        page.get_by_role("button", name="Turn the camera on").click()
+        page.get_by_role("alert").get_by_text("told not to use the camera").wait_for()
+        page.get_by_role("button", name="Turn the camera on").wait_for()
+        open_recorder(page, f"http://lab.test:{port}")  # neither https nor localhost
+        page.get_by_role("alert").get_by_text(f"http://localhost:{port}").wait_for()
+        assert page.get_by_role("button", name="Turn the camera on").count() == 0
+        assert page.get_by_role("button", name="Record Class 1").is_disabled()
+        assert measure_overflow(page) <= 1
+        page.get_by_role("button", name="Use “Plankton, a few”").click()
+        page.get_by_text("What I read").wait_for()
