@@ -17,10 +17,10 @@ function describeMissingCamera() {
   return "Browsers give no camera to a page at " + window.location.origin + ". Open it at an address that begins with https://, or on the server's own computer at http://localhost" + (window.location.port ? ":" + window.location.port : "") + "."
 }
 
-// A camera in a video element. `changed` is called whenever it goes on or off, or fails.
+// A camera in a video element. `changed` is called whenever it is asked for, goes on or off, or fails.
 function createCamera(video, changed) {
   const canvas = document.createElement("canvas")
-  const camera = { on: false, message: describeMissingCamera(), several: false }
+  const camera = { on: false, asking: false, message: describeMissingCamera(), several: false }
   let stream = null, devices = [], asked = 0
 
   camera.start = async (deviceId) => {
@@ -28,6 +28,8 @@ function createCamera(video, changed) {
     if (camera.message) return changed()
     camera.stop()
     const request = ++asked
+    camera.asking = true
+    changed()
     const size = { width: { ideal: 640 }, height: { ideal: 480 } }
     const which = deviceId ? { deviceId: { exact: deviceId } } : { facingMode: { ideal: "environment" } }
     try {
@@ -39,9 +41,11 @@ function createCamera(video, changed) {
       video.classList.toggle("mirrored", facingMode !== "environment") // as people know mirrors
       video.srcObject = stream
       await video.play()
+      if (request !== asked) return
       devices = (await navigator.mediaDevices.enumerateDevices()).filter((each) => each.kind === "videoinput")
       camera.several = devices.length > 1
       camera.on = true
+      camera.asking = false
     } catch (error) {
       if (request !== asked) return
       camera.stop()
@@ -52,6 +56,7 @@ function createCamera(video, changed) {
 
   camera.stop = () => {
     asked += 1
+    camera.asking = false
     stream?.getTracks().forEach((track) => track.stop())
     stream = video.srcObject = null
     camera.on = false
@@ -106,7 +111,7 @@ async function encode(blob) {
   return btoa(text)
 }
 
-// The picture of a camera with what turns it on; `notice` is shown on it while it is off.
+// The picture of a camera with what turns it on and off.
 function createViewer(label, changed) {
   const video = make("video", { muted: true, playsinline: true, "aria-label": label })
   video.muted = true
@@ -128,6 +133,8 @@ function createViewer(label, changed) {
     if (message.textContent !== camera.message) message.textContent = camera.message
     message.hidden = !camera.message
     start.hidden = Boolean(describeMissingCamera())
+    start.disabled = camera.asking
+    start.textContent = camera.asking ? "Waiting for your permission …" : "Turn the camera on"
   }
   show()
   return { element, camera }
