@@ -26,7 +26,8 @@ from transfer_core.dataset.splitting import DecodedImage, assign_splits
 from transfer_core.dataset.zip_export import stream_zip
 from transfer_core.errors import DataSetError
 from transfer_core.images import ImageInfo
-from transfer_core.transferability import assign_grouped_folds
+from transfer_core.networks import get_network
+from transfer_core.transferability import assign_grouped_folds, measure_transferability
 from transfer_core.transferability.grouped_folds import group_near_duplicates, join_bursts
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.probes import compute_kernel
@@ -209,6 +210,21 @@ def test_a_burst_is_one_group_of_the_folds_though_all_frames_look_alike():
         assert all(len(set(folds[labels == label])) >= 3 for label in (0, 1))
 
 
+def test_evidence_keeps_bursts_together_and_counts_their_frames_as_no_near_duplicates():
+    noise, source = np.random.default_rng(0), get_network("demonstration")
+    labels, bursts = np.repeat([0, 1], 15), [f"{n // 5}" for n in range(30)]
+    pixels = np.clip(
+        noise.integers(0, 255, (2, 64, 64, 3))[labels] + labels[:, None, None, None], 0, 255
+    )
+    digests = [str(n) for n in range(30)]
+    evidence = measure_transferability(
+        pixels.astype(np.uint8), labels, digests, source, bursts=bursts
+    )
+    assert evidence.num_near_duplicates == 0 and evidence.best_stage.accuracy == 1
+    without = measure_transferability(pixels.astype(np.uint8), labels, digests, source)
+    assert without.num_near_duplicates == 28 and without.best_stage.accuracy < 0.9
+
+
 def test_the_learning_curve_of_few_bursts_is_measured_though_a_fold_is_empty():
     noise = np.random.default_rng(0)
     labels, groups = np.repeat([0, 1], 20), np.repeat(np.arange(4), 10)
@@ -283,7 +299,7 @@ def test_the_page_makes_a_data_set_of_recordings_and_folds_the_recorder(transfer
 
 def test_the_page_says_that_a_test_from_one_recording_is_too_easy(transfer_home):
     app = open_data_page((30,))
-    assert "too easy" in app.warning[0].value and "cup has fewer" in app.warning[0].value
+    assert "too easy" in app.warning[0].value and "3 recordings of cup" in app.warning[0].value
     app.button(key="data_record_make").click().run().run()
     assert "same recordings" in list_texts(app)
 

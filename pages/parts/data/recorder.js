@@ -9,6 +9,7 @@ const ANSWER_MS = 5000 // without an answer a message is sent again
 const PRESS_MS = 350 // a shorter press starts a recording that the next press ends
 const MAX_BURST_FRAMES = 300 // one minute
 const MAX_CLASSES = 20
+const MAX_FRAMES = 2000 // of all classes; the server keeps no more
 
 let store = null // {classes, images: Map of id to Blob, urls, seq, changed, saved}
 
@@ -80,7 +81,7 @@ function createCard(recorded, app) {
     undo.hidden = !frames
     thumbs.hidden = !frames
     remove.hidden = frames > 0 || store.classes.length <= 2
-    record.disabled = !app.camera.on
+    record.disabled = !app.camera.on || listFrames(store.classes).length >= MAX_FRAMES
     record.textContent = card.timer ? "Recording …" : "Hold to record"
     record.classList.toggle("recording", Boolean(card.timer))
     record.setAttribute("aria-pressed", String(Boolean(card.timer)))
@@ -153,7 +154,7 @@ function createCard(recorded, app) {
     card.update()
     thumbs.scrollTop = thumbs.scrollHeight
     store.changed = true
-    if (burst.length >= MAX_BURST_FRAMES) card.stop()
+    if (burst.length >= MAX_BURST_FRAMES || listFrames(store.classes).length >= MAX_FRAMES) card.stop()
   }
   card.start = () => {
     if (card.timer || !app.camera.on) return

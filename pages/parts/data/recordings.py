@@ -17,7 +17,7 @@ from transfer_core.dataset import (
 
 RECORDINGS_KEY = "recordings"
 MAX_CLASSES = 20
-MAX_FRAMES = 5_000  # of all classes
+MAX_FRAMES = 2_000  # of all classes, about 40 MB
 MAX_FRAME_BYTES = 500_000
 MAX_NAME_LENGTH = 60  # characters
 _ID = re.compile(r"[0-9a-z]{1,20}")
@@ -94,8 +94,8 @@ def explain_unfair_test(classes: list[RecordedClass]) -> str:
     if not cut:
         return ""
     return (
-        f"Good for a first try. The test will be too easy, though: {' and '.join(cut)} has fewer "
-        f"than {MIN_BURSTS} recordings, so the test shows other moments of the same ones."
+        "Good for a first try. The test will be too easy, though: there are fewer than "
+        f"{MIN_BURSTS} recordings of {' and of '.join(cut)}, so it shows other moments of the same."
     )
 
 
