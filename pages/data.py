@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.data.recorder import offer_recorder
 from pages.parts.data.ways_in import offer_ways_in
 from pages.shared import caches, session
 from pages.shared.layout import (
@@ -16,7 +17,12 @@ from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_class_counts, plot_class_counts
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
-WARNED_KINDS = {"leak", "conflict", "unbalanced"}  # kinds of problems that are shown at the top
+WARNED_KINDS = {
+    "leak",
+    "conflict",
+    "unbalanced",
+    "same-recording",
+}  # kinds of problems that are shown at the top
 
 
 def draw() -> None:
@@ -24,9 +30,10 @@ def draw() -> None:
     show_page_title("Data", "pages/data.py")
     sample = session.get_requested_sample()
     data_id = None if sample else session.get_current_id("data")
+    offer_recorder()
     offer_ways_in(sample, expanded=data_id is None)
     if data_id is None:
-        st.info("Upload a zip, or use a sample, to begin.", icon=":material/info:")
+        st.info("Upload a zip, use a sample or record classes, to begin.", icon=":material/info:")
         return
     with show_errors():
         data = caches.load_data_set(data_id)

@@ -39,9 +39,11 @@ def draw() -> None:
         f"It knows {len(trained.classes)} classes and is right on {record.result.accuracy:.0%} of "
         "its test images. An image of anything else is called one of these classes too."
     )
-    tries = collect_images()
+    tries = collect_images(run_id)
     if not tries:
-        st.info("Drop one image or several, to see what the network says.", icon=":material/info:")
+        st.info(
+            "Drop an image or use the camera, to see what the network says.", icon=":material/info:"
+        )
         return
     detector = load_detector(run_id)
     trial = Trial(run_id, record.config.data_id, trained, detector is not None)

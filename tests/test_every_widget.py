@@ -81,7 +81,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     ],
     "try_it": [
         ("file_uploader", "Images", {"image", "markdown"}),
-        ("toggle", "Take a photo", {"camera_input"}),
+        ("toggle", "Live from the camera", {"bidi_component"}),
         ("toggle", "What it looks at", {"plotly_chart"}),
         ("selectbox", "It is", {"button"}),
         ("button", "Keep as a training image", {"basket"}),

@@ -9,6 +9,7 @@ from itertools import chain
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Problem
 from transfer_core.dataset.layout import Layout, count_per_folder, make_layout_error
+from transfer_core.dataset.recordings import find_shared_recordings
 from transfer_core.dataset.splitting import (
     DecodedImage,
     assign_splits,
@@ -63,6 +64,7 @@ def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
         *copy_problems,
         *split_problems,
         *_find_animated(images),
+        *find_shared_recordings((image.path, image.class_name) for image in images),
         *find_class_imbalance(records, classes),
     )
     summary = _build_import_summary(contents, classes, given, made, seed, images, problems)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from transfer_core.dataset.archive import Problem
+from transfer_core.dataset.recordings import find_burst
 from transfer_core.dataset.types import SPLITS, Split
+from transfer_core.errors import DataSetError
 from transfer_core.images import ImageInfo
 
 HELD_OUT_FRACTION = 0.2  # of the training images, for each of validation and test
@@ -97,8 +99,9 @@ def assign_splits(
     """Give each image its split: the given one, or by seed for the parts that are missing.
 
     The parts are stratified by class and hold at least one image of each class. Exact copies
-    stay together, even in two classes. The result depends on the contents of the files and the
-    seed, not on their names or order.
+    stay together, even in two classes, and so do the frames of a burst (see `find_burst`). The
+    result depends on the contents of the files, the bursts and the seed, not on other names or
+    the order.
 
     Args:
         images: Without leaks; each class has `compute_min_class_size(made_splits)` in train.
@@ -107,6 +110,9 @@ def assign_splits(
 
     Returns:
         The split of each image, and problems to report.
+
+    Raises:
+        DataSetError: If a class has too few bursts to give each part one.
     """
     splits: list[Split] = [image.split or "train" for image in images]
     problems: list[Problem] = []
@@ -116,35 +122,74 @@ def assign_splits(
     for index, image in enumerate(images):
         if splits[index] == "train":
             classes[image.class_name].append(index)
-    decided: dict[str, Split] = {}  # by digest, from the classes before
+    decided: dict[str, Split] = {}  # by group, from the classes before
+    group_of, needed = _find_groups(images), compute_min_class_size(made_splits)
     for name, members in sorted(classes.items()):
-        groups, known = _group_copies(images, members), decided
-        if len(groups) < compute_min_class_size(made_splits):
+        groups, known = _gather_groups(group_of, members), decided
+        has_bursts = any(find_burst(images[index].path) for index in members)
+        if len(groups) < needed:
+            if has_bursts:
+                raise _make_too_few_bursts_error(name, len(groups), needed)
             message = "The class has too few different images: copies stand in several parts."
             problems.append(Problem("identical", name, message))
             groups, known = [[index] for index in members], {}
         random.Random(f"{seed} {name}").shuffle(groups)
-        for group, split in _distribute_groups(
-            groups, made_splits, [known.get(images[g[0]].digest) for g in groups]
-        ):
-            decided[images[group[0]].digest] = split
+        known_splits = [known.get(group_of[group[0]]) for group in groups]
+        for group, split in _distribute_groups(groups, made_splits, known_splits, has_bursts):
+            decided[group_of[group[0]]] = split
             for index in group:
                 splits[index] = split
     return splits, problems
 
 
-def _group_copies(images: Sequence[DecodedImage], members: list[int]) -> list[list[int]]:
-    """Group the positions of equal files, in the order of their digests."""
+def _find_groups(images: Sequence[DecodedImage]) -> list[str]:
+    """The group of each image, equal for exact copies and for the frames of a burst.
+
+    A group has the name of its smallest digest, so that it does not depend on paths.
+    """
+    root: dict[str, str] = {}  # of each digest; joined digests lead to the smallest of them
+
+    def find_root(digest: str) -> str:
+        while root.setdefault(digest, digest) != digest:
+            digest = root[digest]
+        return digest
+
+    first_of: dict[str, str] = {}  # digest of each burst's first frame
+    for image in images:
+        burst = find_burst(image.path)
+        if burst is None:
+            continue
+        ends = find_root(first_of.setdefault(burst, image.digest)), find_root(image.digest)
+        root[max(ends)] = min(ends)
+    return [find_root(image.digest) for image in images]
+
+
+def _gather_groups(group_of: list[str], members: list[int]) -> list[list[int]]:
+    """The positions in each group of a class, in the order of the groups' names."""
     groups: dict[str, list[int]] = defaultdict(list)
     for index in members:
-        groups[images[index].digest].append(index)
-    return [groups[digest] for digest in sorted(groups)]
+        groups[group_of[index]].append(index)
+    return [groups[name] for name in sorted(groups)]
+
+
+def _make_too_few_bursts_error(name: str, found: int, needed: int) -> DataSetError:
+    return DataSetError(
+        f"The frames of {name} come from too few recordings to make a test of them.",
+        found=f"{found}, where {needed} are needed, one for each part of the split",
+        remedy="Record the class more often.",
+    )
 
 
 def _distribute_groups(
-    groups: list[list[int]], made_splits: Sequence[Split], known_splits: list[Split | None]
+    groups: list[list[int]],
+    made_splits: Sequence[Split],
+    known_splits: list[Split | None],
+    has_bursts: bool,
 ) -> Iterator[tuple[list[int], Split]]:
-    """Fill the parts to make with groups of one class; the rest stays in train."""
+    """Fill the parts to make with groups of one class; the rest stays in train.
+
+    Bursts are large, so those that fit into a part are taken first.
+    """
     target = max(1, round(HELD_OUT_FRACTION * sum(map(len, groups))))  # images for each part
     filled: Counter[Split] = Counter()
     free = []
@@ -159,8 +204,15 @@ def _distribute_groups(
         # Each part after this one needs a group too.
         reserve = sum(not filled[later] for later in parts[number:])
         while filled[part] < target and len(free) > reserve:
-            group = free.pop()
+            room = target - filled[part]
+            group = free.pop(_find_fitting_group(free, room) if has_bursts else -1)
             filled[part] += len(group)
             yield group, part
     for group in free:
         yield group, "train"
+
+
+def _find_fitting_group(groups: list[list[int]], room: int) -> int:
+    """Position of the last group of at most `room` images, or of the smallest size there is."""
+    limit = max(room, min(map(len, groups)))
+    return max(index for index, group in enumerate(groups) if len(group) <= limit)

@@ -68,7 +68,7 @@ def build_data_section(home: Path, data_set: DataSet | None) -> Section:
     problems = tuple(
         f"{problem.path}: {problem.message}"
         for problem in data_set.problems
-        if problem.kind in {"leak", "conflict", "unbalanced"}
+        if problem.kind in {"leak", "conflict", "unbalanced", "same-recording"}
     )
     return Section("Data", texts, problems, (figure,))
 

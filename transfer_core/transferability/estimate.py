@@ -100,8 +100,15 @@ def estimate_similarity(
     pixels = dataset.PixelArray(home, data_set, transform).read(indices, progress)
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
-    digests = [data_set.records[i].digest for i in indices]
-    evidence = measure_transferability(pixels, labels, digests, source, progress=progress)
+    records = [data_set.records[i] for i in indices]
+    evidence = measure_transferability(
+        pixels,
+        labels,
+        [record.digest for record in records],
+        source,
+        bursts=[dataset.find_burst(record.path) for record in records],
+        progress=progress,
+    )
     smallest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     evidence = replace(evidence, min_images_per_class=int(smallest))
     data = json.dumps(asdict(evidence)).encode()

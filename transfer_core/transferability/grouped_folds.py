@@ -76,6 +76,26 @@ def group_near_duplicates(pixels: np.ndarray, digests: list[str]) -> np.ndarray:
     return connected_components(edges, directed=False)[1][:count]
 
 
+def join_bursts(groups: np.ndarray, bursts: Sequence[str | None]) -> np.ndarray:
+    """Let each burst be one group, in place of the groups that its frames were put in.
+
+    Frames are near-duplicates across the bursts of a class too. Were all of them one group, a
+    class would lie in one fold, and no probe that learned it could be tested on it.
+
+    Args:
+        groups: Group of each image, from `group_near_duplicates`, int (N,).
+        bursts: Burst of each image; None for an image of none.
+    """
+    number_of: dict[str, int] = {}
+    first = len(groups)  # greater than all of the groups' numbers
+    return np.array(
+        [
+            group if burst is None else number_of.setdefault(burst, first + len(number_of))
+            for group, burst in zip(groups.tolist(), bursts, strict=True)
+        ]
+    )
+
+
 def _make_thumbnails(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standardised grey thumbnails, (N, 256), and their contrasts, (N,)."""
     count, height, width, _ = pixels.shape

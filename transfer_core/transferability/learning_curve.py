@@ -38,13 +38,14 @@ def measure_learning_curve(
     measured, images = np.empty((REPEATS, len(TRAIN_FRACTIONS))), np.empty(len(TRAIN_FRACTIONS))
     for repeat in range(REPEATS):
         folds = assign_grouped_folds(labels, groups, seed=repeat)
-        order = np.random.default_rng(repeat).permutation(np.flatnonzero(folds != 0))
+        held_out = folds == folds.min()  # with few groups, fold 0 may be empty
+        order = np.random.default_rng(repeat).permutation(np.flatnonzero(~held_out))
         order = stratify_order(order, labels)
         for column, share in enumerate(TRAIN_FRACTIONS):
             chosen = order[: max(2, round(share * len(order)))]
             images[column] = len(chosen) / classes
             train = np.isin(np.arange(len(labels)), chosen)
-            probe = fit_probe(kernel, labels, train, folds == 0)
+            probe = fit_probe(kernel, labels, train, held_out)
             measured[repeat, column] = probe.balanced_accuracy()
     accuracy, per_class = measured.mean(0), len(labels) / classes
     further = tuple(float(times * per_class) for times in EXTRAPOLATION_FACTORS)

@@ -26,6 +26,7 @@ from transfer_core.transferability.evidence import (
 from transfer_core.transferability.grouped_folds import (
     assign_grouped_folds,
     group_near_duplicates,
+    join_bursts,
 )
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
@@ -47,6 +48,7 @@ def measure_transferability(
     digests: list[str],
     source: SourceNetwork,
     *,
+    bursts: Sequence[str | None] | None = None,
     progress: Progress = ignore_progress,
 ) -> TransferabilityEvidence:
     """Measure a network on a sample of labelled images.
@@ -58,9 +60,13 @@ def measure_transferability(
         labels: Class indices from 0, every class present, int64 (N,).
         digests: Hash of each image's content.
         source: The network; its pre-trained weights must be on this machine.
+        bursts: Burst of each image, whose frames are cross-validated together; None for an
+            image of none.
         progress: Called with the name of the step, done and total; may raise to cancel.
     """
-    groups, network = group_near_duplicates(pixels, digests), load_pretrained(source)
+    bursts, network = bursts or [None] * len(labels), load_pretrained(source)
+    near_duplicates = group_near_duplicates(pixels, digests)
+    groups = join_bursts(near_duplicates, bursts)
     folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
     embeddings, distances = _embed_with_distances(network, pixels, source, progress)
     logits = embeddings.pop(source.stage_names[-1])
@@ -70,7 +76,7 @@ def measure_transferability(
     bare, leep = _probe_bare_pixels(pixels, labels, groups), compute_leep(logits, labels, folds)
     stages = _summarise_stages(source, probes, untrained, distances)
     evidence = TransferabilityEvidence(
-        **_count_images(labels, groups),
+        **_count_images(labels, near_duplicates, bursts),
         stages=stages,
         early=early,
         draws=draw_predictors(probes, early, [*untrained, bare], leep),
@@ -104,10 +110,13 @@ def _embed_with_distances(
     return embeddings, {name: _round(value) for name, value in distances.items()}
 
 
-def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, int]:
+def _count_images(
+    labels: np.ndarray, groups: np.ndarray, bursts: Sequence[str | None]
+) -> dict[str, int]:
+    alone = groups[[burst is None for burst in bursts]]  # the split keeps bursts together
     return {
         "images": len(labels),
-        "num_near_duplicates": len(labels) - len(np.unique(groups)),
+        "num_near_duplicates": len(alone) - len(np.unique(alone)),
         "classes": int(labels.max()) + 1,
         "min_images_per_class": int(np.bincount(labels).min()),
     }

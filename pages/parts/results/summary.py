@@ -16,7 +16,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
     show_if_head_was_kept(record)
     show_if_below_case_one(record)
     for warning in caches.describe_repairs(record.config.data_id):
-        st.warning(warning, icon=":material/healing:")
+        st.warning(escape_markdown(warning), icon=":material/healing:")
     if result.validation_accuracy is not None:
         st.caption(
             f"Validation accuracy of the same weights: {result.validation_accuracy:.1%}. "

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.try_it.live_camera import list_photos, show_live_camera
 from pages.shared import caches
 from pages.shared.layout import show_problem
 from transfer_core.errors import ImageError
@@ -11,8 +12,16 @@ MAX_IMAGES = 24  # at a time
 MAX_UPLOAD_MEGABYTES = 50  # of one image file
 
 
-def collect_images() -> list[tuple[str, bytes]]:
-    """Names and contents of the files to try; a file may turn out not to be an image."""
+def collect_images(run_id: str) -> list[tuple[str, bytes]]:
+    """Names and contents of the files to try; a file may turn out not to be an image.
+
+    Args:
+        run_id: The run whose network also answers live from the camera.
+    """
+    collected = []
+    if st.toggle("Live from the camera", key="try_camera_on"):
+        show_live_camera(run_id)
+        collected = list_photos()
     files = st.file_uploader(
         "Images",
         sorted(IMAGE_EXTENSIONS),
@@ -21,10 +30,7 @@ def collect_images() -> list[tuple[str, bytes]]:
         max_upload_size=MAX_UPLOAD_MEGABYTES,
         help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; they stay on this server.",
     )
-    collected = [(file.name, file.getvalue()) for file in files]
-    if st.toggle("Take a photo with the camera", key="try_camera_on"):
-        photo = st.camera_input("Camera", key="try_camera")
-        collected += [("photo", photo.getvalue())] if photo else []
+    collected += [(file.name, file.getvalue()) for file in files]
     if remote.is_allowed():
         collected += _fetch_address()
     names = {content: name for name, content in collected}  # each file once

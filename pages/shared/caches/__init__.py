@@ -23,6 +23,7 @@ from pages.shared.caches.networks import (
     measure_speed,
 )
 from pages.shared.caches.runs import (
+    classify_frame,
     compare_pair,
     forecast_run,
     get_engine,
@@ -35,6 +36,7 @@ from pages.shared.caches.runs import (
 )
 
 __all__ = [
+    "classify_frame",
     "compare_pair",
     "describe_layers",
     "describe_repairs",

@@ -47,9 +47,11 @@ def load_set_aside(data_id: str) -> dataset.DataSet:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def describe_repairs(data_id: str) -> tuple[str, ...]:
-    """Warnings about test images that were changed by hand; none if the data set is gone."""
+    """Warnings about test images that flatter the accuracy; none if the data set is gone."""
     try:
-        return dataset.describe_test_edits(get_home(), load_data_set(data_id))
+        data = load_data_set(data_id)
+        edits = dataset.describe_test_edits(get_home(), data)
+        return (*edits, *dataset.describe_shared_recordings(data))
     except DataSetError:
         return ()
 

@@ -98,6 +98,13 @@ def predict_image(run_id: str, file: bytes, detect_unknown: bool) -> tuple[Predi
     )
 
 
+def classify_frame(run_id: str, file: bytes) -> dict[str, float]:
+    """Probabilities by class of a picture that nobody will ask for again."""
+    from transfer_core.inspection import classify
+
+    return classify(load_trained_network(run_id), None, file).probabilities
+
+
 def forecast_run(
     data_id: str, source: SourceNetwork, strategy: Strategy, progress: Progress
 ) -> Forecast:

@@ -1,0 +1,95 @@
+"""Record classes with the camera, and make a data set of them."""
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from pages.parts.data.recordings import (
+    Recordings,
+    explain_unfair_test,
+    explain_what_is_missing,
+    get_recordings,
+)
+from pages.shared import session
+from pages.shared.camera import make_camera_component
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.progress import show_progress
+from transfer_core import dataset
+from transfer_core.dataset import MIN_BURSTS, RecordedClass
+from transfer_core.system import get_home
+
+COMPONENT_KEY = "data_recorder"
+_COMPONENT = make_camera_component("transfer_lab_recorder", Path(__file__).with_suffix(".js"))
+
+
+@st.fragment
+def offer_recorder() -> None:
+    """Draw the recorder; what is recorded stays in the session, also on other pages."""
+    recordings = get_recordings()
+    key = f"data_record_{recordings.saved_seq}"  # a new one folds it when a data set was made
+    if key not in st.session_state:
+        # Not by `expanded`: that would draw the recorder anew when the first frame arrives.
+        st.session_state[key] = bool(recordings.frames) and not recordings.is_saved
+    box = st.expander(
+        "Record classes with the webcam",
+        icon=":material/videocam:",
+        key=key,
+        on_change="rerun",  # a folded recorder lets go of the camera
+    )
+    if box.open:
+        with box:
+            _draw_recorder(recordings)
+
+
+def _draw_recorder(recordings: Recordings) -> None:
+    st.caption(
+        f"Record each class {MIN_BURSTS} times or more, each time a little differently: whole "
+        "recordings are kept for the test."
+    )
+    data = {
+        "classes": recordings.classes,
+        "seq": recordings.seq,
+        "missing": recordings.missing,
+        "saved": recordings.is_saved,
+    }
+    _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
+    classes = recordings.list_classes()
+    lacking = explain_what_is_missing(classes)
+    unfair = "" if lacking else explain_unfair_test(classes)
+    if unfair:
+        st.warning(escape_markdown(unfair), icon=":material/balance:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        asked = st.button(
+            "Make the data set",
+            type="primary",
+            icon=":material/photo_library:",
+            key="data_record_make",
+            disabled=bool(lacking or recordings.missing),
+            help=lacking or None,
+        )
+        st.caption(escape_markdown(lacking or _describe(classes)))
+    if asked:
+        _make_data_set(classes)
+
+
+def _take_in() -> None:
+    get_recordings().take_in(st.session_state[COMPONENT_KEY].get("recorded"))
+
+
+def _describe(classes: list[RecordedClass]) -> str:
+    counts = [f"{each.name}: {sum(map(len, each.bursts))}" for each in classes]
+    return ", ".join(counts) + " images"
+
+
+def _make_data_set(classes: list[RecordedClass]) -> None:
+    """Write the recordings into the store and make them this session's data set."""
+    names = ", ".join(each.name for each in classes)
+    with show_errors(), show_progress() as report, tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "recordings.zip"
+        dataset.write_recordings(classes, file)
+        data = dataset.ingest(file, home=get_home(), name=f"Webcam: {names}", progress=report)
+    recordings = get_recordings()
+    recordings.saved_seq = recordings.seq
+    session.open_data_set(data.id)
+    st.rerun()

@@ -1,0 +1,89 @@
+"""What the trained network says of the camera's picture, several times a second."""
+
+import base64
+import binascii
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import caches
+from pages.shared.camera import make_camera_component
+from transfer_core.errors import ImageError
+
+COMPONENT_KEY = "try_live"
+FRAME_KEY = "try_live_frame"  # the newest picture, until it is answered
+PHOTOS_KEY = "try_photos"
+NEW_PHOTO_KEY = "try_photo_is_new"
+MAX_PICTURE_CHARACTERS = 3_000_000  # of a picture as text
+MAX_FIXED_BARS = 8  # classes that all have a bar, always in the same order
+MAX_BARS = 5  # of more classes, the likeliest first
+CROP_MARGIN_PIXELS = 32  # by which a picture is larger than the network's input
+_COMPONENT = make_camera_component("transfer_lab_live_camera", Path(__file__).with_suffix(".js"))
+
+
+@st.fragment
+def show_live_camera(run_id: str) -> None:
+    """Draw the camera's picture and the share of each class, without redrawing the page."""
+    transform = caches.load_trained_network(run_id).transform
+    _COMPONENT(
+        key=COMPONENT_KEY,
+        data={
+            "side": transform.size + CROP_MARGIN_PIXELS,
+            "answer": _answer(run_id, st.session_state.pop(FRAME_KEY, None)),
+        },
+        on_frame_change=_take_frame,
+        on_photo_change=_take_photo,
+    )
+    if st.session_state.pop(NEW_PHOTO_KEY, False):
+        st.rerun()  # the page below shows the photo
+
+
+def list_photos() -> list[tuple[str, bytes]]:
+    """Names and files of the photos that were taken in this session, the newest first."""
+    photos = st.session_state.get(PHOTOS_KEY, [])
+    return [(f"photo {number}", file) for number, file in enumerate(photos, start=1)][::-1]
+
+
+def choose_bars(probabilities: dict[str, float]) -> list[tuple[str, float]]:
+    """The classes to draw: all of a few in constant order, else the likeliest first."""
+    if len(probabilities) <= MAX_FIXED_BARS:
+        return list(probabilities.items())
+    return sorted(probabilities.items(), key=lambda item: -item[1])[:MAX_BARS]
+
+
+def _take_frame() -> None:
+    st.session_state[FRAME_KEY] = st.session_state[COMPONENT_KEY].get("frame")
+
+
+def _take_photo() -> None:
+    file = _decode(st.session_state[COMPONENT_KEY].get("photo"))
+    if file:
+        photos = st.session_state.get(PHOTOS_KEY, [])
+        st.session_state[PHOTOS_KEY] = [*photos, file]
+        st.session_state[NEW_PHOTO_KEY] = True
+
+
+def _answer(run_id: str, message: object) -> dict | None:
+    """The answer to a picture that the browser sent; None without a usable one."""
+    if not isinstance(message, dict) or not (file := _decode(message.get("picture"))):
+        return None
+    began = time.perf_counter()
+    try:
+        probabilities = caches.classify_frame(run_id, file)
+    except ImageError:
+        return None
+    return {
+        "seq": message.get("seq"),
+        "shares": choose_bars(probabilities),
+        "milliseconds": 1000 * (time.perf_counter() - began),
+    }
+
+
+def _decode(text: object) -> bytes | None:
+    if not isinstance(text, str) or len(text) > MAX_PICTURE_CHARACTERS:
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
