@@ -15,7 +15,6 @@ import onnxruntime  # noqa: F401
 import torch  # noqa: F401
 
 import transfer_core
-from transfer_core.cli.main import main
 
 
 def import_everything() -> None:
@@ -28,6 +27,7 @@ def import_everything() -> None:
 
 def run(data: str, network: str, epochs: str) -> None:
     """Train, test once, and print what came of it."""
+    main = importlib.import_module("transfer_core.cli.main").main
     began, printed = time.perf_counter(), io.StringIO()
     options = ["--network", network, "--case", "1", "--epochs", epochs, "--json"]
     with contextlib.redirect_stdout(printed):
