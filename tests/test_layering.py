@@ -57,6 +57,7 @@ USERS = sorted(
     path
     for folder in ("transfer_core", "pages", "benchmarks", "tools")
     for path in (ROOT / folder).rglob("*.py")
+    if ".venv" not in path.parts  # the environment of the benchmarks' peers
 )
 
 
