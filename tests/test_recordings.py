@@ -134,6 +134,12 @@ def test_the_blocks_of_a_burst_keep_order_and_leave_out_the_frames_at_the_cuts(l
     assert len(numbers[0]) >= len(numbers[1]) == len(numbers[2]) >= 1
 
 
+def test_many_short_presses_are_recordings_of_their_own(record):
+    found = record((3, 3, 3, 3))
+    assert found.problems == () and len(find_sides(found.records)) == 7
+    assert all(len(each) == 1 for each in find_sides(found.records).values())
+
+
 def test_short_presses_beside_a_long_burst_do_not_count_as_recordings(record):
     found = record((28, 1, 1))
     assert min(found.counts("test")) >= 4
@@ -161,7 +167,10 @@ def test_equal_frames_are_kept_once_so_that_a_still_picture_is_told(tmp_path):
     assert caught.value.found.startswith("1 of")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "\\x", ".hidden", "train", "", "C:", "\u202ered"])
+@pytest.mark.parametrize(
+    "name",
+    ["../up", "a/b", "\\x", ".hidden", "train", "", "C:", "\u202ered", "\u732b" * 60, "Thumbs.db"],
+)
 def test_any_name_of_a_class_makes_a_folder_that_is_read(name, tmp_path, transfer_home):
     classes = [make_recording(name, (10,)), make_recording("hand", (10,), 500)]
     write_recordings(classes, tmp_path / "recordings.zip")

@@ -55,7 +55,7 @@ def _draw_recorder(recordings: Recordings) -> None:
     }
     _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
     classes = recordings.list_classes()
-    lacking = explain_what_is_missing(classes)
+    lacking = explain_what_is_missing(recordings)
     unfair = "" if lacking else explain_unfair_test(classes)
     if unfair:
         st.warning(escape_markdown(unfair), icon=":material/balance:")
@@ -65,7 +65,7 @@ def _draw_recorder(recordings: Recordings) -> None:
             type="primary",
             icon=":material/photo_library:",
             key="data_record_make",
-            disabled=bool(lacking or recordings.missing),
+            disabled=bool(lacking),
             help=lacking or None,
         )
         st.caption(escape_markdown(lacking or _describe(classes)))
