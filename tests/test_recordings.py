@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -304,6 +305,19 @@ def test_the_page_makes_a_data_set_of_recordings_and_folds_the_recorder(transfer
     assert summary.images == 72
     assert not [button for button in app.button if button.key == "data_record_make"]  # folded
     assert len(app.session_state[RECORDINGS_KEY].frames) == 72  # nothing is lost
+
+
+def test_a_data_set_is_made_though_the_browser_sends_a_message_meanwhile(monkeypatch):
+    """Streamlit then ends the run that the click has begun, wherever it is."""
+    app, real = open_data_page((12, 12, 12)), dataset.ingest
+
+    def interrupt(*args, **kwargs):
+        monkeypatch.setattr(dataset, "ingest", real)
+        streamlit.rerun()
+
+    monkeypatch.setattr(dataset, "ingest", interrupt)
+    app.button(key="data_record_make").click().run().run()
+    assert app.header[0].value.startswith("Webcam")
 
 
 def test_the_page_says_that_a_test_from_one_recording_is_too_easy(transfer_home):

@@ -31,6 +31,7 @@ class Recordings:
     frames: dict[str, bytes] = field(default_factory=dict)  # image files by id
     seq: int = 0  # number of the last message that was taken in
     saved_seq: int = -1  # number of the message after which a data set was made
+    is_asked_for: bool = False  # whether a data set is to be made
 
     @property
     def is_saved(self) -> bool:
