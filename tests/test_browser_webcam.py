@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_browser import ARGUMENTS, CHROMIUM, Server, browser, measure_overflow  # noqa: F401
+from test_browser_accessibility import find_violations_in_both_themes
 
 pytestmark = pytest.mark.browser
-SCENE_SECONDS, FRAMES_PER_SECOND, HEIGHT, WIDTH = 8, 10, 120, 160
+SCENE_SECONDS, FRAMES_PER_SECOND, HEIGHT, WIDTH = 9, 10, 120, 160
 RED, BLUE = (90, 200), (200, 90)  # U and V of the object of each scene
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 COLOUR_SCRIPT = """video => {
@@ -132,9 +133,10 @@ def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, v
             page.locator(".bar.likely", has_text=name).wait_for()
         speed = page.get_by_text("pictures a second").inner_text()
         print(f"\n{time.monotonic() - began:.0f} s, {counter.clicks + 2} clicks, {speed}")
+        assert find_violations_in_both_themes(page) == []
         page.get_by_role("button", name="Take this picture").click()
         page.get_by_text("1. photo 1").wait_for()
-        page.get_by_text("Keep as a training image").wait_for()
+        page.get_by_role("button", name="Keep as a training image").wait_for()
 
 
 def is_camera_on(page) -> bool:
@@ -181,6 +183,7 @@ def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(serv
         frames = int(read_counts(page)[0].split()[0])
         page.get_by_role("button", name="Delete image 2 of r cup").click()
         assert read_counts(page) == [f"{frames - 1} images", "0 images"]
+        assert find_violations_in_both_themes(page) == []
         wait_for_camera(page, True)
         page.get_by_role("link", name="Start").first.click()
         wait_for_camera(page, False)

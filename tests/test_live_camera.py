@@ -55,3 +55,5 @@ def test_the_toggle_draws_the_camera_and_photos_are_tried_like_files(run):
     app.run()
     shown = [text.value for text in app.markdown if "photo" in text.value]
     assert shown[0].startswith("**1. photo 2**") and shown[1].startswith("**2. photo 1**")
+    app.button(key="try_forget").click().run()
+    assert not [text for text in app.markdown if "photo" in text.value]

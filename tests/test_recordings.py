@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -134,6 +135,12 @@ def test_the_blocks_of_a_burst_keep_order_and_leave_out_the_frames_at_the_cuts(l
     assert len(numbers[0]) >= len(numbers[1]) == len(numbers[2]) >= 1
 
 
+def test_many_short_presses_are_recordings_of_their_own(record):
+    found = record((3, 3, 3, 3))
+    assert found.problems == () and len(find_sides(found.records)) == 7
+    assert all(len(each) == 1 for each in find_sides(found.records).values())
+
+
 def test_short_presses_beside_a_long_burst_do_not_count_as_recordings(record):
     found = record((28, 1, 1))
     assert min(found.counts("test")) >= 4
@@ -161,7 +168,10 @@ def test_equal_frames_are_kept_once_so_that_a_still_picture_is_told(tmp_path):
     assert caught.value.found.startswith("1 of")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "\\x", ".hidden", "train", "", "C:", "\u202ered"])
+@pytest.mark.parametrize(
+    "name",
+    ["../up", "a/b", "\\x", ".hidden", "train", "", "C:", "\u202ered", "\u732b" * 60, "Thumbs.db"],
+)
 def test_any_name_of_a_class_makes_a_folder_that_is_read(name, tmp_path, transfer_home):
     classes = [make_recording(name, (10,)), make_recording("hand", (10,), 500)]
     write_recordings(classes, tmp_path / "recordings.zip")
@@ -295,6 +305,19 @@ def test_the_page_makes_a_data_set_of_recordings_and_folds_the_recorder(transfer
     assert summary.images == 72
     assert not [button for button in app.button if button.key == "data_record_make"]  # folded
     assert len(app.session_state[RECORDINGS_KEY].frames) == 72  # nothing is lost
+
+
+def test_a_data_set_is_made_though_the_browser_sends_a_message_meanwhile(monkeypatch):
+    """Streamlit then ends the run that the click has begun, wherever it is."""
+    app, real = open_data_page((12, 12, 12)), dataset.ingest
+
+    def interrupt(*args, **kwargs):
+        monkeypatch.setattr(dataset, "ingest", real)
+        streamlit.rerun()
+
+    monkeypatch.setattr(dataset, "ingest", interrupt)
+    app.button(key="data_record_make").click().run().run()
+    assert app.header[0].value.startswith("Webcam")
 
 
 def test_the_page_says_that_a_test_from_one_recording_is_too_easy(transfer_home):

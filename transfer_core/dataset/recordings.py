@@ -17,6 +17,7 @@ from pathlib import Path
 from string import ascii_lowercase
 
 from transfer_core.dataset.archive import Problem
+from transfer_core.dataset.archive.entry_paths import is_junk
 from transfer_core.dataset.layout import normalise_class_name
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.wording import join_words
@@ -30,6 +31,7 @@ HELD_OUT_FRACTION = 0.2  # of a burst that is cut, for each of validation and te
 GAP_FRACTION = 0.1  # of a burst that is cut, left out at each cut
 MAX_GAP_FRAMES = 5  # about a second
 SHARED_RECORDING = "same-recording"  # kind of the problem with bursts that were cut
+MAX_NAME_BYTES = 120  # of a folder, UTF-8; less than the archive readers' limit
 ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal recordings give equal zips
 # "cup/burst-03-frame-012.jpg"; "burst-03b" is the second block of a burst that was cut.
 _FRAME_PATH = re.compile(r"((?:.*/)?burst-\d+([a-z]?))-frame-\d+\.\w+")
@@ -52,10 +54,12 @@ def find_burst(path: str) -> str | None:
 def needs_cutting(burst_lengths: Iterable[int]) -> bool:
     """Whether a class has too few bursts to give each part of the split one of its own.
 
+    Short bursts alone are not cut: `MIN_CLASS_FRAMES` make three of them at least.
+
     Args:
         burst_lengths: Frames of each burst.
     """
-    return sum(length >= MIN_BURST_FRAMES for length in burst_lengths) < MIN_BURSTS
+    return 0 < sum(length >= MIN_BURST_FRAMES for length in burst_lengths) < MIN_BURSTS
 
 
 def write_recordings(classes: Sequence[RecordedClass], file: Path) -> None:
@@ -86,7 +90,9 @@ def write_recordings(classes: Sequence[RecordedClass], file: Path) -> None:
 def make_folder_name(name: str) -> str:
     """The name of a class as the name of one folder that no archive reader leaves out."""
     text = "".join(c if c.isprintable() and c not in "/\\:" else "-" for c in name)
-    return normalise_class_name(text).lstrip(".").strip()[:60].strip() or "unnamed"
+    short = normalise_class_name(text).lstrip(".").encode()[:MAX_NAME_BYTES]
+    folder = short.decode(errors="ignore").strip() or "unnamed"
+    return f"class {folder}" if is_junk((folder,)) else folder
 
 
 def cut_burst(frames: Sequence[bytes]) -> list[Sequence[bytes]]:

@@ -147,21 +147,22 @@ def _find_groups(images: Sequence[DecodedImage]) -> list[str]:
 
     A group has the name of its smallest digest, so that it does not depend on paths.
     """
-    root: dict[str, str] = {}  # of each digest; joined digests lead to the smallest of them
+    root: dict[str, str] = {}  # of the digests in bursts; joined ones lead to their smallest
 
     def find_root(digest: str) -> str:
         while root.setdefault(digest, digest) != digest:
+            root[digest] = root[root[digest]]  # a shorter way for the next call
             digest = root[digest]
         return digest
 
     first_of: dict[str, str] = {}  # digest of each burst's first frame
     for image in images:
         burst = find_burst(image.path)
-        if burst is None:
-            continue
-        ends = find_root(first_of.setdefault(burst, image.digest)), find_root(image.digest)
-        root[max(ends)] = min(ends)
-    return [find_root(image.digest) for image in images]
+        if burst is not None:
+            first = first_of.setdefault(burst, image.digest)
+            ends = find_root(first), find_root(image.digest)
+            root[max(ends)] = min(ends)
+    return [find_root(i.digest) if i.digest in root else i.digest for i in images]
 
 
 def _gather_groups(group_of: list[str], members: list[int]) -> list[list[int]]:

@@ -17,6 +17,7 @@ from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
 from transfer_core.dataset import MIN_BURSTS, RecordedClass
+from transfer_core.errors import TransferError
 from transfer_core.system import get_home
 
 COMPONENT_KEY = "data_recorder"
@@ -55,26 +56,32 @@ def _draw_recorder(recordings: Recordings) -> None:
     }
     _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
     classes = recordings.list_classes()
-    lacking = explain_what_is_missing(classes)
+    lacking = explain_what_is_missing(recordings)
     unfair = "" if lacking else explain_unfair_test(classes)
     if unfair:
         st.warning(escape_markdown(unfair), icon=":material/balance:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        asked = st.button(
+        st.button(
             "Make the data set",
             type="primary",
             icon=":material/photo_library:",
             key="data_record_make",
-            disabled=bool(lacking or recordings.missing),
+            disabled=bool(lacking),
             help=lacking or None,
+            on_click=_ask_for_data_set,
         )
         st.caption(escape_markdown(lacking or _describe(classes)))
-    if asked:
+    if recordings.is_asked_for and not lacking:
         _make_data_set(classes)
 
 
 def _take_in() -> None:
     get_recordings().take_in(st.session_state[COMPONENT_KEY].get("recorded"))
+
+
+def _ask_for_data_set() -> None:
+    # Kept until it is made: a late message of the browser begins the page anew meanwhile.
+    get_recordings().is_asked_for = True
 
 
 def _describe(classes: list[RecordedClass]) -> str:
@@ -85,11 +92,16 @@ def _describe(classes: list[RecordedClass]) -> str:
 def _make_data_set(classes: list[RecordedClass]) -> None:
     """Write the recordings into the store and make them this session's data set."""
     names = ", ".join(each.name for each in classes)
+    recordings = get_recordings()
     with show_errors(), show_progress() as report, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "recordings.zip"
-        dataset.write_recordings(classes, file)
-        data = dataset.ingest(file, home=get_home(), name=f"Webcam: {names}", progress=report)
-    recordings = get_recordings()
+        try:
+            dataset.write_recordings(classes, file)
+            data = dataset.ingest(file, home=get_home(), name=f"Webcam: {names}", progress=report)
+        except TransferError:
+            recordings.is_asked_for = False
+            raise
+    recordings.is_asked_for = False
     recordings.saved_seq = recordings.seq
     session.open_data_set(data.id)
     st.rerun()

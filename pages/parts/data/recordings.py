@@ -31,6 +31,7 @@ class Recordings:
     frames: dict[str, bytes] = field(default_factory=dict)  # image files by id
     seq: int = 0  # number of the last message that was taken in
     saved_seq: int = -1  # number of the message after which a data set was made
+    is_asked_for: bool = False  # whether a data set is to be made
 
     @property
     def is_saved(self) -> bool:
@@ -73,8 +74,9 @@ def get_recordings() -> Recordings:
     return st.session_state.setdefault(RECORDINGS_KEY, Recordings())
 
 
-def explain_what_is_missing(classes: list[RecordedClass]) -> str:
+def explain_what_is_missing(recordings: Recordings) -> str:
     """What is still to be done before a data set can be made; empty if nothing is."""
+    classes = recordings.list_classes()
     if not classes:
         return "Turn the camera on and record two classes."
     short = [each.name for each in classes if sum(map(len, each.bursts)) < MIN_CLASS_FRAMES]
@@ -85,7 +87,7 @@ def explain_what_is_missing(classes: list[RecordedClass]) -> str:
     names = [each.name.casefold() for each in classes]
     if len(set(names)) < len(names):
         return "Give each class a name of its own."
-    return ""
+    return "The last images are on their way." if recordings.missing else ""
 
 
 def explain_unfair_test(classes: list[RecordedClass]) -> str:

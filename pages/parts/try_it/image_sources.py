@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.parts.try_it.live_camera import list_photos, show_live_camera
+from pages.parts.try_it.live_camera import forget_photos, list_photos, show_live_camera
 from pages.shared import caches
 from pages.shared.layout import show_problem
 from transfer_core.errors import ImageError
@@ -22,6 +22,8 @@ def collect_images(run_id: str) -> list[tuple[str, bytes]]:
     if st.toggle("Live from the camera", key="try_camera_on"):
         show_live_camera(run_id)
         collected = list_photos()
+    if collected:
+        st.button("Remove the photos", key="try_forget", on_click=forget_photos)
     files = st.file_uploader(
         "Images",
         sorted(IMAGE_EXTENSIONS),

@@ -45,6 +45,11 @@ def list_photos() -> list[tuple[str, bytes]]:
     return [(f"photo {number}", file) for number, file in enumerate(photos, start=1)][::-1]
 
 
+def forget_photos() -> None:
+    """Remove the photos of this session."""
+    st.session_state.pop(PHOTOS_KEY, None)
+
+
 def choose_bars(probabilities: dict[str, float]) -> list[tuple[str, float]]:
     """The classes to draw: all of a few in constant order, else the likeliest first."""
     if len(probabilities) <= MAX_FIXED_BARS:
