@@ -39,14 +39,14 @@ def test_this_computers_speed_is_measured_by_what_it_does():
 def test_all_networks_are_listed_with_one_recommended_for_this_computer():
     app = build_page("networks").run(timeout=120)
     assert not app.exception
-    assert len(app.dataframe[0].value) == len(list_networks()) == 84
+    assert len(app.dataframe[0].value) == len(list_networks()) == 96
     assert "This computer does about" in app.info[0].value
 
 
 def test_filters_leave_what_was_asked_for():
     app = build_page("networks").run()
-    app.text_input(key="networks_name").set_value("resnet 18").run()
-    assert list(app.dataframe[0].value["network"]) == ["ResNet 18"]
+    app.text_input(key="networks_name").set_value("resnet18").run()
+    assert list(app.dataframe[0].value["network"]) == ["ResNet 18-D (timm)", "ResNet 18"]
     app.text_input(key="networks_name").set_value("no such network").run()
     assert not app.exception and "Loosen the filters" in app.info[-1].value
 
