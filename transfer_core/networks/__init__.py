@@ -41,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "timm_catalog": ["TIMM_CATALOG_FILE", "list_timm_tags"],
         "timm_description": ["describe_tag"],
+        "timm_packages": ["has_timm"],
         "torchvision_catalog": ["CATALOG_FILE"],
         "torchvision_modules": ["build_model", "flatten_model"],
         "torchvision_stages": ["split_into_stages"],

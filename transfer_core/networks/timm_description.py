@@ -1,11 +1,12 @@
 """Describe one of timm's networks: its stages, its input, its card. This brings timm and torch."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import timm
 import torch
 from timm.data import resolve_data_config
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from transfer_core.errors import NetworkError
@@ -13,7 +14,7 @@ from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.timm_licences import describe_licence
 from transfer_core.networks.timm_modules import list_classifiers
-from transfer_core.networks.timm_networks import build_model
+from transfer_core.networks.timm_networks import build_model, group_by_stage
 from transfer_core.networks.timm_stages import split_into_stages
 
 SMALLER_INPUT = {"_dinov2": 224}  # pixels, by a part of a name: 518 would be slow
@@ -54,8 +55,9 @@ def describe_tag(tag: str) -> dict:
     try:
         with init_empty_weights():
             model = build_model(source, len(source.card["classes"])).eval()
-        model = model.to("meta")
+        model = model.to("meta").requires_grad_(False)
         stages = split_into_stages(model, size)
+        _refuse_shared_weights(group_by_stage(replace(source, stages=stages), model))
         operations = _count_operations(model, size)
     except (ValueError, RuntimeError, TypeError, AttributeError) as error:
         # Tracing stops at whatever a network does that is not a row of calls.
@@ -120,8 +122,15 @@ def _describe_input(tag: str, size: int, config) -> SourceNetwork:
     )
 
 
+def _refuse_shared_weights(network: nn.Sequential) -> None:
+    """Raise a ValueError if two places of a network have the same weights: no file could say so."""
+    weights = list(network.state_dict(keep_vars=True).values())
+    if len({id(value) for value in weights}) < len(weights):
+        raise ValueError("several of its layers share weights")
+
+
 @torch.no_grad()
-def _count_operations(model: torch.nn.Module, size: int) -> float:
+def _count_operations(model: nn.Module, size: int) -> float:
     """Return billion multiply-adds for an image."""
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, size, size, device="meta"))
