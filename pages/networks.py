@@ -8,6 +8,7 @@ from pages.parts.networks.catalog_table import (
     show_recommendation,
 )
 from pages.parts.networks.network_details import show_network_details, upload_own_weights
+from pages.parts.networks.timm_search import search_timm_networks
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
 from transfer_core import networks
@@ -39,7 +40,8 @@ def draw() -> None:
     st.caption(
         f"{len(shown)} of {len(catalog)} networks; times are for {phrase}. Click a header to sort."
     )
-    network = choose_network(shown, show_catalog(shown, images, speed))
+    clicked = show_catalog(shown, images, speed)
+    network = search_timm_networks() or choose_network(shown, clicked)
     with st.container(border=True):
         show_network_details(network)
     if network.origin != "own":

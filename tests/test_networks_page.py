@@ -1,5 +1,7 @@
 """The page of networks: choosing one, its weights, and what the other pages make of it."""
 
+import importlib.util
+
 import torch
 from safetensors.torch import save
 from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
@@ -39,14 +41,14 @@ def test_this_computers_speed_is_measured_by_what_it_does():
 def test_all_networks_are_listed_with_one_recommended_for_this_computer():
     app = build_page("networks").run(timeout=120)
     assert not app.exception
-    assert len(app.dataframe[0].value) == len(list_networks()) == 84
+    assert len(app.dataframe[0].value) == len(list_networks()) == 96
     assert "This computer does about" in app.info[0].value
 
 
 def test_filters_leave_what_was_asked_for():
     app = build_page("networks").run()
-    app.text_input(key="networks_name").set_value("resnet 18").run()
-    assert list(app.dataframe[0].value["network"]) == ["ResNet 18"]
+    app.text_input(key="networks_name").set_value("resnet18").run()
+    assert list(app.dataframe[0].value["network"]) == ["ResNet 18-D (timm)", "ResNet 18"]
     app.text_input(key="networks_name").set_value("no such network").run()
     assert not app.exception and "Loosen the filters" in app.info[-1].value
 
@@ -102,3 +104,34 @@ def test_another_network_drops_the_cut_that_belonged_to_the_one_before(data):  #
     assert app.session_state["workspace"].cut == "conv1"
     app = build_page("decide", data=data.id, case="2", cut="conv1", network="vgg11").run()
     assert app.session_state["workspace"].cut is None
+
+
+def test_any_network_of_timm_is_found_described_and_told_when_the_hub_is_away(
+    transfer_home, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    app = build_page("networks").run()
+    search = next(each for each in app.text_input if "networks_timm_text" in each.key)
+    search.set_value("test resnet").run(timeout=60)
+    found = next(each for each in app.selectbox if "networks_timm_chosen" in each.key)
+    app = found.set_value("test_resnet.r160_in1k").run(timeout=60)
+    assert not app.exception
+    assert "you may use the weights, and what you train from them, commercially too" in list_texts(
+        app
+    )
+    find_button(app, "networks_download").click().run()
+    assert "could not be downloaded" in app.error[0].value
+    assert "the hub cannot be reached" in list_texts(app)
+
+
+def test_networks_of_timm_are_shown_with_the_command_that_installs_it(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "timm" else find(name, *a)
+    )
+    app = open_network("timm.convnext_nano.in12k_ft_in1k")
+    assert not app.exception
+    assert "pip install timm" in [each.value for each in app.code]
+    table = app.dataframe[0].value
+    assert sum(table["its weights are"] == "to install") >= 12

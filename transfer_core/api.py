@@ -104,7 +104,7 @@ def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
     """
     network = networks.get_network(name)
     download_weights(network, progress=_show_progress)
-    return network
+    return networks.get_network(name)  # with the hash of what came
 
 
 def decide(

@@ -49,7 +49,7 @@ def fetch_network(name: str) -> SourceNetwork:
         network,
         progress=show_progress,
     )
-    return network
+    return get_network(name)  # with the hash of what came
 
 
 def _describe_network(network: SourceNetwork) -> str:

@@ -49,7 +49,7 @@ def write_onnx(
     pixels = _read_test_images(home, trained)
     about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
     progress("Writing the ONNX file", 0, 1)
-    _export_onnx(part, trained, about)
+    convert_to_onnx(part, trained, about)
     agreement = compare_onnx_with_torch(trained, pixels, part, progress)
     if agreement.largest_difference > TOLERANCE:
         raise RunError(
@@ -78,7 +78,12 @@ class _ProbabilityNetwork(nn.Module):
         return torch.softmax(self.network((image / 255 - self.mean) / self.std), dim=1)
 
 
-def _export_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
+def convert_to_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
+    """Write a network with its normalisation and its card as an ONNX file, without checking it.
+
+    Raises:
+        RunError: If the network cannot be converted.
+    """
     size = trained.source.input_size
     batch = torch.export.Dim("batch", min=1)
     try:

@@ -14,6 +14,7 @@ from transfer_core.networks import (
     demonstration,
     efficientnet_lite,
     surgery,
+    timm_modules,
     torchvision_modules,
     torchvision_stages,
 )
@@ -38,6 +39,23 @@ from torchvision.ops import Permute"""
 TORCHVISION_NETWORK = """\
 def source_network(classes: int) -> nn.Sequential:
     return build_staged_network(flatten_model(build_model({!r}, classes, INPUT_SIZE)), STAGES)"""
+TIMM_NETWORK = """\
+import threading
+from collections.abc import Iterator
+
+import timm  # {version}
+from timm.layers import get_notrace_functions
+from torch import fx
+
+{modules}
+
+
+ENDS = {ends}  # of the stages: the name of a call, and the layout of its output
+
+
+def source_network(classes: int) -> nn.Sequential:
+    model = build_model({architecture!r}, classes, INPUT_SIZE)
+    return build_staged_network(model, ENDS, {classifier!r})"""
 
 
 def fill_template(template: str, source: SourceNetwork, **parts: str) -> str:
@@ -66,6 +84,8 @@ def render_network(source: SourceNetwork) -> str:
     if source.library == "efficientnet_lite":
         text = get_module_source(efficientnet_lite)
         return EFFICIENTNET_LITE_NETWORK.format(text, source.architecture)
+    if source.library == "timm":
+        return _render_timm_network(source)
     stages = {stage.name: stage.modules for stage in source.stages}
     return "\n\n\n".join(
         (
@@ -75,6 +95,18 @@ def render_network(source: SourceNetwork) -> str:
             f"STAGES = {format_literal(stages)}",
             TORCHVISION_NETWORK.format(source.architecture),
         )
+    )
+
+
+def _render_timm_network(source: SourceNetwork) -> str:
+
+    *stages, classifier = source.stages
+    return TIMM_NETWORK.format(
+        version=source.card["timm_version"],
+        modules=get_module_source(timm_modules),
+        ends=format_literal({stage.name: (stage.end, stage.layout) for stage in stages}),
+        architecture=source.architecture,
+        classifier=classifier.name,
     )
 
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "torchvision_modules",
         "torchvision_stages",
         "network_builder",
+        "timm_modules",
     ],
     submod_attrs={
         "empty_weights": ["init_empty_weights"],
@@ -39,6 +40,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "trains_head_only",
             "upgrade_head_name",
         ],
+        "timm_catalog": ["TIMM_CATALOG_FILE", "list_timm_tags"],
+        "timm_description": ["describe_tag"],
+        "timm_packages": ["has_timm"],
         "torchvision_catalog": ["CATALOG_FILE"],
         "torchvision_modules": ["build_model", "flatten_model"],
         "torchvision_stages": ["split_into_stages"],

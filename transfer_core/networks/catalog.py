@@ -8,6 +8,7 @@ from transfer_core.errors import NetworkError
 from transfer_core.networks import (
     efficientnet_lite_catalog,
     own_networks,
+    timm_catalog,
     torchvision_catalog,
 )
 from transfer_core.networks.source_network import SourceNetwork, Stage
@@ -52,10 +53,14 @@ def list_published_networks() -> tuple[SourceNetwork, ...]:
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
-    """Return every published network, and those with a person's own weights."""
-    own = own_networks.list_own_networks(list_published_networks())
+    """Return every published network, and those with a person's own weights.
+
+    Of timm's networks, these are the listed ones and those that were asked for before.
+    """
+    published = (*list_published_networks(), *timm_catalog.list_timm_networks())
+    own = own_networks.list_own_networks(published)
     return (
-        *list_published_networks(),
+        *published,
         *(network for network in own if get_weights_status(network) == "cached"),
     )
 
@@ -63,19 +68,25 @@ def list_networks() -> tuple[SourceNetwork, ...]:
 def get_network(name: str) -> SourceNetwork:
     """Return the source network of this name, even if a person removed its weights.
 
+    Args:
+        name: A name of the catalog; or "timm." and any network of timm with pre-trained weights.
+
     Raises:
-        NetworkError: If the catalog has no such network.
+        NetworkError: If there is no such network, or if it is one of timm's that cannot be used.
     """
-    known = (*list_published_networks(), *own_networks.list_own_networks(list_published_networks()))
-    networks = {network.name: network for network in known}
-    if name in networks:
-        return networks[name]
-    near = difflib.get_close_matches(name[:80], networks, MAX_SUGGESTIONS) or [
-        DEFAULT_NETWORK,
-        "resnet18",
-    ]
+    name = timm_catalog.normalise_name(name)
+    published = (*list_published_networks(), *timm_catalog.list_timm_networks())
+    networks = {n.name: n for n in (*published, *own_networks.list_own_networks(published))}
+    network = networks.get(name)
+    if network is None or (network.origin == "hub" and timm_catalog.is_outdated(network)):
+        network = timm_catalog.describe_timm_network(name)
+    if network is not None:
+        return network
+    known = [*networks, *(f"{timm_catalog.PREFIX}{tag}" for tag in timm_catalog.list_timm_tags())]
+    near = difflib.get_close_matches(name[:80], known, MAX_SUGGESTIONS)
     raise NetworkError(
         "There is no source network of this name.",
         found=repr(name[:80]),
-        remedy=f"Choose for instance {', '.join(near)}; the catalog has {len(networks)} networks.",
+        remedy=f"Choose for instance {', '.join(near or [DEFAULT_NETWORK, 'resnet18'])}; the "
+        f"catalog has {len(known)} networks.",
     )

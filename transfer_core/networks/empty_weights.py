@@ -1,5 +1,6 @@
 """Build networks without memory for their weights."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ RANDOM_INIT_FUNCTIONS = {
     torch.Tensor.normal_,
     torch.Tensor.uniform_,
 }  # torch initialises weights by these
+
+_here = threading.local()  # `allocates`: whether this thread is in `allocate_memory`
 
 
 @contextmanager
@@ -24,11 +27,21 @@ def init_empty_weights() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def allocate_memory() -> Iterator[None]:
+    """Inside `init_empty_weights`, give layers memory all the same; nothing random fills it."""
+    _here.allocates = True
+    try:
+        yield
+    finally:
+        _here.allocates = False
+
+
 class _EmptyWeightsMode(TorchFunctionMode):
     """Intercepts `torch.empty` and the in-place random functions, which layers use."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function is torch.empty:
+        if function is torch.empty and not getattr(_here, "allocates", False):
             kwargs = {**kwargs, "device": "meta"}
         return args[0] if function in RANDOM_INIT_FUNCTIONS else function(*args, **kwargs)

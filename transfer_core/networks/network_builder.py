@@ -28,6 +28,10 @@ def load_pretrained(network: SourceNetwork) -> nn.Sequential:
     Raises:
         NetworkError: If the weights are missing, damaged or of another network.
     """
+    if network.origin == "hub":
+        from transfer_core.networks import timm_networks
+
+        return _group_by_stage(network, timm_networks.load_model(network)).eval()
     return build_with_weights(network, _read_weights(network)).eval()
 
 
@@ -107,12 +111,20 @@ def _build_model(network: SourceNetwork, num_classes: int) -> nn.Module:
         return demonstration.build(num_classes)
     if network.library == "efficientnet_lite":
         return efficientnet_lite.build(network.architecture, num_classes)
+    if network.library == "timm":
+        from transfer_core.networks import timm_networks  # brings timm
+
+        return timm_networks.build_model(network, num_classes)
     from transfer_core.networks import torchvision_modules  # brings torchvision
 
     return torchvision_modules.build_model(network.architecture, num_classes, network.input_size)
 
 
 def _group_by_stage(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
+    if network.library == "timm":
+        from transfer_core.networks import timm_networks
+
+        return timm_networks.group_by_stage(network, model)
     if network.library != "torchvision":
         return model
     from transfer_core.networks import torchvision_modules, torchvision_stages
@@ -131,7 +143,8 @@ def _update_weight_names(state_dict: StateDict) -> StateDict:
 def _count_classes(network: SourceNetwork, state_dict: StateDict) -> int:
     """Return the outputs of the last layer; without one, the number of source classes."""
     last = network.stages[-1]
-    layer = state_dict.get(f"{(last.modules or (last.name,))[0]}.weight")
+    path = network.card.get("classifier") or (last.modules or (last.name,))[0]
+    layer = state_dict.get(f"{path}.weight")
     return len(layer) if layer is not None and layer.ndim else len(network.card["classes"])
 
 

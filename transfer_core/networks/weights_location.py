@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from transfer_core.networks.hub_cache import find_hub_file
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.timm_packages import has_timm
 from transfer_core.system import get_home
 
 BUNDLED_WEIGHTS_FOLDER = Path(__file__).with_name("weights")
@@ -16,6 +18,8 @@ WeightsStatus = Literal["bundled", "cached", "download", "install"]
 
 def find_weights(source: SourceNetwork) -> Path:
     """Return the path of a network's weights file; the file need not exist yet."""
+    if source.origin == "hub":
+        return find_hub_file(source.card["repository"])
     folders = {
         "bundled": BUNDLED_WEIGHTS_FOLDER,
         "torchvision": get_torch_checkpoint_folder(),
@@ -38,6 +42,8 @@ def get_weights_status(source: SourceNetwork) -> WeightsStatus:
     """Return whether a network's weights are on this machine, and how they come here if not."""
     if source.origin == "bundled":
         return "bundled"
+    if source.library == "timm" and not has_timm():
+        return "install"
     if find_weights(source).is_file():
         return "cached"
     if source.origin == "wheel":

