@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "ingestion": ["ingest"],
         "near_duplicates": ["NearDuplicateGroup", "find_near_duplicates"],
         "pixel_cache": ["PixelArray", "iter_batches", "load_pixels"],
+        "sample_origin": ["is_sample"],
         "samples.catalog": ["SAMPLES"],
         "samples.plankton": ["draw_individuals", "draw_species"],
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
