@@ -8,7 +8,7 @@ from pages.parts.networks.network_details import show_network_details, upload_ow
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import networks
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, has_weights
 
 
 def draw() -> None:
@@ -18,7 +18,10 @@ def draw() -> None:
         data_id = session.get_current_id("data")
         data = caches.load_data_set(data_id) if data_id else None
         # The demonstration network has no ImageNet accuracy and comes first.
-        catalog = sorted(networks.list_networks(), key=lambda each: -each.card.get("accuracy", 1))
+        catalog = sorted(
+            networks.list_networks(),
+            key=lambda each: (not has_weights(each), -each.card.get("accuracy", 1)),
+        )
     st.subheader("Which of these suits my images?", anchor=False)
     if data:
         st.caption(f"{escape_markdown(data.name)}: {len(data.records):,} images")

@@ -38,8 +38,9 @@ def show_comparison(data: DataSet) -> None:
             _compare(data)
     if ranking.scores:
         _show_advice(ranking)
+        praise = "best so far" if ranking.waiting else "best here"
         for score in ranking.scores:
-            _show_row(score, score.network == ranking.best, forecasts)
+            _show_row(score, praise if score.network == ranking.best else "", forecasts)
         st.caption(
             f"A new layer on each network, tested on {ranking.images:,} of your images that it had "
             "not learned from (cross-validation); in brackets the 95 % interval."
@@ -88,7 +89,8 @@ def _show_advice(ranking: NetworkRanking) -> None:
     best = titles[ranking.best]
     if ranking.equal:
         others = format_list([titles[name] for name in ranking.equal])
-        words = f"Take {best}: {others} may be no better, and cost more."
+        work = "costs more work" if len(ranking.equal) == 1 else "cost more work"
+        words = f"Take {best}: {others} may be no better, and {work}."
     elif len(ranking.scores) > 1:
         words = f"Take {best}: it is better than the others by more than chance."
     else:
@@ -98,18 +100,18 @@ def _show_advice(ranking: NetworkRanking) -> None:
 
 def _show_row(
     score: NetworkScore,
-    is_best: bool,
+    praise: str,
     forecasts: dict[tuple[str, TransferCase], Forecast | None],
 ) -> None:
     source = networks.get_network(score.network)
     with st.container(border=True):
         name, accuracy, minutes, choice = st.columns(ROW_WIDTHS, vertical_alignment="center")
         with name:
-            badge = " :green-badge[:material/star: best here]" if is_best else ""
+            badge = f" :green-badge[:material/star: {praise}]" if praise else ""
             st.markdown(f"**{escape_markdown(source.title)}**{badge}")
+            millions = source.card["parameters"] / 1e6
             st.caption(
-                f"{source.card['parameters'] / 1e6:.1f} million weights; commercial use: "
-                f"{describe_commercial_use(source)}"
+                f"{millions:.1f} M weights · commercial use: {describe_commercial_use(source)}"
             )
         if score.error:
             accuracy.error(escape_markdown(score.error), icon=":material/error:")
