@@ -12,6 +12,7 @@ from pages.shared.layout import (
     show_figure,
     show_page_title,
 )
+from pages.shared.network_note import show_network_note
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_class_counts, plot_class_counts
@@ -61,7 +62,7 @@ def show_summary(data: DataSet) -> None:
 
 
 def show_ways_on(data: DataSet) -> None:
-    """Link to Decide and to Repair."""
+    """Link to Decide, to Repair and to the network that the images start with."""
     offer_next_page("Go on: decide how to transfer", "pages/decide.py", data=data.id)
     st.page_link(
         "pages/repair.py",
@@ -69,6 +70,7 @@ def show_ways_on(data: DataSet) -> None:
         icon=":material/healing:",
         query_params={"data": data.id},
     )
+    show_network_note(data.id)
 
 
 def show_warnings(data: DataSet) -> None:

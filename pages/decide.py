@@ -18,6 +18,7 @@ from pages.shared.layout import (
     show_page_title,
     stop_unless,
 )
+from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
@@ -35,11 +36,10 @@ def draw() -> None:
         data = caches.load_data_set(data_id)
         source = require_weights(session.get_source())
     st.caption(
-        f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes; "
-        f"from: {escape_markdown(source.title)}"
+        f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes"
     )
-    st.page_link("pages/networks.py", label="Choose another network", icon=":material/hub:")
-    with show_errors(), show_progress() as report:
+    show_network_note(data_id)
+    with show_errors(), show_progress(cancel_page="pages/data.py") as report:
         estimate = caches.estimate_similarity(data_id, source.name, report)
     left, right = st.columns(2)
     with left.container(border=True, height="stretch"):

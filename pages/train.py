@@ -42,7 +42,7 @@ def draw() -> None:
     with show_errors():
         data = caches.load_data_set(data_id)
         source = require_weights(session.get_source())
-        with show_progress() as report:
+        with show_progress(cancel_page="pages/data.py") as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
     session.write_choices_to_url()
     set_up_run(data, source, estimate, repeated)

@@ -46,6 +46,20 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(autouse=True)
+def quick_network(request, monkeypatch):
+    """Let every data set start with the demonstration network, which is quick.
+
+    Not in tests marked `photo_network`, nor in processes that a test starts.
+    """
+    if not request.node.get_closest_marker("photo_network"):
+        from transfer_core.networks import get_network, starting_network
+
+        monkeypatch.setattr(
+            starting_network, "choose_network_for_photos", lambda: get_network("demonstration")
+        )
+
+
 @pytest.fixture
 def transfer_home(tmp_path, monkeypatch) -> Path:
     """An empty data folder of the test's own."""

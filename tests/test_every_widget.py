@@ -18,6 +18,7 @@ from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store import curation
+from transfer_core.transferability import network_ranking
 
 PHOTO = make_picture(1_000, (64, 64))
 FEW_NETWORKS = {"demonstration", "squeezenet1_1", "resnet18"}
@@ -98,6 +99,8 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("select_slider", "Download at most", {"dataframe"}),
         ("toggle", "On this computer", {"dataframe"}),
         ("selectbox", "Look at", {"subheader"}),
+        ("button", "Compare the networks", {"markdown", "button"}),
+        ("button", "Take it", {"workspace", "subheader"}),
         ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
     ],
     "runs": [
@@ -167,7 +170,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
     "learn": [((), None)],
-    "networks": [((), None)],
+    "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],
 }
@@ -217,6 +220,8 @@ def few_networks(monkeypatch):
     """Only three, since fitting a run into a time measures each of them."""
     few = [each for each in networks.list_networks() if each.name in FEW_NETWORKS]
     monkeypatch.setattr(networks, "list_networks", lambda: few)
+    here = get_network("demonstration"), get_network("efficientnet_lite0")
+    monkeypatch.setattr(network_ranking, "list_present_networks", lambda: here)
 
 
 @pytest.fixture(autouse=True)

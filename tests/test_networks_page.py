@@ -2,15 +2,21 @@
 
 import importlib.util
 
+import pytest
 import torch
 from safetensors.torch import save
 from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
 
+from transfer_core.errors import NetworkError
 from transfer_core.networks import get_network, list_networks, torchvision_modules
 from transfer_core.networks.download import HOST_SETTING
-from transfer_core.networks.recommendation import measure_operations_per_second, recommend_network
+from transfer_core.timing import forecast
+from transfer_core.timing.step_costs import StepCosts, TimeRange
+from transfer_core.transferability import network_probe, network_ranking
 
 NAME = "squeezenet1_1"
+ACCURACIES = {"demonstration": (0.7, 0.6, 0.8), NAME: (0.9, 0.85, 0.95)}  # with their intervals
+SECOND = TimeRange(1, 1)
 
 
 def find_button(app, key: str):
@@ -27,22 +33,62 @@ def make_own_weights(classes: int = 5) -> bytes:
     return save(torchvision_modules.build_model(NAME, classes, 224).state_dict())
 
 
-def test_the_most_accurate_network_within_two_minutes_is_recommended():
-    listed = list_networks()
-    assert recommend_network(listed, images=1, speed=1e6).name == "vit_h_14"
-    assert recommend_network(listed, images=1_000, speed=1.0).name == "mnasnet0_5"
-    assert recommend_network(listed, images=1_000_000, speed=1.0) is None
-
-
-def test_this_computers_speed_is_measured_by_what_it_does():
-    assert 0.1 < measure_operations_per_second() < 1e6
-
-
-def test_all_networks_are_listed_with_one_recommended_for_this_computer():
+def test_all_networks_are_listed():
     app = build_page("networks").run(timeout=120)
     assert not app.exception
     assert len(app.dataframe[0].value) == len(list_networks()) == 96
-    assert "This computer does about" in app.info[0].value
+
+
+def test_without_images_there_is_a_way_to_bring_some_in():
+    app = build_page("networks").run(timeout=120)
+    assert app.get("page_link")[0].proto.label == "Bring images in to compare"
+    assert "networks_compare" not in [each.key for each in app.button]
+
+
+@pytest.fixture
+def two_networks(monkeypatch):
+    """The demonstration network and SqueezeNet, whose measured worth and times are made up."""
+
+    def probe(data_set, source, home, indices, groups, *, progress):
+        progress("Embedding images", len(indices), len(indices))
+        return ACCURACIES[source.name]
+
+    listed = [get_network("demonstration"), get_network(NAME)]
+    monkeypatch.setattr(network_probe, "probe_network", probe)
+    monkeypatch.setattr(network_ranking, "list_present_networks", lambda: tuple(listed))
+    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[SECOND] * 5))
+    monkeypatch.setattr(forecast, "load_or_measure_decoding_cost", lambda *of: SECOND)
+
+
+def test_networks_are_compared_and_one_click_takes_one(data, two_networks):  # noqa: F811
+    app = build_page("networks", data=data.id).run(timeout=120)
+    find_button(app, "networks_compare").click().run(timeout=120)
+    assert not app.exception and not app.error
+    assert "networks_compare" not in [each.key for each in app.button]  # nothing is left to do
+    texts = list_texts(app)
+    assert "Take **SqueezeNet 1.1**: it is better than the others" in texts
+    assert texts.index("SqueezeNet 1.1** :green") < texts.index("**Demonstration network**\n")
+    assert "Case 3: " in texts and "not timed yet" not in texts
+    assert "commercial use: no" in texts
+    assert find_button(app, "networks_take_demonstration").disabled
+    find_button(app, f"networks_take_{NAME}").click().run()
+    assert not app.exception
+    assert app.session_state["workspace"].network == NAME
+
+
+def test_a_network_that_fails_has_its_error_in_its_row(data, two_networks, monkeypatch):  # noqa: F811
+    def fail(data_set, source, *of, **options):
+        if source.name == NAME:
+            raise NetworkError("The weights are damaged.", found="a byte", remedy="Fetch them.")
+        return ACCURACIES[source.name]
+
+    monkeypatch.setattr(network_probe, "probe_network", fail)
+    app = build_page("networks", data=data.id).run(timeout=120)
+    find_button(app, "networks_compare").click().run(timeout=120)
+    assert not app.exception
+    assert [each.value for each in app.error] == [r"The weights are damaged. Fetch them."]
+    assert find_button(app, "networks_take_demonstration")
+    assert find_button(app, "networks_compare").label == "Try those with an error again"
 
 
 def test_filters_leave_what_was_asked_for():

@@ -59,7 +59,7 @@ def timed(monkeypatch):
     """Costs in proportion to a network's multiplications; returns whose were asked for."""
     asked = set()
 
-    def costs(home, source, strategy, classes, number_format):
+    def costs(home, source, strategy, *of):
         asked.add(source.name)
         share = (source.input_size / get_network(source.name).input_size) ** 2
         image = 0.02 * source.card["operations"] * share  # seconds
@@ -175,6 +175,18 @@ def test_a_run_that_ended_while_a_forecast_waited_for_its_turn_does_not_refuse_i
     monkeypatch.setattr(cost_cache, "_measuring", TrainsMeanwhile())
     monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 6))
     forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
+
+
+def test_what_may_not_be_measured_is_remembered_however_old(data, transfer_home, monkeypatch):
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 5))
+    strategy = plan_case(SOURCE, 1)
+    with pytest.raises(BusyError):
+        forecast_run(data, SOURCE, strategy, transfer_home, may_measure=False)
+    measured = forecast_run(data, SOURCE, strategy, transfer_home)
+    monkeypatch.setattr(cost_cache, "MAX_AGE_SECONDS", -1)
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: pytest.fail("measured"))
+    told = forecast_run(data, SOURCE, strategy, transfer_home, may_measure=False)
+    assert told == measured
 
 
 def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home, monkeypatch):

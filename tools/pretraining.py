@@ -39,6 +39,7 @@ CARD_TEXTS = {
         "Natural photos of 160 classes of Tiny ImageNet (Stanford CS231n), and drawings made by "
         "code of 64 species of plankton that do not exist, 64 x 64 pixels"
     ),
+    "commercial_use": False,
     "licence": (
         "The photos are from ImageNet: non-commercial research and teaching use. The weights "
         "were learned from them and are meant for the same use."

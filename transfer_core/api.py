@@ -17,7 +17,12 @@ from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
 from transfer_core.inspection import Prediction, classify_files
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, download_weights
+from transfer_core.networks import (
+    DEFAULT_NETWORK,
+    SourceNetwork,
+    choose_starting_network,
+    download_weights,
+)
 from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
 from transfer_core.training import EpochEnded, Event
@@ -109,7 +114,7 @@ def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
 
 def decide(
     data_set: DataSet,
-    network: SourceNetwork | str = DEFAULT_NETWORK,
+    network: SourceNetwork | str | None = None,
     *,
     similarity: Similarity | None = None,
     small_below: int | None = None,
@@ -118,11 +123,12 @@ def decide(
 
     Args:
         data_set: The images.
-        network: The source network, or its name.
+        network: The source network, or its name. None takes the best one for photos on this
+            computer, and for a built-in sample the demonstration network.
         similarity: Your answer to the second question; None takes the estimate.
         small_below: The dividing line in images; None takes the one measured for data like this.
     """
-    source = _fetch(network)
+    source = _fetch(data_set, network)
     estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
     advice = advise(data_set, source, estimate, answer=similarity, size_threshold=small_below)
     return Decision(advice, estimate)
@@ -130,7 +136,7 @@ def decide(
 
 def train(
     data_set: DataSet,
-    network: SourceNetwork | str = DEFAULT_NETWORK,
+    network: SourceNetwork | str | None = None,
     case: TransferCase | int | None = None,
     *,
     epochs: int | None = None,
@@ -140,7 +146,8 @@ def train(
 
     Args:
         data_set: The images.
-        network: The source network, or its name.
+        network: The source network, or its name. None takes the best one for photos on this
+            computer, and for a built-in sample the demonstration network.
         case: 1 to 4; None takes the advised one.
         epochs: Passes over the training images, at most; None takes the case's own number.
         seed: Draws the weights of the head and the order of the images.
@@ -151,7 +158,7 @@ def train(
     Raises:
         RunError: If the run fails.
     """
-    source = _fetch(network)
+    source = _fetch(data_set, network)
     decision = decide(data_set, source)
     strategy = decision.strategy
     if case is not None:
@@ -163,13 +170,13 @@ def train(
 
 def compare(
     data_set: DataSet,
-    network: SourceNetwork | str = DEFAULT_NETWORK,
+    network: SourceNetwork | str | None = None,
     *,
     epochs: int | None = None,
     seed: int = 0,
 ) -> dict[TransferCase, RunRecord]:
     """Train all four cases, case 4 from random weights; see `train`."""
-    source, done = _fetch(network), {}
+    source, done = _fetch(data_set, network), {}
     estimate = decide(data_set, source).estimate
     for case in TransferCase:
         strategy = choose_strategy(case, source, estimate, initialise="random")
@@ -224,7 +231,8 @@ def list_runs() -> list[RunRecord]:
         return [*store.list()]
 
 
-def _fetch(network: SourceNetwork | str) -> SourceNetwork:
+def _fetch(data_set: DataSet, network: SourceNetwork | str | None) -> SourceNetwork:
+    network = network or choose_starting_network(get_home(), data_set.id)
     return get_network(network if isinstance(network, str) else network.name)
 
 

@@ -12,21 +12,28 @@ TIMING_MESSAGE = "Timing a few batches on this computer"
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[[str, int, int], None]]:
+def show_progress(*, cancel_page: str | None = None) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a callback that draws a progress bar, at most ten times a second.
 
     Drawing also lets a click elsewhere end the work, and so cancels it.
+
+    Args:
+        cancel_page: The page to which a link "Cancel" leads, for work without which this page
+            cannot go on.
     """
-    bar, drawn = st.empty(), time.monotonic()
+    bar, cancel, drawn, is_linked = st.empty(), st.empty(), time.monotonic(), False
 
     def report(what: str, done: int, total: int) -> None:
-        nonlocal drawn
+        nonlocal drawn, is_linked
         if time.monotonic() - drawn > 0.1:
             drawn = time.monotonic()
             share = min(1.0, done / max(total, 1))
             bar.progress(share, text=f"{what}: {done:,} of {total:,}")
+            if cancel_page and not is_linked:
+                cancel.page_link(cancel_page, label="Cancel", icon=":material/close:")
+                is_linked = True
 
-    with empty_on_exit(bar):
+    with empty_on_exit(bar), empty_on_exit(cancel):
         yield report
 
 

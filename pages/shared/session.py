@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared.workspace import Workspace, list_choice_values
 from transfer_core import networks
+from transfer_core.system import get_home
 
 WORKSPACE_KEY = "workspace"
 ARRANGED_KEY = "pages_arranged"
@@ -40,13 +41,19 @@ def change(**choices) -> None:
     st.session_state[WORKSPACE_KEY] = replace(before, **choices)
 
 
+def get_network_name() -> str:
+    """The network that this session has chosen, else the one that its data set starts with."""
+    work = get_workspace()
+    return work.network or networks.choose_starting_network(get_home(), work.data_id).name
+
+
 def get_source() -> networks.SourceNetwork:
-    """The source network that this session has chosen.
+    """The source network of `get_network_name`.
 
     Raises:
         NetworkError: If it was removed meanwhile.
     """
-    return networks.get_network(get_workspace().network)
+    return networks.get_network(get_network_name())
 
 
 def make_key() -> str:
@@ -124,7 +131,8 @@ def get_repeated_run_id() -> str | None:
 
 def repeat_run(data_id: str, network: str) -> None:
     """Take the data set and the network of the run that is repeated."""
-    change(data_id=data_id, network=network, run_id=None)
+    starting = networks.choose_starting_network(get_home(), data_id).name
+    change(data_id=data_id, network=None if network == starting else network, run_id=None)
     st.query_params.pop("run", None)
     st.query_params["data"] = data_id
 
@@ -148,7 +156,7 @@ def choose_runs(run_ids: Iterable[str]) -> None:
 def write_choices_to_url() -> None:
     """Write the choices into the address, so that a refresh and a shared link keep them."""
     work, untouched = get_workspace(), Workspace()
-    for name, values in list_choice_values(work.network).items():
+    for name, values in list_choice_values(get_network_name()).items():
         value = getattr(work, name)
         text = next((text for text, each in values.items() if each == value), None)
         _set_query(name, None if value == getattr(untouched, name) else text)
@@ -158,7 +166,7 @@ def _read_choices_from_url() -> dict[str, object]:
     """The choices that the address holds; values that do not exist are left out."""
     network = st.query_params.get("network")
     known = {each.name for each in networks.list_networks()}
-    choices = list_choice_values(network if network in known else get_workspace().network)
+    choices = list_choice_values(network if network in known else get_network_name())
     return {
         name: values[st.query_params[name]]
         for name, values in choices.items()

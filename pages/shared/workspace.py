@@ -34,7 +34,7 @@ class Workspace:
     """The choices along the journey; each rests on those before it."""
 
     data_id: str | None = None
-    network: str = networks.DEFAULT_NETWORK
+    network: str | None = None  # None is the one that the data set starts with
     answer: Literal["estimate", "similar", "different"] = "estimate"
     line: int | None = None  # images; None is the network's own
     case: TransferCase | None = None  # None follows the advice

@@ -23,9 +23,13 @@ class AddCommand(Protocol):
     ) -> ArgumentParser: ...
 
 
-def add_network_option(parser: ArgumentParser, default: str | None = DEFAULT_NETWORK) -> None:
+def add_network_option(parser: ArgumentParser) -> None:
     """Add `--network`."""
-    parser.add_argument("--network", default=default, metavar="N", help="source network")
+    text = (
+        "source network; else the best one for photos on this computer, for a sample the "
+        f"{DEFAULT_NETWORK} network"
+    )
+    parser.add_argument("--network", metavar="N", help=text)
 
 
 def print_json(**values) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from transfer_core import dataset
 from transfer_core.cases import Strategy, TransferCase
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
-from transfer_core.cli.network_commands import fetch_network
+from transfer_core.cli.network_choice import fetch_network
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.networks import SourceNetwork
@@ -58,7 +58,8 @@ def inspect(options: Namespace) -> int:
 
 def decide(options: Namespace) -> int:
     """Answer both questions and name the case."""
-    data_set, source = ingest(options.data), fetch_network(options.network)
+    data_set = ingest(options.data)
+    source = fetch_network(options.network, data_set)
     own = None if options.similarity == "auto" else options.similarity
     estimate = estimate_similarity(data_set, source, get_home(), progress=show_progress)
     advice = advise(data_set, source, estimate, answer=own, size_threshold=options.small_below)
@@ -67,6 +68,7 @@ def decide(options: Namespace) -> int:
         print_json(
             size=asdict(advice.size),
             similarity=_collect_similarity(own, estimate.get_verdict(advice.size.answer), estimate),
+            network=source.name,
             case=advice.case.value,
             strategy=asdict(advice.strategy),
             **{"minutes": minutes} if minutes else {},

@@ -13,6 +13,7 @@ def collect_figures(record: RunRecord, ended: Ended) -> dict:
     strategy = record.config.strategy
     return {
         "run": record.id,
+        "network": record.config.network,
         "case": strategy.case.value,
         "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,

@@ -12,7 +12,7 @@ from transfer_core.cases import (
 )
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.data_commands import ingest
-from transfer_core.cli.network_commands import fetch_network
+from transfer_core.cli.network_choice import fetch_network, select_network
 from transfer_core.cli.run_figures import collect_figures, format_label, summarise
 from transfer_core.cli.setting_options import (
     add_setting_options,
@@ -43,7 +43,7 @@ INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 def add_commands(add: AddCommand) -> None:
     """Add these commands to the parser; every setting of a run is an option of `train`."""
     command = add("train", train, "train one case and test it", data=True)
-    add_network_option(command, default=None)
+    add_network_option(command)
     command.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
     command.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     add_setting_options(command)
@@ -68,8 +68,8 @@ def train(options: Namespace) -> int:
     data_set = ingest(options.data, options.seed)
     # A run from random weights needs no pre-trained ones.
     random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
-    name = options.network or DEFAULT_NETWORK
-    source = get_network(name) if random else fetch_network(name)
+    get = select_network if random else fetch_network
+    source = get(options.network, data_set)
     strategy = _choose_strategy(data_set, source, options)
     check_settings_apply(strategy, options)
     if options.minutes is not None:
@@ -88,9 +88,10 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
-    source, rows = fetch_network(options.network), []
+    rows, source = [], None
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
+        source = source or fetch_network(options.network, data_set)
         options.seed, done = seed, {}
         for strategy in _list_strategies(data_set, source):
             # Case 4 from pre-trained weights is case 3 by another way: trained once.

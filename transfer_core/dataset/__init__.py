@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "needs_cutting",
             "write_recordings",
         ],
+        "sample_origin": ["is_sample"],
         "samples.catalog": ["SAMPLES"],
         "samples.plankton": ["draw_individuals", "draw_species"],
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],

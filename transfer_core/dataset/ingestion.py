@@ -153,5 +153,10 @@ def _locate_known_id(
     return data / "known" / f"{digest.hexdigest()}-{seed}-{IMPORT_VERSION}"
 
 
+def list_known_ids(home: Path, digest: str) -> set[str]:
+    """The ids of the data sets that were read from the zip of this SHA-256, one for each seed."""
+    return {note.read_text() for note in (home / "data" / "known").glob(f"{digest}-*")}
+
+
 def _derive_name(source: Path) -> str:
     return source.resolve().name if source.is_dir() else source.stem

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalog",
         "demonstration",
         "efficientnet_lite",
+        "starting_network",
         "surgery",
         "torchvision_modules",
         "torchvision_stages",
@@ -19,13 +20,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalog": ["DEFAULT_NETWORK", "get_network", "list_networks"],
         "download": ["download_weights"],
         "input_sizes": ["list_input_sizes", "select_input_size"],
+        "licence": ["describe_commercial_use"],
         "own_weights": ["import_weights"],
-        "recommendation": [
-            "estimate_embedding_seconds",
-            "measure_operations_per_second",
-            "recommend_network",
-        ],
         "source_network": ["SourceNetwork"],
+        "starting_network": [
+            "choose_network_for_photos",
+            "choose_starting_network",
+            "describe_missing_photo_network",
+        ],
         "surgery": [
             "HEAD",
             "StageSummary",

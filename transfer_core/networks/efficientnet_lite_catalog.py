@@ -101,6 +101,7 @@ def _make_network(name: str, weights: _Weights) -> SourceNetwork:
             "TensorFlow; the accuracy is Google's figure.",
             "made_by": "https://github.com/tensorflow/tpu/tree/master/models/official/"
             "efficientnet/lite",
+            "commercial_use": True,
             "licence": "Apache-2.0: you may use the weights, and what you train from them, "
             "commercially too.",
         },

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transfer_core.errors import NetworkError
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork, Stage
-from transfer_core.networks.timm_licences import describe_licence
+from transfer_core.networks.timm_licences import allows_commercial_use, describe_licence
 from transfer_core.networks.timm_modules import list_classifiers
 from transfer_core.networks.timm_networks import build_model, group_by_stage
 from transfer_core.networks.timm_stages import split_into_stages
@@ -102,6 +102,7 @@ def _describe_input(tag: str, size: int, config) -> SourceNetwork:
         + (f". {SQUEEZED}" if data["crop_mode"] != "center" else "."),
         "made_by": f"https://huggingface.co/{repository}",
         "licence": describe_licence(config.license),
+        "commercial_use": allows_commercial_use(config.license),
     }
     if not config.num_classes:
         card["how"] += " It knows no classes, only features."

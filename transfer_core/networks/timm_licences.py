@@ -18,6 +18,16 @@ LICENCES = {
 UNSTATED = {None, "", "unknown"}
 
 
+def allows_commercial_use(licence: str | None) -> bool | None:
+    """Return whether a licence allows commercial use; None if it has to be read.
+
+    Args:
+        licence: As in timm's configuration of the weights.
+    """
+    words = LICENCES.get(licence, ("", READ))[1]
+    return None if words == READ else words.startswith(YES)
+
+
 def describe_licence(licence: str | None) -> str:
     """Return the name of a licence, a colon, and whether commercial use is allowed.
 

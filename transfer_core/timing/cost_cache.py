@@ -42,13 +42,15 @@ def load_or_measure_costs(
     strategy: Strategy,
     num_classes: int,
     precision: Precision,
+    may_measure: bool = True,
 ) -> StepCosts:
     """Seconds that the steps of a strategy take on this computer.
 
-    See `measurement.measure_step_costs` for the arguments.
+    See `measurement.measure_step_costs` for the arguments. Without `may_measure` what was
+    measured on an earlier day is taken too.
 
     Raises:
-        BusyError: If a run trains and these steps were never measured before.
+        BusyError: If these steps were never measured before, and may not be or a run trains.
     """
     optimiser = strategy.optimiser
     key = (
@@ -64,28 +66,34 @@ def load_or_measure_costs(
         optimiser.augment,
     )
     values = _load_or_measure(
-        home, key, lambda: asdict(measure_step_costs(source, strategy, num_classes, precision))
+        home,
+        key,
+        lambda: asdict(measure_step_costs(source, strategy, num_classes, precision)),
+        may_measure,
     )
     return StepCosts(**{field.name: TimeRange(**values[field.name]) for field in fields(StepCosts)})
 
 
 def load_or_measure_decoding_cost(
-    home: Path, data_set: DataSet, source: SourceNetwork
+    home: Path, data_set: DataSet, source: SourceNetwork, may_measure: bool = True
 ) -> TimeRange:
     """Seconds that decoding one byte of the data set's images for a network takes.
 
     Raises:
-        BusyError: If a run trains and this was never measured before.
+        BusyError: If this was never measured before, and may not be or a run trains.
     """
     values = _load_or_measure(
         home,
         (data_set.id, source.transform.key),
         lambda: asdict(measure_decoding_cost(home, data_set, source.transform)),
+        may_measure,
     )
     return TimeRange(**values)
 
 
-def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dict[str, Any]:
+def _load_or_measure(
+    home: Path, key: tuple, measure: Callable[[], dict], may_measure: bool
+) -> dict[str, Any]:
     """Values from disk, or measured if they are missing or a day old.
 
     If a run trains now, or starts while this measures, the values of an earlier day are taken.
@@ -93,6 +101,19 @@ def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dic
     file = _get_cache_file(home, key)
     if _is_recent(file):
         return _read(file)
+    if may_measure and (values := _measure_alone(file, measure)):
+        return values
+    if file.is_file():
+        return _read(file)
+    raise BusyError(
+        "How long this takes can't be measured while a run trains.",
+        found="a run in training on this computer",
+        remedy="Ask again when it has ended.",
+    )
+
+
+def _measure_alone(file: Path, measure: Callable[[], dict]) -> dict[str, Any] | None:
+    """Measure while nothing else trains or measures, and store it; None if a run trains."""
     with _measuring:
         if _is_recent(file):  # measured by another thread while this one waited
             return _read(file)
@@ -102,13 +123,7 @@ def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dic
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, json.dumps(values))
             return values
-    if file.is_file():
-        return _read(file)
-    raise BusyError(
-        "How long this takes can't be measured while a run trains.",
-        found="a run in training on this computer",
-        remedy="Ask again when it has ended.",
-    )
+    return None
 
 
 def _get_cache_file(home: Path, key: tuple) -> Path:

@@ -51,6 +51,7 @@ def forecast_run(
     strategy: Strategy,
     home: Path,
     *,
+    may_measure: bool = True,
     progress: Progress = ignore_progress,
 ) -> Forecast:
     """Forecast a run from steps that were measured today, or are measured now.
@@ -60,15 +61,17 @@ def forecast_run(
         source: The network at the run's input size; its weights may be missing here.
         strategy: The training of the run.
         home: The data folder; work that its caches make needless is not counted.
+        may_measure: False takes at once what was measured before, however long ago.
         progress: Called with what is done, done and total; may raise to end the work.
 
     Raises:
-        BusyError: If a run trains in this process and the steps were never measured before.
+        BusyError: If the steps were never measured before, and may not be or a run trains in
+            this process.
     """
-    costs = collect_costs(data_set, source, strategy, home, progress)
+    costs = collect_costs(data_set, source, strategy, home, progress, may_measure)
     seconds_per_byte = ZERO_SECONDS
     if not dataset.PixelArray(home, data_set, source.transform).is_cached:
-        seconds_per_byte = load_or_measure_decoding_cost(home, data_set, source)
+        seconds_per_byte = load_or_measure_decoding_cost(home, data_set, source, may_measure)
     embedded = are_embeddings_cached(home, data_set, source, strategy.keep_through)
     return compute_forecast(data_set, source, strategy, costs, seconds_per_byte, embedded)
 
@@ -79,6 +82,7 @@ def collect_costs(
     strategy: Strategy,
     home: Path,
     report_progress: Progress,
+    may_measure: bool = True,
 ) -> tuple[StepCosts, ...]:
     """The step costs of each training of a run, measured or from the cache.
 
@@ -90,7 +94,8 @@ def collect_costs(
         report_progress(f"Timing a few batches, {source.title}", number, len(trainings))
         timed = _equalise_batch_size(each, len(data_set.indices("train")))
         precision = choose_precision(choose_device())
-        costs.append(load_or_measure_costs(home, source, timed, len(data_set.classes), precision))
+        classes = len(data_set.classes)
+        costs.append(load_or_measure_costs(home, source, timed, classes, precision, may_measure))
     return tuple(costs)
 
 

@@ -46,5 +46,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "explanation": ["describe_flip_invariance"],
         "measurement": ["measure_transferability"],
+        "network_ranking": [
+            "NetworkRanking",
+            "NetworkScore",
+            "list_present_networks",
+            "load_ranking",
+            "rank_networks",
+        ],
     },
 )

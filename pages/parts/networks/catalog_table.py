@@ -1,17 +1,15 @@
-"""The catalog of source networks: a recommendation, filters, and a table to choose from."""
+"""The catalog of source networks: filters, and a table to choose from."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from pages.shared import session
-from pages.shared.layout import escape_markdown, format_duration
 from transfer_core.networks import (
     SourceNetwork,
-    estimate_embedding_seconds,
+    describe_commercial_use,
     get_weights_status,
     has_weights,
-    recommend_network,
 )
 
 MAX_SIZES = [10, 50, 100, 200, 500, 5_000]  # megabytes
@@ -28,52 +26,11 @@ COLUMN_CONFIG = {
     ),
     "download (MB)": st.column_config.NumberColumn(format="%.0f"),
     "cost per image (billion)": st.column_config.NumberColumn(format="%.2f", help=COST_HELP),
-    "time here (min)": st.column_config.NumberColumn(
-        format="%.1f", help="At best, for all images to pass through once, as in cases 1 and 2"
-    ),
     "weights (million)": st.column_config.NumberColumn(format="%.1f"),
+    "commercial use": st.column_config.TextColumn(
+        help="Of the weights and of what is trained from them; the licence stands below"
+    ),
 }
-
-
-def show_recommendation(
-    networks: Sequence[SourceNetwork], images: int, images_phrase: str, speed: float
-) -> None:
-    """Say which network to take, and why.
-
-    Args:
-        networks: The catalog.
-        images: Number of images that will pass through the network.
-        images_phrase: The same in words, such as "your 300 images".
-        speed: Of this computer, in billion multiplications a second.
-    """
-    words = f"This computer does about {speed:,.0f} billion multiplications a second. "
-    best = recommend_network(networks, images, speed)
-    if best is None:
-        words += (
-            f"With {images_phrase} take the demonstration network: every other one would take "
-            "minutes."
-        )
-    else:
-        took = format_duration(estimate_embedding_seconds(best, images, speed))
-        words += (
-            f"For {images_phrase}, **{escape_markdown(best.title)}** is the most accurate on "
-            f"ImageNet of those that see all images in two minutes ({took} at best, "
-            f"{best.card['file_size']:,.0f} MB). Training everything costs about three times that "
-            "for each epoch." + _describe_best_here(networks, best, images, speed)
-        )
-    st.info(words, icon=":material/lightbulb:")
-
-
-def _describe_best_here(
-    networks: Sequence[SourceNetwork], best: SourceNetwork, images: int, speed: float
-) -> str:
-    here = tuple(each for each in networks if has_weights(each))
-    best_here = recommend_network(here, images, speed)
-    if best_here is None:
-        return " Without a download there is the demonstration network."
-    if best_here != best:
-        return f" Of those on this computer it is {escape_markdown(best_here.title)}."
-    return ""
 
 
 def filter_networks(networks: Sequence[SourceNetwork]) -> list[SourceNetwork]:
@@ -98,9 +55,9 @@ def filter_networks(networks: Sequence[SourceNetwork]) -> list[SourceNetwork]:
     ]
 
 
-def show_catalog(networks: Sequence[SourceNetwork], images: int, speed: float) -> str | None:
+def show_catalog(networks: Sequence[SourceNetwork]) -> str | None:
     """Draw the table; returns the name of the network whose row was clicked."""
-    rows = [_make_row(network, images, speed) for network in networks]
+    rows = [_make_row(network) for network in networks]
     event = st.dataframe(
         rows,
         hide_index=True,
@@ -117,16 +74,15 @@ def show_catalog(networks: Sequence[SourceNetwork], images: int, speed: float) -
     return networks[clicked[0]].name if clicked and clicked[0] < len(networks) else None
 
 
-def _make_row(network: SourceNetwork, images: int, speed: float) -> dict[str, object]:
+def _make_row(network: SourceNetwork) -> dict[str, object]:
     accuracy = network.card.get("accuracy")
     return {
         "network": network.title,
         "ImageNet accuracy (%)": None if accuracy is None else 100 * accuracy,
         "its weights are": WEIGHTS_LABELS[get_weights_status(network)],
         "download (MB)": network.card["file_size"],
-        "time here (min)": estimate_embedding_seconds(network, images, speed) / 60,
         "cost per image (billion)": network.card["operations"],
         "weights (million)": network.card["parameters"] / 1e6,
         "input (pixels)": network.input_size,
-        "licence": network.card.get("licence", "").partition(":")[0],
+        "commercial use": describe_commercial_use(network),
     }

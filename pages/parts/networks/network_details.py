@@ -47,7 +47,7 @@ def _offer_network(network: SourceNetwork) -> None:
         label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
         if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
             _download_weights(network)
-    elif network.name == session.get_workspace().network:
+    elif network.name == session.get_network_name():
         st.success("This network is used now.", icon=":material/task_alt:")
         offer_next_page("Go on: decide how to transfer", "pages/decide.py")
     elif st.button("Use this network", type="primary", icon=":material/check:", key="networks_use"):

@@ -20,7 +20,8 @@ from pages.shared.caches.networks import (
     estimate_similarity,
     list_input_sizes,
     load_first_filters,
-    measure_speed,
+    load_network_ranking,
+    rank_networks,
 )
 from pages.shared.caches.runs import (
     classify_frame,
@@ -33,6 +34,7 @@ from pages.shared.caches.runs import (
     load_test_predictions,
     load_trained_network,
     predict_image,
+    recall_forecast,
 )
 
 __all__ = [
@@ -56,8 +58,10 @@ __all__ = [
     "load_set_aside",
     "load_test_predictions",
     "load_trained_network",
-    "measure_speed",
+    "load_network_ranking",
     "predict_image",
+    "rank_networks",
+    "recall_forecast",
     "render_contact_sheet",
     "render_sample_preview",
     "render_thumbnail",

