@@ -28,6 +28,7 @@ from transfer_core.transferability.leep import compute_energy, compute_leep
 from transfer_core.transferability.measurement import measure_transferability
 from transfer_core.transferability.probes import compute_kernel, measure_flip_invariance
 from transfer_core.transferability.similarity_calibration import (
+    Basis,
     Calibration,
     LogisticModel,
     ReliabilityBin,
@@ -42,12 +43,14 @@ CALIBRATION = Calibration(
     nearest=0.01,
     furthest=2.0,
     families=10,
+    image_sets=20,
     measured=(),
     reliability=(
         ReliabilityBin(0, 0.2, 0.1, 1, 9),
         ReliabilityBin(0.2, 0.8, 0.5, 6, 10),
         ReliabilityBin(0.8, 1, 0.9, 7, 8),
     ),
+    basis=dict.fromkeys(("top", "start", "everything"), Basis("measured")),
 )
 
 

@@ -222,7 +222,9 @@ def test_own_weights_of_the_demonstration_network_are_taken_in_too(transfer_home
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
     source = import_weights(tmp_path / "mine.safetensors", get_network("demonstration"))
     assert torch.equal(load_pretrained(source).fc3.weight, own.fc3.weight)
-    assert not is_calibrated(source) and is_calibrated(get_network("demonstration"))
+    for question in ("top", "start", "everything"):
+        assert not is_calibrated(source, question)
+        assert is_calibrated(get_network("demonstration"), question)
 
 
 def damage(state: dict, change: str) -> dict:
