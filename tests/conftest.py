@@ -29,6 +29,15 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def machine_folder(tmp_path_factory):
+    """An empty folder for what is measured of this machine, also in processes of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("machine")
+        patch.setenv("TRANSFER_MACHINE_FOLDER", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real image sets beside the checkout; skips where it is absent."""

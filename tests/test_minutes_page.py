@@ -20,7 +20,7 @@ def half_a_second(monkeypatch):
     monkeypatch.setattr(
         forecasting,
         "load_or_measure_costs",
-        lambda *of: StepCosts(nothing, nothing, nothing, half, nothing),
+        lambda *of: StepCosts(nothing, nothing, nothing, nothing, half, nothing),
     )
     monkeypatch.setattr(forecasting, "load_or_measure_decoding_cost", lambda *of: nothing)
 
@@ -114,7 +114,7 @@ def test_a_better_network_is_proposed_and_taken_with_its_settings(data, half_a_s
 
 def test_where_nothing_fits_the_least_time_is_told(data, monkeypatch):  # noqa: F811
     hour = TimeRange(3600, 3600)
-    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: StepCosts(*[hour] * 5))
+    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: StepCosts(*[hour] * 6))
     app = open_train_page(data)
     find_button(app, "train_fit").click().run()
     assert not app.exception

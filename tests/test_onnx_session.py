@@ -5,8 +5,9 @@ import onnxruntime
 import pytest
 
 from transfer_core.export import export_run, onnx_file
-from transfer_core.export.onnx_session import ONNX_BATCH_SIZE, open_onnx_session, predict_onnx
+from transfer_core.export.onnx_prediction import predict_onnx
 from transfer_core.export.source_text import get_source
+from transfer_core.features.onnx_session import ONNX_BATCH_SIZE, open_onnx_session
 from transfer_core.inspection.prediction import load_trained_network, predict_proba
 
 
@@ -37,10 +38,10 @@ def exported(made, tmp_path_factory):
     return home, run, folder
 
 
-def test_the_check_runs_without_spinning_threads_arena_and_memory_patterns(exported):
+def test_the_check_runs_without_spinning_threads_and_memory_patterns(exported):
     (options,) = RecordedSession.options
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
-    assert not options.enable_cpu_mem_arena and not options.enable_mem_pattern
+    assert not options.enable_mem_pattern
     assert options.intra_op_num_threads > 0 and options.inter_op_num_threads == 1
 
 

@@ -23,6 +23,7 @@ from transfer_core.training.events import (
     EpochEnded,
     MemoryShort,
     Preparing,
+    RuntimeChosen,
     StageChange,
     Started,
     Stepped,
@@ -257,6 +258,7 @@ EVERY_EVENT = [
     Failed("A", "b", "C"),
     make_test_result(),
     Preparing("Decoding images", 3, 8),
+    RuntimeChosen("onnxruntime", "1.32.0", "197 images/s against 38"),
     Started(3, 1, 6, 2, 10, 100, "cpu"),
     make_step(1),
     MemoryShort(4),
@@ -276,7 +278,14 @@ def test_events_keep_their_stored_kinds():
     """Other versions and users of `--json` read these words."""
     kinds = [encode_event(event)[0] for event in EVERY_EVENT]
     assert kinds[:4] == ["state", "failed", "tested", "preparing"]
-    assert kinds[4:] == ["started", "stepped", "memory_short", "epoch_ended", "ended"]
+    assert kinds[4:] == [
+        "runtime_chosen",
+        "started",
+        "stepped",
+        "memory_short",
+        "epoch_ended",
+        "ended",
+    ]
 
 
 def test_events_of_other_versions_are_read_as_far_as_they_can_be(store):

@@ -64,7 +64,7 @@ def timed(monkeypatch):
         share = (source.input_size / get_network(source.name).input_size) ** 2
         image = 0.02 * source.card["operations"] * share  # seconds
         step = 0.001 if strategy.frozen else 3 * image * strategy.optimiser.batch_size
-        return StepCosts(*(TimeRange(v, v) for v in (0.1, image, image, step, 0.01)))
+        return StepCosts(*(TimeRange(v, v) for v in (0.1, image, image, image, step, 0.01)))
 
     monkeypatch.setattr(forecasting, "load_or_measure_costs", costs)
     monkeypatch.setattr(forecasting, "load_or_measure_decoding_cost", lambda *of: TimeRange(0, 0))
@@ -83,7 +83,7 @@ def test_a_forecast_counts_the_steps_and_epochs_that_the_run_takes(
 ):
     strategy = limit_epochs(plan_case(SOURCE, case), 4)
     # Nothing costs anything but the steps and the ends of epochs: one second each.
-    free = StepCosts(TimeRange(0, 0), TimeRange(0, 0), TimeRange(0, 0), ONCE, ONCE)
+    free = StepCosts(*[TimeRange(0, 0)] * 4, ONCE, ONCE)
     costs = (free, replace(free, step=TimeRange(0, 0), epoch=TimeRange(0, 0)))
     told = compute_forecast(
         data, SOURCE, strategy, costs[: 1 + trains_baseline(SOURCE, strategy)]
@@ -151,7 +151,7 @@ def test_costs_are_not_kept_where_a_run_starts_while_they_are_measured(
 ):
     def measure(*of):
         with mark_training():  # begins and ends while the batches are timed
-            return StepCosts(*[ONCE] * 5)
+            return StepCosts(*[ONCE] * 6)
 
     monkeypatch.setattr(cost_cache, "measure_step_costs", measure)
     with pytest.raises(BusyError):
@@ -173,7 +173,7 @@ def test_a_run_that_ended_while_a_forecast_waited_for_its_turn_does_not_refuse_i
             pass
 
     monkeypatch.setattr(cost_cache, "_measuring", TrainsMeanwhile())
-    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 5))
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 6))
     forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
 
 
@@ -186,7 +186,7 @@ def test_two_forecasts_are_never_measured_beside_each_other(data, transfer_home,
         measured.append(of)
         time.sleep(0.2)
         under_way.pop()
-        return StepCosts(*[ONCE] * 5)
+        return StepCosts(*[ONCE] * 6)
 
     monkeypatch.setattr(cost_cache, "measure_step_costs", measure)
     strategy = plan_case(SOURCE, 1)

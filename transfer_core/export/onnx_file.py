@@ -11,9 +11,9 @@ from torch import nn
 from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.export.model_card import build_model_card, find_data_set, write_model_card
-from transfer_core.export.onnx_session import open_onnx_session, predict_onnx
+from transfer_core.export.onnx_prediction import predict_onnx
 from transfer_core.export.prediction_script import write_prediction_script
-from transfer_core.features import choose_batch_size
+from transfer_core.features import choose_batch_size, open_onnx_session
 from transfer_core.inspection import TrainedNetwork, predict_proba
 from transfer_core.system import Progress
 

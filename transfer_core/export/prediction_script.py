@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from transfer_core.export import onnx_session
+from transfer_core.export.onnx_prediction import predict_onnx
 from transfer_core.export.source_text import fill_template, format_literal, get_source
+from transfer_core.features import ONNX_BATCH_SIZE, open_onnx_session
 from transfer_core.inspection import TrainedNetwork
 from transfer_core.networks import list_kept_stages
 
@@ -70,8 +71,8 @@ def write_prediction_script(
             "STD": list(source.std),
         }
     else:
-        settings["ONNX_BATCH_SIZE"] = onnx_session.ONNX_BATCH_SIZE
-        parts["session"] = get_source(onnx_session.open_onnx_session, onnx_session.predict_onnx)
+        settings["ONNX_BATCH_SIZE"] = ONNX_BATCH_SIZE
+        parts["session"] = get_source(open_onnx_session, predict_onnx)
     lines = "\n".join(f"{name} = {format_literal(value)}" for name, value in settings.items())
     template = (TEMPLATE_FOLDER / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
     script, page = to / "predict.py", to / "README.md"

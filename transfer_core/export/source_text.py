@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from transfer_core.export import safetensors_reader
-from transfer_core.features import embedding
+from transfer_core.features import preprocessing
 from transfer_core.images import decoding, transform
 from transfer_core.networks import (
     SourceNetwork,
@@ -82,15 +82,15 @@ def _render_pooling() -> str:
     constants = {
         "MAX_POOL_SIZE": surgery.MAX_POOL_SIZE,
         "MAX_HEAD_FEATURES": surgery.MAX_HEAD_FEATURES,
-        "MAX_BATCH_SIZE": embedding.MAX_BATCH_SIZE,
-        "MAX_BATCH_PIXELS": embedding.MAX_BATCH_PIXELS,
+        "MAX_BATCH_SIZE": preprocessing.MAX_BATCH_SIZE,
+        "MAX_BATCH_PIXELS": preprocessing.MAX_BATCH_PIXELS,
     }
     lines = "\n".join(f"{name} = {value}" for name, value in constants.items())
     functions = get_source(
         devices.get_device,
         devices.copy_to_device,
-        embedding.choose_batch_size,
-        embedding.normalise,
+        preprocessing.choose_batch_size,
+        preprocessing.normalise,
         surgery.pool_features,
         surgery.compute_pool_size,
         surgery.build_head,

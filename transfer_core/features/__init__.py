@@ -4,11 +4,16 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["augmentation", "embedding", "standardisation", "augmented_views"],
+    submodules=["augmentation", "preprocessing", "standardisation", "augmented_views"],
     submod_attrs={
         "augmentation": ["augment"],
-        "embedding": ["choose_batch_size", "embed", "normalise"],
+        "cached_embedding": ["load_or_embed"],
+        "embedding": ["embed", "embed_with_runtime"],
         "embedding_cache": ["get_cache_folder", "load_or_compute_embeddings"],
+        "embedding_runtime": ["EmbeddingRuntime", "RuntimeName", "make_runtime"],
+        "onnx_session": ["ONNX_BATCH_SIZE", "open_onnx_session"],
+        "onnx_stages": ["OnnxFailedError"],
+        "preprocessing": ["choose_batch_size", "normalise"],
         "standardisation": ["fit_standardisation"],
         "augmented_views": ["AugmentedView"],
     },

@@ -2,52 +2,29 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 from transfer_core.dataset import PixelArray, iter_batches
-from transfer_core.networks import SourceNetwork, pool_features
-from transfer_core.system import (
-    Progress,
-    StopRequested,
-    copy_to_device,
-    get_device,
-    ignore_progress,
+from transfer_core.features.embedding_runtime import EmbeddingRuntime
+from transfer_core.features.onnx_stages import OnnxFailedError, OnnxStages
+from transfer_core.features.pooled_stages import PooledStages
+from transfer_core.features.preprocessing import choose_batch_size, normalise, normalise_array
+from transfer_core.features.runtime_choice import (
+    choose_runtime,
+    compute_fingerprint,
+    remember_failure,
 )
+from transfer_core.networks import SourceNetwork
+from transfer_core.system import Progress, StopRequested, get_device, ignore_progress
 
-MAX_BATCH_SIZE = 32  # images; small enough that the allocator reuses the memory of outputs
-MAX_BATCH_PIXELS = 16 * 224 * 224  # in a batch, so that outputs stay below about a gigabyte
-
-
-def choose_batch_size(source: SourceNetwork) -> int:
-    """Return the batch size in images for a forward pass without learning."""
-    return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_PIXELS // source.input_size**2))
+Preprocessing = Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]
+BatchEmbedder = Callable[[np.ndarray], Iterator[list[np.ndarray]]]  # pixels to parts of embeddings
 
 
-def normalise(
-    pixels: np.ndarray, source: SourceNetwork, device: torch.device | None = None
-) -> torch.Tensor:
-    """Turn pixels into a network's normalised inputs.
-
-    Args:
-        pixels: uint8, shape (B, H, W, 3).
-        source: Its mean and standard deviation are applied.
-        device: Device that computes and holds the result; None is the processor.
-
-    Returns:
-        float32, shape (B, 3, H, W), channels last in memory.
-    """
-    images = copy_to_device(pixels, device).permute(0, 3, 1, 2)
-    mean, std = (
-        torch.tensor(v, device=images.device).view(1, 3, 1, 1) for v in (source.mean, source.std)
-    )
-    # One multiplication and one addition a pixel: (x / 255 - mean) / std.
-    return images * (1 / 255 / std) - mean / std
-
-
-@torch.inference_mode()
 def embed(
     network: nn.Sequential,
     pixels: np.ndarray | PixelArray,
@@ -55,13 +32,14 @@ def embed(
     stages: tuple[str, ...],
     *,
     indices: np.ndarray | None = None,
-    preprocess: Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor] = normalise,
+    preprocess: Preprocessing = normalise,
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
 ) -> dict[str, np.ndarray]:
     """Compute the pooled outputs of stages for images, in eval mode, on the network's device.
 
-    They are float32 on every machine: answers and results rest on them.
+    They are float32 on every machine: answers and results rest on them. On a processor ONNX
+    Runtime computes them where it is faster; see `choose_runtime`.
 
     Args:
         network: Its children are named stages; it runs as far as the last wanted stage.
@@ -80,29 +58,88 @@ def embed(
     Raises:
         WorkStopped: If `stop_requested` said so.
     """
-    outputs: dict[str, list[np.ndarray]] = {name: [] for name in stages}
-    done, total = 0, len(pixels) if indices is None else len(indices)
+    embed_by = partial(
+        embed_with_runtime,
+        network,
+        pixels,
+        source,
+        stages,
+        indices=indices,
+        preprocess=preprocess,
+        progress=progress,
+        stop_requested=stop_requested,
+    )
+    runtime = choose_runtime(network, pixels, source, stages, indices=indices, progress=progress)
+    try:
+        return embed_by(runtime=runtime)
+    except OnnxFailedError as error:
+        return embed_by(runtime=remember_failure(network, source, stages, error))
+
+
+def embed_with_runtime(
+    network: nn.Sequential,
+    pixels: np.ndarray | PixelArray,
+    source: SourceNetwork,
+    stages: tuple[str, ...],
+    *,
+    runtime: EmbeddingRuntime,
+    indices: np.ndarray | None = None,
+    preprocess: Preprocessing = normalise,
+    progress: Progress = ignore_progress,
+    stop_requested: StopRequested | None = None,
+) -> dict[str, np.ndarray]:
+    """Do the work of `embed` with one runtime; see there.
+
+    Raises:
+        OnnxFailedError: If ONNX Runtime cannot run the network.
+        WorkStopped: If `stop_requested` said so.
+    """
+    build = _embed_by_onnx if runtime.name == "onnxruntime" else _embed_by_torch
+    embed_batch = build(network, source, stages, preprocess)
+    parts, done = [], 0
+    total = len(pixels) if indices is None else len(indices)
+    # The same batches for every runtime: random changes of images are drawn for a batch.
     with closing(
         iter_batches(pixels, choose_batch_size(source), indices, stop_requested)
     ) as batches:
         for batch in batches:
-            inputs = preprocess(batch, source, get_device(network))
-            for name, features in _run_stages(network, inputs, stages):
-                outputs[name].append(pool_features(features).float().cpu().numpy())
-            done += len(batch)
-            progress("Embedding images", done, total)
-    return {name: np.concatenate(parts) for name, parts in outputs.items()}
+            for part in embed_batch(batch):
+                parts.append(part)
+                done += len(part[0])
+                progress("Embedding images", done, total)
+    joined = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return dict(zip(stages, joined, strict=True))
 
 
-def _run_stages(
-    network: nn.Sequential, features: torch.Tensor, stages: tuple[str, ...]
-) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield the names and outputs of the wanted stages."""
-    missing = set(stages)
-    for name, stage in network.eval().named_children():
-        features = stage(features)
-        if name in missing:
-            yield name, features
-            missing.remove(name)
-        if not missing:
-            return
+def _embed_by_torch(
+    network: nn.Sequential,
+    source: SourceNetwork,
+    stages: tuple[str, ...],
+    preprocess: Preprocessing,
+) -> BatchEmbedder:
+    model, device = PooledStages(network, stages), get_device(network)
+
+    @torch.inference_mode()
+    def embed_batch(batch: np.ndarray) -> Iterator[list[np.ndarray]]:
+        pooled = model(preprocess(batch, source, device))
+        yield [features.float().cpu().numpy() for features in pooled]
+
+    return embed_batch
+
+
+def _embed_by_onnx(
+    network: nn.Sequential,
+    source: SourceNetwork,
+    stages: tuple[str, ...],
+    preprocess: Preprocessing,
+) -> BatchEmbedder:
+    model = OnnxStages(network, compute_fingerprint(network, stages), stages, source)
+
+    def embed_batch(batch: np.ndarray) -> Iterator[list[np.ndarray]]:
+        if preprocess is normalise:
+            return model.run(normalise_array(batch, source))
+        with torch.inference_mode():
+            inputs = preprocess(batch, source, get_device(network)).contiguous().numpy()
+        return model.run(inputs)
+
+    return embed_batch

@@ -20,7 +20,7 @@ def load_or_compute_embeddings(
 
     Args:
         home: The data folder.
-        folder: From `get_cache_folder`.
+        folder: Within that of `get_cache_folder`, named after the runtime.
         stages: Names of the wanted stages.
         compute: Takes the names of missing stages and returns their embeddings.
 
@@ -48,7 +48,8 @@ def get_cache_folder(
     """Return the cache folder of these images' embeddings by this network.
 
     Its path is the cache key: data set, network, hash of the weights, preprocessing and hash of
-    the indices. The stage is the name of each file in it.
+    the indices. Each runtime has a folder of its own in it, `EmbeddingRuntime.key`, and the stage
+    is the name of each file there.
 
     Args:
         home: The data folder.

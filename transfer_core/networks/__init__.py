@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "StageSummary",
             "adapt",
             "list_kept_stages",
+            "compute_pool_size",
             "pool_features",
             "resolve_effective_strategy",
             "set_train_mode_except_frozen",

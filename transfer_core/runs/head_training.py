@@ -1,7 +1,7 @@
 """Train the head on embeddings: all of cases 1 and 2, and the baseline of cases 3 and 4."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
-from transfer_core.dataset import DataSet
 from transfer_core.features import AugmentedView
 from transfer_core.networks import HEAD, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
@@ -42,10 +41,22 @@ class Baseline:
 
 def embed_and_train_head(
     context: RunContext, strategy: Strategy, network: nn.Sequential, checkpointer: Checkpointer
-) -> Iterator[Event]:
-    """Embed every image once at the last kept stage, then train the head on the embeddings."""
+) -> Generator[Event, None, np.ndarray]:
+    """Embed every image once at the last kept stage, then train the head on the embeddings.
+
+    Returns:
+        The embeddings of all images of the data set, float32 (N, D).
+    """
     embeddings, arguments = yield from _embed_examples(context, strategy, network)
     yield from train_head(network, embeddings, **arguments, checkpointer=checkpointer)
+    return embeddings[: len(context.pixels)]
+
+
+@torch.inference_mode()
+def predict_with_head(network: nn.Sequential, embeddings: np.ndarray) -> torch.Tensor:
+    """Return logits on the processor, float32 (M, C), of embeddings, float32 (M, D)."""
+    layer = network.get_submodule(HEAD).linear
+    return layer(torch.from_numpy(embeddings).to(layer.weight.device)).cpu()
 
 
 def load_or_train_baseline(
@@ -157,16 +168,10 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     trained = BaselineTrained(
         losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds
     )
-    head = network.get_submodule(HEAD)
-    accuracy = _compute_test_accuracy(head.linear, embeddings, context.data_set)
-    return Baseline(head.state_dict(), trained, accuracy)
-
-
-@torch.inference_mode()
-def _compute_test_accuracy(layer: nn.Linear, embeddings: np.ndarray, data_set: DataSet) -> float:
-    test = data_set.indices("test")
-    features = torch.from_numpy(embeddings[test]).to(layer.weight.device)
-    return float((layer(features).argmax(1).cpu().numpy() == data_set.labels[test]).mean())
+    test, labels = context.data_set.indices("test"), context.data_set.labels
+    predicted = predict_with_head(network, embeddings[test]).argmax(1).numpy()
+    accuracy = float((predicted == labels[test]).mean())
+    return Baseline(network.get_submodule(HEAD).state_dict(), trained, accuracy)
 
 
 def _write_baseline(baseline: Baseline, files: RunDirectory) -> None:

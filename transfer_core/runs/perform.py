@@ -17,6 +17,7 @@ from transfer_core.runs.head_training import (
     embed_and_train_head,
     load_or_train_baseline,
     make_baseline_network,
+    predict_with_head,
 )
 from transfer_core.runs.preparation import RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
@@ -65,13 +66,13 @@ def perform_run(
     data_set, source = dataset.load(home, config.data_id), config.source()
     pixels = dataset.PixelArray(home, data_set, source.transform)
     context = RunContext(config, home, data_set, source, pixels, stop_requested)
-    files, baseline, ended = RunDirectory(directory), None, None
+    files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
     network = context.adapt_network(config.strategy)
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
         checkpointer = Checkpointer(files, checkpoint_time_share)
-        ended = yield from _train(context, network, checkpointer)
+        ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
     if (ended is None or ended.best_epoch is None) and baseline:
@@ -82,13 +83,18 @@ def perform_run(
     if ended.best_epoch is None and not baseline:
         return
     _save_weights(network, files)
-    yield _evaluate_on_test_images(context, network, ended, baseline, files)
+    logits = _predict_test_images(context, network, embeddings)
+    yield _score_test_images(context, logits, ended, baseline, files)
 
 
 def _train(
     context: RunContext, network: nn.Sequential, checkpointer: Checkpointer
-) -> Generator[Event, None, Ended | None]:
-    """Train what the strategy does not freeze; return the last event in place of yielding it."""
+) -> Generator[Event, None, tuple[Ended | None, np.ndarray | None]]:
+    """Train what the strategy does not freeze; return the last event in place of yielding it.
+
+    Returns:
+        The last event, and the embeddings of all images if the head alone was trained.
+    """
     config, strategy = context.config, context.config.strategy
     if trains_head_only(context.source, strategy):
         training = embed_and_train_head(context, strategy, network, checkpointer)
@@ -104,11 +110,16 @@ def _train(
             checkpointer=checkpointer,
             **context.build_training_arguments(strategy),
         )
-    for event in training:
+    ended = None
+    while True:
+        try:
+            event = next(training)
+        except StopIteration as end:
+            return ended, end.value
         if isinstance(event, Ended):
-            return event
-        yield event
-    return None
+            ended = event
+        else:
+            yield event
 
 
 def _decode_images_unless_resumed(
@@ -129,21 +140,33 @@ def _decode_images_unless_resumed(
             raise
 
 
-def _evaluate_on_test_images(
+def _predict_test_images(
+    context: RunContext, network: nn.Sequential, embeddings: np.ndarray | None
+) -> torch.Tensor:
+    """Return the logits of the test images, float32 (M, C).
+
+    A head that was trained on embeddings takes those of the test images too: the stages below
+    are frozen, so nothing has to run through them again.
+    """
+    test = context.data_set.indices("test")
+    if embeddings is not None:
+        return predict_with_head(network, embeddings[test])
+    batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
+    return torch.cat([predict_logits(network, batch, context.source) for batch in batches])
+
+
+def _score_test_images(
     context: RunContext,
-    network: nn.Sequential,
+    logits: torch.Tensor,
     ended: Ended,
     baseline: Baseline | None,
     files: RunDirectory,
 ) -> TestResult:
     data_set = context.data_set
-    test = data_set.indices("test")
-    batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
-    logits = torch.cat([predict_logits(network, batch, context.source) for batch in batches])
     write_atomically(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
     result = score(
         logits,
-        data_set.labels[test],
+        data_set.labels[data_set.indices("test")],
         data_set.classes,
         data_set.counts("train"),
         ended.validation_accuracy,

@@ -13,16 +13,10 @@ from torch import nn
 from transfer_core import dataset
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features import (
-    AugmentedView,
-    embed,
-    get_cache_folder,
-    load_or_compute_embeddings,
-    normalise,
-)
+from transfer_core.features import AugmentedView, EmbeddingRuntime, load_or_embed
 from transfer_core.networks import SourceNetwork, adapt
 from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
-from transfer_core.training import Preparing, RunConfig, compute_class_weights
+from transfer_core.training import Preparing, RunConfig, RuntimeChosen, compute_class_weights
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class ImageEmbedder:
     """Embeds images with a network's kept stages, or takes the embeddings from the cache.
 
@@ -78,10 +72,11 @@ class ImageEmbedder:
     context: RunContext
     network: nn.Sequential
     stage: str  # the last kept stage
+    runtime: EmbeddingRuntime | None = None  # that was told last
 
     def embed(
         self, indices: np.ndarray | None, what: str, view: AugmentedView | None = None
-    ) -> Generator[Preparing, None, np.ndarray]:
+    ) -> Generator[Preparing | RuntimeChosen, None, np.ndarray]:
         """Return the embeddings of some images, or of a view of them, float32 (N, D).
 
         Args:
@@ -90,30 +85,25 @@ class ImageEmbedder:
             view: How each image is changed; None for not at all.
         """
         context = self.context
-        transform = context.source.transform.key + (f"-{view.key}" if view else "")
-        chosen = np.arange(len(context.pixels)) if indices is None else indices
-        folder = get_cache_folder(
-            context.home, context.data_set.id, context.source, transform, chosen
-        )
-        embeddings = yield from report_progress(
+        embeddings, runtime = yield from report_progress(
             context,
             what,
-            lambda progress: load_or_compute_embeddings(
+            lambda progress: load_or_embed(
                 context.home,
-                folder,
+                context.data_set.id,
+                self.network,
+                context.pixels,
+                context.source,
                 (self.stage,),
-                lambda stages: embed(
-                    self.network,
-                    context.pixels,
-                    context.source,
-                    stages,
-                    indices=indices,
-                    progress=progress,
-                    preprocess=view.build_preprocessing() if view else normalise,
-                    stop_requested=context.stop_requested,
-                ),
+                indices=indices,
+                view=view,
+                progress=progress,
+                stop_requested=context.stop_requested,
             ),
         )
+        if runtime != self.runtime:
+            self.runtime = runtime
+            yield RuntimeChosen(runtime.name, runtime.version, runtime.reason)
         return embeddings[self.stage]
 
 

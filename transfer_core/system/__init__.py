@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "hash_file",
             "write_atomically",
         ],
-        "home": ["get_home"],
+        "home": ["get_home", "get_machine_folder"],
         "memory": ["keep_freed_memory"],
         "parallel": [
             "MAX_TASK_BYTES",

@@ -1,9 +1,9 @@
-"""The data folder, which holds everything that is stored."""
+"""The data folder, which holds everything that is stored, and the machine's own folder."""
 
 import os
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 
 def get_home() -> Path:
@@ -12,3 +12,12 @@ def get_home() -> Path:
     folder = Path(setting).expanduser() if setting else user_data_path("transfer-lab")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def get_machine_folder() -> Path:
+    """The folder for what was measured on this machine, for every data folder; it may not exist.
+
+    `TRANSFER_MACHINE_FOLDER`, or else the user's cache directory.
+    """
+    setting = os.environ.get("TRANSFER_MACHINE_FOLDER")
+    return Path(setting).expanduser() if setting else user_cache_path("transfer-lab")

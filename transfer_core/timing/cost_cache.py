@@ -19,6 +19,7 @@ import torch
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError
+from transfer_core.features import make_runtime
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
     Precision,
@@ -111,9 +112,10 @@ def _load_or_measure(home: Path, key: tuple, measure: Callable[[], dict]) -> dic
 
 
 def _get_cache_file(home: Path, key: tuple) -> Path:
-    """The file of one measurement on this computer with this version of torch."""
+    """The file of one measurement on this computer with these versions of both runtimes."""
     machine = platform.node(), platform.machine(), os.cpu_count(), torch.get_num_threads()
-    named = json.dumps([machine, torch.__version__, key])
+    versions = [make_runtime(name).key for name in ("torch", "onnxruntime")]
+    named = json.dumps([machine, versions, key])
     return home / "timings" / f"{hash_bytes(named.encode())[:32]}.json"
 
 

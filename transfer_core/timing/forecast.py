@@ -9,7 +9,7 @@ import numpy as np
 from transfer_core import dataset
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features import get_cache_folder
+from transfer_core.features import get_cache_folder, make_runtime
 from transfer_core.networks import (
     SourceNetwork,
     list_kept_stages,
@@ -135,11 +135,13 @@ def compute_forecast(
         training, validation = training + cost.build + epochs[0], validation + epochs[1]
     own = costs[0]
     embedding = (
-        own.exact * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
+        own.embed * len(data_set.records) if embeds and not embeddings_cached else ZERO_SECONDS
     )
     views = strategy.optimiser.views * len(data_set.indices("train")) if embeds else 0
-    embedding = embedding + own.exact * views
-    test = own.exact * len(data_set.indices("test"))
+    embedding = embedding + own.embed * views
+    # A head is tested on the embeddings, at hardly any cost.
+    tested = 0 if trains_head_only(source, strategy) else len(data_set.indices("test"))
+    test = own.exact * tested
     parts = seconds_per_byte * size, embedding, training, validation, test
     return Forecast(
         *(TimeRange(part.low / SAFETY_FACTOR, part.high * SAFETY_FACTOR) for part in parts)
@@ -168,7 +170,8 @@ def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, 
     """Whether the embeddings of the data set are in the cache."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
-    return (folder / f"{stage}.npy").is_file()
+    keys = (make_runtime(name).key for name in ("torch", "onnxruntime"))
+    return any((folder / key / f"{stage}.npy").is_file() for key in keys)
 
 
 def describe_time_range(seconds: TimeRange) -> str:

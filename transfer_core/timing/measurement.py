@@ -14,7 +14,14 @@ from torch import nn
 from transfer_core import dataset, images
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features import choose_batch_size, embed
+from transfer_core.features import (
+    ONNX_BATCH_SIZE,
+    OnnxFailedError,
+    RuntimeName,
+    choose_batch_size,
+    embed_with_runtime,
+    make_runtime,
+)
 from transfer_core.networks import HEAD, SourceNetwork, adapt, trains_head_only
 from transfer_core.system import (
     MAX_TASK_BYTES,
@@ -63,7 +70,8 @@ def measure_step_costs(
         step, epoch = _measure_head_training(network, strategy)
     else:
         step, epoch = _measure_whole_network_training(network, strategy, source, precision)
-    return StepCosts(TimeRange(build / 2, build), image, exact, step, epoch)
+    embed = measure_embedding_cost(network, source, strategy.keep_through, exact)
+    return StepCosts(TimeRange(build / 2, build), image, exact, embed, step, epoch)
 
 
 def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Transform) -> TimeRange:
@@ -83,32 +91,65 @@ def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Trans
     return TimeRange.from_samples(durations)
 
 
-def measure_forward_cost(
-    network: nn.Sequential, source: SourceNetwork, stage: str, precision: Precision
+def measure_embedding_cost(
+    network: nn.Sequential, source: SourceNetwork, stage: str, by_torch: TimeRange
 ) -> TimeRange:
-    """Seconds of the forward pass of an image through the network up to a stage."""
+    """Seconds of embedding an image, by ONNX Runtime if that takes less than torch.
+
+    Args:
+        network: See `measure_forward_cost`.
+        source: See there.
+        stage: See there.
+        by_torch: Seconds that torch takes in float32.
+    """
+    if get_device(network).type != "cpu":
+        return by_torch
+    try:
+        by_onnx = measure_forward_cost(network, source, stage, "float32", "onnxruntime")
+    except OnnxFailedError:
+        return by_torch
+    return min(by_onnx, by_torch, key=lambda seconds: seconds.low + seconds.high)
+
+
+def measure_forward_cost(
+    network: nn.Sequential,
+    source: SourceNetwork,
+    stage: str,
+    precision: Precision,
+    runtime: RuntimeName = "torch",
+) -> TimeRange:
+    """Seconds of the forward pass of an image through the network up to a stage.
+
+    Raises:
+        OnnxFailedError: If ONNX Runtime cannot run the network.
+    """
 
     def time_passes(count: int) -> list[float]:
-        clock = [time.perf_counter()]
+        """Seconds of an image in each batch."""
+        marks = [(time.perf_counter(), 0)]
         pixels = _make_random_pixels(source, count)
         with autocast(precision, get_device(network).type):
-            embed(
+            embed_with_runtime(
                 network,
                 pixels,
                 source,
                 (stage,),
-                progress=lambda *_: clock.append(time.perf_counter()),
+                runtime=make_runtime(runtime),
+                progress=lambda _, done, __: marks.append((time.perf_counter(), done)),
             )
-        return [later - before for before, later in pairwise(clock)]
+        return [
+            (later - before) / (done - start) for (before, start), (later, done) in pairwise(marks)
+        ]
 
-    time_passes(1)  # the first pass prepares
-    (alone,) = time_passes(1)
+    least = ONNX_BATCH_SIZE if runtime == "onnxruntime" else 1  # images that cost no more than one
+    time_passes(least)  # the first pass prepares
+    (alone,) = time_passes(least)
     batch = choose_batch_size(source)
     if alone * batch > FORWARD_SECONDS:  # too slow for several batches
         count = min(batch, max(2, int(FORWARD_SECONDS / alone)))
-        return TimeRange.from_samples([time_passes(count)[0] / count])
+        return TimeRange.from_samples(time_passes(max(least, count)))
     rounds = min(20, int(FORWARD_SECONDS / (alone * batch)))
-    return TimeRange.from_samples([seconds / batch for seconds in time_passes(rounds * batch)])
+    return TimeRange.from_samples(time_passes(rounds * batch))
 
 
 def _measure_head_training(

@@ -30,6 +30,7 @@ class StepCosts:
 
     build: TimeRange  # building the network and its surgery
     image: TimeRange  # forward pass of an image through the trained network, as in validation
-    exact: TimeRange  # the same in float32, as in embedding and the test
+    exact: TimeRange  # the same in float32, as in the test
+    embed: TimeRange  # embedding an image with the faster runtime
     step: TimeRange  # optimiser step on a whole batch
     epoch: TimeRange  # end of an epoch without validation: check of weights, copy of the best

@@ -139,7 +139,7 @@ class _BudgetSearch:
         trainings = zip(self.measured[nearest], (frozen, True), strict=False)
         costs = tuple(_scale_costs(each, operations / nearest, alone) for each, alone in trainings)
         run = compute_forecast(self.data_set, network, strategy, costs).total.high
-        return run + self.forecast_estimate(network, costs[0].exact, size).high
+        return run + self.forecast_estimate(network, costs[0].embed, size).high
 
     def forecast_estimate(
         self, network: SourceNetwork, forward: TimeRange, size: float
@@ -167,7 +167,7 @@ class _BudgetSearch:
             self.data_set, source, strategy, self.home, progress=self.report_progress
         )
         costs = self.measure(source, (size / network.input_size) ** 2)
-        estimate = self.forecast_estimate(network, costs[0].exact, size)
+        estimate = self.forecast_estimate(network, costs[0].embed, size)
         return RunPlan(source, strategy, forecast, estimate)
 
     def plan_shortest_run(self, network: SourceNetwork) -> RunPlan:
@@ -194,4 +194,10 @@ class _BudgetSearch:
 def _scale_costs(costs: StepCosts, factor: float, frozen: bool) -> StepCosts:
     """Scale the costs to a network of `factor` times the operations; a head costs the same."""
     step = costs.step if frozen else costs.step * factor
-    return replace(costs, image=costs.image * factor, exact=costs.exact * factor, step=step)
+    return replace(
+        costs,
+        image=costs.image * factor,
+        exact=costs.exact * factor,
+        embed=costs.embed * factor,
+        step=step,
+    )

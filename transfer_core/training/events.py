@@ -18,6 +18,20 @@ class Preparing:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeChosen:
+    """Images were embedded, or had been, by this program; torch trains in any case."""
+
+    runtime: str  # "torch" or "onnxruntime"
+    version: str
+    reason: str  # for people
+
+    def describe(self) -> str:
+        """One sentence for people."""
+        title = "ONNX Runtime" if self.runtime == "onnxruntime" else self.runtime
+        return f"Embedded by {title} {self.version}: {self.reason}."
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The first step is about to be taken."""
 
@@ -99,4 +113,13 @@ class Ended:
     explanation: str = ""  # for people: why the training ended before its last epoch
 
 
-Event = Preparing | BaselineTrained | Started | Stepped | MemoryShort | EpochEnded | Ended
+Event = (
+    Preparing
+    | RuntimeChosen
+    | BaselineTrained
+    | Started
+    | Stepped
+    | MemoryShort
+    | EpochEnded
+    | Ended
+)

@@ -1,21 +1,25 @@
 """Batch-norm shift: how far images move normalisation statistics from the stored ones."""
 
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch import nn
 
-from transfer_core.features import choose_batch_size, normalise
+from transfer_core.features import embed
 from transfer_core.networks import SourceNetwork
+from transfer_core.system import Progress, ignore_progress
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
+MOMENTS = "batchnorm_moments"  # name of the stage that is appended
+CHUNK_IMAGES = 256  # images whose moments are in memory at a time: a few hundred kB each
 BLUR_RADIUS_PIXELS = 2.0  # standard deviation, of the blurred reference photos
 
 
-@torch.inference_mode()
 def measure_batchnorm_shift(
     network: nn.Sequential, pixels: np.ndarray, source: SourceNetwork
 ) -> dict[str, float]:
@@ -39,71 +43,115 @@ def measure_batchnorm_shift(
         normalisation statistics in Li et al. 2017, "Revisiting batch
         normalization for practical domain adaptation".
     """
-    batch = choose_batch_size(source)
-    with record_batchnorm_statistics(network) as distances:
-        for start in range(0, len(pixels), batch):
-            network.eval()(normalise(pixels[start : start + batch], source))
-    return distances()
+    return embed_with_shift(network, pixels, source, ())[1]
 
 
-@contextmanager
-def record_batchnorm_statistics(network: nn.Sequential) -> Iterator[Callable[[], dict[str, float]]]:
-    """Record the statistics of all batches that pass through a network inside this context.
+def embed_with_shift(
+    network: nn.Sequential,
+    pixels: np.ndarray,
+    source: SourceNetwork,
+    stages: tuple[str, ...],
+    progress: Progress = ignore_progress,
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Return the embeddings of some stages, and every stage's `measure_batchnorm_shift`.
+
+    Both come from one pass: the moments of each image are one more output of the network.
 
     Args:
         network: A `Sequential` of named stages.
-
-    Yields:
-        A function that returns each stage's distance, see `measure_batchnorm_shift`.
+        pixels: uint8, shape (N, H, W, 3).
+        source: Describes the normalisation.
+        stages: Names of the stages whose pooled output is wanted.
+        progress: Called with what is done, images done and total; may raise to cancel.
     """
+    parts: list[dict[str, np.ndarray]] = []
+    with _append_moments(network) as (observed, meter):
+        wanted = (*stages, MOMENTS) if meter.layers else stages
+        for start in range(0, len(pixels), CHUNK_IMAGES):
+            chunk = pixels[start : start + CHUNK_IMAGES]
+            report = _shift_progress(progress, start, len(pixels))
+            part = embed(observed, chunk, source, wanted, progress=report) if wanted else {}
+            if meter.layers:
+                meter.add(part.pop(MOMENTS))
+            parts.append(part)
+    embeddings = {name: np.concatenate([part[name] for part in parts]) for name in stages}
+    return embeddings, meter.compute_distances()
+
+
+def _shift_progress(progress: Progress, start: int, total: int) -> Progress:
+    return lambda what, done, _: progress(what, start + done, total)
+
+
+@contextmanager
+def _append_moments(network: nn.Sequential) -> Iterator[tuple[nn.Sequential, "_ShiftMeter"]]:
+    """Yield the network with one more stage, `MOMENTS`, and a meter of its outputs."""
     layers = {
         (stage_name, name): layer
         for stage_name, stage in network.named_children()
         for name, layer in stage.named_modules()
         if isinstance(layer, nn.modules.batchnorm._BatchNorm)
     }
-    moments = {key: _MomentsHook(layer) for key, layer in layers.items()}
-    hooks = [layer.register_forward_pre_hook(moments[key]) for key, layer in layers.items()]
-
-    def compute_distances() -> dict[str, float]:
-        stages: dict[str, list[float]] = {}
-        for (stage_name, _), moment in moments.items():
-            stages.setdefault(stage_name, []).append(moment.compute_divergence())
-        return {name: float(np.mean(values)) for name, values in stages.items()}
-
+    moments = _MomentsStage()
+    hooks = [
+        layer.register_forward_pre_hook(partial(moments.record, number))
+        for number, layer in enumerate(layers.values())
+    ]
     try:
-        yield compute_distances
+        yield (
+            nn.Sequential(OrderedDict([*network.named_children(), (MOMENTS, moments)])),
+            _ShiftMeter(layers),
+        )
     finally:
         for hook in hooks:
             hook.remove()
 
 
-class _MomentsHook:
-    """Forward pre-hook that accumulates mean and variance of a normalisation layer's inputs."""
+class _MomentsStage(nn.Module):
+    """A last stage that returns the moments of every normalisation layer's inputs."""
 
-    def __init__(self, layer: nn.Module) -> None:
-        self._layer = layer
-        self._count, self._mean, self._variance = 0, 0.0, 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self._recorded: dict[int, torch.Tensor] = {}  # of this pass, by number of the layer
 
-    def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        (values,) = inputs
-        over = (0, *range(2, values.ndim))  # all but the channels
-        variance, mean = (moment.double() for moment in torch.var_mean(values, over, correction=0))
-        count = values.numel() // values.shape[1]
-        self._count += count
-        # Combine the moments of two parts, after Chan, Golub and LeVeque 1983.
-        weight, step = count / self._count, mean - self._mean
-        self._mean = self._mean + weight * step
-        self._variance = (
-            (1 - weight) * self._variance + weight * variance + weight * (1 - weight) * step**2
-        )
+    def record(self, number: int, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        """Forward pre-hook: mean and mean square of each channel's distance to the stored mean."""
+        values = inputs[0].transpose(1, -1) - layer.running_mean
+        over = tuple(range(1, values.ndim - 1))
+        moments = [m.mean(over) if over else m for m in (values, values * values)]
+        self._recorded[number] = torch.cat(moments, 1)
 
-    def compute_divergence(self) -> float:
-        mean, variance = self._mean, self._variance + EPSILON
-        source_mean = self._layer.running_mean.double()
-        source_variance = self._layer.running_var.double() + EPSILON
-        ratio = (variance + (mean - source_mean) ** 2) / source_variance
-        return (((source_variance / variance).log() + ratio - 1) / 2).mean().item()
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        """Return the moments of each image, (B, 2 * channels of all layers)."""
+        moments = torch.cat([self._recorded[number] for number in sorted(self._recorded)], 1)
+        self._recorded.clear()
+        return moments
+
+
+class _ShiftMeter:
+    """Adds up the moments of images, and compares them with the stored statistics."""
+
+    def __init__(self, layers: dict[tuple[str, str], nn.Module]) -> None:
+        self.layers = layers  # by stage and path, in the order of their numbers
+        self._sum, self._images = 0.0, 0
+
+    def add(self, moments: np.ndarray) -> None:
+        """Add the output of `_MomentsStage`, float32 (N, M)."""
+        self._sum = self._sum + moments.sum(0, dtype=np.float64)
+        self._images += len(moments)
+
+    def compute_distances(self) -> dict[str, float]:
+        """Return each stage's distance, see `measure_batchnorm_shift`."""
+        stages: dict[str, list[float]] = {}
+        start = 0
+        for (stage_name, _), layer in self.layers.items():
+            size = layer.num_features
+            mean, square = (self._sum / self._images)[start : start + 2 * size].reshape(2, size)
+            source_variance = layer.running_var.double().cpu().numpy() + EPSILON
+            variance = np.maximum(square - mean**2, 0) + EPSILON
+            divergence = np.log(source_variance / variance) + (square + EPSILON) / source_variance
+            stages.setdefault(stage_name, []).append(float((divergence - 1).mean() / 2))
+            start += 2 * size
+        return {name: float(np.mean(values)) for name, values in stages.items()}
 
 
 def select_early_distance(

@@ -10,7 +10,7 @@ from transfer_core.features import embed
 from transfer_core.networks import SourceNetwork, build_untrained, load_pretrained
 from transfer_core.system import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
-    record_batchnorm_statistics,
+    embed_with_shift,
     select_early_distance,
 )
 from transfer_core.transferability.bootstrap import (
@@ -143,9 +143,8 @@ def _embed_with_distances(
     network: torch.nn.Sequential, pixels: np.ndarray, source: SourceNetwork, progress: Progress
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the embeddings of every stage, and the batch-norm shift of each stage in nats."""
-    with record_batchnorm_statistics(network) as compute_distances:
-        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
-    return embeddings, {name: _round(value) for name, value in compute_distances().items()}
+    embeddings, distances = embed_with_shift(network, pixels, source, source.stage_names, progress)
+    return embeddings, {name: _round(value) for name, value in distances.items()}
 
 
 def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, int]:

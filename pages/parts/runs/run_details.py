@@ -9,8 +9,14 @@ from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.errors import NetworkError
-from transfer_core.runs import MAX_NOTES_LENGTH, MAX_TAGS, RunRecord, update_run
-from transfer_core.training import RunConfig
+from transfer_core.runs import (
+    MAX_NOTES_LENGTH,
+    MAX_TAGS,
+    RunRecord,
+    find_last_event,
+    update_run,
+)
+from transfer_core.training import RunConfig, RuntimeChosen
 
 
 def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
@@ -27,6 +33,9 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
             f"{icon} {words}{_format_accuracy(record)}  \n"
             f":small[{_describe_settings(record.config)}]"
         )
+        events = caches.get_run_log(record.id).events()
+        if runtime := find_last_event(events, RuntimeChosen):
+            st.caption(runtime.describe())
         if record.error:
             st.caption(escape_markdown(f"{record.error.problem} {record.error.remedy}"))
         _show_actions(record)

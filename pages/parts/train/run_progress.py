@@ -8,7 +8,7 @@ from pages.shared import caches
 from pages.shared.layout import format_duration
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.runs import RunEvent, RunRecord, find_last_event
-from transfer_core.training import MemoryShort, Preparing, Started, Stepped
+from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
 
 def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
@@ -20,6 +20,8 @@ def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
             f"A whole batch does not fit into memory: {memory.images} images pass through the "
             "network at a time, and each step still learns from all of them."
         )
+    if runtime := find_last_event(events, RuntimeChosen):
+        st.caption(runtime.describe())
     _show_numbers(record, events)
 
 

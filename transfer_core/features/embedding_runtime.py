@@ -1,0 +1,26 @@
+"""The program that computes embeddings: torch, or ONNX Runtime on processors where it is faster."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+RuntimeName = Literal["torch", "onnxruntime"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRuntime:
+    """One of the two programs, and why it was chosen."""
+
+    name: RuntimeName
+    version: str
+    reason: str  # for people
+
+    @property
+    def key(self) -> str:
+        """The runtime's name in caches: embeddings of two runtimes differ in their last digits."""
+        return f"{self.name}-{self.version}"
+
+
+def make_runtime(name: RuntimeName, reason: str = "") -> EmbeddingRuntime:
+    """Return the installed version of a runtime."""
+    return EmbeddingRuntime(name, import_module(name).__version__, reason)
