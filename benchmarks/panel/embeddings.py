@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.panel.pools import Pool, Pools
-from transfer_core.features import embed, normalise
+from transfer_core.features import embed
 from transfer_core.images import apply_transform
 from transfer_core.networks import SourceNetwork, load_pretrained
 from transfer_core.system import write_atomically
@@ -58,16 +57,12 @@ def draw_images(pool: Pool) -> Pool:
 
 
 def _embed_pool(pool: Pool, source: SourceNetwork) -> dict[str, np.ndarray]:
-    network = load_pretrained(source)
-    embeddings = embed(network, pool.pixels, source, source.stage_names, preprocess=_prepare)
-    some = np.linspace(0, len(pool.labels) - 1, DISTANCE_IMAGES).astype(int)
-    shift = measure_batchnorm_shift(network, _enlarge(pool.pixels[some], source), source)
+    network, pixels = load_pretrained(source), _enlarge(pool.pixels, source)
+    embeddings = embed(network, pixels, source, source.stage_names)
+    some = np.linspace(0, len(pixels) - 1, DISTANCE_IMAGES).astype(int)
+    shift = measure_batchnorm_shift(network, pixels[some], source)
     distances = {f"distance/{name}": np.array(value) for name, value in shift.items()}
     return {"pixels": pool.pixels, "labels": pool.labels} | embeddings | distances
-
-
-def _prepare(pixels: np.ndarray, source: SourceNetwork, device: torch.device) -> torch.Tensor:
-    return normalise(_enlarge(pixels, source), source, device)
 
 
 def _enlarge(pixels: np.ndarray, source: SourceNetwork) -> np.ndarray:
