@@ -208,13 +208,12 @@ def test_a_network_that_was_not_trained_borrows_the_accuracy_of_training_everyth
 
 
 def test_a_frozen_calibration_says_what_each_of_its_models_rests_on():
-    borrowed = borrow_tuned(FROZEN, OUTCOMES)
-    calibration = calibrate_frozen(borrowed, OUTCOMES)
+    calibration = calibrate_frozen(FROZEN, OUTCOMES)
     kinds = {name: basis.kind for name, basis in calibration.basis.items()}
-    assert kinds == {"top": "measured", "start": "carried over", "everything": "partly measured"}
-    assert calibration.top == fit_logistic(OUTCOMES, "top")
+    assert kinds == {"top": "measured", "start": "carried over", "everything": "rule of thumb"}
+    assert calibration.top == fit_logistic(OUTCOMES, "top", {"gap": -1, "leep": 1})
     assert calibration.start == fit_logistic([compare_bare_pixels(o) for o in OUTCOMES], "start")
-    assert not set(calibration.everything.weights) & {"energy", "log_distance"}
+    assert calibration.compute_dividing_line({}) == 20_000
     assert calibration.image_sets == 18 and calibration.measured == ()
 
 
@@ -227,7 +226,7 @@ def test_the_bars_of_a_frozen_network_claim_nothing_of_what_was_not_trained():
     judged = judge_outcomes(borrowed, get_network("demonstration"), fit)
     bars = tabulate_frozen_criteria(judged)
     assert {row for _, row, _ in bars} == {"top", "cut", "line"}
-    won = next(told for name, _, told in bars if name.startswith("sets on which the small"))
+    won = next(told for name, _, told in bars if name.startswith("sets on which"))
     assert won.endswith(")") and " of 72 " in won
 
 

@@ -316,7 +316,7 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
             Image.new("RGB", (40, 30), tuple(shade)).save(data / colour / f"{number}.png")
     assert main(["decide", str(data), "--network", name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["size"]["line"] == 20_000
+    assert told["size"]["line"] == 20_000 and "measured" not in told["basis"].values()
     assert (
         told["similarity"]["distance"] is None and told["similarity"]["reference_distances"] == []
     )

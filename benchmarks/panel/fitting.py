@@ -18,6 +18,7 @@ from transfer_core.transferability import (
     ReliabilityBin,
     compute_fine_tuning_gain,
     estimate_from_evidence,
+    make_rule_of_thumb,
 )
 
 FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
@@ -25,8 +26,7 @@ FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory d
     "start": {"gain": 1, "leep": 1, "skill": -1},
     "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
 }
-# Of the line of a network that was not trained: what its own probes tell.
-BORROWED_LINE_SIGNS = {"log_images": 1, "skill": -1}
+FROZEN_SIGNS = {"gap": -1, "leep": 1}  # of "top", chosen on the panel of EfficientNet-Lite0
 DRAWS = 20  # per data set, so that the fit sees how uncertain the predictors are
 RIDGE = 0.001  # on standardised weights, relative to one data set
 MIN_WEIGHT = 0.05  # least size of a standardised weight, in the direction of its sign
@@ -118,18 +118,16 @@ def calibrate_frozen(
     """Fit the calibration of a network of which only the frozen cases were measured.
 
     Args:
-        outcomes: Of the network, after `borrow_tuned`.
+        outcomes: Of the network.
         trained: Of the demonstration network, with every case.
         predictions: Held-out probabilities of "similar" for small data sets, with the truth.
     """
-    other = "the demonstration network"
     distances = [outcome.evidence.distance for outcome in outcomes]
+    everything, rule_of_thumb = make_rule_of_thumb()
     return Calibration(
-        top=fit_logistic(outcomes, "top"),
+        top=fit_logistic(outcomes, "top", FROZEN_SIGNS),
         start=fit_logistic([compare_bare_pixels(o) for o in trained], "start"),
-        everything=fit_logistic(
-            [o for o in outcomes if o.tuned is not None], "everything", BORROWED_LINE_SIGNS
-        ),
+        everything=everything,
         nearest=min(distances),
         furthest=max(distances),
         families=len({o.family for o in outcomes}),
@@ -138,8 +136,8 @@ def calibrate_frozen(
         reliability=tuple(bin_reliability(predictions)),
         basis={
             "top": Basis("measured"),
-            "start": Basis("carried over", other),
-            "everything": Basis("partly measured", other),
+            "start": Basis("carried over", "the demonstration network"),
+            "everything": rule_of_thumb,
         },
     )
 

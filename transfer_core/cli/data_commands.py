@@ -19,6 +19,7 @@ from transfer_core.transferability import (
     advise,
     choose_strategy,
     estimate_similarity,
+    load_calibration,
 )
 
 
@@ -69,6 +70,7 @@ def decide(options: Namespace) -> int:
             similarity=_collect_similarity(own, estimate.get_verdict(advice.size.answer), estimate),
             case=advice.case.value,
             strategy=asdict(advice.strategy),
+            basis={name: each.kind for name, each in load_calibration(source).basis.items()},
             **{"minutes": minutes} if minutes else {},
         )
     else:

@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_calibration_path",
             "is_calibrated",
             "load_calibration",
+            "make_rule_of_thumb",
         ],
         "grouped_folds": ["assign_grouped_folds", "group_near_duplicates", "stratify_order"],
         "estimate": [

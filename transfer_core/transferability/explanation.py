@@ -62,8 +62,8 @@ def describe_basis(source: SourceNetwork) -> str:
         return "Estimates for it were checked by measurement."
     return (
         f"Checked by measurement, on {calibration.image_sets} image sets: whether a small data set "
-        f"is similar. Not checked: whether a large one is, {_describe_start(calibration)}; and "
-        f"where large begins, {_describe_line(calibration)}. Training tells for certain."
+        f"is similar. Not checked: whether a large one is ({_describe_start(calibration)}), and "
+        "where large begins (a rule of thumb). Training tells for certain."
     )
 
 
@@ -79,20 +79,13 @@ def describe_verdict_basis(source: SourceNetwork, size: Size) -> str:
 
 def describe_line_basis(source: SourceNetwork, line: int) -> str:
     """Say where the estimated dividing line between small and large comes from."""
-    calibration = load_calibration(source)
-    match calibration.basis["everything"].kind:
-        case "measured":
-            return (
-                f"For images like yours, training everything began to win at about {line:,} "
-                "images: that is the default, measured with this network on "
-                f"{calibration.image_sets} image sets. Textbooks draw the line for large "
-                "networks, at 2,000 to 1,000,000 images."
-            )
-        case "partly measured":
-            return (
-                f"{line:,} images is the default, {_describe_line(calibration)}. Trained as a "
-                "whole, this network itself may win with fewer images; that was not measured."
-            )
+    if is_calibrated(source, "everything"):
+        return (
+            f"For images like yours, training everything began to win at about {line:,} images: "
+            "that is the default, measured with this network on "
+            f"{load_calibration(source).image_sets} image sets. Textbooks draw the line for large "
+            "networks, at 2,000 to 1,000,000 images."
+        )
     return (
         f"For networks pre-trained on ImageNet {line:,} images is a rule of thumb; it was not "
         "measured with this one."
@@ -101,13 +94,6 @@ def describe_line_basis(source: SourceNetwork, line: int) -> str:
 
 def _describe_start(calibration: Calibration) -> str:
     return f"carried over from {calibration.basis['start'].network}"
-
-
-def _describe_line(calibration: Calibration) -> str:
-    return (
-        f"an estimate from where {calibration.basis['everything'].network}, trained as a whole, "
-        "began to beat this network's frozen layers"
-    )
 
 
 def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -> tuple[str, ...]:

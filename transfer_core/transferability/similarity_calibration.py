@@ -16,7 +16,7 @@ Question = Literal["top", "start", "everything"]  # each has a model of its own
 MEASURED_RELATIVES = {"demonstration": DEFAULT_NETWORK}  # by library; own weights
 DEFAULT_RELATIVE = "efficientnet_lite0"  # of all other libraries: pre-trained on ImageNet too
 DEFAULT_DIVIDING_LINE = 20_000  # images; tasks below it are small in Kolesnikov et al. 2020 (BiT)
-MIN_LINE, MAX_LINE = 50, DEFAULT_DIVIDING_LINE  # images; no dividing line lies outside
+MIN_LINE, MAX_LINE = 50, 50_000  # images; no dividing line lies outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class LogisticModel:
 class Basis:
     """What a model rests on."""
 
-    kind: Literal["measured", "partly measured", "carried over", "rule of thumb"]
-    network: str = ""  # title of the measured network, if it is another one
+    kind: Literal["measured", "carried over", "rule of thumb"]
+    network: str = ""  # for people: the other network that a model is carried over from
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,12 @@ def get_calibration_path(network: str) -> Path:
     return Path(__file__).with_name(f"{network}_calibration.json")
 
 
+def make_rule_of_thumb() -> tuple[LogisticModel, Basis]:
+    """Return the model of the line of networks that were not trained as a whole, and its basis."""
+    model = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
+    return model, Basis("rule of thumb")
+
+
 @cache
 def carry_over_calibration(relative: str) -> Calibration:
     """Build the calibration of a network that was not measured.
@@ -172,9 +178,11 @@ def carry_over_calibration(relative: str) -> Calibration:
     title = (
         "the demonstration network" if relative == DEFAULT_NETWORK else get_network(relative).title
     )
+    everything, rule_of_thumb = make_rule_of_thumb()
+    start = measured.basis["start"]
     return replace(
         measured,
-        everything=LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0}),
+        everything=everything,
         nearest=1e-9,
         furthest=math.inf,
         families=0,
@@ -182,10 +190,10 @@ def carry_over_calibration(relative: str) -> Calibration:
         measured=(),
         reliability=(),
         basis={
-            name: basis if basis.kind == "carried over" else Basis("carried over", title)
-            for name, basis in measured.basis.items()
-        }
-        | {"everything": Basis("rule of thumb")},
+            "top": Basis("carried over", title),
+            "start": start if start.network else Basis("carried over", title),
+            "everything": rule_of_thumb,
+        },
     )
 
 

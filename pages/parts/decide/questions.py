@@ -69,8 +69,13 @@ def _show_size(data: DataSet, size: SizeJudgement, is_measured: bool) -> None:
     if size.is_close:
         st.write("That is close to the line: the other answer is nearly as good.")
     st.caption(
-        "Training and validation images count, test images do not. The more foreign the images "
-        "are to the network, the fewer are enough to train everything."
+        "Training and validation images count, test images do not."
+        + (
+            " The more foreign the images are to the network, the fewer are enough to train "
+            "everything."
+            if is_measured
+            else ""
+        )
     )
 
 
