@@ -50,6 +50,7 @@ def test_decide_names_size_similarity_case_and_strategy(colours, transfer_home, 
     assert 0 <= told["similarity"]["probability"] <= 1
     assert told["case"] in (1, 2)
     assert told["strategy"]["frozen"]
+    assert told["basis"] == dict.fromkeys(("top", "start", "everything"), "measured")
 
 
 def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys):

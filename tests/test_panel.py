@@ -1,21 +1,29 @@
 """The panel that the advice is checked against: its image sets, splits and readings."""
 
 import json
-from dataclasses import asdict
+import sys
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from toy_readings import make_evidence
 
-from benchmarks.panel.bars import judge_outcomes, tabulate_criteria
+from benchmarks.panel import __main__ as panel
+from benchmarks.panel import embeddings
+from benchmarks.panel.bars import (
+    judge_outcomes,
+    tabulate_criteria,
+    tabulate_frozen_criteria,
+)
 from benchmarks.panel.fitting import (
     bin_reliability,
     calibrate,
+    calibrate_frozen,
     fit_logistic,
     hold_out_families,
     predict_held_out,
 )
-from benchmarks.panel.outcomes import Outcome, load_outcomes
+from benchmarks.panel.outcomes import Outcome, borrow_tuned, compare_bare_pixels, load_outcomes
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.signals import compute_h_score, compute_logme
 from benchmarks.panel.truth import draw_split
@@ -142,3 +150,90 @@ def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
         file.write(json.dumps(truth | {"seed": 1, "tuned": 0.8}) + "\n")
     assert [round(o.tuned, 3) for o in load_outcomes(tmp_path, "w")] == [0.75, 0.75]
     assert load_outcomes(tmp_path, "other weights") == []
+
+
+class TinyPools:
+    """One pool of coloured noise in place of all image sets."""
+
+    def __init__(self, *_):
+        pass
+
+    def names(self):
+        return ["tiny"]
+
+    def controls(self):
+        return []
+
+    def get_family(self, name):
+        return "noise"
+
+    def pool(self, name):
+        labels = np.arange(200) % 2
+        pixels = NOISE.integers(0, 120, (200, 64, 64, 3), dtype=np.uint8)
+        pixels[..., 0] += 100 * labels[:, None, None].astype(np.uint8)
+        return Pool(name, "noise", pixels, labels)
+
+
+def test_another_network_is_measured_frozen_from_embeddings_that_are_made_once(
+    tmp_path, monkeypatch, transfer_home
+):
+    other = replace(get_network("demonstration"), name="another")
+    monkeypatch.setattr(panel, "get_network", lambda name: other)
+    monkeypatch.setattr(panel, "Pools", TinyPools)
+    for what in ("signals", "truth"):
+        run_panel(monkeypatch, tmp_path, what, "100")
+    (found,) = load_outcomes(tmp_path, other.weights_hash)
+    assert found.images == 100 and found.tuned is None and found.top > 0.9
+    assert found.evidence.classes == 2 and found.evidence.stages[0].untrained_accuracy is None
+    assert len(found.evidence.draws.gap) == 200
+    monkeypatch.setattr(embeddings, "embed", None)  # another size needs no embedding any more
+    run_panel(monkeypatch, tmp_path, "signals", "50")
+    assert len((tmp_path / "signals.jsonl").read_text().splitlines()) == 2
+
+
+def run_panel(monkeypatch, results, what, images):
+    arguments = ["panel", what, "nowhere", "--network", "another", "--results", str(results)]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--sizes", images, "--seeds", "1"])
+    panel.main()
+
+
+FROZEN = [replace(outcome, tuned=None, random=None) for outcome in OUTCOMES]
+
+
+def test_a_network_that_was_not_trained_borrows_the_accuracy_of_training_everything():
+    others = [make_outcome(0.0, images, family="family 1") for images in (100, 300)]
+    for each in borrow_tuned(FROZEN, others):
+        known = each.pool == "family 1" and each.images in (100, 300)
+        assert each.tuned == (0.6 + 0.0005 * (each.images - 300) if known else None)
+
+
+def test_a_frozen_calibration_says_what_each_of_its_models_rests_on():
+    calibration = calibrate_frozen(FROZEN, OUTCOMES)
+    kinds = {name: basis.kind for name, basis in calibration.basis.items()}
+    assert kinds == {"top": "measured", "start": "carried over", "everything": "rule of thumb"}
+    assert calibration.top == fit_logistic(OUTCOMES, "top", {"gap": -1, "leep": 1})
+    assert calibration.start == fit_logistic([compare_bare_pixels(o) for o in OUTCOMES], "start")
+    assert calibration.compute_dividing_line({}) == 20_000
+    assert calibration.image_sets == 18 and calibration.measured == ()
+
+
+def test_the_bars_of_a_frozen_network_claim_nothing_of_what_was_not_trained():
+    borrowed = borrow_tuned(FROZEN, [o for o in OUTCOMES if o.images < 1_000])
+
+    def fit(outcomes):
+        return calibrate_frozen(outcomes, OUTCOMES)
+
+    judged = judge_outcomes(borrowed, get_network("demonstration"), fit)
+    bars = tabulate_frozen_criteria(judged)
+    assert {row for _, row, _ in bars} == {"top", "cut", "line"}
+    won = next(told for name, _, told in bars if name.startswith("sets on which"))
+    assert won.endswith(")") and " of 72 " in won
+
+
+def test_bare_pixels_alone_never_lower_what_pre_training_gains():
+    outcome = make_outcome(0.1)
+    compared = compare_bare_pixels(outcome)
+    before, after = (each.sample_predictors()["gain"] for each in (outcome, compared))
+    lead = outcome.evidence.accuracy_without_pretraining - outcome.evidence.pixels
+    assert np.allclose(after - before, 100 * lead) and lead >= 0
+    assert compared.evidence.accuracy_without_pretraining == outcome.evidence.pixels

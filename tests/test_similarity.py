@@ -21,16 +21,23 @@ from transfer_core.transferability.advice import (
 )
 from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import FlipInvariance, from_json
-from transfer_core.transferability.explanation import describe_flip_invariance
+from transfer_core.transferability.explanation import (
+    describe_basis,
+    describe_flip_invariance,
+    describe_line_basis,
+    describe_verdict_basis,
+)
 from transfer_core.transferability.grouped_folds import group_near_duplicates
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
 from transfer_core.transferability.measurement import measure_transferability
 from transfer_core.transferability.probes import compute_kernel, measure_flip_invariance
 from transfer_core.transferability.similarity_calibration import (
+    Basis,
     Calibration,
     LogisticModel,
     ReliabilityBin,
+    is_calibrated,
     load_calibration,
 )
 
@@ -42,12 +49,14 @@ CALIBRATION = Calibration(
     nearest=0.01,
     furthest=2.0,
     families=10,
+    image_sets=20,
     measured=(),
     reliability=(
         ReliabilityBin(0, 0.2, 0.1, 1, 9),
         ReliabilityBin(0.2, 0.8, 0.5, 6, 10),
         ReliabilityBin(0.8, 1, 0.9, 7, 8),
     ),
+    basis=dict.fromkeys(("top", "start", "everything"), Basis("measured")),
 )
 
 
@@ -175,6 +184,48 @@ def test_readings_that_disagree_are_said_to():
         "The measurements disagree" in judge_evidence(early=0.6, top=0.9, distance=1.9).reasons[-1]
     )
     assert "disagree" not in " ".join(judge_evidence(distance=1e-3).reasons)
+
+
+BASIS_KINDS = {  # of the three models; the last network was not measured
+    "demonstration": ["measured", "measured", "measured"],
+    "efficientnet_lite0": ["measured", "carried over", "rule of thumb"],
+    "resnet18": ["carried over", "carried over", "rule of thumb"],
+}
+
+
+@pytest.mark.parametrize(("network", "kinds"), BASIS_KINDS.items())
+def test_every_estimate_says_what_it_rests_on_and_claims_no_more(network, kinds):
+    source = get_network(network)
+    calibration = load_calibration(source)
+    assert [calibration.basis[name].kind for name in ("top", "start", "everything")] == kinds
+    checked = [is_calibrated(source, name) for name in ("top", "start", "everything")]
+    assert checked == [kind == "measured" for kind in kinds]
+    found = estimate_from_evidence(make_evidence(0.6, 0.8), source)
+    card, line = describe_basis(source), describe_line_basis(source, found.line)
+    assert (card == "Estimates for it were checked by measurement.") == all(checked)
+    assert ("measured with this network" in line) == checked[2]
+    assert ("rule of thumb" in line) == (kinds[2] == "rule of thumb") == (found.line == 20_000)
+    assert any("not checked for this network" in each for each in found.warnings) != checked[0]
+    # What the panel counted is shown only where this network was measured.
+    assert bool(calibration.reliability) == bool(calibration.image_sets) == checked[0]
+    assert describe_verdict_basis(source, "small") == ""
+
+
+def test_a_network_that_was_measured_in_part_says_which_answers_were_not_checked():
+    source = get_network("efficientnet_lite0")
+    card, large = describe_basis(source), describe_verdict_basis(source, "large")
+    assert "Checked by measurement, on" in card and "a rule of thumb" in card
+    for sentence in (card, large):
+        assert "carried over from the demonstration network" in sentence
+    assert "EfficientNet-Lite0" in load_calibration(get_network("resnet18")).basis["top"].network
+
+
+def test_no_model_of_another_network_reads_what_only_that_network_can_tell():
+    """Distances, energies and probes of random weights do not carry over."""
+    for network in ("efficientnet_lite0", "resnet18"):
+        calibration = load_calibration(get_network(network))
+        for model in (calibration.top, calibration.start):
+            assert set(model.weights) <= {"gap", "gain", "leep", "skill"}
 
 
 def test_the_record_counts_only_judgements_that_were_sure():

@@ -16,7 +16,7 @@ from tools.torchvision_listing import build_catalog
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.features.embedding import normalise
 from transfer_core.images import apply_transform
-from transfer_core.networks import list_networks, network_builder, torchvision_modules
+from transfer_core.networks import get_network, list_networks, network_builder, torchvision_modules
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.surgery import (
     adapt,
@@ -25,7 +25,7 @@ from transfer_core.networks.surgery import (
     summarise_network,
 )
 from transfer_core.networks.torchvision_catalog import CATALOG_FILE
-from transfer_core.transferability.similarity_calibration import make_default_calibration
+from transfer_core.transferability.similarity_calibration import load_calibration
 
 NETWORKS = {
     n.name: n for n in list_networks() if n.architecture in models.list_models(module=models)
@@ -113,11 +113,16 @@ def test_the_listing_is_that_of_the_installed_torchvision():
 
 def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
     """Distances and energies of one network say nothing of another's; some have no distance."""
-    models_taken = make_default_calibration().top, make_default_calibration().start
-    assert {name for m in models_taken for name in m.weights} <= {"gap", "gain", "leep", "skill"}
+    calibration = load_calibration(get_network("resnet18"))
+    assert {name for m in (calibration.top, calibration.start) for name in m.weights} <= {
+        "gap",
+        "gain",
+        "leep",
+        "skill",
+    }
     assert (
-        make_default_calibration().compute_dividing_line({"log_distance": -2.0})
-        == make_default_calibration().compute_dividing_line({})
+        calibration.compute_dividing_line({"log_distance": -2.0})
+        == calibration.compute_dividing_line({})
         == 20_000
     )
 

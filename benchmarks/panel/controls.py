@@ -12,25 +12,27 @@ def measure_controls(
     results: Path, source: SourceNetwork, calibration: Calibration
 ) -> list[tuple[str, str, str]]:
     """Return the seventh criterion: near, no claim, far."""
+    rows = [
+        row
+        for key, row in read_rows(results / "signals.jsonl").items()
+        if key[0] == source.weights_hash
+    ]
     estimates = {name: [] for name in CONTROLS}
-    for key, row in read_rows(results / "signals.jsonl").items():
-        if row["pool"] in CONTROLS and key[0] == source.weights_hash:
+    for row in rows:
+        if row["pool"] in CONTROLS:
             evidence = read_evidence(row["evidence"])
             estimates[row["pool"]].append(estimate_from_evidence(evidence, source, calibration))
-    noise = estimates["noise"]
-    references = dict(noise[0].reference_distances) if noise else {}
+    near, far = _find_limits(source, rows)
     right = {
         "source photos": [
-            log_distance(e.evidence.distance) < log_distance(references["grey source photos"])
-            and e.top.probability >= 0.5
+            log_distance(e.evidence.distance) < near and e.top.probability >= 0.5
             for e in estimates["source photos"]
         ],
         "shuffled labels": [
             e.top.answer == "can't tell" and bool(e.warnings) for e in estimates["shuffled labels"]
         ],
         "noise": [
-            e.evidence.distance > references["blurred source photos"]
-            and e.top.answer == "can't tell"
+            log_distance(e.evidence.distance) > far and e.top.answer == "can't tell"
             for e in estimates["noise"]
         ],
     }
@@ -40,3 +42,16 @@ def measure_controls(
         "noise": "7. noise images are far and get no answer, all",
     }
     return [(criteria[name], "", f"{sum(each)} of {len(each)}") for name, each in right.items()]
+
+
+def _find_limits(source: SourceNetwork, rows: list[dict]) -> tuple[float, float]:
+    """Return the logarithms of the distances of grey and of blurred photos.
+
+    They are on the network's card, or else those of the panel's own pools.
+    """
+    known = {each["name"]: each["distance"] for each in source.card.get("reference_distances", ())}
+    limits = []
+    for kind in ("grey", "blurred"):
+        pool = [r["evidence"]["distance"] for r in rows if r["pool"] == f"{kind} photos"]
+        limits.append(log_distance(known.get(f"{kind} source photos") or min(pool)))
+    return limits[0], limits[1]

@@ -7,15 +7,18 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks.panel.outcomes import Outcome
+from benchmarks.panel.outcomes import Outcome, compare_bare_pixels
+from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     BOOTSTRAP_SAMPLES,
+    Basis,
     BenchmarkResult,
     Calibration,
     LogisticModel,
     ReliabilityBin,
     compute_fine_tuning_gain,
     estimate_from_evidence,
+    make_rule_of_thumb,
 )
 
 FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
@@ -23,12 +26,14 @@ FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory d
     "start": {"gain": 1, "leep": 1, "skill": -1},
     "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
 }
+FROZEN_SIGNS = {"gap": -1, "leep": 1}  # of "top", chosen on the panel of EfficientNet-Lite0
 DRAWS = 20  # per data set, so that the fit sees how uncertain the predictors are
 RIDGE = 0.001  # on standardised weights, relative to one data set
 MIN_WEIGHT = 0.05  # least size of a standardised weight, in the direction of its sign
 MAX_STAKE = 0.10  # accuracy; the weight of a data set grows with what is at stake, up to this
 BIN_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
+Fit = Callable[[Sequence[Outcome]], Calibration]
 Targets = dict[str, Callable[[Outcome], bool]]
 TARGETS: Targets = {
     "top": lambda outcome: outcome.top_is_enough,
@@ -98,9 +103,48 @@ def calibrate(
         nearest=min(distances),
         furthest=max(distances),
         families=len({o.family for o in outcomes}),
+        image_sets=count_image_sets(outcomes),
         measured=average_outcomes(outcomes),
         reliability=tuple(bin_reliability(predictions)),
+        basis=dict.fromkeys(TARGETS, Basis("measured")),
     )
+
+
+def calibrate_frozen(
+    outcomes: Sequence[Outcome],
+    trained: Sequence[Outcome],
+    predictions: Sequence[tuple[float, bool]] = (),
+) -> Calibration:
+    """Fit the calibration of a network of which only the frozen cases were measured.
+
+    Args:
+        outcomes: Of the network.
+        trained: Of the demonstration network, with every case.
+        predictions: Held-out probabilities of "similar" for small data sets, with the truth.
+    """
+    distances = [outcome.evidence.distance for outcome in outcomes]
+    everything, rule_of_thumb = make_rule_of_thumb()
+    return Calibration(
+        top=fit_logistic(outcomes, "top", FROZEN_SIGNS),
+        start=fit_logistic([compare_bare_pixels(o) for o in trained], "start"),
+        everything=everything,
+        nearest=min(distances),
+        furthest=max(distances),
+        families=len({o.family for o in outcomes}),
+        image_sets=count_image_sets(outcomes),
+        measured=(),
+        reliability=tuple(bin_reliability(predictions)),
+        basis={
+            "top": Basis("measured"),
+            "start": Basis("carried over", "the demonstration network"),
+            "everything": rule_of_thumb,
+        },
+    )
+
+
+def count_image_sets(outcomes: Sequence[Outcome]) -> int:
+    """Return the number of pools, each size counted."""
+    return len({(outcome.pool, outcome.images) for outcome in outcomes})
 
 
 def average_outcomes(outcomes: Sequence[Outcome]) -> tuple[BenchmarkResult, ...]:
@@ -126,19 +170,24 @@ def _round_mean(values: Iterable[float]) -> float:
     return round(float(np.mean(list(values))), 4)
 
 
-def hold_out_families(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, Calibration]]:
+def hold_out_families(
+    outcomes: Sequence[Outcome], fit: Fit = calibrate
+) -> list[tuple[Outcome, Calibration]]:
     """Return each outcome with a calibration that was fitted without its family."""
     families = {outcome.family for outcome in outcomes}
-    without = {
-        family: calibrate([o for o in outcomes if o.family != family]) for family in families
-    }
+    without = {family: fit([o for o in outcomes if o.family != family]) for family in families}
     return [(outcome, without[outcome.family]) for outcome in outcomes]
 
 
-def predict_held_out(outcomes: Sequence[Outcome], source) -> dict[str, list[tuple[float, bool]]]:
-    """Return held-out probabilities of both questions, each with the truth."""
-    predictions = {"top": [], "start": []}
-    for outcome, calibration in hold_out_families(outcomes):
+def predict_held_out(
+    outcomes: Sequence[Outcome],
+    source: SourceNetwork,
+    questions: Sequence[str] = ("top", "start"),
+    fit: Fit = calibrate,
+) -> dict[str, list[tuple[float, bool]]]:
+    """Return held-out probabilities of "similar" by question, each with the truth."""
+    predictions = {name: [] for name in questions}
+    for outcome, calibration in hold_out_families(outcomes, fit):
         estimate = estimate_from_evidence(outcome.evidence, source, calibration)
         for name, pairs in predictions.items():
             pairs.append((getattr(estimate, name).probability, TARGETS[name](outcome)))

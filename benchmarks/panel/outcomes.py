@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -30,8 +31,8 @@ class Outcome:
     seed: int
     evidence: TransferabilityEvidence
     cuts: dict[str, float]  # case 2 by its last kept stage; the last one is case 1
-    tuned: float  # case 3, and case 4 from pre-trained weights
-    random: float  # case 4 from random weights
+    tuned: float | None  # case 3, and case 4 from pre-trained weights; None if not trained
+    random: float | None  # case 4 from random weights; None if not trained
     seconds: float  # duration of the measurements
 
     @property
@@ -83,21 +84,46 @@ def load_outcomes(folder: Path, weights: str) -> list[Outcome]:
             evidence=read_evidence(signals[key]["evidence"]),
             seconds=signals[key]["seconds"],
             cuts={name: mean(r["cuts"][name] for r in same[key[:3]]) for name in row["cuts"]},
-            **{case: mean(r[case] for r in same[key[:3]]) for case in ("tuned", "random")},
+            **{
+                case: mean(r[case] for r in same[key[:3]]) if case in row else None
+                for case in ("tuned", "random")
+            },
         )
         for key, row in truths.items()
         if key in signals and row["weights"] == weights
     ]
 
 
+def borrow_tuned(outcomes: Sequence[Outcome], others: Sequence[Outcome]) -> list[Outcome]:
+    """Return outcomes beside the accuracy of training everything with another network.
+
+    Args:
+        outcomes: Of a network of which only the frozen cases were measured.
+        others: Of the other network, with every case; both are matched by pool and size.
+            Without a match `tuned` stays None.
+    """
+    tuned = {(other.pool, other.images): other.tuned for other in others}
+    return [replace(each, tuned=tuned.get((each.pool, each.images))) for each in outcomes]
+
+
+def compare_bare_pixels(outcome: Outcome) -> Outcome:
+    """Return the outcome as if the network with random weights had not been measured."""
+    evidence = outcome.evidence
+    points = 100 * (evidence.accuracy_without_pretraining - evidence.pixels)
+    draws = replace(evidence.draws, gain=tuple(gain + points for gain in evidence.draws.gain))
+    stages = tuple(replace(stage, untrained_accuracy=None) for stage in evidence.stages)
+    return replace(outcome, evidence=replace(evidence, stages=stages, draws=draws))
+
+
 def read_evidence(values: dict) -> TransferabilityEvidence:
     """Read stored measurements, also those of before the bootstrap draws were stored.
 
     For these, draws are made from the standard errors that were stored: of the gap, and of the
-    best stage's accuracy. LEEP has none.
+    best stage's accuracy. LEEP has none. If only some draws were stored they are repeated.
     """
     if "draws" in values:
-        return from_json(values)
+        draws = {n: np.resize(v, BOOTSTRAP_SAMPLES).tolist() for n, v in values["draws"].items()}
+        return from_json(values | {"draws": draws})
     evidence = from_json(values | {"draws": {"gap": (), "gain": (), "leep": (), "skill": ()}})
     best, points = evidence.best_stage, evidence.get_predictors()
     error = (best.high - best.low) / 2 / 1.96

@@ -77,6 +77,10 @@ class Pools:
         family, make = self._make[name]
         return Pool(name, family, *make())
 
+    def get_family(self, name: str) -> str:
+        """Return the family of a pool without building it."""
+        return self._make[name][0]
+
     def _list_real_sets(self):
         changes = {
             "photos": lambda photos: photos,

@@ -6,11 +6,17 @@ from dataclasses import asdict
 import numpy as np
 from scipy.special import logsumexp
 
+from benchmarks.panel.embeddings import EmbeddedPool
 from benchmarks.panel.pools import Pool
 from benchmarks.panel.truth import draw_split
 from transfer_core.features import embed, fit_standardisation
 from transfer_core.networks import SourceNetwork, load_pretrained
-from transfer_core.transferability import assign_grouped_folds, measure_transferability
+from transfer_core.transferability import (
+    assign_grouped_folds,
+    group_near_duplicates,
+    measure_transferability,
+    summarise_embeddings,
+)
 
 NEIGHBOURS = 5
 
@@ -42,6 +48,34 @@ def measure_signals(pool: Pool, images: int, seed: int, source: SourceNetwork) -
         "entropy": _compute_entropy(scores),
         "seconds": seconds,
     }
+
+
+def measure_embedded_signals(
+    embedded: EmbeddedPool, images: int, seed: int, source: SourceNetwork
+) -> dict | None:
+    """Measure the evidence alone, from the embeddings of a pool; see `measure_signals`.
+
+    Mirror images are not embedded. Of the bootstrap draws every fourth is returned, which keeps
+    the file of the lines small.
+    """
+    split = draw_split(embedded.pool, images, seed)
+    if split is None:
+        return None
+    began = time.perf_counter()
+    chosen = np.concatenate([split["train"], split["validation"]])
+    pixels, labels = embedded.pool.pixels[chosen], embedded.pool.labels[chosen]
+    evidence = summarise_embeddings(
+        {name: values[chosen] for name, values in embedded.embeddings.items()},
+        pixels,
+        np.unique(labels, return_inverse=True)[1],
+        group_near_duplicates(pixels, [str(index) for index in chosen]),
+        source,
+        {},
+        embedded.distances,
+    )
+    values = asdict(evidence)
+    values["draws"] = {name: draws[::4] for name, draws in values["draws"].items()}
+    return {"evidence": values, "seconds": time.perf_counter() - began}
 
 
 def _score_neighbours(features: np.ndarray, labels: np.ndarray, folds: np.ndarray) -> float:

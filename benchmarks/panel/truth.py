@@ -1,11 +1,14 @@
 """Measure the truth: train every case on the same images and test it."""
 
 import time
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import nn
 
+from benchmarks.panel.embeddings import EmbeddedPool
 from benchmarks.panel.pools import Pool
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.features import embed
@@ -61,7 +64,8 @@ def measure_cases(
     parts = {name: np.array([where[i] for i in part]) for name, part in split.items()}
     pixels, labels = pool.pixels[chosen], pool.labels[chosen]
     classes, began = int(pool.labels.max()) + 1, time.perf_counter()
-    cuts = _measure_frozen_cases(pixels, labels, parts, source, classes, seed)
+    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
+    cuts = _train_heads(embeddings, labels, parts, source, seed)
     row = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
     for name, case in (("tuned", 3), ("random", 4)):
         began = time.perf_counter()
@@ -80,20 +84,32 @@ def measure_cases(
     return row | {"classes": classes, "test_images": len(parts["test"])}
 
 
-def _measure_frozen_cases(
-    pixels: np.ndarray,
+def measure_frozen_cases(
+    embedded: EmbeddedPool, images: int, seed: int, source: SourceNetwork
+) -> dict | None:
+    """Measure the test accuracy of cases 1 and 2 only; see `measure_cases`."""
+    split = draw_split(embedded.pool, images, seed)
+    if split is None:
+        return None
+    kept = {name: embedded.embeddings[name] for name in source.stage_names[:-1]}
+    cuts = _train_heads(kept, embedded.pool.labels, split, source, seed)
+    return {"cuts": cuts, "test_images": len(split["test"])}
+
+
+def _train_heads(
+    embeddings: dict[str, np.ndarray],
     labels: np.ndarray,
     parts: dict[str, np.ndarray],
     source: SourceNetwork,
-    classes: int,
     seed: int,
 ) -> dict[str, float]:
     """Return the test accuracy of a head after each kept stage; the last one is case 1."""
-    embeddings = embed(load_pretrained(source), pixels, source, source.stage_names[:-1])
     cuts = {}
     for stage, features in embeddings.items():
         strategy = plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=stage)
-        network = adapt(source, strategy, classes, seed)
+        adapted = adapt(source, strategy, int(labels.max()) + 1, seed)
+        # Without its frozen stages, whose weights would be compared after every epoch.
+        network = nn.Sequential(OrderedDict({HEAD: adapted.get_submodule(HEAD)}))
         arguments = _build_training_arguments(labels, parts, strategy, seed)
         _exhaust(train_head(network, features, **arguments))
         with torch.inference_mode():

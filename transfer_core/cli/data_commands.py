@@ -19,6 +19,7 @@ from transfer_core.transferability import (
     advise,
     choose_strategy,
     estimate_similarity,
+    load_calibration,
 )
 
 
@@ -71,6 +72,7 @@ def decide(options: Namespace) -> int:
             network=source.name,
             case=advice.case.value,
             strategy=asdict(advice.strategy),
+            basis={name: each.kind for name, each in load_calibration(source).basis.items()},
             **{"minutes": minutes} if minutes else {},
         )
     else:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from transfer_core.transferability import (
         LearningCurve,
         SimilarityEstimate,
+        StageEvidence,
         TransferabilityEvidence,
     )
 
@@ -53,16 +54,17 @@ def plot_stage_accuracy(evidence: "TransferabilityEvidence", cut: str | None = N
 def _add_random_baselines(
     figure: go.Figure, titles: list[str], evidence: "TransferabilityEvidence"
 ) -> None:
-    """Lines of a network with random weights and of guessing."""
-    figure.add_scatter(
-        x=titles,
-        y=[s.untrained_accuracy for s in evidence.stages],
-        mode="lines+markers",
-        name="random weights",
-        line={"color": GREY, "width": 1.5},
-        marker={"size": 6, "symbol": "square"},
-        hovertemplate="%{x}: %{y:.1%}<extra>random weights</extra>",
-    )
+    """Lines of a network with random weights, if it was measured, and of guessing."""
+    if evidence.stages[0].untrained_accuracy is not None:
+        figure.add_scatter(
+            x=titles,
+            y=[s.untrained_accuracy for s in evidence.stages],
+            mode="lines+markers",
+            name="random weights",
+            line={"color": GREY, "width": 1.5},
+            marker={"size": 6, "symbol": "square"},
+            hovertemplate="%{x}: %{y:.1%}<extra>random weights</extra>",
+        )
     figure.add_scatter(
         x=titles,
         y=[1 / evidence.classes] * len(titles),
@@ -94,14 +96,16 @@ def _add_cut_marker(figure: go.Figure, evidence: "TransferabilityEvidence", cut:
 
 def describe_stage_accuracy(evidence: "TransferabilityEvidence") -> str:
     """The figure in words."""
-    accuracies = ", ".join(
-        f"{s.title} {s.accuracy:.0%} (random weights {s.untrained_accuracy:.0%})"
-        for s in evidence.stages
-    )
+    accuracies = ", ".join(map(_describe_stage, evidence.stages))
     return (
         f"Balanced accuracy of a probe on each stage: {accuracies}; "
         f"guessing {1 / evidence.classes:.0%}."
     )
+
+
+def _describe_stage(stage: "StageEvidence") -> str:
+    accuracy, untrained = f"{stage.title} {stage.accuracy:.0%}", stage.untrained_accuracy
+    return accuracy if untrained is None else f"{accuracy} (random weights {untrained:.0%})"
 
 
 def plot_learning_curve(curve: "LearningCurve") -> go.Figure:

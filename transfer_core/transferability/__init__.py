@@ -17,9 +17,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "explain_what_would_change_advice",
             "list_contested_cases",
         ],
-        "batchnorm_shift": ["measure_reference_distances"],
+        "batchnorm_shift": ["measure_batchnorm_shift", "measure_reference_distances"],
         "bootstrap": ["BOOTSTRAP_SAMPLES"],
         "similarity_calibration": [
+            "Basis",
             "BenchmarkResult",
             "Calibration",
             "LogisticModel",
@@ -28,8 +29,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_calibration_path",
             "is_calibrated",
             "load_calibration",
+            "make_rule_of_thumb",
         ],
-        "grouped_folds": ["assign_grouped_folds", "stratify_order"],
+        "grouped_folds": ["assign_grouped_folds", "group_near_duplicates", "stratify_order"],
         "estimate": [
             "DECISION_THRESHOLD",
             "SimilarityEstimate",
@@ -40,12 +42,22 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evidence": [
             "BootstrapDraws",
             "LearningCurve",
+            "StageEvidence",
             "TransferabilityEvidence",
             "from_json",
             "log_distance",
         ],
-        "explanation": ["describe_flip_invariance"],
-        "measurement": ["measure_transferability"],
+        "explanation": [
+            "describe_basis",
+            "describe_flip_invariance",
+            "describe_line_basis",
+            "describe_verdict_basis",
+        ],
+        "measurement": [
+            "compares_untrained",
+            "measure_transferability",
+            "summarise_embeddings",
+        ],
         "network_ranking": [
             "NetworkRanking",
             "NetworkScore",

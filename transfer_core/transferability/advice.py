@@ -87,7 +87,7 @@ def choose_strategy(
     strategy = plan_strategy(case, source.stage_names, **options)
     overrides = (
         {}
-        if strategy.frozen or is_calibrated(source)
+        if strategy.frozen or is_calibrated(source, "everything")
         else UNMEASURED_OVERRIDES[strategy.initialise]
     )
     mirror = estimate.evidence.is_flip_invariant

@@ -35,7 +35,7 @@ from transfer_core.transferability.similarity_calibration import (
 )
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most
-CACHE_VERSION = 4  # of stored evidence; raised when a measurement is added or changed
+CACHE_VERSION = 5  # of stored evidence; raised when a measurement is added or changed
 DECISION_THRESHOLD = 0.8  # least probability of an answer that is given
 PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate is more certain
 INTERVAL_BOUNDS = (0.01, 0.99)  # nor does its interval reach further
@@ -150,7 +150,11 @@ def estimate_from_evidence(
         line=calibration.compute_dividing_line(evidence.get_predictors()),
         evidence=evidence,
         reasons=list_reasons(evidence, distances),
-        warnings=(*doubts, *warn_if_uncalibrated(source), *list_warnings(evidence, calibration)),
+        warnings=(
+            *doubts,
+            *warn_if_uncalibrated(calibration),
+            *list_warnings(evidence, calibration),
+        ),
         reference_distances=distances,
     )
 

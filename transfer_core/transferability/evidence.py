@@ -42,7 +42,7 @@ class StageEvidence:
     accuracy: float  # balanced accuracy of the probe, in [0, 1]
     low: float  # of its 95 % interval
     high: float
-    untrained_accuracy: float  # of a probe on the same stage with random weights
+    untrained_accuracy: float | None  # of a probe there with random weights; None if not measured
     distance: float | None  # batch-norm shift in nats; None for a stage without batch norm
 
 
@@ -101,7 +101,8 @@ class TransferabilityEvidence:
     @property
     def accuracy_without_pretraining(self) -> float:
         """The best accuracy of a probe on bare pixels or on stages with random weights."""
-        return max(self.pixels, *(stage.untrained_accuracy for stage in self.stages))
+        untrained = (stage.untrained_accuracy for stage in self.stages)
+        return max([self.pixels, *(each for each in untrained if each is not None)])
 
     @property
     def pretraining_gain(self) -> float:

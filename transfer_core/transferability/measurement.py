@@ -67,35 +67,81 @@ def measure_transferability(
     bursts, network = bursts or [None] * len(labels), load_pretrained(source)
     near_duplicates = group_near_duplicates(pixels, digests)
     groups = join_bursts(near_duplicates, bursts)
-    folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
     embeddings, distances = _embed_with_distances(network, pixels, source, progress)
-    logits = embeddings.pop(source.stage_names[-1])
-    kernels = {stage: compute_kernel(values) for stage, values in embeddings.items()}
+    untrained = _embed_untrained(pixels, source, progress) if compares_untrained(source) else {}
+    evidence = summarise_embeddings(
+        embeddings, pixels, labels, groups, source, untrained, distances, progress=progress
+    )
+    evidence = replace(
+        evidence, num_near_duplicates=_count_near_duplicates(near_duplicates, bursts)
+    )
+    if evidence.learning_curve is None:
+        return evidence
+    folds, best = assign_grouped_folds(labels, groups, seed=0), evidence.best_stage.stage
+    flipped = pixels[choose_images_to_flip(folds), :, ::-1]
+    progress = rename_progress(progress, "Embedding mirror images")
+    flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
+    return replace(
+        evidence,
+        flip_invariance=measure_flip_invariance(embeddings[best], flipped_features, labels, folds),
+    )
+
+
+def compares_untrained(source: SourceNetwork) -> bool:
+    """Whether the network with random weights is measured too, beside bare pixels.
+
+    Only the small one: for a large network it would double the time of the measurements.
+    """
+    return source.library == "demonstration"
+
+
+def summarise_embeddings(
+    embeddings: dict[str, np.ndarray],
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence[Hashable],
+    source: SourceNetwork,
+    untrained: dict[str, np.ndarray],
+    distances: dict[str, float],
+    *,
+    progress: Progress = ignore_progress,
+) -> TransferabilityEvidence:
+    """Measure embeddings; all that `measure_transferability` does but the mirror images.
+
+    Args:
+        embeddings: Output of every stage of the pre-trained network, float32 (N, D) by stage.
+        pixels: uint8, shape (N, H, W, 3).
+        labels: Class indices from 0, every class present, int64 (N,).
+        groups: Group of each image; near-duplicates share one.
+        source: The network.
+        untrained: The same of the kept stages with random weights; empty if not measured.
+        distances: Batch-norm shift in nats by stage.
+        progress: Called with the name of the step, done and total; may raise to cancel.
+    """
+    folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
+    kept = {name: embeddings[name] for name in source.stage_names[:-1]}
+    kernels = {stage: compute_kernel(values) for stage, values in kept.items()}
     probes = _probe_stages(kernels, labels, groups, progress)
-    untrained = _probe_untrained(pixels, labels, groups, source, progress)
-    bare, leep = _probe_bare_pixels(pixels, labels, groups), compute_leep(logits, labels, folds)
-    stages = _summarise_stages(source, probes, untrained, distances)
+    random = [_probe_once(values, labels, groups) for values in untrained.values()]
+    bare = _probe_once(_make_thumbnails(pixels), labels, groups)
+    leep = compute_leep(embeddings[source.stage_names[-1]], labels, folds)
+    stages = _summarise_stages(source, probes, random, distances)
     evidence = TransferabilityEvidence(
-        **_count_images(labels, near_duplicates, bursts),
+        **_count_images(labels, groups),
         stages=stages,
         early=early,
-        draws=draw_predictors(probes, early, [*untrained, bare], leep),
+        draws=draw_predictors(probes, early, [*random, bare], leep),
         distance=select_early_distance(distances, source.early),
         leep=_round(leep.mean()),
-        energy=_round(compute_energy(logits)),
+        energy=_round(compute_energy(embeddings[source.stage_names[-1]])),
         pixels=_round(bare.balanced_accuracy()),
         best_cut=_choose_best_cut(stages[:early], probes[:early]),
     )
     if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
         return evidence
-    best, flipped = evidence.best_stage.stage, pixels[choose_images_to_flip(folds), :, ::-1]
-    progress = rename_progress(progress, "Embedding mirror images")
-    flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
-    return replace(
-        evidence,
-        learning_curve=measure_learning_curve(best, kernels[best], labels, groups),
-        flip_invariance=measure_flip_invariance(embeddings[best], flipped_features, labels, folds),
-    )
+    best = evidence.best_stage.stage
+    curve = measure_learning_curve(best, kernels[best], labels, groups)
+    return replace(evidence, learning_curve=curve)
 
 
 def _round(value: float) -> float:
@@ -110,13 +156,16 @@ def _embed_with_distances(
     return embeddings, {name: _round(value) for name, value in distances.items()}
 
 
-def _count_images(
-    labels: np.ndarray, groups: np.ndarray, bursts: Sequence[str | None]
-) -> dict[str, int]:
-    alone = groups[[burst is None for burst in bursts]]  # the split keeps bursts together
+def _count_near_duplicates(groups: np.ndarray, bursts: Sequence[str | None]) -> int:
+    """Count images that nearly repeat another one; the split keeps those of a burst together."""
+    alone = groups[[burst is None for burst in bursts]]
+    return len(alone) - len(np.unique(alone))
+
+
+def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, int]:
     return {
         "images": len(labels),
-        "num_near_duplicates": len(alone) - len(np.unique(alone)),
+        "num_near_duplicates": len(labels) - len(np.unique(groups)),
         "classes": int(labels.max()) + 1,
         "min_images_per_class": int(np.bincount(labels).min()),
     }
@@ -135,34 +184,29 @@ def _probe_stages(
     return probes
 
 
-def _probe_untrained(
-    pixels: np.ndarray,
-    labels: np.ndarray,
-    groups: Sequence[Hashable],
-    source: SourceNetwork,
-    progress: Progress,
-) -> list[ProbeResult]:
-    """Probe the kept stages of the same network with random weights."""
-    network = build_untrained(source, num_classes=len(source.card["classes"]), seed=0)
-    embeddings = embed(
-        network,
+def _embed_untrained(
+    pixels: np.ndarray, source: SourceNetwork, progress: Progress
+) -> dict[str, np.ndarray]:
+    """Embed images by the kept stages of the same network with random weights."""
+    return embed(
+        build_untrained(source, num_classes=len(source.card["classes"]), seed=0),
         pixels,
         source,
         source.stage_names[:-1],
         progress=rename_progress(progress, "Embedding them with random weights, to compare"),
     )
-    return [
-        cross_validate_probe(compute_kernel(values), labels, groups, repeats=1)
-        for values in embeddings.values()
-    ]
 
 
-def _probe_bare_pixels(
-    pixels: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
+def _probe_once(
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> ProbeResult:
+    return cross_validate_probe(compute_kernel(features), labels, groups, repeats=1)
+
+
+def _make_thumbnails(pixels: np.ndarray) -> np.ndarray:
+    """Every so many pixels, about 16 x 16 of each image, float32 (N, D)."""
     step = max(1, pixels.shape[1] // THUMBNAIL_SIZE)
-    bare = pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
-    return cross_validate_probe(compute_kernel(bare), labels, groups, repeats=1)
+    return pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
 
 
 def _summarise_stages(
@@ -179,11 +223,11 @@ def _summarise_stages(
             accuracy=_round(probe.balanced_accuracy()),
             low=_round(max(0, probe.balanced_accuracy() - margin)),
             high=_round(min(1, probe.balanced_accuracy() + margin)),
-            untrained_accuracy=_round(other.balanced_accuracy()),
+            untrained_accuracy=_round(other.balanced_accuracy()) if other else None,
             distance=distances.get(stage.name),
         )
         for stage, probe, other, margin in zip(
-            source.stages, probes, untrained, margins, strict=False
+            source.stages, probes, untrained or [None] * len(probes), margins, strict=False
         )
     )
 

@@ -5,11 +5,16 @@ import math
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
 
+Question = Literal["top", "start", "everything"]  # each has a model of its own
+# Of the networks that were measured, the one whose models judge a network that was not.
+MEASURED_RELATIVES = {"demonstration": DEFAULT_NETWORK}  # by library; own weights
+DEFAULT_RELATIVE = "efficientnet_lite0"  # of all other libraries: pre-trained on ImageNet too
 DEFAULT_DIVIDING_LINE = 20_000  # images; tasks below it are small in Kolesnikov et al. 2020 (BiT)
 MIN_LINE, MAX_LINE = 50, 50_000  # images; no dividing line lies outside
 
@@ -33,6 +38,14 @@ class LogisticModel:
         """Return the value of one predictor that gives a probability of one half."""
         weight = self.weights.get(name)
         return evidence[name] - self.decision_function(evidence) / weight if weight else None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a model rests on."""
+
+    kind: Literal["measured", "carried over", "rule of thumb"]
+    network: str = ""  # for people: the other network that a model is carried over from
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +80,15 @@ class BenchmarkResult:
 def compute_fine_tuning_gain(result: BenchmarkResult) -> float:
     """Return the accuracy gained by training everything over training a head, in [-1, 1].
 
-    The better of cases 3 and 4 minus the better of cases 1 and 2.
+    The better of cases 3 and 4, of those that were trained, minus the better of cases 1 and 2.
     """
-    return max(result.tuned, result.random) - max(result.top, result.cut)
+    trained = [each for each in (result.tuned, result.random) if each is not None]
+    return max(trained) - max(result.top, result.cut)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Models fitted to the measured accuracy of every case; see `benchmarks/panel`."""
+    """Models fitted to measured accuracies of the cases; see `benchmarks/panel`."""
 
     top: LogisticModel  # that a head on the top does as well as on the best early stage
     start: LogisticModel  # that pre-trained weights are a better start than random ones
@@ -82,8 +96,10 @@ class Calibration:
     nearest: float  # smallest distance among the measured image sets, nats
     furthest: float  # largest one
     families: int  # number of families of image sets
-    measured: tuple[BenchmarkResult, ...]
+    image_sets: int  # number of image sets measured with this network, each size counted
+    measured: tuple[BenchmarkResult, ...]  # those of them on which every case was trained
     reliability: tuple[ReliabilityBin, ...]  # of models fitted without the family they judge
+    basis: dict[Question, Basis]  # of each model
 
     def record(self, min_confidence: float) -> tuple[int, int]:
         """Count the answers that are at least this confident, and how many of them are right.
@@ -128,13 +144,15 @@ class Calibration:
 
 
 def load_calibration(source: SourceNetwork) -> Calibration:
-    """Return the calibration of a network: its own if the panel measured it, else the default."""
-    return _load_calibration(source.name)
+    """Return a network's own calibration, or if it was not measured that of a relative."""
+    if get_calibration_path(source.name).is_file():
+        return read_calibration(source.name)
+    return carry_over_calibration(MEASURED_RELATIVES.get(source.library, DEFAULT_RELATIVE))
 
 
-def is_calibrated(source: SourceNetwork) -> bool:
-    """Whether estimates for this network were checked against measurements."""
-    return bool(load_calibration(source).measured)
+def is_calibrated(source: SourceNetwork, question: Question) -> bool:
+    """Whether the model of a question was fitted to measurements with this very network."""
+    return load_calibration(source).basis[question].kind == "measured"
 
 
 def get_calibration_path(network: str) -> Path:
@@ -142,35 +160,49 @@ def get_calibration_path(network: str) -> Path:
     return Path(__file__).with_name(f"{network}_calibration.json")
 
 
+def make_rule_of_thumb() -> tuple[LogisticModel, Basis]:
+    """Return the model of the line of networks that were not trained as a whole, and its basis."""
+    model = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
+    return model, Basis("rule of thumb")
+
+
 @cache
-def make_default_calibration() -> Calibration:
+def carry_over_calibration(relative: str) -> Calibration:
     """Build the calibration of a network that was not measured.
 
-    The two similarity models are those of the demonstration network. They read only probes and
-    source classes; distances and energies are not comparable between networks. The dividing
+    The two similarity models are those of a relative that was measured. They read only probes
+    and source classes; distances and energies are not comparable between networks. The dividing
     line is a rule of thumb for networks pre-trained on ImageNet.
     """
-    everything = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
+    measured = read_calibration(relative)
+    title = (
+        "the demonstration network" if relative == DEFAULT_NETWORK else get_network(relative).title
+    )
+    everything, rule_of_thumb = make_rule_of_thumb()
+    start = measured.basis["start"]
     return replace(
-        _read_calibration(get_calibration_path(DEFAULT_NETWORK)),
+        measured,
         everything=everything,
         nearest=1e-9,
         furthest=math.inf,
         families=0,
+        image_sets=0,
         measured=(),
         reliability=(),
+        basis={
+            "top": Basis("carried over", title),
+            "start": start if start.network else Basis("carried over", title),
+            "everything": rule_of_thumb,
+        },
     )
 
 
 @cache
-def _load_calibration(network: str) -> Calibration:
-    file = get_calibration_path(network)
-    return _read_calibration(file) if file.is_file() else make_default_calibration()
-
-
-def _read_calibration(file: Path) -> Calibration:
-    values = json.loads(file.read_text(encoding="utf-8"))
+def read_calibration(network: str) -> Calibration:
+    """Read the calibration file of a network that was measured."""
+    values = json.loads(get_calibration_path(network).read_text(encoding="utf-8"))
     models = {name: LogisticModel(**values.pop(name)) for name in ("top", "start", "everything")}
+    basis = {name: Basis(**each) for name, each in values.pop("basis").items()}
     lists = {"reliability": ReliabilityBin, "measured": BenchmarkResult}
     rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
-    return Calibration(**models, **values, **rows)
+    return Calibration(**models, **values, **rows, basis=basis)

@@ -49,7 +49,7 @@ def show_evidence(source: SourceNetwork, estimate: SimilarityEstimate, keep_thro
     if estimate.reference_distances:
         description = describe_reference_distances(estimate)
         figures.append(("distances", plot_reference_distances(estimate), description))
-    if calibration.measured:
+    if calibration.reliability:
         bins = calibration.reliability
         figure, description = plot_reliability_diagram(bins), describe_reliability_diagram(bins)
         figures.append(("reliability", figure, description))

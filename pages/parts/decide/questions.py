@@ -15,7 +15,10 @@ from transfer_core.transferability import (
     SimilarityEstimate,
     choose_similarity,
     count_images_to_learn_from,
+    describe_line_basis,
     describe_probability,
+    describe_verdict_basis,
+    is_calibrated,
     load_calibration,
 )
 
@@ -32,7 +35,6 @@ SIMILAR_MEANINGS = {
 
 def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> SizeJudgement:
     """Ask where the dividing line is; returns the answer that follows from it."""
-    measured = load_calibration(source).measured
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
         "The dividing line, in images to learn from",
@@ -40,7 +42,7 @@ def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate)
         value=session.get_workspace().line or estimate.line,
         format_func=lambda images: f"{images:,}",
         key="decide_line",
-        help=_describe_dividing_line(estimate.line, len(measured)),
+        help=f"Below it a data set is small. {describe_line_basis(source, estimate.line)}",
     )
     session.change(line=None if line == estimate.line else line)
     if line != estimate.line:
@@ -53,7 +55,8 @@ def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate)
         )
     size = resolve_choice(data, source, estimate).size
     st.subheader(size.answer.capitalize(), anchor=False)
-    _show_size(data, size, is_measured=bool(measured) and line == estimate.line)
+    is_measured = is_calibrated(source, "everything") and line == estimate.line
+    _show_size(data, size, is_measured=is_measured)
     return size
 
 
@@ -66,23 +69,13 @@ def _show_size(data: DataSet, size: SizeJudgement, is_measured: bool) -> None:
     if size.is_close:
         st.write("That is close to the line: the other answer is nearly as good.")
     st.caption(
-        "Training and validation images count, test images do not. The more foreign the images "
-        "are to the network, the fewer are enough to train everything."
-    )
-
-
-def _describe_dividing_line(line: int, image_sets: int) -> str:
-    """Say where the dividing line's default comes from."""
-    if not image_sets:
-        return (
-            f"Below it a data set is small. For networks pre-trained on ImageNet {line:,} images "
-            "is a rule of thumb; it was not measured with this one."
+        "Training and validation images count, test images do not."
+        + (
+            " The more foreign the images are to the network, the fewer are enough to train "
+            "everything."
+            if is_measured
+            else ""
         )
-    return (
-        "Below it a data set is small. For images like yours, training everything began to win at "
-        f"about {line:,} images: that is the default, measured with this network on "
-        f"{image_sets} image sets. Textbooks draw the line for large networks, at 2,000 to "
-        "1,000,000 images."
     )
 
 
@@ -110,6 +103,8 @@ def ask_similarity(
         f"{verdict.high:.0%}), from {estimate.evidence.images:,} images outside the test split. "
         f"{SIMILAR_MEANINGS[size.answer]}"
     )
+    if note := describe_verdict_basis(source, size.answer):
+        st.caption(note)
     _show_track_record(source)
     if answer not in ("estimate", verdict.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
@@ -119,12 +114,15 @@ def ask_similarity(
 def _show_track_record(source: SourceNetwork) -> None:
     """Say how often answers of this network's estimate were right."""
     calibration = load_calibration(source)
-    if not calibration.measured:
+    if not calibration.reliability:
         return
     right, stated = calibration.record(DECISION_THRESHOLD)
+    questions = (
+        "both questions on" if is_calibrated(source, "start") else "those for small data sets, on"
+    )
     st.caption(
         f"How good is it? {sum(bin.count for bin in calibration.reliability)} answers were "
-        f"checked, both questions on {len(calibration.measured)} image sets, some drawn twice, "
+        f"checked, {questions} {calibration.image_sets} image sets, some drawn twice, "
         f"each judged without having seen its kind. Those at least {DECISION_THRESHOLD:.0%} sure "
         f"were right {right} of {stated} times."
     )

@@ -15,22 +15,17 @@ from pages.shared.layout import (
 from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core.errors import DownloadError
 from transfer_core.networks import SourceNetwork, get_weights_status
-from transfer_core.transferability import is_calibrated
+from transfer_core.transferability import describe_basis
 
 
 def show_network_details(network: SourceNetwork) -> None:
     """Draw what is known about a network, and the button that downloads or chooses it."""
     card = network.card
     st.subheader(escape_markdown(network.title), anchor=False)
-    measured = (
-        "Estimates for it were checked by measurement."
-        if is_calibrated(network)
-        else "Estimates for it were not checked by measurement; training tells for certain."
-    )
     st.markdown(
         f"Learned from: {escape_markdown(card['data'])}. {len(card['classes']):,} classes, "
         f"{network.input_size} x {network.input_size} pixels. Stages: "
-        f"{network.format_titles(network.stage_names)}. {measured}"
+        f"{network.format_titles(network.stage_names)}. {describe_basis(network)}"
     )
     for detail in (card.get("how"), card.get("licence")):
         if detail:
