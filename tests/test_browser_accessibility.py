@@ -12,6 +12,7 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.transferability import network_ranking
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SERIOUS = {"serious", "critical"}
@@ -37,8 +38,8 @@ EMPTY = [
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
     "data?{data}": 1,
-    "decide?{data}": 6,
-    "train?{data}": 0,
+    "decide?{data}&network=demonstration": 6,
+    "train?{data}&network=demonstration": 0,
     "train?{run}": 3,
     **{
         f"results?{{run}}&results_view={view}": charts
@@ -96,6 +97,9 @@ def full(tmp_path_factory):
         )
         engine.wait(one, timeout=120)
         engine.wait(two, timeout=120)
+    with pytest.MonkeyPatch.context() as patch:  # a row on Networks, and others that wait
+        patch.setattr(network_ranking, "list_present_networks", lambda: (source,))
+        network_ranking.rank_networks(data, home)
     running = Server(home)
     names = {"data": f"data={data.id}", "run": f"run={one}", "one": one, "both": f"{one},{two}"}
     yield running, names

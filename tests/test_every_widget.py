@@ -100,7 +100,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("toggle", "On this computer", {"dataframe"}),
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
-        ("button", "Take it", {"workspace", "subheader"}),
+        ("button", "Take it", {"workspace", "button"}),
         ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
     ],
     "runs": [
