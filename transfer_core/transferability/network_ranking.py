@@ -29,7 +29,7 @@ from transfer_core.system import (
     mark_used,
     rename_progress,
 )
-from transfer_core.transferability.grouped_folds import group_near_duplicates
+from transfer_core.transferability.grouped_folds import group_near_duplicates, join_bursts
 
 SAMPLE_IMAGES = 300  # images; more with more classes
 MIN_IMAGES_PER_CLASS = 5  # images of each class, if there are so many
@@ -157,10 +157,12 @@ def _draw_balanced_sample(data_set: DataSet) -> np.ndarray:
 
 
 def _group_images(data_set: DataSet, home: Path, indices: np.ndarray) -> np.ndarray:
-    """Groups of near-duplicates, the same for every network; they share a fold."""
+    """Groups of near-duplicates and bursts, the same for every network; they share a fold."""
     transform = get_network(DEFAULT_NETWORK).transform  # small, and often decoded already
     pixels = dataset.PixelArray(home, data_set, transform).read(indices)
-    return group_near_duplicates(pixels, [data_set.records[i].digest for i in indices])
+    records = [data_set.records[i] for i in indices]
+    groups = group_near_duplicates(pixels, [record.digest for record in records])
+    return join_bursts(groups, [dataset.find_burst(record.path) for record in records])
 
 
 def _locate_score(data_set: DataSet, source: SourceNetwork, home: Path, indices) -> Path:
