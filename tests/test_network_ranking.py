@@ -191,7 +191,7 @@ def test_the_command_line_prints_the_same_table(
     data, transfer_home, probed, tmp_path, capsys, monkeypatch
 ):
     second = TimeRange(60, 120)
-    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[second] * 5))
+    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[second] * 6))
     monkeypatch.setattr(forecast, "load_or_measure_decoding_cost", lambda *of: TimeRange(0, 0))
     assert main(["networks", "--on", str(tmp_path / "colours.zip"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -56,7 +56,7 @@ def two_networks(monkeypatch):
     listed = [get_network("demonstration"), get_network(NAME)]
     monkeypatch.setattr(network_probe, "probe_network", probe)
     monkeypatch.setattr(network_ranking, "list_present_networks", lambda: tuple(listed))
-    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[SECOND] * 5))
+    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[SECOND] * 6))
     monkeypatch.setattr(forecast, "load_or_measure_decoding_cost", lambda *of: SECOND)
 
 

@@ -178,7 +178,7 @@ def test_a_run_that_ended_while_a_forecast_waited_for_its_turn_does_not_refuse_i
 
 
 def test_what_may_not_be_measured_is_remembered_however_old(data, transfer_home, monkeypatch):
-    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 5))
+    monkeypatch.setattr(cost_cache, "measure_step_costs", lambda *of: StepCosts(*[ONCE] * 6))
     strategy = plan_case(SOURCE, 1)
     with pytest.raises(BusyError):
         forecast_run(data, SOURCE, strategy, transfer_home, may_measure=False)
