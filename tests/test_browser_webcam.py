@@ -13,6 +13,7 @@ from test_browser_accessibility import find_violations_in_both_themes
 pytestmark = pytest.mark.browser
 SCENE_SECONDS, FRAMES_PER_SECOND, HEIGHT, WIDTH = 9, 10, 120, 160
 RED, BLUE = (90, 200), (200, 90)  # U and V of the object of each scene
+THIRTY_OR_MORE = re.compile(r"^([3-9]\d|\d{3}) images$")  # a busy machine may miss one number
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 COLOUR_SCRIPT = """video => {
   const canvas = document.createElement("canvas")
@@ -106,7 +107,7 @@ def record_classes(page, counter: ClickCounter) -> None:
     for name, colour in (("Class 1", "red"), ("Class 2", "blue")):
         wait_for_scene(page, colour)
         card = page.get_by_role("region", name=name)
-        counter.hold(re.compile(f"^Record {name}"), card.get_by_text("30 images"))
+        counter.hold(re.compile(f"^Record {name}"), card.get_by_text(THIRTY_OR_MORE))
 
 
 @pytest.mark.slow
@@ -174,10 +175,11 @@ def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(serv
         name.fill("r cup")  # r is a shortcut of Streamlit's
         record = page.get_by_role("button", name="Record r cup")
         record.press("Enter")  # a short press starts it, the next one ends it
-        page.get_by_text("3 images").wait_for()
+        page.get_by_text(re.compile(r"^([3-9]|\d\d) images$")).wait_for()
         record.press("Enter")
         page.keyboard.down("Space")
-        page.get_by_text("6 images").wait_for()
+        page.locator(".burst").nth(1).wait_for()
+        page.locator(".burst").nth(1).locator(".thumb").nth(2).wait_for()
         page.keyboard.up("Space")
         page.wait_for_timeout(500)
         frames = int(read_counts(page)[0].split()[0])
