@@ -80,7 +80,8 @@ def check_network(tag: str, folder: Path) -> dict:
         return facts | {"outcome": LEFT_OUT}
     torch.manual_seed(0)
     published = timm.create_model(tag, pretrained=False).eval()
-    file = folder / f"models--timm--{tag}" / "snapshots" / "main" / "model.safetensors"
+    repository = f"models--{card['repository'].replace('/', '--')}"
+    file = folder / repository / "snapshots" / "main" / "model.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(fill_randomly(published), file)
     source = get_network(source.name)
