@@ -67,16 +67,21 @@ def check_network(tag: str, folder: Path) -> dict:
     from safetensors.torch import save_file
 
     from transfer_core.cases import TransferCase, plan_strategy
+    from transfer_core.errors import NetworkError
     from transfer_core.networks import get_network, load_pretrained
 
-    source = get_network(f"timm.{tag}")
+    try:
+        source = get_network(f"timm.{tag}")
+    except NetworkError as error:
+        return {"outcome": "refused", "reason": error.found}
     card = source.card
     facts = {"parameters": card["parameters"], "operations": card["operations"]}
     if card["parameters"] > MAX_PARAMETERS or card["operations"] > MAX_OPERATIONS:
         return facts | {"outcome": LEFT_OUT}
     torch.manual_seed(0)
     published = timm.create_model(tag, pretrained=False).eval()
-    file = folder / f"models--timm--{tag}" / "snapshots" / "main" / "model.safetensors"
+    repository = f"models--{card['repository'].replace('/', '--')}"
+    file = folder / repository / "snapshots" / "main" / "model.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(fill_randomly(published), file)
     source = get_network(source.name)
@@ -224,7 +229,11 @@ def run_child(tags: list[str], results: Path) -> None:
 
 def report(done: dict[str, dict], families: dict[str, str]) -> None:
     """Print count of count, what failed and why."""
-    tried = {tag: line for tag, line in done.items() if line["outcome"] in {"passed", "failed"}}
+    tried = {
+        tag: line
+        for tag, line in done.items()
+        if line["outcome"] in {"passed", "failed", "refused"}
+    }
     passed = [tag for tag, line in tried.items() if line["outcome"] == "passed"]
     print(
         f"{len(passed)} of {len(tried)} networks passed, of "
@@ -233,8 +242,8 @@ def report(done: dict[str, dict], families: dict[str, str]) -> None:
         f"pickles read: {sum(line.get('pickles', 0) for line in done.values())}"
     )
     for tag, line in tried.items():
-        if line["outcome"] == "failed":
-            print(f"  {tag}: {line['reason']}")
+        if line["outcome"] != "passed":
+            print(f"  {tag}: {line['outcome']}, {line['reason']}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--all-networks",
         action="store_true",
-        help="test all of torchvision's networks, not only one of each family",
+        help="test all of torchvision's networks and many of timm's, not only a few",
     )
 
 

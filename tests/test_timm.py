@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -138,6 +139,8 @@ def test_a_network_that_cannot_be_cut_is_refused_with_the_reason(tag):
 def test_the_stages_give_the_logits_of_timms_network_and_the_cases_operate(tag, tmp_path):
     source, model = get_network(f"timm.{tag}"), build_random_model(tag)
     assert source.stage_names == (*TAGS[tag], "features", "classifier")
+    if "vit" not in tag:
+        source = source.with_input_size(96)  # quicker
     network = build_with_weights(source, model.state_dict()).eval()
     images = make_images(source)
     with torch.inference_mode():
@@ -340,6 +343,15 @@ def test_own_weights_of_one_of_its_networks_are_taken_in(tmp_path):
     images = make_images(source)
     with torch.inference_mode():
         torch.testing.assert_close(load_pretrained(source)(images), own(images))
+
+
+@pytest.mark.all_networks
+def test_many_networks_of_many_families_go_through_everything(tmp_path):
+    results = tmp_path / "results.jsonl"
+    command = [sys.executable, "-m", "benchmarks.timm_networks", "--results", str(results)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    passed, tried, families = map(int, re.findall(r"(\d+) (?:of|networks|families)", told)[:3])
+    assert passed >= 150 and families >= 40 and "pickles read: 0" in told, told
 
 
 @pytest.mark.slow

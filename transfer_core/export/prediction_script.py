@@ -77,8 +77,11 @@ def write_prediction_script(
     template = (TEMPLATE_FOLDER / f"predict_{kind}_template.py.txt").read_text(encoding="utf-8")
     script, page = to / "predict.py", to / "README.md"
     script.write_text(fill_template(template, source, settings=lines, **parts), encoding="utf-8")
+    texts = README_TEXTS[kind]
+    if source.library == "timm" and kind == "torch":
+        texts = texts | {"needs": f"{texts['needs']}, and timm {source.card['timm_version']}"}
     text = README_TEMPLATE.format(
-        **README_TEXTS[kind],
+        **texts,
         sentence=trained.record.result.sentence,
         resize=trained.transform.describe(),
     )

@@ -1,6 +1,6 @@
 """The input sizes at which a source network can be used: fewer pixels are less work."""
 
-from transfer_core.errors import SettingsError
+from transfer_core.errors import NetworkError, SettingsError
 from transfer_core.networks.network_builder import build_on_meta_device
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.surgery import infer_output_shapes
@@ -42,7 +42,7 @@ def _accepts_size(source: SourceNetwork, size: int) -> bool:
     try:
         infer_output_shapes(source.with_input_size(size))
         return _get_weight_shapes(source.with_input_size(size)) == _get_weight_shapes(source)
-    except (RuntimeError, AssertionError):  # torch and torchvision raise these for shapes
+    except (RuntimeError, AssertionError, ValueError, NetworkError):  # the libraries raise these
         return False
 
 
