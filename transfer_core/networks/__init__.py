@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "HEAD",
             "StageSummary",
             "adapt",
+            "find_batch_norms",
             "list_kept_stages",
             "pool_features",
             "resolve_effective_strategy",

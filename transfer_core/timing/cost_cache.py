@@ -61,6 +61,7 @@ def load_or_measure_costs(
         num_classes,
         optimiser.batch_size,
         optimiser.augment,
+        optimiser.freeze_batch_norm,
     )
     values = _load_or_measure(
         home, key, lambda: asdict(measure_step_costs(source, strategy, num_classes, precision))
