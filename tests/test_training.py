@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import RunError
 from transfer_core.networks import get_network
-from transfer_core.networks.surgery import adapt, find_batch_norms
+from transfer_core.networks.surgery import adapt
+from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.settings import OptimiserSettings
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop

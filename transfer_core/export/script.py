@@ -18,7 +18,7 @@ from transfer_core.export.source_text import (
 )
 from transfer_core.features import augmentation, augmented_views, standardisation
 from transfer_core.inspection import TrainedNetwork
-from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained, surgery
+from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained, train_mode
 from transfer_core.system import Progress
 from transfer_core.training import (
     RunConfig,
@@ -154,5 +154,5 @@ def render_script(
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
         fold=get_source(train.fold_standardisation),
-        batch_norm=get_source(surgery.find_batch_norms),
+        batch_norm=get_source(train_mode.find_batch_norms),
     )

@@ -15,6 +15,7 @@ from transfer_core.networks.network_builder import (
     load_pretrained,
 )
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.system import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds
@@ -143,29 +144,6 @@ def resolve_effective_strategy(
     if not best_epoch and trains_baseline(source, strategy):
         return replace(strategy, frozen=list_kept_stages(source, strategy))
     return strategy
-
-
-def set_train_mode_except_frozen(
-    network: nn.Sequential, frozen_stages: tuple[str, ...], *, freeze_batch_norm: bool = False
-) -> None:
-    """Set training mode except where batch-norm statistics must not change.
-
-    Args:
-        network: From `adapt`.
-        frozen_stages: Names of stages that stay in eval mode as a whole.
-        freeze_batch_norm: Whether batch normalisation stays in eval mode in the other stages too.
-            It then normalises by its running statistics; its scale and offset still learn.
-    """
-    for name, stage in network.named_children():
-        stage.train(name not in frozen_stages)
-    if freeze_batch_norm:
-        for module in find_batch_norms(network):
-            module.eval()
-
-
-def find_batch_norms(network: nn.Module) -> tuple[nn.Module, ...]:
-    """Return the layers that normalise with running statistics."""
-    return tuple(m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm))
 
 
 def summarise_network(
