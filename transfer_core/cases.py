@@ -133,16 +133,16 @@ DEMONSTRATION_DEFAULTS = WholeNetworkDefaults(
         learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
     ),
 )
-# Measured with EfficientNet-Lite0 on three image sets; see benchmarks/results.
+# Measured with EfficientNet-Lite0, see benchmarks/results/fine_tuning_defaults.md.
 CONVOLUTIONAL_DEFAULTS = WholeNetworkDefaults(
     OptimiserSettings(
         learning_rate=3e-4,
         weight_decay=2e-2,
         batch_size=32,
         epochs=10,
-        patience=8,
+        patience=5,
         augment=True,
-        stage_decay=0.75,
+        stage_decay=0.5,
         train_head_first=True,
         freeze_batch_norm=True,
     ),

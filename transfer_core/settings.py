@@ -220,7 +220,8 @@ class OptimiserSettings:
         Setting(
             label="Keep the means and spreads of batch normalisation",
             help="Those of the source images stay, in training too. Otherwise each batch is "
-            "normalised by its own, which with few images are noisy.",
+            "normalised by its own, which with few images are noisy. From random weights leave it "
+            "off.",
             code="norms = find_batch_norms(network) if {} else ()",
             applies_to="whole",
         ),
