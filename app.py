@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import downloads, session
+from transfer_core.system import let_threads_sleep
 
 PAGES = {
     "The journey": [
@@ -26,6 +27,7 @@ PAGES = {
 
 def draw() -> None:
     """Draw the menu and the page of the address."""
+    let_threads_sleep()
     st.set_page_config(page_title="Transfer Lab", page_icon="🔀", layout="wide")
     first = "pages/start.py"
     sections = {

@@ -87,7 +87,7 @@ def main() -> None:
             source = load_network(options.network, options.input_size)
             data = dataset.ingest(path, home=home)
             for case in TransferCase:
-                strategy = plan_strategy(case, source.stage_names)
+                strategy = plan_strategy(case, source.stage_names, kind=source.kind)
                 limited = replace(
                     strategy.optimiser, epochs=options.epochs or strategy.optimiser.epochs
                 )

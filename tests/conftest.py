@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from transfer_core.system import let_threads_sleep
+
+let_threads_sleep()  # tests run beside each other
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

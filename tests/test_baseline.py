@@ -76,6 +76,21 @@ def list_moved_stages(folder) -> set[str]:
     }
 
 
+def test_training_everything_starts_from_the_head_trained_alone_if_asked(
+    colours, transfer_home, tmp_path
+):
+    """At a rate of nearly 0 nothing learns any more, so the result is the start itself."""
+    for first in (True, False):
+        settings = {"learning_rate": 1e-9, "train_head_first": first, "augment": False}
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        events = run(colours, transfer_home, folder, freeze_batch_norm=True, **settings)
+        head, result = load_file(RunDirectory(folder).baseline_file), find(events, Result)
+        kept = load_file(RunDirectory(folder).weights_file)["head.linear.weight"]
+        assert torch.allclose(kept, head["linear.weight"], atol=1e-5) is first
+        assert (result.accuracy == result.baseline_accuracy == 1) is first
+
+
 def test_case_3_keeps_what_training_everything_gave_though_the_head_alone_is_better(
     colours, transfer_home, tmp_path
 ):

@@ -1,8 +1,17 @@
 """The four cases are pure functions of two answers."""
 
+from dataclasses import replace
+
 import pytest
 
-from transfer_core.cases import TransferCase, choose_case, judge_size, plan_strategy
+from transfer_core.cases import (
+    HEAD_SETTINGS,
+    WHOLE_NETWORK_DEFAULTS,
+    TransferCase,
+    choose_case,
+    judge_size,
+    plan_strategy,
+)
 from transfer_core.errors import SettingsError
 
 STAGES = ("conv1", "conv2", "conv3", "fc1", "fc2", "fc3")
@@ -58,6 +67,23 @@ def test_case_4_offers_random_and_pretrained_weights():
     other = plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
     assert other.initialise == "pretrained"
     assert other.optimiser == plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).optimiser
+
+
+@pytest.mark.parametrize("kind", WHOLE_NETWORK_DEFAULTS)
+def test_the_kind_of_a_network_decides_how_it_is_trained_as_a_whole_and_nothing_else(kind):
+    for case in TransferCase:
+        other = plan_strategy(case, STAGES)
+        own = plan_strategy(case, STAGES, kind=kind)
+        defaults = WHOLE_NETWORK_DEFAULTS[kind]
+        whole = defaults.from_scratch if own.initialise == "random" else defaults.fine_tuning
+        assert own.optimiser == (HEAD_SETTINGS if own.frozen else whole)
+        assert replace(own, optimiser=other.optimiser) == other
+
+
+def test_a_network_that_starts_from_random_weights_has_no_statistics_to_keep():
+    for defaults in WHOLE_NETWORK_DEFAULTS.values():
+        assert not defaults.from_scratch.freeze_batch_norm
+        assert not defaults.from_scratch.train_head_first
 
 
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])

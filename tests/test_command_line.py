@@ -165,7 +165,12 @@ def test_every_setting_of_the_optimiser_is_an_option(colours, transfer_home, cap
     assert {name: settings[name] for name in given} == given
     left = settings.keys() - given.keys()
     assert {each.name for each in list_settings(OptimiserSettings)} == given.keys() | left
-    assert left == {"augment", "stage_decay"}  # options too, of cases 3 and 4
+    assert left == {
+        "augment",
+        "stage_decay",
+        "train_head_first",
+        "freeze_batch_norm",
+    }  # options too, of cases 3 and 4
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from transfer_core.training.config import RunConfig, list_setting_values
 
 SOURCE = get_network("demonstration")
 OPTIMISER = {"learning_rate": 0.0123, "weight_decay": 0.0456, "epochs": 37, "patience": 11}
+SWITCHED_ON = {"train_head_first": True, "freeze_batch_norm": True}
 
 
 def make_config(case: TransferCase = TransferCase.LARGE_SIMILAR, **changes) -> RunConfig:
@@ -61,7 +62,7 @@ def test_a_switch_shows_the_branch_that_it_chooses():
 @pytest.mark.parametrize("case", TransferCase)
 def test_every_setting_has_lines_that_are_python(case):
     told = make_lines(case)
-    shown = {*OPTIMISER, "batch_size", "stage_decay", "views", "augment", "mirror"}
+    shown = {*OPTIMISER, "batch_size", "stage_decay", "views", "augment", "mirror", *SWITCHED_ON}
     for name in shown | {"SEED", "CLASS_WEIGHTS"}:
         code = told[name]
         indented = "\n".join(f"    {line}" for line in code.splitlines())
@@ -78,7 +79,8 @@ def test_every_declared_setting_is_explained_in_the_script(case):
 
 @pytest.mark.parametrize("case", TransferCase)
 def test_the_declared_code_of_a_setting_is_what_the_script_does(case):
-    config, lines = make_config(case, compiled=True), make_lines(case, compiled=True)
+    changes = {"compiled": True, "optimiser": SWITCHED_ON}
+    config, lines = make_config(case, **changes), make_lines(case, **changes)
     for field, value in list_setting_values(config):
         used = lines[field.name] if field.name in lines else lines[field.name.upper()]
         code = f"for epoch in ():\n  {field.render_code(value)}"

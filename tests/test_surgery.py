@@ -11,7 +11,8 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network
 from transfer_core.networks.network_builder import load_pretrained
-from transfer_core.networks.surgery import adapt, set_train_mode_except_frozen, summarise_network
+from transfer_core.networks.surgery import adapt, summarise_network
+from transfer_core.networks.train_mode import set_train_mode_except_frozen
 
 SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -61,10 +62,10 @@ def bare_torch(tmp_path_factory):
 def trained(colours, transfer_home):
     """A function that trains a case on the colours and returns the run's record."""
 
-    def train(case: TransferCase, views: int = 0, **options):
+    def train(case: TransferCase, settings: Mapping[str, object] = MappingProxyType({}), **options):
         data_set, source = dataset.ingest(colours, home=transfer_home), get_network("demonstration")
         strategy = plan_strategy(case, source.stage_names, **options)
-        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=views))
+        strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, **settings))
         with start_engine(transfer_home) as engine:
             run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")
             return engine.wait(run, timeout=120)
@@ -89,8 +90,12 @@ def test_weights_are_read_without_safetensors_as_it_reads_them(tmp_path):
 @pytest.mark.parametrize(
     ("case", "options"),
     [
-        (TransferCase.SMALL_SIMILAR, {"views": 2}),
+        (TransferCase.SMALL_SIMILAR, {"settings": {"views": 2}}),
         (TransferCase.LARGE_SIMILAR, {}),
+        (
+            TransferCase.LARGE_SIMILAR,
+            {"settings": {"train_head_first": True, "freeze_batch_norm": True}},
+        ),
         (TransferCase.LARGE_DIFFERENT, {"initialise": "random"}),
     ],
 )

@@ -21,10 +21,10 @@ from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.surgery import (
     adapt,
     infer_output_shapes,
-    set_train_mode_except_frozen,
     summarise_network,
 )
 from transfer_core.networks.torchvision_catalog import CATALOG_FILE
+from transfer_core.networks.train_mode import set_train_mode_except_frozen
 from transfer_core.transferability.similarity_calibration import load_calibration
 
 NETWORKS = {

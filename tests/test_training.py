@@ -13,6 +13,7 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import RunError
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
+from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.settings import OptimiserSettings
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
@@ -123,6 +124,20 @@ def test_an_unfrozen_network_moves_in_weights_and_statistics():
     changes = list(events)[-1].changes
     assert all(change.relative_change > 0 for change in changes)
     assert all(change.statistics_moved for change in changes if change.stage != "head")
+
+
+def test_frozen_batch_norm_keeps_its_statistics_while_all_weights_learn():
+    network, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=2, freeze_batch_norm=True)
+    before = adapt(SOURCE, plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), 3, 0)
+    changes = list(events)[-1].changes
+    assert all(change.relative_change > 0 for change in changes)
+    assert not any(change.statistics_moved for change in changes)
+    pairs = list(zip(find_batch_norms(network), find_batch_norms(before), strict=True))
+    assert pairs
+    for trained, original in pairs:
+        assert torch.equal(trained.running_mean, original.running_mean)
+        assert torch.equal(trained.running_var, original.running_var)
+        assert not torch.equal(trained.weight, original.weight)
 
 
 def test_partly_frozen_training_moves_only_the_rest():

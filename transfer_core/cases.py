@@ -10,6 +10,8 @@ from transfer_core.settings import OptimiserSettings, Setting
 Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
 Initialise = Literal["pretrained", "random"]
+# Convolutional networks and transformers learned from ImageNet, the demonstration network did not.
+NetworkKind = Literal["demonstration", "convolutional", "transformer"]
 
 TEXTBOOK_SMALL_IMAGES = 2_000  # images; what courses call small
 TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
@@ -113,20 +115,50 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 HEAD_SETTINGS = OptimiserSettings(
     learning_rate=1e-3, weight_decay=0.3, batch_size=64, epochs=100, patience=15, augment=False
 )
-FINE_TUNING_SETTINGS = OptimiserSettings(
-    learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
-)
-FROM_SCRATCH_SETTINGS = OptimiserSettings(
-    learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
-)
 
 
-# Settings for networks that were not measured here. Large pre-trained networks need small learning
-# rates, and smaller ones nearer to the input (Howard and Ruder 2018, "Universal language model
-# fine-tuning", section 3.2; Bao et al. 2022, "BEiT", appendix, for vision transformers).
-UNMEASURED_OVERRIDES = {
-    "pretrained": {"learning_rate": 3e-4, "stage_decay": 0.75},
-    "random": {"learning_rate": 5e-4},
+@dataclass(frozen=True, slots=True)
+class WholeNetworkDefaults:
+    """The settings of cases 3 and 4 that suit a kind of networks."""
+
+    fine_tuning: OptimiserSettings  # from pre-trained weights
+    from_scratch: OptimiserSettings  # from random weights
+
+
+DEMONSTRATION_DEFAULTS = WholeNetworkDefaults(
+    OptimiserSettings(
+        learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
+    ),
+    OptimiserSettings(
+        learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
+    ),
+)
+# Measured with EfficientNet-Lite0, see benchmarks/results/fine_tuning_defaults.md.
+CONVOLUTIONAL_DEFAULTS = WholeNetworkDefaults(
+    OptimiserSettings(
+        learning_rate=3e-4,
+        weight_decay=2e-2,
+        batch_size=32,
+        epochs=10,
+        patience=5,
+        augment=True,
+        stage_decay=0.5,
+        train_head_first=True,
+        freeze_batch_norm=True,
+    ),
+    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
+)
+# Not measured here. Large pre-trained networks need small learning rates, and smaller ones nearer
+# to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section 3.2; Bao et
+# al. 2022, "BEiT", appendix, for vision transformers).
+TRANSFORMER_DEFAULTS = WholeNetworkDefaults(
+    replace(DEMONSTRATION_DEFAULTS.fine_tuning, learning_rate=3e-4, stage_decay=0.75),
+    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
+)
+WHOLE_NETWORK_DEFAULTS: dict[NetworkKind, WholeNetworkDefaults] = {
+    "demonstration": DEMONSTRATION_DEFAULTS,
+    "convolutional": CONVOLUTIONAL_DEFAULTS,
+    "transformer": TRANSFORMER_DEFAULTS,
 }
 
 
@@ -147,6 +179,7 @@ def plan_strategy(
     case: TransferCase,
     stages: tuple[str, ...],
     *,
+    kind: NetworkKind = "demonstration",
     cut: str | None = None,
     initialise: Initialise | None = None,
 ) -> Strategy:
@@ -156,6 +189,7 @@ def plan_strategy(
         case: One of the four cases.
         stages: Names of the network's stages, input to output; the last is the
             layer that is replaced.
+        kind: The kind of the network; it decides the settings of cases 3 and 4.
         cut: Case 2 only: the last stage to keep; None keeps the first third.
         initialise: Case 4 only: "random" or "pretrained"; None means random.
 
@@ -163,7 +197,7 @@ def plan_strategy(
         SettingsError: If the cut is not a stage that can be kept, or an option
             does not belong to the case.
     """
-    kept = stages[:-1]
+    kept, defaults = stages[:-1], WHOLE_NETWORK_DEFAULTS[kind]
     if cut is not None and (case != TransferCase.SMALL_DIFFERENT or cut not in kept):
         raise SettingsError(
             "Only case 2 cuts at a chosen stage, and it must keep a stage before the last.",
@@ -183,8 +217,8 @@ def plan_strategy(
             cut = cut or kept[len(stages) // 3 - 1]
             return Strategy(case, cut, kept[: kept.index(cut) + 1], "pretrained", HEAD_SETTINGS)
         case TransferCase.LARGE_SIMILAR:
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
+            return Strategy(case, kept[-1], (), "pretrained", defaults.fine_tuning)
         case TransferCase.LARGE_DIFFERENT if initialise == "pretrained":
-            return Strategy(case, kept[-1], (), "pretrained", FINE_TUNING_SETTINGS)
+            return Strategy(case, kept[-1], (), "pretrained", defaults.fine_tuning)
         case TransferCase.LARGE_DIFFERENT:
-            return Strategy(case, kept[-1], (), "random", FROM_SCRATCH_SETTINGS)
+            return Strategy(case, kept[-1], (), "random", defaults.from_scratch)

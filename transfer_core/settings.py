@@ -205,6 +205,27 @@ class OptimiserSettings:
             applies_to="whole",
         ),
     ] = 1.0
+    train_head_first: Annotated[
+        bool,
+        Setting(
+            label="Start from the new layer trained alone",
+            help="The new layer first learns alone, as in case 1, and then everything learns on "
+            "from there. Otherwise the new layer starts from random weights.",
+            code="if {}: train_head(...)",
+            applies_to="whole",
+        ),
+    ] = False
+    freeze_batch_norm: Annotated[
+        bool,
+        Setting(
+            label="Keep the means and spreads of batch normalisation",
+            help="Those of the source images stay, in training too. Otherwise each batch is "
+            "normalised by its own, which with few images are noisy. From random weights leave it "
+            "off.",
+            code="norms = find_batch_norms(network) if {} else ()",
+            applies_to="whole",
+        ),
+    ] = False
     views: Annotated[
         int,
         Field(ge=0, le=100),

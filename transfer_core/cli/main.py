@@ -9,6 +9,7 @@ from transfer_core.cli import data_commands, network_commands, run_commands, tra
 from transfer_core.cli.serve import LOCAL_HOSTS, serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
+from transfer_core.system import let_threads_sleep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 done, 1 failed, 2 bad input.
     """
+    let_threads_sleep()
     given = sys.argv[1:] if arguments is None else arguments
     options = _build_parser().parse_args(given or ["serve"])
     try:

@@ -79,7 +79,7 @@ def _forecast_minutes(data_set: DataSet, source: SourceNetwork) -> dict[int, tup
 
     ranges = {}
     for case in TIMED_CASES:
-        strategy = plan_strategy(case, source.stage_names)
+        strategy = plan_strategy(case, source.stage_names, kind=source.kind)
         seconds = forecast_run(data_set, source, strategy, get_home(), progress=show_progress).total
         ranges[case.value] = seconds.low / 60, seconds.high / 60
     return ranges

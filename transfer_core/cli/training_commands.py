@@ -153,7 +153,9 @@ def _fit_into_minutes(
         if network == source:
             return strategy
         start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
-        return plan_strategy(strategy.case, network.stage_names, initialise=start)
+        return plan_strategy(
+            strategy.case, network.stage_names, kind=network.kind, initialise=start
+        )
 
     here = tuple(network for network in list_networks() if has_weights(network))
     fit = plan_run_within_budget(

@@ -18,7 +18,7 @@ from transfer_core.export.source_text import (
 )
 from transfer_core.features import augmentation, augmented_views, standardisation
 from transfer_core.inspection import TrainedNetwork
-from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained
+from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained, train_mode
 from transfer_core.system import Progress
 from transfer_core.training import (
     RunConfig,
@@ -103,6 +103,7 @@ def collect_settings(
         "SEED": config.seed,
         "CLASS_WEIGHTS": strategy.class_weights,
         "OPTIMISER": asdict(strategy.optimiser),
+        "HEAD_SETTINGS": asdict(cases.HEAD_SETTINGS),
         "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
         "MIN_WEIGHTED_IMBALANCE": cases.MIN_WEIGHTED_IMBALANCE,
         "MIN_LOSS_RISE": early_stopping.MIN_LOSS_RISE,
@@ -153,4 +154,5 @@ def render_script(
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
         fold=get_source(train.fold_standardisation),
+        batch_norm=get_source(train_mode.find_batch_norms),
     )

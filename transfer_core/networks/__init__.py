@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "efficientnet_lite",
         "starting_network",
         "surgery",
+        "train_mode",
         "torchvision_modules",
         "torchvision_stages",
         "network_builder",
@@ -17,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     ],
     submod_attrs={
         "empty_weights": ["init_empty_weights"],
+        "depthwise": ["is_depthwise"],
         "catalog": ["DEFAULT_NETWORK", "get_network", "list_networks"],
         "download": ["download_weights"],
         "input_sizes": ["list_input_sizes", "select_input_size"],
@@ -36,7 +38,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "compute_pool_size",
             "pool_features",
             "resolve_effective_strategy",
-            "set_train_mode_except_frozen",
             "summarise_network",
             "trains_baseline",
             "trains_head_only",
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "torchvision_modules": ["build_model", "flatten_model"],
         "torchvision_stages": ["split_into_stages"],
         "network_builder": ["build_untrained", "load_pretrained"],
+        "train_mode": ["find_batch_norms", "set_train_mode_except_frozen"],
         "weights_location": ["BUNDLED_WEIGHTS_FOLDER", "get_weights_status", "has_weights"],
     },
 )

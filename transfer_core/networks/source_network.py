@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from transfer_core.cases import NetworkKind
 from transfer_core.images import Interpolation, Transform
 
 # Of an output: (B, H, W, C), or maps of one pixel (B, C, 1, 1), or as every stage gives it.
@@ -44,6 +45,14 @@ class SourceNetwork:
     def stage_names(self) -> tuple[str, ...]:
         """Names of the stages, input to output."""
         return tuple(stage.name for stage in self.stages)
+
+    @property
+    def kind(self) -> NetworkKind:
+        """Its kind, which decides with what settings it is trained as a whole."""
+        if self.library == "demonstration":
+            return "demonstration"
+        is_transformer = any(stage.kind == "transformer" for stage in self.stages)
+        return "transformer" if is_transformer else "convolutional"
 
     @property
     def early(self) -> tuple[str, ...]:

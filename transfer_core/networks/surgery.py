@@ -15,6 +15,7 @@ from transfer_core.networks.network_builder import (
     load_pretrained,
 )
 from transfer_core.networks.source_network import SourceNetwork
+from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.system import DrawFrom, make_generator
 
 HEAD = "head"  # name of the stage that surgery adds
@@ -145,12 +146,6 @@ def resolve_effective_strategy(
     return strategy
 
 
-def set_train_mode_except_frozen(network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
-    """Set training mode except for frozen stages, whose batch-norm statistics must not change."""
-    for name, stage in network.named_children():
-        stage.train(name not in frozen_stages)
-
-
 def summarise_network(
     source: SourceNetwork, strategy: Strategy, num_classes: int
 ) -> tuple[StageSummary, ...]:
@@ -212,7 +207,6 @@ class TokenMeanPool(nn.Module):
 
 def _summarise_stage(stage, strategy, module, shape, kept) -> StageSummary:
     state, note = _determine_state(stage.name, strategy, kept)
-    statistics = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
     return StageSummary(
         stage.name,
         stage.title,
@@ -221,7 +215,7 @@ def _summarise_stage(stage, strategy, module, shape, kept) -> StageSummary:
         _count_parameters(module),
         state,
         note,
-        statistics,
+        bool(find_batch_norms(module)),
     )
 
 

@@ -64,8 +64,6 @@ def load_or_train_baseline(
 ) -> Generator[Event, None, Baseline]:
     """Train the head alone, or read it from the directory of an interrupted run.
 
-    A later case 3 may start from this head.
-
     Raises:
         WorkStopped: If a stop was requested before the head had learned anything.
     """

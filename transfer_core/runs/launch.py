@@ -19,14 +19,12 @@ from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
-    Precision,
     __version__,
     choose_device,
-    choose_precision,
     is_channels_last_faster,
     keep_freed_memory,
 )
-from transfer_core.training import Event, RunConfig
+from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 
@@ -134,16 +132,16 @@ def make_run_config(
     See `launch_run` for the arguments.
     """
     own_size, device = get_network(source.name).input_size, choose_device()
-    precision = _choose_run_precision(device, trains_head_only(source, strategy))
+    step_format = _choose_run_format(device, source, strategy)
     return RunConfig(
         data_set.id,
         source.name,
         strategy,
         seed,
         collect_versions(source),
-        precision,
+        step_format.precision,
         device,
-        is_channels_last_faster(device, precision),
+        step_format.channels_last,
         compiled,
         None if source.input_size == own_size else source.input_size,
     )
@@ -159,6 +157,8 @@ def collect_versions(source: SourceNetwork) -> dict[str, str]:
     }
 
 
-def _choose_run_precision(device: Device, frozen: bool) -> Precision:
-    """Choose float32 if the head learns from embeddings, else what this device computes fastest."""
-    return "float32" if frozen else choose_precision(device)
+def _choose_run_format(device: Device, source: SourceNetwork, strategy: Strategy) -> StepFormat:
+    """Choose what this device computes fastest; a head learns from embeddings in float32."""
+    if trains_head_only(source, strategy):
+        return StepFormat("float32", is_channels_last_faster(device, "float32"))
+    return choose_step_format(source, device)

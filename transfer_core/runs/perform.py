@@ -10,7 +10,7 @@ from torch import nn
 
 from transfer_core import dataset
 from transfer_core.features import choose_batch_size
-from transfer_core.networks import trains_baseline, trains_head_only
+from transfer_core.networks import HEAD, trains_baseline, trains_head_only
 from transfer_core.runs.head_training import (
     Baseline,
     compare_with_baseline,
@@ -71,6 +71,8 @@ def perform_run(
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
+            if config.strategy.optimiser.train_head_first:
+                network.get_submodule(HEAD).load_state_dict(baseline.head)
         checkpointer = Checkpointer(files, checkpoint_time_share)
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:

@@ -6,7 +6,7 @@ They serve the training of whole networks only. Embeddings are float32 on every 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Literal
@@ -34,7 +34,8 @@ def choose_precision(device: Device = "cpu") -> Precision:
     """Return the precision in which this device does a training step fastest.
 
     Processors with bfloat16 instructions take half the time; others emulate it and take longer.
-    It is measured once per process, in about a fifth of a second. A GPU is asked instead.
+    It is measured with an ordinary convolution, once per process, in about a fifth of a second.
+    A GPU is asked instead.
     """
     import torch
 
@@ -63,10 +64,20 @@ def is_channels_last_faster(device: Device, precision: Precision) -> bool:
 
 def _measure_min_seconds(*variants: tuple[Precision, bool]) -> tuple[float, ...]:
     """Return the least seconds of a step for each precision and layout."""
-    steps = [_build_timed_step(*way) for way in variants]
-    # In turn: otherwise a busy moment would slow down only one of them.
-    rounds = [tuple(step() for step in steps) for _ in range(TIMING_ROUNDS)]
-    return tuple(map(min, zip(*rounds, strict=True)))
+    return time_in_turn([_build_timed_step(*way) for way in variants], TIMING_ROUNDS)
+
+
+def time_in_turn(steps: Sequence[Callable[[], float]], rounds: int) -> tuple[float, ...]:
+    """Return the least seconds of each step, of so many rounds.
+
+    The steps take turns: otherwise a busy moment would slow down only one of them.
+
+    Args:
+        steps: Each does its work once and returns its seconds.
+        rounds: How often each is called.
+    """
+    seconds = [tuple(step() for step in steps) for _ in range(rounds)]
+    return tuple(map(min, zip(*seconds, strict=True)))
 
 
 def _build_timed_step(precision: Precision, channels_last: bool) -> Callable[[], float]:

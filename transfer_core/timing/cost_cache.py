@@ -64,6 +64,7 @@ def load_or_measure_costs(
         num_classes,
         optimiser.batch_size,
         optimiser.augment,
+        optimiser.freeze_batch_norm,
     )
     values = _load_or_measure(
         home,

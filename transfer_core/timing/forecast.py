@@ -16,10 +16,15 @@ from transfer_core.networks import (
     trains_baseline,
     trains_head_only,
 )
-from transfer_core.system import Progress, choose_device, choose_precision, ignore_progress
+from transfer_core.system import Precision, Progress, choose_device, ignore_progress
 from transfer_core.timing.cost_cache import load_or_measure_costs, load_or_measure_decoding_cost
 from transfer_core.timing.step_costs import StepCosts, TimeRange
-from transfer_core.training import EMBEDDING_BATCH_SIZE, compute_first_stop, count_batches
+from transfer_core.training import (
+    EMBEDDING_BATCH_SIZE,
+    choose_step_format,
+    compute_first_stop,
+    count_batches,
+)
 
 SAFETY_FACTOR = 1.5  # a run may be so many times slower or faster; see benchmarks/minutes.py
 ZERO_SECONDS = TimeRange(0, 0)
@@ -92,8 +97,10 @@ def collect_costs(
     trainings, costs = _list_trainings(source, strategy), []
     for number, each in enumerate(trainings):
         report_progress(f"Timing a few batches, {source.title}", number, len(trainings))
+        precision: Precision = "float32"  # of a head's steps
+        if not trains_head_only(source, each):
+            precision = choose_step_format(source, choose_device()).precision
         timed = _equalise_batch_size(each, len(data_set.indices("train")))
-        precision = choose_precision(choose_device())
         classes = len(data_set.classes)
         costs.append(load_or_measure_costs(home, source, timed, classes, precision, may_measure))
     return tuple(costs)

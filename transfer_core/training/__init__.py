@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "meters": ["WeightChangeMeter"],
         "result": ["ClassMetrics", "TestResult"],
         "settings_table": ["compare_settings", "describe_settings"],
+        "step_format": ["StepFormat", "choose_step_format"],
         "train": ["train_head", "train_whole_network"],
     },
 )

@@ -124,7 +124,9 @@ def train_whole_network(
     trainable = TrainableModel(
         model=network,
         change_meter=WeightChangeMeter(network, strategy.frozen),
-        set_training=lambda: set_train_mode_except_frozen(network, strategy.frozen),
+        set_training=lambda: set_train_mode_except_frozen(
+            network, strategy.frozen, freeze_batch_norm=optimiser.freeze_batch_norm
+        ),
         synchronise=lambda: None,
         frozen_weights=_count_frozen_weights(network),
     )

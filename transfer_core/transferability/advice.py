@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from transfer_core.cases import (
-    UNMEASURED_OVERRIDES,
     Initialise,
     Similarity,
     SizeJudgement,
@@ -16,7 +15,7 @@ from transfer_core.cases import (
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.estimate import PROBABILITY_DECIMALS, SimilarityEstimate
-from transfer_core.transferability.similarity_calibration import is_calibrated, load_calibration
+from transfer_core.transferability.similarity_calibration import load_calibration
 
 # In the panel random weights were rarely the better start of case 4; a person may choose them.
 ADVISED_INITIALISATION: Initialise = "pretrained"
@@ -84,14 +83,9 @@ def choose_strategy(
         options["cut"] = cut or estimate.evidence.best_cut
     elif case == TransferCase.LARGE_DIFFERENT:
         options["initialise"] = initialise
-    strategy = plan_strategy(case, source.stage_names, **options)
-    overrides = (
-        {}
-        if strategy.frozen or is_calibrated(source, "everything")
-        else UNMEASURED_OVERRIDES[strategy.initialise]
-    )
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind, **options)
     mirror = estimate.evidence.is_flip_invariant
-    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror, **overrides))
+    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
 
 
 def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Similarity:

@@ -50,7 +50,7 @@ def show_comparison(data: DataSet) -> None:
 
 def _plan(network: str, case: TransferCase):
     source = networks.get_network(network)
-    return source, plan_strategy(case, source.stage_names)
+    return source, plan_strategy(case, source.stage_names, kind=source.kind)
 
 
 def _name_work_left(

@@ -48,7 +48,8 @@ def _find_fit(
             return choice.strategy
         start = session.get_workspace().initialise
         last = choice.case == TransferCase.LARGE_DIFFERENT
-        return plan_strategy(choice.case, network.stage_names, initialise=start if last else None)
+        start = start if last else None
+        return plan_strategy(choice.case, network.stage_names, kind=network.kind, initialise=start)
 
     caches.get_engine()  # leaves a processor core to the pages, in the measurement as in the run
     fit, problem = None, None
