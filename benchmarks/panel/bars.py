@@ -120,8 +120,12 @@ def _score_rule_of_thumb(group: Sequence[JudgedOutcome]) -> Iterator[Criterion]:
     yield f"{won} of this one", "line", _format_share(gains > 0)
     lost = np.where(large, np.maximum(-gains, 0), np.maximum(gains, 0)).mean()
     trained = np.maximum(-gains, 0).mean()
-    regret = f"{lost:.2f}, of training it always {trained:.2f}"
-    yield f"mean regret in points where {large.sum()} sets lie above the line", "line", regret
+    yield (
+        "mean regret beside it of the line, a rule of thumb",
+        "line",
+        f"{lost:.2f}; of always training the small network {trained:.2f}; sets above the line: "
+        f"{large.sum()}",
+    )
 
 
 def _tabulate_row(

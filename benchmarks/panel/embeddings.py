@@ -11,10 +11,13 @@ from transfer_core.features import embed
 from transfer_core.images import apply_transform
 from transfer_core.networks import SourceNetwork, load_pretrained
 from transfer_core.system import write_atomically
-from transfer_core.transferability import measure_batchnorm_shift, stratify_order
+from transfer_core.transferability import (
+    choose_shift_images,
+    measure_batchnorm_shift,
+    stratify_order,
+)
 
 MAX_POOL_IMAGES = 1_300  # images of a pool: 1,000 to learn from and 300 to test on
-DISTANCE_IMAGES = 32  # images that the batch-norm shift of a pool is measured on
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,7 @@ def draw_images(pool: Pool) -> Pool:
 def _embed_pool(pool: Pool, source: SourceNetwork) -> dict[str, np.ndarray]:
     network, pixels = load_pretrained(source), _enlarge(pool.pixels, source)
     embeddings = embed(network, pixels, source, source.stage_names)
-    some = np.linspace(0, len(pixels) - 1, DISTANCE_IMAGES).astype(int)
-    shift = measure_batchnorm_shift(network, pixels[some], source)
+    shift = measure_batchnorm_shift(network, pixels[choose_shift_images(pixels)], source)
     distances = {f"distance/{name}": np.array(value) for name, value in shift.items()}
     return {"pixels": pool.pixels, "labels": pool.labels} | embeddings | distances
 

@@ -54,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_verdict_basis",
         ],
         "measurement": [
-            "compares_untrained",
+            "choose_shift_images",
             "measure_transferability",
             "summarise_embeddings",
         ],

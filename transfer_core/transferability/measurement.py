@@ -11,6 +11,7 @@ from transfer_core.networks import SourceNetwork, build_untrained, load_pretrain
 from transfer_core.system import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
     embed_with_shift,
+    measure_batchnorm_shift,
     select_early_distance,
 )
 from transfer_core.transferability.bootstrap import (
@@ -39,6 +40,7 @@ from transfer_core.transferability.probes import (
 )
 
 MIN_IMAGES_TO_LEARN = 20  # images; with fewer, neither learning curve nor flips are measured
+MAX_SHIFT_IMAGES = 32  # for the batch-norm shift of a large network
 THUMBNAIL_SIZE = 16  # pixels a side of the images for the probe on bare pixels
 
 
@@ -68,7 +70,7 @@ def measure_transferability(
     near_duplicates = group_near_duplicates(pixels, digests)
     groups = join_bursts(near_duplicates, bursts)
     embeddings, distances = _embed_with_distances(network, pixels, source, progress)
-    untrained = _embed_untrained(pixels, source, progress) if compares_untrained(source) else {}
+    untrained = _embed_untrained(pixels, source, progress) if is_quick(source) else {}
     evidence = summarise_embeddings(
         embeddings, pixels, labels, groups, source, untrained, distances, progress=progress
     )
@@ -87,10 +89,11 @@ def measure_transferability(
     )
 
 
-def compares_untrained(source: SourceNetwork) -> bool:
-    """Whether the network with random weights is measured too, beside bare pixels.
+def is_quick(source: SourceNetwork) -> bool:
+    """Whether a network is so small that everything is measured on every image.
 
-    Only the small one: for a large network it would double the time of the measurements.
+    Of other networks, the one with random weights is not measured, and the batch-norm shift is
+    measured on a few images: together they would take four times as long as the rest.
     """
     return source.library == "demonstration"
 
@@ -152,7 +155,13 @@ def _embed_with_distances(
     network: torch.nn.Sequential, pixels: np.ndarray, source: SourceNetwork, progress: Progress
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Return the embeddings of every stage, and the batch-norm shift of each stage in nats."""
-    embeddings, distances = embed_with_shift(network, pixels, source, source.stage_names, progress)
+    if is_quick(source):
+        embeddings, distances = embed_with_shift(
+            network, pixels, source, source.stage_names, progress
+        )
+    else:
+        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
+        distances = measure_batchnorm_shift(network, pixels[choose_shift_images(pixels)], source)
     return embeddings, {name: _round(value) for name, value in distances.items()}
 
 
@@ -160,6 +169,11 @@ def _count_near_duplicates(groups: np.ndarray, bursts: Sequence[str | None]) -> 
     """Count images that nearly repeat another one; the split keeps those of a burst together."""
     alone = groups[[burst is None for burst in bursts]]
     return len(alone) - len(np.unique(alone))
+
+
+def choose_shift_images(pixels: np.ndarray) -> np.ndarray:
+    """Return the indices of the images on which the shift of a large network is measured."""
+    return np.unique(np.linspace(0, len(pixels) - 1, MAX_SHIFT_IMAGES).astype(int))
 
 
 def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, int]:
