@@ -373,7 +373,9 @@ def test_it_is_trained_by_command_and_every_export_gives_its_answers(hub, made, 
         )
         == 0
     )
-    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = capsys.readouterr()
+    assert "Apache-2.0: you may use the weights" in told.err  # before the download
+    last = json.loads(told.out.splitlines()[-1])
     assert last["event"] == "finished"
     for form in ("script", "onnx", "bundle"):
         assert main(["export", last["run"], "--format", form, "--to", str(tmp_path / form)]) == 0

@@ -1,5 +1,6 @@
 """The command for source networks: list them, or add one with a person's own weights."""
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from transfer_core.networks import (
     download_weights,
     get_network,
     get_weights_status,
+    has_weights,
     list_networks,
 )
 
@@ -45,6 +47,8 @@ def print_networks(options: Namespace) -> int:
 def fetch_network(name: str) -> SourceNetwork:
     """Return the source network of this name; download its weights if they are not here."""
     network = get_network(name)
+    if not has_weights(network):
+        print(f"The weights of {network.title}: {network.card['licence']}", file=sys.stderr)
     download_weights(
         network,
         progress=show_progress,
