@@ -98,6 +98,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("text_input", "Name", {"dataframe"}),
         ("select_slider", "Download at most", {"dataframe"}),
         ("toggle", "On this computer", {"dataframe"}),
+        ("text_input", "Part of a name", {"caption"}),  # it is given no name of timm
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
         ("button", "Take it", {"workspace", "button"}),

@@ -186,6 +186,22 @@ def test_tables_that_no_weights_file_has_are_there_without_memory_for_weights():
     assert tables and all(torch.equal(real[name], empty[name]) for name in tables)
 
 
+def test_other_weights_are_used_as_soon_as_they_are_loaded():
+    """Some of timm's layers remember what they looked up in the weights before."""
+    source = get_network("timm.tiny_vit_5m_224.dist_in22k_ft_in1k")
+    network, other = (build_untrained(source, num_classes=3, seed=seed) for seed in (0, 1))
+    with torch.inference_mode():
+        for each in (network, other):
+            for name, value in each.named_parameters():
+                if name.endswith("attention_biases"):
+                    value.normal_(std=3)
+        images = make_images(source, 1)
+        before = network(images)
+        network.load_state_dict(other.state_dict())
+        assert not torch.equal(network(images), before)
+        torch.testing.assert_close(network(images), other(images))
+
+
 def test_other_threads_use_their_networks_while_one_is_cut(model):
     wrong, done = [], threading.Event()
     layer, images = torch.nn.Sequential(torch.nn.Linear(4, 4)), torch.ones(2, 4)
@@ -373,7 +389,9 @@ def test_it_is_trained_by_command_and_every_export_gives_its_answers(hub, made, 
         )
         == 0
     )
-    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    told = capsys.readouterr()
+    assert "Apache-2.0: you may use the weights" in told.err  # before the download
+    last = json.loads(told.out.splitlines()[-1])
     assert last["event"] == "finished"
     for form in ("script", "onnx", "bundle"):
         assert main(["export", last["run"], "--format", form, "--to", str(tmp_path / form)]) == 0

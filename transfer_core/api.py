@@ -103,11 +103,15 @@ def list_networks() -> tuple[SourceNetwork, ...]:
 def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
     """Return a source network; download its weights unless they are on this computer.
 
+    Their licence is printed before the download.
+
     Raises:
         NetworkError: If no network has this name.
         DownloadError: If the weights cannot be downloaded.
     """
     network = networks.get_network(name)
+    if not networks.has_weights(network):
+        print(f"The weights of {network.title}: {network.card['licence']}", file=sys.stderr)
     download_weights(network, progress=_show_progress)
     return networks.get_network(name)  # with the hash of what came
 

@@ -10,6 +10,7 @@ from transfer_core.networks import (
     describe_missing_photo_network,
     download_weights,
     get_network,
+    has_weights,
 )
 from transfer_core.system import get_home
 
@@ -29,6 +30,8 @@ def select_network(name: str | None, data_set: DataSet) -> SourceNetwork:
 def fetch_network(name: str | None, data_set: DataSet) -> SourceNetwork:
     """Return the network of `select_network`; download its weights if they are not here."""
     network = select_network(name, data_set)
+    if not has_weights(network):
+        print(f"The weights of {network.title}: {network.card['licence']}", file=sys.stderr)
     download_weights(
         network,
         progress=show_progress,

@@ -26,7 +26,30 @@ def build_model(architecture: str, num_classes: int, image_size: int) -> nn.Modu
     options: dict[str, object] = {"num_classes": num_classes, "exportable": True}
     if timm.get_pretrained_cfg(architecture).fixed_input_size:
         options["img_size"] = image_size
-    return timm.create_model(architecture, pretrained=False, **options)
+    model = timm.create_model(architecture, pretrained=False, **options)
+    stop_remembering_biases(model)
+    return model
+
+
+def stop_remembering_biases(model: nn.Module) -> None:
+    """Let attention layers look their biases up in the weights each time.
+
+    Some of timm's keep what they looked up until they are trained again; after other weights were
+    loaded, it would be out of date.
+    """
+    for module in model.modules():
+        if hasattr(module, "attention_bias_cache"):
+            module.attention_bias_cache = _ForgetfulDict()
+
+
+class _ForgetfulDict(dict):
+    """A dictionary that never seems to have what was put into it."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
 
 
 def trace_model(model: nn.Module) -> fx.Graph:

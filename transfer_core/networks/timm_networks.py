@@ -82,6 +82,8 @@ def load_model(network: SourceNetwork) -> nn.Module:
         NetworkError: If the weights are missing, not those that were recorded, or damaged.
     """
     timm = import_timm(network.title)
+    from transfer_core.networks import timm_modules
+
     path = _check_weights(network)
     config = timm.get_pretrained_cfg(network.architecture)
     options = {"img_size": network.input_size} if config.fixed_input_size else {}
@@ -102,6 +104,7 @@ def load_model(network: SourceNetwork) -> nn.Module:
             found=f"{path.name} of {network.title}: {' '.join(str(error).split())[:200]}",
             remedy=f"Delete {path} and fetch the weights again.",
         ) from error
+    timm_modules.stop_remembering_biases(model)
     if not has_classes:
         for parameter in model.get_submodule(network.card["classifier"]).parameters():
             nn.init.zeros_(parameter)

@@ -5,7 +5,7 @@ transformers, are split into quarters. All between the last blocks and the class
 features, which the stage before the last gives.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import pairwise
 
 import torch
@@ -33,8 +33,10 @@ def split_into_stages(model: nn.Module, image_size: int) -> tuple[Stage, ...]:
     graph = trace_model(model)
     shapes = _compute_output_shapes(model, graph, image_size)
     classifiers, calls = list_classifiers(model), list_calls(graph)
-    end = next(index for index, node in enumerate(calls) if _calls_any(node, classifiers))
-    before = set(calls[:end])
+    places = [index for index, node in enumerate(calls) if _calls_any(node, classifiers)]
+    if not places:
+        raise ValueError("it has no last layer that could be replaced")
+    before = set(calls[: places[0]])
     cuts = [n for n in find_cuts(model, graph) if n in before and 2 <= len(shapes[n]) <= 4]
     maps = [node for node in cuts if _get_side(shapes[node]) >= MIN_SIDE]
     if not maps:
@@ -61,7 +63,7 @@ def find_cuts(model: nn.Module, graph: fx.Graph) -> list[fx.Node]:
     last_use[feed] = max(place[user] for user in feed.users)
     spans: dict[str, tuple[int, int]] = {}
     for node in calls:
-        for path in set(_iter_weights(model, node)):
+        for path in set(_iter_weights(model, node, place)):
             spans[path] = spans.get(path, (place[node],))[0], place[node]
     torn = {index for first, last in spans.values() for index in range(first, last)}
     cuts, alive = [], {feed}
@@ -72,7 +74,7 @@ def find_cuts(model: nn.Module, graph: fx.Graph) -> list[fx.Node]:
     return cuts
 
 
-def _iter_weights(model: nn.Module, node: fx.Node) -> Iterator[str]:
+def _iter_weights(model: nn.Module, node: fx.Node, calls: Container[fx.Node]) -> Iterator[str]:
     """Yield the paths of the weights and modules with weights that a call uses."""
     if node.op == "call_module" and any(
         True for _ in model.get_submodule(node.target).parameters()
@@ -83,12 +85,8 @@ def _iter_weights(model: nn.Module, node: fx.Node) -> Iterator[str]:
             owner, _, name = each.target.rpartition(".")
             if name in model.get_submodule(owner)._parameters:
                 yield each.target
-        elif each.op.startswith("call_") and not _depends_on_input(each):
-            yield from _iter_weights(model, each)
-
-
-def _depends_on_input(node: fx.Node) -> bool:
-    return any(each.op == "placeholder" or _depends_on_input(each) for each in node.all_input_nodes)
+        elif each.op.startswith("call_") and each not in calls:
+            yield from _iter_weights(model, each, calls)
 
 
 class _ShapeRecorder(fx.Interpreter):
