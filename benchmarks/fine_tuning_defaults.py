@@ -236,10 +236,9 @@ def make_table(rows: list[dict]) -> Iterator[str]:
         groups.setdefault((row["size"], row["choice"]), []).append(row)
     means = {key: [average(group, name) for name in sets] for key, group in groups.items()}
     for key in sorted(means, key=lambda key: (key[0], -np.mean([m[0] for m in means[key]]))):
-        cells = [f"{100 * accuracy:.1f} ({loss:.2f})" for accuracy, loss in means[key]]
-        accuracy, loss = np.mean(means[key], axis=0)
-        seeds = len({row["seed"] for row in groups[key]})
-        cells = [*map(str, (*key, seeds)), *cells, f"{100 * accuracy:.1f} ({loss:.2f})"]
+        figures = [*means[key], tuple(np.mean(means[key], axis=0))]
+        cells = ["–" if np.isnan(a) else f"{100 * a:.1f} ({loss:.2f})" for a, loss in figures]
+        cells = [*map(str, (*key, len({row["seed"] for row in groups[key]}))), *cells]
         yield f"| {' | '.join(cells)} |"
 
 

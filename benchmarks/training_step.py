@@ -1,12 +1,11 @@
-"""(k) What makes a training step of a whole network faster on a processor, side by side.
+"""What makes a training step of a whole network faster on a processor, side by side.
 
-    python -m benchmarks.training_step [--network efficientnet_lite0] [--rounds 3] [--no-compile]
+    python -m benchmarks.training_step [--network efficientnet_lite0] [--rounds 3] [--compile]
 
 A step is forward, backward and AdamW on one normalised batch that lies in memory. Sides differ in
 number format, memory format, batch normalisation, input size, and in how OpenMP's threads wait:
-spinning, or asleep (OMP_WAIT_POLICY=PASSIVE), alone and beside another process that computes. At
-the end torch.compile's C++ code is timed, and from how many epochs of 300 photos on it saves more
-than it costs.
+spinning, or asleep (OMP_WAIT_POLICY=PASSIVE), alone and beside another process that computes. With
+--compile torch.compile's C++ code is timed too, and what it saves in 10 epochs of 300 photos.
 """
 
 import copy
@@ -35,7 +34,7 @@ from benchmarks.report import (
 from benchmarks.sides import Side, compare, stopwatch
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import SourceNetwork, adapt, find_batch_norms, get_network
-from transfer_core.system import Precision, autocast, keep_freed_memory
+from transfer_core.system import WAIT_VARIABLE, Precision, autocast, keep_freed_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 NUM_CLASSES, BATCH = 5, 16
@@ -43,7 +42,6 @@ STEPS = 2  # in one measurement of a side
 PHOTOS = 300  # for which the epochs of a compiled network are counted
 PLAIN = "224, float32, channels first"
 COMPILE_STEPS = 5
-ASLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
 STEP_COMMAND = "from benchmarks.training_step import print_speed; print_speed({!r})"
 BUSY_COMMAND = (
     "import torch; x = torch.randn(8, 64, 56, 56); layer = torch.nn.Conv2d(64, 64, 3)\n"
@@ -118,14 +116,14 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     return network
 
 
-def make_side(take_step: Callable[[], None]) -> Side:
+def make_side(take_step: Callable[[], None], steps: int = STEPS) -> Side:
     """Return a function that measures images per second."""
 
     def measure() -> float:
         with stopwatch() as seconds:
-            for _ in range(STEPS):
+            for _ in range(steps):
                 take_step()
-            return STEPS * BATCH / seconds()
+            return steps * BATCH / seconds()
 
     return measure
 
@@ -133,21 +131,23 @@ def make_side(take_step: Callable[[], None]) -> Side:
 def print_speed(network: str) -> None:
     """Print images per second of a step at 128 pixels; called in a process of its own."""
     take_step = build_step(get_network(network), VARIANTS["128, float32, statistics frozen"])
-    for _ in range(2):
-        take_step()
-    print(statistics.median(make_side(take_step)() for _ in range(4)))
+    take_step()  # the first step prepares
+    print(statistics.median(make_side(take_step, steps=1)() for _ in range(3)))
 
 
 def make_waiting_sides(network: str) -> dict[str, Side]:
     """Sides in processes of their own, whose threads wait in two ways, alone and not."""
 
-    def measure(settings: dict[str, str], busy: bool) -> float:
+    usual = {name: value for name, value in os.environ.items() if name != WAIT_VARIABLE}
+    asleep = usual | {WAIT_VARIABLE: "PASSIVE"}
+
+    def measure(environment: dict[str, str], busy: bool) -> float:
         with busy_process(busy):
             command = [sys.executable, "-c", STEP_COMMAND.format(network)]
             result = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=os.environ | settings,
+                env=environment,
                 capture_output=True,
                 text=True,
                 check=True,
@@ -155,10 +155,10 @@ def make_waiting_sides(network: str) -> dict[str, Side]:
             return float(result.stdout)
 
     return {
-        "128, threads spin, alone": lambda: measure({}, False),
-        "128, threads sleep, alone": lambda: measure(ASLEEP, False),
-        "128, threads spin, beside another": lambda: measure({}, True),
-        "128, threads sleep, beside another": lambda: measure(ASLEEP, True),
+        "128, threads spin, alone": lambda: measure(usual, False),
+        "128, threads sleep, alone": lambda: measure(asleep, False),
+        "128, threads spin, beside another": lambda: measure(usual, True),
+        "128, threads sleep, beside another": lambda: measure(asleep, True),
     }
 
 
@@ -199,7 +199,7 @@ def main() -> None:
     """Run the sides in turn."""
     parser = build_parser(__doc__, "training_step", rounds=3)
     parser.add_argument("--network", default="efficientnet_lite0")
-    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="minutes more")
     options = parser.parse_args()
     keep_freed_memory()  # as every engine does
     source = get_network(options.network)
@@ -209,7 +209,7 @@ def main() -> None:
         "How threads wait", "images/s", make_waiting_sides(options.network), 2, warm_up=False
     )
     rows = summarise_sides(steps, PLAIN) + summarise_sides(waiting, next(iter(waiting.figures)))
-    if not options.no_compile:
+    if options.compile:
         rows.append(measure_compiled(source, "128, float32, statistics frozen"))
     notes = [
         describe_load(steps, waiting),

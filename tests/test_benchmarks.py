@@ -5,13 +5,16 @@ from itertools import count
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.spatial.distance import cdist
 from zips import make_class_files, write_zip
 
+from benchmarks.fine_tuning_defaults import Examples, make_table
 from benchmarks.indexing import make_png, make_zip
 from benchmarks.report import Claim, summarise_sides, write_report
 from benchmarks.sides import compare
+from benchmarks.training_step import fold_batch_norms
 from benchmarks.unknown_images import (
     NetworkOutputs,
     draw_classes,
@@ -20,6 +23,7 @@ from benchmarks.unknown_images import (
     score_by_mahalanobis,
 )
 from transfer_core import dataset
+from transfer_core.networks import efficientnet_lite, find_batch_norms, get_network
 
 
 def test_every_side_runs_once_in_each_round_after_one_to_warm_up():
@@ -120,3 +124,38 @@ def test_a_set_of_few_classes_loses_none(tmp_path, transfer_home):
         files = make_class_files({name: 3 for name in names})
         found = dataset.ingest(write_zip(tmp_path / f"{lost}.zip", files), home=transfer_home)
         assert len(draw_classes(found, 0)) == lost == len(draw_classes(found, 1))
+
+
+def test_folded_batch_norms_leave_the_logits_and_no_layer_of_their_own():
+    generator = torch.Generator().manual_seed(0)
+    network = efficientnet_lite.build("efficientnet_lite0", 3).eval()
+    for norm in find_batch_norms(network):
+        norm.running_mean.normal_(0, 0.1, generator=generator)
+        norm.running_var.uniform_(0.5, 2, generator=generator)
+    folded, images = fold_batch_norms(network), torch.randn(2, 3, 64, 64, generator=generator)
+    assert not find_batch_norms(folded)
+    assert all(each.requires_grad for each in folded.parameters())
+    with torch.inference_mode():
+        torch.testing.assert_close(folded(images), network(images), rtol=1e-3, atol=1e-4)
+
+
+def test_a_seed_draws_disjoint_parts_with_every_class():
+    labels = np.arange(500) % 4
+    source, pixels = get_network("demonstration"), np.empty((500, 0))
+    parts = [Examples("set", source, pixels, labels, seed).parts for seed in (0, 0, 1)]
+    assert sorted(np.concatenate(list(parts[0].values()))) == list(range(500))
+    assert [len(part) for part in parts[0].values()] == [200, 75, 225]
+    assert all(set(labels[part]) == set(range(4)) for part in parts[0].values())
+    assert np.array_equal(parts[0]["train"], parts[1]["train"])
+    assert not np.array_equal(parts[0]["train"], parts[2]["train"])
+
+
+def test_the_table_has_the_best_choice_of_each_size_first():
+    rows = [
+        {"set": name, "choice": choice, "size": size, "seed": seed, "accuracy": a, "loss": 1.0}
+        for name in ("ants_bees", "brain_mri_253")
+        for choice, size, seed, a in (("a", 96, 0, 0.5), ("b", 96, 0, 0.7), ("b", 96, 1, 0.8))
+    ]
+    _, _, best, other = make_table(rows)
+    assert best.startswith("| 96 | b | 2 | 75.0 (1.00) | 75.0 (1.00) |")
+    assert other.startswith("| 96 | a | 1 | 50.0 (1.00) |")

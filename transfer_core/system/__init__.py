@@ -44,7 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "is_channels_last_faster",
             "time_in_turn",
         ],
-        "waiting": ["let_threads_sleep"],
+        "waiting": ["WAIT_VARIABLE", "let_threads_sleep"],
         "version": ["__version__"],
         "random_numbers": ["DrawFrom", "make_generator"],
     },

@@ -47,7 +47,9 @@ class RunConfig:
             Field(ge=32, le=1024),
             Setting(
                 label="Input size, in pixels a side",
-                help="Fewer pixels are less work and show less.",
+                help="Fewer pixels are less work and show less. With EfficientNet-Lite0, 128 in "
+                "place of 224 pixels took about a third of the time and cost one to two points of "
+                "accuracy on sharp photos, two to eight on scans, none on photos of 64 pixels.",
                 code="transform = Transform({})",
                 unit="pixels",
             ),
