@@ -65,7 +65,7 @@ def measure_cases(
     row = {"cuts": cuts, "frozen_seconds": time.perf_counter() - began}
     for name, case in (("tuned", 3), ("random", 4)):
         began = time.perf_counter()
-        strategy = plan_strategy(TransferCase(case), source.stage_names)
+        strategy = plan_strategy(TransferCase(case), source.stage_names, kind=source.kind)
         flips = replace(strategy.optimiser, mirror=evidence.is_flip_invariant)
         strategy = replace(strategy, optimiser=flips)
         network = adapt(source, strategy, classes, seed)

@@ -48,8 +48,8 @@ class RunConfig:
             Setting(
                 label="Input size, in pixels a side",
                 help="Fewer pixels are less work and show less. With EfficientNet-Lite0, 128 in "
-                "place of 224 pixels took a third of the time; it cost one to two points of "
-                "accuracy on sharp photos and scans, and none on photos of 64 pixels.",
+                "place of 224 pixels took about a third of the time and cost one to two points of "
+                "accuracy on sharp photos, two to eight on scans, none on photos of 64 pixels.",
                 code="transform = Transform({})",
                 unit="pixels",
             ),
