@@ -82,7 +82,7 @@ def main() -> None:
     options_ = parser.parse_args()
     keep_freed_memory()  # as every engine does; it serves both sides
     source = get_network("demonstration")
-    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
     one_epoch = replace(strategy.optimiser, epochs=1)
     strategy = replace(strategy, optimiser=one_epoch)
     with tempfile.TemporaryDirectory() as home:
