@@ -37,6 +37,7 @@ from transfer_core.networks import (
 )
 from transfer_core.networks.hub_cache import find_hub_file, get_hub_cache
 from transfer_core.networks.network_builder import build_with_weights
+from transfer_core.system import DrawFrom, make_generator
 
 TAGS = {  # convolutions, tokens, maps (B, H, W, C), a layer between pooling and classifier
     "test_resnet.r160_in1k": ["stage1", "stage2", "stage3", "stage4", "stage5"],
@@ -200,6 +201,19 @@ def test_other_weights_are_used_as_soon_as_they_are_loaded():
         network.load_state_dict(other.state_dict())
         assert not torch.equal(network(images), before)
         torch.testing.assert_close(network(images), other(images))
+
+
+def test_dropout_that_is_no_module_acts_in_training_only():
+    source = get_network("timm.repghostnet_050.in1k").with_input_size(64)
+    with DrawFrom(make_generator(0)):  # which changes dropout: it must not be cut away
+        assert surgery.infer_output_shapes(source)["features"] == (1280,)
+    network, images = build_untrained(source, num_classes=3), make_images(source)
+    maps = network[:-2](images).detach()
+    assert torch.equal(network.features(maps), network.features(maps))
+    set_train_mode_except_frozen(network, source.stage_names[:-2])
+    assert (network.features(maps) == 0).float().mean() > 0.1
+    set_train_mode_except_frozen(network, source.stage_names)
+    assert torch.equal(network.features(maps), network.features(maps))
 
 
 def test_other_threads_use_their_networks_while_one_is_cut(model):

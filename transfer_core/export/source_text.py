@@ -42,10 +42,12 @@ def source_network(classes: int) -> nn.Sequential:
 TIMM_NETWORK = """\
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import timm  # {version}
 from timm.layers import get_notrace_functions
 from torch import fx
+from torch.nn import functional
 
 {modules}
 

@@ -38,7 +38,8 @@ def load_pretrained(network: SourceNetwork) -> nn.Sequential:
 def build_untrained(network: SourceNetwork, num_classes: int, seed: int = 0) -> nn.Sequential:
     """Build the source network with random weights drawn from the seed, in eval mode."""
     with DrawFrom(make_generator(seed)):
-        return _group_by_stage(network, _build_model(network, num_classes)).eval()
+        model = _build_model(network, num_classes)
+    return _group_by_stage(network, model).eval()
 
 
 def build_on_meta_device(network: SourceNetwork, num_classes: int | None = None) -> nn.Sequential:

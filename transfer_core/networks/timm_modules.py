@@ -7,10 +7,12 @@ from the calls before to the calls after.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import timm
 from timm.layers import get_notrace_functions
 from torch import fx, nn
+from torch.nn import functional
 
 _tracing = threading.Lock()  # torch's tracer changes `nn.Module` while it works
 
@@ -54,8 +56,17 @@ class _ForgetfulDict(dict):
 
 def trace_model(model: nn.Module) -> fx.Graph:
     """Return the graph of a network's calls of modules and functions."""
-    with _tracing:
-        return _StageTracer(list_entered_modules(model)).trace(model)
+    tracer = _StageTracer(list_entered_modules(model))
+    # A thread of its own has none of the modes in which this one may draw random numbers.
+    with _tracing, ThreadPoolExecutor(1) as thread:
+        graph = thread.submit(tracer.trace, model).result()
+    for node in graph.nodes:
+        if node.target is functional.dropout:  # a module knows whether it is being trained
+            dropout = nn.Dropout(node.kwargs["p"] if "p" in node.kwargs else node.args[1])
+            model.add_module(f"functional_{node.name}", dropout)
+            node.op, node.target = "call_module", f"functional_{node.name}"
+            node.args, node.kwargs = node.args[:1], {}
+    return graph
 
 
 def list_classifiers(model: nn.Module) -> list[str]:
@@ -86,12 +97,13 @@ class _StageTracer(fx.Tracer):
 
     def __init__(self, entered: set[str]) -> None:
         super().__init__(autowrap_functions=tuple(get_notrace_functions()))
-        self.entered, self.thread = entered, threading.get_ident()
+        self.entered = entered
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return module_qualified_name not in self.entered
 
     def create_args_for_root(self, root_fn, is_module, concrete_args=None):
+        self.thread = threading.get_ident()
         # Options of `forward` keep their defaults: they are no inputs.
         return root_fn, [self.root, self.create_proxy("placeholder", "images", (), {})]
 
