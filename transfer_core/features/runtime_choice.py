@@ -65,13 +65,12 @@ def choose_runtime(
         return make_runtime("torch", "a GPU computes it")
     if torch.is_autocast_enabled("cpu"):
         return make_runtime("torch", "it is computed in another precision than float32")
-    fingerprint = compute_fingerprint(network, stages)
-    remembered = recall_runtime(fingerprint, source)
     count = len(pixels) if indices is None else len(indices)
-    if remembered or count < MIN_IMAGES:
-        return remembered or make_runtime("torch", "the images are too few to measure on")
+    if count < MIN_IMAGES:  # whatever is remembered, so that a run repeated later is the same
+        return make_runtime("torch", "the images are too few to measure on")
+    fingerprint = compute_fingerprint(network, stages)
     with _measuring:
-        remembered = recall_runtime(fingerprint, source)  # measured while this one waited
+        remembered = recall_runtime(fingerprint, source)
         if remembered:
             return remembered
         chosen = np.linspace(0, count - 1, CHECKED_IMAGES).astype(int)
