@@ -34,7 +34,13 @@ from transfer_core.system import WorkStopped, ignore_progress
 
 SOURCE = get_network("demonstration")
 STAGES = ("conv1", "conv3", "fc2")
-FAMILIES = ("resnet18", "mobilenet_v3_small", "densenet121", "googlenet")
+FAMILIES = {  # sides of the input, in pixels; EfficientNet-Lite2 at its own size halves odd sides
+    "resnet18": 64,
+    "mobilenet_v3_small": 64,
+    "densenet121": 64,
+    "googlenet": 64,
+    "efficientnet_lite0": 72,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -83,11 +89,12 @@ def build_small_transformer() -> nn.Sequential:
 @pytest.mark.parametrize("name", [*FAMILIES, "vision transformer"])
 def test_both_runtimes_give_the_same_features_at_every_stage(name):
     if name in FAMILIES:
-        source = get_network(name).with_input_size(64)
+        source = get_network(name).with_input_size(FAMILIES[name])
         network = build_untrained(source, num_classes=5)
     else:
         source, network = SOURCE, build_small_transformer()
-    pixels = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3), np.uint8)
+    shape = 10, FAMILIES.get(name, 64), FAMILIES.get(name, 64), 3
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     # Several cut points in one pass; the last batch is filled up.
     stages = tuple(name for name, _ in network.named_children())
     ours, torchs = (

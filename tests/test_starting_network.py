@@ -48,7 +48,8 @@ def upload(app, name: str = "my colours.zip"):
     ("here", "chosen"),
     [
         ({"efficientnet_lite0"}, "efficientnet_lite0"),
-        ({"efficientnet_lite0", "efficientnet_lite2"}, "efficientnet_lite2"),
+        ({"efficientnet_lite0", "efficientnet_lite2"}, "efficientnet_lite0"),  # too large
+        ({"efficientnet_lite0", "efficientnet_b0"}, "efficientnet_b0"),
         ({"efficientnet_lite0", "mobilenet_v3_small"}, "efficientnet_lite0"),
         ({"efficientnet_lite0", "vit_h_14", "resnet50"}, "efficientnet_lite0"),  # too large
         ({"vit_h_14"}, "demonstration"),

@@ -158,7 +158,8 @@ class SamePadding(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         """Return padded maps (B, C, H, W)."""
-        height, width = maps.shape[-2:]
+        # Whole numbers, for a traced size would be divided as ONNX does it, towards zero.
+        height, width = map(int, maps.shape[-2:])
         return functional.pad(maps, (*self.compute_zeros(width), *self.compute_zeros(height)))
 
     def compute_zeros(self, side: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from transfer_core.networks.catalog import DEFAULT_NETWORK, get_network, list_ne
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import has_weights
 
-MAX_OPERATIONS = 1.0  # billion multiply-adds an image, so that no upload starts with a giant
+MAX_OPERATIONS = 0.5  # billion multiply-adds an image, so that every upload starts quickly
 PHOTO_NETWORK = "efficientnet_lite0"  # that the requirements bring
 
 
