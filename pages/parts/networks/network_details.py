@@ -25,7 +25,8 @@ def show_network_details(network: SourceNetwork) -> None:
     st.subheader(escape_markdown(network.title), anchor=False)
     st.markdown(
         f"Learned from: {_format_data(card['data'])}. {_describe_classes(network)} "
-        f"{network.input_size} x {network.input_size} pixels. Stages: "
+        f"{network.input_size} x {network.input_size} pixels, "
+        f"{card['parameters'] / 1e6:.1f} million weights. Stages: "
         f"{network.format_titles(network.stage_names)}. {describe_basis(network)}"
     )
     for detail in (card.get("how"), card.get("licence")):
