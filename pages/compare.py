@@ -27,7 +27,7 @@ def draw() -> None:
     message = "Choose at least two runs, here or in the table."
     stop_unless(len(chosen) > 1, message, "pages/runs.py", "See runs")
     runs = {letter: records[run_id] for letter, run_id in zip(RUN_LETTERS, chosen, strict=False)}
-    names = caches.list_data_set_names()
+    names = caches.list_names()
     show_outcomes(runs, names)
     st.header("Is the difference real?", anchor=False)
     show_significance(runs)

@@ -53,7 +53,7 @@ def draw() -> None:
 def show_summary(data: DataSet) -> None:
     """Say what was read, and how many images each part of the split has."""
     st.header(escape_markdown(data.name), anchor=False)
-    summary = escape_markdown(data.import_summary.describe())
+    summary = escape_markdown(dataset.describe_import(data))
     st.success(f"What I read: {summary}.", icon=":material/task_alt:")
     figures = st.columns(4)
     figures[0].metric("Images", f"{len(data.records):,}")

@@ -39,8 +39,9 @@ def show_all_networks(catalog: list[SourceNetwork]) -> None:
     st.subheader("All networks", anchor=False)
     best = networks.choose_network_for_photos()
     st.caption(
-        "The demonstration network is small enough to watch; the others learned from 1.28 million "
-        f"photos. Own photos start with: {escape_markdown(best.title)}."
+        "The demonstration network is small enough to watch; the others are larger, and most "
+        "learned from ImageNet's 1.28 million photos. Own photos start with: "
+        f"{escape_markdown(best.title)}."
     )
     shown = filter_networks(catalog)
     if not shown:

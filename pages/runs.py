@@ -39,7 +39,7 @@ def draw() -> None:
 
 def show_runs(records: Sequence[RunRecord]) -> None:
     """Draw the table, and what can be done with the rows that are chosen."""
-    names = caches.list_data_set_names()
+    names = caches.list_names()
     shown = show_run_filters(records, names)
     ids = show_runs_table(shown, names, session.get_chosen_runs()) if shown else ()
     session.choose_runs(ids)

@@ -27,8 +27,8 @@ def show_ways_in() -> None:
     ways = st.columns(3)
     with ways[0].container(border=True, height="stretch"):
         st.subheader("Your own images", anchor=False)
-        st.write("A zip with one folder per class.")
-        st.page_link("pages/data.py", label="Upload a zip", icon=":material/upload:")
+        st.write("A zip with one folder per class, or classes that you record with the webcam.")
+        st.page_link("pages/data.py", label="Upload or record", icon=":material/upload:")
     with ways[1].container(border=True, height="stretch"):
         st.subheader("A sample", anchor=False)
         st.write(

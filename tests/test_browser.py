@@ -168,7 +168,7 @@ def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> st
     field.press("Tab")
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"run=[0-9a-z]+"))
-    page.get_by_text("Images per second").wait_for()
+    page.get_by_text(re.compile("^(Images|Features) per second")).wait_for()
     return re.search(r"run=([0-9a-z]+)", page.url).group(1)
 
 

@@ -1,6 +1,7 @@
 """The page of networks: choosing one, its weights, and what the other pages make of it."""
 
 import importlib.util
+import json
 
 import pytest
 import torch
@@ -8,7 +9,13 @@ from safetensors.torch import save
 from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
 
 from transfer_core.errors import NetworkError
-from transfer_core.networks import get_network, list_networks, torchvision_modules
+from transfer_core.networks import (
+    TIMM_CATALOG_FILE,
+    get_network,
+    list_networks,
+    timm_catalog,
+    torchvision_modules,
+)
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.timing import forecast
 from transfer_core.timing.step_costs import StepCosts, TimeRange
@@ -69,11 +76,23 @@ def test_networks_are_compared_and_one_click_takes_one(data, two_networks):  # n
     assert "Take **SqueezeNet 1.1**: it is better than the others" in texts
     assert texts.index("SqueezeNet 1.1** :green") < texts.index("**Demonstration network**\n")
     assert "Case 3: " in texts and "not timed yet" not in texts
+    assert "images are done already" not in texts
     assert "commercial use: no" in texts
     assert find_button(app, "networks_take_demonstration").disabled
     find_button(app, f"networks_take_{NAME}").click().run()
     assert not app.exception
     assert app.session_state["workspace"].network == NAME
+
+
+def test_a_tie_is_recommended_to_the_smaller_network(data, two_networks, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(ACCURACIES, "demonstration", (0.88, 0.8, 0.95))
+    monkeypatch.setattr(forecast, "are_embeddings_cached", lambda *of: True)
+    app = build_page("networks", data=data.id).run(timeout=120)
+    find_button(app, "networks_compare").click().run(timeout=120)
+    texts = list_texts(app)
+    assert "**SqueezeNet 1.1** may be no better, and is larger." in texts
+    assert "Demonstration network** :green-badge[:material/star: recommended]" in texts
+    assert texts.count("its images are done already") == 2
 
 
 def test_a_network_that_fails_has_its_error_in_its_row(data, two_networks, monkeypatch):  # noqa: F811
@@ -169,6 +188,32 @@ def test_any_network_of_timm_is_found_described_and_told_when_the_hub_is_away(
     find_button(app, "networks_download").click().run()
     assert "could not be downloaded" in app.error[0].value
     assert "the hub cannot be reached" in list_texts(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("timm.vit_small_patch14_reg4_dinov2.lvd142m", "It knows no classes, only features."),
+        ("timm.convnext_nano.in12k_ft_in1k", "1,000 classes, 224"),
+    ],
+)
+def test_only_networks_that_know_classes_have_their_number_shown(name, told):
+    texts = list_texts(open_network(name))
+    assert told in texts and " 1 class" not in texts
+
+
+@pytest.mark.parametrize(
+    ("outputs", "are_classes"),
+    [(1, False), (512, False), (1000, True), (1280, False), (11821, True)],
+)
+def test_outputs_that_are_an_embedding_are_not_called_classes(outputs, are_classes):
+    values = next(
+        each
+        for each in json.loads(TIMM_CATALOG_FILE.read_text(encoding="utf-8"))["networks"]
+        if "convnext_nano" in each["name"]
+    )
+    changed = values | {"card": values["card"] | {"classes": outputs}}
+    assert timm_catalog._parse_network(changed).knows_classes == are_classes
 
 
 def test_networks_of_timm_are_shown_with_the_command_that_installs_it(monkeypatch):

@@ -242,8 +242,9 @@ def test_the_same_click_twice_starts_one_run(data):
 
 
 def test_a_shared_link_shows_the_same_run_in_another_session(finished):
-    for name in ("train", "results"):
+    for name, label in (("train", "Features per second"), ("results", "Test accuracy")):
         app = build_page(name, run=finished).run()
+        assert label in [metric.label for metric in app.metric]
         assert not app.exception
         assert "colours, case 1" in app.subheader[0].value
 

@@ -111,6 +111,8 @@ def test_whole_bursts_are_held_out_where_there_are_three_or_more(record):
     assert all(len(each) == 1 for each in find_sides(found.records).values())
     assert [found.counts(split) for split in dataset.SPLITS] == [(18, 10), (6, 10), (6, 10)]
     assert describe_shared_recordings(found) == ()
+    told = dataset.describe_import(found)
+    assert "(whole recordings: 28 / 16 / 16 images)" in told and "60/20/20" not in told
 
 
 def test_a_class_recorded_once_is_cut_in_time_and_the_data_set_says_so(record):
@@ -119,6 +121,7 @@ def test_a_class_recorded_once_is_cut_in_time_and_the_data_set_says_so(record):
     assert all(len(each) == 1 for each in find_sides(found.records).values())
     (told,) = describe_shared_recordings(found)
     assert told.startswith("cup: ") and "same recordings" in told
+    assert "(parts of recordings: 24 / 15 / 15 images)" in dataset.describe_import(found)
 
 
 @pytest.mark.parametrize("length", [*range(1, 40), 300])

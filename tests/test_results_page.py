@@ -116,6 +116,7 @@ def test_training_is_read_in_plain_words(run):
 def test_case_1_is_trained_by_a_button_and_compared_image_by_image(noise):
     run = train_run(noise, TransferCase.SMALL_DIFFERENT)
     app = build_page("results", run=run).run()
+    assert "What did cutting earlier gain?" in list_texts(app)  # it trains the new layer alone too
     app.button(key="results_case_1").click().run()
     assert not app.exception
     other = caches.get_engine().list_runs()[0]

@@ -10,7 +10,7 @@ from transfer_core.runs.store.records import RunRecord, RunState
 from transfer_core.runs.store.search import SORT_KEYS, RunFilter, filter_runs
 from transfer_core.training.settings_table import compare_settings
 
-NAMES = {"one": "ants and bees", "two": "Zebras"}
+NAMES = {"one": "ants and bees", "two": "Zebras", "demonstration": "The network's title"}
 
 
 def make_run(number: int, **changes) -> RunRecord:
@@ -53,6 +53,7 @@ def find_numbers(wanted: RunFilter, order: str = "Newest first") -> list[int]:
         (RunFilter(), [4, 3, 2, 1]),
         (RunFilter(text="MIRRORED hand"), [2]),
         (RunFilter(text="zebras"), [4]),
+        (RunFilter(text="network's title"), [4, 3, 2, 1]),
         (RunFilter(text="mri"), [4, 2]),
         (RunFilter(text=f"{1:016x}"), [1]),
         (RunFilter(tags=["mri", "good"]), [4]),

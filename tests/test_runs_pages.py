@@ -32,6 +32,7 @@ def test_runs_are_listed_newest_first(runs):
     app = build_page("runs").run()
     assert list(read_table(app)["run"]) == ["second try", "first try"]
     assert list(read_table(app)["test accuracy (%)"]) == [100, 75]
+    assert set(read_table(app)["network"]) == {"Demonstration network"}
 
 
 def test_runs_are_filtered_and_sorted(runs, transfer_home):

@@ -12,6 +12,7 @@ import pytest
 from toy_runs import list_kinds, make_config, make_epoch, make_log, make_step, make_test_result
 
 from transfer_core.errors import RunError, SettingsError
+from transfer_core.features import CANNOT_RUN
 from transfer_core.runs.engine.queue import order_round_robin
 from transfer_core.runs.store.config_json import from_json, to_json
 from transfer_core.runs.store.events import EVENT_TYPES, decode_event, encode_event, select_events
@@ -265,6 +266,12 @@ EVERY_EVENT = [
     make_epoch(1, changes=(StageChange("fc1", False, 0.5, True),)),
     Ended("all epochs", 3, 2, 1.0, 100.0, (StageChange("fc1", False, 0.5, True),)),
 ]
+
+
+def test_a_program_that_cannot_run_a_network_is_told_without_its_error():
+    told = RuntimeChosen("torch", "2.9", f"{CANNOT_RUN} (Fail: [ONNXRuntimeError] : 1)").describe()
+    assert "cannot run this network" in told and "Fail" not in told
+    assert "197 images/s" in RuntimeChosen("onnxruntime", "1", "197 images/s").describe()
 
 
 def test_every_event_comes_back_from_the_store_as_it_went_in(store):

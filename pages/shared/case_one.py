@@ -8,8 +8,10 @@ from pages.shared import caches
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.runs import UNFINISHED_STATES, RunRecord, find_last_event
 from transfer_core.training import Ended, compute_difference_interval
+
+POLL_SECONDS = 2.0  # between looks at case 1 while it is trained
 
 
 def show_if_head_was_kept(record: RunRecord) -> None:
@@ -89,6 +91,17 @@ def offer_case_one(record: RunRecord, *, key: str) -> None:
         icon=f":material/{icon}:",
         query_params={"run": other.id},
     )
+    if not other.state.is_final:
+        _rerun_when_over(other.id)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _rerun_when_over(run_id: str) -> None:
+    """Draw the page again as soon as a run is over; its result is then shown."""
+    with show_errors():
+        unfinished = caches.get_engine().store.list(states=UNFINISHED_STATES)
+    if run_id not in {run.id for run in unfinished}:
+        st.rerun()
 
 
 def find_case_one(record: RunRecord) -> RunRecord | None:

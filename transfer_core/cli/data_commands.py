@@ -49,7 +49,7 @@ def inspect(options: Namespace) -> int:
             problems=[asdict(problem) for problem in data_set.problems],
         )
         return 0
-    print(data_set.import_summary.describe())
+    print(dataset.describe_import(data_set))
     print(data_set.import_summary.draw_tree())
     print(f"{len(data_set.records)} images: " + ", ".join(f"{n} {p}" for p, n in splits.items()))
     for problem in data_set.problems:

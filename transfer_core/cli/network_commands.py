@@ -69,7 +69,7 @@ def compare_networks(options: Namespace) -> int:
         else:
             print(_describe_score(score, minutes) + (", take this one" if is_best else ""))
     if ranking.equal and not options.json:
-        print(f"May be no better, and cost more: {', '.join(ranking.equal)}")
+        print(f"May be no better, and are larger: {', '.join(ranking.equal)}")
     return 0
 
 

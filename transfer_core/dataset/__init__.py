@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "MIN_BURSTS",
             "MIN_CLASS_FRAMES",
             "RecordedClass",
+            "describe_import",
             "describe_shared_recordings",
             "find_burst",
             "make_folder_name",

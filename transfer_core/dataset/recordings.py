@@ -19,7 +19,7 @@ from string import ascii_lowercase
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.archive.entry_paths import is_junk
 from transfer_core.dataset.layout import normalise_class_name
-from transfer_core.dataset.types import DataSet
+from transfer_core.dataset.types import SPLITS, DataSet
 from transfer_core.dataset.wording import join_words
 from transfer_core.errors import DataSetError
 from transfer_core.system import hash_bytes
@@ -135,6 +135,16 @@ def describe_shared_recordings(data_set: DataSet) -> tuple[str, ...]:
     """A warning if test images come from the recordings of training images, else nothing."""
     problems = (p for p in data_set.problems if p.kind == SHARED_RECORDING)
     return tuple(f"{problem.path}: {problem.message}" for problem in problems)
+
+
+def describe_import(data_set: DataSet) -> str:
+    """How the archive was read, in one sentence; recordings decide the shares of the split."""
+    shares = ""
+    if any(find_burst(record.path) for record in data_set.records):
+        numbers = " / ".join(f"{len(data_set.indices(split)):,}" for split in SPLITS)
+        kind = "parts of" if describe_shared_recordings(data_set) else "whole"
+        shares = f"{kind} recordings: {numbers} images"
+    return data_set.import_summary.describe(shares)
 
 
 def _check_names(names: Sequence[str]) -> None:

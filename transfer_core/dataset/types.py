@@ -51,11 +51,15 @@ class ImportSummary:
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
 
-    def describe(self) -> str:
-        """The summary in one sentence without a full stop."""
+    def describe(self, shares: str = "") -> str:
+        """The summary in one sentence without a full stop.
+
+        Args:
+            shares: Said of the split instead of the usual shares; see `describe_import`.
+        """
         parts = [
             f"{wording.spell_number(self.classes)} classes",
-            wording.describe_splits(self.given_splits, self.made_splits, self.seed),
+            wording.describe_splits(self.given_splits, self.made_splits, self.seed, shares),
             f"wrapper folder {self.wrapper} removed" if self.wrapper else "",
             f"{wording.format_count(self.junk, 'junk file')} ignored" if self.junk else "",
             f"{self.unreadable:,} unreadable" if self.unreadable else "",

@@ -46,22 +46,25 @@ def spell_number(number: int) -> str:
     return _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else f"{number:,}"
 
 
-def describe_splits(given: tuple[str, ...], made: tuple[str, ...], seed: int) -> str:
+def describe_splits(
+    given: tuple[str, ...], made: tuple[str, ...], seed: int, shares: str = ""
+) -> str:
     """Say which parts of the split an archive had, and which were made.
 
     Args:
         given: Names of the parts that the archive has.
         made: Names of the parts that were taken from the training images.
         seed: Of the parts that were made.
+        shares: Said of the parts that were made, instead of the usual shares and the seed.
     """
     if not given:
-        return f"split into train, validation and test (60/20/20 %, seed {seed})"
+        shares = shares or f"60/20/20 %, seed {seed}"
+        return f"split into train, validation and test ({shares})"
     if not made:
         return f"{join_words(given)} given"
     each = "each " if len(made) > 1 else ""
-    return (
-        f"{join_words(given)} given, {join_words(made)} taken from train ({each}20 %, seed {seed})"
-    )
+    shares = shares or f"{each}20 %, seed {seed}"
+    return f"{join_words(given)} given, {join_words(made)} taken from train ({shares})"
 
 
 def draw_tree(root: str, counts: Mapping[str, int]) -> str:

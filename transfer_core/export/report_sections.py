@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from transfer_core.dataset import DataSet, describe_test_edits
+from transfer_core.dataset import DataSet, describe_import, describe_test_edits
 from transfer_core.figures import (
     apply_layout,
     apply_theme,
@@ -61,7 +61,7 @@ def build_data_section(home: Path, data_set: DataSet | None) -> Section:
     if data_set is None:
         return Section("Data", (IMAGES_MISSING,))
     texts = (
-        f"{data_set.name}: {data_set.import_summary.describe()}.",
+        f"{data_set.name}: {describe_import(data_set)}.",
         *describe_test_edits(home, data_set),
     )
     figure = _render_figure(plot_class_counts(data_set), describe_class_counts(data_set))

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Literal
 
 RuntimeName = Literal["torch", "onnxruntime"]
+CANNOT_RUN = "ONNX Runtime cannot run it"  # begins the reason for torch; its error follows
 
 
 @dataclass(frozen=True, slots=True)

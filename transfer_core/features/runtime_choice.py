@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from transfer_core.dataset import PixelArray
-from transfer_core.features.embedding_runtime import EmbeddingRuntime, make_runtime
+from transfer_core.features.embedding_runtime import CANNOT_RUN, EmbeddingRuntime, make_runtime
 from transfer_core.features.onnx_stages import OnnxFailedError, OnnxStages
 from transfer_core.features.pooled_stages import PooledStages
 from transfer_core.features.preprocessing import choose_batch_size, normalise, normalise_array
@@ -37,7 +37,7 @@ TOLERANCE = 1e-4  # largest difference of a feature; relative to the stage's lar
 CHECKED_IMAGES = 32  # that both runtimes embed
 MIN_IMAGES = 64  # images to embed for which measuring pays: it costs about as much as they do
 MIN_SPEEDUP = 1.1  # from which ONNX Runtime is chosen, for writing the network down costs too
-CHOOSING = "Choosing the faster runtime"
+CHOOSING = "Trying which program is faster here"
 
 _measuring = threading.Lock()  # one measurement at a time: two would slow down each other
 
@@ -120,7 +120,7 @@ def remember_failure(
     error: OnnxFailedError,
 ) -> EmbeddingRuntime:
     """Return torch, and keep to it from now on: ONNX Runtime failed where it was chosen."""
-    runtime = make_runtime("torch", f"ONNX Runtime cannot run it ({error})")
+    runtime = make_runtime("torch", f"{CANNOT_RUN} ({error})")
     remember_runtime(compute_fingerprint(network, stages), source, runtime)
     return runtime
 
@@ -156,7 +156,7 @@ def _measure(
         onnx = OnnxStages(network, fingerprint, stages, source)
         theirs, speed = _time_batches(onnx.run(normalise_array(pixels, source)), progress)
     except OnnxFailedError as error:
-        return make_runtime("torch", f"ONNX Runtime cannot run it ({error})")
+        return make_runtime("torch", f"{CANNOT_RUN} ({error})")
     ours, torch_speed = _time_batches(_run_torch(network, pixels, source, stages), progress)
     return _decide(speed, torch_speed, compute_difference(theirs, ours))
 

@@ -55,6 +55,11 @@ class SourceNetwork:
         return "transformer" if is_transformer else "convolutional"
 
     @property
+    def knows_classes(self) -> bool:
+        """Whether its own outputs are scores of classes; some networks give only features."""
+        return self.card.get("knows_classes", True)
+
+    @property
     def early(self) -> tuple[str, ...]:
         """Names of the stages below the top with maps or tokens; case 2 may cut after them."""
         return tuple(s.name for s in self.stages[:-2] if s.kind != "fully connected")

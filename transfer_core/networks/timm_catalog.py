@@ -18,6 +18,7 @@ from transfer_core.system import get_home, write_atomically
 
 TIMM_CATALOG_FILE = Path(__file__).with_name("timm.json")  # made by tools/timm_listing.py
 PREFIX = "timm."  # of the networks' names; without a slash, because folders have these names too
+MAX_FEATURES = 2000  # outputs; other ones of so few are features, as of CLIP, or a stand-in
 HUB_PREFIX = "timm/"  # of the repositories on the hub; understood as well
 
 
@@ -91,6 +92,7 @@ def _parse_network(values: dict) -> SourceNetwork:
     mean, std = tuple(values.pop("mean")), tuple(values.pop("std"))
     card = dict(values.pop("card"))
     classes = card["classes"]
+    card["knows_classes"] = classes == len(list_imagenet_classes()) or classes > MAX_FEATURES
     if classes == len(list_imagenet_classes()):
         card["classes"] = list_imagenet_classes()
     else:

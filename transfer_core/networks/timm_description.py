@@ -90,7 +90,9 @@ def _describe_input(tag: str, size: int, config) -> SourceNetwork:
     repository = config.hf_hub_id
     weights = [part for part in DATA if part in tag]
     card = {
-        "data": DATA[weights[0]] if weights else f"see https://huggingface.co/{repository}",
+        "data": DATA[weights[0]]
+        if weights
+        else f"described at https://huggingface.co/{repository}",
         "classes": range(config.num_classes or 1),
         "weights_sha256": "",
         "repository": repository,
@@ -103,8 +105,6 @@ def _describe_input(tag: str, size: int, config) -> SourceNetwork:
         "licence": describe_licence(config.license),
         "commercial_use": allows_commercial_use(config.license),
     }
-    if not config.num_classes:
-        card["how"] += " It knows no classes, only features."
     return SourceNetwork(
         name=f"timm.{tag}",
         title=f"timm {tag}",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from transfer_core.features import CANNOT_RUN
 from transfer_core.system import Device
 
 EndReason = Literal["all epochs", "early stopping", "stopped", "diverged"]
@@ -26,7 +27,12 @@ class RuntimeChosen:
     reason: str  # for people
 
     def describe(self) -> str:
-        """One sentence for people."""
+        """Say it in a sentence or two; the error of a program stays in the log."""
+        if self.reason.startswith(CANNOT_RUN):
+            return (
+                "The images went through the network with torch; the faster program ONNX Runtime "
+                "cannot run this network."
+            )
         title = "ONNX Runtime" if self.runtime == "onnxruntime" else self.runtime
         return f"Embedded by {title} {self.version}: {self.reason}."
 

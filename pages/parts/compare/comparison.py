@@ -35,7 +35,7 @@ def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> No
 
     Args:
         runs: The runs by letter.
-        names: Names of the data sets by their ids.
+        names: Names of the data sets by their ids, titles of the networks by their names.
     """
     rows = []
     for letter, record in runs.items():

@@ -19,16 +19,26 @@ WEIGHTS_LABELS = {
     "download": "to download",
     "install": "to install",
 }
-COST_HELP = "Billion multiplications, each with an addition, for one image"
+# Their widths in pixels fit beside the menu in a window of 1280 pixels.
 COLUMN_CONFIG = {
-    "ImageNet accuracy (%)": st.column_config.NumberColumn(
-        format="%.1f", help="Top-1, on photos of 1,000 classes that it was not trained on"
+    "network": st.column_config.TextColumn(width=190),
+    "ImageNet (%)": st.column_config.NumberColumn(
+        width=105,
+        format="%.1f",
+        help="Top-1 accuracy on photos of 1,000 classes that it was not trained on",
     ),
-    "download (MB)": st.column_config.NumberColumn(format="%.0f"),
-    "cost per image (billion)": st.column_config.NumberColumn(format="%.2f", help=COST_HELP),
-    "weights (million)": st.column_config.NumberColumn(format="%.1f"),
+    "its weights are": st.column_config.TextColumn(width=140),
+    "size (MB)": st.column_config.NumberColumn(
+        width=85, format="%.0f", help="Of its weights, which are downloaded once"
+    ),
+    "work (billion)": st.column_config.NumberColumn(
+        width=110,
+        format="%.2f",
+        help="Multiplications, each with an addition, for one image",
+    ),
     "commercial use": st.column_config.TextColumn(
-        help="Of the weights and of what is trained from them; the licence stands below"
+        width=120,
+        help="Of the weights and of what is trained from them; the licence stands below",
     ),
 }
 
@@ -78,11 +88,9 @@ def _make_row(network: SourceNetwork) -> dict[str, object]:
     accuracy = network.card.get("accuracy")
     return {
         "network": network.title,
-        "ImageNet accuracy (%)": None if accuracy is None else 100 * accuracy,
+        "ImageNet (%)": None if accuracy is None else 100 * accuracy,
         "its weights are": WEIGHTS_LABELS[get_weights_status(network)],
-        "download (MB)": network.card["file_size"],
-        "cost per image (billion)": network.card["operations"],
-        "weights (million)": network.card["parameters"] / 1e6,
-        "input (pixels)": network.input_size,
+        "size (MB)": network.card["file_size"],
+        "work (billion)": network.card["operations"],
         "commercial use": describe_commercial_use(network),
     }

@@ -38,12 +38,14 @@ def show_comparison(data: DataSet) -> None:
             _compare(data)
     if ranking.scores:
         _show_advice(ranking)
-        praise = "best so far" if ranking.waiting else "best here"
+        praise = "recommended so far" if ranking.waiting else "recommended"
         for score in ranking.scores:
             _show_row(score, praise if score.network == ranking.best else "", forecasts)
         st.caption(
             f"A new layer on each network, tested on {ranking.images:,} of your images that it had "
-            "not learned from (cross-validation); in brackets the 95 % interval."
+            "not learned from (cross-validation); in brackets the 95 % interval. Recommended: as "
+            "good as the best, as far as this sample can tell, and the smallest of those (fewest "
+            "multiplications an image)."
         )
     _list_absent_networks()
 
@@ -89,8 +91,8 @@ def _show_advice(ranking: NetworkRanking) -> None:
     best = titles[ranking.best]
     if ranking.equal:
         others = format_list([titles[name] for name in ranking.equal])
-        work = "costs more work" if len(ranking.equal) == 1 else "cost more work"
-        words = f"Take {best}: {others} may be no better, and {work}."
+        verb = "is" if len(ranking.equal) == 1 else "are"
+        words = f"Take {best}: {others} may be no better, and {verb} larger."
     elif len(ranking.scores) > 1:
         words = f"Take {best}: it is better than the others by more than chance."
     else:
@@ -120,18 +122,20 @@ def _show_row(
             score.accuracy,
             text=f"**{score.accuracy:.0%}** right ({score.low:.0%} to {score.high:.0%})",
         )
-        minutes.markdown(
-            "  \n".join(
-                f"Case {case.value}: {_describe_forecast(forecasts[score.network, case])}"
-                for case in TIMED_CASES
-            )
-        )
+        minutes.markdown(_describe_times([forecasts[score.network, case] for case in TIMED_CASES]))
         with choice:
             _offer_choice(source)
 
 
-def _describe_forecast(forecast: Forecast | None) -> str:
-    return forecast.describe() if forecast else "not timed yet"
+def _describe_times(forecasts: list[Forecast | None]) -> str:
+    lines = [
+        f"Case {case.value}: {forecast.describe() if forecast else 'not timed yet'}"
+        for case, forecast in zip(TIMED_CASES, forecasts, strict=True)
+    ]
+    # Both cases pass the images through the network as it comes, unless that is in the cache.
+    if any(forecast and not forecast.embedding.high for forecast in forecasts):
+        lines.append(":small[its images are done already]")
+    return "  \n".join(lines)
 
 
 def _offer_choice(source: SourceNetwork) -> None:

@@ -13,6 +13,7 @@ from pages.shared.layout import (
     show_errors,
 )
 from pages.shared.progress import empty_on_exit, show_progress
+from transfer_core.dataset import format_count
 from transfer_core.errors import DownloadError
 from transfer_core.networks import SourceNetwork, get_weights_status
 from transfer_core.transferability import describe_basis
@@ -23,14 +24,28 @@ def show_network_details(network: SourceNetwork) -> None:
     card = network.card
     st.subheader(escape_markdown(network.title), anchor=False)
     st.markdown(
-        f"Learned from: {escape_markdown(card['data'])}. {len(card['classes']):,} classes, "
-        f"{network.input_size} x {network.input_size} pixels. Stages: "
+        f"Learned from: {_format_data(card['data'])}. {_describe_classes(network)} "
+        f"{network.input_size} x {network.input_size} pixels, "
+        f"{card['parameters'] / 1e6:.1f} million weights. Stages: "
         f"{network.format_titles(network.stage_names)}. {describe_basis(network)}"
     )
     for detail in (card.get("how"), card.get("licence")):
         if detail:
             st.caption(escape_markdown(detail))
     _offer_network(network)
+
+
+def _format_data(data: str) -> str:
+    """Escape the words on what a network learned from; an address in them becomes a link."""
+    words, is_link, address = data.partition("https://")
+    link = f"[{escape_markdown(address)}](https://{address})" if is_link else ""
+    return escape_markdown(words) + link
+
+
+def _describe_classes(network: SourceNetwork) -> str:
+    if not network.knows_classes:
+        return "It knows no classes, only features."
+    return f"{format_count(len(network.card['classes']), 'class', 'classes')},"
 
 
 def _offer_network(network: SourceNetwork) -> None:

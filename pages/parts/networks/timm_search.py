@@ -5,6 +5,7 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import show_errors
 from transfer_core import networks
+from transfer_core.dataset import format_count
 from transfer_core.networks import SourceNetwork, has_timm, list_timm_tags
 
 MAX_MATCHES = 30  # networks to choose from
@@ -30,7 +31,7 @@ def search_timm_networks() -> SourceNetwork | None:
             st.caption("No network of timm is called so.")
             return None
         tag = st.selectbox(
-            f"{len(matches):,} networks" + (", the first:" if len(matches) > MAX_MATCHES else ""),
+            _describe_matches(len(matches)),
             matches[:MAX_MATCHES],
             index=None,
             placeholder="Choose one",
@@ -40,3 +41,8 @@ def search_timm_networks() -> SourceNetwork | None:
             return None
         with show_errors(), st.spinner("Looking at its layers"):
             return networks.get_network(f"timm.{tag}")
+
+
+def _describe_matches(found: int) -> str:
+    shown = f", the first {MAX_MATCHES} of them" if found > MAX_MATCHES else ""
+    return format_count(found, "network") + shown

@@ -43,5 +43,8 @@ def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
         words = paired.describe("this run", "case 1")
         st.write(escape_markdown(words[:1].upper() + words[1:]))
         return
-    st.caption("What did training more than the new layer gain? Case 1 tells, usually in seconds.")
+    question = "What did training more than the new layer gain?"
+    if record.config.strategy.case == TransferCase.SMALL_DIFFERENT:  # trains the new layer alone
+        question = "What did cutting earlier gain?"
+    st.caption(f"{question} Case 1 tells, usually in seconds.")
     offer_case_one(record, key="results_case_1")

@@ -79,7 +79,7 @@ def show_runs_table(
 
     Args:
         shown: The runs, one for each row.
-        names: Names of the data sets by their ids.
+        names: Names of the data sets by their ids, titles of the networks by their names.
         chosen: Ids of the runs whose rows are chosen at first.
     """
     event = st.dataframe(
@@ -122,7 +122,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
         "case": config.strategy.case.value,
         "data set": names.get(config.data_id, "removed"),
-        "network": config.network,
+        "network": names.get(config.network, config.network),
         "tags": list(record.tags),
         "started": datetime.fromtimestamp(record.created),
         "took": took or "",

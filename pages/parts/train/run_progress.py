@@ -59,11 +59,21 @@ def _show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
     figures = st.columns(4)
     figures[0].metric(f"Epoch{limit}", _format_epoch(record, step))
     figures[1].metric("Training images", f"{started.train_images:,}" if started else "–")
-    figures[2].metric(
-        "Images per second",
-        f"{step.images_per_second:,.0f}" if step else "–",
-        help="While learning; validating after each epoch comes on top.",
-    )
+    label, about = _name_speed(record)
+    figures[2].metric(label, f"{step.images_per_second:,.0f}" if step else "–", help=about)
     figures[3].metric(
         "Time left, at most", left, help="Until the last epoch; early stopping may end it sooner."
     )
+
+
+def _name_speed(record: RunRecord) -> tuple[str, str]:
+    """Name what is counted each second, and explain it."""
+    frozen, stages = record.config.strategy.frozen, record.config.source().stage_names
+    is_all_frozen = frozen[-1:] == (record.config.strategy.keep_through,)
+    # Not `trains_head_only`, which would bring torch to a page that only watches.
+    if is_all_frozen and frozen == stages[: len(frozen)]:
+        return "Features per second", (
+            "Each image went through the frozen layers once, before. The new layer learns from "
+            "the features that they gave."
+        )
+    return "Images per second", "While learning; validating after each epoch comes on top."

@@ -36,7 +36,7 @@ SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
 
 
 def filter_runs(
-    runs: Iterable[RunRecord], run_filter: RunFilter, sort_by: str, data_names: Mapping[str, str]
+    runs: Iterable[RunRecord], run_filter: RunFilter, sort_by: str, names: Mapping[str, str]
 ) -> tuple[RunRecord, ...]:
     """Return the runs that match, sorted.
 
@@ -44,20 +44,21 @@ def filter_runs(
         runs: Newest first.
         run_filter: The conditions.
         sort_by: One of `SORT_KEYS`.
-        data_names: Names of the data sets by id.
+        names: Names of the data sets by id, titles of the networks by name.
     """
-    matching = [run for run in runs if _matches(run, run_filter, data_names)]
-    return tuple(sorted(matching, key=lambda run: SORT_KEYS[sort_by](run, data_names)))
+    matching = [run for run in runs if _matches(run, run_filter, names)]
+    return tuple(sorted(matching, key=lambda run: SORT_KEYS[sort_by](run, names)))
 
 
-def _matches(run: RunRecord, run_filter: RunFilter, data_names: Mapping[str, str]) -> bool:
+def _matches(run: RunRecord, run_filter: RunFilter, names: Mapping[str, str]) -> bool:
     config = run.config
     texts = [
         run.name,
         run.notes,
         *run.tags,
-        data_names.get(config.data_id, ""),
+        names.get(config.data_id, ""),
         config.network,
+        names.get(config.network, ""),
         run.id,
     ]
     text = "\n".join(texts).casefold()
