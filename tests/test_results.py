@@ -1,10 +1,13 @@
 """Inspection of a run for Results: mistakes, calibration, diagnosis, embedding map."""
 
+import re
 from dataclasses import replace
 
+import hypothesis
 import numpy as np
 import pytest
 from answered_runs import make_data_set
+from hypothesis import strategies as some
 from sklearn.calibration import calibration_curve
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score
@@ -135,8 +138,12 @@ def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
     [
         ({"train_accuracy": 0.99}, "Over-fitting"),
         (
-            {"train_accuracy": 0.99, "validation_images": 20},
+            {"train_accuracy": 0.95, "validation_images": 20},
             "Too few validation images to tell over-fitting",
+        ),
+        (
+            {"train_accuracy": 0.95, "validation_images": 400},
+            "Some over-fitting, how much is open",
         ),
         ({"train_accuracy": 0.6, "validation_accuracy": 0.61}, "Under-fitting"),
         ({"train_accuracy": None, "best_epoch": 0}, "Fit not known"),
@@ -148,11 +155,21 @@ def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
             },
             "Ended too early",
         ),
-        ({"validation_losses": (1.0, 0.8, 0.7, 0.65, 0.6, 0.9)}, "Stopped learning by heart"),
+        ({"validation_losses": (1.0, 0.8, 0.7, 0.65, 0.6, 0.9)}, "Stopped in time"),
     ],
 )
 def test_what_went_wrong_is_named(changes, title):
     assert title in list_titles(make_history(**changes))
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(some.integers(0, 100), some.integers(0, 100), some.integers(10, 2_000))
+def test_a_gap_is_called_chance_only_if_its_interval_holds_none(trained, validated, images):
+    shares = {"train_accuracy": trained / 100, "validation_accuracy": validated / 100}
+    told = diagnose(make_history(**shares, validation_images=images), FROZEN, make_result())[0]
+    low = int(re.search(r"interval (-?\d+) point", told.words)[1])
+    assert low <= 0 or "or chance" not in told.words
+    assert low > 0 or "more than chance" not in told.words
 
 
 def test_a_gap_that_chance_explains_is_never_called_over_fitting():

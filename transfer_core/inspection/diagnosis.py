@@ -108,13 +108,26 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
             f"most; else {_suggest_regularisation(strategy)}.",
         )
     if high > MIN_ACCURACY_GAP:
+        return _describe_unsure_gap(gap, low)
+    fits = Finding("good", "No over-fitting, no under-fitting", gap)
+    return _diagnose_underfitting(history, strategy, gap) or fits
+
+
+def _describe_unsure_gap(gap: str, low: float) -> Finding:
+    """A gap that may or may not matter; chance explains it only if its interval holds 0."""
+    notable = _format_points(MIN_ACCURACY_GAP)
+    if round(100 * low) <= 0:  # as printed
         return Finding(
             "unsure",
             "Too few validation images to tell over-fitting",
-            f"{gap} It may be {_format_points(MIN_ACCURACY_GAP)} or more, or chance.",
+            f"{gap} It may be {notable} or more, or chance.",
         )
-    fits = Finding("good", "No over-fitting, no under-fitting", gap)
-    return _diagnose_underfitting(history, strategy, gap) or fits
+    return Finding(
+        "unsure",
+        "Some over-fitting, how much is open",
+        f"{gap} That is more than chance, but too few validation images to tell whether it is "
+        f"{notable} or more.",
+    )
 
 
 def _diagnose_underfitting(
@@ -183,10 +196,10 @@ def _diagnose_loss_rise(history: TrainingHistory) -> Finding | None:
         return None
     return Finding(
         "good",
-        "Stopped learning by heart",
+        "Stopped in time",
         f"After epoch {history.best_epoch} the validation loss rose again, from {best:.3f} to "
-        f"{losses[-1]:.3f}: from there on it only learned the training images by heart. The "
-        f"weights of epoch {history.best_epoch} were kept.",
+        f"{losses[-1]:.3f}: more epochs would mostly have taught it its training images by heart. "
+        f"The weights of epoch {history.best_epoch}, from before, were kept.",
     )
 
 
