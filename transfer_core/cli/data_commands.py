@@ -18,6 +18,7 @@ from transfer_core.transferability import (
     Verdict,
     advise,
     choose_strategy,
+    describe_verdict,
     estimate_similarity,
     load_calibration,
 )
@@ -88,7 +89,7 @@ def _print_advice(advice: Advice, estimate: SimilarityEstimate, own_answer: str 
         f"Size: {size.answer} ({size.images:,} images to learn from, the line is at {size.line:,})"
     )
     similar = f"probability of similar {verdict.probability:.0%}"
-    print(f"Similarity, estimated: {verdict.answer} ({similar})")
+    print(f"Similarity, estimated: {describe_verdict(estimate, size)} ({similar})")
     if own_answer:
         print(f"Similarity, your answer: {own_answer}")
     print("".join(f"  {reason}\n" for reason in estimate.reasons), end="")

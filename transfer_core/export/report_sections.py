@@ -36,7 +36,7 @@ from transfer_core.networks import (
 )
 from transfer_core.runs import RunEvent, RunRecord, find_last_event
 from transfer_core.training import Ended, list_setting_values
-from transfer_core.transferability import advise, estimate_similarity
+from transfer_core.transferability import advise, describe_verdict, estimate_similarity
 
 IMAGES_MISSING = "The images are not on this computer: the run came from elsewhere, in a bundle."
 NO_EPOCH = "The run was stopped before an epoch of its training had ended."
@@ -88,10 +88,11 @@ def build_decision_section(
     estimate = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, estimate)
     verdict = estimate.get_verdict(advice.size.answer)
+    told = describe_verdict(estimate, advice.size)
     texts = (
         f"Trained was {case.title}; the estimate advises {advice.case.title}.",
         f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
-        f"{advice.size.line:,}. Similarity: {verdict.answer}, with a probability of "
+        f"{advice.size.line:,}. Similarity: {told}, with a probability of "
         f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
     )
     shown = advice.size, verdict, advice.case, case

@@ -13,10 +13,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "choose_similarity",
             "choose_strategy",
             "count_images_to_learn_from",
-            "describe_probability",
+            "describe_verdict",
             "explain_what_would_change_advice",
             "list_contested_cases",
         ],
+        "calibration_basis": ["describe_basis", "describe_line_basis", "describe_verdict_basis"],
         "batchnorm_shift": ["measure_batchnorm_shift", "measure_reference_distances"],
         "bootstrap": ["BOOTSTRAP_SAMPLES"],
         "similarity_calibration": [
@@ -47,12 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "from_json",
             "log_distance",
         ],
-        "explanation": [
-            "describe_basis",
-            "describe_flip_invariance",
-            "describe_line_basis",
-            "describe_verdict_basis",
-        ],
+        "explanation": ["describe_flip_invariance"],
         "measurement": [
             "choose_shift_images",
             "measure_transferability",

@@ -14,11 +14,15 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.cautions import list_doubts
 from transfer_core.transferability.estimate import PROBABILITY_DECIMALS, SimilarityEstimate
-from transfer_core.transferability.similarity_calibration import load_calibration
+from transfer_core.transferability.evidence import TransferabilityEvidence
+from transfer_core.transferability.explanation import is_open
+from transfer_core.transferability.similarity_calibration import Calibration, load_calibration
 
 # In the panel random weights were rarely the better start of case 4; a person may choose them.
 ADVISED_INITIALISATION: Initialise = "pretrained"
+MAX_TIPPING_POINTS = 30  # percentage points; a lead that must change by more is no advice
 EXTRAPOLATION_ERROR_POINTS = 7  # percentage points; error of extrapolated learning curves
 
 
@@ -94,15 +98,20 @@ def choose_similarity(estimate: SimilarityEstimate, size: SizeJudgement) -> Simi
     return "similar" if probability >= 0.5 else "different"
 
 
-def describe_probability(probability: float) -> str:
-    """Say a probability of "similar" in words."""
-    probability = round(probability, PROBABILITY_DECIMALS)
-    answer = "similar" if probability >= 0.5 else "different"
-    sureness = max(probability, 1 - probability)
-    if sureness < 0.6:
-        return "as likely similar as not"
-    how = "very likely" if sureness >= 0.9 else "likely" if sureness >= 0.8 else "more likely"
-    return f"{how} {answer}"
+def describe_verdict(estimate: SimilarityEstimate, size: SizeJudgement) -> str:
+    """Say the estimate's answer in words, the same wherever people read it.
+
+    "Very likely" needs a whole interval on one side of one half. Where no answer may be given,
+    no leaning is told either.
+    """
+    verdict, likelier = estimate.get_verdict(size.answer), choose_similarity(estimate, size)
+    probability = round(verdict.probability, PROBABILITY_DECIMALS)
+    if verdict.answer == "can't tell":
+        if is_open(probability) or list_doubts(estimate.evidence):
+            return "can't tell"
+        return f"can't tell, leaning to {likelier}"
+    is_certain = max(probability, 1 - probability) >= 0.9 and not verdict.low <= 0.5 <= verdict.high
+    return f"{'very likely' if is_certain else 'likely'} {likelier}"
 
 
 def list_contested_cases(
@@ -129,17 +138,8 @@ def explain_what_would_change_advice(
         changes.append(
             f"Fewer images: below the line of {size.line:,}, one new layer would be advised."
         )
-    if size.answer == "small":
-        calibration = load_calibration(source)
-        gap = calibration.top.find_decision_threshold(
-            "gap", calibration.clip_distance(evidence.get_predictors())
-        )
-        lead = 100 * evidence.gap
-        if gap is not None and abs(gap - lead) <= 30:
-            changes.append(
-                f"Features: your best early stage is {_describe_lead(lead)} the top; "
-                f"{_describe_lead(gap)} it the answer would tip."
-            )
+    if size.answer == "small" and not list_doubts(evidence):
+        changes += _describe_tipping_lead(evidence, load_calibration(source))
     if evidence.learning_curve:
         now, twice, four_times = evidence.learning_curve.expected
         changes.append(
@@ -148,6 +148,22 @@ def explain_what_would_change_advice(
             f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
         )
     return tuple(changes)
+
+
+def _describe_tipping_lead(
+    evidence: TransferabilityEvidence, calibration: Calibration
+) -> tuple[str, ...]:
+    """Say at which lead of an early stage the answer would tip, all else as it is."""
+    predictors = calibration.clip_distance(evidence.get_predictors())
+    gap, lead = calibration.top.find_decision_threshold("gap", predictors), 100 * evidence.gap
+    if gap is None or abs(gap - lead) > MAX_TIPPING_POINTS:
+        return ()
+    has_leep = "leep" in calibration.top.weights
+    kept = ", with the old classes telling as much as now," if has_leep else ""
+    return (
+        f"Features: your best early stage is {_describe_lead(lead)} the top; "
+        f"{_describe_lead(gap)} it{kept} the answer would tip.",
+    )
 
 
 def _describe_lead(points: float) -> str:

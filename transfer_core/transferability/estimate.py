@@ -20,13 +20,9 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
+from transfer_core.transferability.cautions import list_doubts, list_warnings
 from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
-from transfer_core.transferability.explanation import (
-    list_doubts,
-    list_reasons,
-    list_warnings,
-    warn_if_uncalibrated,
-)
+from transfer_core.transferability.explanation import list_reasons
 from transfer_core.transferability.grouped_folds import stratify_order
 from transfer_core.transferability.similarity_calibration import (
     Calibration,
@@ -137,24 +133,22 @@ def estimate_from_evidence(
         calibration: Replaces the network's own.
     """
     calibration = calibration or load_calibration(source)
-    doubts = list_doubts(evidence)
-    verdicts = [
-        reach_verdict(model, evidence, calibration, bool(doubts))
+    is_doubtful = bool(list_doubts(evidence))
+    top, start = (
+        reach_verdict(model, evidence, calibration, is_doubtful)
         for model in (calibration.top, calibration.start)
-    ]
+    )
+    shown = None if is_doubtful else round(top.probability, PROBABILITY_DECIMALS)
     distances = tuple(
         (each["name"], each["distance"]) for each in source.card.get("reference_distances", ())
     )
     return SimilarityEstimate(
-        *verdicts,
+        top,
+        start,
         line=calibration.compute_dividing_line(evidence.get_predictors()),
         evidence=evidence,
-        reasons=list_reasons(evidence, distances),
-        warnings=(
-            *doubts,
-            *warn_if_uncalibrated(calibration),
-            *list_warnings(evidence, calibration),
-        ),
+        reasons=list_reasons(evidence, distances, calibration.top, shown),
+        warnings=list_warnings(evidence, calibration),
         reference_distances=distances,
     )
 

@@ -1,147 +1,43 @@
-"""Transferability measurements in words: reasons, doubts and warnings, for people.
+"""Transferability measurements in words: the reasons for an answer, for people.
 
 Every sentence chooses its words by the rounded numbers that it prints, so it cannot contradict
 them.
 """
 
-from transfer_core.cases import Size
-from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
-from transfer_core.transferability.similarity_calibration import (
-    Calibration,
-    is_calibrated,
-    load_calibration,
-)
+from transfer_core.transferability.similarity_calibration import LogisticModel
 
-MIN_IMAGES_PER_CLASS = 5  # images of the smallest class; with fewer nothing is claimed
-MIN_IMAGES = 40  # images in all; with fewer nothing is claimed
 MIN_NOTABLE_POINTS = 2  # percentage points; accuracies that differ less count as equal
-MAX_NEAR_DUPLICATE_FRACTION = 0.05  # of the images; more deserve a warning
-MIN_LEEP_OF_KNOWN_CLASSES = 0.7  # from which the source classes probably include the new ones
+OPEN_PROBABILITIES = (0.4, 0.6)  # of "similar"; in between the answer is open
 
 ReferenceDistances = tuple[tuple[str, float], ...]  # names and distances of known image sets
 
 
-def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
-    """Return the reasons, if any, for which no answer may be given."""
-    doubts, chance = [], 1 / evidence.classes
-    if evidence.min_images_per_class < MIN_IMAGES_PER_CLASS:
-        doubts.append(
-            f"The smallest class has only {evidence.min_images_per_class} images outside the test "
-            "split: too few to say anything."
-        )
-    elif evidence.images < MIN_IMAGES:
-        doubts.append(
-            f"Only {evidence.images} images outside the test split: too few to say anything."
-        )
-    if all(stage.low <= chance for stage in evidence.stages):
-        doubts.append(
-            "No stage tells these classes apart better than guessing: the labels may be "
-            "wrong, or the images may not show the difference."
-        )
-    return tuple(doubts)
-
-
-def warn_if_uncalibrated(calibration: Calibration) -> tuple[str, ...]:
-    """Return a warning for a network that the panel did not measure, else nothing."""
-    basis = calibration.basis["top"]
-    if basis.kind == "measured":
-        return ()
-    return (
-        "The percentages were not checked for this network: its measurements are judged by those "
-        f"of {basis.network}. Training both cases tells for certain.",
-    )
-
-
-def describe_basis(source: SourceNetwork) -> str:
-    """Say which of a network's estimates were checked by measurement."""
-    calibration = load_calibration(source)
-    if not is_calibrated(source, "top"):
-        return "Estimates for it were not checked by measurement; training tells for certain."
-    if is_calibrated(source, "everything"):
-        return "Estimates for it were checked by measurement."
-    return (
-        f"Checked by measurement, on {calibration.image_sets} image sets: whether a small data set "
-        f"is similar. Not checked: whether a large one is ({_describe_start(calibration)}), and "
-        "where large begins (a rule of thumb). Training tells for certain."
-    )
-
-
-def describe_verdict_basis(source: SourceNetwork, size: Size) -> str:
-    """Say that the percentage for this size was not checked, if other percentages were."""
-    if size == "small" or is_calibrated(source, "start") or not is_calibrated(source, "top"):
-        return ""
-    return (
-        "For a large data set this percentage was not checked with this network: it is "
-        f"{_describe_start(load_calibration(source))}."
-    )
-
-
-def describe_line_basis(source: SourceNetwork, line: int) -> str:
-    """Say where the estimated dividing line between small and large comes from."""
-    if is_calibrated(source, "everything"):
-        return (
-            f"For images like yours, training everything began to win at about {line:,} images: "
-            "that is the default, measured with this network on "
-            f"{load_calibration(source).image_sets} image sets. Textbooks draw the line for large "
-            "networks, at 2,000 to 1,000,000 images."
-        )
-    return (
-        f"For networks pre-trained on ImageNet {line:,} images is a rule of thumb; it was not "
-        "measured with this one."
-    )
-
-
-def _describe_start(calibration: Calibration) -> str:
-    return f"carried over from {calibration.basis['start'].network}"
-
-
-def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -> tuple[str, ...]:
-    """Return what a person should know beside the answer."""
-    warnings = []
-    gain = compute_gain_points(evidence)
-    if gain <= -MIN_NOTABLE_POINTS:
-        warnings.append(
-            "Pre-training does not help to tell these classes apart: a probe does better by "
-            f"{-gain} points without it. Training from random weights (case 4) deserves a try."
-        )
-    if evidence.leep >= MIN_LEEP_OF_KNOWN_CLASSES:
-        warnings.append(
-            f"The network's old classes already tell {evidence.leep:.0%} of what your labels "
-            "say: your images may be of kinds that it was trained on."
-        )
-    if evidence.num_near_duplicates > MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
-        warnings.append(
-            f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are "
-            "near-copies of others. The estimate keeps them together; the split may have one in "
-            "training and the other in the test, which flatters the test accuracy."
-        )
-    if evidence.distance and evidence.distance > calibration.furthest:
-        warnings.append(
-            "Your images look more foreign to the network than every image set that this "
-            "estimate was checked on, so its percentages are a guess."
-        )
-    return tuple(warnings)
-
-
 def list_reasons(
-    evidence: TransferabilityEvidence, reference_distances: ReferenceDistances
+    evidence: TransferabilityEvidence,
+    reference_distances: ReferenceDistances,
+    model: LogisticModel,
+    probability: float | None,
 ) -> tuple[str, ...]:
     """Return what speaks for the answer, the most important first.
 
     Args:
         evidence: Measurements on the new images.
         reference_distances: Names and distances of known image sets.
+        model: The model of whether the top features are enough.
+        probability: What it says, in [0, 1]; None if no answer may be given.
     """
     reached = to_percent(evidence.best_stage.accuracy)
     lines = [
         _describe_gap(evidence),
+        *_describe_deciding_predictor(evidence, model, probability),
         *_describe_distance(evidence.distance, reference_distances),
         f"What pre-training buys a probe: {compute_gain_points(evidence):+d} points (best stage "
         f"{reached}%, without pre-training {reached - compute_gain_points(evidence)}%).",
-        f"The network's old classes already tell {max(0, evidence.leep):.0%} of what your labels "
-        "say.",
     ]
+    if "leep" not in model.weights or probability is None:
+        share = _format_leep(evidence)
+        lines.append(f"The network's old classes already tell {share} of what your labels say.")
     if not evidence.is_flip_invariant:
         lines.append(describe_flip_invariance(evidence))
     return (*lines, *_describe_disagreement(evidence, reference_distances))
@@ -163,6 +59,11 @@ def to_percent(share: float) -> int:
     return round(100 * share)
 
 
+def is_open(probability: float) -> bool:
+    """Whether a probability of "similar" leaves the answer open."""
+    return OPEN_PROBABILITIES[0] < probability < OPEN_PROBABILITIES[1]
+
+
 def _describe_gap(evidence: TransferabilityEvidence) -> str:
     best, top, points = evidence.best_early_stage, evidence.top, compute_gap_points(evidence)
     if abs(points) < MIN_NOTABLE_POINTS:
@@ -180,6 +81,58 @@ def _describe_gap(evidence: TransferabilityEvidence) -> str:
         f"{comparison}: balanced accuracy {to_percent(first.accuracy)}% against "
         f"{to_percent(second.accuracy)}%."
     )
+
+
+def _describe_deciding_predictor(
+    evidence: TransferabilityEvidence, model: LogisticModel, probability: float | None
+) -> tuple[str, ...]:
+    """Say what decided, if it was not simply the stage that is ahead."""
+    if probability is None:
+        return ()
+    if "leep" in model.weights:
+        return (_weigh_leep(evidence, model, None if is_open(probability) else probability >= 0.5),)
+    is_lead_ignored = compute_gap_points(evidence) >= MIN_NOTABLE_POINTS and probability >= 0.5
+    if set(model.weights) == {"gap"} and is_lead_ignored and not is_open(probability):
+        return ("But on the image sets measured, so small a lead mostly did not matter.",)
+    return ()
+
+
+def _weigh_leep(
+    evidence: TransferabilityEvidence, model: LogisticModel, is_top_enough: bool | None
+) -> str:
+    """Say what the old classes tell, and what it counts beside the lead of a stage.
+
+    Args:
+        evidence: Measurements on the new images.
+        model: A model with the predictors "gap" and "leep".
+        is_top_enough: The likelier answer; None if both are about equally likely.
+    """
+    # The sum of both is the model's decision function; without a lead, leep decides.
+    pull_of_gap = model.weights["gap"] * 100 * evidence.gap
+    pull_of_leep = model.weights["leep"] * evidence.leep + model.intercept
+    share, points = _format_leep(evidence), compute_gap_points(evidence)
+    speaks_for_top = pull_of_leep >= 0
+    told = f"network's old classes {{}} tell {share} of what your labels say"
+    if is_top_enough is None:
+        word = "already" if speaks_for_top else "only"
+        return f"The {told.format(word)}: the two together leave open which stage is best."
+    agrees = speaks_for_top == is_top_enough
+    if abs(points) < MIN_NOTABLE_POINTS or (agrees and abs(pull_of_leep) > abs(pull_of_gap)):
+        joint = "And" if (points < MIN_NOTABLE_POINTS) == is_top_enough else "But"
+        word, outcome = (
+            ("already", "the top was mostly good enough")
+            if is_top_enough
+            else ("only", "an earlier stage was mostly better")
+        )
+        return f"{joint} the {told.format(word)}: on image sets like that, {outcome}."
+    word, side = ("already", "the top") if speaks_for_top else ("only", "an earlier stage")
+    return f"The {told.format(word)}, which speaks for {side}" + (
+        " too." if agrees else ", but less."
+    )
+
+
+def _format_leep(evidence: TransferabilityEvidence) -> str:
+    return f"{max(0, evidence.leep):.0%}"
 
 
 def _describe_distance(

@@ -13,10 +13,9 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     DECISION_THRESHOLD,
     SimilarityEstimate,
-    choose_similarity,
     count_images_to_learn_from,
     describe_line_basis,
-    describe_probability,
+    describe_verdict,
     describe_verdict_basis,
     is_calibrated,
     load_calibration,
@@ -94,11 +93,11 @@ def ask_similarity(
     )
     session.change(answer=answer)
     verdict = estimate.get_verdict(size.answer)
-    heading = verdict.answer if answer == "estimate" else answer
-    unsure = f", leaning to {choose_similarity(estimate, size)}" if heading == "can't tell" else ""
-    st.subheader(escape_markdown(heading.capitalize() + unsure), anchor=False)
+    told = describe_verdict(estimate, size)
+    heading = told if answer == "estimate" else answer
+    st.subheader(escape_markdown(heading.capitalize()), anchor=False)
     st.write(
-        f"The network's estimate: {describe_probability(verdict.probability)}. Probability of "
+        f"The network's estimate: {told}. Probability of "
         f"similar {verdict.probability:.0%} (80 % interval {verdict.low:.0%} to "
         f"{verdict.high:.0%}), from {estimate.evidence.images:,} images outside the test split. "
         f"{SIMILAR_MEANINGS[size.answer]}"
