@@ -1,13 +1,15 @@
 """The Results page: every view of a run without a mouse, and what happens when parts are gone."""
 
 import io
+import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from answered_runs import make_data_set
 from PIL import Image
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401  (fixtures)
+from toy_readings import make_evidence
 from zips import make_class_files, write_zip
 
 from pages.shared import caches
@@ -18,6 +20,7 @@ from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.home import get_home
 from transfer_core.training.events import Ended
+from transfer_core.transferability import estimate
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
@@ -60,6 +63,16 @@ def test_every_view_opens_from_its_address(run):
         assert not app.exception and not app.error, view
         assert app.segmented_control(key="results_view").value == view
         assert app.metric[0].label == "Test accuracy"
+
+
+def test_near_copies_that_decide_found_are_told_beside_the_scores(noise, run):
+    assert "near-copies" not in list_texts(build_page("results", run=run).run())
+    known = make_evidence(images=100, num_near_duplicates=30)
+    file = estimate._get_evidence_file(noise, get_network("demonstration"), get_home())
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(asdict(known)))
+    warnings = build_page("results", run=run).run().warning
+    assert sum("30 of the 100 images looked at" in each.value for each in warnings) == 1
 
 
 def test_a_view_or_image_that_does_not_exist_opens_the_first(run):

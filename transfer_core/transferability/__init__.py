@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "list_contested_cases",
         ],
         "calibration_basis": ["describe_basis", "describe_line_basis", "describe_verdict_basis"],
+        "cautions": ["warn_of_near_copies"],
         "batchnorm_shift": ["measure_batchnorm_shift", "measure_reference_distances"],
         "bootstrap": ["BOOTSTRAP_SAMPLES"],
         "similarity_calibration": [
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Verdict",
             "estimate_from_evidence",
             "estimate_similarity",
+            "load_known_evidence",
         ],
         "evidence": [
             "BootstrapDraws",

@@ -54,18 +54,24 @@ def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -
             f"The network's old classes already tell {evidence.leep:.0%} of what your labels "
             "say: your images may be of kinds that it was trained on."
         )
-    if evidence.num_near_duplicates > MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
-        warnings.append(
-            f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are "
-            "near-copies of others. The estimate keeps them together; the split may have one in "
-            "training and the other in the test, which flatters the test accuracy."
-        )
+    warnings += warn_of_near_copies(evidence)
     if evidence.distance and evidence.distance > calibration.furthest:
         warnings.append(
             "Your images look more foreign to the network than every image set that this "
             "estimate was checked on, so its percentages are a guess."
         )
     return tuple(warnings)
+
+
+def warn_of_near_copies(evidence: TransferabilityEvidence) -> tuple[str, ...]:
+    """Return a warning if many images nearly repeat others, else nothing."""
+    if evidence.num_near_duplicates <= MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
+        return ()
+    return (
+        f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are "
+        "near-copies of others. The split may have one in training and another in the test, which "
+        "flatters the test accuracy.",
+    )
 
 
 def _warn_if_uncalibrated(calibration: Calibration) -> tuple[str, ...]:

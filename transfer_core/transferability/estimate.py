@@ -82,18 +82,13 @@ def estimate_similarity(
         home: The data folder, with the caches.
         progress: Called with the name of the step, done and total; may raise to cancel.
     """
-    indices = _draw_sample(data_set)
-    transform = source.transform
-    folder = get_cache_folder(home, data_set.id, source, transform.key, indices)
-    file = folder / f"evidence_{CACHE_VERSION}.json"
-    with suppress(FileNotFoundError):
-        text = file.read_text(encoding="utf-8")
-        mark_used(file)
-        return estimate_from_evidence(from_json(json.loads(text)), source)
+    if (known := load_known_evidence(data_set, source, home)) is not None:
+        return estimate_from_evidence(known, source)
     # Imported here because it imports torch, which cached measurements do not need.
     from transfer_core.transferability.measurement import measure_transferability
 
-    pixels = dataset.PixelArray(home, data_set, transform).read(indices, progress)
+    indices = _draw_sample(data_set)
+    pixels = dataset.PixelArray(home, data_set, source.transform).read(indices, progress)
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
     records = [data_set.records[i] for i in indices]
@@ -108,9 +103,29 @@ def estimate_similarity(
     smallest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     evidence = replace(evidence, min_images_per_class=int(smallest))
     data = json.dumps(asdict(evidence)).encode()
+    file = _get_evidence_file(data_set, source, home)
     with suppress(CacheFullError), add_entry(home, file, len(data)) as part:
         part.write(data)
     return estimate_from_evidence(evidence, source)
+
+
+def load_known_evidence(
+    data_set: DataSet, source: SourceNetwork, home: Path
+) -> TransferabilityEvidence | None:
+    """Return the cached measurements of a network on a data set; None if there are none."""
+    file = _get_evidence_file(data_set, source, home)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    mark_used(file)
+    return from_json(json.loads(text))
+
+
+def _get_evidence_file(data_set: DataSet, source: SourceNetwork, home: Path) -> Path:
+    indices = _draw_sample(data_set)
+    folder = get_cache_folder(home, data_set.id, source, source.transform.key, indices)
+    return folder / f"evidence_{CACHE_VERSION}.json"
 
 
 def _draw_sample(data_set: DataSet) -> np.ndarray:

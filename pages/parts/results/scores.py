@@ -27,6 +27,8 @@ METRIC_HELP = {
 def show_scores(record: RunRecord) -> None:
     """Draw everything that follows from the counts of the test images."""
     result = record.result
+    for warning in caches.describe_near_copies(record.config.data_id, record.config.network):
+        st.warning(escape_markdown(warning), icon=":material/warning:")
     classes = [each.name for each in result.per_class]
     left, right = st.columns(2)
     with left:

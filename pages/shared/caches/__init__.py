@@ -17,6 +17,7 @@ from pages.shared.caches.data_sets import (
 )
 from pages.shared.caches.networks import (
     describe_layers,
+    describe_near_copies,
     estimate_similarity,
     list_input_sizes,
     load_first_filters,
@@ -41,6 +42,7 @@ __all__ = [
     "classify_frame",
     "compare_pair",
     "describe_layers",
+    "describe_near_copies",
     "describe_repairs",
     "download_image",
     "get_engine",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared.caches.data_sets import load_data_set
 from transfer_core import networks
+from transfer_core.errors import DataSetError, NetworkError
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def estimate_similarity(data_id: str, network: str, progress: Progress) -> Simil
     return compute(
         load_data_set(data_id), networks.get_network(network), get_home(), progress=progress
     )
+
+
+def describe_near_copies(data_id: str, network: str) -> tuple[str, ...]:
+    """A warning of near-copies, if Decide has found them with this network, else nothing."""
+    from transfer_core.transferability import load_known_evidence, warn_of_near_copies
+
+    try:
+        data_set, source = load_data_set(data_id), networks.get_network(network)
+    except (DataSetError, NetworkError):  # gone
+        return ()
+    evidence = load_known_evidence(data_set, source, get_home())
+    return warn_of_near_copies(evidence) if evidence else ()
 
 
 def load_network_ranking(data_id: str) -> NetworkRanking:
