@@ -138,7 +138,7 @@ def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
     [
         ({"train_accuracy": 0.99}, "Over-fitting"),
         (
-            {"train_accuracy": 0.99, "validation_images": 20},
+            {"train_accuracy": 0.95, "validation_images": 20},
             "Too few validation images to tell over-fitting",
         ),
         (
