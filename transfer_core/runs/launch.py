@@ -21,7 +21,6 @@ from transfer_core.system import (
     Device,
     __version__,
     choose_device,
-    is_channels_last_faster,
     keep_freed_memory,
 )
 from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
@@ -158,7 +157,7 @@ def collect_versions(source: SourceNetwork) -> dict[str, str]:
 
 
 def _choose_run_format(device: Device, source: SourceNetwork, strategy: Strategy) -> StepFormat:
-    """Choose what this device computes fastest; a head learns from embeddings in float32."""
+    """Choose what this device computes fastest; a head learns from embeddings, not from maps."""
     if trains_head_only(source, strategy):
-        return StepFormat("float32", is_channels_last_faster(device, "float32"))
+        return StepFormat("float32", channels_last=False)
     return choose_step_format(source, device)
