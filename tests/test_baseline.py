@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.networks import get_network
+from transfer_core.networks.kept_stages import resolve_effective_strategy
 from transfer_core.networks.network_builder import load_pretrained
-from transfer_core.networks.surgery import resolve_effective_strategy
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory

@@ -17,7 +17,7 @@ from transfer_core.cli.main import main
 from transfer_core.errors import BusyError, SettingsError
 from transfer_core.networks import get_network, list_networks
 from transfer_core.networks.input_sizes import list_input_sizes
-from transfer_core.networks.surgery import trains_baseline
+from transfer_core.networks.kept_stages import trains_baseline
 from transfer_core.networks.weights_location import get_weights_status
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
