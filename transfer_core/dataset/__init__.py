@@ -48,7 +48,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_addition",
             "make_version",
         ],
-        "wording": ["format_count"],
+        "wording": ["format_count", "join_words"],
         "zip_export": ["stream_zip"],
     },
 )

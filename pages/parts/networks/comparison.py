@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import escape_markdown, format_list, show_errors
+from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import empty_on_exit, show_progress, show_timing
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.dataset import DataSet
+from transfer_core.dataset import DataSet, join_words
 from transfer_core.networks import SourceNetwork, describe_commercial_use, get_weights_status
 from transfer_core.transferability import NetworkRanking, NetworkScore
 
@@ -90,7 +90,7 @@ def _show_advice(ranking: NetworkRanking) -> None:
     }
     best = titles[ranking.best]
     if ranking.equal:
-        others = format_list([titles[name] for name in ranking.equal])
+        others = join_words(tuple(titles[name] for name in ranking.equal))
         verb = "is" if len(ranking.equal) == 1 else "are"
         words = f"Take {best}: {others} may be no better, and {verb} larger."
     elif len(ranking.scores) > 1:

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import format_duration
 from pages.shared.run_states import STATE_LABELS
+from transfer_core.networks import trains_head_only
 from transfer_core.runs import RunEvent, RunRecord, find_last_event
 from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
@@ -68,10 +69,7 @@ def _show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
 
 def _name_speed(record: RunRecord) -> tuple[str, str]:
     """Name what is counted each second, and explain it."""
-    frozen, stages = record.config.strategy.frozen, record.config.source().stage_names
-    is_all_frozen = frozen[-1:] == (record.config.strategy.keep_through,)
-    # Not `trains_head_only`, which would bring torch to a page that only watches.
-    if is_all_frozen and frozen == stages[: len(frozen)]:
+    if trains_head_only(record.config.source(), record.config.strategy):
         return "Features per second", (
             "Each image went through the frozen layers once, before. The new layer learns from "
             "the features that they gave."
