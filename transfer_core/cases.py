@@ -12,6 +12,8 @@ Similarity = Literal["similar", "different"]
 Initialise = Literal["pretrained", "random"]
 # Convolutional networks and transformers learned from ImageNet, the demonstration network did not.
 NetworkKind = Literal["demonstration", "convolutional", "transformer"]
+# "textbook" is one of the four cases as it stands; the others go beyond it.
+Approach = Literal["textbook", "all stages", "last stages", "first stages"]
 
 TEXTBOOK_SMALL_IMAGES = 2_000  # images; what courses call small
 TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
@@ -77,6 +79,12 @@ class Strategy:
             code="weights = compute_class_weights(labels) if {} else None",
         ),
     ] = True
+    approach: Approach = "textbook"  # "all stages": the head reads every kept stage
+
+    @property
+    def title(self) -> str:
+        """For people: "Case 1: small, similar", or what is done beyond the textbook's cases."""
+        return APPROACH_TITLES.get(self.approach, self.case.title)
 
     @property
     def initial_weights(self) -> str:
@@ -86,6 +94,13 @@ class Strategy:
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""
         return replace(self, optimiser=replace(self.optimiser, epochs=epochs))
+
+
+APPROACH_TITLES: dict[Approach, str] = {
+    "all stages": "New layer over all stages",
+    "last stages": "Last stages tuned",
+    "first stages": "First stages tuned",
+}
 
 
 def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
@@ -222,3 +237,37 @@ def plan_strategy(
             return Strategy(case, kept[-1], (), "pretrained", defaults.fine_tuning)
         case TransferCase.LARGE_DIFFERENT:
             return Strategy(case, kept[-1], (), "random", defaults.from_scratch)
+
+
+def list_strategies(stages: tuple[str, ...], kind: NetworkKind) -> dict[str, Strategy]:
+    """Return every way to transfer a network that the app offers, by a short key.
+
+    "1" is case 1, "2-STAGE" case 2 cut after that stage, "3" case 3, "4-random" and
+    "4-pretrained" case 4. Beyond the textbook: "all-stages" trains a new layer on the outputs of
+    all kept stages together (Evci et al. 2022, "Head2Toe"); "last-stages" and "first-stages" train
+    the new layer and a third of the kept stages, the others frozen (Lee et al. 2023, "Surgical
+    fine-tuning").
+
+    Args:
+        stages: Names of the network's stages, input to output; the last is replaced.
+        kind: The kind of the network; it decides the settings of cases 3 and 4.
+    """
+    cases, kept = TransferCase, stages[:-1]
+    top = plan_strategy(cases.SMALL_SIMILAR, stages, kind=kind)
+    tuned = plan_strategy(cases.LARGE_SIMILAR, stages, kind=kind)
+    third = max(1, round(len(kept) / 3))
+    return {
+        "1": top,
+        **{
+            f"2-{cut}": plan_strategy(cases.SMALL_DIFFERENT, stages, kind=kind, cut=cut)
+            for cut in reversed(kept[:-1])
+        },
+        "3": tuned,
+        "4-random": plan_strategy(cases.LARGE_DIFFERENT, stages, kind=kind, initialise="random"),
+        "4-pretrained": plan_strategy(
+            cases.LARGE_DIFFERENT, stages, kind=kind, initialise="pretrained"
+        ),
+        "all-stages": replace(top, approach="all stages"),
+        "last-stages": replace(tuned, approach="last stages", frozen=kept[:-third]),
+        "first-stages": replace(tuned, approach="first stages", frozen=kept[third:]),
+    }

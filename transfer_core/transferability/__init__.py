@@ -51,6 +51,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "log_distance",
         ],
         "explanation": ["describe_flip_invariance"],
+        "options": ["Option", "Options"],
         "measurement": [
             "choose_shift_images",
             "measure_transferability",
