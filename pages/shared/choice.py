@@ -1,28 +1,54 @@
-"""Advice and choice together: what this session would train now."""
+"""Both voices and the choice together: what this session would train now."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.cases import SizeJudgement, Strategy, TransferCase
+from transfer_core.cases import (
+    DEFAULT_LINE,
+    Strategy,
+    TransferCase,
+    list_strategies,
+    plan_strategy,
+)
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
-    from transfer_core.transferability import SimilarityEstimate
+    from transfer_core.transferability import (
+        Option,
+        Options,
+        SimilarityEstimate,
+        TextbookAnswer,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The case that the two answers advise, and the case that the person chose."""
+    """What the textbook says, what is recommended, and what the person chose."""
 
-    size: SizeJudgement
-    advised: TransferCase
-    case: TransferCase
-    strategy: Strategy
+    textbook: TextbookAnswer
+    options: Options
+    case_keys: dict[TransferCase, str]  # the option that stands for each of the four cases
+    option: Option  # chosen; what the person left open follows the recommendation
+
+    @property
+    def strategy(self) -> Strategy:
+        """What would be trained."""
+        return self.option.strategy
+
+    @property
+    def textbook_option(self) -> Option:
+        """The option of the textbook's case."""
+        return self.options.find(self.case_keys[self.textbook.case])
+
+    @property
+    def default(self) -> Option:
+        """The recommended option, else that of the textbook's case."""
+        return self.options.recommended or self.textbook_option
 
 
 def load_repeated_run() -> RunRecord | None:
@@ -39,13 +65,34 @@ def load_repeated_run() -> RunRecord | None:
     return record
 
 
-def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> Choice:
-    """This session's choice; what the person left open follows the advice."""
-    from transfer_core.transferability import advise, choose_strategy
+def resolve_choice(
+    data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, options: Options
+) -> Choice:
+    """This session's choice; what the person left open follows the recommendation."""
+    from transfer_core.transferability import apply_textbook_rule, get_textbook_key
 
     work = session.get_workspace()
     own = None if work.answer == "estimate" else work.answer
-    advice = advise(data, source, estimate, answer=own, size_threshold=work.line)
-    case = work.case or advice.case
-    strategy = choose_strategy(case, source, estimate, cut=work.cut, initialise=work.initialise)
-    return Choice(advice.size, advice.case, case, strategy)
+    textbook = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
+    case_keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
+    default = options.recommended or options.find(case_keys[textbook.case])
+    option = options.find(work.option) if work.option else default
+    return Choice(textbook, options, case_keys, option)
+
+
+def choose_option(key: str, default: str) -> None:
+    """Choose an option; the default one follows the recommendation from then on."""
+    count = session.get_workspace().option_choices + 1
+    session.change(option=None if key == default else key, option_choices=count)
+
+
+def identify_strategy(strategy: Strategy) -> tuple:
+    """What makes a strategy the option that it is, whatever its other settings."""
+    return strategy.case, strategy.approach, strategy.keep_through, strategy.initialise
+
+
+def transfer_strategy(strategy: Strategy, key: str, source: SourceNetwork) -> Strategy:
+    """The same way to transfer on another network, whose stages have other names."""
+    stages, kind = source.stage_names, source.kind
+    same = list_strategies(stages, kind).get(key) or plan_strategy(strategy.case, stages, kind=kind)
+    return replace(same, optimiser=replace(same.optimiser, mirror=strategy.optimiser.mirror))
