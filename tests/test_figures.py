@@ -67,7 +67,7 @@ from transfer_core.inspection.out_of_distribution import OutOfDistributionDetect
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import summarise_network
 from transfer_core.training.events import BaselineTrained, StageChange
-from transfer_core.transferability.estimate import SimilarityEstimate, Verdict
+from transfer_core.transferability.estimate import SimilarityEstimate
 from transfer_core.transferability.evidence import (
     LearningCurve,
     StageEvidence,
@@ -77,7 +77,6 @@ from transfer_core.transferability.similarity_calibration import BenchmarkResult
 
 SOURCE = get_network("demonstration")
 SIZE = judge_size((300, 300), threshold=1_000)
-LIKELY = Verdict("similar", 0.9, 0.8, 0.95)
 
 
 def make_log(epochs=3, steps=10):
@@ -117,7 +116,7 @@ def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
 @pytest.mark.parametrize("line", [1, 50, 1_000, 10**9])
 @pytest.mark.parametrize("images", [(1, 1), (10**7, 10**7)])
 def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
-    position = Verdict("similar", 0.9, 0.7, 0.95)
+    position = replace(ESTIMATE, answer="similar", probability=0.9, low=0.7, high=0.95)
     figure = plot_decision_diagram(
         judge_size(images, line), position, TransferCase(3), TransferCase(3)
     )
@@ -131,7 +130,7 @@ def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
 @pytest.mark.parametrize("images", [11, 600, 999, 1_000, 50_000, 2_000_000])
 def test_the_point_lies_in_the_row_of_its_answer(line, images):
     size = judge_size((images,), line)
-    figure = plot_decision_diagram(size, Verdict("similar", 0.5, 0.4, 0.6), None, None)
+    figure = plot_decision_diagram(size, LIKELY, None, None)
     point = next(t for t in figure.data if t.name and "your data set" in t.name)
     small = read_cells(figure)[1]
     top = small.base[0] + small.y[0] + small.base[0]  # the gap is the same below and above
@@ -287,14 +286,16 @@ READINGS = TransferabilityEvidence(
     flip_invariance=None,
 )
 ESTIMATE = SimilarityEstimate(
-    Verdict("different", 0.1, 0.05, 0.2),
-    Verdict("similar", 0.9, 0.8, 0.95),
-    200,
+    "different",
+    0.1,
+    0.05,
+    0.2,
     READINGS,
     ("reason",),
     (),
     (("photos", 0.03), ("noise", 0.65)),
 )
+LIKELY = replace(ESTIMATE, answer="similar", probability=0.9, low=0.8, high=0.95)
 
 
 def test_stages_are_drawn_with_intervals_guessing_and_the_cut():

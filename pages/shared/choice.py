@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.cases import SizeJudgement, Strategy, TransferCase
+from transfer_core.cases import DEFAULT_LINE, SizeJudgement, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
@@ -41,11 +41,11 @@ def load_repeated_run() -> RunRecord | None:
 
 def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> Choice:
     """This session's choice; what the person left open follows the advice."""
-    from transfer_core.transferability import advise, choose_strategy
+    from transfer_core.transferability import apply_textbook_rule, choose_strategy
 
     work = session.get_workspace()
     own = None if work.answer == "estimate" else work.answer
-    advice = advise(data, source, estimate, answer=own, size_threshold=work.line)
+    advice = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
     case = work.case or advice.case
     strategy = choose_strategy(case, source, estimate, cut=work.cut, initialise=work.initialise)
     return Choice(advice.size, advice.case, case, strategy)

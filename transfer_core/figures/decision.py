@@ -15,7 +15,7 @@ from transfer_core.cases import (
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, TRANSPARENT, apply_layout
 
 if TYPE_CHECKING:
-    from transfer_core.transferability import Verdict
+    from transfer_core.transferability import SimilarityEstimate
 
 MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # ends of the size axis
 MIN_ROW_HEIGHT = 0.42  # of the diagram's height; a row of cells needs it for its text
@@ -57,7 +57,7 @@ CASE_SUMMARIES = {  # short enough for a phone
 
 def plot_decision_diagram(
     size: SizeJudgement,
-    verdict: "Verdict | None",
+    verdict: "SimilarityEstimate | None",
     advised: TransferCase | None,
     chosen: TransferCase | None,
 ) -> go.Figure:
@@ -121,7 +121,7 @@ def _set_axes(figure: go.Figure, line: int) -> None:
 
 def describe_decision(
     size: SizeJudgement,
-    verdict: "Verdict | None",
+    verdict: "SimilarityEstimate | None",
     advised: TransferCase | None,
     chosen: TransferCase | None,
     own_answer: Similarity | None = None,
@@ -221,7 +221,7 @@ def _add_cell_label(
         )
 
 
-def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "Verdict") -> None:
+def _add_point(figure: go.Figure, size: SizeJudgement, verdict: "SimilarityEstimate") -> None:
     figure.add_scatter(
         x=[verdict.probability],
         y=[_scale_to_height(size.images, size.line)],

@@ -20,7 +20,7 @@ def choose_case(choice: Choice, estimate: SimilarityEstimate, own_answer: str | 
     # A new widget after every choice: a click while the page still runs would leave the old
     # selection, and the case would be chosen again.
     count = session.get_workspace().case_choices
-    verdict, key = estimate.get_verdict(size.answer), f"{case}_{advised}_{size.line}_{count}"
+    verdict, key = estimate, f"{case}_{advised}_{size.line}_{count}"
     event = show_figure(
         plot_decision_diagram(size, verdict, advised, case),
         describe_decision(size, verdict, advised, case, own_answer),

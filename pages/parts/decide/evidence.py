@@ -19,7 +19,7 @@ from transfer_core.figures import (
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     SimilarityEstimate,
-    explain_what_would_change_advice,
+    explain_what_would_change,
     load_calibration,
 )
 
@@ -33,7 +33,7 @@ def show_reasons(source: SourceNetwork, estimate: SimilarityEstimate, size: Size
     for reason in estimate.reasons:
         st.markdown(f"- {escape_markdown(reason)}")
     with st.expander("What would change this advice", icon=":material/swap_horiz:"):
-        for change in explain_what_would_change_advice(estimate, size, source):
+        for change in explain_what_would_change(estimate, size, source):
             st.markdown(f"- {escape_markdown(change)}")
 
 

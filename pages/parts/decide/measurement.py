@@ -8,15 +8,15 @@ from pages.shared.layout import show_errors
 from transfer_core.cases import SizeJudgement, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import SimilarityEstimate, choose_strategy, list_contested_cases
+from transfer_core.transferability import SimilarityEstimate, choose_strategy
 
 
 def offer_measurement(
     data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, size: SizeJudgement
 ) -> None:
     """Offer to train the two cases in doubt, and show the accuracies of all runs so far."""
-    cases = list_contested_cases(estimate, size)
-    unsure = estimate.get_verdict(size.answer).answer == "can't tell"
+    cases = [case for case in TransferCase if case.size == size.answer]
+    unsure = estimate.answer == "can't tell"
     title = "Measure instead of guessing" + (": the estimate can't tell" if unsure else "")
     with st.expander(title, icon=":material/science:", expanded=unsure):
         rows = _list_finished_runs(data, source)
@@ -64,7 +64,7 @@ def _train_cases(
     data: DataSet,
     source: SourceNetwork,
     estimate: SimilarityEstimate,
-    cases: tuple[TransferCase, ...],
+    cases: list[TransferCase],
 ) -> None:
     for case in cases:
         # Case 4 from pre-trained weights would be case 3 once more.

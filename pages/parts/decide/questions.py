@@ -6,7 +6,7 @@ from pages.shared import session
 from pages.shared.choice import resolve_choice
 from pages.shared.layout import escape_markdown
 from pages.shared.workspace import DIVIDING_LINES
-from transfer_core.cases import SizeJudgement
+from transfer_core.cases import DEFAULT_LINE, SizeJudgement
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_count_range
 from transfer_core.networks import SourceNetwork
@@ -14,10 +14,7 @@ from transfer_core.transferability import (
     DECISION_THRESHOLD,
     SimilarityEstimate,
     count_images_to_learn_from,
-    describe_line_basis,
-    describe_verdict,
-    describe_verdict_basis,
-    is_calibrated,
+    describe_similarity,
     load_calibration,
 )
 
@@ -26,10 +23,6 @@ ANSWER_LABELS = {
     "similar": "Similar: I know better",
     "different": "Different: I know better",
 }
-SIMILAR_MEANINGS = {
-    "small": "Here similar means: a new layer on the top does as well as one further down.",
-    "large": "Here similar means: pre-trained weights are a better start than random ones.",
-}
 
 
 def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> SizeJudgement:
@@ -37,45 +30,36 @@ def ask_size(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate)
     st.subheader("1. Small or large?", anchor=False)
     line = st.select_slider(
         "The dividing line, in images to learn from",
-        sorted({*DIVIDING_LINES, estimate.line}),
-        value=session.get_workspace().line or estimate.line,
+        DIVIDING_LINES,
+        value=session.get_workspace().line or DEFAULT_LINE,
         format_func=lambda images: f"{images:,}",
         key="decide_line",
-        help=f"Below it a data set is small. {describe_line_basis(source, estimate.line)}",
+        help="Below it a data set is small.",
     )
-    session.change(line=None if line == estimate.line else line)
-    if line != estimate.line:
+    session.change(line=None if line == DEFAULT_LINE else line)
+    if line != DEFAULT_LINE:
         st.button(
-            f"Back to {estimate.line:,} images",
+            f"Back to {DEFAULT_LINE:,} images",
             icon=":material/undo:",
             key="decide_line_back",
             on_click=session.set_widgets,
-            kwargs={"decide_line": estimate.line},
+            kwargs={"decide_line": DEFAULT_LINE},
         )
     size = resolve_choice(data, source, estimate).size
     st.subheader(size.answer.capitalize(), anchor=False)
-    is_measured = is_calibrated(source, "everything") and line == estimate.line
-    _show_size(data, size, is_measured=is_measured)
+    _show_size(data, size)
     return size
 
 
-def _show_size(data: DataSet, size: SizeJudgement, is_measured: bool) -> None:
+def _show_size(data: DataSet, size: SizeJudgement) -> None:
     in_each_class = describe_count_range(count_images_to_learn_from(data))
     st.write(
         f"{size.images:,} images to learn from, {in_each_class} in each class; the line is at "
-        f"{size.line:,}" + (", as measured for data like yours." if is_measured else ".")
+        f"{size.line:,}."
     )
     if size.is_close:
         st.write("That is close to the line: the other answer is nearly as good.")
-    st.caption(
-        "Training and validation images count, test images do not."
-        + (
-            " The more foreign the images are to the network, the fewer are enough to train "
-            "everything."
-            if is_measured
-            else ""
-        )
-    )
+    st.caption("Training and validation images count, test images do not.")
 
 
 def ask_similarity(
@@ -92,18 +76,16 @@ def ask_similarity(
         help="Similar means: the network's higher-level features carry over to your images.",
     )
     session.change(answer=answer)
-    verdict = estimate.get_verdict(size.answer)
-    told = describe_verdict(estimate, size)
+    verdict, told = estimate, describe_similarity(estimate)
     heading = told if answer == "estimate" else answer
     st.subheader(escape_markdown(heading.capitalize()), anchor=False)
     st.write(
         f"The network's estimate: {told}. Probability of "
         f"similar {verdict.probability:.0%} (80 % interval {verdict.low:.0%} to "
         f"{verdict.high:.0%}), from {estimate.evidence.images:,} images outside the test split. "
-        f"{SIMILAR_MEANINGS[size.answer]}"
+        "Similar means: a new layer on the top does as well as one further down, and pre-training "
+        "helps."
     )
-    if note := describe_verdict_basis(source, size.answer):
-        st.caption(note)
     _show_track_record(source)
     if answer not in ("estimate", verdict.answer):
         st.caption("Your answer is used. The estimate stays beside it, to compare afterwards.")
@@ -116,12 +98,9 @@ def _show_track_record(source: SourceNetwork) -> None:
     if not calibration.reliability:
         return
     right, stated = calibration.record(DECISION_THRESHOLD)
-    questions = (
-        "both questions on" if is_calibrated(source, "start") else "those for small data sets, on"
-    )
     st.caption(
         f"How good is it? {sum(bin.count for bin in calibration.reliability)} answers were "
-        f"checked, {questions} {calibration.image_sets} image sets, some drawn twice, "
+        f"checked, on {calibration.image_sets} image sets, some drawn twice, "
         f"each judged without having seen its kind. Those at least {DECISION_THRESHOLD:.0%} sure "
         f"were right {right} of {stated} times."
     )
