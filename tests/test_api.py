@@ -53,8 +53,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_a_run_is_trained_listed_used_exported_and_imported_again(colours, tmp_path, capsys):
     data = transfer_core.load_dataset(colours)
-    decision = transfer_core.decide(data, similarity="different", small_below=10)
+    decision = transfer_core.decide(data, similarity="different", small_below=20)
     assert decision.case == TransferCase.LARGE_DIFFERENT
+    assert decision.options.find("4-random").name == "Case 4, from random weights"
     run = transfer_core.train(data, case=1, epochs=2)
     assert run.state == RunState.finished
     assert run.config.strategy.case == TransferCase.SMALL_SIMILAR

@@ -43,20 +43,20 @@ def test_inspect_tells_classes_images_splits_and_problems(colours, transfer_home
     assert [problem["path"] for problem in told["problems"]] == ["red/broken.jpg"]
 
 
-def test_decide_names_size_similarity_case_and_strategy(colours, transfer_home, capsys):
+def test_decide_tells_both_voices(colours, transfer_home, capsys):
     assert main(["decide", str(colours), "--json"]) == 0
     (told,) = read_lines(capsys)
     assert told["size"]["answer"] == "small"
     assert 0 <= told["similarity"]["probability"] <= 1
-    assert told["case"] in (1, 2)
-    assert told["strategy"]["frozen"]
-    assert told["basis"] == dict.fromkeys(("top", "start", "everything"), "measured")
+    assert told["textbook"]["case"] in (1, 2)
+    assert [option["case"] for option in told["options"]][:2] == [1, 2]
+    assert told["recommended"] is None  # too few images
 
 
 def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys):
-    arguments = ["--similarity", "different", "--small-below", "10", "--json"]
+    arguments = ["--similarity", "different", "--small-below", "20", "--json"]
     assert main(["decide", str(colours), *arguments]) == 0
-    assert read_lines(capsys)[0]["case"] == 4
+    assert read_lines(capsys)[0]["textbook"]["case"] == 4
 
 
 def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, capsys):

@@ -8,10 +8,10 @@ import pytest
 from transfer_core.cases import TransferCase, judge_size, list_strategies
 from transfer_core.figures.decision import (
     CROSSOVER_NAME,
-    CaseMarks,
     describe_decision,
     plot_decision_diagram,
 )
+from transfer_core.figures.decision_cells import CaseMarks
 from transfer_core.figures.options import describe_options, describe_seconds, plot_options
 from transfer_core.figures.theme import TRANSPARENT
 from transfer_core.networks import get_network

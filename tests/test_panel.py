@@ -10,18 +10,12 @@ from toy_readings import make_evidence
 
 from benchmarks.panel import __main__ as panel
 from benchmarks.panel import embeddings
-from benchmarks.panel.bars import (
-    judge_outcomes,
-    tabulate_criteria,
-    tabulate_frozen_criteria,
-)
 from benchmarks.panel.fitting import (
     bin_reliability,
     calibrate,
     calibrate_frozen,
     fit_logistic,
     hold_out_families,
-    predict_held_out,
 )
 from benchmarks.panel.outcomes import Outcome, borrow_tuned, compare_bare_pixels, load_outcomes
 from benchmarks.panel.pools import Pool
@@ -119,19 +113,6 @@ def test_statements_are_counted_in_bins():
     assert [(b.low, b.similar, b.count) for b in bins] == [(0.0, 1, 2), (0.8, 2, 2)]
 
 
-def test_the_bars_tell_regret_statements_and_the_advised_case():
-    source = get_network("demonstration")
-    bars = {
-        (name, row): told for name, row, told in tabulate_criteria(judge_outcomes(OUTCOMES, source))
-    }
-    regret = bars["1. mean regret at most 1.5 points, 90th percentile at most 5", "top"]
-    assert float(regret.split(",")[0]) < 1.5 and "(72 data sets)" in regret
-    assert any("always random" in name for name, _ in bars)
-    advised = next(told for (name, _), told in bars.items() if name.endswith("all sizes"))
-    assert "of 108" in advised
-    assert len(predict_held_out(OUTCOMES, source)["top"]) == 108
-
-
 def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
     key = {"weights": "w", "pool": "a", "images": 100, "seed": 0}
     truth = key | {
@@ -215,19 +196,6 @@ def test_a_frozen_calibration_says_what_each_of_its_models_rests_on():
     assert calibration.start == fit_logistic([compare_bare_pixels(o) for o in OUTCOMES], "start")
     assert calibration.compute_dividing_line({}) == 20_000
     assert calibration.image_sets == 18 and calibration.measured == ()
-
-
-def test_the_bars_of_a_frozen_network_claim_nothing_of_what_was_not_trained():
-    borrowed = borrow_tuned(FROZEN, [o for o in OUTCOMES if o.images < 1_000])
-
-    def fit(outcomes):
-        return calibrate_frozen(outcomes, OUTCOMES)
-
-    judged = judge_outcomes(borrowed, get_network("demonstration"), fit)
-    bars = tabulate_frozen_criteria(judged)
-    assert {row for _, row, _ in bars} == {"top", "cut", "line"}
-    won = next(told for name, _, told in bars if name.startswith("sets on which"))
-    assert won.endswith(")") and " of 72 " in won
 
 
 def test_bare_pixels_alone_never_lower_what_pre_training_gains():

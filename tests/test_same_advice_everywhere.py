@@ -5,13 +5,12 @@ import pytest
 import torch
 
 from transfer_core import dataset
-from transfer_core.cases import judge_size
 from transfer_core.dataset import PixelArray
 from transfer_core.dataset.samples import SAMPLES, resolve_path
 from transfer_core.networks import get_network
 from transfer_core.transferability import estimate, measurement
-from transfer_core.transferability.advice import choose_similarity
 from transfer_core.transferability.estimate import estimate_from_evidence
+from transfer_core.transferability.textbook import choose_similarity
 
 SOURCE = get_network("demonstration")
 IMAGES = 120  # per set; the digits that differ do so in any number of images
@@ -67,9 +66,8 @@ def decide(pixels: np.ndarray, labels: np.ndarray):
     digests = [str(number) for number in range(len(labels))]
     evidence = measurement.measure_transferability(pixels, labels, digests, SOURCE)
     found = estimate_from_evidence(evidence, SOURCE)
-    size = judge_size(tuple(np.bincount(labels)), found.line)
-    answers = found.top.answer, found.start.answer, size.answer, choose_similarity(found, size)
-    return *answers, found.line, evidence.best_cut, evidence.is_flip_invariant, found.reasons
+    answers = found.answer, choose_similarity(found), evidence.best_cut
+    return *answers, evidence.is_flip_invariant, found.reasons
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, "colours", "faint colours", "noise", "uniform grey"])

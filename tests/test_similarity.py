@@ -10,21 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from toy_readings import make_evidence
 
-from transfer_core.cases import TransferCase, judge_size
+from transfer_core.cases import DEFAULT_LINE, TransferCase, judge_size
+from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network
-from transfer_core.transferability.advice import (
-    advise,
-    choose_similarity,
-    describe_verdict,
-    explain_what_would_change_advice,
-    list_contested_cases,
-)
-from transfer_core.transferability.calibration_basis import (
-    describe_basis,
-    describe_line_basis,
-    describe_verdict_basis,
-)
-from transfer_core.transferability.estimate import Verdict, estimate_from_evidence
+from transfer_core.transferability.calibration_basis import describe_basis
+from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import FlipInvariance, from_json
 from transfer_core.transferability.explanation import describe_flip_invariance
 from transfer_core.transferability.grouped_folds import group_near_duplicates
@@ -40,6 +30,13 @@ from transfer_core.transferability.similarity_calibration import (
     is_calibrated,
     load_calibration,
 )
+from transfer_core.transferability.textbook import (
+    apply_textbook_rule,
+    choose_similarity,
+    describe_similarity,
+    get_textbook_key,
+)
+from transfer_core.transferability.tipping_points import explain_what_would_change
 
 SOURCE = get_network("demonstration")
 CALIBRATION = Calibration(
@@ -66,14 +63,14 @@ def judge_evidence(*arguments, **values):
 
 def test_top_features_that_tell_classes_apart_best_are_enough():
     found = judge_evidence(early=0.6, top=0.8)
-    assert found.top.answer == found.start.answer == "similar"
-    assert found.top.low <= found.top.probability <= found.top.high
+    assert found.answer == "similar"
+    assert found.low <= found.probability <= found.high
     assert "tells the classes apart better than any early stage" in found.reasons[0]
 
 
 def test_early_features_that_lead_clearly_mean_different():
     found = judge_evidence(early=0.8, top=0.5, distance=1.0)
-    assert found.top.answer == found.start.answer == "different"
+    assert found.answer == "different"
 
 
 def test_an_uncertain_gap_gives_no_answer():
@@ -81,8 +78,8 @@ def test_an_uncertain_gap_gives_no_answer():
         judge_evidence(early=0.7, top=0.78),
         judge_evidence(early=0.7, top=0.78, spread=0.3),
     )
-    assert sure.top.answer == "similar" and unsure.top.answer == "can't tell"
-    assert unsure.top.high - unsure.top.low > sure.top.high - sure.top.low
+    assert sure.answer == "similar" and unsure.answer == "can't tell"
+    assert unsure.high - unsure.low > sure.high - sure.low
 
 
 shares = some.floats(0, 1)
@@ -96,11 +93,9 @@ def test_no_estimate_claims_certainty_and_no_interval_is_a_point(
     evidence = make_evidence(early, top, spread, distance, leep=leep, pixels=pixels)
     for calibration in (CALIBRATION, load_calibration(SOURCE)):
         found = estimate_from_evidence(evidence, SOURCE, calibration)
-        for verdict in (found.top, found.start):
-            assert 0.01 <= verdict.low <= verdict.probability <= verdict.high <= 0.99
-            assert 0.05 <= verdict.probability <= 0.95
-            assert verdict.high - verdict.low >= 0.0199  # a difference that people see
-        assert 50 <= found.line <= 50_000
+        assert 0.01 <= found.low <= found.probability <= found.high <= 0.99
+        assert 0.05 <= found.probability <= 0.95
+        assert found.high - found.low >= 0.0199  # a difference that people see
 
 
 def read_percentages(sentence: str) -> list[int]:
@@ -130,17 +125,10 @@ def test_no_sentence_contradicts_its_own_numbers(early, top, untrained, pixels, 
 @given(some.floats(0.05, 0.95), some.floats(1e-3, 0.2))
 def test_the_answer_follows_the_probability_that_people_read(top, spread):
     found = estimate_from_evidence(make_evidence(0.5, top, spread), SOURCE)
-    for verdict in (found.top, found.start):
-        shown = int(f"{verdict.probability:.0%}".rstrip("%"))
-        assert verdict.answer == (
-            "similar" if shown >= 80 else "different" if shown <= 20 else "can't tell"
-        )
-
-
-def test_everything_that_varies_widens_the_interval_of_the_second_answer():
-    """Its formula does not have the gap among its predictors."""
-    sure, unsure = (estimate_from_evidence(make_evidence(spread=s), SOURCE) for s in (0.01, 0.1))
-    assert 0 < sure.start.high - sure.start.low < unsure.start.high - unsure.start.low
+    shown = int(f"{found.probability:.0%}".rstrip("%"))
+    assert found.answer == (
+        "similar" if shown >= 80 else "different" if shown <= 20 else "can't tell"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,17 +141,17 @@ def test_everything_that_varies_widens_the_interval_of_the_second_answer():
 def test_too_few_images_give_no_answer_and_say_only_why(values, why):
     alarming = {"pixels": 0.95, "leep": 0.9, "num_near_duplicates": 9, "distance": 50.0}
     found = judge_evidence(**values, **alarming)
-    size = judge_size((10, 10), found.line)
-    assert found.top.answer == found.start.answer == describe_verdict(found, size) == "can't tell"
+    size = judge_size((10, 10), DEFAULT_LINE)
+    assert found.answer == describe_similarity(found) == "can't tell"
     (warning,) = found.warnings
     assert warning.startswith("Too few images to say") and why in warning
-    changes = explain_what_would_change_advice(found, size, SOURCE)
+    changes = explain_what_would_change(found, size, SOURCE)
     assert "tip" not in " ".join(changes)
 
 
 def test_labels_that_no_stage_can_tell_give_no_answer_and_a_warning():
     found = judge_evidence(early=0.28, top=0.27)
-    assert found.top.answer == "can't tell" and "better than guessing" in found.warnings[0]
+    assert found.answer == "can't tell" and "better than guessing" in found.warnings[0]
 
 
 def test_pre_training_that_does_harm_raises_an_alarm():
@@ -182,7 +170,7 @@ def test_source_classes_that_know_the_labels_raise_an_alarm():
 
 def test_images_beyond_all_that_was_measured_are_read_as_the_furthest_and_said_so():
     far, further = judge_evidence(distance=2.0), judge_evidence(distance=50.0)
-    assert far.top == further.top
+    assert far.probability == further.probability
     assert "more foreign" in further.warnings[0] and not far.warnings
 
 
@@ -196,38 +184,19 @@ def test_readings_that_disagree_are_said_to():
     assert "disagree" not in " ".join(judge_evidence(distance=1e-3).reasons)
 
 
-BASIS_KINDS = {  # of the three models; the last network was not measured
-    "demonstration": ["measured", "measured", "measured"],
-    "efficientnet_lite0": ["measured", "carried over", "rule of thumb"],
-    "resnet18": ["carried over", "carried over", "rule of thumb"],
-}
-
-
-@pytest.mark.parametrize(("network", "kinds"), BASIS_KINDS.items())
-def test_every_estimate_says_what_it_rests_on_and_claims_no_more(network, kinds):
+@pytest.mark.parametrize(
+    ("network", "is_checked"),
+    [("demonstration", True), ("efficientnet_lite0", True), ("resnet18", False)],
+)
+def test_every_estimate_says_what_it_rests_on_and_claims_no_more(network, is_checked):
     source = get_network(network)
     calibration = load_calibration(source)
-    assert [calibration.basis[name].kind for name in ("top", "start", "everything")] == kinds
-    checked = [is_calibrated(source, name) for name in ("top", "start", "everything")]
-    assert checked == [kind == "measured" for kind in kinds]
+    assert is_calibrated(source, "top") == is_checked
     found = estimate_from_evidence(make_evidence(0.6, 0.8), source)
-    card, line = describe_basis(source), describe_line_basis(source, found.line)
-    assert (card == "Estimates for it were checked by measurement.") == all(checked)
-    assert ("measured with this network" in line) == checked[2]
-    assert ("rule of thumb" in line) == (kinds[2] == "rule of thumb") == (found.line == 20_000)
-    assert any("not checked for this network" in each for each in found.warnings) != checked[0]
+    assert ("was checked by measurement" in describe_basis(source)) == is_checked
+    assert any("not checked for this network" in each for each in found.warnings) != is_checked
     # What the panel counted is shown only where this network was measured.
-    assert bool(calibration.reliability) == bool(calibration.image_sets) == checked[0]
-    assert describe_verdict_basis(source, "small") == ""
-
-
-def test_a_network_that_was_measured_in_part_says_which_answers_were_not_checked():
-    source = get_network("efficientnet_lite0")
-    card, large = describe_basis(source), describe_verdict_basis(source, "large")
-    assert "Checked by measurement, on" in card and "a rule of thumb" in card
-    for sentence in (card, large):
-        assert "carried over from the demonstration network" in sentence
-    assert "EfficientNet-Lite0" in load_calibration(get_network("resnet18")).basis["top"].network
+    assert bool(calibration.reliability) == bool(calibration.image_sets) == is_checked
 
 
 def test_no_model_of_another_network_reads_what_only_that_network_can_tell():
@@ -240,10 +209,6 @@ def test_no_model_of_another_network_reads_what_only_that_network_can_tell():
 
 def test_the_record_counts_only_judgements_that_were_sure():
     assert CALIBRATION.record(0.8) == (8 + 7, 9 + 8)
-
-
-def test_more_foreign_data_has_a_lower_line():
-    assert judge_evidence(early=0.8, top=0.6).line < judge_evidence(early=0.6, top=0.8).line
 
 
 def test_readings_survive_their_file():
@@ -268,24 +233,35 @@ class StubDataSet:
 def test_more_test_images_never_change_the_case():
     found = judge_evidence(early=0.6, top=0.8)
     few, many = StubDataSet(50, 50), StubDataSet(50, 50, test=100_000)
-    assert found.line > 100
-    assert advise(few, SOURCE, found) == advise(many, SOURCE, found)
-    assert advise(many, SOURCE, found).size.images == 100
+    assert apply_textbook_rule(few, found) == apply_textbook_rule(many, found)
+    assert apply_textbook_rule(many, found).size.images == 100
 
 
-def test_advice_follows_estimate_line_and_the_persons_answer():
+def test_the_textbook_follows_both_answers_the_line_and_the_person():
     found = judge_evidence(early=0.6, top=0.8)
     small, large = StubDataSet(50, 50), StubDataSet(5_000, 5_000)
-    assert advise(small, SOURCE, found).case == 1 and advise(large, SOURCE, found).case == 3
-    assert advise(small, SOURCE, found, answer="different").strategy.keep_through == "conv2"
-    assert advise(small, SOURCE, found, size_threshold=20).case == 3
+    assert apply_textbook_rule(small, found).case == 1
+    assert apply_textbook_rule(large, found).case == 3
+    assert apply_textbook_rule(small, found, answer="different").case == 2
+    assert apply_textbook_rule(large, found, answer="different").case == 4
+    assert apply_textbook_rule(small, found, line=20).case == 3
 
 
-def test_the_contested_cases_are_the_row_of_the_size():
-    found = judge_evidence(early=0.6, top=0.8)
-    small = judge_size((50, 50), found.line)
-    assert list_contested_cases(found, small) == (TransferCase(1), TransferCase(2))
-    assert choose_similarity(found, small) == "similar"
+@pytest.mark.parametrize("line", [19, 1_000_001])
+def test_a_line_out_of_range_is_refused(line):
+    with pytest.raises(SettingsError, match="between 20 and 1,000,000"):
+        apply_textbook_rule(StubDataSet(50, 50), judge_evidence(), line=line)
+
+
+def test_even_an_estimate_that_cannot_tell_gives_the_likelier_case():
+    found = replace(judge_evidence(), answer="can't tell", probability=0.49)
+    assert choose_similarity(found) == "different"
+    assert apply_textbook_rule(StubDataSet(50, 50), found).case == 2
+
+
+def test_each_case_of_the_textbook_is_an_option():
+    keys = [get_textbook_key(case, make_evidence()) for case in TransferCase]
+    assert keys == ["1", "2-conv2", "3", "4-random"]
 
 
 @pytest.mark.parametrize(
@@ -301,9 +277,8 @@ def test_the_contested_cases_are_the_row_of_the_size():
     ],
 )
 def test_an_answer_has_one_wording(answer, probability, high, words):
-    found = judge_evidence()
-    found = replace(found, top=Verdict(answer, probability, 0.01, high))
-    assert describe_verdict(found, judge_size((50, 50), found.line)) == words
+    found = replace(judge_evidence(), answer=answer, probability=probability, low=0.01, high=high)
+    assert describe_similarity(found) == words
 
 
 LITE = get_network("efficientnet_lite0")
@@ -335,8 +310,8 @@ def test_a_network_with_old_classes_says_what_they_count_beside_the_lead(early, 
 @settings(deadline=None)
 @given(some.floats(0.5, 1), some.floats(0.5, 1), some.floats(-0.1, 0.8))
 def test_what_the_old_classes_count_agrees_with_the_answer(early, top, leep):
-    found, size = judge_with_old_classes(early, top, leep), judge_size((50, 50), 1_000)
-    deciding, told = found.reasons[1], describe_verdict(found, size)
+    found = judge_with_old_classes(early, top, leep)
+    deciding, told = found.reasons[1], describe_similarity(found)
     if "mostly" in deciding:
         assert ("mostly good enough" in deciding) == ("similar" in told)
     assert ("leave open" in deciding) == (told == "can't tell")
@@ -346,12 +321,12 @@ def test_what_the_old_classes_count_agrees_with_the_answer(early, top, leep):
 def test_the_answer_tips_where_it_is_said_to(source):
     """All else, what the old classes tell included, stays as it is."""
     found = estimate_from_evidence(make_evidence(0.79, 0.8, spread=1e-3, leep=0.2), source)
-    size = judge_size((10, 10), found.line)
-    told = " ".join(explain_what_would_change_advice(found, size, source))
+    size = judge_size((10, 10), DEFAULT_LINE)
+    told = " ".join(explain_what_would_change(found, size, source))
     points, side = re.search(r"top; ([\d.]+) points (above|below) it", told).groups()
     lead = float(points) / 100 * (1 if side == "above" else -1)
     tipped = estimate_from_evidence(make_evidence(0.8 + lead, 0.8, spread=1e-3, leep=0.2), source)
-    assert tipped.top.probability == pytest.approx(0.5, abs=0.02)
+    assert tipped.probability == pytest.approx(0.5, abs=0.02)
     assert ("with the old classes telling as much" in told) == (source is LITE)
 
 
@@ -371,8 +346,8 @@ def test_what_would_change_names_images_lead_and_learning_curve():
         ),
         SOURCE,
     )
-    told = explain_what_would_change_advice(found, judge_size((20, 20), found.line), SOURCE)
-    assert f"{found.line - 40:,} more would reach the line" in told[0]
+    told = explain_what_would_change(found, judge_size((20, 20), DEFAULT_LINE), SOURCE)
+    assert "with 1,960 more" in told[0]
     assert any("the answer would tip" in line for line in told)
     assert "off by up to 7 points" in told[-1]
 
@@ -426,7 +401,7 @@ def test_images_without_information_give_no_answer(kind):
     if kind == "copies":  # each image nine times, under any label
         pixels, groups = pixels[np.arange(90) // 9], [str(index // 9) for index in range(90)]
     found = estimate_from_evidence(measure_transferability(pixels, labels, groups, SOURCE), SOURCE)
-    assert found.top.answer == found.start.answer == "can't tell"
+    assert found.answer == "can't tell"
     assert any("better than guessing" in warning for warning in found.warnings)
     json.dumps(asdict(found.evidence), allow_nan=False)
 
@@ -444,7 +419,7 @@ def test_starved_classes_give_no_answer_and_say_why(labels, why):
     pixels = NOISE.integers(0, 256, (len(labels), 64, 64, 3), dtype=np.uint8)
     groups = [str(index) for index in range(len(labels))]
     found = estimate_from_evidence(measure_transferability(pixels, labels, groups, SOURCE), SOURCE)
-    assert found.top.answer == found.start.answer == "can't tell"
+    assert found.answer == "can't tell"
     assert why in found.warnings[0]
 
 
@@ -454,7 +429,7 @@ def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
     found = estimate_from_evidence(
         measure_transferability(pixels, np.arange(images) % 2, GROUPS[:images], SOURCE), SOURCE
     )
-    assert found.top.answer == "can't tell" and "Too few" in found.warnings[0]
+    assert found.answer == "can't tell" and "Too few" in found.warnings[0]
     json.dumps(asdict(found.evidence), allow_nan=False)
 
 

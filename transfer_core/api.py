@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core import dataset, export, networks
-from transfer_core.cases import Similarity, Strategy, TransferCase
+from transfer_core.cases import DEFAULT_LINE, Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.export import bundle
@@ -27,11 +27,16 @@ from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, star
 from transfer_core.system import get_home
 from transfer_core.training import EpochEnded, Event
 from transfer_core.transferability import (
-    Advice,
+    DEFAULT_MINUTES,
+    Option,
+    Options,
     SimilarityEstimate,
-    advise,
+    TextbookAnswer,
+    apply_textbook_rule,
     choose_strategy,
     estimate_similarity,
+    get_textbook_key,
+    list_options,
 )
 
 PROGRESS_INTERVAL = 0.2  # seconds between two updates of the line of progress
@@ -55,25 +60,28 @@ _show_progress = _ProgressLine()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answers to both questions, with the measurements behind them."""
+    """Both voices: the textbook's case and the measured options, with what lies behind them."""
 
-    advice: Advice
+    textbook: TextbookAnswer
+    options: Options
     estimate: SimilarityEstimate
 
     @property
     def case(self) -> TransferCase:
-        """The case of the two answers."""
-        return self.advice.case
+        """The textbook's case."""
+        return self.textbook.case
 
     @property
-    def strategy(self) -> Strategy:
-        """The strategy by which `train` trains this case."""
-        return self.advice.strategy
+    def option(self) -> Option:
+        """The option that `train` trains: the recommended one, else the textbook's case."""
+        key = get_textbook_key(self.case, self.estimate.evidence)
+        return self.options.recommended or self.options.find(key)
 
     def __str__(self) -> str:
-        size, similarity = self.advice.size, self.advice.similarity
+        size, similarity = self.textbook.size, self.textbook.similarity
         lines = [
-            f"{self.case.title} ({size.images:,} images, {similarity})",
+            f"Textbook: {self.case.title} ({size.images:,} images, {similarity})",
+            f"Measured: {self.options.reason}",
             *self.estimate.reasons,
             *self.estimate.warnings,
         ]
@@ -121,21 +129,26 @@ def decide(
     network: SourceNetwork | str | None = None,
     *,
     similarity: Similarity | None = None,
-    small_below: int | None = None,
+    small_below: int = DEFAULT_LINE,
+    minutes: float = DEFAULT_MINUTES,
 ) -> Decision:
-    """Answer both questions: is the data set small or large, and similar or different?
+    """Answer both questions by the textbook, and tell what is really best on these images.
 
     Args:
         data_set: The images.
         network: The source network, or its name. None takes the best one for photos on this
             computer, and for a built-in sample the demonstration network.
         similarity: Your answer to the second question; None takes the estimate.
-        small_below: The dividing line in images; None takes the one measured for data like this.
+        small_below: The textbook's dividing line in images.
+        minutes: That a run may take; the recommended option fits into them.
     """
     source = _fetch(data_set, network)
     estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
-    advice = advise(data_set, source, estimate, answer=similarity, size_threshold=small_below)
-    return Decision(advice, estimate)
+    textbook = apply_textbook_rule(data_set, estimate, answer=similarity, line=small_below)
+    options = list_options(
+        data_set, source, estimate, get_home(), minutes=minutes, progress=_show_progress
+    )
+    return Decision(textbook, options, estimate)
 
 
 def train(
@@ -152,7 +165,7 @@ def train(
         data_set: The images.
         network: The source network, or its name. None takes the best one for photos on this
             computer, and for a built-in sample the demonstration network.
-        case: 1 to 4; None takes the advised one.
+        case: 1 to 4; None takes the recommended option.
         epochs: Passes over the training images, at most; None takes the case's own number.
         seed: Draws the weights of the head and the order of the images.
 
@@ -163,10 +176,11 @@ def train(
         RunError: If the run fails.
     """
     source = _fetch(data_set, network)
-    decision = decide(data_set, source)
-    strategy = decision.strategy
-    if case is not None:
-        strategy = choose_strategy(TransferCase(case), source, decision.estimate)
+    if case is None:
+        strategy = decide(data_set, source).option.strategy
+    else:
+        estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
+        strategy = choose_strategy(TransferCase(case), source, estimate)
     if epochs is not None:
         strategy = strategy.with_epochs(epochs)
     return _run_to_end(data_set, source, strategy, seed)
@@ -181,9 +195,9 @@ def compare(
 ) -> dict[TransferCase, RunRecord]:
     """Train all four cases, case 4 from random weights; see `train`."""
     source, done = _fetch(data_set, network), {}
-    estimate = decide(data_set, source).estimate
+    estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
     for case in TransferCase:
-        strategy = choose_strategy(case, source, estimate, initialise="random")
+        strategy = choose_strategy(case, source, estimate)
         if epochs is not None:
             strategy = strategy.with_epochs(epochs)
         done[case] = _run_to_end(data_set, source, strategy, seed)
@@ -249,7 +263,7 @@ def _run_to_end(
 ) -> RunRecord:
     def show_epoch(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            what = f"{strategy.case.title}, epoch"
+            what = f"{strategy.title}, epoch"
             _show_progress(what, event.epoch, strategy.optimiser.epochs)
 
     with start_engine(get_home(), resume=False) as engine:

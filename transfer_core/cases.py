@@ -17,6 +17,8 @@ Approach = Literal["textbook", "all stages", "last stages", "first stages"]
 
 TEXTBOOK_SMALL_IMAGES = 2_000  # images; what courses call small
 TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
+DEFAULT_LINE = TEXTBOOK_SMALL_IMAGES  # images to learn from; fewer are a small data set
+MIN_LINE, MAX_LINE = 20, TEXTBOOK_LARGE_IMAGES  # images; where the line may be put
 CLOSE_TO_LINE = 0.1  # of the line
 MIN_WEIGHTED_IMBALANCE = 1.5  # largest class over smallest, above which classes are weighted
 

@@ -5,33 +5,40 @@ from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core import dataset
-from transfer_core.cases import Strategy, TransferCase
+from transfer_core.cases import DEFAULT_LINE, Similarity
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.network_choice import fetch_network
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
-from transfer_core.networks import SourceNetwork
 from transfer_core.system import get_home
 from transfer_core.transferability import (
-    Advice,
+    DEFAULT_MINUTES,
+    Option,
+    Options,
     SimilarityEstimate,
-    Verdict,
-    advise,
-    choose_strategy,
-    describe_verdict,
+    TextbookAnswer,
+    apply_textbook_rule,
+    describe_similarity,
     estimate_similarity,
-    load_calibration,
+    list_options,
 )
 
 
 def add_commands(add: AddCommand) -> None:
     """Add these commands to the parser."""
     add("inspect", inspect, "classes, images, splits and problems of a data set", data=True)
-    command = add("decide", decide, "size, similarity, the case and its strategy", data=True)
+    command = add("decide", decide, "the textbook's case, and the options measured", data=True)
     add_network_option(command)
     command.add_argument("--similarity", choices=("auto", "similar", "different"), default="auto")
-    command.add_argument("--small-below", type=int, metavar="K", help="dividing line in images")
-    command.add_argument("--minutes", action="store_true", help="how long each case would take")
+    line = f"the textbook's dividing line in images ({DEFAULT_LINE:,})"
+    command.add_argument("--small-below", type=int, metavar="K", default=DEFAULT_LINE, help=line)
+    command.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        default=DEFAULT_MINUTES,
+        help=f"that a run may take ({DEFAULT_MINUTES:g})",
+    )
     command = add("samples", print_samples, "the built-in sample data sets")
     command.add_argument("name", metavar="NAME", nargs="?")
     command.add_argument("--to", metavar="FILE.zip", type=Path)
@@ -59,56 +66,66 @@ def inspect(options: Namespace) -> int:
 
 
 def decide(options: Namespace) -> int:
-    """Answer both questions and name the case."""
+    """Tell the textbook's case, and every option with its accuracy and its time."""
     data_set = ingest(options.data)
     source = fetch_network(options.network, data_set)
     own = None if options.similarity == "auto" else options.similarity
     estimate = estimate_similarity(data_set, source, get_home(), progress=show_progress)
-    advice = advise(data_set, source, estimate, answer=own, size_threshold=options.small_below)
-    minutes = _forecast_minutes(data_set, source, estimate) if options.minutes else {}
+    textbook = apply_textbook_rule(data_set, estimate, answer=own, line=options.small_below)
+    found = list_options(
+        data_set, source, estimate, get_home(), minutes=options.minutes, progress=show_progress
+    )
     if options.json:
         print_json(
-            size=asdict(advice.size),
-            similarity=_collect_similarity(own, estimate.get_verdict(advice.size.answer), estimate),
+            size=asdict(textbook.size),
+            similarity=_collect_similarity(own, estimate),
+            textbook={"case": textbook.case.value},
+            options=[_collect_option(each) for each in found.options],
+            recommended=next((i for i, o in enumerate(found.options) if o.recommended), None),
+            reason=found.reason,
+            minutes=found.minutes,
             network=source.name,
-            case=advice.case.value,
-            strategy=asdict(advice.strategy),
-            basis={name: each.kind for name, each in load_calibration(source).basis.items()},
-            **{"minutes": minutes} if minutes else {},
         )
     else:
-        _print_advice(advice, estimate, own)
-        for case, (low, high) in minutes.items():
-            print(f"Case {case} takes {low:.1f} to {high:.1f} minutes here")
+        _print_textbook(textbook, estimate, own)
+        _print_options(found)
     return 0
 
 
-def _print_advice(advice: Advice, estimate: SimilarityEstimate, own_answer: str | None) -> None:
-    size, verdict = advice.size, estimate.get_verdict(advice.size.answer)
+def _print_textbook(
+    textbook: TextbookAnswer, estimate: SimilarityEstimate, own_answer: Similarity | None
+) -> None:
+    size = textbook.size
     print(
         f"Size: {size.answer} ({size.images:,} images to learn from, the line is at {size.line:,})"
     )
-    similar = f"probability of similar {verdict.probability:.0%}"
-    print(f"Similarity, estimated: {describe_verdict(estimate, size)} ({similar})")
+    similar = f"probability of similar {estimate.probability:.0%}"
+    print(f"Similarity, estimated: {describe_similarity(estimate)} ({similar})")
     if own_answer:
         print(f"Similarity, your answer: {own_answer}")
     print("".join(f"  {reason}\n" for reason in estimate.reasons), end="")
     print("".join(f"  Beware: {warning}\n" for warning in estimate.warnings), end="")
-    print(f"{advice.case.title}: {_describe_strategy(advice.strategy)}")
+    print(f"The textbook's case: {textbook.case.title}")
 
 
-def _forecast_minutes(
-    data_set: DataSet, source: SourceNetwork, estimate: SimilarityEstimate
-) -> dict[int, tuple[float, float]]:
-    """Return the least and the most minutes that each case takes on this computer."""
-    from transfer_core.timing import forecast_run  # brings torch
+def _print_options(options: Options) -> None:
+    for each in options.options:
+        mark = "*" if each.recommended else " "
+        print(f"{mark} {each.name:40} {_format_accuracy(each):24} {_format_minutes(each)}".rstrip())
+    print(options.reason)
 
-    ranges = {}
-    for case in TransferCase:
-        strategy = choose_strategy(case, source, estimate)
-        seconds = forecast_run(data_set, source, strategy, get_home(), progress=show_progress).total
-        ranges[case.value] = seconds.low / 60, seconds.high / 60
-    return ranges
+
+def _format_accuracy(option: Option) -> str:
+    if option.accuracy is None:
+        return option.note or "unknown"
+    kind = "measured" if option.measured else "forecast"
+    return f"{option.accuracy:.0%} ({option.low:.0%} to {option.high:.0%}, {kind})"
+
+
+def _format_minutes(option: Option) -> str:
+    if option.seconds_high is None:
+        return ""
+    return f"{option.seconds_low / 60:.1f} to {option.seconds_high / 60:.1f} minutes"
 
 
 def print_samples(options: Namespace) -> int:
@@ -137,24 +154,33 @@ def ingest(text: str, seed: int = 0) -> DataSet:
     return dataset.ingest(path, home=get_home(), seed=seed, progress=show_progress)
 
 
-def _describe_strategy(strategy: Strategy) -> str:
-    if strategy.frozen:
-        return f"keep through {strategy.keep_through}, freeze it, train a new layer"
-    return (
-        f"replace the last layer, start from {strategy.initial_weights} weights, train everything"
-    )
-
-
-def _collect_similarity(
-    own_answer: str | None, verdict: Verdict, estimate: SimilarityEstimate
-) -> dict:
-    estimated = asdict(verdict) | estimate.evidence.summarise()
-    return estimated | {
-        "answer": own_answer or verdict.answer,
-        "estimated_answer": verdict.answer,
-        "top": asdict(estimate.top),
-        "start": asdict(estimate.start),
-        "evidence": estimate.reasons,
+def _collect_similarity(own_answer: Similarity | None, estimate: SimilarityEstimate) -> dict:
+    return {
+        "answer": own_answer or estimate.answer,
+        "estimated_answer": estimate.answer,
+        "probability": estimate.probability,
+        "low": estimate.low,
+        "high": estimate.high,
+        "evidence": estimate.evidence.summarise() | {"reasons": estimate.reasons},
         "warnings": estimate.warnings,
         "reference_distances": estimate.reference_distances,
+    }
+
+
+def _collect_option(option: Option) -> dict:
+    strategy = option.strategy
+    return {
+        "key": option.key,
+        "case": strategy.case.value,
+        "keep_through": strategy.keep_through,
+        "initialise": strategy.initialise,
+        "name": option.name,
+        "accuracy": option.accuracy,
+        "low": option.low,
+        "high": option.high,
+        "seconds_low": option.seconds_low,
+        "seconds_high": option.seconds_high,
+        "measured": option.measured,
+        "recommended": option.recommended,
+        "note": option.note,
     }

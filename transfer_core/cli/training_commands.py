@@ -31,10 +31,10 @@ from transfer_core.runs import encode_event, find_last_event
 from transfer_core.system import get_home
 from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
-    ADVISED_INITIALISATION,
-    advise,
+    apply_textbook_rule,
     choose_strategy,
     estimate_similarity,
+    list_options,
 )
 
 INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
@@ -124,7 +124,7 @@ def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]
 
 
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
-    """Return the strategy of the case asked for or advised, adapted to the measured images."""
+    """Return the strategy of the case asked for, or the recommended one, by measurements."""
     if options.case == "1":  # nothing in it is measured
         return plan_strategy(
             TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise
@@ -134,13 +134,16 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
     measuring = source if has_weights(source) else get_network(DEFAULT_NETWORK)
     estimate = estimate_similarity(data_set, measuring, get_home(), progress=show_progress)
     if options.case == "auto":
-        case = advise(data_set, source, estimate).case
+        found = list_options(data_set, source, estimate, get_home(), progress=show_progress)
+        if found.recommended:
+            return found.recommended.strategy
+        case = apply_textbook_rule(data_set, estimate).case
     else:
         case = TransferCase(int(options.case))
     # Raises an error if the initialisation does not fit the case.
     plan_strategy(case, source.stage_names, initialise=options.initialise)
-    start = ADVISED_INITIALISATION if options.case == "auto" else INITIALISATIONS[0]
-    return choose_strategy(case, source, estimate, initialise=options.initialise or start)
+    start = options.initialise or INITIALISATIONS[0]
+    return choose_strategy(case, source, estimate, initialise=start)
 
 
 def _fit_into_minutes(

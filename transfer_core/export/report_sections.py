@@ -9,8 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet, describe_import, describe_test_edits
 from transfer_core.figures import (
+    CaseMarks,
     apply_layout,
     apply_theme,
     build_curve_traces,
@@ -36,7 +38,13 @@ from transfer_core.networks import (
 )
 from transfer_core.runs import RunEvent, RunRecord, find_last_event
 from transfer_core.training import Ended, list_setting_values
-from transfer_core.transferability import advise, describe_verdict, estimate_similarity
+from transfer_core.transferability import (
+    apply_textbook_rule,
+    describe_similarity,
+    estimate_similarity,
+    get_textbook_key,
+    list_options,
+)
 
 IMAGES_MISSING = "The images are not on this computer: the run came from elsewhere, in a bundle."
 NO_EPOCH = "The run was stopped before an epoch of its training had ended."
@@ -76,26 +84,29 @@ def build_data_section(home: Path, data_set: DataSet | None) -> Section:
 def build_decision_section(
     home: Path, data_set: DataSet | None, trained: TrainedNetwork, progress
 ) -> Section:
-    """Build the section on the advised case, the trained case, and the reasons."""
+    """Build the section on both voices, what was trained, and the reasons."""
     strategy = trained.record.config.strategy
     # The estimate used the network at its own input size.
-    source, case = get_network(trained.record.config.network), strategy.case
+    source = get_network(trained.record.config.network)
     if data_set is None or not has_weights(source):
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )
-        return Section("Decision", (f"Trained was {case.title}.", missing))
+        return Section("Decision", (f"Trained was {strategy.title}.", missing))
     estimate = estimate_similarity(data_set, source, home, progress=progress)
-    advice = advise(data_set, source, estimate)
-    verdict = estimate.get_verdict(advice.size.answer)
-    told = describe_verdict(estimate, advice.size)
+    textbook, size = (answer := apply_textbook_rule(data_set, estimate)).case, answer.size
+    measured = list_options(data_set, source, estimate, home, progress=progress)
     texts = (
-        f"Trained was {case.title}; the estimate advises {advice.case.title}.",
-        f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
-        f"{advice.size.line:,}. Similarity: {told}, with a probability of "
-        f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
+        f"Trained was {strategy.title}; the textbook's case is {textbook.title}.",
+        f"Size: {size.answer}, {size.images:,} images to learn from; the line is at "
+        f"{size.line:,}. Similarity: {describe_similarity(estimate)}, with a probability of "
+        f"{estimate.probability:.0%} that higher-level features carry over.",
+        f"Measured: {measured.reason}",
     )
-    shown = advice.size, verdict, advice.case, case
+    best = measured.recommended
+    marks = CaseMarks.collect(textbook, best and best.strategy, strategy)
+    keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
+    shown = size, estimate, marks, {case: measured.find(key) for case, key in keys.items()}
     figures = (
         _render_figure(plot_decision_diagram(*shown), describe_decision(*shown)),
         _render_figure(

@@ -1,4 +1,4 @@
-"""Do the features of a network carry over to new images? Probes, estimates and advice."""
+"""Do the features of a network carry over to new images? Probes, estimates and options."""
 
 import lazy_loader
 
@@ -6,18 +6,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["estimate", "measurement"],
     submod_attrs={
-        "advice": [
-            "ADVISED_INITIALISATION",
-            "Advice",
-            "advise",
+        "tipping_points": ["explain_what_would_change"],
+        "textbook": [
+            "TextbookAnswer",
+            "apply_textbook_rule",
             "choose_similarity",
             "choose_strategy",
             "count_images_to_learn_from",
-            "describe_verdict",
-            "explain_what_would_change_advice",
-            "list_contested_cases",
+            "describe_similarity",
+            "get_textbook_key",
+            "list_measured_strategies",
         ],
-        "calibration_basis": ["describe_basis", "describe_line_basis", "describe_verdict_basis"],
+        "calibration_basis": ["describe_basis"],
         "cautions": ["warn_of_near_copies"],
         "batchnorm_shift": ["measure_batchnorm_shift", "measure_reference_distances"],
         "bootstrap": ["BOOTSTRAP_SAMPLES"],
@@ -37,7 +37,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "estimate": [
             "DECISION_THRESHOLD",
             "SimilarityEstimate",
-            "Verdict",
             "estimate_from_evidence",
             "estimate_similarity",
             "load_known_evidence",
@@ -45,12 +44,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evidence": [
             "BootstrapDraws",
             "LearningCurve",
+            "ReportStage",
             "StageEvidence",
             "TransferabilityEvidence",
             "from_json",
             "log_distance",
         ],
         "explanation": ["describe_flip_invariance"],
+        "forecast_model": ["ForecastModel"],
+        "option_list": ["DEFAULT_MINUTES", "list_options"],
         "options": ["Option", "Options"],
         "measurement": [
             "choose_shift_images",

@@ -1,9 +1,9 @@
 """Estimate whether new data is similar to the source data.
 
-"Similar" is one of two questions. For a small data set: do the top features separate the classes
-as well as earlier ones? For a large one: are pre-trained weights a better start than random ones?
-Both answers come from measurements on a sample of the images and from models that were fitted to
-many other image sets (`similarity_calibration`).
+"Similar" has one meaning, whatever the size: the network's higher-level features carry over. A
+new layer on the top stage is not worse than one on the best early stage by more than a point, and
+pre-training gains over random weights. The probability comes from measurements on a sample of the
+images and from a model that was fitted to many other image sets (`similarity_calibration`).
 """
 
 import json
@@ -15,13 +15,16 @@ from typing import Literal
 import numpy as np
 
 from transfer_core import dataset
-from transfer_core.cases import Size
 from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
 from transfer_core.transferability.cautions import list_doubts, list_warnings
-from transfer_core.transferability.evidence import TransferabilityEvidence, from_json
+from transfer_core.transferability.evidence import (
+    ReportStage,
+    TransferabilityEvidence,
+    from_json,
+)
 from transfer_core.transferability.explanation import list_reasons
 from transfer_core.transferability.grouped_folds import stratify_order
 from transfer_core.transferability.similarity_calibration import (
@@ -42,34 +45,26 @@ Answer = Literal["similar", "different", "can't tell"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer to one of the two questions."""
+class SimilarityEstimate:
+    """The estimated answer to "is the data set similar?" and its evidence."""
 
     answer: Answer
     probability: float  # of "similar", in [0.05, 0.95]
     low: float  # of the 80 % interval over other images of the same kind, in [0.01, 0.99]
     high: float  # greater than `low`
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarityEstimate:
-    """The estimated answer to "is the data set similar?" and its evidence."""
-
-    top: Verdict  # for a small data set: the top features are enough
-    start: Verdict  # for a large one: pre-trained weights are the better start
-    line: int  # images to learn from; with more, training everything wins on data like this
     evidence: TransferabilityEvidence
     reasons: tuple[str, ...]  # for people
     warnings: tuple[str, ...]  # for people
     reference_distances: tuple[tuple[str, float], ...]  # known image sets and their distances
 
-    def get_verdict(self, size: Size) -> Verdict:
-        """Return the verdict that decides the case of a data set of this size."""
-        return self.top if size == "small" else self.start
-
 
 def estimate_similarity(
-    data_set: DataSet, source: SourceNetwork, home: Path, *, progress: Progress = ignore_progress
+    data_set: DataSet,
+    source: SourceNetwork,
+    home: Path,
+    *,
+    progress: Progress = ignore_progress,
+    report_stage: ReportStage | None = None,
 ) -> SimilarityEstimate:
     """Estimate whether the features of a network carry over to a data set.
 
@@ -81,6 +76,8 @@ def estimate_similarity(
         source: The network, with pre-trained weights.
         home: The data folder, with the caches.
         progress: Called with the name of the step, done and total; may raise to cancel.
+        report_stage: Called with each stage as soon as it is measured, the top stage first;
+            not called if everything is known already.
     """
     if (known := load_known_evidence(data_set, source, home)) is not None:
         return estimate_from_evidence(known, source)
@@ -99,6 +96,7 @@ def estimate_similarity(
         source,
         bursts=[dataset.find_burst(record.path) for record in records],
         progress=progress,
+        report_stage=report_stage,
     )
     smallest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     evidence = replace(evidence, min_images_per_class=int(smallest))
@@ -149,34 +147,30 @@ def estimate_from_evidence(
     """
     calibration = calibration or load_calibration(source)
     is_doubtful = bool(list_doubts(evidence))
-    top, start = (
-        reach_verdict(model, evidence, calibration, is_doubtful)
-        for model in (calibration.top, calibration.start)
-    )
-    shown = None if is_doubtful else round(top.probability, PROBABILITY_DECIMALS)
+    probability, low, high = compute_probability(calibration.top, evidence, calibration)
+    shown = round(probability, PROBABILITY_DECIMALS)
     distances = tuple(
         (each["name"], each["distance"]) for each in source.card.get("reference_distances", ())
     )
     return SimilarityEstimate(
-        top,
-        start,
-        line=calibration.compute_dividing_line(evidence.get_predictors()),
+        "can't tell" if is_doubtful else choose_answer(shown),
+        probability,
+        low,
+        high,
         evidence=evidence,
-        reasons=list_reasons(evidence, distances, calibration.top, shown),
+        reasons=list_reasons(evidence, distances, calibration.top, None if is_doubtful else shown),
         warnings=list_warnings(evidence, calibration),
         reference_distances=distances,
     )
 
 
-def reach_verdict(
-    model: LogisticModel,
-    evidence: TransferabilityEvidence,
-    calibration: Calibration,
-    is_doubtful: bool,
-) -> Verdict:
-    """Average the probability of "similar" over the bootstrap draws, and choose the answer.
+def compute_probability(
+    model: LogisticModel, evidence: TransferabilityEvidence, calibration: Calibration
+) -> tuple[float, float, float]:
+    """Average the probability of "similar" over the bootstrap draws.
 
-    The answer rests on the rounded probability, the one that people read.
+    Returns:
+        The probability, and both ends of its 80 % interval.
     """
     predictors = calibration.clip_distance(evidence.sample_predictors())
     draws = model.compute_probability(predictors)
@@ -184,10 +178,13 @@ def reach_verdict(
     edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
     low = min(probability - MIN_MARGIN, edges[0])
     high = max(probability + MIN_MARGIN, edges[1])
-    shown = round(probability, PROBABILITY_DECIMALS)
-    answer = "can't tell"
-    if not is_doubtful and shown >= DECISION_THRESHOLD:
-        answer = "similar"
-    elif not is_doubtful and shown <= round(1 - DECISION_THRESHOLD, PROBABILITY_DECIMALS):
-        answer = "different"
-    return Verdict(answer, round(probability, 4), round(float(low), 4), round(float(high), 4))
+    return round(probability, 4), round(float(low), 4), round(float(high), 4)
+
+
+def choose_answer(probability: float) -> Answer:
+    """Return the answer that the rounded probability, the one that people read, allows."""
+    if probability >= DECISION_THRESHOLD:
+        return "similar"
+    if probability <= round(1 - DECISION_THRESHOLD, PROBABILITY_DECIMALS):
+        return "different"
+    return "can't tell"

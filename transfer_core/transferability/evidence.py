@@ -1,7 +1,7 @@
 """All transferability measurements of one network on one sample of labelled images."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
@@ -44,6 +44,9 @@ class StageEvidence:
     high: float
     untrained_accuracy: float | None  # of a probe there with random weights; None if not measured
     distance: float | None  # batch-norm shift in nats; None for a stage without batch norm
+
+
+ReportStage = Callable[[StageEvidence], None]  # told each stage as soon as it is measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from transfer_core.transferability.bootstrap import (
 )
 from transfer_core.transferability.evidence import (
     DECIMALS,
+    ReportStage,
     StageEvidence,
     TransferabilityEvidence,
 )
@@ -52,6 +53,7 @@ def measure_transferability(
     *,
     bursts: Sequence[str | None] | None = None,
     progress: Progress = ignore_progress,
+    report_stage: ReportStage | None = None,
 ) -> TransferabilityEvidence:
     """Measure a network on a sample of labelled images.
 
@@ -65,6 +67,7 @@ def measure_transferability(
         bursts: Burst of each image, whose frames are cross-validated together; None for an
             image of none.
         progress: Called with the name of the step, done and total; may raise to cancel.
+        report_stage: Called with each stage as soon as it is measured, the top stage first.
     """
     bursts, network = bursts or [None] * len(labels), load_pretrained(source)
     near_duplicates = group_near_duplicates(pixels, digests)
@@ -72,7 +75,15 @@ def measure_transferability(
     embeddings, distances = _embed_with_distances(network, pixels, source, progress)
     untrained = _embed_untrained(pixels, source, progress) if is_quick(source) else {}
     evidence = summarise_embeddings(
-        embeddings, pixels, labels, groups, source, untrained, distances, progress=progress
+        embeddings,
+        pixels,
+        labels,
+        groups,
+        source,
+        untrained,
+        distances,
+        progress=progress,
+        report_stage=report_stage,
     )
     evidence = replace(
         evidence, num_near_duplicates=_count_near_duplicates(near_duplicates, bursts)
@@ -108,6 +119,7 @@ def summarise_embeddings(
     distances: dict[str, float],
     *,
     progress: Progress = ignore_progress,
+    report_stage: ReportStage | None = None,
 ) -> TransferabilityEvidence:
     """Measure embeddings; all that `measure_transferability` does but the mirror images.
 
@@ -120,11 +132,12 @@ def summarise_embeddings(
         untrained: The same of the kept stages with random weights; empty if not measured.
         distances: Batch-norm shift in nats by stage.
         progress: Called with the name of the step, done and total; may raise to cancel.
+        report_stage: Called with each stage as soon as it is measured, the top stage first.
     """
     folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
     kept = {name: embeddings[name] for name in source.stage_names[:-1]}
     kernels = {stage: compute_kernel(values) for stage, values in kept.items()}
-    probes = _probe_stages(kernels, labels, groups, progress)
+    probes = _probe_stages(kernels, labels, groups, source, progress, report_stage)
     random = [_probe_once(values, labels, groups) for values in untrained.values()]
     bare = _probe_once(_make_thumbnails(pixels), labels, groups)
     leep = compute_leep(embeddings[source.stage_names[-1]], labels, folds)
@@ -189,12 +202,19 @@ def _probe_stages(
     kernels: dict[str, torch.Tensor],
     labels: np.ndarray,
     groups: Sequence[Hashable],
+    source: SourceNetwork,
     progress: Progress,
+    report_stage: ReportStage | None,
 ) -> list[ProbeResult]:
-    probes = []
-    for number, kernel in enumerate(kernels.values()):
+    """Probe each stage, from the top to the input, and report each at once."""
+    probes: list[ProbeResult] = []
+    for number, stage in enumerate(reversed(source.stages[:-1])):
         progress("Probing stages", number, len(kernels))
-        probes.append(cross_validate_probe(kernel, labels, groups))
+        probe = cross_validate_probe(kernels[stage.name], labels, groups)
+        probes.insert(0, probe)
+        if report_stage:
+            margin = 1.96 * estimate_standard_errors([probe])[0]
+            report_stage(_summarise_stage(stage.name, stage.title, probe, None, margin, None))
     return probes
 
 
@@ -231,18 +251,30 @@ def _summarise_stages(
 ) -> tuple[StageEvidence, ...]:
     margins = 1.96 * estimate_standard_errors(probes)
     return tuple(
-        StageEvidence(
-            stage.name,
-            stage.title,
-            accuracy=_round(probe.balanced_accuracy()),
-            low=_round(max(0, probe.balanced_accuracy() - margin)),
-            high=_round(min(1, probe.balanced_accuracy() + margin)),
-            untrained_accuracy=_round(other.balanced_accuracy()) if other else None,
-            distance=distances.get(stage.name),
-        )
+        _summarise_stage(stage.name, stage.title, probe, other, margin, distances.get(stage.name))
         for stage, probe, other, margin in zip(
             source.stages, probes, untrained or [None] * len(probes), margins, strict=False
         )
+    )
+
+
+def _summarise_stage(
+    name: str,
+    title: str,
+    probe: ProbeResult,
+    untrained: ProbeResult | None,
+    margin: float,
+    distance: float | None,
+) -> StageEvidence:
+    accuracy = probe.balanced_accuracy()
+    return StageEvidence(
+        name,
+        title,
+        accuracy=_round(accuracy),
+        low=_round(max(0, accuracy - margin)),
+        high=_round(min(1, accuracy + margin)),
+        untrained_accuracy=_round(untrained.balanced_accuracy()) if untrained else None,
+        distance=distance,
     )
 
 

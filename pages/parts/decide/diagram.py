@@ -7,7 +7,7 @@ from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import CaseMarks, describe_decision, plot_decision_diagram
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import Option, SimilarityEstimate, load_calibration
+from transfer_core.transferability import SimilarityEstimate, load_calibration
 
 DIAGRAM_KEY_PREFIX = "decide_diagram"
 
@@ -17,7 +17,8 @@ def show_diagram(
 ) -> None:
     """Draw the four cells with what each reaches, and the data set as a point."""
     work, textbook = session.get_workspace(), choice.textbook
-    marks = CaseMarks(textbook.case, get_case(choice.options.recommended), get_case(choice.option))
+    best = choice.options.recommended
+    marks = CaseMarks.collect(textbook.case, best and best.strategy, choice.strategy)
     options = {case: choice.options.find(key) for case, key in choice.case_keys.items()}
     crossover = find_crossover(data, source)
     own_answer = None if work.answer == "estimate" else work.answer
@@ -35,11 +36,6 @@ def show_diagram(
         selection_mode="points",
     )
     disable_taps(DIAGRAM_KEY_PREFIX)
-
-
-def get_case(option: Option | None) -> TransferCase | None:
-    """The case that an option is; None for one beyond the textbook."""
-    return option.strategy.case if option and option.strategy.approach == "textbook" else None
 
 
 def find_crossover(data: DataSet, source: SourceNetwork) -> int | None:

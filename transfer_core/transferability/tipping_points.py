@@ -1,0 +1,54 @@
+"""What would change the textbook's answer, and what more images would bring, for people."""
+
+from transfer_core.cases import SizeJudgement
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.cautions import list_doubts
+from transfer_core.transferability.estimate import SimilarityEstimate
+from transfer_core.transferability.evidence import TransferabilityEvidence
+from transfer_core.transferability.similarity_calibration import Calibration, load_calibration
+
+MAX_TIPPING_POINTS = 30  # percentage points; a lead that must change by more is no advice
+EXTRAPOLATION_ERROR_POINTS = 7  # percentage points; error of extrapolated learning curves
+
+
+def explain_what_would_change(
+    estimate: SimilarityEstimate, size: SizeJudgement, source: SourceNetwork
+) -> tuple[str, ...]:
+    """Return what would change the textbook's case, and what more images would bring."""
+    changes, evidence = [], estimate.evidence
+    if size.answer == "small":
+        missing = size.line - size.images
+        changes.append(f"More images: with {missing:,} more the textbook calls them large.")
+    else:
+        changes.append(f"Fewer images: below {size.line:,} the textbook calls them small.")
+    if not list_doubts(evidence):
+        changes += _describe_tipping_lead(evidence, load_calibration(source))
+    if evidence.learning_curve:
+        now, twice, four_times = evidence.learning_curve.expected
+        changes.append(
+            f"A new layer reaches about {now:.0%} with your images. If its learning curve goes on "
+            f"as it began, twice as many give {twice:.0%} and four times {four_times:.0%}; such "
+            f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
+        )
+    return tuple(changes)
+
+
+def _describe_tipping_lead(
+    evidence: TransferabilityEvidence, calibration: Calibration
+) -> tuple[str, ...]:
+    """Say at which lead of an early stage the answer would tip, all else as it is."""
+    predictors = calibration.clip_distance(evidence.get_predictors())
+    gap, lead = calibration.top.find_decision_threshold("gap", predictors), 100 * evidence.gap
+    if gap is None or abs(gap - lead) > MAX_TIPPING_POINTS:
+        return ()
+    has_leep = "leep" in calibration.top.weights
+    kept = ", with the old classes telling as much as now," if has_leep else ""
+    return (
+        f"Features: your best early stage is {_describe_lead(lead)} the top; "
+        f"{_describe_lead(gap)} it{kept} the answer would tip.",
+    )
+
+
+def _describe_lead(points: float) -> str:
+    """Say how far an early stage lies above or below the top."""
+    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
