@@ -5,7 +5,7 @@ import streamlit as st
 from pages.parts.decide.diagram import show_diagram
 from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
 from pages.parts.decide.first_numbers import show_first_numbers
-from pages.parts.decide.option_choice import choose_cut, show_options
+from pages.parts.decide.option_choice import show_options
 from pages.parts.decide.option_runs import list_option_runs, offer_training, show_unfinished
 from pages.parts.decide.voices import VOICE_STYLE, show_measured_voice, show_textbook_voice
 from pages.shared import caches, session
@@ -45,15 +45,15 @@ def draw() -> None:
     with right:
         show_textbook_voice(source, estimate, choice)
         show_measured_voice(choice)
-        label = f"Go on: train {lower_first(choice.option.name)}"
-        offer_next_page(label, "pages/train.py", data=data.id, new="run")
+        with st.container(horizontal=True):
+            label = f"Go on: train {lower_first(choice.option.name)}"
+            offer_next_page(label, "pages/train.py", data=data.id, new="run")
+            offer_training(data, source, choice, runs)
+        show_unfinished(choice.options, runs)
     with left:
         show_diagram(data, source, estimate, choice)
-    show_warnings(estimate)
     show_options(choice, runs)
-    choose_cut(choice)
-    offer_training(data, source, choice, runs)
-    show_unfinished(choice.options, runs)
+    show_warnings(estimate)
     show_network(data, source, choice)
     show_measurements(source, estimate, choice)
     explain_words()

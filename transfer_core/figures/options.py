@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ROW_PIXELS = 54
 TRACK_PLACE = 0.17  # below the middle of a row, in rows
-TRACK_SHARE = 0.56  # of the width; right of it stand the numbers
+TRACK_SHARE = 0.6  # of the width; right of it stand the numbers
 GROUP_TITLES = {True: "The four cases", False: "Beyond the textbook"}
 MARGIN = 0.03  # of accuracy, left and right of everything that is drawn
 
@@ -63,7 +63,7 @@ def plot_options(
     )
     figure.update_yaxes(visible=False, range=[rows, -0.9], fixedrange=True)
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return apply_layout(figure, "What each way reaches", height=round(150 + ROW_PIXELS * rows))
+    return apply_layout(figure, "Every way to train, and what it reaches", height=round(150 + ROW_PIXELS * rows))
 
 
 def describe_options(

@@ -7,6 +7,7 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.choice import Choice, choose_option
 from pages.shared.layout import disable_taps, show_figure
+from transfer_core.cases import TransferCase
 from transfer_core.figures import (
     describe_accuracy,
     describe_options,
@@ -22,7 +23,6 @@ CUT_PREFIX = "2-"  # of the keys of case 2
 
 def show_options(choice: Choice, runs: Mapping[str, RunRecord]) -> None:
     """Draw every option with its accuracy and time; a click on a row chooses it."""
-    st.header("All ways to train", anchor=False)
     options, marks = list_shown(choice), list_marks(choice)
     results = {key: run.result.accuracy for key, run in runs.items() if run.result}
     count, chosen = session.get_workspace().option_choices, choice.option.key
@@ -36,16 +36,21 @@ def show_options(choice: Choice, runs: Mapping[str, RunRecord]) -> None:
         selection_mode="points",
     )
     disable_taps(CHART_KEY_PREFIX)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        _choose_in_list(choice, options, count)
-        if choice.option.key != choice.default.key:
-            st.button(
-                "Back to the recommendation",
-                icon=":material/undo:",
-                key="decide_back",
-                on_click=choose_option,
-                args=(choice.default.key, choice.default.key),
-            )
+    if any(each.seconds_high is None for each in options):
+        st.caption(
+            ":material/timer_off: Times that are unknown can't be measured while a run trains. Look "
+            "again when it has ended."
+        )
+    _choose_in_list(choice, options, count)
+    choose_cut(choice)
+    if choice.option.key != choice.default.key:
+        st.button(
+            "Back to the recommendation",
+            icon=":material/undo:",
+            key="decide_back",
+            on_click=choose_option,
+            args=(choice.default.key, choice.default.key),
+        )
     with st.expander("As a table", icon=":material/table:"):
         st.dataframe(
             [make_row(each, marks, results) for each in choice.options.options],
@@ -56,11 +61,9 @@ def show_options(choice: Choice, runs: Mapping[str, RunRecord]) -> None:
 
 
 def list_shown(choice: Choice) -> list[Option]:
-    """Those of the options that have a row: of case 2, the best cut or the chosen one."""
-    cut = choice.case_keys[2]
-    cut = choice.option.key if choice.option.key.startswith(CUT_PREFIX) else cut
+    """The options that have a row: of case 2, the cut measured best and those with a mark."""
     best = choice.options.recommended
-    shown = {cut, best.key if best else cut}
+    shown = {choice.case_keys[TransferCase.SMALL_DIFFERENT], choice.option.key, best and best.key}
     return [
         each
         for each in choice.options.options
@@ -108,11 +111,11 @@ def make_row(
     known = option.accuracy is not None
     return {
         "way": option.name,
+        "marks": ", ".join(marks.get(option.key, ())) or None,
         "accuracy, 80% interval": describe_accuracy(option) if known else None,
         "how known": ("measured" if option.measured else "forecast") if known else option.note,
         "takes": describe_seconds(option.seconds_low, option.seconds_high),
         "measured by a run": f"{results[option.key]:.1%}" if option.key in results else None,
-        "marks": ", ".join(marks.get(option.key, ())) or None,
     }
 
 

@@ -31,7 +31,7 @@ def list_option_runs(
         records = caches.get_engine().list_runs()
     for record in sorted(records, key=lambda each: each.created):
         config = record.config
-        used = config.data_id, config.network, config.input_size
+        used = config.data_id, config.network, config.input_size or source.input_size
         key = keys.get(identify_strategy(config.strategy))
         is_here = used == (data.id, source.name, source.input_size)
         if key and is_here and (record.result or not record.state.is_final):

@@ -18,7 +18,7 @@ from transfer_core.transferability import (
 )
 
 VOICE_STYLE = """<style>
-[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0; }
+[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0 0 0.3rem; }
 </style>"""
 ANSWER_LABELS = {"estimate": "Estimate it", "similar": "Similar", "different": "Different"}
 
@@ -87,11 +87,12 @@ def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
 def _explain_textbook(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
     size = choice.textbook.size
     if size.is_close:
-        st.markdown("- Your images are close to the line: the other size is nearly as right.")
-    for reason in estimate.reasons:
-        st.markdown(f"- {escape_markdown(reason)}")
-    for change in explain_what_would_change(estimate, size, source):
-        st.markdown(f"- {escape_markdown(change)}")
+        st.markdown("Your images are close to the line: the other size is nearly as right.")
+    st.markdown("**What speaks for similar or different**")
+    st.markdown("\n".join(f"- {escape_markdown(reason)}" for reason in estimate.reasons))
+    st.markdown("**What would change it**")
+    changes = explain_what_would_change(estimate, size, source)
+    st.markdown("\n".join(f"- {escape_markdown(change)}" for change in changes))
     _show_track_record(source)
 
 
