@@ -42,7 +42,7 @@ ONCE = TimeRange(1, 1)  # second
 
 
 def plan_case(source, case: int = 3):
-    return plan_strategy(TransferCase(case), source.stage_names)
+    return plan_strategy(TransferCase(case), source.stage_names, kind=source.kind)
 
 
 def limit_epochs(strategy, count: int):

@@ -61,6 +61,7 @@ def load_or_measure_costs(
         precision,
         strategy.keep_through,
         strategy.frozen,
+        strategy.approach,
         num_classes,
         optimiser.batch_size,
         optimiser.augment,

@@ -12,6 +12,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder, make_runtime
 from transfer_core.networks import (
     SourceNetwork,
+    list_head_stages,
     list_kept_stages,
     trains_baseline,
     trains_head_only,
@@ -77,7 +78,7 @@ def forecast_run(
     seconds_per_byte = ZERO_SECONDS
     if not dataset.PixelArray(home, data_set, source.transform).is_cached:
         seconds_per_byte = load_or_measure_decoding_cost(home, data_set, source, may_measure)
-    embedded = are_embeddings_cached(home, data_set, source, strategy.keep_through)
+    embedded = are_embeddings_cached(home, data_set, source, strategy)
     return compute_forecast(data_set, source, strategy, costs, seconds_per_byte, embedded)
 
 
@@ -178,12 +179,15 @@ def _forecast_epochs(
     )
 
 
-def are_embeddings_cached(home: Path, data_set: DataSet, source: SourceNetwork, stage: str) -> bool:
-    """Whether the embeddings of the data set are in the cache."""
+def are_embeddings_cached(
+    home: Path, data_set: DataSet, source: SourceNetwork, strategy: Strategy
+) -> bool:
+    """Whether the embeddings of the data set that the head reads are in the cache."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
     keys = (make_runtime(name).key for name in ("torch", "onnxruntime"))
-    return any((folder / key / f"{stage}.npy").is_file() for key in keys)
+    stages = list_head_stages(source, strategy)
+    return any(all((folder / key / f"{each}.npy").is_file() for each in stages) for key in keys)
 
 
 def describe_time_range(seconds: TimeRange) -> str:
