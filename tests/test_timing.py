@@ -65,7 +65,7 @@ MEASUREMENTS = {
 
 
 def plan_case(source, case: int = 3):
-    return plan_strategy(TransferCase(case), source.stage_names)
+    return plan_strategy(TransferCase(case), source.stage_names, kind=source.kind)
 
 
 def limit_epochs(strategy, count: int):

@@ -15,6 +15,7 @@ from transfer_core import dataset, export, networks
 from transfer_core.cases import Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
+from transfer_core.errors import SettingsError
 from transfer_core.export import bundle
 from transfer_core.inspection import Prediction, classify_files
 from transfer_core.networks import (
@@ -22,6 +23,7 @@ from transfer_core.networks import (
     SourceNetwork,
     choose_starting_network,
     download_weights,
+    find_strategy,
 )
 from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
@@ -143,6 +145,7 @@ def train(
     network: SourceNetwork | str | None = None,
     case: TransferCase | int | None = None,
     *,
+    option: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
 ) -> RunRecord:
@@ -153,6 +156,7 @@ def train(
         network: The source network, or its name. None takes the best one for photos on this
             computer, and for a built-in sample the demonstration network.
         case: 1 to 4; None takes the advised one.
+        option: In place of a case a key of `cases.list_strategies`, such as "all-stages".
         epochs: Passes over the training images, at most; None takes the case's own number.
         seed: Draws the weights of the head and the order of the images.
 
@@ -160,12 +164,16 @@ def train(
         The finished run; `result` holds its test accuracy and more.
 
     Raises:
+        SettingsError: If the network has no such option; it names those that it has.
         RunError: If the run fails.
     """
     source = _fetch(data_set, network)
+    chosen = _find_option(source, option, case)
     decision = decide(data_set, source)
     strategy = decision.strategy
-    if case is not None:
+    if chosen is not None:
+        strategy = chosen.with_mirror(decision.estimate.evidence.is_flip_invariant)
+    elif case is not None:
         strategy = choose_strategy(TransferCase(case), source, decision.estimate)
     if epochs is not None:
         strategy = strategy.with_epochs(epochs)
@@ -240,6 +248,20 @@ def _fetch(data_set: DataSet, network: SourceNetwork | str | None) -> SourceNetw
     return get_network(network if isinstance(network, str) else network.name)
 
 
+def _find_option(
+    source: SourceNetwork, option: str | None, case: TransferCase | int | None
+) -> Strategy | None:
+    if option is None:
+        return None
+    if case is not None:
+        raise SettingsError(
+            "A run trains a case or an option, not both.",
+            found=f"case {int(case)} and option {option}",
+            remedy="Leave one of them out.",
+        )
+    return find_strategy(source, option)
+
+
 def _get_id(run: RunRecord | str) -> str:
     return run if isinstance(run, str) else run.id
 
@@ -249,7 +271,7 @@ def _run_to_end(
 ) -> RunRecord:
     def show_epoch(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            what = f"{strategy.case.title}, epoch"
+            what = f"{strategy.title}, epoch"
             _show_progress(what, event.epoch, strategy.optimiser.epochs)
 
     with start_engine(get_home(), resume=False) as engine:

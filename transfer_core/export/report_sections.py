@@ -79,18 +79,18 @@ def build_decision_section(
     """Build the section on the advised case, the trained case, and the reasons."""
     strategy = trained.record.config.strategy
     # The estimate used the network at its own input size.
-    source, case = get_network(trained.record.config.network), strategy.case
+    source, case = get_network(trained.record.config.network), strategy.textbook_case
     if data_set is None or not has_weights(source):
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
         )
-        return Section("Decision", (f"Trained was {case.title}.", missing))
+        return Section("Decision", (f"Trained was {strategy.title}.", missing))
     estimate = estimate_similarity(data_set, source, home, progress=progress)
     advice = advise(data_set, source, estimate)
     verdict = estimate.get_verdict(advice.size.answer)
     told = describe_verdict(estimate, advice.size)
     texts = (
-        f"Trained was {case.title}; the estimate advises {advice.case.title}.",
+        f"Trained was {strategy.title}; the estimate advises {advice.case.title}.",
         f"Size: {advice.size.answer}, {advice.size.images:,} images to learn from; the line is at "
         f"{advice.size.line:,}. Similarity: {told}, with a probability of "
         f"{verdict.probability:.0%} that the images are similar to what the network has seen.",
@@ -193,7 +193,7 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
     rows = [
         {
             "run": run.name + (" (this one)" if run.id == record.id else ""),
-            "case": run.config.strategy.case.title,
+            "case": run.config.strategy.title,
             "seed": run.config.seed,
             "test accuracy": _format_accuracy(run),
         }

@@ -14,6 +14,7 @@ from transfer_core.errors import BusyError
 from transfer_core.features import get_cache_folder, make_runtime
 from transfer_core.networks import (
     SourceNetwork,
+    list_head_stages,
     list_kept_stages,
     trains_baseline,
     trains_head_only,
@@ -74,8 +75,7 @@ def forecast_run(
     progress(f"Timing a few batches, {source.title}", 0, 1)
     costs = collect_costs(data_set, source, strategy, home, may_measure)
     seconds_per_byte = _load_decoding_cost(data_set, source, home, may_measure)
-    stages = _list_embedded_stages(source, strategy)
-    embedded = are_embeddings_cached(home, data_set, source, stages)
+    embedded = are_embeddings_cached(home, data_set, source, strategy)
     return compute_forecast(data_set, source, strategy, costs, seconds_per_byte, embedded)
 
 
@@ -206,21 +206,15 @@ def widen(seconds: float) -> TimeRange:
     return TimeRange(seconds / SAFETY_FACTOR, seconds * SAFETY_FACTOR)
 
 
-def _list_embedded_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
-    """Return the stages whose outputs the head reads."""
-    if strategy.approach == "all stages":
-        return list_kept_stages(source, strategy)
-    return (strategy.keep_through,)
-
-
 def are_embeddings_cached(
-    home: Path, data_set: DataSet, source: SourceNetwork, stages: tuple[str, ...]
+    home: Path, data_set: DataSet, source: SourceNetwork, strategy: Strategy
 ) -> bool:
-    """Whether the embeddings of the data set at these stages are in the cache."""
+    """Whether the embeddings of the data set that the head reads are in the cache."""
     everything = np.arange(len(data_set.records))
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, everything)
     keys = (make_runtime(name).key for name in ("torch", "onnxruntime"))
-    return any(all((folder / key / f"{stage}.npy").is_file() for stage in stages) for key in keys)
+    stages = list_head_stages(source, strategy)
+    return any(all((folder / key / f"{each}.npy").is_file() for each in stages) for key in keys)
 
 
 def describe_time_range(seconds: TimeRange) -> str:

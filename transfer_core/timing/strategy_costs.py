@@ -4,7 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from transfer_core.cases import Strategy
-from transfer_core.networks import SourceNetwork, list_kept_stages, trains_head_only
+from transfer_core.networks import (
+    SourceNetwork,
+    list_head_stages,
+    list_kept_stages,
+    trains_head_only,
+)
 from transfer_core.system import choose_device
 from transfer_core.timing.cost_cache import (
     load_or_measure_head_training,
@@ -69,12 +74,12 @@ def _load_head_costs(
 ) -> TrainingCosts:
     """Costs of the head's training; at the end of an epoch the frozen stages are checked too."""
     kept, batch = list_kept_stages(source, strategy), strategy.optimiser.batch_size
-    read = kept if strategy.approach == "all stages" else kept[-1:]
+    inputs = sum(network.features[name] for name in list_head_stages(source, strategy))
     timed = (
         load_or_measure_head_training(home, features, num_classes, batch, may_measure)
         for features in HEAD_FEATURES
     )
-    costs = interpolate_head_costs(sum(network.features[name] for name in read), *timed)
+    costs = interpolate_head_costs(inputs, *timed)
     return replace(costs, epoch=costs.epoch + sum(network.checks[name] for name in kept))
 
 
