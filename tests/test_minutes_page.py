@@ -12,6 +12,10 @@ from transfer_core.system.busy import mark_training
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.step_costs import StepCosts
 
+# An epoch is one step of half a second, and the margin is kept. With a patience of 15 epochs,
+# 84 epochs end between 57 and 84.
+EPOCHS_IN_A_MINUTE = 84
+
 
 @pytest.fixture
 def half_a_second(monkeypatch):
@@ -65,8 +69,7 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
     assert not app.exception
-    # An epoch is one step of half a second, and the margin is kept.
-    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    assert read_epochs(app) == EPOCHS_IN_A_MINUTE
     assert "These settings are filled in" in list_texts(app)
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
@@ -80,7 +83,7 @@ def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_
     assert read_epochs(app) == 7
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
-    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    assert read_epochs(app) == EPOCHS_IN_A_MINUTE
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
 

@@ -122,8 +122,16 @@ def test_a_forecast_counts_the_steps_and_epochs_that_the_run_takes(
     ended = [event for event in events if isinstance(event, EpochEnded) and event.epoch]
     taken = len(ended) * (started.steps_per_epoch + 1)
     assert taken == 4 * (started.steps_per_epoch + 1)
-    assert told.high == pytest.approx(SAFETY_FACTOR * (taken + RUN_SECONDS))
-    assert told.low == pytest.approx((taken + RUN_SECONDS) / SAFETY_FACTOR)
+    expected = taken + RUN_SECONDS
+    assert told.high == pytest.approx(SAFETY_FACTOR * expected)
+    assert told.low == pytest.approx(expected / SAFETY_FACTOR)
+
+
+def test_a_training_is_expected_to_end_between_its_earliest_stop_and_its_last_epoch(data):
+    strategy = plan_case(SOURCE, 1)  # 100 epochs; from the 65th it may stop early
+    told = compute_forecast(data, SOURCE, strategy, (replace(FREE, epoch=1.0),)).total
+    assert told.high / SAFETY_FACTOR == pytest.approx((65 + 100) / 2 + RUN_SECONDS)
+    assert told.low < 65 and told.high > 100
 
 
 def test_what_is_decoded_and_embedded_already_is_not_forecast_again(data, transfer_home, tmp_path):
@@ -268,7 +276,7 @@ def test_a_fit_follows_the_rule_network_then_size_then_epochs(data, transfer_hom
         estimate = 0.0
         if source.name != SOURCE.name:
             image = 0.02 * source.card["operations"]
-            estimate = image * 3 * (len(data.records) - len(data.indices("test")))
+            estimate = SAFETY_FACTOR * image * 3 * (len(data.records) - len(data.indices("test")))
         took = forecast_run(data, source, strategy, transfer_home).total.high + estimate
         return took <= 60 * minutes
 

@@ -16,7 +16,7 @@ from transfer_core.networks.surgery import adapt
 from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.settings import OptimiserSettings
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
-from transfer_core.training.early_stopping import EarlyStopping
+from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
 from transfer_core.training.meters import WeightChangeMeter
 from transfer_core.training.optimiser import (
@@ -256,7 +256,7 @@ def test_a_patience_that_the_second_half_cannot_hold_ends_nothing():
 def test_early_stopping_needs_a_clear_rise_in_the_second_half(epochs, patience, losses):
     stopping = EarlyStopping(epochs, patience)
     best = [stopping.record(loss) for loss in losses[:epochs] if not stopping.should_stop()]
-    assert len(best) >= min(epochs, epochs // 2 + patience)
+    assert len(best) >= compute_first_stop(epochs, patience)
     finite = [loss if math.isfinite(loss) else math.inf for loss in losses[: len(best)]]
     lowest = min(finite)
     assert stopping.best_epoch == (None if math.isinf(lowest) else finite.index(lowest) + 1)

@@ -23,7 +23,7 @@ from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.cost_cache import load_or_measure_decoding
 from transfer_core.timing.step_costs import StepCosts, TimeRange
 from transfer_core.timing.strategy_costs import load_or_measure_costs
-from transfer_core.training import EMBEDDING_BATCH_SIZE, count_batches
+from transfer_core.training import EMBEDDING_BATCH_SIZE, compute_first_stop, count_batches
 
 SAFETY_FACTOR = 1.7  # a run may be so many times slower or faster; see benchmarks/minutes.py
 RUN_SECONDS = 0.5  # that every run takes for its files, its log and its place in the queue
@@ -162,7 +162,7 @@ def compute_forecast(
     seconds_per_byte: float = 0.0,
     embeddings_cached: bool = False,
 ) -> Forecast:
-    """Multiply the costs of steps by the number of steps of a run that takes all its epochs.
+    """Multiply the costs of steps by their expected number.
 
     Args:
         data_set: The images of the run.
@@ -191,14 +191,16 @@ def compute_forecast(
 def _forecast_epochs(
     data_set: DataSet, strategy: Strategy, costs: StepCosts, frozen: bool
 ) -> tuple[float, float]:
-    """Seconds of the training of all epochs, and of their validations."""
+    """Expected seconds of the training of all epochs, and of their validations."""
     train, validation = (len(data_set.indices(part)) for part in ("train", "validation"))
     settings = strategy.optimiser
     steps = count_batches(train * (1 + settings.views), settings.batch_size)
     # The end of a head's epoch was timed with one batch; each further one takes half a step.
     further = -(-validation // EMBEDDING_BATCH_SIZE) - 1
     each = costs.step / 2 * further if frozen else costs.image * validation
-    return settings.epochs * (costs.step * steps + costs.epoch), settings.epochs * each
+    # In the middle between the earliest end and the last: heads often stop as early as they may.
+    epochs = (compute_first_stop(settings.epochs, settings.patience) + settings.epochs) / 2
+    return epochs * (costs.step * steps + costs.epoch), epochs * each
 
 
 def widen(seconds: float) -> TimeRange:

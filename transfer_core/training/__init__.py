@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint_format": ["is_readable_checkpoint"],
         "config": ["RunConfig", "list_setting_values"],
         "data_loaders": ["EMBEDDING_BATCH_SIZE", "count_batches", "shuffle_into_batches"],
-        "early_stopping": ["MIN_LOSS_RISE"],
+        "early_stopping": ["MIN_LOSS_RISE", "compute_first_stop"],
         "evaluation": [
             "Z_95",
             "compute_difference_interval",

@@ -55,6 +55,11 @@ class EarlyStopping:
         )
 
 
+def compute_first_stop(epochs: int, patience: int) -> int:
+    """Return the epoch after which early stopping may end a training at the earliest."""
+    return min(epochs, epochs // 2 + patience)
+
+
 def make_divergence_error(epochs: int, learning_rate: float) -> RunError:
     """Say for people that a training diverged after so many epochs and left nothing to keep."""
     what = f"validation loss was not a finite number in any of {epochs} epochs"
