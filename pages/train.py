@@ -74,7 +74,7 @@ def set_up_run(
     left, right = place.columns([2, 3]) if with_code else (place, None)
     work = session.get_workspace()
     # An option, a run that is repeated, and a time to finish within bring their own defaults.
-    origin = repeated.id if repeated else choice.option.key
+    origin = repeated.id if repeated else defaults.strategy.key
     with left:
         form = show_settings_form(
             defaults,
@@ -116,7 +116,7 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
     st.markdown(
         f"**{escape_markdown(title)}** on {escape_markdown(data.name)}, from: "
         f"{escape_markdown(source.title)}. Frozen: {source.format_titles(strategy.frozen)}. "
-        f"New: one fully connected layer. Starts from {strategy.initial_weights} weights."
+        f"Trained: {strategy.what_is_trained}. Starts from {strategy.initial_weights} weights."
         + _describe_expectation(option)
     )
     st.page_link(

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.cases import (
-    DEFAULT_LINE,
-    Strategy,
-    TransferCase,
-    list_strategies,
-    plan_strategy,
-)
+from transfer_core.cases import DEFAULT_LINE, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
@@ -84,15 +78,3 @@ def choose_option(key: str, default: str) -> None:
     """Choose an option; the default one follows the recommendation from then on."""
     count = session.get_workspace().option_choices + 1
     session.change(option=None if key == default else key, option_choices=count)
-
-
-def identify_strategy(strategy: Strategy) -> tuple:
-    """What makes a strategy the option that it is, whatever its other settings."""
-    return strategy.case, strategy.approach, strategy.keep_through, strategy.initialise
-
-
-def transfer_strategy(strategy: Strategy, key: str, source: SourceNetwork) -> Strategy:
-    """The same way to transfer on another network, whose stages have other names."""
-    stages, kind = source.stage_names, source.kind
-    same = list_strategies(stages, kind).get(key) or plan_strategy(strategy.case, stages, kind=kind)
-    return replace(same, optimiser=replace(same.optimiser, mirror=strategy.optimiser.mirror))

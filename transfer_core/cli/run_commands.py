@@ -99,13 +99,14 @@ def _print_unreadable_run(run: UnreadableRun, as_json: bool) -> None:
 
 def _print_run(run: RunRecord, as_json: bool) -> None:
     accuracy = run.result and run.result.accuracy
-    case = run.config.strategy.case
+    strategy = run.config.strategy
     if as_json:
         print_json(
             run=run.id,
             name=run.name,
             state=run.state,
-            case=case.value,
+            case=strategy.case.value,
+            option=strategy.key,
             data=run.config.data_id,
             created=run.created,
             test_accuracy=accuracy,
@@ -115,7 +116,7 @@ def _print_run(run: RunRecord, as_json: bool) -> None:
         return
     result = f"test accuracy {accuracy:.1%}" if accuracy is not None else ""
     tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
-    print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {result}{tags}")
+    print(f"{run.id}  {run.state:11}  {strategy.title}  {run.name}  {result}{tags}")
 
 
 def compare_runs(options: Namespace) -> int:

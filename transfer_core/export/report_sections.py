@@ -204,7 +204,7 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
     rows = [
         {
             "run": run.name + (" (this one)" if run.id == record.id else ""),
-            "case": run.config.strategy.case.title,
+            "case": run.config.strategy.title,
             "seed": run.config.seed,
             "test accuracy": _format_accuracy(run),
         }

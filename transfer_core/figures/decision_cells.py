@@ -36,11 +36,8 @@ class CaseMarks:
         chosen: Strategy | None = None,
     ) -> Self:
         """Mark the cases that these strategies are; those beyond the textbook are none."""
-        cases = (
-            each.case if each and each.approach == "textbook" else None
-            for each in (recommended, chosen)
-        )
-        return cls(textbook, *cases)
+        best, own = (each and each.textbook_case for each in (recommended, chosen))
+        return cls(textbook, best, own)
 
     def list_words(self, case: TransferCase) -> list[str]:
         """The lines that stand for the marks of a case: colour never carries them alone."""

@@ -63,7 +63,9 @@ def plot_options(
     )
     figure.update_yaxes(visible=False, range=[rows, -0.9], fixedrange=True)
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return apply_layout(figure, "Every way to train, and what it reaches", height=round(150 + ROW_PIXELS * rows))
+    return apply_layout(
+        figure, "Every way to train, and what it reaches", height=round(150 + ROW_PIXELS * rows)
+    )
 
 
 def describe_options(

@@ -66,7 +66,7 @@ def launch_run(
         source: The network, at the input size of the run.
         strategy: The stages to keep and freeze, and the settings of the training.
         seed: Of the run's random generators.
-        name: For people; None is the data set's name and the case.
+        name: For people; None is the data set's name and what is trained.
         owner: Owners share the queue in turns.
         key: Chosen by the caller; the same owner and key make one run only.
         compiled: Whether to compile the network with torch.compile.
@@ -76,7 +76,7 @@ def launch_run(
         RunError: If the engine is shutting down.
     """
     config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
-    name = name or f"{data_set.name}, {strategy.case.title.lower()}"
+    name = name or f"{data_set.name}, {strategy.title.lower()}"
     return engine.submit(config, name, owner, key)
 
 

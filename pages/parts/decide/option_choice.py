@@ -38,8 +38,8 @@ def show_options(choice: Choice, runs: Mapping[str, RunRecord]) -> None:
     disable_taps(CHART_KEY_PREFIX)
     if any(each.seconds_high is None for each in options):
         st.caption(
-            ":material/timer_off: Times that are unknown can't be measured while a run trains. Look "
-            "again when it has ended."
+            ":material/timer_off: Unknown times can't be measured while a run trains: look again "
+            "when it has ended."
         )
     _choose_in_list(choice, options, count)
     choose_cut(choice)

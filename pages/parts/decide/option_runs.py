@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.choice import Choice, identify_strategy
+from pages.shared.choice import Choice
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
@@ -25,16 +25,16 @@ def list_option_runs(
     data: DataSet, source: SourceNetwork, options: Options
 ) -> dict[str, RunRecord]:
     """The newest run of each option on this data set and network that has or will have a result."""
-    keys = {identify_strategy(option.strategy): option.key for option in options.options}
+    keys = {option.key for option in options.options}
     runs: dict[str, RunRecord] = {}
     with show_errors():
         records = caches.get_engine().list_runs()
     for record in sorted(records, key=lambda each: each.created):
         config = record.config
         used = config.data_id, config.network, config.input_size or source.input_size
-        key = keys.get(identify_strategy(config.strategy))
+        key = config.strategy.key
         is_here = used == (data.id, source.name, source.input_size)
-        if key and is_here and (record.result or not record.state.is_final):
+        if key in keys and is_here and (record.result or not record.state.is_final):
             runs[key] = record
     return runs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages.shared import caches
-from pages.shared.choice import Choice, transfer_strategy
+from pages.shared.choice import Choice
 from pages.shared.layout import show_problem
 from pages.shared.progress import show_timing
 from transfer_core import networks
@@ -46,7 +46,8 @@ def _find_fit(
     def plan_for(network: SourceNetwork) -> Strategy:
         if network.name == source.name:
             return choice.strategy
-        return transfer_strategy(choice.strategy, choice.option.key, network)
+        same = networks.plan_same_option(choice.strategy, network)
+        return same.with_mirror(choice.strategy.optimiser.mirror)
 
     caches.get_engine()  # leaves a processor core to the pages, in the measurement as in the run
     fit, problem = None, None

@@ -10,9 +10,9 @@ import streamlit as st
 from pages.parts.train.fit_search import find_fits
 from pages.parts.train.settings_form import RunSettings
 from pages.shared import session
-from pages.shared.choice import Choice, identify_strategy
+from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
-from transfer_core.cases import Strategy, list_strategies
+from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
@@ -85,18 +85,13 @@ def _set_fit(fit: RunPlan | None, proposal: RunPlan | None) -> None:
 
 
 def _accept_proposal(proposal: RunPlan) -> None:
-    source = proposal.source
-    strategies = list_strategies(source.stage_names, source.kind)
-    wanted = identify_strategy(proposal.strategy)
-    key = next(key for key, each in strategies.items() if identify_strategy(each) == wanted)
-    session.change(network=source.name, option=key)
+    session.change(network=proposal.source.name, option=proposal.strategy.key)
     _set_fit(proposal, None)
 
 
 def _match_fit(fit: RunPlan | None, strategy: Strategy) -> RunPlan | None:
     """The fit, if it is for this way to train."""
-    wanted = identify_strategy(strategy)
-    return fit if fit and identify_strategy(fit.strategy) == wanted else None
+    return fit if fit and fit.strategy.key == strategy.key else None
 
 
 def _show_reasons(title: str, fit: RunPlan) -> None:

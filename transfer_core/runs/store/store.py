@@ -77,7 +77,7 @@ class RunStore:
 
         Args:
             config: What to run; every setting is checked.
-            name: For people; None names it after its case.
+            name: For people; None names it after what is trained.
             owner: Owners share the queue in turns.
             idempotency_key: Chosen by the caller; the same owner and key make one run only.
             engine: The engine that shall run it; None leaves it to any that resumes runs.
@@ -88,7 +88,7 @@ class RunStore:
         """
         row = {
             "id": generate_id(),
-            "name": clean_label(name) or config.strategy.case.title,
+            "name": clean_label(name) or config.strategy.title,
             "owner": clean_label(owner),
             "key": idempotency_key,
             "config": to_json(config),
