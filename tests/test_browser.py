@@ -159,9 +159,8 @@ def start_run(page, server: Server, archive: Path, case: str, epochs: int) -> st
     """Walk from the upload to a run that trains; returns its id."""
     upload(page, server, archive)
     page.get_by_role("button", name="Go on: decide how to transfer").click()
-    page.get_by_role("radio", name=re.compile(f"^{case}")).click()
-    page.get_by_text(f"Chosen is {case}").wait_for()
-    page.get_by_role("button", name="Go on: train").click()
+    page.get_by_role("radio", name=re.compile(f"^{case}")).first.click()
+    page.get_by_role("button", name=f"Go on: train {case.lower()}").click()
     page.get_by_text("Settings", exact=True).click()
     field = page.get_by_role("spinbutton", name="Epochs, at most")
     field.fill(str(epochs))
@@ -364,55 +363,76 @@ def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path)
 
 
 def read_decision(page) -> tuple[int, int]:
-    """The advised case and the chosen one, as the page says them under the diagram."""
-    said = page.get_by_text("Chosen is Case").first.inner_text()
-    return tuple(int(re.search(rf"{word} is Case (\d)", said)[1]) for word in ("Advised", "Chosen"))
+    """The textbook's case and the chosen one, as the diagram says them to a screen reader."""
+    diagram = page.locator('[class*="st-key-decide_diagram"] [aria-label*="Chosen is Case"]')
+    said = diagram.first.get_attribute("aria-label")
+    return tuple(
+        int(re.search(rf"{word} is Case (\d)", said)[1])
+        for word in ("The textbook's case", "Chosen")
+    )
 
 
-def locate_cell(page, case: int) -> tuple[float, float]:
-    """A point of a case's cell, in pixels of the page."""
-    chart = page.locator(".js-plotly-plot").first
+def go_to_decide(page, option: str) -> None:
+    """Go on from Data to Decide, and choose an option by the address."""
+    page.get_by_role("button", name="Go on: decide how to transfer").click()
+    page.get_by_role("heading", name="What the textbook says").wait_for()
+    page.goto(f"{page.url}&option={option}")
+    page.get_by_role("heading", name="What the textbook says").wait_for()
+    wait_until_settled(page)
+
+
+def locate_bar(page, figure: str, wanted: int | str) -> tuple[float, float]:
+    """A point of the cell or the row that carries this, in pixels of the page."""
+    chart = page.locator(f'[class*="st-key-{figure}"] .js-plotly-plot').first
     chart.scroll_into_view_if_needed()
     return chart.evaluate(
         """(chart, wanted) => {
           const bar = chart._fullData.find(trace => trace.customdata?.[0] === wanted)
           const [layout, box] = [chart._fullLayout, chart.querySelector('.nsewdrag')
             .getBoundingClientRect()]
-          const height = bar.base[0] + bar.y[0] / 2
-          return [box.left + layout.xaxis.d2p(bar.x[0]) + 40, box.top + layout.yaxis.d2p(height)]
+          const lying = bar.orientation === 'h'
+          const across = lying ? bar.base[0] + bar.x[0] / 2 : bar.x[0]
+          const height = lying ? bar.y[0] : bar.base[0] + bar.y[0] / 2
+          return [box.left + layout.xaxis.d2p(across) + 40, box.top + layout.yaxis.d2p(height)]
         }""",
-        case,
+        wanted,
     )
 
 
-def test_clicking_a_cell_of_the_diagram_chooses_its_case(server, open_page, archive):
+def test_clicks_on_a_cell_and_on_a_row_choose_what_is_trained(server, open_page, archive):
     page = open_page()
     upload(page, server, archive)
-    page.get_by_role("button", name="Go on: decide how to transfer").click()
-    page.get_by_text("Chosen is Case").wait_for()
-    advised, chosen = read_decision(page)
-    assert chosen == advised
-    other = 1 + advised % 4
-    page.mouse.click(*locate_cell(page, other))
-    page.get_by_text(f"Chosen is Case {other}").wait_for()
-    page.get_by_role("button", name="Back to the advice").click()
-    page.get_by_text(f"Chosen is Case {advised}").wait_for()
+    go_to_decide(page, "1")
+    textbook, chosen = read_decision(page)
+    assert chosen == 1
+    page.mouse.click(*locate_bar(page, "decide_diagram", 3))
+    page.get_by_role("button", name="Go on: train case 3").wait_for()
+    assert read_decision(page) == (textbook, 3)
+    page.mouse.click(*locate_bar(page, "decide_options", "all-stages"))
+    page.get_by_role("button", name="Go on: train new layer over all stages").wait_for()
+    page.get_by_role("button", name="Back to the recommendation").click()
+    page.wait_for_function("() => !location.search.includes('option=')")
 
 
-def test_a_tap_on_the_diagram_chooses_nothing_and_the_buttons_do(server, open_page, archive):
+def test_a_tap_on_the_figures_chooses_nothing_and_the_buttons_do(server, open_page, archive):
     page = open_page(width=390, is_mobile=True, has_touch=True)
     upload(page, server, archive)
-    page.get_by_role("button", name="Go on: decide how to transfer").tap()
-    page.get_by_text("Chosen is Case").wait_for()
-    advised, _ = read_decision(page)
-    for case in range(1, 5):
-        if case != advised:
-            page.touchscreen.tap(*locate_cell(page, case))
-            page.wait_for_timeout(1_500)
-            assert read_decision(page) == (advised, advised)
-    other = 1 + advised % 4
-    page.get_by_role("radio", name=re.compile(f"^Case {other}")).tap()
-    page.get_by_text(f"Chosen is Case {other}").wait_for()
+    go_to_decide(page, "1")
+    for figure, place in (("decide_diagram", 3), ("decide_diagram", 4), ("decide_options", "3")):
+        page.touchscreen.tap(*locate_bar(page, figure, place))
+        page.wait_for_timeout(1_500)
+        assert read_decision(page)[1] == 1
+    page.get_by_role("radio", name=re.compile("^Case 3")).tap()
+    page.get_by_role("button", name="Go on: train case 3").wait_for()
+
+
+def test_a_run_started_on_decide_ends_beside_its_forecast(server, open_page, archive):
+    page = open_page()
+    upload(page, server, archive)
+    go_to_decide(page, "1")
+    page.get_by_role("button", name="Train it and compare").click()
+    page.locator('[aria-label*="a run reached"]').first.wait_for()  # without a click
+    page.get_by_role("button", name="Train it again").wait_for()
 
 
 def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, tmp_path):

@@ -122,7 +122,7 @@ def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, v
         page.get_by_text("come from the same recordings").first.wait_for()
         counter.click("button", "Go on: decide how to transfer")
         counter.click("radio", re.compile("^Case 1"))
-        page.get_by_text("Chosen is Case 1").wait_for()
+        page.get_by_role("button", name="Go on: train case 1").wait_for()
         counter.click("button", "Go on: train")
         counter.click("button", "Start training")
         counter.click("button", "Go on: the result")

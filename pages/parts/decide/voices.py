@@ -18,7 +18,7 @@ from transfer_core.transferability import (
 )
 
 VOICE_STYLE = """<style>
-[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0 0 0.3rem; }
+[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0 0 0.5rem !important; }
 </style>"""
 ANSWER_LABELS = {"estimate": "Estimate it", "similar": "Similar", "different": "Different"}
 
