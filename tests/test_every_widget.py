@@ -46,7 +46,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "Choose what to train", {"workspace", "address", "plotly_chart"}),
         ("button", "Back to the recommendation", {"workspace", "address", "plotly_chart"}),
         ("selectbox", "Where to cut", {"workspace", "address", "plotly_chart"}),
-        ("button", "Train it", {"runs", "plotly_chart"}),
+        ("button", "Train it", {"runs"}),
     ],
     "train": [
         ("number_input", "Minutes", {"workspace"}),
