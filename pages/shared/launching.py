@@ -37,7 +37,7 @@ def start_run(
     Raises:
         SettingsError: If a setting is not allowed.
     """
-    from transfer_core.runs import launch_run  # brings torch
+    from transfer_core.runs import launch_run, make_expectation  # brings torch
 
     work = session.get_workspace()
     return launch_run(
@@ -49,4 +49,5 @@ def start_run(
         owner=work.owner,
         key=key or work.start_key,
         compiled=compiled,
+        expectation=option and make_expectation(option, source, strategy),
     )

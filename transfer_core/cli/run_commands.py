@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core.cli.console import AddCommand, print_json, show_progress
-from transfer_core.runs import RunRecord, UnreadableRun
+from transfer_core.runs import RunRecord, RunStore, UnreadableRun
 from transfer_core.system import get_home
 
 EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
@@ -26,6 +26,9 @@ def add_commands(add: AddCommand) -> None:
     change = command.add_mutually_exclusive_group()
     change.add_argument("--delete", metavar="RUN", help="can be undone for a day")
     change.add_argument("--undelete", metavar="RUN", help="undo a deletion")
+    change.add_argument(
+        "--record", action="store_true", help="how often results lay where they were expected"
+    )
     command = add("compare-runs", compare_runs, "is one run better than another, image by image?")
     command.add_argument("first", metavar="RUN")
     command.add_argument("second", metavar="RUN")
@@ -73,10 +76,12 @@ def load(options: Namespace) -> int:
 
 
 def print_runs(options: Namespace) -> int:
-    """List every run, newest first, or delete one, or undo that."""
-    from transfer_core.runs import RunStore, delete_runs, restore_runs
+    """List every run, newest first, or delete one, or undo that, or print the track record."""
+    from transfer_core.runs import delete_runs, restore_runs
 
     store = RunStore(get_home())
+    if options.record:
+        return _print_track_records(store, options.json)
     if options.delete:
         delete_runs(store, [store.read(options.delete).id])
     if options.undelete:
@@ -87,6 +92,22 @@ def print_runs(options: Namespace) -> int:
             _print_unreadable_run(run, options.json)
         else:
             _print_run(run, options.json)
+    return 0
+
+
+def _print_track_records(store: RunStore, as_json: bool) -> int:
+    """Print for each network how often accuracies and times lay inside what was told."""
+    from transfer_core.runs import load_track_records
+
+    records = load_track_records(store)
+    for record in records:
+        if as_json:
+            print_json(**asdict(record))
+            continue
+        print(f"{record.network}: {record.describe_accuracies()}")
+        print(f"  {record.describe_seconds()}")
+    if not records and not as_json:
+        print("No finished run was started as Decide proposed it.")
     return 0
 
 

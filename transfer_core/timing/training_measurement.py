@@ -1,6 +1,5 @@
 """Measure on this computer what a training's steps cost, by taking a few of them as a run does."""
 
-import statistics
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -14,7 +13,11 @@ from torch import nn
 from transfer_core.cases import HEAD_SETTINGS, Strategy, TransferCase, plan_strategy
 from transfer_core.networks import HEAD, SourceNetwork, adapt
 from transfer_core.system import DrawFrom, choose_device, make_generator
-from transfer_core.timing.measurement import make_random_pixels, measure_forward_cost
+from transfer_core.timing.measurement import (
+    make_random_pixels,
+    measure_forward_cost,
+    summarise_seconds,
+)
 from transfer_core.timing.step_costs import TrainingCosts
 from transfer_core.training import (
     EpochEnded,
@@ -124,7 +127,7 @@ def compute_image_cost(few: float, step: float, batch: int) -> float:
 def _time_training(
     train: Callable[[StopRequested], Iterator[Event]], seconds: float
 ) -> tuple[float, float]:
-    """Median seconds of a step, and of the end of an epoch with a validation of two images.
+    """Seconds of a step, and of the end of an epoch with a validation of two images.
 
     A training calls `stop` before every batch, and the times of these calls separate its steps.
     It stops after `seconds`, but not before its first epoch has ended.
@@ -143,7 +146,7 @@ def _time_training(
             ends.append(time.perf_counter() - calls[-1])
             steps += [later - before for before, later in pairwise(calls)]
             calls.clear()
-    return statistics.median(steps[1:]), statistics.median(ends)
+    return summarise_seconds(steps[1:]), summarise_seconds(ends)
 
 
 def _disable_early_stopping(strategy: Strategy, batch: int) -> Strategy:

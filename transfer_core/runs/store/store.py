@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.events import decode_event, encode_values
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
     Failed,
@@ -72,6 +73,7 @@ class RunStore:
         idempotency_key: str | None = None,
         engine: str | None = None,
         resumable: bool = True,
+        expectation: Expectation | None = None,
     ) -> RunRecord:
         """Queue a run.
 
@@ -82,6 +84,7 @@ class RunStore:
             idempotency_key: Chosen by the caller; the same owner and key make one run only.
             engine: The engine that shall run it; None leaves it to any that resumes runs.
             resumable: Whether another engine may continue it after this one has died.
+            expectation: What was told of its result before; None if nothing was.
 
         Raises:
             SettingsError: If a setting is not allowed.
@@ -96,6 +99,7 @@ class RunStore:
             "created": time.time(),
             "engine": engine,
             "resumable": resumable,
+            "expectation": expectation and json.dumps(encode_values(expectation)),
         }
         return self.insert(row, StateChanged(RunState.queued, "Waiting for its turn."))
 
