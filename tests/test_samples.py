@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from benchmarks.panel import calls
 from transfer_core import dataset
+from transfer_core.cases import TransferCase
 from transfer_core.dataset import samples
 from transfer_core.dataset.samples import generators, plankton
 from transfer_core.errors import ArchiveError, DataSetError
@@ -42,6 +43,13 @@ def test_every_sample_says_what_it_is():
         assert name == sample.name and name.isidentifier()
         assert sample.title and len(sample.description.split()) > 10
     assert sorted(sample.case for sample in samples.SAMPLES.values()) == [1, 2, 3, 4]
+
+
+def test_a_sample_is_as_small_or_large_as_its_case_with_the_line_of_the_samples():
+    for sample in samples.SAMPLES.values():
+        learned_from = 0.8 * sample.count  # the rest is the test part
+        size = "small" if learned_from < samples.SAMPLES_LINE else "large"
+        assert TransferCase(sample.case).size == size
 
 
 @pytest.mark.parametrize("name", ["plankton", "stripes"])

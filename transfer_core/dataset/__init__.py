@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_recordings",
         ],
         "sample_origin": ["is_sample"],
-        "samples.catalog": ["SAMPLES"],
+        "samples.catalog": ["SAMPLES", "SAMPLES_LINE"],
         "samples.plankton": ["draw_individuals", "draw_species"],
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
         "store": [

@@ -46,7 +46,7 @@ def plot_options(
         numbers = _format_numbers(option, results.get(option.key))
         _add_text(figure, right + 0.02 * width, row + 0.05, numbers)
     for is_textbook, place in _place_titles(options).items():
-        _add_text(figure, left, place, GROUP_TITLES[is_textbook], colour=GREY)
+        _add_text(figure, left, place, f"<i>{GROUP_TITLES[is_textbook]}</i>")
     _add_tracks(figure, places, left, right)
     for measured in (True, False):
         _add_intervals(figure, options, places, measured=measured)
@@ -186,11 +186,10 @@ def _add_tracks(figure, places: Mapping[str, float], left: float, right: float) 
     )
 
 
-def _add_text(figure, x: float, y: float, text: str, **font: str) -> None:
-    font = {"size": 12} | ({"color": font["colour"]} if font else {})
+def _add_text(figure, x: float, y: float, text: str) -> None:
     place = {"x": x, "y": y, "xanchor": "left", "yanchor": "middle"}
     place |= {"align": "left", "showarrow": False}
-    figure.add_annotation(text=text, font=font, **place)
+    figure.add_annotation(text=text, font={"size": 12}, **place)
 
 
 def _add_intervals(figure, options, places: Mapping[str, float], *, measured: bool) -> None:

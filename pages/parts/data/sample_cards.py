@@ -4,12 +4,15 @@ import streamlit as st
 
 from pages.shared import caches
 from transfer_core.cases import TransferCase
-from transfer_core.dataset import SAMPLES
+from transfer_core.dataset import SAMPLES, SAMPLES_LINE
 
 
 def show_sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
-    st.markdown("**Or take a built-in sample, one for each case:**")
+    st.markdown(
+        "**Or take a built-in sample.** With the line between small and large at "
+        f"{SAMPLES_LINE:,} images they are one for each case:"
+    )
     asked = None
     columns = [*st.columns(2), *st.columns(2)]
     for column, sample in zip(columns, SAMPLES.values(), strict=True):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.shared import caches
 from pages.shared.choice import Choice
-from pages.shared.layout import escape_markdown, show_figure
+from pages.shared.layout import escape_markdown, show_errors, show_figure
 from transfer_core.figures import (
     describe_learning_curve,
     describe_reference_distances,
@@ -44,10 +45,22 @@ def show_measurements(source: SourceNetwork, estimate: SimilarityEstimate, choic
         figures.append(("curve", plot_learning_curve(curve), describe_learning_curve(curve)))
     with st.expander("Why these numbers? What was measured", icon=":material/query_stats:"):
         st.markdown((LESSONS / "options.md").read_text(encoding="utf-8"))
+        _show_track_record(source)
         places = [*st.columns(2), *st.columns(2)]
         for place, (name, figure, description) in zip(places, figures, strict=False):
             with place:
                 show_figure(figure, description, key=f"decide_{name}")
+
+
+def _show_track_record(source: SourceNetwork) -> None:
+    """Say how often results on this computer lay where they were expected."""
+    from transfer_core.runs import load_track_records
+
+    with show_errors():
+        records = load_track_records(caches.get_engine().store)
+    for record in records:
+        if record.network == source.name:
+            st.markdown(f"**Held to account**: {record.describe_accuracies()}, on this computer.")
 
 
 def explain_words() -> None:

@@ -3,6 +3,7 @@
 from transfer_core.dataset.samples.catalog import (
     SAMPLE_PREFIX,
     SAMPLES,
+    SAMPLES_LINE,
     SOURCE_DATA_SET,
     Sample,
     resolve_path,
@@ -11,6 +12,7 @@ from transfer_core.dataset.samples.catalog import (
 
 __all__ = [
     "SAMPLES",
+    "SAMPLES_LINE",
     "SAMPLE_PREFIX",
     "SOURCE_DATA_SET",
     "Sample",

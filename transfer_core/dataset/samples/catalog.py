@@ -16,6 +16,7 @@ from transfer_core.errors import ArchiveError, DataSetError
 from transfer_core.system import Progress, ignore_progress, write_atomically
 
 SAMPLE_PREFIX = "sample:"
+SAMPLES_LINE = 1_000  # images to learn from; with the line there the samples are one for each case
 JPEG_QUALITY = 92
 SOURCE_DATA_SET = "plankton_source"  # to pre-train on, so it is not offered as a new data set
 _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
@@ -28,7 +29,7 @@ class Sample:
     name: str
     title: str
     description: str  # for people: content, origin, and what it shows
-    case: int  # that measurements with the demonstration network advise
+    case: int  # of the textbook, with the line at SAMPLES_LINE and the demonstration network
     classes: int
     count: int  # images
     max_images_per_class: int  # images of a class, at most
