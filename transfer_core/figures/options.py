@@ -10,7 +10,7 @@ from transfer_core.figures.theme import BLUE, GREY, ORANGE, PURPLE, TRANSPARENT,
 if TYPE_CHECKING:
     from transfer_core.transferability import Option
 
-ROW_PIXELS = 54
+ROW_PIXELS = 58
 TRACK_PLACE = 0.17  # below the middle of a row, in rows
 TRACK_SHARE = 0.6  # of the width; right of it stand the numbers
 GROUP_TITLES = {True: "The four cases", False: "Beyond the textbook"}
@@ -42,9 +42,9 @@ def plot_options(
         row = places[option.key]
         _add_row(figure, option, row, left, width, is_chosen=option.key == chosen)
         words = " · ".join([f"<b>{option.name}</b>", *marks.get(option.key, ())])
-        _add_text(figure, left + 0.01 * width, row - 0.27, words)
+        _add_text(figure, left + 0.01 * width, row - 0.33, words)
         numbers = _format_numbers(option, results.get(option.key))
-        _add_text(figure, right + 0.02 * width, row + 0.05, numbers)
+        _add_text(figure, right + 0.02 * width, row + 0.14, numbers)
     for is_textbook, place in _place_titles(options).items():
         _add_text(figure, left, place, f"<i>{GROUP_TITLES[is_textbook]}</i>")
     _add_tracks(figure, places, left, right)
