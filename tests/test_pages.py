@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
+from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -190,6 +192,25 @@ def test_decide_shows_both_voices(data):
     assert "**Small** (24 images, below the line at 2,000)" in list_texts(app)
     table = next(each.value for each in app.dataframe if "way" in each.value)
     assert {"Case 1, new last layer", "New layer over all stages"} <= set(table["way"])
+
+
+def draw_first_numbers():
+    from types import SimpleNamespace
+
+    from pages.parts.decide.first_numbers import show_first_numbers
+
+    with show_first_numbers() as report_stage:
+        for title, accuracy in (("Top", 0.9), ("Middle", 0.8)):
+            report_stage(SimpleNamespace(title=title, accuracy=accuracy))
+
+
+def test_the_accuracy_of_case_1_is_told_while_the_rest_is_measured(monkeypatch):
+    # Else the numbers are gone when the work ends, before the driver can look.
+    monkeypatch.setattr(first_numbers, "empty_on_exit", lambda place: nullcontext())
+    (told,) = AppTest.from_function(draw_first_numbers).run().markdown
+    first, second = told.value.split("\n")[1:]
+    assert first == "- **Case 1, new last layer**: about 90%"
+    assert second == "- **Cut after Middle**: about 80%"
 
 
 def test_a_persons_own_answer_moves_the_textbooks_case_and_stands_beside_the_estimate(data):

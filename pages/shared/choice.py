@@ -70,7 +70,8 @@ def resolve_choice(
     textbook = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
     case_keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
     default = options.recommended or options.find(case_keys[textbook.case])
-    option = options.find(work.option) if work.option else default
+    known = {each.key: each for each in options.options}
+    option = known.get(work.option, default)
     return Choice(textbook, options, case_keys, option)
 
 

@@ -21,11 +21,8 @@ def show_first_numbers() -> Iterator[Callable[[StageEvidence], None]]:
     place, lines = st.empty(), []
 
     def report_stage(stage: StageEvidence) -> None:
-        name = "Case 1, all layers kept" if not lines else f"Cut after {stage.title}"
-        lines.append(
-            f"- **{escape_markdown(name)}**: {stage.accuracy:.0%} "
-            f"({100 * stage.low:.0f}–{stage.high:.0%})"
-        )
+        name = "Case 1, new last layer" if not lines else f"Cut after {stage.title}"
+        lines.append(f"- **{escape_markdown(name)}**: about {stage.accuracy:.0%}")
         place.markdown("Measured so far:\n" + "\n".join(lines))
 
     with empty_on_exit(place):
