@@ -17,38 +17,36 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors.torch import save_file
 
 from benchmarks.report import Claim, Row, find_shared_zip, format_table
 from transfer_core import dataset
 from transfer_core.cases import Strategy, list_strategies
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
-from transfer_core.networks import (
-    SourceNetwork,
-    get_network,
-    has_weights,
-    import_weights,
-    torchvision_modules,
-    trains_head_only,
-)
-from transfer_core.runs import Engine, find_last_event, launch_run, start_engine
-from transfer_core.timing import forecast_options, forecast_run
+from transfer_core.networks import SourceNetwork, get_network, has_weights, trains_head_only
+from transfer_core.runs import find_last_event
+from transfer_core.system import let_threads_sleep
 from transfer_core.training import Ended
+
+if TYPE_CHECKING:
+    from transfer_core.runs import Engine
 
 DATA_SETS = ("ants_bees.zip", "brain_mri_253.zip", "sample:digits")
 NETWORKS = ("demonstration", "efficientnet_lite0:128")
 
 
 def compare_with_forecasts(
-    engine: Engine,
+    engine: "Engine",
     data: DataSet,
     source: SourceNetwork,
     strategies: dict[str, Strategy],
 ) -> list[Row]:
     """Forecast every option, then run each; a row for each run."""
+    from transfer_core.timing import forecast_options  # brings torch
+
     began = time.perf_counter()
     forecast_options(data, source, strategies, engine.home)
     asked = time.perf_counter() - began
@@ -62,8 +60,11 @@ def compare_with_forecasts(
 
 
 def _compare_with_forecast(
-    engine: Engine, data: DataSet, source: SourceNetwork, strategy: Strategy
+    engine: "Engine", data: DataSet, source: SourceNetwork, strategy: Strategy
 ) -> Row:
+    from transfer_core.runs import launch_run  # brings torch
+    from transfer_core.timing import forecast_run
+
     total = forecast_run(data, source, strategy, engine.home).total
     run = engine.wait(launch_run(engine, data, source, strategy, seed=0))
     if run.ended is None or run.result is None:
@@ -89,6 +90,10 @@ def load_network(text: str) -> SourceNetwork:
     name, _, size = text.partition(":")
     source = get_network(name)
     if not has_weights(source):
+        from safetensors.torch import save_file  # brings torch
+
+        from transfer_core.networks import import_weights, torchvision_modules
+
         model = torchvision_modules.build_model(source.architecture, 1000, source.input_size)
         with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
             save_file(model.state_dict(), file.name)
@@ -130,6 +135,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="of whole networks, at most")
     parser.add_argument("--options", nargs="+", metavar="KEY", help="only these")
     options = parser.parse_args()
+    let_threads_sleep()  # as the app does
+    from transfer_core.runs import start_engine  # brings torch
+
     rows: list[Row] = []
     for text in options.data or DATA_SETS:
         with tempfile.TemporaryDirectory() as folder:

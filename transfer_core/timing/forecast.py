@@ -26,7 +26,7 @@ from transfer_core.timing.strategy_costs import load_or_measure_costs
 from transfer_core.training import EMBEDDING_BATCH_SIZE, compute_first_stop, count_batches
 
 SAFETY_FACTOR = 1.7  # a run may be so many times slower or faster; see benchmarks/minutes.py
-RUN_SECONDS = 0.5  # that every run takes for its files, its log and its place in the queue
+RUN_SECONDS = 0.2  # that every run takes for its files, its log and its place in the queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Measure on this computer what images cost: decoding them, and a network's forward pass."""
 
 import os
+import statistics
 import time
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def measure_decoding_cost(home: Path, data_set: DataSet, transform: images.Trans
         durations.append((time.perf_counter() - portion_began) / lengths[chosen].sum())
         if time.perf_counter() - began > DECODING_SECONDS:
             break
-    return summarise_seconds(durations)
+    return float(statistics.median(durations))
 
 
 def measure_embedding_cost(
@@ -139,9 +139,9 @@ def measure_forward_cost(
     batch = choose_batch_size(source)
     if alone * batch > FORWARD_SECONDS:  # too slow for several batches
         count = min(batch, max(2, int(FORWARD_SECONDS / alone)))
-        return summarise_seconds(time_passes(max(least, count)))
+        return statistics.median(time_passes(max(least, count)))
     rounds = min(20, int(FORWARD_SECONDS / (alone * batch)))
-    return summarise_seconds(time_passes(rounds * batch))
+    return statistics.median(time_passes(rounds * batch))
 
 
 @torch.inference_mode()
@@ -159,7 +159,7 @@ def _measure_stages(
                 inputs[name] = pool_features(features[:1]).sum(0).numel()  # waits for a GPU too
                 marks.append(time.perf_counter())
         rounds.append([later - before for before, later in pairwise(marks)])
-    seconds = (summarise_seconds(each) for each in zip(*rounds[1:], strict=True))
+    seconds = (statistics.median(each) for each in zip(*rounds[1:], strict=True))
     return dict(zip(inputs, seconds, strict=True)), inputs
 
 
@@ -180,8 +180,3 @@ def make_random_pixels(source: SourceNetwork, count: int) -> np.ndarray:
     """Return random images for a network, uint8 (count, H, W, 3)."""
     size = source.input_size
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), np.uint8)
-
-
-def summarise_seconds(durations: Sequence[float]) -> float:
-    """Return the lower quartile of measured seconds: other work only ever makes them longer."""
-    return float(np.quantile(durations, 0.25))

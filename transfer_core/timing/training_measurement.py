@@ -1,5 +1,6 @@
 """Measure on this computer what a training's steps cost, by taking a few of them as a run does."""
 
+import statistics
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from transfer_core.system import DrawFrom, choose_device, make_generator
 from transfer_core.timing.measurement import (
     make_random_pixels,
     measure_forward_cost,
-    summarise_seconds,
 )
 from transfer_core.timing.step_costs import TrainingCosts
 from transfer_core.training import (
@@ -146,7 +146,7 @@ def _time_training(
             ends.append(time.perf_counter() - calls[-1])
             steps += [later - before for before, later in pairwise(calls)]
             calls.clear()
-    return summarise_seconds(steps[1:]), summarise_seconds(ends)
+    return statistics.median(steps[1:]), statistics.median(ends)
 
 
 def _disable_early_stopping(strategy: Strategy, batch: int) -> Strategy:
