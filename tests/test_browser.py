@@ -418,6 +418,7 @@ def test_a_tap_on_the_figures_chooses_nothing_and_the_buttons_do(server, open_pa
     page = open_page(width=390, is_mobile=True, has_touch=True)
     upload(page, server, archive)
     go_to_decide(page, "1")
+    assert measure_overflow(page) <= 1
     for figure, place in (("decide_diagram", 3), ("decide_diagram", 4), ("decide_options", "3")):
         page.touchscreen.tap(*locate_bar(page, figure, place))
         page.wait_for_timeout(1_500)
