@@ -108,7 +108,9 @@ class Examples:
     @cached_property
     def head(self) -> dict[str, torch.Tensor]:
         """The weights of the new layer, trained alone as in case 1."""
-        strategy = plan_strategy(TransferCase.SMALL_SIMILAR, self.source.stage_names)
+        strategy = plan_strategy(
+            TransferCase.SMALL_SIMILAR, self.source.stage_names, kind=self.source.kind
+        )
         strategy = replace(strategy, optimiser=HEAD_SETTINGS)
         network = adapt(self.source, strategy, self.num_classes, self.seed)
         stage = strategy.keep_through
@@ -184,7 +186,9 @@ def read_images(name: str, source: SourceNetwork) -> tuple[np.ndarray, np.ndarra
 def measure_choice(examples: Examples, choice: str) -> dict[str, float | int]:
     """Train one choice; return its accuracy and loss on the test images, and what it took."""
     began, head = time.perf_counter(), examples.head
-    plan = plan_strategy(TransferCase.LARGE_SIMILAR, examples.source.stage_names)
+    plan = plan_strategy(
+        TransferCase.LARGE_SIMILAR, examples.source.stage_names, kind=examples.source.kind
+    )
     changes = dict(CHOICES.get(choice, {}))
     momentum = changes.pop("momentum", None)
     strategy = replace(plan, optimiser=replace(CENTRE, **changes))

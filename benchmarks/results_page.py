@@ -42,7 +42,7 @@ def train_run(home: Path, test_images: int) -> str:
         dataset.ingest(home / "images.zip", home=home),
         networks.get_network("demonstration"),
     )
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=10))
     run = caches.get_engine().submit(make_run_config(data, source, strategy, 0))
     result = caches.get_engine().wait(run).result

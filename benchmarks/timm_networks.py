@@ -92,7 +92,9 @@ def check_network(tag: str, folder: Path) -> dict:
             facts["difference"] = float((found - expected).abs().max() / expected.abs().max())
             assert facts["difference"] <= TOLERANCE, f"logits differ by {facts['difference']:.1e}"
     for case in TransferCase:
-        trained = check_case(source, plan_strategy(case, source.stage_names), images, folder)
+        trained = check_case(
+            source, plan_strategy(case, source.stage_names, kind=source.kind), images, folder
+        )
         if case is TransferCase.SMALL_SIMILAR:
             facts["onnx_difference"] = check_onnx(source, trained, folder)
     file.unlink()

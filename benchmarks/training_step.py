@@ -77,7 +77,7 @@ VARIANTS = {
 def build_step(source: SourceNetwork, variant: Variant, *, compiled: bool = False):
     """Return a function that takes one training step."""
     source = source.with_input_size(variant.size)
-    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
     network = adapt(source, strategy, NUM_CLASSES, seed=0)
     if variant.batch_norm == "folded":
         network = fold_batch_norms(network)

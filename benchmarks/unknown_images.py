@@ -164,7 +164,9 @@ def remove_classes(home: Path, data_set: DataSet, classes: list[str], seed: int)
 
 def train_network(home: Path, data_set: DataSet, case: TransferCase, seed: int) -> TrainedNetwork:
     source = networks.get_network("demonstration")
-    config = make_run_config(data_set, source, plan_strategy(case, source.stage_names), seed)
+    config = make_run_config(
+        data_set, source, plan_strategy(case, source.stage_names, kind=source.kind), seed
+    )
     with start_engine(home, resume=False) as engine:
         run = engine.submit(config)
         engine.wait(run)

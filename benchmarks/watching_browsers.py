@@ -36,7 +36,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # per second, of processor times
 def queue_run(home: Path, archive: Path) -> str:
     """Put a long run into the queue; the server's engine takes it when it starts."""
     data, source = dataset.ingest(archive, home=home), get_network("demonstration")
-    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names, kind=source.kind)
     settings = replace(strategy.optimiser, epochs=1000, patience=1000)
     config = make_run_config(data, source, replace(strategy, optimiser=settings), seed=0)
     return RunStore(home).create(config, name="watched").id

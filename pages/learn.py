@@ -61,7 +61,9 @@ def show_cases(source: SourceNetwork) -> None:
         key="learn_case",
     )
     with show_errors():
-        parts = caches.describe_layers(source.name, plan_strategy(case, source.stage_names), 10)
+        parts = caches.describe_layers(
+            source.name, plan_strategy(case, source.stage_names, kind=source.kind), 10
+        )
     show_figure(plot_network(parts), describe_network(parts), key="learn_network", caption=False)
 
 

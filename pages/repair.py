@@ -88,7 +88,7 @@ def offer_retraining(record: RunRecord, data: DataSet) -> None:
     config = record.config
     st.markdown(
         f"The run you came from learned from the images as they were before. "
-        f"Train {config.strategy.case.title.lower()} on this version with the same settings and "
+        f"Train {config.strategy.title.lower()} on this version with the same settings and "
         f"seed ({config.seed}):"
     )
     if not st.button(

@@ -104,7 +104,7 @@ def show_settings(record: RunRecord) -> None:
     with show_errors():
         strategy, source = record.config.strategy, record.config.source()
     st.markdown(
-        f"{strategy.case.title}; kept through {source.format_titles((strategy.keep_through,))}, "
+        f"{strategy.title}; kept through {source.format_titles((strategy.keep_through,))}, "
         f"{strategy.initial_weights} weights, frozen: {source.format_titles(strategy.frozen)}; "
         f"{source.input_size} pixels a side; seed {record.config.seed}."
     )

@@ -12,6 +12,7 @@ from pages.parts.runs.deletion import (
 )
 from pages.parts.runs.run_details import show_run_details
 from pages.parts.runs.runs_table import collect_tags, show_run_filters, show_runs_table
+from pages.parts.runs.track_record import show_track_record
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
 from transfer_core.runs import UNFINISHED_STATES, RunRecord
@@ -31,6 +32,7 @@ def draw() -> None:
     else:
         st.info("Nothing was trained here yet.", icon=":material/info:")
         st.page_link("pages/start.py", label="Start", icon=":material/arrow_forward:")
+    show_track_record()
     show_deleted_runs()
     unfinished = {run.id: run.state for run in records if not run.state.is_final}
     if unfinished:

@@ -72,7 +72,7 @@ def set_up_run(
         form = show_settings_form(
             defaults,
             describe_hints(defaults, estimate),
-            key=f"train_{origin}_{strategy.case.value}_{strategy.initialise}_{work.fits}",
+            key=f"train_{origin}_{strategy.key}_{work.fits}",
             on_gpu=choose_device() == "cuda",
         )
     with form.time_place, show_errors():
@@ -100,7 +100,7 @@ def show_case(data: DataSet, settings: RunSettings) -> None:
     """Say in a sentence what will be trained."""
     source, strategy = settings.source, settings.strategy
     st.markdown(
-        f"**{strategy.case.title}** on {escape_markdown(data.name)}, from: "
+        f"**{strategy.title}** on {escape_markdown(data.name)}, from: "
         f"{escape_markdown(source.title)}. Frozen: {source.format_titles(strategy.frozen)}. "
         f"New: one fully connected layer. Starts from {strategy.initial_weights} weights."
     )

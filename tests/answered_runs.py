@@ -46,7 +46,7 @@ def make_finished_run(
 ) -> str:
     """The id of a finished run that took the test images for these classes."""
     source, store = get_network("demonstration"), RunStore(home)
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=epochs))
     run = store.create(RunConfig(data.id, source.name, strategy, seed, {}, **others), name)
     directory = RunDirectory.locate(home, run.id)

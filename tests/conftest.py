@@ -95,7 +95,7 @@ def made(tmp_path_factory):
         dataset.ingest(folder / "colours.zip", home=home),
         get_network("demonstration"),
     )
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     with start_engine(home) as engine:
         run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")
         engine.wait(run, timeout=120)

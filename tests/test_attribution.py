@@ -45,7 +45,9 @@ MAX_CORRELATION = 0.3  # rank correlation that maps may keep when all weights ar
 
 
 def build_random_network(source, case=TransferCase.LARGE_DIFFERENT):
-    strategy = replace(plan_strategy(case, source.stage_names), initialise="random")
+    strategy = replace(
+        plan_strategy(case, source.stage_names, kind=source.kind), initialise="random"
+    )
     return adapt(source, strategy, num_classes=3, seed=0)
 
 
@@ -133,7 +135,7 @@ def make_spots(count=40) -> dict[str, bytes]:
 def train_on_spots(home, source, case, **settings):
     """A network that has learned to tell the squares' colours, its test images and their paths."""
     data = dataset.ingest(write_zip(home / "spots.zip", make_spots()), home=home)
-    strategy, engine = plan_strategy(case, source.stage_names), start_engine(home)
+    strategy, engine = plan_strategy(case, source.stage_names, kind=source.kind), start_engine(home)
     optimiser = replace(strategy.optimiser, epochs=8, augment=False, **settings)
     strategy = replace(strategy, optimiser=optimiser)
     run = engine.submit(make_run_config(data, source, strategy, 0))
@@ -193,7 +195,7 @@ def test_randomising_the_weights_changes_the_maps_of_a_residual_network(transfer
 def test_maps_of_a_vision_transformer_follow_the_weights():
     """Without pre-trained weights at hand: other random weights, other maps."""
     source = get_network("vit_b_32").with_input_size(128)
-    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names, kind=source.kind)
     record = SimpleNamespace(config=RunConfig("", source.name, strategy, 0, {}))
     network = adapt(source, strategy, num_classes=3, seed=0)
     network = prediction.TrainedNetwork(network, source, ("a", "b", "c"), record)

@@ -67,7 +67,7 @@ def ran(tmp_path, transfer_home):
     """Events and result of a run of case 1 with two views."""
     zip_ = write_zip(tmp_path / "noise.zip", make_class_files({"a": 20, "b": 20}))
     data = ingest(zip_, home=transfer_home)
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, views=2))
     with start_engine(transfer_home) as engine:
         run = engine.wait(engine.submit(make_run_config(data, SOURCE, strategy, 0)), 60)

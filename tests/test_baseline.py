@@ -42,7 +42,7 @@ def colours(tmp_path, transfer_home):
 
 def run(data_set, home, folder, case=TransferCase.LARGE_SIMILAR, stop_at=None, **changes):
     """Events of a run that is stopped at the first event for which `stop_at` is true."""
-    strategy = plan_strategy(case, SOURCE.stage_names)
+    strategy = plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, **{"epochs": 1} | changes))
     events = []
     stopping = perform_run(
@@ -150,7 +150,7 @@ def test_a_stop_before_an_epoch_of_everything_keeps_the_head_and_says_so(
     assert result.accuracy == result.baseline_accuracy > 0.9
     assert result.validation_accuracy == result.baseline_validation_accuracy
     assert result.sentence.startswith("The run was stopped before an epoch of training everything")
-    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
     assert resolve_effective_strategy(SOURCE, strategy, ended.best_epoch).frozen
 
 

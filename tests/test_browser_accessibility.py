@@ -89,7 +89,7 @@ def full(tmp_path_factory):
     files["train/ant/torn.png"] = make_picture(0, (64, 64))[:200]
     data = dataset.ingest(write_zip(home / "given.zip", files), home=home)
     source = get_network("demonstration")
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     with start_engine(home) as engine:
         one, two = (
             engine.submit(make_run_config(data, source, strategy, seed), name=f"run <b> {seed}")

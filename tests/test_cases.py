@@ -47,32 +47,45 @@ def test_a_line_of_no_images_is_refused():
 
 
 def test_case_1_freezes_all_stages_but_the_last():
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES, kind="demonstration")
     assert strategy.keep_through == "fc2"
     assert strategy.frozen == STAGES[:-1]
 
 
 def test_case_2_keeps_and_freezes_only_layers_near_the_beginning():
-    assert plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES).frozen == ("conv1", "conv2")
-    assert plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut="conv1").frozen == ("conv1",)
+    assert plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, kind="demonstration").frozen == (
+        "conv1",
+        "conv2",
+    )
+    assert plan_strategy(
+        TransferCase.SMALL_DIFFERENT, STAGES, kind="demonstration", cut="conv1"
+    ).frozen == ("conv1",)
 
 
 def test_case_3_starts_pretrained_and_freezes_nothing():
-    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, STAGES)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, kind="demonstration")
     assert (strategy.frozen, strategy.initialise) == ((), "pretrained")
 
 
 def test_case_4_offers_random_and_pretrained_weights():
-    assert plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES).initialise == "random"
-    other = plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained")
+    assert (
+        plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, kind="demonstration").initialise
+        == "random"
+    )
+    other = plan_strategy(
+        TransferCase.LARGE_DIFFERENT, STAGES, kind="demonstration", initialise="pretrained"
+    )
     assert other.initialise == "pretrained"
-    assert other.optimiser == plan_strategy(TransferCase.LARGE_SIMILAR, STAGES).optimiser
+    assert (
+        other.optimiser
+        == plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, kind="demonstration").optimiser
+    )
 
 
 @pytest.mark.parametrize("kind", WHOLE_NETWORK_DEFAULTS)
 def test_the_kind_of_a_network_decides_how_it_is_trained_as_a_whole_and_nothing_else(kind):
     for case in TransferCase:
-        other = plan_strategy(case, STAGES)
+        other = plan_strategy(case, STAGES, kind="demonstration")
         own = plan_strategy(case, STAGES, kind=kind)
         defaults = WHOLE_NETWORK_DEFAULTS[kind]
         whole = defaults.from_scratch if own.initialise == "random" else defaults.fine_tuning
@@ -89,12 +102,12 @@ def test_a_network_that_starts_from_random_weights_has_no_statistics_to_keep():
 @pytest.mark.parametrize("cut", ["fc3", "conv9"])
 def test_a_cut_that_keeps_no_stage_before_the_last_is_refused(cut):
     with pytest.raises(SettingsError, match=cut):
-        plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut)
+        plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, kind="demonstration", cut=cut)
 
 
 def test_only_case_4_may_start_from_random_weights():
     with pytest.raises(SettingsError, match="Only case 4"):
-        plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, initialise="random")
+        plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, kind="demonstration", initialise="random")
 
 
 @pytest.mark.parametrize(("images", "close"), [(890, False), (900, True), (1_100, True)])

@@ -54,7 +54,7 @@ def test_what_is_sent_is_a_copy():
 
 
 def build_network(case):
-    strategy = plan_strategy(case, SOURCE.stage_names)
+    strategy = plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind)
     return replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, batch_size=8))
 
 

@@ -6,8 +6,8 @@ import torch
 
 from transfer_core.features.embedding import embed, normalise
 from transfer_core.networks import get_network
+from transfer_core.networks.head import pool_features
 from transfer_core.networks.network_builder import load_pretrained
-from transfer_core.networks.surgery import pool_features
 
 SOURCE = get_network("demonstration")
 

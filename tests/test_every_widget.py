@@ -193,7 +193,9 @@ def prepared(tmp_path_factory) -> tuple[Path, dict[str, str]]:
     del files["train/ant/again.bmp"]
     other_data = dataset.ingest(write_zip(home / "other.zip", files), home=home)
     source = get_network("demonstration")
-    first, second = (plan_strategy(case, source.stage_names) for case in list(TransferCase)[:2])
+    first, second = (
+        plan_strategy(case, source.stage_names, kind=source.kind) for case in list(TransferCase)[:2]
+    )
     asked_for = (data, first), (data, first), (other_data, second), (data, first)
     with start_engine(home) as engine:
         runs = [

@@ -158,14 +158,16 @@ def test_a_persons_own_answer_is_told_beside_the_estimate():
 
 def test_states_differ_by_more_than_colour():
     assert len({hatching for _, hatching in LAYER_STATE_STYLES.values()}) == len(LAYER_STATE_STYLES)
-    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names), 5)
+    parts = summarise_network(
+        SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, kind=SOURCE.kind), 5
+    )
     texts = [note.text for note in plot_network(parts).layout.annotations]
     assert all(part.state in text for part, text in zip(parts, texts, strict=True))
 
 
 def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
     parts = summarise_network(
-        SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, cut="conv1"), 5
+        SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, kind=SOURCE.kind, cut="conv1"), 5
     )
     changes = (StageChange("conv1", True, 0.0, False), StageChange("head", False, 0.25, False))
     told = describe_network(parts, changes)
@@ -175,7 +177,9 @@ def test_a_frozen_layer_is_called_unchanged_and_a_moved_one_is_measured():
 
 
 def test_a_drawing_of_many_stages_gives_each_its_row():
-    parts = summarise_network(SOURCE, plan_strategy(TransferCase(3), SOURCE.stage_names), 5)
+    parts = summarise_network(
+        SOURCE, plan_strategy(TransferCase(3), SOURCE.stage_names, kind=SOURCE.kind), 5
+    )
     many = [replace(part, title=f"Stage {n}") for n, part in enumerate([*parts, *parts, *parts])]
     figure = plot_network(many)
     assert len(figure.layout.annotations) == len(many) == len(figure.layout.yaxis.ticktext)
@@ -460,7 +464,9 @@ def test_the_sanity_figure_begins_with_nothing_randomised():
 
 
 def make_figures():
-    parts = summarise_network(SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names), 5)
+    parts = summarise_network(
+        SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, kind=SOURCE.kind), 5
+    )
     return {
         "decision": plot_decision_diagram(SIZE, LIKELY, TransferCase(1), None),
         "stages": plot_stage_accuracy(READINGS),

@@ -10,19 +10,20 @@ from transfer_core.cases import TransferCase
 from transfer_core.networks import get_network, list_networks
 from transfer_core.system.busy import mark_training
 from transfer_core.timing import forecast as forecasting
-from transfer_core.timing.step_costs import StepCosts, TimeRange
+from transfer_core.timing.step_costs import StepCosts
+
+# An epoch is one step of half a second, and the margin is kept. With a patience of 15 epochs,
+# 84 epochs end between 57 and 84.
+EPOCHS_IN_A_MINUTE = 84
 
 
 @pytest.fixture
 def half_a_second(monkeypatch):
     """A step takes half a second on every network; nothing else takes any time."""
-    nothing, half = TimeRange(0, 0), TimeRange(0.5, 0.5)
-    monkeypatch.setattr(
-        forecasting,
-        "load_or_measure_costs",
-        lambda *of: StepCosts(nothing, nothing, nothing, nothing, half, nothing),
-    )
-    monkeypatch.setattr(forecasting, "load_or_measure_decoding_cost", lambda *of: nothing)
+    step = StepCosts(0.0, 0.0, 0.0, 0.0, 0.5, 0.0)
+    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: step)
+    monkeypatch.setattr(forecasting, "load_or_measure_decoding", lambda *of: 0.0)
+    monkeypatch.setattr(forecasting, "RUN_SECONDS", 0.0)
 
 
 def open_train_page(data_set, case: int = 1):
@@ -68,8 +69,7 @@ def test_settings_that_end_in_time_are_filled_in_and_taken_back(data, half_a_sec
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
     assert not app.exception
-    # An epoch is one step of half a second, and the margin is kept.
-    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    assert read_epochs(app) == EPOCHS_IN_A_MINUTE
     assert "These settings are filled in" in list_texts(app)
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
@@ -83,7 +83,7 @@ def test_settings_changed_by_hand_are_filled_in_and_taken_back_too(data, half_a_
     assert read_epochs(app) == 7
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
-    assert read_epochs(app) == int(60 / (0.5 * forecasting.SAFETY_FACTOR))
+    assert read_epochs(app) == EPOCHS_IN_A_MINUTE
     find_button(app, "train_unfit").click().run()
     assert read_epochs(app) == 100
 
@@ -113,8 +113,8 @@ def test_a_better_network_is_proposed_and_taken_with_its_settings(data, half_a_s
 
 
 def test_where_nothing_fits_the_least_time_is_told(data, monkeypatch):  # noqa: F811
-    hour = TimeRange(3600, 3600)
-    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: StepCosts(*[hour] * 6))
+    hours = StepCosts(*[3600.0] * 6)
+    monkeypatch.setattr(forecasting, "load_or_measure_costs", lambda *of: hours)
     app = open_train_page(data)
     find_button(app, "train_fit").click().run()
     assert not app.exception

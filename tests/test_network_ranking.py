@@ -15,7 +15,7 @@ from transfer_core.cli.main import main
 from transfer_core.errors import NetworkError
 from transfer_core.networks import get_network, network_builder
 from transfer_core.timing import forecast
-from transfer_core.timing.step_costs import StepCosts, TimeRange
+from transfer_core.timing.step_costs import StepCosts
 from transfer_core.transferability import network_probe, network_ranking
 from transfer_core.transferability.network_ranking import (
     NetworkScore,
@@ -190,9 +190,8 @@ def test_scores_on_disk_are_read_without_torch(data, transfer_home, probed):
 def test_the_command_line_prints_the_same_table(
     data, transfer_home, probed, tmp_path, capsys, monkeypatch
 ):
-    second = TimeRange(60, 120)
-    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[second] * 6))
-    monkeypatch.setattr(forecast, "load_or_measure_decoding_cost", lambda *of: TimeRange(0, 0))
+    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[60.0] * 6))
+    monkeypatch.setattr(forecast, "load_or_measure_decoding", lambda *of: 0.0)
     assert main(["networks", "--on", str(tmp_path / "colours.zip"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["network"] for row in rows] == [NAMES[2], NAMES[1], NAMES[0]]

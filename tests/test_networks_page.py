@@ -18,12 +18,11 @@ from transfer_core.networks import (
 )
 from transfer_core.networks.download import HOST_SETTING
 from transfer_core.timing import forecast
-from transfer_core.timing.step_costs import StepCosts, TimeRange
+from transfer_core.timing.step_costs import StepCosts
 from transfer_core.transferability import network_probe, network_ranking
 
 NAME = "squeezenet1_1"
 ACCURACIES = {"demonstration": (0.7, 0.6, 0.8), NAME: (0.9, 0.85, 0.95)}  # with their intervals
-SECOND = TimeRange(1, 1)
 
 
 def find_button(app, key: str):
@@ -63,8 +62,8 @@ def two_networks(monkeypatch):
     listed = [get_network("demonstration"), get_network(NAME)]
     monkeypatch.setattr(network_probe, "probe_network", probe)
     monkeypatch.setattr(network_ranking, "list_present_networks", lambda: tuple(listed))
-    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[SECOND] * 6))
-    monkeypatch.setattr(forecast, "load_or_measure_decoding_cost", lambda *of: SECOND)
+    monkeypatch.setattr(forecast, "load_or_measure_costs", lambda *of: StepCosts(*[1.0] * 6))
+    monkeypatch.setattr(forecast, "load_or_measure_decoding", lambda *of: 1.0)
 
 
 def test_networks_are_compared_and_one_click_takes_one(data, two_networks):  # noqa: F811

@@ -79,7 +79,10 @@ def shades(tmp_path):
 def run(shades, transfer_home) -> str:
     found, source = dataset.ingest(shades, home=transfer_home), get_network("demonstration")
     config = make_run_config(
-        found, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0
+        found,
+        source,
+        plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind),
+        0,
     )
     with start_engine(transfer_home, resume=False) as engine:
         run = engine.submit(config)

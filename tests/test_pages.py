@@ -81,7 +81,10 @@ def finished(data):
     """A finished run of case 1."""
     source = get_network("demonstration")
     config = make_run_config(
-        data, source, plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names), 0
+        data,
+        source,
+        plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind),
+        0,
     )
     run = caches.get_engine().submit(config, name="colours, case 1")
     caches.get_engine().wait(run, timeout=60)
@@ -297,7 +300,7 @@ def test_another_run_can_be_set_up_from_a_shared_link(finished, data):
 
 def test_a_run_stopped_in_the_queue_is_not_said_to_have_learned(data):
     source, engine = get_network("demonstration"), caches.get_engine()
-    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names, kind=source.kind)
     first, second = (
         engine.submit(make_run_config(data, source, strategy, seed), name="queued")
         for seed in (0, 1)

@@ -165,7 +165,7 @@ def test_embedding_decodes_on_the_way_and_gives_the_same(pixels, expected, trans
 def test_a_run_learns_the_same_with_and_without_room(
     case, small_set, transfer_home, monkeypatch, tmp_path
 ):
-    strategy = plan_strategy(case, SOURCE.stage_names)
+    strategy = plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2))
     config, told = make_run_config(small_set, SOURCE, strategy, 0), []
     for room in ("0", "1"):
@@ -192,7 +192,9 @@ def test_a_run_stopped_while_images_are_decoded_ends_and_leaves_nothing_behind(
         return real(*given, **named)
 
     monkeypatch.setattr(PackedImages, "decode", note_and_decode)
-    config = make_run_config(small_set, SOURCE, plan_strategy(case, SOURCE.stage_names), 0)
+    config = make_run_config(
+        small_set, SOURCE, plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind), 0
+    )
     events = list(perform_run(config, tmp_path, transfer_home, begun.is_set))
     assert begun.is_set() and all(isinstance(event, Preparing) for event in events)
     assert list_kept_files(transfer_home) == []

@@ -28,7 +28,9 @@ PLAN = {"case": TransferCase.LARGE_DIFFERENT, "initialise": "random"}
 def train(name: str, seed: int) -> dict[str, torch.Tensor]:
     """The weights that a short training of everything leads to."""
     source = SOURCES[name]
-    strategy = plan_strategy(PLAN["case"], source.stage_names, initialise=PLAN["initialise"])
+    strategy = plan_strategy(
+        PLAN["case"], source.stage_names, kind=source.kind, initialise=PLAN["initialise"]
+    )
     settings = replace(strategy.optimiser, epochs=2, batch_size=8)
     strategy = replace(strategy, optimiser=settings)
     network, size = adapt(source, strategy, 3, seed), source.input_size
@@ -53,7 +55,11 @@ def train(name: str, seed: int) -> dict[str, torch.Tensor]:
 def surgery_in_another_thread():
     """Operate, build and draw global random numbers for as long as the block lasts."""
     over = threading.Event()
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCES["demonstration"].stage_names)
+    strategy = plan_strategy(
+        TransferCase.SMALL_SIMILAR,
+        SOURCES["demonstration"].stage_names,
+        kind=SOURCES["demonstration"].kind,
+    )
 
     def work():
         while not over.is_set():

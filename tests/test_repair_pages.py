@@ -79,7 +79,7 @@ def mistaken(transfer_home, tmp_path):
 def train_run(found, name: str, seed: int = 0) -> str:
     """A finished run of case 1."""
     source = get_network("demonstration")
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     run = caches.get_engine().submit(make_run_config(found, source, strategy, seed), name=name)
     caches.get_engine().wait(run, timeout=60)
     return run

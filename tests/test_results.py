@@ -33,12 +33,13 @@ from transfer_core.inspection.mistakes import (
 )
 from transfer_core.inspection.prediction import load_trained_network
 from transfer_core.runs.launch import make_run_config, start_engine
+from transfer_core.training.config import RunConfig
 from transfer_core.training.evaluation import compute_difference_interval, compute_wilson_interval
 from transfer_core.training.events import Ended, Started
 
 STAGES = networks.get_network("demonstration").stage_names
-FROZEN = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES)
-WHOLE = plan_strategy(TransferCase.LARGE_SIMILAR, STAGES)
+FROZEN = plan_strategy(TransferCase.SMALL_SIMILAR, STAGES, kind="demonstration")
+WHOLE = plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, kind="demonstration")
 
 
 def make_answers(images=300, classes=4, seed=0) -> prediction.TestPredictions:
@@ -125,8 +126,13 @@ def make_history(**changes) -> TrainingHistory:
     return replace(usual, **changes)
 
 
+def make_config(strategy=FROZEN) -> RunConfig:
+    return RunConfig("images", "demonstration", strategy, 0, {})
+
+
 def list_titles(given: TrainingHistory, strategy=FROZEN, tested=None) -> list[str]:
-    return [finding.title for finding in diagnose(given, strategy, tested or make_result())]
+    config = make_config(strategy)
+    return [finding.title for finding in diagnose(given, config, tested or make_result())]
 
 
 def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
@@ -166,7 +172,8 @@ def test_what_went_wrong_is_named(changes, title):
 @hypothesis.given(some.integers(0, 100), some.integers(0, 100), some.integers(10, 2_000))
 def test_a_gap_is_called_chance_only_if_its_interval_holds_none(trained, validated, images):
     shares = {"train_accuracy": trained / 100, "validation_accuracy": validated / 100}
-    told = diagnose(make_history(**shares, validation_images=images), FROZEN, make_result())[0]
+    history = make_history(**shares, validation_images=images)
+    told = diagnose(history, make_config(), make_result())[0]
     low = int(re.search(r"interval (-?\d+) point", told.words)[1])
     assert low <= 0 or "or chance" not in told.words
     assert low > 0 or "more than chance" not in told.words
@@ -188,7 +195,7 @@ def test_a_gap_that_chance_explains_is_never_called_over_fitting():
 
 
 def test_few_test_images_are_told_and_how_many_would_do():
-    found = diagnose(make_history(), FROZEN, make_result(0.9, 40))
+    found = diagnose(make_history(), make_config(), make_result(0.9, 40))
     (told,) = [finding for finding in found if finding.title == "Too few test images to tell"]
     assert told.kind == "unsure"
     enough = int(told.words.split("About ")[1].split(" test")[0])
@@ -203,7 +210,7 @@ def test_test_images_beyond_training_accuracy_are_suspicious_where_nothing_was_a
 
 
 def test_validation_and_test_that_disagree_are_told_the_right_way_round():
-    found = diagnose(make_history(), FROZEN, make_result(0.8))
+    found = diagnose(make_history(), make_config(), make_result(0.8))
     (told,) = [finding for finding in found if finding.title == "Validation and test disagree"]
     assert told.words.startswith("The validation images are answered better than the test images")
     assert "Validation and test disagree" not in list_titles(
@@ -275,7 +282,7 @@ def test_neighbours_are_alike_where_classes_lie_apart():
 def test_after_training_is_the_new_layer_where_all_else_stayed_frozen(transfer_home, case, scores):
     data = make_data_set(transfer_home, test_images=3)
     source, engine = networks.get_network("demonstration"), start_engine(transfer_home)
-    strategy = plan_strategy(case, source.stage_names)
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=1))
     run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=60)
@@ -287,4 +294,5 @@ def test_after_training_is_the_new_layer_where_all_else_stayed_frozen(transfer_h
     assert found.after_is_logits == scores
     assert found.before.shape == (6, 512) and found.after.shape == (6, 2 if scores else 512)
     assert not np.array_equal(found.before, found.after)
-    assert seen[-1] == ("Embedding them after training", 6, 6)
+    when = "before" if scores else "after"  # scores are computed from the features of before
+    assert seen[-1] == (f"Embedding them {when} training", 6, 6)

@@ -28,7 +28,7 @@ VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "set
 def train_run(data, case=TransferCase.SMALL_SIMILAR, **changes):
     """The id of a finished run."""
     source = get_network("demonstration")
-    strategy = plan_strategy(case, source.stage_names, **changes)
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind, **changes)
     run = caches.get_engine().submit(make_run_config(data, source, strategy, 0), name="noise")
     assert caches.get_engine().wait(run, timeout=60).result
     return run

@@ -44,7 +44,7 @@ def configs(home):
     files = make_class_files({"a": 20, "b": 20, "c": 20})
     data_set, configs = dataset.ingest(write_zip(home / "noise.zip", files), home=home), {}
     for number, case in CASES.items():
-        strategy = plan_strategy(case, SOURCE.stage_names)
+        strategy = plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind)
         settings = replace(strategy.optimiser, epochs=EPOCHS, batch_size=8, views=int(number == 1))
         strategy = replace(strategy, optimiser=settings)
         config = make_run_config(data_set, SOURCE, strategy, seed=2)

@@ -20,7 +20,7 @@ SWITCHED_ON = {"train_head_first": True, "freeze_batch_norm": True}
 
 
 def make_config(case: TransferCase = TransferCase.LARGE_SIMILAR, **changes) -> RunConfig:
-    strategy = plan_strategy(case, SOURCE.stage_names)
+    strategy = plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind)
     optimiser = replace(strategy.optimiser, **OPTIMISER | changes.pop("optimiser", {}))
     compiled = changes.pop("compiled", False)
     strategy = replace(strategy, optimiser=optimiser, **changes)

@@ -17,11 +17,16 @@ from transfer_core.networks.train_mode import set_train_mode_except_frozen
 SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names
 PLANS = [
-    plan_strategy(TransferCase.SMALL_SIMILAR, STAGES),
-    *(plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, cut=cut) for cut in STAGES[:-1]),
-    plan_strategy(TransferCase.LARGE_SIMILAR, STAGES),
-    plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="random"),
-    plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, initialise="pretrained"),
+    plan_strategy(TransferCase.SMALL_SIMILAR, STAGES, kind="demonstration"),
+    *(
+        plan_strategy(TransferCase.SMALL_DIFFERENT, STAGES, kind="demonstration", cut=cut)
+        for cut in STAGES[:-1]
+    ),
+    plan_strategy(TransferCase.LARGE_SIMILAR, STAGES, kind="demonstration"),
+    plan_strategy(TransferCase.LARGE_DIFFERENT, STAGES, kind="demonstration", initialise="random"),
+    plan_strategy(
+        TransferCase.LARGE_DIFFERENT, STAGES, kind="demonstration", initialise="pretrained"
+    ),
 ]
 NAMES = [f"case{p.case.value}-{p.keep_through}-{p.initialise}" for p in PLANS]
 

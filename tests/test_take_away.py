@@ -64,7 +64,7 @@ def trained(colours, transfer_home):
 
     def train(case: TransferCase, settings: Mapping[str, object] = MappingProxyType({}), **options):
         data_set, source = dataset.ingest(colours, home=transfer_home), get_network("demonstration")
-        strategy = plan_strategy(case, source.stage_names, **options)
+        strategy = plan_strategy(case, source.stage_names, kind=source.kind, **options)
         strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=2, **settings))
         with start_engine(transfer_home) as engine:
             run = engine.submit(make_run_config(data_set, source, strategy, 3), name="colours <b>")
@@ -131,7 +131,7 @@ def define_script_functions(config, source) -> dict:
 
 def test_a_script_whose_loss_is_never_a_finite_number_ends_with_a_sentence(colours, transfer_home):
     data_set, source = dataset.ingest(colours, home=transfer_home), get_network("demonstration")
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
     script = define_script_functions(make_run_config(data_set, source, strategy, 3), source)
     layer, parts = torch.nn.Linear(2, 3), {"train": np.arange(4), "validation": np.arange(4, 6)}
 

@@ -155,7 +155,9 @@ def test_the_stages_give_the_logits_of_timms_network_and_the_cases_operate(tag, 
     if "vit" not in tag:  # maps have their channels first
         assert shapes["stage1"][1] == shapes["stage1"][2]
     for case in (TransferCase.SMALL_DIFFERENT, TransferCase.LARGE_DIFFERENT):
-        check_case(source, plan_strategy(case, source.stage_names), tmp_path, network)
+        check_case(
+            source, plan_strategy(case, source.stage_names, kind=source.kind), tmp_path, network
+        )
 
 
 def check_case(source, strategy, folder, pretrained) -> None:

@@ -143,7 +143,11 @@ def test_all_four_cases_operate_train_a_step_save_and_load(name, tmp_path, monke
     state = build_random_network(source).state_dict()
     monkeypatch.setattr(network_builder, "_read_weights", lambda network: dict(state))
     for case in TransferCase:
-        check(source, plan_strategy(case, source.stage_names), tmp_path / "network.safetensors")
+        check(
+            source,
+            plan_strategy(case, source.stage_names, kind=source.kind),
+            tmp_path / "network.safetensors",
+        )
     PASSED.append(name)
 
 
@@ -188,7 +192,7 @@ def test_images_are_made_as_the_weights_preset_makes_them(name, size):
 def test_every_network_is_described_without_weights_at_its_full_size(name):
     source = NETWORKS[name]
     parts = summarise_network(
-        source, plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names), 7
+        source, plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names, kind=source.kind), 7
     )
     assert sum(p.weights for p in parts if p.state != "new") <= source.card["parameters"]
     assert infer_output_shapes(source)["classifier"] == (1000,)

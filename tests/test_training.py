@@ -45,7 +45,7 @@ def make_blobs(images=60, classes=3, dimensions=512):
 
 def run_head(strategy=None, stop=lambda: False, seed=0, labels=None):
     strategy = strategy or build_network(
-        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
     )
     network = adapt(SOURCE, strategy, 3, seed)
     features, true = make_blobs()
@@ -75,7 +75,7 @@ def make_pictures(images=24):
 
 def run_whole(case, stop=lambda: False, initialise=None, seed=0, **changes):
     strategy = build_network(
-        plan_strategy(case, SOURCE.stage_names, initialise=initialise), **changes
+        plan_strategy(case, SOURCE.stage_names, kind=SOURCE.kind, initialise=initialise), **changes
     )
     network = adapt(SOURCE, strategy, 3, seed)
     pixels, labels = make_pictures()
@@ -128,7 +128,12 @@ def test_an_unfrozen_network_moves_in_weights_and_statistics():
 
 def test_frozen_batch_norm_keeps_its_statistics_while_all_weights_learn():
     network, events = run_whole(TransferCase.LARGE_SIMILAR, epochs=2, freeze_batch_norm=True)
-    before = adapt(SOURCE, plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), 3, 0)
+    before = adapt(
+        SOURCE,
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        3,
+        0,
+    )
     changes = list(events)[-1].changes
     assert all(change.relative_change > 0 for change in changes)
     assert not any(change.statistics_moved for change in changes)
@@ -142,7 +147,7 @@ def test_frozen_batch_norm_keeps_its_statistics_while_all_weights_learn():
 
 def test_partly_frozen_training_moves_only_the_rest():
     strategy = build_network(
-        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=1
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind), epochs=1
     )
     strategy = replace(strategy, frozen=("conv1", "conv2"))
     network = adapt(SOURCE, strategy, 3, seed=0)
@@ -174,7 +179,7 @@ def test_the_whole_network_learns_colours(initialise):
 
 def test_steps_in_bfloat16_leave_the_weights_float32_and_learn():
     strategy = build_network(
-        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), epochs=12
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind), epochs=12
     )
     network = adapt(SOURCE, strategy, 3, seed=0)
     pixels, labels = make_pictures()
@@ -208,7 +213,9 @@ def test_the_same_seed_gives_the_same_weights():
 def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
     shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
     strategy = build_network(
-        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), epochs=100, patience=4
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        epochs=100,
+        patience=4,
     )
     network, features, labels, events = run_head(strategy, labels=shuffled_labels)
     events = list(events)
@@ -224,7 +231,7 @@ def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
 def train_on_shuffled_labels(epochs, patience):
     """The end of a training whose validation loss soon rises."""
     shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
     strategy = build_network(strategy, epochs=epochs, patience=patience)
     return list(run_head(strategy, labels=shuffled_labels)[-1])[-1]
 
@@ -274,7 +281,9 @@ def test_a_stop_in_the_first_epoch_ends_without_a_best_epoch():
 
 def test_a_loss_that_is_not_finite_names_the_learning_rate():
     features = np.full((60, 512), np.nan, np.float32)
-    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    strategy = build_network(
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
+    )
     events = train_head(
         adapt(SOURCE, strategy, 3, 0),
         features,
@@ -294,7 +303,7 @@ def test_a_loss_that_is_not_finite_names_the_learning_rate():
 def test_a_validation_loss_that_is_never_finite_is_told_and_nothing_is_kept(epochs):
     features, labels = make_blobs()
     features[40:] = np.nan
-    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names)
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
     strategy = build_network(strategy, epochs=epochs, patience=1)
     events = train_head(
         adapt(SOURCE, strategy, 3, 0),
@@ -328,7 +337,12 @@ def test_batches_hold_every_image_once_and_never_a_single_one(images, batch):
 
 
 def test_the_meter_tells_a_change_of_one_bit():
-    network = adapt(SOURCE, plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names), 3, 0)
+    network = adapt(
+        SOURCE,
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        3,
+        0,
+    )
     meter = WeightChangeMeter(network, ("conv1",))
     with torch.no_grad():
         weight = network.conv1.conv.weight.view(-1)
@@ -346,7 +360,9 @@ def test_a_feature_that_is_nearly_always_zero_cannot_outweigh_the_others():
     features[:, :100] = 0
     features[3, :100] = 1e-3  # active on one training image, hardly
     features[45:, :100] = 3  # and on validation images
-    strategy = build_network(plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names))
+    strategy = build_network(
+        plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind)
+    )
     events = train_head(
         adapt(SOURCE, strategy, 3, 0),
         features,
@@ -422,7 +438,8 @@ def test_what_torch_says_when_memory_is_short_is_told_from_other_errors():
 
 def test_stages_learn_the_faster_the_nearer_to_the_output():
     strategy = build_network(
-        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        stage_decay=0.5,
     )
     network = adapt(SOURCE, strategy, 3, seed=0)
     groups = build_parameter_groups(network, strategy.optimiser)
@@ -433,7 +450,8 @@ def test_stages_learn_the_faster_the_nearer_to_the_output():
 
 def test_frozen_stages_count_for_no_rate():
     strategy = build_network(
-        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names), stage_decay=0.5
+        plan_strategy(TransferCase.LARGE_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        stage_decay=0.5,
     )
     strategy = replace(strategy, frozen=("conv1", "conv2"))
     network = adapt(SOURCE, strategy, 3, seed=0)

@@ -52,7 +52,11 @@ def list_kinds(log) -> list[str]:
 def make_config(seed: int = 0, case: TransferCase = TransferCase.SMALL_SIMILAR) -> RunConfig:
     """A configuration that is in order."""
     return RunConfig(
-        "digits-1", "demonstration", plan_strategy(case, STAGES), seed, {"torch": "2.15"}
+        "digits-1",
+        "demonstration",
+        plan_strategy(case, STAGES, kind="demonstration"),
+        seed,
+        {"torch": "2.15"},
     )
 
 

@@ -67,7 +67,7 @@ def queue_run(home: Path) -> str:
     """Put a run that trains everything into the queue; the server starts it."""
     data = transfer_core.load_dataset(f"sample:{LIVE_SAMPLE}")
     source = transfer_core.get_network()
-    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names)
+    strategy = plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
     strategy = replace(strategy, optimiser=replace(strategy.optimiser, epochs=12, mirror=False))
     return RunStore(home).create(make_run_config(data, source, strategy, 0), name=data.name).id
 

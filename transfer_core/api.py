@@ -15,6 +15,7 @@ from transfer_core import dataset, export, networks
 from transfer_core.cases import DEFAULT_LINE, Similarity, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
+from transfer_core.errors import SettingsError
 from transfer_core.export import bundle
 from transfer_core.inspection import Prediction, classify_files
 from transfer_core.networks import (
@@ -22,6 +23,7 @@ from transfer_core.networks import (
     SourceNetwork,
     choose_starting_network,
     download_weights,
+    find_strategy,
 )
 from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
@@ -156,6 +158,7 @@ def train(
     network: SourceNetwork | str | None = None,
     case: TransferCase | int | None = None,
     *,
+    option: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
 ) -> RunRecord:
@@ -166,6 +169,7 @@ def train(
         network: The source network, or its name. None takes the best one for photos on this
             computer, and for a built-in sample the demonstration network.
         case: 1 to 4; None takes the recommended option.
+        option: In place of a case a key of `cases.list_strategies`, such as "all-stages".
         epochs: Passes over the training images, at most; None takes the case's own number.
         seed: Draws the weights of the head and the order of the images.
 
@@ -173,14 +177,19 @@ def train(
         The finished run; `result` holds its test accuracy and more.
 
     Raises:
+        SettingsError: If the network has no such option; it names those that it has.
         RunError: If the run fails.
     """
     source = _fetch(data_set, network)
-    if case is None:
+    chosen = _find_option(source, option, case)
+    if chosen is None and case is None:
         strategy = decide(data_set, source).option.strategy
     else:
         estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
-        strategy = choose_strategy(TransferCase(case), source, estimate)
+        if chosen is None:
+            strategy = choose_strategy(TransferCase(case), source, estimate)
+        else:
+            strategy = chosen.with_mirror(estimate.evidence.is_flip_invariant)
     if epochs is not None:
         strategy = strategy.with_epochs(epochs)
     return _run_to_end(data_set, source, strategy, seed)
@@ -252,6 +261,20 @@ def list_runs() -> list[RunRecord]:
 def _fetch(data_set: DataSet, network: SourceNetwork | str | None) -> SourceNetwork:
     network = network or choose_starting_network(get_home(), data_set.id)
     return get_network(network if isinstance(network, str) else network.name)
+
+
+def _find_option(
+    source: SourceNetwork, option: str | None, case: TransferCase | int | None
+) -> Strategy | None:
+    if option is None:
+        return None
+    if case is not None:
+        raise SettingsError(
+            "A run trains a case or an option, not both.",
+            found=f"case {int(case)} and option {option}",
+            remedy="Leave one of them out.",
+        )
+    return find_strategy(source, option)
 
 
 def _get_id(run: RunRecord | str) -> str:

@@ -89,6 +89,26 @@ class Strategy:
         return APPROACH_TITLES.get(self.approach, self.case.title)
 
     @property
+    def key(self) -> str:
+        """Its key in `list_strategies`."""
+        if self.approach != "textbook":
+            return self.approach.replace(" ", "-")
+        details = {2: f"-{self.keep_through}", 4: f"-{self.initialise}"}
+        return f"{self.case.value}{details.get(self.case.value, '')}"
+
+    @property
+    def textbook_case(self) -> TransferCase | None:
+        """The case of the textbook that it is; None beyond the textbook."""
+        return self.case if self.approach == "textbook" else None
+
+    @property
+    def what_is_trained(self) -> str:
+        """For people: "everything", "the new layer", "the last stages" or "the first stages"."""
+        if self.approach in {"last stages", "first stages"}:
+            return f"the {self.approach}"
+        return "the new layer" if self.frozen else "everything"
+
+    @property
     def initial_weights(self) -> str:
         """The kind of initial weights, for people: "pre-trained" or "random"."""
         return "random" if self.initialise == "random" else "pre-trained"
@@ -96,6 +116,10 @@ class Strategy:
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""
         return replace(self, optimiser=replace(self.optimiser, epochs=epochs))
+
+    def with_mirror(self, mirror: bool) -> Self:
+        """Return the strategy with or without mirrored images among the augmented ones."""
+        return replace(self, optimiser=replace(self.optimiser, mirror=mirror))
 
 
 APPROACH_TITLES: dict[Approach, str] = {
@@ -196,7 +220,7 @@ def plan_strategy(
     case: TransferCase,
     stages: tuple[str, ...],
     *,
-    kind: NetworkKind = "demonstration",
+    kind: NetworkKind,
     cut: str | None = None,
     initialise: Initialise | None = None,
 ) -> Strategy:
@@ -242,7 +266,7 @@ def plan_strategy(
 
 
 def list_strategies(stages: tuple[str, ...], kind: NetworkKind) -> dict[str, Strategy]:
-    """Return every way to transfer a network that the app offers, by a short key.
+    """Return every way to transfer a network that the app offers, by a short key (`Strategy.key`).
 
     "1" is case 1, "2-STAGE" case 2 cut after that stage, "3" case 3, "4-random" and
     "4-pretrained" case 4. Beyond the textbook: "all-stages" trains a new layer on the outputs of

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
-Scope = Literal["frozen", "whole", "both"]
+Scope = Literal["head", "more", "both"]
 
 _BOUND_WORDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 
@@ -21,11 +21,11 @@ class Setting:
     unit: str = ""
     step: float = 1  # by which a click changes it
     decimals: int = 0  # digits shown after the point
-    applies_to: Scope = "both"  # runs with all stages frozen, runs of the whole network, or both
+    applies_to: Scope = "both"  # runs that train the head only, runs that train more, or both
 
-    def applies(self, all_frozen: bool) -> bool:
+    def applies(self, head_only: bool) -> bool:
         """Whether the setting has an effect on a run."""
-        return self.applies_to in ("both", "frozen" if all_frozen else "whole")
+        return self.applies_to in ("both", "head" if head_only else "more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +179,9 @@ class OptimiserSettings:
         Setting(
             label="Random crops and colours of the training images",
             help="Each epoch sees every image a little differently. Frozen layers' outputs are "
-            "computed once per image, so it needs a network that is trained as a whole.",
+            "computed once per image, so it needs a run that trains more than the new layer.",
             code="if {}: inputs = augment(pixels[indices])",
-            applies_to="whole",
+            applies_to="more",
         ),
     ]
     mirror: Annotated[
@@ -202,7 +202,7 @@ class OptimiserSettings:
             code="rate = learning_rate * {}**behind",
             step=0.05,
             decimals=2,
-            applies_to="whole",
+            applies_to="more",
         ),
     ] = 1.0
     train_head_first: Annotated[
@@ -212,7 +212,7 @@ class OptimiserSettings:
             help="The new layer first learns alone, as in case 1, and then everything learns on "
             "from there. Otherwise the new layer starts from random weights.",
             code="if {}: train_head(...)",
-            applies_to="whole",
+            applies_to="more",
         ),
     ] = False
     freeze_batch_norm: Annotated[
@@ -223,7 +223,7 @@ class OptimiserSettings:
             "normalised by its own, which with few images are noisy. From random weights leave it "
             "off.",
             code="norms = find_batch_norms(network) if {} else ()",
-            applies_to="whole",
+            applies_to="more",
         ),
     ] = False
     views: Annotated[
@@ -235,6 +235,6 @@ class OptimiserSettings:
             "like the images themselves. They help against learning few images by heart; each "
             "costs one more pass over the training images.",
             code="for number in range({}): ...",
-            applies_to="frozen",
+            applies_to="head",
         ),
     ] = 0

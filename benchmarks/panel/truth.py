@@ -106,7 +106,9 @@ def _train_heads(
     """Return the test accuracy of a head after each kept stage; the last one is case 1."""
     cuts = {}
     for stage, features in embeddings.items():
-        strategy = plan_strategy(TransferCase.SMALL_DIFFERENT, source.stage_names, cut=stage)
+        strategy = plan_strategy(
+            TransferCase.SMALL_DIFFERENT, source.stage_names, kind=source.kind, cut=stage
+        )
         adapted = adapt(source, strategy, int(labels.max()) + 1, seed)
         # Without its frozen stages, whose weights would be compared after every epoch.
         network = nn.Sequential(OrderedDict({HEAD: adapted.get_submodule(HEAD)}))

@@ -8,6 +8,7 @@ from pages.shared import caches
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.networks import trains_head_only
 from transfer_core.runs import UNFINISHED_STATES, RunRecord, find_last_event
 from transfer_core.training import Ended, compute_difference_interval
 
@@ -16,7 +17,8 @@ POLL_SECONDS = 2.0  # between looks at case 1 while it is trained
 
 def show_if_head_was_kept(record: RunRecord) -> None:
     """Say so if a run of an older version returned the head that it had trained alone."""
-    if record.is_imported or record.config.strategy.frozen:
+    config = record.config
+    if record.is_imported or trains_head_only(config.source(), config.strategy):
         return
     ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended and ended.best_epoch == 0:
@@ -61,14 +63,15 @@ def _judge_lead(record: RunRecord) -> str:
 
 
 def _explain_lead(record: RunRecord) -> str:
-    """Say why training everything may have brought no more."""
+    """Say why training more may have brought no more."""
     ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended is None:
         return ""
+    training = f"Training {record.config.strategy.what_is_trained}"
     if ended.best_epoch == ended.epochs:
-        return "Training everything was still improving when it ended: more epochs may help."
+        return f"{training} was still improving when it ended: more epochs may help."
     return (
-        "Training everything went on after its best epoch without improving: with few images, it "
+        f"{training} went on after its best epoch without improving: with few images, it "
         "begins to learn them by heart (over-fitting)."
     )
 
@@ -115,7 +118,7 @@ def find_case_one(record: RunRecord) -> RunRecord | None:
         for run in caches.get_engine().list_runs()
         if get_setting(run) == get_setting(record)
         and not run.is_imported
-        and run.config.strategy.case == TransferCase.SMALL_SIMILAR
+        and run.config.strategy.textbook_case == TransferCase.SMALL_SIMILAR
         and (run.result or not run.state.is_final)
     )
     return min(alike, key=lambda run: run.result is None, default=None)
@@ -125,7 +128,7 @@ def _start_case_one(record: RunRecord) -> None:
     with show_errors():
         data, source = caches.load_data_set(record.config.data_id), record.config.source()
         strategy = replace(
-            plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names),
+            plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind),
             class_weights=record.config.strategy.class_weights,
         )
         start_run(data, source, strategy, record.config.seed, key=f"case 1 beside {record.id}")

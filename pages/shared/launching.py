@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from transfer_core.cases import Strategy
     from transfer_core.dataset import DataSet
     from transfer_core.networks import SourceNetwork
+    from transfer_core.transferability import Option
 
 
 def start_run(
@@ -19,6 +20,7 @@ def start_run(
     seed: int,
     *,
     key: str | None = None,
+    option: Option | None = None,
     compiled: bool = False,
 ) -> str:
     """Queue a run of this session and return its id.
@@ -29,12 +31,13 @@ def start_run(
         strategy: What to keep, freeze and train, and how.
         seed: Of the run's random generators.
         key: The same key makes one run only; None is the key of this page's last click.
+        option: The option that the strategy is, with the accuracy and time expected of it.
         compiled: Whether to compile the network with torch.compile.
 
     Raises:
         SettingsError: If a setting is not allowed.
     """
-    from transfer_core.runs import launch_run  # brings torch
+    from transfer_core.runs import launch_run, make_expectation  # brings torch
 
     work = session.get_workspace()
     return launch_run(
@@ -46,4 +49,5 @@ def start_run(
         owner=work.owner,
         key=key or work.start_key,
         compiled=compiled,
+        expectation=option and make_expectation(option, source, strategy),
     )

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core.cli.console import AddCommand, print_json, show_progress
-from transfer_core.runs import RunRecord, UnreadableRun
+from transfer_core.runs import RunRecord, RunStore, UnreadableRun
 from transfer_core.system import get_home
 
 EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
@@ -26,6 +26,9 @@ def add_commands(add: AddCommand) -> None:
     change = command.add_mutually_exclusive_group()
     change.add_argument("--delete", metavar="RUN", help="can be undone for a day")
     change.add_argument("--undelete", metavar="RUN", help="undo a deletion")
+    change.add_argument(
+        "--record", action="store_true", help="how often results lay where they were expected"
+    )
     command = add("compare-runs", compare_runs, "is one run better than another, image by image?")
     command.add_argument("first", metavar="RUN")
     command.add_argument("second", metavar="RUN")
@@ -73,10 +76,12 @@ def load(options: Namespace) -> int:
 
 
 def print_runs(options: Namespace) -> int:
-    """List every run, newest first, or delete one, or undo that."""
-    from transfer_core.runs import RunStore, delete_runs, restore_runs
+    """List every run, newest first, or delete one, or undo that, or print the track record."""
+    from transfer_core.runs import delete_runs, restore_runs
 
     store = RunStore(get_home())
+    if options.record:
+        return _print_track_records(store, options.json)
     if options.delete:
         delete_runs(store, [store.read(options.delete).id])
     if options.undelete:
@@ -90,6 +95,22 @@ def print_runs(options: Namespace) -> int:
     return 0
 
 
+def _print_track_records(store: RunStore, as_json: bool) -> int:
+    """Print for each network how often accuracies and times lay inside what was told."""
+    from transfer_core.runs import load_track_records
+
+    records = load_track_records(store)
+    for record in records:
+        if as_json:
+            print_json(**asdict(record))
+            continue
+        print(f"{record.network}: {record.describe_accuracies()}")
+        print(f"  {record.describe_seconds()}")
+    if not records and not as_json:
+        print("No finished run was started as Decide proposed it.")
+    return 0
+
+
 def _print_unreadable_run(run: UnreadableRun, as_json: bool) -> None:
     if as_json:
         print_json(run=run.id, name=run.name, state=run.state, problem=run.problem.problem)
@@ -99,13 +120,14 @@ def _print_unreadable_run(run: UnreadableRun, as_json: bool) -> None:
 
 def _print_run(run: RunRecord, as_json: bool) -> None:
     accuracy = run.result and run.result.accuracy
-    case = run.config.strategy.case
+    strategy = run.config.strategy
     if as_json:
         print_json(
             run=run.id,
             name=run.name,
             state=run.state,
-            case=case.value,
+            case=strategy.case.value,
+            option=strategy.key,
             data=run.config.data_id,
             created=run.created,
             test_accuracy=accuracy,
@@ -115,7 +137,7 @@ def _print_run(run: RunRecord, as_json: bool) -> None:
         return
     result = f"test accuracy {accuracy:.1%}" if accuracy is not None else ""
     tags = f"  [{', '.join(run.tags)}]" if run.tags else ""
-    print(f"{run.id}  {run.state:11}  {case.title}  {run.name}  {result}{tags}")
+    print(f"{run.id}  {run.state:11}  {strategy.title}  {run.name}  {result}{tags}")
 
 
 def compare_runs(options: Namespace) -> int:

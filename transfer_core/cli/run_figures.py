@@ -15,6 +15,7 @@ def collect_figures(record: RunRecord, ended: Ended) -> dict:
         "run": record.id,
         "network": record.config.network,
         "case": strategy.case.value,
+        "option": strategy.key,
         "keep_through": strategy.keep_through,
         "initialise": strategy.initialise,
         "validation_accuracy": record.result.validation_accuracy,

@@ -5,11 +5,16 @@ from dataclasses import replace
 
 from transfer_core.cases import Strategy
 from transfer_core.errors import SettingsError
+from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 
 OPTIMISER_FIELDS = list_settings(OptimiserSettings)
 STRATEGY_FIELDS = (*OPTIMISER_FIELDS, *list_settings(Strategy))
-SCOPES = {"frozen": "cases 1 and 2", "whole": "cases 3 and 4", "both": "all cases"}
+SCOPES = {
+    "head": "runs that train the new layer alone, as cases 1 and 2",
+    "more": "runs that train more than the new layer, as cases 3 and 4",
+    "both": "all runs",
+}
 
 
 def add_setting_options(command: ArgumentParser, *, only: str | None = None) -> None:
@@ -28,14 +33,15 @@ def _add_option(command: ArgumentParser, field: SettingField) -> None:
         command.add_argument(field.option, type=field.type, metavar="N", help=text)
 
 
-def check_settings_apply(strategy: Strategy, options: Namespace) -> None:
+def check_settings_apply(source: SourceNetwork, strategy: Strategy, options: Namespace) -> None:
     """Refuse an option that would have no effect on this strategy."""
+    head_only = trains_head_only(source, strategy)
     for field in STRATEGY_FIELDS:
         value, about = getattr(options, field.name), field.setting
-        if value and not about.applies(bool(strategy.frozen)):
+        if value and not about.applies(head_only):
             raise SettingsError(
                 f"“{about.label}” has an effect in {SCOPES[about.applies_to]} only.",
-                found=f"{field.option} {value} with {strategy.case.title.lower()}",
+                found=f"{field.option} {value} with {strategy.title.lower()}",
                 remedy=f"Leave {field.option} out.",
             )
 

@@ -20,17 +20,22 @@ from transfer_core.cli.setting_options import (
     override_settings,
 )
 from transfer_core.dataset import DataSet
+from transfer_core.errors import SettingsError
 from transfer_core.networks import (
     DEFAULT_NETWORK,
     SourceNetwork,
+    find_strategy,
     get_network,
     has_weights,
     list_networks,
+    plan_same_option,
+    trains_head_only,
 )
 from transfer_core.runs import encode_event, find_last_event
 from transfer_core.system import get_home
 from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
+    SimilarityEstimate,
     apply_textbook_rule,
     choose_strategy,
     estimate_similarity,
@@ -44,7 +49,13 @@ def add_commands(add: AddCommand) -> None:
     """Add these commands to the parser; every setting of a run is an option of `train`."""
     command = add("train", train, "train one case and test it", data=True)
     add_network_option(command)
-    command.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--case", choices=("auto", "1", "2", "3", "4"), default="auto")
+    what.add_argument(
+        "--option",
+        metavar="KEY",
+        help="one of the options that `decide --json` lists, such as 2-conv1, 3 or all-stages",
+    )
     command.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     add_setting_options(command)
     command.add_argument("--compile", action="store_true", help="translate the network first; GPU")
@@ -68,10 +79,11 @@ def train(options: Namespace) -> int:
     data_set = ingest(options.data, options.seed)
     # A run from random weights needs no pre-trained ones.
     random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
+    random |= options.option == "4-random"
     get = select_network if random else fetch_network
     source = get(options.network, data_set)
     strategy = _choose_strategy(data_set, source, options)
-    check_settings_apply(strategy, options)
+    check_settings_apply(source, strategy, options)
     if options.minutes is not None:
         source, strategy = _fit_into_minutes(data_set, source, strategy, options)
     elif options.input_size is not None:
@@ -124,15 +136,17 @@ def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]
 
 
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
-    """Return the strategy of the case asked for, or the recommended one, by measurements."""
+    """Return the option or case asked for, or the recommended option, by measurements."""
+    if options.option is not None:
+        return _find_option(data_set, source, options)
     if options.case == "1":  # nothing in it is measured
         return plan_strategy(
-            TransferCase.SMALL_SIMILAR, source.stage_names, initialise=options.initialise
+            TransferCase.SMALL_SIMILAR,
+            source.stage_names,
+            kind=source.kind,
+            initialise=options.initialise,
         )
-    # A network without weights here starts from random ones. The bundled network then measures
-    # whether left and right make a difference: the strategy needs no other measurement.
-    measuring = source if has_weights(source) else get_network(DEFAULT_NETWORK)
-    estimate = estimate_similarity(data_set, measuring, get_home(), progress=show_progress)
+    estimate = _estimate(data_set, source)
     if options.case == "auto":
         found = list_options(data_set, source, estimate, get_home(), progress=show_progress)
         if found.recommended:
@@ -141,9 +155,30 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
     else:
         case = TransferCase(int(options.case))
     # Raises an error if the initialisation does not fit the case.
-    plan_strategy(case, source.stage_names, initialise=options.initialise)
+    plan_strategy(case, source.stage_names, kind=source.kind, initialise=options.initialise)
     start = options.initialise or INITIALISATIONS[0]
     return choose_strategy(case, source, estimate, initialise=start)
+
+
+def _find_option(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
+    """Return the strategy of `--option`; images are measured only if they may be mirrored."""
+    if options.initialise is not None:
+        raise SettingsError(
+            "An option says from what weights it starts.",
+            found=f"--option {options.option} --initialise {options.initialise}",
+            remedy="Leave --initialise out: 4-random and 4-pretrained are two options.",
+        )
+    strategy = find_strategy(source, options.option)
+    if trains_head_only(source, strategy):
+        return strategy
+    return strategy.with_mirror(_estimate(data_set, source).evidence.is_flip_invariant)
+
+
+def _estimate(data_set: DataSet, source: SourceNetwork) -> SimilarityEstimate:
+    # A network without weights here starts from random ones. The bundled network then measures
+    # whether left and right make a difference: the strategy needs no other measurement.
+    measuring = source if has_weights(source) else get_network(DEFAULT_NETWORK)
+    return estimate_similarity(data_set, measuring, get_home(), progress=show_progress)
 
 
 def _fit_into_minutes(
@@ -155,10 +190,7 @@ def _fit_into_minutes(
     def plan_same_case(network: SourceNetwork) -> Strategy:
         if network == source:
             return strategy
-        start = strategy.initialise if strategy.case == TransferCase.LARGE_DIFFERENT else None
-        return plan_strategy(
-            strategy.case, network.stage_names, kind=network.kind, initialise=start
-        )
+        return plan_same_option(strategy, network)
 
     here = tuple(network for network in list_networks() if has_weights(network))
     fit = plan_run_within_budget(
@@ -174,6 +206,8 @@ def _fit_into_minutes(
     chosen = get_network(fit.source.name)
     if chosen == source:
         return fit.source, fit.strategy
+    # Stages have other names there, so a cut is chosen anew.
+    options.option = None if strategy.textbook_case else strategy.key
     options.case = str(strategy.case.value)
     options.initialise = plan_same_case(chosen).initialise if options.case == "4" else None
     strategy = _choose_strategy(data_set, chosen, options)

@@ -24,7 +24,7 @@ def build_model_card(home: Path, trained: TrainedNetwork) -> dict[str, Any]:
         "name": record.name,
         "created": record.created,
         "classes": list(trained.classes),
-        "case": record.config.strategy.case.title,
+        "case": record.config.strategy.title,
         "data": _describe_data(home, trained),
         "config": json.loads(to_json(record.config)),
         "result": encode_values(record.result),

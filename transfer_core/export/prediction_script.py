@@ -57,7 +57,7 @@ def write_prediction_script(
         trained: The network that lies in the same folder.
         kind: The form of the network: "torch" for safetensors weights, "onnx" for an ONNX file.
     """
-    source, parts = trained.source, {}
+    source, strategy, parts = trained.source, trained.record.config.strategy, {}
     settings = {
         "CLASSES": list(trained.classes),
         "INPUT_SIZE": source.input_size,
@@ -66,7 +66,8 @@ def write_prediction_script(
     }
     if kind == "torch":
         settings |= {
-            "KEPT": list(list_kept_stages(source, trained.record.config.strategy)),
+            "KEPT": list(list_kept_stages(source, strategy)),
+            "ALL_STAGES": strategy.approach == "all stages",
             "MEAN": list(source.mean),
             "STD": list(source.std),
         }

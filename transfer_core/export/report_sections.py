@@ -84,7 +84,7 @@ def build_decision_section(
     """Build the section on both voices, what was trained, and the reasons."""
     strategy = trained.record.config.strategy
     # The estimate used the network at its own input size.
-    source, case = get_network(trained.record.config.network), strategy.case
+    source, case = get_network(trained.record.config.network), strategy.textbook_case
     if data_set is None or not has_weights(source):
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
@@ -198,7 +198,7 @@ def build_history_section(record: RunRecord, runs: Sequence[RunRecord]) -> Secti
     rows = [
         {
             "run": run.name + (" (this one)" if run.id == record.id else ""),
-            "case": run.config.strategy.case.title,
+            "case": run.config.strategy.title,
             "seed": run.config.seed,
             "test accuracy": _format_accuracy(run),
         }

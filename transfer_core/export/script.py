@@ -95,6 +95,7 @@ def collect_settings(
         "CLASSES": list(classes),
         "KEPT": list(list_kept_stages(source, strategy)),
         "FROZEN": list(strategy.frozen),
+        "ALL_STAGES": strategy.approach == "all stages",
         "PRECISION": config.precision,
         "DEVICE": config.device,
         "CHANNELS_LAST": config.channels_last,

@@ -13,7 +13,7 @@ from transfer_core.networks import (
     SourceNetwork,
     demonstration,
     efficientnet_lite,
-    surgery,
+    head,
     timm_modules,
     torchvision_modules,
     torchvision_stages,
@@ -114,8 +114,8 @@ def _render_timm_network(source: SourceNetwork) -> str:
 
 def _render_pooling() -> str:
     constants = {
-        "MAX_POOL_SIZE": surgery.MAX_POOL_SIZE,
-        "MAX_HEAD_FEATURES": surgery.MAX_HEAD_FEATURES,
+        "MAX_POOL_SIZE": head.MAX_POOL_SIZE,
+        "MAX_HEAD_FEATURES": head.MAX_HEAD_FEATURES,
         "MAX_BATCH_SIZE": preprocessing.MAX_BATCH_SIZE,
         "MAX_BATCH_PIXELS": preprocessing.MAX_BATCH_PIXELS,
     }
@@ -125,10 +125,12 @@ def _render_pooling() -> str:
         devices.copy_to_device,
         preprocessing.choose_batch_size,
         preprocessing.normalise,
-        surgery.pool_features,
-        surgery.compute_pool_size,
-        surgery.build_head,
-        surgery.TokenMeanPool,
+        head.pool_features,
+        head.compute_pool_size,
+        head.build_head,
+        head.TokenMeanPool,
+        head.AllStagesNetwork,
+        head.compute_head_inputs,
     )
     return f"{lines}\n\n\n{functions}"
 

@@ -9,7 +9,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "augmentation": ["augment"],
         "cached_embedding": ["load_or_embed"],
         "embedding": ["embed", "embed_with_runtime"],
-        "embedding_cache": ["get_cache_folder", "load_or_compute_embeddings"],
+        "embedding_cache": [
+            "get_cache_folder",
+            "join_embeddings",
+            "load_or_compute_embeddings",
+        ],
         "embedding_runtime": ["CANNOT_RUN", "EmbeddingRuntime", "RuntimeName", "make_runtime"],
         "onnx_session": ["ONNX_BATCH_SIZE", "open_onnx_session"],
         "onnx_stages": ["OnnxFailedError"],

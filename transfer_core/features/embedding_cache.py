@@ -42,6 +42,21 @@ def load_or_compute_embeddings(
     return embeddings
 
 
+def join_embeddings(embeddings: dict[str, np.ndarray], stages: tuple[str, ...]) -> np.ndarray:
+    """Return the embeddings of stages side by side, as the head reads them.
+
+    Args:
+        embeddings: float32 (N, D) by stage; D depends on the stage.
+        stages: From `networks.list_head_stages`.
+
+    Returns:
+        float32 (N, sum of all D).
+    """
+    if len(stages) == 1:
+        return embeddings[stages[0]]  # without a copy: it may be mapped from disk
+    return np.concatenate([embeddings[name] for name in stages], axis=1)
+
+
 def get_cache_folder(
     home: Path, data_id: str, source: SourceNetwork, preprocessing_key: str, indices: np.ndarray
 ) -> Path:

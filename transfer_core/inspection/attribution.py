@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from transfer_core.features import normalise
+from transfer_core.inspection.attribution_split import split_network
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import get_device
 
@@ -52,7 +53,7 @@ def compute_attribution(
     """
     device = get_device(network)
     image = normalise(pixels[None], source, device)
-    below, above = _split_network(network, image)
+    below, above = split_network(network, image)
     with torch.no_grad():
         features = below(image)
     features = features.expand(len(classes), *features.shape[1:]).clone().requires_grad_()
@@ -60,7 +61,7 @@ def compute_attribution(
     if features.ndim == 4:
         # Captum hooks a module of this call only, never one of the shared network.
         hooked = nn.Identity()
-        method = LayerGradCam(nn.Sequential(hooked, *above), hooked)
+        method = LayerGradCam(nn.Sequential(hooked, above), hooked)
         maps = method.attribute(features, target, relu_attributions=True)[:, 0]
         name = "Grad-CAM"
     else:
@@ -70,29 +71,3 @@ def compute_attribution(
         name = "Gradient times activation of each patch"
     height, width = maps.shape[1:]
     return Attribution(maps.detach().cpu().numpy(), f"{name}, on {height} x {width} positions")
-
-
-@torch.no_grad()
-def _split_network(
-    network: nn.Sequential, image: torch.Tensor
-) -> tuple[nn.Sequential, nn.Sequential]:
-    """Split the network in two at the layer whose output the maps show."""
-    modules = [module for stage in network.children() for module in stage.children()]
-    shapes, features = [], image
-    for module in modules:
-        features = module(features)
-        shapes.append(features.shape[1:])
-    weighted = [i for i, m in enumerate(modules) if any(True for _ in m.parameters())]
-    attention = [i for i in weighted if len(shapes[i]) == 2]
-    if attention:
-        at = max(i for i in attention if _has_attention(modules[i]))
-        return nn.Sequential(*modules[:at]), nn.Sequential(*modules[at:])
-    maps = [i for i in weighted if len(shapes[i]) == 3]
-    at = max([i for i in maps if shapes[i][1] > 1] or maps)
-    while shapes[at + 1] == shapes[at]:  # an activation belongs to its convolution
-        at += 1
-    return nn.Sequential(*modules[: at + 1]), nn.Sequential(*modules[at + 1 :])
-
-
-def _has_attention(module: nn.Module) -> bool:
-    return any(isinstance(part, nn.MultiheadAttention) for part in module.modules())

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import spearmanr
-from torch import nn
 
 from transfer_core.inspection.attribution import compute_attribution
 from transfer_core.inspection.trained_network import TrainedNetwork
@@ -52,7 +51,8 @@ def run_randomisation_test(
     before, steps = _compute_maps(trained.network, source, pixels, classes), []
     for done, name in enumerate(reversed(list(stages)), start=1):
         stages[name] = getattr(other, name)
-        maps = _compute_maps(nn.Sequential(OrderedDict(stages)), source, pixels, classes)
+        partly_random = type(trained.network)(OrderedDict(stages))
+        maps = _compute_maps(partly_random, source, pixels, classes)
         similarities = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
         title = "New layer" if name == HEAD else source.format_titles((name,))
         steps.append(SanityStep(title, float(np.mean(similarities)), float(np.std(similarities))))

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from transfer_core.cases import Strategy
+from transfer_core.networks import trains_head_only
 from transfer_core.runs import RunEvent, find_last_event, select_events
 from transfer_core.training import (
     MIN_LOSS_RISE,
     Z_95,
     Ended,
     EpochEnded,
+    RunConfig,
     Started,
     TestResult,
     compute_difference_interval,
@@ -66,27 +67,27 @@ def build_training_history(events: Sequence[RunEvent]) -> TrainingHistory | None
 
 
 def diagnose(
-    history: TrainingHistory, strategy: Strategy, result: TestResult
+    history: TrainingHistory, config: RunConfig, result: TestResult
 ) -> tuple[Finding, ...]:
     """Draw every conclusion that the numbers allow; each difference has its interval.
 
     Args:
         history: Summary of the run's training log.
-        strategy: The run's strategy; it says whether training images were augmented.
+        config: The run's configuration; it says what was trained, on what images.
         result: The run's result on the test images.
     """
     findings = [
-        _diagnose_fit(history, strategy),
+        _diagnose_fit(history, config),
         _diagnose_early_end(history),
         _diagnose_loss_rise(history),
         _compare_validation_and_test(history, result),
-        _diagnose_leak(history, strategy, result),
+        _diagnose_leak(history, config, result),
         _diagnose_test_size(result),
     ]
     return tuple(finding for finding in findings if finding)
 
 
-def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
+def _diagnose_fit(history: TrainingHistory, config: RunConfig) -> Finding:
     """Over-fitting, under-fitting, neither, or too few images to tell."""
     if history.train_accuracy is None:
         return Finding(
@@ -99,18 +100,18 @@ def _diagnose_fit(history: TrainingHistory, strategy: Strategy) -> Finding:
         (history.train_accuracy, history.train_images),
         (history.validation_accuracy, history.validation_images),
     )
-    gap = _describe_gap(history, strategy, low, high)
+    gap = _describe_gap(history, config, low, high)
     if low > MIN_ACCURACY_GAP:
         return Finding(
             "warning",
             "Over-fitting",
             f"{gap} The network knows its training images partly by heart. More images help "
-            f"most; else {_suggest_regularisation(strategy)}.",
+            f"most; else {_suggest_regularisation(config)}.",
         )
     if high > MIN_ACCURACY_GAP:
         return _describe_unsure_gap(gap, low)
     fits = Finding("good", "No over-fitting, no under-fitting", gap)
-    return _diagnose_underfitting(history, strategy, gap) or fits
+    return _diagnose_underfitting(history, config, gap) or fits
 
 
 def _describe_unsure_gap(gap: str, low: float) -> Finding:
@@ -130,13 +131,11 @@ def _describe_unsure_gap(gap: str, low: float) -> Finding:
     )
 
 
-def _diagnose_underfitting(
-    history: TrainingHistory, strategy: Strategy, gap: str
-) -> Finding | None:
+def _diagnose_underfitting(history: TrainingHistory, config: RunConfig, gap: str) -> Finding | None:
     correct = round(history.train_accuracy * history.train_images)
     if compute_wilson_interval(correct, history.train_images)[1] >= MIN_TRAIN_ACCURACY:
         return None
-    more = "Train more layers (case 3) or" if strategy.frozen else "Train longer, or"
+    more = "Train more layers (case 3) or" if _is_head_only(config) else "Train longer, or"
     return Finding(
         "warning",
         "Under-fitting",
@@ -145,7 +144,7 @@ def _diagnose_underfitting(
     )
 
 
-def _describe_gap(history: TrainingHistory, strategy: Strategy, low: float, high: float) -> str:
+def _describe_gap(history: TrainingHistory, config: RunConfig, low: float, high: float) -> str:
     trained, validated = history.train_accuracy, history.validation_accuracy
     words = (
         f"{trained:.0%} of the training images were right in the epoch that was kept, and "
@@ -153,22 +152,28 @@ def _describe_gap(history: TrainingHistory, strategy: Strategy, low: float, high
         f"{_format_points(trained - validated)} "
         f"(95 % interval {_format_points(low)} to {_format_points(high)})."
     )
-    if _is_augmented(strategy):
+    if _is_augmented(config):
         words += " Training images were changed at random, which makes the gap look smaller."
     return words
 
 
-def _is_augmented(strategy: Strategy) -> bool:
+def _is_augmented(config: RunConfig) -> bool:
     """Whether training images were augmented, which makes them harder."""
-    settings = strategy.optimiser
-    return settings.views > 0 if strategy.frozen else settings.augment
+    settings = config.strategy.optimiser
+    return settings.views > 0 if _is_head_only(config) else settings.augment
 
 
-def _suggest_regularisation(strategy: Strategy) -> str:
+def _is_head_only(config: RunConfig) -> bool:
+    return trains_head_only(config.source(), config.strategy)
+
+
+def _suggest_regularisation(config: RunConfig) -> str:
     """Suggest what to try beside more images."""
-    if strategy.frozen:
-        return "more weight decay, or an earlier cut (case 2), which leaves fewer features"
-    if _is_augmented(strategy):
+    if _is_head_only(config):
+        reads_all = config.strategy.approach == "all stages"
+        fewer = "the last stage alone (case 1)" if reads_all else "an earlier cut (case 2)"
+        return f"more weight decay, or {fewer}, which leaves fewer features"
+    if _is_augmented(config):
         return "more weight decay, or training the new layer alone (case 1)"
     return "random crops and colours, more weight decay, or training the new layer alone (case 1)"
 
@@ -222,7 +227,7 @@ def _compare_validation_and_test(history: TrainingHistory, result: TestResult) -
 
 
 def _diagnose_leak(
-    history: TrainingHistory, strategy: Strategy, result: TestResult
+    history: TrainingHistory, config: RunConfig, result: TestResult
 ) -> Finding | None:
     """Look for signs that something other than the class gives the answer away."""
     if result.accuracy == 1 and result.images >= MIN_IMAGES_FOR_LEAK_CHECK:
@@ -233,7 +238,7 @@ def _diagnose_leak(
             "gives the classes away: photos of one scene in several parts of the split, a "
             "background, a watermark, another camera. See what the network looks at.",
         )
-    if history.train_accuracy is None or _is_augmented(strategy):
+    if history.train_accuracy is None or _is_augmented(config):
         return None
     low, _ = compute_difference_interval(
         (result.accuracy, result.images), (history.train_accuracy, history.train_images)

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from torch import nn
 
 from transfer_core import dataset
-from transfer_core.features import embed, fit_standardisation
+from transfer_core.features import embed, fit_standardisation, join_embeddings
 from transfer_core.inspection.out_of_distribution import subsample
 from transfer_core.inspection.trained_network import TrainedNetwork
-from transfer_core.networks import HEAD, adapt
+from transfer_core.networks import HEAD, adapt, list_head_stages
 from transfer_core.system import Progress, ignore_progress, rename_progress
 
 MAX_IMAGES = 1_000  # test images that are projected; of more, a random sample
@@ -26,8 +27,8 @@ class EmbeddedImages:
 
     positions: np.ndarray  # among the test images, int64 (M,), ascending
     labels: np.ndarray  # true classes, int64 (M,)
-    before: np.ndarray  # float32 (M, D), at the last kept stage
-    after: np.ndarray  # float32 (M, D) at the last kept stage, or logits (M, C)
+    before: np.ndarray  # float32 (M, D), what the head reads
+    after: np.ndarray  # float32 (M, D), what the trained head reads, or logits (M, C)
     after_is_logits: bool  # kept stages that did not change would embed as before
 
 
@@ -61,18 +62,19 @@ def embed_test_images(
     initial = adapt(source, config.strategy, len(trained.classes), config.seed)
     unchanged = _is_backbone_unchanged(initial, trained.network)
 
-    def embed_at(network, stage: str, when: str) -> np.ndarray:
-        report = rename_progress(progress, f"Embedding them {when} training")
-        return embed(network, pixels, source, (stage,), progress=report)[stage]
+    stages = list_head_stages(source, config.strategy)
 
-    kept = config.strategy.keep_through  # the last kept stage
-    return EmbeddedImages(
-        positions,
-        data_set.labels[test[positions]],
-        embed_at(initial, kept, "before"),
-        embed_at(trained.network, HEAD if unchanged else kept, "after"),
-        unchanged,
+    def embed_by(network: nn.Sequential, when: str) -> np.ndarray:
+        report = rename_progress(progress, f"Embedding them {when} training")
+        return join_embeddings(embed(network, pixels, source, stages, progress=report), stages)
+
+    before = embed_by(initial, "before")
+    after = (
+        _compute_logits(trained.network, before)
+        if unchanged
+        else embed_by(trained.network, "after")
     )
+    return EmbeddedImages(positions, data_set.labels[test[positions]], before, after, unchanged)
 
 
 def project_with_pca(embeddings: np.ndarray) -> Projection:
@@ -126,6 +128,11 @@ def measure_nearest_neighbour_accuracy(embeddings: np.ndarray, labels: np.ndarra
 def _standardise(embeddings: np.ndarray) -> np.ndarray:
     mean, deviation = fit_standardisation(embeddings)
     return (embeddings - mean) / deviation
+
+
+@torch.inference_mode()
+def _compute_logits(network: nn.Module, embeddings: np.ndarray) -> np.ndarray:
+    return network.get_submodule(HEAD).linear(torch.from_numpy(embeddings)).numpy()
 
 
 def _is_backbone_unchanged(initial: nn.Module, trained: nn.Module) -> bool:

@@ -9,8 +9,9 @@ from sklearn.neighbors import NearestNeighbors
 
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
-from transfer_core.features import embed
+from transfer_core.features import embed, join_embeddings
 from transfer_core.inspection.trained_network import TrainedNetwork
+from transfer_core.networks import list_head_stages
 from transfer_core.runs import RunDirectory
 from transfer_core.system import Progress, ignore_progress, rename_progress, write_atomically
 
@@ -132,7 +133,7 @@ def embed_data_set_images(
     indices: np.ndarray,
     progress: Progress = ignore_progress,
 ) -> np.ndarray:
-    """Embed images of a data set at the last kept stage, the head's input; float32 (M, D).
+    """Embed images of a data set as the head reads them; float32 (M, D).
 
     Args:
         home: The data folder.
@@ -141,11 +142,12 @@ def embed_data_set_images(
         indices: Indices into its records, int64 (M,).
         progress: Called with what is done, images done and total; may raise to end the work.
     """
-    stage = trained.record.config.strategy.keep_through
+    stages = list_head_stages(trained.source, trained.record.config.strategy)
     pixels = dataset.PixelArray(home, data_set, trained.transform)
-    return embed(
-        trained.network, pixels, trained.source, (stage,), indices=indices, progress=progress
-    )[stage]
+    embeddings = embed(
+        trained.network, pixels, trained.source, stages, indices=indices, progress=progress
+    )
+    return join_embeddings(embeddings, stages)
 
 
 def subsample(indices: np.ndarray, max_count: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from transfer_core.inspection.trained_network import (
     open_run,
     require_file,
 )
-from transfer_core.networks import pool_features
+from transfer_core.networks import HEAD, compute_head_inputs
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.training import predict_logits
 
@@ -88,12 +88,13 @@ def classify(
     """
     image = images.decode_image(data, trained.transform.min_decoded_side)
     pixels = images.apply_transform(image, trained.transform)[None]
-    features = trained.network[:-1](normalise(pixels, trained.source))
-    (shares,) = torch.softmax(trained.network[-1](features), dim=1).tolist()
+    features = compute_head_inputs(trained.network, normalise(pixels, trained.source))
+    logits = trained.network.get_submodule(HEAD).linear(features)
+    (shares,) = torch.softmax(logits, dim=1).tolist()
     probabilities = dict(zip(trained.classes, shares, strict=True))
     if detector is None:
         return Prediction(probabilities, None, None)
-    distance = float(detector.compute_distances(pool_features(features).numpy())[0])
+    distance = float(detector.compute_distances(features.numpy())[0])
     return Prediction(probabilities, distance, detector.is_out_of_distribution(distance))
 
 

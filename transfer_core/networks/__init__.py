@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "catalog",
         "demonstration",
         "efficientnet_lite",
+        "head",
         "starting_network",
         "surgery",
         "train_mode",
@@ -23,12 +24,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "download": ["download_weights"],
         "input_sizes": ["list_input_sizes", "select_input_size"],
         "kept_stages": [
+            "list_head_stages",
             "list_kept_stages",
             "resolve_effective_strategy",
             "trains_baseline",
             "trains_head_only",
         ],
         "licence": ["describe_commercial_use"],
+        "option_keys": ["find_strategy", "plan_same_option"],
         "own_weights": ["import_weights"],
         "source_network": ["SourceNetwork"],
         "starting_network": [
@@ -36,12 +39,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "choose_starting_network",
             "describe_missing_photo_network",
         ],
-        "surgery": [
+        "head": [
             "HEAD",
-            "StageSummary",
-            "adapt",
+            "AllStagesNetwork",
+            "compute_head_inputs",
             "compute_pool_size",
             "pool_features",
+        ],
+        "surgery": [
+            "StageSummary",
+            "adapt",
             "summarise_network",
             "upgrade_head_name",
         ],

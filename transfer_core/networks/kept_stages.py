@@ -25,13 +25,23 @@ def list_kept_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ..
     return kept
 
 
+def list_head_stages(source: SourceNetwork, strategy: Strategy) -> tuple[str, ...]:
+    """Return the stages whose pooled outputs the head reads, input to output.
+
+    Raises:
+        SettingsError: If the strategy does not fit the network.
+    """
+    kept = list_kept_stages(source, strategy)
+    return kept if strategy.approach == "all stages" else kept[-1:]
+
+
 def trains_head_only(source: SourceNetwork, strategy: Strategy) -> bool:
     """Return whether every stage that the strategy keeps is frozen.
 
     Raises:
         SettingsError: If the strategy keeps or freezes a stage that the network lacks.
     """
-    return strategy.frozen == list_kept_stages(source, strategy)
+    return set(strategy.frozen) == set(list_kept_stages(source, strategy))
 
 
 def trains_baseline(source: SourceNetwork, strategy: Strategy) -> bool:

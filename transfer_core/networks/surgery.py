@@ -8,7 +8,13 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.networks.kept_stages import list_kept_stages
+from transfer_core.networks.head import (
+    HEAD,
+    AllStagesNetwork,
+    build_head,
+    count_pooled_features,
+)
+from transfer_core.networks.kept_stages import list_head_stages, list_kept_stages
 from transfer_core.networks.network_builder import (
     build_on_meta_device,
     build_untrained,
@@ -17,10 +23,6 @@ from transfer_core.networks.network_builder import (
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.train_mode import find_batch_norms
 from transfer_core.system import DrawFrom, make_generator
-
-HEAD = "head"  # name of the stage that surgery adds
-MAX_POOL_SIZE = 4  # side of the maps that the head sees, after pooling
-MAX_HEAD_FEATURES = 8192  # inputs of the head; maps are pooled further to stay below
 
 StageState = Literal["kept", "frozen", "cut away", "new", "randomised"]
 
@@ -48,25 +50,6 @@ class StageSummary:
     has_running_stats: bool  # whether the stage normalises with running statistics
 
 
-def pool_features(features: torch.Tensor) -> torch.Tensor:
-    """Pool the output of a stage for the head, to (B, D).
-
-    Maps (B, C, H, W) are average-pooled to 4 x 4, with many channels to 2 x 2 or 1 x 1. Tokens
-    (B, T, D) are averaged.
-    """
-    if features.ndim == 4:
-        features = nn.functional.adaptive_avg_pool2d(features, compute_pool_size(features.shape[1]))
-    elif features.ndim == 3:
-        features = features.mean(1)
-    return features.flatten(1)
-
-
-def compute_pool_size(channels: int) -> int:
-    """Return the side to which maps of so many channels are pooled."""
-    sizes = (MAX_POOL_SIZE, MAX_POOL_SIZE // 2)
-    return next((size for size in sizes if channels * size**2 <= MAX_HEAD_FEATURES), 1)
-
-
 def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int) -> nn.Sequential:
     """Adapt a pre-trained network: cut it, freeze stages, add a new head.
 
@@ -78,8 +61,9 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
 
     Returns:
         A new `Sequential` of the kept stages and the stage "head", taking
-        normalised images (B, 3, H, W) to logits (B, C), in eval mode. Only what
-        the strategy leaves trainable requires gradients.
+        normalised images (B, 3, H, W) to logits (B, C), in eval mode. It is an
+        `AllStagesNetwork` if the head reads all stages. Only what the strategy
+        leaves trainable requires gradients.
 
     Raises:
         SettingsError: If the strategy names a stage that the network lacks.
@@ -91,8 +75,9 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
         model = build_untrained(source, num_classes=num_classes, seed=seed)
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
     with DrawFrom(make_generator(seed)):
-        stages[HEAD] = build_head(infer_output_shapes(source)[kept[-1]], num_classes)
-    network = nn.Sequential(stages).eval()
+        stages[HEAD] = build_head(_infer_head_shape(source, strategy), num_classes)
+    build = AllStagesNetwork if strategy.approach == "all stages" else nn.Sequential
+    network = build(stages).eval()
     for name, stage in network.named_children():
         stage.requires_grad_(name not in strategy.frozen)
     return network
@@ -102,11 +87,10 @@ def summarise_network(
     source: SourceNetwork, strategy: Strategy, num_classes: int
 ) -> tuple[StageSummary, ...]:
     """Summarise every stage of the source network, input to output, and last the head."""
-    kept = list_kept_stages(source, strategy)
-    shapes = infer_output_shapes(source)
+    kept, shapes = list_kept_stages(source, strategy), infer_output_shapes(source)
     original = build_on_meta_device(source)
     with torch.device("meta"):
-        added = build_head(shapes[kept[-1]], num_classes)
+        added = build_head(_infer_head_shape(source, strategy), num_classes)
     parts = [
         _summarise_stage(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
         for stage in source.stages
@@ -118,7 +102,8 @@ def summarise_network(
         (num_classes,),
         _count_parameters(added),
         "new",
-        f"One output per class ({num_classes}), random weights, trained",
+        f"One output per class ({num_classes}), random weights, trained"
+        + ("; reads all kept stages" if strategy.approach == "all stages" else ""),
         False,
     )
     return (*parts, new)
@@ -135,26 +120,12 @@ def infer_output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def build_head(shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """Build the head: pooling if a stage of this output shape needs it, and a linear layer."""
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    features = shape[-1]
-    if len(shape) == 3:
-        size = compute_pool_size(shape[0])
-        layers |= {"pool": nn.AdaptiveAvgPool2d(size), "flatten": nn.Flatten()}
-        features = shape[0] * size**2
-    elif len(shape) == 2:
-        layers["pool"] = TokenMeanPool()
-    layers["linear"] = nn.Linear(features, num_classes)
-    return nn.Sequential(layers)
-
-
-class TokenMeanPool(nn.Module):
-    """Average tokens: (B, T, D) to (B, D)."""
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return the mean of the tokens."""
-        return tokens.mean(1)
+def _infer_head_shape(source: SourceNetwork, strategy: Strategy) -> tuple[int, ...]:
+    """Return the shape, for one image, of what the head reads."""
+    shapes, read = infer_output_shapes(source), list_head_stages(source, strategy)
+    if strategy.approach == "all stages":
+        return (sum(count_pooled_features(shapes[name]) for name in read),)
+    return shapes[read[-1]]
 
 
 def _summarise_stage(stage, strategy, module, shape, kept) -> StageSummary:

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "store.directory": ["RunDirectory"],
         "store.events": ["encode_event", "encode_values", "find_last_event", "select_events"],
+        "store.expectation": ["Expectation", "make_expectation"],
         "store.log": ["RunLog"],
         "store.records": [
             "Failed",
@@ -34,5 +35,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
+        "store.track_record": ["Tally", "TrackRecord", "load_track_records"],
     },
 )

@@ -1,4 +1,4 @@
-"""Train the head on embeddings: all of cases 1 and 2, and the baseline of cases 3 and 4."""
+"""Train the head on embeddings: a whole run, or the baseline of one that trains more."""
 
 import json
 from collections.abc import Generator
@@ -13,7 +13,7 @@ from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.features import AugmentedView
-from transfer_core.networks import HEAD, list_kept_stages
+from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system import WorkStopped, write_atomically
@@ -42,7 +42,7 @@ class Baseline:
 def embed_and_train_head(
     context: RunContext, strategy: Strategy, network: nn.Sequential, checkpointer: Checkpointer
 ) -> Generator[Event, None, np.ndarray]:
-    """Embed every image once at the last kept stage, then train the head on the embeddings.
+    """Embed every image once for the head, then train the head on the embeddings.
 
     Returns:
         The embeddings of all images of the data set, float32 (N, D).
@@ -82,7 +82,8 @@ def make_baseline_network(context: RunContext, baseline: Baseline) -> tuple[nn.S
     network = context.adapt_network(strategy)
     meter, trained = WeightChangeMeter(network, strategy.frozen), baseline.trained
     network.get_submodule(HEAD).load_state_dict(baseline.head)
-    explanation = "no epoch of training everything had ended; the new layer alone is kept"
+    trained_more = f"training {context.config.strategy.what_is_trained}"
+    explanation = f"no epoch of {trained_more} had ended; the new layer alone is kept"
     ended = Ended(
         "stopped",
         0,
@@ -96,18 +97,20 @@ def make_baseline_network(context: RunContext, baseline: Baseline) -> tuple[nn.S
     return network, ended
 
 
-def compare_with_baseline(result: TestResult, ended: Ended, baseline: Baseline) -> TestResult:
-    """Add the baseline's accuracies to a result, and say so if it is below them."""
-    sentence = result.sentence
+def compare_with_baseline(
+    result: TestResult, ended: Ended, baseline: Baseline, strategy: Strategy
+) -> TestResult:
+    """Add the baseline's accuracies to the result of a strategy; say so if it is below them."""
+    sentence, trained_more = result.sentence, f"training {strategy.what_is_trained}"
     if ended.best_epoch is None:
         sentence = (
-            "The run was stopped before an epoch of training everything had ended. This is the "
+            f"The run was stopped before an epoch of {trained_more} had ended. This is the "
             f"new layer trained alone, as far as it had come. {sentence}"
         )
     elif result.accuracy < baseline.test_accuracy:
         sentence += (
             f" The new layer trained alone, with everything else frozen as in case 1, is right on "
-            f"{baseline.test_accuracy:.1%} of them: more than after training everything."
+            f"{baseline.test_accuracy:.1%} of them: more than after {trained_more}."
         )
     return replace(
         result,
@@ -133,7 +136,7 @@ def _embed_examples(
     """
     arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
     labels, train = arguments["labels"], arguments["train_indices"]
-    embedder = ImageEmbedder(context, network, strategy.keep_through)
+    embedder = ImageEmbedder(context, network, list_head_stages(context.source, strategy))
     parts = [(yield from embedder.embed(None, "Embedding images once"))]
     for number in range(views):
         what = f"Embedding augmented views, {number + 1} of {views}"

@@ -14,6 +14,7 @@ from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
@@ -57,6 +58,7 @@ def launch_run(
     owner: str = "",
     key: str | None = None,
     compiled: bool = False,
+    expectation: Expectation | None = None,
 ) -> str:
     """Queue a run and return its id.
 
@@ -66,18 +68,19 @@ def launch_run(
         source: The network, at the input size of the run.
         strategy: The stages to keep and freeze, and the settings of the training.
         seed: Of the run's random generators.
-        name: For people; None is the data set's name and the case.
+        name: For people; None is the data set's name and what is trained.
         owner: Owners share the queue in turns.
         key: Chosen by the caller; the same owner and key make one run only.
         compiled: Whether to compile the network with torch.compile.
+        expectation: What was told of its result, from `make_expectation`; None if nothing was.
 
     Raises:
         SettingsError: If a setting is not allowed.
         RunError: If the engine is shutting down.
     """
     config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
-    name = name or f"{data_set.name}, {strategy.case.title.lower()}"
-    return engine.submit(config, name, owner, key)
+    name = name or f"{data_set.name}, {strategy.title.lower()}"
+    return engine.submit(config, name, owner, key, expectation)
 
 
 def repeat_run(

@@ -173,7 +173,9 @@ def _score_test_images(
         data_set.counts("train"),
         ended.validation_accuracy,
     )
-    return compare_with_baseline(result, ended, baseline) if baseline else result
+    if baseline is None:
+        return result
+    return compare_with_baseline(result, ended, baseline, context.config.strategy)
 
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:

@@ -13,7 +13,12 @@ from torch import nn
 from transfer_core import dataset
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.features import AugmentedView, EmbeddingRuntime, load_or_embed
+from transfer_core.features import (
+    AugmentedView,
+    EmbeddingRuntime,
+    join_embeddings,
+    load_or_embed,
+)
 from transfer_core.networks import SourceNetwork, adapt
 from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
 from transfer_core.training import Preparing, RunConfig, RuntimeChosen, compute_class_weights
@@ -71,7 +76,7 @@ class ImageEmbedder:
 
     context: RunContext
     network: nn.Sequential
-    stage: str  # the last kept stage
+    stages: tuple[str, ...]  # that the head reads
     runtime: EmbeddingRuntime | None = None  # that was told last
 
     def embed(
@@ -94,7 +99,7 @@ class ImageEmbedder:
                 self.network,
                 context.pixels,
                 context.source,
-                (self.stage,),
+                self.stages,
                 indices=indices,
                 view=view,
                 progress=progress,
@@ -104,7 +109,7 @@ class ImageEmbedder:
         if runtime != self.runtime:
             self.runtime = runtime
             yield RuntimeChosen(runtime.name, runtime.version, runtime.reason)
-        return embeddings[self.stage]
+        return join_embeddings(embeddings, self.stages)
 
 
 def report_progress(

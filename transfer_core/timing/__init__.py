@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["cost_cache", "forecast"],
     submod_attrs={
-        "forecast": ["Forecast", "describe_time_range", "forecast_run"],
+        "forecast": ["Forecast", "describe_time_range", "forecast_options", "forecast_run"],
+        "step_costs": ["TimeRange"],
         "run_plan": ["RunPlan"],
         "time_budget": ["plan_run_within_budget"],
     },

@@ -10,86 +10,107 @@ import platform
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError
 from transfer_core.features import make_runtime
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
-    Precision,
     choose_device,
     hash_bytes,
     watch_for_training,
     write_atomically,
 )
-from transfer_core.timing.measurement import measure_decoding_cost, measure_step_costs
-from transfer_core.timing.step_costs import StepCosts, TimeRange
+from transfer_core.timing.measurement import measure_decoding_cost, measure_network_costs
+from transfer_core.timing.step_costs import NetworkCosts, TrainingCosts
+from transfer_core.timing.training_measurement import (
+    measure_head_training,
+    measure_whole_training,
+)
+from transfer_core.training import StepFormat
 
 MAX_AGE_SECONDS = 24 * 3600  # seconds; the other work of a computer changes
 
 _measuring = threading.Lock()  # one measurement at a time
 
 
-def load_or_measure_costs(
-    home: Path,
-    source: SourceNetwork,
-    strategy: Strategy,
-    num_classes: int,
-    precision: Precision,
-    may_measure: bool = True,
-) -> StepCosts:
-    """Seconds that the steps of a strategy take on this computer.
+def load_or_measure_network(
+    home: Path, source: SourceNetwork, may_measure: bool = True
+) -> NetworkCosts:
+    """Costs of a network's forward pass; see `measurement.measure_network_costs`.
 
-    See `measurement.measure_step_costs` for the arguments. Without `may_measure` what was
-    measured on an earlier day is taken too.
-
-    Raises:
-        BusyError: If these steps were never measured before, and may not be or a run trains.
-    """
-    optimiser = strategy.optimiser
-    key = (
-        source.library,
-        source.architecture,
-        source.input_size,
-        choose_device(),
-        precision,
-        strategy.keep_through,
-        strategy.frozen,
-        num_classes,
-        optimiser.batch_size,
-        optimiser.augment,
-        optimiser.freeze_batch_norm,
-    )
-    values = _load_or_measure(
-        home,
-        key,
-        lambda: asdict(measure_step_costs(source, strategy, num_classes, precision)),
-        may_measure,
-    )
-    return StepCosts(**{field.name: TimeRange(**values[field.name]) for field in fields(StepCosts)})
-
-
-def load_or_measure_decoding_cost(
-    home: Path, data_set: DataSet, source: SourceNetwork, may_measure: bool = True
-) -> TimeRange:
-    """Seconds that decoding one byte of the data set's images for a network takes.
+    Without `may_measure` what was measured on an earlier day is taken too.
 
     Raises:
         BusyError: If this was never measured before, and may not be or a run trains.
     """
+    key = "network", *_name_network(source)
+    values = _load_or_measure(home, key, lambda: asdict(measure_network_costs(source)), may_measure)
+    return NetworkCosts(**values)
+
+
+def load_or_measure_head_training(
+    home: Path, features: int, num_classes: int, batch: int, may_measure: bool = True
+) -> TrainingCosts:
+    """Costs of training a head; see `training_measurement.measure_head_training`.
+
+    Raises:
+        BusyError: See `load_or_measure_network`.
+    """
+    key = "head", choose_device(), features, num_classes, batch
+    values = _load_or_measure(
+        home, key, lambda: asdict(measure_head_training(features, num_classes, batch)), may_measure
+    )
+    return TrainingCosts(**values)
+
+
+def load_or_measure_whole_training(
+    home: Path,
+    source: SourceNetwork,
+    step_format: StepFormat,
+    augment: bool,
+    may_measure: bool = True,
+) -> TrainingCosts:
+    """Costs of training a network; see `training_measurement.measure_whole_training`.
+
+    Raises:
+        BusyError: See `load_or_measure_network`.
+    """
+    key = "whole", *_name_network(source), step_format.precision, step_format.channels_last, augment
     values = _load_or_measure(
         home,
-        (data_set.id, source.transform.key),
-        lambda: asdict(measure_decoding_cost(home, data_set, source.transform)),
+        key,
+        lambda: asdict(measure_whole_training(source, step_format, augment)),
         may_measure,
     )
-    return TimeRange(**values)
+    return TrainingCosts(**values)
+
+
+def load_or_measure_decoding(
+    home: Path, data_set: DataSet, source: SourceNetwork, may_measure: bool = True
+) -> float:
+    """Seconds that decoding one byte of the data set's images for a network takes.
+
+    Raises:
+        BusyError: See `load_or_measure_network`.
+    """
+    values = _load_or_measure(
+        home,
+        ("decoding", data_set.id, source.transform.key),
+        lambda: {"seconds": measure_decoding_cost(home, data_set, source.transform)},
+        may_measure,
+    )
+    return values["seconds"]
+
+
+def _name_network(source: SourceNetwork) -> tuple:
+    """All that the costs of a network depend on: the weights make no difference."""
+    return source.library, source.architecture, source.input_size, choose_device()
 
 
 def _load_or_measure(

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
@@ -12,25 +10,42 @@ class TimeRange:
     low: float
     high: float
 
-    @classmethod
-    def from_samples(cls, seconds: list[float]) -> "TimeRange":
-        """The range of measured durations: their 10 % and 90 % quantiles."""
-        return cls(*map(float, np.quantile(seconds, (0.1, 0.9))))
-
-    def __mul__(self, factor: float) -> "TimeRange":
-        return TimeRange(self.low * factor, self.high * factor)
-
     def __add__(self, other: "TimeRange") -> "TimeRange":
         return TimeRange(self.low + other.low, self.high + other.high)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCosts:
+    """Measured seconds of a network's forward pass, whatever is then trained.
+
+    The dictionaries have a value for each stage but the last, input to output.
+    """
+
+    build: float  # building the network and its surgery
+    exact: float  # forward pass of an image through all stages in float32, as in the test
+    embed: float  # embedding an image with the faster runtime
+    shares: dict[str, float]  # fraction of the forward pass that the stage takes
+    checks: dict[str, float]  # seconds of the check whether the stage's weights have moved
+    features: dict[str, int]  # inputs of a head after the stage
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCosts:
+    """Measured seconds of a training's steps."""
+
+    step: float  # of an optimiser step, whatever its batch
+    image: float  # of each image in the batch, on top
+    epoch: float  # end of an epoch without validation
+    validation: float  # of an image, in the precision of the steps; 0 for a head
 
 
 @dataclass(frozen=True, slots=True)
 class StepCosts:
     """Seconds of each kind of step that a strategy takes on a network."""
 
-    build: TimeRange  # building the network and its surgery
-    image: TimeRange  # forward pass of an image through the trained network, as in validation
-    exact: TimeRange  # the same in float32, as in the test
-    embed: TimeRange  # embedding an image with the faster runtime
-    step: TimeRange  # optimiser step on a whole batch
-    epoch: TimeRange  # end of an epoch without validation: check of weights, copy of the best
+    build: float  # building the network and its surgery
+    image: float  # forward pass of an image through the trained network, as in validation
+    exact: float  # the same in float32, as in the test
+    embed: float  # embedding an image with the faster runtime
+    step: float  # optimiser step on a whole batch
+    epoch: float  # end of an epoch without validation: check of weights, copy of the best

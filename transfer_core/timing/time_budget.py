@@ -10,10 +10,10 @@ from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork, list_input_sizes, trains_head_only
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.forecast import (
-    ZERO_SECONDS,
     collect_costs,
     compute_forecast,
     forecast_run,
+    widen,
 )
 from transfer_core.timing.run_plan import (
     RunPlan,
@@ -123,9 +123,8 @@ class _BudgetSearch:
             source: At any input size.
             pixel_fraction: Its pixels as a fraction of those at its own input size.
         """
-        costs = collect_costs(
-            self.data_set, source, self.build_strategy(source), self.home, self.report_progress
-        )
+        self.report_progress(f"Timing a few batches, {source.title}", 0, 1)
+        costs = collect_costs(self.data_set, source, self.build_strategy(source), self.home)
         self.measured[source.card["operations"] * pixel_fraction] = costs
         return costs
 
@@ -141,15 +140,13 @@ class _BudgetSearch:
         run = compute_forecast(self.data_set, network, strategy, costs).total.high
         return run + self.forecast_estimate(network, costs[0].embed, size).high
 
-    def forecast_estimate(
-        self, network: SourceNetwork, forward: TimeRange, size: float
-    ) -> TimeRange:
+    def forecast_estimate(self, network: SourceNetwork, forward: float, size: float) -> TimeRange:
         """Seconds of the similarity estimate, from those of a forward pass at some size."""
         if network.name == self.current_network.name:
-            return ZERO_SECONDS
+            return TimeRange(0, 0)
         images = len(self.data_set.records) - len(self.data_set.indices("test"))
         passes = MAX_SIMILARITY_PASSES * min(MAX_SIMILARITY_IMAGES, images)
-        return forward * (passes * (network.input_size / size) ** 2)
+        return widen(forward * passes * (network.input_size / size) ** 2)
 
     def is_too_long(self, network: SourceNetwork, size: float) -> bool:
         """Whether even the shortest run seems far too long, so that it is not measured."""

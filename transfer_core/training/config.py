@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from transfer_core.cases import Strategy
-from transfer_core.networks import SourceNetwork, get_network
+from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.settings import OptimiserSettings, Setting, SettingField, list_settings
 from transfer_core.system import Device, Precision
 
@@ -38,7 +38,7 @@ class RunConfig:
             help="Takes a minute or more, then each step takes less time: worth it in long "
             "trainings.",
             code="if {}: network.compile()",
-            applies_to="whole",
+            applies_to="more",
         ),
     ] = False
     input_size: (
@@ -68,12 +68,11 @@ class RunConfig:
 
 def list_setting_values(config: RunConfig) -> tuple[tuple[SettingField, object], ...]:
     """Every declared setting that has an effect on a run, with its value."""
-    strategy = config.strategy
+    strategy, head_only = config.strategy, trains_head_only(config.source(), config.strategy)
     parts = ((OptimiserSettings, strategy.optimiser), (Strategy, strategy), (RunConfig, config))
     return tuple(
         (field, value)
         for kind, part in parts
         for field in list_settings(kind)
-        if field.setting.applies(bool(strategy.frozen))
-        and (value := getattr(part, field.name)) is not None
+        if field.setting.applies(head_only) and (value := getattr(part, field.name)) is not None
     )

@@ -1,4 +1,4 @@
-"""The two ways to train an adapted network: only its head on embeddings, or all of it on pixels."""
+"""The two ways to train an adapted network: only its head on embeddings, or more on pixels."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def train_head(
 
     Args:
         network: From `surgery.adapt`; its head is changed in place.
-        embeddings: Embeddings of all images at the last kept stage, float32 (N, D).
+        embeddings: What the head reads of all images, pooled, float32 (N, D).
         labels: Class indices, int64 (N,).
         train_indices: Indices of the training images.
         validation_indices: Indices of the validation images.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_comparison(record: RunRecord) -> None:
     """Draw the run beside case 1 and beside always guessing the largest class."""
     result = record.result
-    is_case_one = record.config.strategy.case == TransferCase.SMALL_SIMILAR
+    is_case_one = record.config.strategy.textbook_case == TransferCase.SMALL_SIMILAR
     other = None if is_case_one or record.is_imported else find_case_one(record)
     rows = [(record.name, result.accuracy, result.low, result.high)]
     if other and other.result:
@@ -44,7 +44,10 @@ def _compare_with_case_one(record: RunRecord, other: RunRecord | None) -> None:
         st.write(escape_markdown(words[:1].upper() + words[1:]))
         return
     question = "What did training more than the new layer gain?"
-    if record.config.strategy.case == TransferCase.SMALL_DIFFERENT:  # trains the new layer alone
+    strategy = record.config.strategy
+    if strategy.approach == "all stages":
+        question = "What did reading all stages gain?"
+    elif strategy.case == TransferCase.SMALL_DIFFERENT:  # trains the new layer alone
         question = "What did cutting earlier gain?"
     st.caption(f"{question} Case 1 tells, usually in seconds.")
     offer_case_one(record, key="results_case_1")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.results.expectation import show_expectation
 from pages.shared import caches
 from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import escape_markdown
@@ -13,6 +14,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
     """Draw the four numbers, the result in words, and what must be known beside it."""
     _show_metrics(result)
     st.markdown(escape_markdown(result.sentence))
+    show_expectation(record)
     show_if_head_was_kept(record)
     show_if_below_case_one(record)
     for warning in caches.describe_repairs(record.config.data_id):

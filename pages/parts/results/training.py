@@ -34,7 +34,7 @@ def show_training(record: RunRecord) -> None:
     if history is None:
         st.caption("No epoch ended, so there is nothing to compare.")
     else:
-        for finding in diagnose(history, record.config.strategy, record.result):
+        for finding in diagnose(history, record.config, record.result):
             box, icon = FINDING_STYLES[finding.kind]
             box(
                 f"**{escape_markdown(finding.title)}.** {escape_markdown(finding.words)}", icon=icon

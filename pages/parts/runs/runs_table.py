@@ -120,7 +120,7 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
         "state": "imported" if record.is_imported else record.state.value,
         "test accuracy (%)": 100 * result.accuracy if result else None,
         "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
-        "case": config.strategy.case.value,
+        "case": config.strategy.textbook_case,  # none beyond the textbook
         "data set": names.get(config.data_id, "removed"),
         "network": names.get(config.network, config.network),
         "tags": list(record.tags),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pages.shared import caches, session
+from pages.shared import caches
 from pages.shared.choice import Choice
 from pages.shared.layout import show_problem
 from pages.shared.progress import show_timing
 from transfer_core import networks
-from transfer_core.cases import Strategy, TransferCase, plan_strategy
+from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError, SettingsError, TransferError
-from transfer_core.networks import SourceNetwork, has_weights
+from transfer_core.networks import SourceNetwork, has_weights, plan_same_option
 
 if TYPE_CHECKING:
     from transfer_core.timing import RunPlan
@@ -46,10 +46,7 @@ def _find_fit(
     def plan_for(network: SourceNetwork) -> Strategy:
         if network.name == source.name:
             return choice.strategy
-        start = session.get_workspace().initialise
-        last = choice.case == TransferCase.LARGE_DIFFERENT
-        start = start if last else None
-        return plan_strategy(choice.case, network.stage_names, kind=network.kind, initialise=start)
+        return plan_same_option(choice.strategy, network)
 
     caches.get_engine()  # leaves a processor core to the pages, in the measurement as in the run
     fit, problem = None, None

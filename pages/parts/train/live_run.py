@@ -21,7 +21,7 @@ def show_run(run_id: str) -> RunRecord:
         strategy, source = record.config.strategy, record.config.source()
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
-        f"{strategy.case.title}, from: {escape_markdown(source.title)}, {strategy.initial_weights} "
+        f"{strategy.title}, from: {escape_markdown(source.title)}, {strategy.initial_weights} "
         f"weights, frozen: {source.format_titles(strategy.frozen)}; {source.input_size} pixels a "
         "side. Anyone who can reach this server can watch the run at this address."
     )

@@ -26,11 +26,12 @@ def show_end(record: RunRecord) -> None:
     _offer_resume(record)
     ended = find_last_event(events, Ended)
     if ended:
+        trained = record.config.strategy.what_is_trained
         epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
         when = (
             f"after {epochs} and {format_duration(ended.seconds)}"
             if ended.epochs
-            else "before an epoch of training everything had ended"
+            else f"before an epoch of training {trained} had ended"
         )
         st.write(
             f"{END_REASON_LABELS[ended.reason]} {when}; {_describe_kept_weights(record, ended)}."

@@ -2,7 +2,7 @@
 
 from pages.parts.train.settings_form import RunSettings
 from transfer_core.cases import Strategy, compute_stage_learning_rates
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, list_kept_stages, trains_head_only
 from transfer_core.transferability import SimilarityEstimate, describe_flip_invariance
 
 
@@ -17,12 +17,12 @@ def describe_hints(settings: RunSettings, estimate: SimilarityEstimate) -> dict[
 def _describe_stage_rates(source: SourceNetwork, strategy: Strategy) -> str:
     """The learning rates that the default of "Rate of earlier stages" gives; "" if all equal."""
     settings = strategy.optimiser
-    if settings.stage_decay == 1 or strategy.frozen:
+    if settings.stage_decay == 1 or trains_head_only(source, strategy):
         return ""
-    kept = source.stage_names.index(strategy.keep_through) + 1
-    first, *_, last = compute_stage_learning_rates(settings, kept + 1)
+    trained = len(list_kept_stages(source, strategy)) - len(strategy.frozen)
+    first, *_, last = compute_stage_learning_rates(settings, trained + 1)
     return (
         "Early stages hold general features and need the smallest changes: at "
-        f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first stage to "
-        f"{last:.1g} in the new layer."
+        f"{settings.stage_decay:g} the peak rates rise from {first:.1g} in the first trained stage "
+        f"to {last:.1g} in the new layer."
     )

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared import caches
 from transfer_core.cases import Strategy
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 from transfer_core.training import RunConfig
 
@@ -19,8 +19,8 @@ NUMBER_FIELDS = tuple(f for f in FIELDS if f.type is not bool and f.name != "inp
 SWITCH_FIELDS = tuple(field for field in FIELDS if field.type is bool)
 (SIZE_FIELD,) = (field for field in FIELDS if field.name == "input_size")
 NO_EFFECT = {
-    "frozen": "No effect here: it is for runs whose kept layers are frozen.",
-    "whole": "No effect here: it is for runs that train everything.",
+    "head": "No effect here: it is for runs that train the new layer alone.",
+    "more": "No effect here: it is for runs that train more than the new layer.",
 }
 
 
@@ -112,7 +112,7 @@ def _draw_setting(
 ) -> bool | int | float:
     """Draw the widget of a declared setting; returns its value."""
     about, default = field.setting, defaults.get(field.name)
-    applies = about.applies(bool(defaults.strategy.frozen))
+    applies = about.applies(trains_head_only(defaults.source, defaults.strategy))
     words = [about.help, hints.get(field.name), None if applies else NO_EFFECT[about.applies_to]]
     common = {
         "key": f"{key}_{field.name}_{default}",

@@ -90,9 +90,12 @@ def _accept_proposal(proposal: RunPlan) -> None:
 
 
 def _match_fit(fit: RunPlan | None, strategy: Strategy) -> RunPlan | None:
-    """The fit, if it is for this case and these initial weights."""
-    wanted = strategy.case, strategy.initialise
-    return fit if fit and (fit.strategy.case, fit.strategy.initialise) == wanted else None
+    """The fit, if it is for this case or option, and these initial weights."""
+
+    def get_option(each: Strategy) -> tuple:
+        return each.case, each.approach, each.initialise
+
+    return fit if fit and get_option(fit.strategy) == get_option(strategy) else None
 
 
 def _show_reasons(title: str, fit: RunPlan) -> None:

@@ -18,6 +18,7 @@ from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import UNFINISHED_STATES, RunState
 from transfer_core.training import RunConfig
 
@@ -70,6 +71,7 @@ class Engine(RunReader):
         name: str | None = None,
         owner: str = "",
         idempotency_key: str | None = None,
+        expectation: Expectation | None = None,
     ) -> str:
         """Queue a run and return its id; arguments and errors as for `RunStore.create`."""
         self._refuse_while_closing()
@@ -80,6 +82,7 @@ class Engine(RunReader):
             idempotency_key=idempotency_key,
             engine=self._lock.id,
             resumable=self._resume,
+            expectation=expectation,
         )
         self._wake()
         return run.id

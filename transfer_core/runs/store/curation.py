@@ -25,6 +25,7 @@ from transfer_core.runs.store.records import (
 from transfer_core.runs.store.rows import clean_label, replace_control_characters
 from transfer_core.runs.store.schema import EVENTS, RUNS
 from transfer_core.runs.store.store import RunStore
+from transfer_core.runs.store.track_record import keep_check
 from transfer_core.training import RunConfig, TestResult
 
 DELETION_GRACE_SECONDS = 24 * 3600.0  # seconds from a deletion until the files go
@@ -170,6 +171,7 @@ def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
     with store.begin_write() as connection:  # holds the lock, so that nobody restores it now
         if connection.execute(old).first() is None or not _remove_files(home, run_id):
             return False
+        keep_check(connection, run_id)
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.run == run_id))
         connection.execute(sa.delete(RUNS).where(RUNS.c.id == run_id))
     return True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.errors import RunError
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.training import Event, RunConfig, TestResult
 
 IMPORTED_OWNER = "imported"  # owner of the runs that came in a bundle
@@ -87,6 +88,14 @@ class RunRecord:
     notes: str = ""  # of people, lines of plain text
     tags: tuple[str, ...] = ()
     deleted: float | None = None  # seconds since 1970; it can be restored for a day
+    expectation: Expectation | None = None  # None if nothing was told of it before
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from leaving the queue to the end; None if it was interrupted or is not over."""
+        if self.attempt != 1 or None in (self.started, self.ended):
+            return None
+        return self.ended - self.started
 
     @property
     def is_imported(self) -> bool:

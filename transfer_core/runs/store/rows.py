@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.events import decode_values, encode_event
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
     Failed,
@@ -93,6 +94,7 @@ def to_record(row: sa.Row) -> RunRecord | UnreadableRun:
                 "config": from_json(row.config),
                 "result": _decode_json(TestResult, row.result),
                 "error": _decode_json(Failed, row.error),
+                "expectation": _decode_json(Expectation, row.expectation),
             }
         )
     except (SettingsError, TypeError, ValueError) as error:

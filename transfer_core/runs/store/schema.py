@@ -12,7 +12,7 @@ from transfer_core.errors import RunError
 # Version of the tables below, stored as SQLite's user_version. Increase it when a table changes,
 # and add the statements that change the older tables to `_MIGRATIONS`. The JSON inside the
 # columns has its own version, `config_json.CONFIG_VERSION`.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _METADATA = sa.MetaData()
 
@@ -38,6 +38,7 @@ RUNS = sa.Table(
     sa.Column("notes", sa.Text, nullable=False, server_default=""),
     sa.Column("tags", sa.Text, nullable=False, server_default="[]"),  # JSON
     sa.Column("deleted", sa.Float),  # when; its files go a day later
+    sa.Column("expectation", sa.Text),  # JSON; NULL if nothing was expected of it
     sa.UniqueConstraint("owner", "key"),
     sa.Index("runs_by_state", "state", "engine"),
     sa.Index("runs_by_owner", "owner", "turn"),
@@ -54,11 +55,23 @@ EVENTS = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# Expectations and results of runs that were removed for good; nothing else is kept of them.
+CHECKS = sa.Table(
+    "checks",
+    _METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("values", sa.Text, nullable=False),  # JSON
+)
+
 _MIGRATIONS = {  # statements that turn the tables of a version into those of the next
     1: (
         "ALTER TABLE runs ADD COLUMN notes TEXT DEFAULT '' NOT NULL",
         "ALTER TABLE runs ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL",
         "ALTER TABLE runs ADD COLUMN deleted FLOAT",
+    ),
+    2: (
+        "ALTER TABLE runs ADD COLUMN expectation TEXT",
+        'CREATE TABLE checks (number INTEGER PRIMARY KEY, "values" TEXT NOT NULL)',
     ),
 }
 

@@ -1,5 +1,6 @@
 """Filter and sort runs by text, tag, data set, state and case."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
     "Best test accuracy first": _get_accuracy_key,
     "Name": lambda run, names: run.name.casefold(),
     "Data set": lambda run, names: names.get(run.config.data_id, "").casefold(),
-    "Case": lambda run, names: run.config.strategy.case,
+    "Case": lambda run, names: run.config.strategy.textbook_case or math.inf,
 }
 
 
@@ -67,5 +68,5 @@ def _matches(run: RunRecord, run_filter: RunFilter, names: Mapping[str, str]) ->
         and set(run_filter.tags) <= set(run.tags)
         and (not run_filter.data_ids or config.data_id in run_filter.data_ids)
         and (not run_filter.states or run.state in run_filter.states)
-        and (not run_filter.cases or config.strategy.case in run_filter.cases)
+        and (not run_filter.cases or config.strategy.textbook_case in run_filter.cases)
     )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.events import decode_event, encode_values
+from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
     Failed,
@@ -72,23 +73,25 @@ class RunStore:
         idempotency_key: str | None = None,
         engine: str | None = None,
         resumable: bool = True,
+        expectation: Expectation | None = None,
     ) -> RunRecord:
         """Queue a run.
 
         Args:
             config: What to run; every setting is checked.
-            name: For people; None names it after its case.
+            name: For people; None names it after what is trained.
             owner: Owners share the queue in turns.
             idempotency_key: Chosen by the caller; the same owner and key make one run only.
             engine: The engine that shall run it; None leaves it to any that resumes runs.
             resumable: Whether another engine may continue it after this one has died.
+            expectation: What was told of its result before; None if nothing was.
 
         Raises:
             SettingsError: If a setting is not allowed.
         """
         row = {
             "id": generate_id(),
-            "name": clean_label(name) or config.strategy.case.title,
+            "name": clean_label(name) or config.strategy.title,
             "owner": clean_label(owner),
             "key": idempotency_key,
             "config": to_json(config),
@@ -96,6 +99,7 @@ class RunStore:
             "created": time.time(),
             "engine": engine,
             "resumable": resumable,
+            "expectation": expectation and json.dumps(encode_values(expectation)),
         }
         return self.insert(row, StateChanged(RunState.queued, "Waiting for its turn."))
 
