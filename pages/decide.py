@@ -1,14 +1,15 @@
-"""Decide: both questions answered, the case advised, the choice the person's own."""
+"""Decide: the textbook's voice and the measured one side by side, and what to train."""
 
 import streamlit as st
 
-from pages.parts.decide.case_choice import choose_case, choose_cut, choose_initial_weights
-from pages.parts.decide.evidence import show_evidence, show_reasons
-from pages.parts.decide.measurement import offer_measurement
-from pages.parts.decide.questions import ask_similarity, ask_size
-from pages.parts.decide.time_per_case import show_time_per_case
+from pages.parts.decide.diagram import show_diagram
+from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
+from pages.parts.decide.first_numbers import show_first_numbers
+from pages.parts.decide.option_choice import show_options
+from pages.parts.decide.option_runs import list_option_runs, offer_training, show_unfinished
+from pages.parts.decide.voices import VOICE_STYLE, show_measured_voice, show_textbook_voice
 from pages.shared import caches, session
-from pages.shared.choice import resolve_choice
+from pages.shared.choice import Choice, resolve_choice
 from pages.shared.layout import (
     escape_markdown,
     offer_next_page,
@@ -20,7 +21,6 @@ from pages.shared.layout import (
 )
 from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
-from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_network, plot_network
 from transfer_core.networks import SourceNetwork
@@ -35,39 +35,63 @@ def draw() -> None:
     with show_errors():
         data = caches.load_data_set(data_id)
         source = require_weights(session.get_source())
-    st.caption(
-        f"{escape_markdown(data.name)}: {len(data.records):,} images, {len(data.classes)} classes"
-    )
-    show_network_note(data_id)
-    with show_errors(), show_progress(cancel_page="pages/data.py") as report:
-        estimate = caches.estimate_similarity(data_id, source.name, report)
-    left, right = st.columns(2)
-    with left.container(border=True, height="stretch"):
-        size = ask_size(data, source, estimate)
-    with right.container(border=True, height="stretch"):
-        own_answer = ask_similarity(source, estimate, size)
-    show_reasons(source, estimate, size)
-    offer_measurement(data, source, estimate, size)
-    choose_case(resolve_choice(data, source, estimate), estimate, own_answer)
+    show_data_and_network(data)
     with show_errors():
-        show_time_per_case(data, source, estimate)
-    show_chosen_case(data, source, estimate)
-
-
-def show_chosen_case(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> None:
-    """Draw the network of the chosen case, the way to train it, and the evidence."""
-    case = resolve_choice(data, source, estimate).case
-    if case == TransferCase.SMALL_DIFFERENT:
-        choose_cut(estimate)
-    if case == TransferCase.LARGE_DIFFERENT:
-        choose_initial_weights(source)
+        estimate, choice = measure(data, source)
     session.write_choices_to_url()
-    strategy = resolve_choice(data, source, estimate).strategy
-    parts = caches.describe_layers(source.name, strategy, len(data.classes))
-    show_figure(plot_network(parts), describe_network(parts), key="decide_network", caption=False)
-    label = f"Go on: train {case.title.lower()}"
-    offer_next_page(label, "pages/train.py", data=data.id, new="run")
-    show_evidence(source, estimate, strategy.keep_through)
+    runs = list_option_runs(data, source, choice.options)
+    st.html(VOICE_STYLE)
+    left, right = st.columns(2)
+    with right:
+        show_textbook_voice(source, estimate, choice)
+        show_measured_voice(choice)
+        with st.container(horizontal=True):
+            label = f"Go on: train {lower_first(choice.option.name)}"
+            offer_next_page(label, "pages/train.py", data=data.id, new="run")
+            offer_training(data, source, choice, runs)
+        show_unfinished(choice.options, runs)
+    with left:
+        show_diagram(data, source, estimate, choice)
+    show_options(choice, runs)
+    show_warnings(estimate)
+    show_network(data, source, choice)
+    show_measurements(source, estimate, choice)
+    explain_words()
+
+
+def show_data_and_network(data: DataSet) -> None:
+    """Say in one line which images learn from which network."""
+    learned_from = len(data.records) - len(data.indices("test"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{escape_markdown(data.name)}**: {learned_from:,} images to learn from, "
+            f"{len(data.classes)} classes",
+            width="content",
+        )
+        show_network_note(data.id)
+
+
+def measure(data: DataSet, source: SourceNetwork) -> tuple[SimilarityEstimate, Choice]:
+    """Measure what both voices need, with the first numbers as soon as they are known."""
+    work = session.get_workspace()
+    with show_first_numbers() as report_stage, show_progress(cancel_page="pages/data.py") as report:
+        estimate = caches.estimate_similarity(data.id, source.name, report, report_stage)
+        options = caches.list_options(data.id, source.name, estimate, work.minutes, report)
+    return estimate, resolve_choice(data, source, estimate, options)
+
+
+def lower_first(name: str) -> str:
+    """The name as it stands within a sentence."""
+    return name[:1].lower() + name[1:]
+
+
+def show_network(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
+    """Draw the network as the chosen option makes it."""
+    parts = caches.describe_layers(source.name, choice.strategy, len(data.classes))
+    with st.expander(f"The network: {choice.option.name}", icon=":material/layers:"):
+        show_figure(
+            plot_network(parts), describe_network(parts), key="decide_network", caption=False
+        )
 
 
 draw()

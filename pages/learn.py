@@ -15,7 +15,7 @@ from transfer_core.figures import (
     plot_network,
 )
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import load_calibration
+from transfer_core.transferability import Calibration, load_calibration
 
 LESSONS = Path(__file__).parent / "lessons"
 CASE_COLUMNS = {
@@ -69,21 +69,32 @@ def show_cases(source: SourceNetwork) -> None:
 
 def show_measurements(source: SourceNetwork) -> None:
     """Show on which image sets training everything won."""
-    measured = load_calibration(source).measured
+    calibration = load_calibration(source)
+    measured = calibration.measured
     st.header("Where is the line between small and large?", anchor=False)
     st.markdown(
-        "Textbooks draw it between 2,000 and 1,000,000 images, for large networks. For this small "
-        "one it was measured: every case was trained on many image sets. Each point is one of "
-        "them, of one size: above the dashed line training everything won, on it one new layer "
-        "did as well, in seconds. From these measurements comes the line that Decide draws for "
-        "your images: the more foreign they are to the network, the fewer are enough to train "
-        "everything."
+        "Courses call fewer than 2,000 images small, and a million large. There Decide draws its "
+        "line, and you may move it. From how many images does training everything really win? "
+        "For this small network it was measured: every case was trained on many image sets. Each "
+        "point is one of them, of one size: above the dashed line training everything won, on it "
+        "one new layer did as well, in seconds." + describe_crossover(calibration)
     )
     show_figure(
         plot_fine_tuning_gains(measured), describe_fine_tuning_gains(measured), key="learn_gains"
     )
     with st.expander("All that was measured", icon=":material/table:"):
         st.dataframe([make_row(each) for each in measured], hide_index=True)
+
+
+def describe_crossover(calibration: Calibration) -> str:
+    """Say from how many images per class training everything won; "" if it was not measured."""
+    images = getattr(calibration, "crossover", None)
+    if images is None:
+        return ""
+    return (
+        f" On most of them it began to win at about {images:,.0f} images per class: the second "
+        "mark in Decide's diagram."
+    )
 
 
 def make_row(measurement) -> dict[str, object]:

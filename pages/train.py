@@ -19,10 +19,11 @@ from pages.shared.layout import (
 )
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.dataset import DataSet
+from transfer_core.figures import describe_accuracy
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunRecord
 from transfer_core.system import choose_device
-from transfer_core.transferability import SimilarityEstimate
+from transfer_core.transferability import Option, SimilarityEstimate
 
 
 def draw() -> None:
@@ -44,17 +45,23 @@ def draw() -> None:
         source = require_weights(session.get_source())
         with show_progress(cancel_page="pages/data.py") as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
+            minutes = session.get_workspace().minutes
+            options = caches.list_options(data_id, source.name, estimate, minutes, report)
+        choice = resolve_choice(data, source, estimate, options)
     session.write_choices_to_url()
-    set_up_run(data, source, estimate, repeated)
+    set_up_run(data, source, estimate, choice, repeated)
 
 
 def set_up_run(
-    data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, repeated: RunRecord | None
+    data: DataSet,
+    source: SourceNetwork,
+    estimate: SimilarityEstimate,
+    choice: Choice,
+    repeated: RunRecord | None,
 ) -> None:
-    """Draw the case, the form, the time limit and, if asked for, the code."""
-    choice = resolve_choice(data, source, estimate)
+    """Draw what is trained, the form, the time limit and, if asked for, the code."""
     defaults = make_defaults(source, choice, repeated)
-    show_case(data, defaults)
+    show_option(data, defaults, None if repeated else choice.option)
     place = st.container()
     with show_errors():
         offer_time_limit(data, defaults.source, choice)
@@ -65,14 +72,14 @@ def set_up_run(
         help="For each setting the lines of PyTorch that it becomes, as the run's script has them.",
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
-    strategy, work = defaults.strategy, session.get_workspace()
-    # A case, a run that is repeated, and a time to finish within bring their own defaults.
-    origin = repeated.id if repeated else ""
+    work = session.get_workspace()
+    # An option, a run that is repeated, and a time to finish within bring their own defaults.
+    origin = repeated.id if repeated else defaults.strategy.key
     with left:
         form = show_settings_form(
             defaults,
             describe_hints(defaults, estimate),
-            key=f"train_{origin}_{strategy.key}_{work.fits}",
+            key=f"train_{origin}_{work.fits}",
             on_gpu=choose_device() == "cuda",
         )
     with form.time_place, show_errors():
@@ -81,11 +88,11 @@ def set_up_run(
         with right:
             show_code(data, form.settings.source, form.settings.strategy, form.settings.seed)
     if form.is_started:
-        start(data, form.settings)
+        start(data, form.settings, None if repeated else choice.option)
 
 
 def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | None) -> RunSettings:
-    """The settings of the chosen case, or those of the run that is repeated."""
+    """The settings of the chosen option, or those of the run that is repeated."""
     if not repeated:
         return RunSettings(source, choice.strategy, seed=0)
     config = repeated.config
@@ -96,20 +103,35 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
     return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
 
 
-def show_case(data: DataSet, settings: RunSettings) -> None:
-    """Say in a sentence what will be trained."""
+def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> None:
+    """Say in a sentence what will be trained, and what is expected of it.
+
+    Args:
+        data: The images.
+        settings: Of the run.
+        option: What was chosen on Decide; None for a run that is repeated.
+    """
     source, strategy = settings.source, settings.strategy
+    title = option.name if option else strategy.title
     st.markdown(
-        f"**{strategy.title}** on {escape_markdown(data.name)}, from: "
+        f"**{escape_markdown(title)}** on {escape_markdown(data.name)}, from: "
         f"{escape_markdown(source.title)}. Frozen: {source.format_titles(strategy.frozen)}. "
-        f"New: one fully connected layer. Starts from {strategy.initial_weights} weights."
+        f"Trained: {strategy.what_is_trained}. Starts from {strategy.initial_weights} weights."
+        + _describe_expectation(option)
     )
     st.page_link(
         "pages/decide.py",
-        label="Change the case",
+        label="Choose another way to train",
         icon=":material/alt_route:",
         query_params={"data": data.id},
     )
+
+
+def _describe_expectation(option: Option | None) -> str:
+    if option is None or option.accuracy is None:
+        return ""
+    how = "Measured before" if option.measured else "Forecast"
+    return f" {how}: {escape_markdown(describe_accuracy(option))} of the test images right."
 
 
 def show_run_time(data: DataSet, settings: RunSettings) -> None:
@@ -125,8 +147,8 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
         )
 
 
-def start(data: DataSet, settings: RunSettings) -> None:
-    """Start the run and show it."""
+def start(data: DataSet, settings: RunSettings, option: Option | None) -> None:
+    """Start the run and show it; what was expected of the option is kept beside it."""
     with show_errors():
         run_id = start_run(
             data,
@@ -134,6 +156,7 @@ def start(data: DataSet, settings: RunSettings) -> None:
             settings.strategy,
             settings.seed,
             compiled=settings.compiled,
+            option=option,
         )
     session.open_run(run_id)
     st.rerun()

@@ -40,13 +40,13 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("download_button", "", {"download"}),
     ],
     "decide": [
-        ("select_slider", "The dividing line", {"workspace", "address", "plotly_chart"}),
-        ("radio", "Does your data look like", {"workspace", "address", "plotly_chart"}),
-        ("button_group", "Choose a case", {"workspace", "address", "plotly_chart"}),
-        ("button", "Back to the advice", {"workspace", "address", "plotly_chart"}),
-        ("selectbox", "Keep the layers", {"workspace", "address", "plotly_chart"}),
-        ("radio", "Initial weights", {"workspace", "address", "plotly_chart"}),
-        ("button", "Train both", {"runs", "title"}),
+        ("select_slider", "Small below this line", {"workspace", "address", "plotly_chart"}),
+        ("button_group", "Similar to what", {"workspace", "address", "plotly_chart"}),
+        ("select_slider", "Minutes I have", {"workspace", "address"}),
+        ("button_group", "Choose what to train", {"workspace", "address", "plotly_chart"}),
+        ("button", "Back to the recommendation", {"workspace", "address", "plotly_chart"}),
+        ("selectbox", "Where to cut", {"workspace", "address", "plotly_chart"}),
+        ("button", "Train it", {"runs", "plotly_chart"}),
     ],
     "train": [
         ("number_input", "Minutes", {"workspace"}),
@@ -58,7 +58,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "", {"code"}),
         ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
         ("button", "Start", {"runs", "address", "workspace"}),
-        ("button", "Back to the case's own", {"workspace", "number_input"}),
+        ("button", "Back to the usual", {"workspace", "number_input"}),
         ("button", "Set up another run", {"address", "workspace", "number_input"}),
     ],
     "results": [
@@ -152,11 +152,11 @@ def upload_image(app: AppTest) -> None:
 
 STATES = {  # of each page that has widgets: what its address asks for, and what is done first
     "data": [(("data",), None)],
-    "decide": [(("data", "case=2"), None), (("data", "case=4"), None)],
+    "decide": [(("data", "option=2-conv1"), None)],
     "train": [
-        (("data", "case=1"), show_code),
-        (("data", "case=3"), show_code),
-        (("data", "case=1"), make_click("train_fit")),
+        (("data", "option=1"), show_code),
+        (("data", "option=3"), show_code),
+        (("data", "option=1"), make_click("train_fit")),
         (("run",), None),
     ],
     "results": [

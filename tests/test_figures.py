@@ -30,7 +30,8 @@ from transfer_core.figures.curves import (
     describe_curves,
     tabulate_epochs,
 )
-from transfer_core.figures.decision import describe_decision, plot_decision_diagram
+from transfer_core.figures.decision import plot_decision_diagram
+from transfer_core.figures.decision_cells import CaseMarks
 from transfer_core.figures.embedding_map import plot_embedding_projection
 from transfer_core.figures.fine_tuning_gains import (
     describe_fine_tuning_gains,
@@ -56,7 +57,6 @@ from transfer_core.figures.theme import (
     PURPLE,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
-    TRANSPARENT,
     apply_theme,
     escape_label,
 )
@@ -89,71 +89,6 @@ def make_log(epochs=3, steps=10):
         ended = replace(ended, validation_loss=1 / epoch, validation_accuracy=0.7, best=epoch < 3)
         events.append(ended)
     return number_events(*events)
-
-
-def read_cells(figure):
-    return {int(trace.customdata[0]): trace for trace in figure.data if trace.type == "bar"}
-
-
-def test_each_cell_can_be_clicked_all_over_and_carries_its_case():
-    cells = read_cells(plot_decision_diagram(SIZE, None, TransferCase(1), TransferCase(4)))
-    assert sorted(cells) == [1, 2, 3, 4]
-    area = sum(float(cell.width) * cell.y[0] for cell in cells.values())
-    assert area > 0.95  # of the whole diagram
-
-
-def test_advice_is_outlined_and_choice_is_filled_and_both_are_told_in_words():
-    figure = plot_decision_diagram(SIZE, None, TransferCase(1), TransferCase(4))
-    filled = [case for case, cell in read_cells(figure).items() if cell.marker.color != TRANSPARENT]
-    assert filled == [4]
-    (outline,) = (shape for shape in figure.layout.shapes if shape.type == "rect")
-    assert outline.x0 > 0.5 and outline.y0 < 0.5  # small and similar
-    texts = " ".join(note.text for note in figure.layout.annotations)
-    assert "<b>Case 1</b><br><b>advised</b>" in texts
-    assert "<b>Case 4</b><br><b>chosen</b>" in texts
-
-
-@pytest.mark.parametrize("line", [1, 50, 1_000, 10**9])
-@pytest.mark.parametrize("images", [(1, 1), (10**7, 10**7)])
-def test_no_cell_vanishes_wherever_line_and_point_lie(line, images):
-    position = replace(ESTIMATE, answer="similar", probability=0.9, low=0.7, high=0.95)
-    figure = plot_decision_diagram(
-        judge_size(images, line), position, TransferCase(3), TransferCase(3)
-    )
-    low, high = figure.layout.yaxis.range
-    point = next(t for t in figure.data if t.name and "your data set" in t.name)
-    assert low <= point.y[0] <= high
-    assert all(cell.y[0] > 0.35 for cell in read_cells(figure).values())
-
-
-@pytest.mark.parametrize("line", [20, 1_000, 20_000, 1_000_000])
-@pytest.mark.parametrize("images", [11, 600, 999, 1_000, 50_000, 2_000_000])
-def test_the_point_lies_in_the_row_of_its_answer(line, images):
-    size = judge_size((images,), line)
-    figure = plot_decision_diagram(size, LIKELY, None, None)
-    point = next(t for t in figure.data if t.name and "your data set" in t.name)
-    small = read_cells(figure)[1]
-    top = small.base[0] + small.y[0] + small.base[0]  # the gap is the same below and above
-    assert (point.y[0] < top) == (size.answer == "small")
-
-
-def test_the_size_marks_of_the_courses_and_the_line_are_named():
-    figure = plot_decision_diagram(SIZE, None, None, None)
-    ticks = dict(zip(figure.layout.yaxis.ticktext, figure.layout.yaxis.tickvals, strict=True))
-    assert {"2,000<br>small in<br>textbooks", "1,000,000<br>large in<br>textbooks"} <= set(ticks)
-    assert list(ticks.values()) == sorted(ticks.values())
-    assert any(note.text == "line: 1,000" for note in figure.layout.annotations)
-
-
-def test_the_diagrams_words_name_advice_and_choice():
-    told = describe_decision(SIZE, LIKELY, TransferCase(1), TransferCase(2))
-    assert "Advised is Case 1: small, similar." in told
-    assert "Chosen is Case 2: small, different." in told
-
-
-def test_a_persons_own_answer_is_told_beside_the_estimate():
-    told = describe_decision(SIZE, LIKELY, TransferCase(2), TransferCase(2), "different")
-    assert "Similar with probability 90%, says the network. You say: different" in told
 
 
 def test_states_differ_by_more_than_colour():
@@ -299,7 +234,6 @@ ESTIMATE = SimilarityEstimate(
     (),
     (("photos", 0.03), ("noise", 0.65)),
 )
-LIKELY = replace(ESTIMATE, answer="similar", probability=0.9, low=0.8, high=0.95)
 
 
 def test_stages_are_drawn_with_intervals_guessing_and_the_cut():
@@ -468,7 +402,7 @@ def make_figures():
         SOURCE, plan_strategy(TransferCase(2), SOURCE.stage_names, kind=SOURCE.kind), 5
     )
     return {
-        "decision": plot_decision_diagram(SIZE, LIKELY, TransferCase(1), None),
+        "decision": plot_decision_diagram(SIZE, ESTIMATE, CaseMarks(TransferCase(1)), {}),
         "stages": plot_stage_accuracy(READINGS),
         "curve": plot_learning_curve(CURVE),
         "reference distances": plot_reference_distances(ESTIMATE),

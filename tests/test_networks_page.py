@@ -163,11 +163,11 @@ def test_a_pickle_is_refused_with_the_line_that_converts_it():
     assert "torch.load('model.pth'" in app.code[0].value
 
 
-def test_another_network_drops_the_cut_that_belonged_to_the_one_before(data):  # noqa: F811
-    app = build_page("decide", data=data.id, case="2", cut="conv1").run()
-    assert app.session_state["workspace"].cut == "conv1"
-    app = build_page("decide", data=data.id, case="2", cut="conv1", network="vgg11").run()
-    assert app.session_state["workspace"].cut is None
+def test_another_network_drops_the_option_that_it_does_not_have(data):  # noqa: F811
+    app = build_page("decide", data=data.id, option="2-conv1").run()
+    assert app.session_state["workspace"].option == "2-conv1"
+    app = build_page("decide", data=data.id, option="2-conv1", network="vgg11").run()
+    assert app.session_state["workspace"].option is None
 
 
 def test_any_network_of_timm_is_found_described_and_told_when_the_hub_is_away(

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,52 +172,91 @@ def test_a_sample_is_one_click_away():
     assert "ten classes" in app.success[0].value
 
 
-def test_decide_shows_estimate_and_own_answer_beside_each_other(data):
+def find_alt(app, key: str) -> str:
+    """The words of the first chart whose key begins so."""
+    charts = [each.proto for each in app.get("plotly_chart")]
+    return next(proto.alt for proto in charts if key in proto.id)
+
+
+def find_group(app, label: str):
+    return next(each for each in app.segmented_control if each.label.startswith(label))
+
+
+def test_decide_shows_both_voices(data):
     app = build_page("decide", data=data.id).run()
     assert not app.exception
-    assert "Probability of similar" in list_texts(app)
-    app.radio(key="decide_answer").set_value("different").run()
-    assert "Your answer is used" in list_texts(app) or "estimate: different" in list_texts(app)
-    assert "Advised is Case 2" in list_texts(app)
+    headings = [each.value for each in app.subheader]
+    assert headings == ["What the textbook says", "What is best on your images"]
+    assert "**Small** (24 images, below the line at 2,000)" in list_texts(app)
+    table = next(each.value for each in app.dataframe if "way" in each.value)
+    assert {"Case 1, new last layer", "New layer over all stages"} <= set(table["way"])
 
 
-def test_decide_leaves_out_a_run_that_was_stopped_within_its_first_epoch(
-    data, finished, monkeypatch
-):
-    told, (run,) = "What was measured outranks the estimate", caches.get_engine().list_runs()
-    assert told in list_texts(build_page("decide", data=data.id).run())
-    stopped = replace(run, result=replace(run.result, validation_accuracy=None))
-    monkeypatch.setattr(caches.get_engine(), "list_runs", lambda: [stopped])
+def test_a_persons_own_answer_moves_the_textbooks_case_and_stands_beside_the_estimate(data):
     app = build_page("decide", data=data.id).run()
+    for answer, case in (("different", 2), ("similar", 1)):
+        find_group(app, "Similar to what").set_value(answer).run()
+        said = list_texts(app)
+        assert f"**{answer}** (your answer; the network says" in said
+        assert f"**case {case}**" in said
+
+
+def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished):
+    app = build_page("decide", data=data.id).run()
+    table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
+    (run,) = caches.get_engine().list_runs()
+    told = table["measured by a run"].dropna()
+    assert dict(told) == {"Case 1, new last layer": f"{run.result.accuracy:.1%}"}
+    assert f"a run reached {run.result.accuracy:.0%}" in find_alt(app, "decide_options")
+
+
+def test_an_option_is_trained_while_decide_stays_and_compared_then(data):
+    app = build_page("decide", data=data.id, option="1").run()
+    app.button(key="decide_measure").click().run()
     assert not app.exception
-    assert told not in list_texts(app)
+    assert app.title[0].value == "Decide"
+    (run,) = caches.get_engine().list_runs()
+    caches.get_engine().wait(run.id, timeout=60)
+    app.run()
+    assert "a run reached" in find_alt(app, "decide_options")
+    assert app.button(key="decide_measure").label == "Train it again"
 
 
-def test_moving_the_line_changes_the_size_and_the_advice(data):
-    app = build_page("decide", data=data.id).run()
-    app.radio(key="decide_answer").set_value("similar").run()
-    assert "Advised is Case 1" in list_texts(app)
-    app.select_slider[0].set_value(20).run()  # the set has 30 images
-    assert "Advised is Case 3" in list_texts(app)
-
-
-def test_a_moved_line_can_be_taken_back(data):
-    app = build_page("decide", data=data.id).run()
-    line = app.select_slider[0].value
-    app.select_slider[0].set_value(20).run()
-    app.button(key="decide_line_back").click().run()
-    assert not app.exception and app.select_slider[0].value == line
+def test_moving_the_line_changes_the_size_and_the_textbooks_case_and_nothing_measured(data):
+    app = build_page("decide", data=data.id, answer="similar").run()
+    assert "**case 1**" in list_texts(app)
+    before = next(each.value for each in app.dataframe if "way" in each.value)
+    app.select_slider(key="decide_line").set_value(20).run()  # the set has 24 to learn from
+    assert "**Large** (24 images, not below the line at 20)" in list_texts(app)
+    assert "**case 3**" in list_texts(app)
+    after = next(each.value for each in app.dataframe if "way" in each.value)
+    assert before.drop(columns="marks").equals(after.drop(columns="marks"))
+    app.select_slider(key="decide_line").set_value(2_000).run()
     assert "line" not in app.query_params
-    assert "decide_line_back" not in [button.key for button in app.button]
 
 
-def test_a_chosen_case_overrides_the_advice_and_can_be_taken_back(data):
+def test_a_chosen_option_overrides_the_recommendation_and_can_be_taken_back(data):
     app = build_page("decide", data=data.id).run()
-    app.radio(key="decide_answer").set_value("similar").run()
-    app.segmented_control[0].set_value(TransferCase.LARGE_DIFFERENT).run()
-    assert "Chosen is Case 4" in list_texts(app) and "Advised is Case 1" in list_texts(app)
-    next(b for b in app.button if b.label == "Back to the advice").click().run()
-    assert "Chosen is Case 1" in list_texts(app)
+    assert "decide_back" not in [button.key for button in app.button]
+    find_group(app, "Choose what").set_value("4-random").run()
+    assert "Chosen is Case 4: large, different." in find_alt(app, "decide_diagram")
+    assert read_query(app, "option") == "4-random"
+    assert "Go on: train case 4, from random weights" in [b.label for b in app.button]
+    app.button(key="decide_back").click().run()
+    assert not app.exception
+    assert "option" not in app.query_params
+
+
+def test_another_cut_of_case_2_is_an_option_of_its_own(data):
+    app = build_page("decide", data=data.id, option="2-conv2").run()
+    cut = next(each for each in app.selectbox if each.label == "Where to cut")
+    assert cut.value == "2-conv2"
+    cut.set_value("2-conv1").run()
+    assert read_query(app, "option") == "2-conv1"
+    assert (
+        "Case 2, cut after Convolution 1"
+        in build_page("train", data=data.id, option="2-conv1").run().markdown[0].value
+    )
 
 
 def test_training_from_the_form_ends_with_a_result(data):
@@ -273,17 +311,21 @@ def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, fin
 
 def test_choices_outlive_a_refresh_through_the_address(data):
     app = build_page("decide", data=data.id).run()
-    app.radio(key="decide_answer").set_value("different").run()
+    find_group(app, "Similar to what").set_value("different").run()
     app.select_slider(key="decide_line").set_value(20).run()
+    app.select_slider(key="decide_minutes").set_value(2.0).run()
+    find_group(app, "Choose what").set_value("3").run()
     kept = {name: read_query(app, name) for name in app.query_params}
-    assert kept == {"data": data.id, "answer": "different", "line": "20"}
+    choices = {"answer": "different", "line": "20", "minutes": "2", "option": "3"}
+    assert kept == {"data": data.id, **choices}
     again = build_page("decide", **kept).run()
-    assert again.radio(key="decide_answer").value == "different"
+    assert find_group(again, "Similar to what").value == "different"
     assert again.select_slider(key="decide_line").value == 20
-    assert "Case 4" in build_page("train", **kept).run().markdown[0].value
+    assert again.select_slider(key="decide_minutes").value == 2
+    assert "Case 3" in build_page("train", **kept).run().markdown[0].value
 
 
-@pytest.mark.parametrize("choice", ["answer", "line", "case", "cut", "initialise"])
+@pytest.mark.parametrize("choice", ["answer", "line", "minutes", "option"])
 def test_a_choice_in_the_address_that_does_not_exist_is_left_out(data, choice):
     app = build_page("decide", data=data.id, **{choice: "../../nothing"}).run()
     assert not app.exception and not app.error
@@ -383,7 +425,7 @@ def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
 
 def test_every_field_takes_only_what_a_run_takes(data):
     """The bounds of a field are those of its declaration, also exclusive ones."""
-    app = build_page("train", data=data.id, case="3").run()
+    app = build_page("train", data=data.id, option="3").run()
     fields = {field.label: field for field in app.number_input}
     for declared in (*list_settings(OptimiserSettings), *list_settings(RunConfig)):
         if declared.type is not bool and declared.name != "input_size":

@@ -186,10 +186,11 @@ def train(
         strategy = decide(data_set, source).option.strategy
     else:
         estimate = estimate_similarity(data_set, source, get_home(), progress=_show_progress)
-        if chosen is None:
-            strategy = choose_strategy(TransferCase(case), source, estimate)
-        else:
-            strategy = chosen.with_mirror(estimate.evidence.is_flip_invariant)
+        strategy = (
+            chosen.with_mirror(estimate.evidence.is_flip_invariant)
+            if chosen
+            else choose_strategy(TransferCase(case), source, estimate)
+        )
     if epochs is not None:
         strategy = strategy.with_epochs(epochs)
     return _run_to_end(data_set, source, strategy, seed)

@@ -1,4 +1,4 @@
-"""Advice and choice together: what this session would train now."""
+"""Both voices and the choice together: what this session would train now."""
 
 from __future__ import annotations
 
@@ -6,23 +6,43 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
-from transfer_core.cases import DEFAULT_LINE, SizeJudgement, Strategy, TransferCase
+from transfer_core.cases import DEFAULT_LINE, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
-    from transfer_core.transferability import SimilarityEstimate
+    from transfer_core.transferability import (
+        Option,
+        Options,
+        SimilarityEstimate,
+        TextbookAnswer,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The case that the two answers advise, and the case that the person chose."""
+    """What the textbook says, what is recommended, and what the person chose."""
 
-    size: SizeJudgement
-    advised: TransferCase
-    case: TransferCase
-    strategy: Strategy
+    textbook: TextbookAnswer
+    options: Options
+    case_keys: dict[TransferCase, str]  # the option that stands for each of the four cases
+    option: Option  # chosen; what the person left open follows the recommendation
+
+    @property
+    def strategy(self) -> Strategy:
+        """What would be trained."""
+        return self.option.strategy
+
+    @property
+    def textbook_option(self) -> Option:
+        """The option of the textbook's case."""
+        return self.options.find(self.case_keys[self.textbook.case])
+
+    @property
+    def default(self) -> Option:
+        """The recommended option, else that of the textbook's case."""
+        return self.options.recommended or self.textbook_option
 
 
 def load_repeated_run() -> RunRecord | None:
@@ -39,13 +59,22 @@ def load_repeated_run() -> RunRecord | None:
     return record
 
 
-def resolve_choice(data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate) -> Choice:
-    """This session's choice; what the person left open follows the advice."""
-    from transfer_core.transferability import apply_textbook_rule, choose_strategy
+def resolve_choice(
+    data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, options: Options
+) -> Choice:
+    """This session's choice; what the person left open follows the recommendation."""
+    from transfer_core.transferability import apply_textbook_rule, get_textbook_key
 
     work = session.get_workspace()
     own = None if work.answer == "estimate" else work.answer
-    advice = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
-    case = work.case or advice.case
-    strategy = choose_strategy(case, source, estimate, cut=work.cut, initialise=work.initialise)
-    return Choice(advice.size, advice.case, case, strategy)
+    textbook = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
+    case_keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
+    default = options.recommended or options.find(case_keys[textbook.case])
+    option = options.find(work.option) if work.option else default
+    return Choice(textbook, options, case_keys, option)
+
+
+def choose_option(key: str, default: str) -> None:
+    """Choose an option; the default one follows the recommendation from then on."""
+    count = session.get_workspace().option_choices + 1
+    session.change(option=None if key == default else key, option_choices=count)

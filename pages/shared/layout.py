@@ -13,8 +13,11 @@ from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
 from transfer_core.networks import SourceNetwork, has_weights
 
-# The themes' blue is dark enough for white text on it, too dark as text itself.
-CONTRAST_STYLE = """<style>
+# The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
+# edges leaves more of a first screen to what the page shows.
+PAGE_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 3.5rem max(1rem, 3%) 4rem; }
+h1 { padding: 0 !important; }
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 </style>"""
@@ -23,7 +26,7 @@ CONTRAST_STYLE = """<style>
 def show_page_title(title: str, page: str) -> None:
     """Draw the title of a page; `page` is its path from the app's folder."""
     session.ensure_pages_arranged(page)
-    st.html(CONTRAST_STYLE)
+    st.html(PAGE_STYLE)
     st.title(title, anchor=False)
 
 

@@ -29,15 +29,14 @@ def change(**choices) -> None:
     if choices.get("data_id", before.data_id) != before.data_id:
         before = Workspace(
             network=before.network,
+            minutes=before.minutes,
             upload_count=before.upload_count,
             owner=before.owner,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
         )
     if choices.get("network", before.network) != before.network:
-        before = replace(
-            before, line=None, case=None, cut=None, run_id=None, fit=None, proposal=None
-        )
+        before = replace(before, option=None, run_id=None, fit=None, proposal=None)
     st.session_state[WORKSPACE_KEY] = replace(before, **choices)
 
 

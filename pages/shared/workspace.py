@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 from transfer_core import networks
-from transfer_core.cases import Initialise, TransferCase
+from transfer_core.cases import list_strategies
 
 if TYPE_CHECKING:  # brings torch
     from transfer_core.timing import RunPlan
@@ -27,6 +27,7 @@ DIVIDING_LINES = [
     100_000,
     1_000_000,
 ]
+MINUTES = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 240.0, 480.0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,10 @@ class Workspace:
     data_id: str | None = None
     network: str | None = None  # None is the one that the data set starts with
     answer: Literal["estimate", "similar", "different"] = "estimate"
-    line: int | None = None  # images; None is the network's own
-    case: TransferCase | None = None  # None follows the advice
-    case_choices: int = 0  # counted, so that each choice gives the diagram a new widget
-    cut: str | None = None  # of case 2; None follows the measurement
-    initialise: Initialise = "pretrained"  # of case 4, as the advice has it
+    line: int | None = None  # images; None is the textbook's
+    minutes: float = 10.0  # that a run may take
+    option: str | None = None  # key of `cases.list_strategies`; None follows the recommendation
+    option_choices: int = 0  # counted, so that each choice gives the figures new widgets
     fit: RunPlan | None = None  # settings of a run within the time limit, filled in on Train
     proposal: RunPlan | None = None  # the same on a more accurate network
     fits: int = 0  # counted, so that each fit gives the settings new widgets
@@ -56,14 +56,14 @@ def list_choice_values(network: str) -> dict[str, dict[str, object]]:
     """The values of each choice that the address can hold, by the text that stands for them.
 
     Args:
-        network: Name of the network whose stages can be cut after.
+        network: Name of the network whose options can be chosen.
     """
     known = {each.name: each for each in networks.list_networks()}
+    source = known[network]
     return {
         "network": {name: name for name in known},
         "answer": {text: text for text in ("estimate", "similar", "different")},
         "line": {str(line): line for line in DIVIDING_LINES},
-        "case": {str(case.value): case for case in TransferCase},
-        "cut": {name: name for name in known[network].stage_names[:-1]},
-        "initialise": {text: text for text in ("random", "pretrained")},
+        "minutes": {f"{minutes:g}": minutes for minutes in MINUTES},
+        "option": {key: key for key in list_strategies(source.stage_names, source.kind)},
     }

@@ -136,7 +136,7 @@ def _list_strategies(data_set: DataSet, source: SourceNetwork) -> list[Strategy]
 
 
 def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespace) -> Strategy:
-    """Return the option or case asked for, or the recommended option, by measurements."""
+    """Return the option or case asked for, or the recommended one, by measurements."""
     if options.option is not None:
         return _find_option(data_set, source, options)
     if options.case == "1":  # nothing in it is measured

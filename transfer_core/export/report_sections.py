@@ -9,8 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from transfer_core.cases import TransferCase
 from transfer_core.dataset import DataSet, describe_import, describe_test_edits
 from transfer_core.figures import (
+    CaseMarks,
     apply_layout,
     apply_theme,
     build_curve_traces,
@@ -40,6 +42,7 @@ from transfer_core.transferability import (
     apply_textbook_rule,
     describe_similarity,
     estimate_similarity,
+    get_textbook_key,
     list_options,
 )
 
@@ -84,7 +87,7 @@ def build_decision_section(
     """Build the section on both voices, what was trained, and the reasons."""
     strategy = trained.record.config.strategy
     # The estimate used the network at its own input size.
-    source, case = get_network(trained.record.config.network), strategy.textbook_case
+    source = get_network(trained.record.config.network)
     if data_set is None or not has_weights(source):
         missing = (
             IMAGES_MISSING if data_set is None else "The source weights are not on this computer."
@@ -100,7 +103,10 @@ def build_decision_section(
         f"{estimate.probability:.0%} that higher-level features carry over.",
         f"Measured: {measured.reason}",
     )
-    shown = size, estimate, textbook, case
+    best = measured.recommended
+    marks = CaseMarks.collect(textbook, best and best.strategy, strategy)
+    keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
+    shown = size, estimate, marks, {case: measured.find(key) for case, key in keys.items()}
     figures = (
         _render_figure(plot_decision_diagram(*shown), describe_decision(*shown)),
         _render_figure(

@@ -23,10 +23,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "confusion": ["describe_confusion_matrix", "plot_confusion_matrix"],
         "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs"],
         "decision": ["describe_decision", "plot_decision_diagram"],
+        "decision_cells": ["CaseMarks"],
         "out_of_distribution": ["describe_distances", "plot_distances"],
         "embedding_map": ["describe_embedding_projection", "plot_embedding_projection"],
         "network": ["describe_change", "describe_network", "plot_network"],
         "fine_tuning_gains": ["describe_fine_tuning_gains", "plot_fine_tuning_gains"],
+        "options": [
+            "describe_accuracy",
+            "describe_knowledge",
+            "describe_options",
+            "describe_seconds",
+            "plot_options",
+        ],
         "reliability": ["describe_reliability_diagram", "plot_reliability_diagram"],
         "similarity": [
             "describe_learning_curve",

@@ -1,11 +1,11 @@
-"""The evidence for the estimate: reasons, warnings and figures."""
+"""What was measured: warnings, figures, and the words explained."""
 
 from pathlib import Path
 
 import streamlit as st
 
+from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown, show_figure
-from transfer_core.cases import SizeJudgement
 from transfer_core.figures import (
     describe_learning_curve,
     describe_reference_distances,
@@ -17,35 +17,22 @@ from transfer_core.figures import (
     plot_stage_accuracy,
 )
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import (
-    SimilarityEstimate,
-    explain_what_would_change,
-    load_calibration,
-)
+from transfer_core.transferability import SimilarityEstimate, load_calibration
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 
 
-def show_reasons(source: SourceNetwork, estimate: SimilarityEstimate, size: SizeJudgement) -> None:
-    """List warnings and reasons, and what would change the advice."""
+def show_warnings(estimate: SimilarityEstimate) -> None:
+    """Say what makes the measurements doubtful."""
     for warning in estimate.warnings:
         st.warning(escape_markdown(warning), icon=":material/warning:")
-    for reason in estimate.reasons:
-        st.markdown(f"- {escape_markdown(reason)}")
-    with st.expander("What would change this advice", icon=":material/swap_horiz:"):
-        for change in explain_what_would_change(estimate, size, source):
-            st.markdown(f"- {escape_markdown(change)}")
 
 
-def show_evidence(source: SourceNetwork, estimate: SimilarityEstimate, keep_through: str) -> None:
+def show_measurements(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
     """Draw every figure that the network and the images have, two in a row."""
-    st.header("What the estimate rests on", anchor=False)
-    with st.expander("What these words mean", icon=":material/help:"):
-        st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
     evidence, calibration = estimate.evidence, load_calibration(source)
-    figures = [
-        ("stages", plot_stage_accuracy(evidence, keep_through), describe_stage_accuracy(evidence))
-    ]
+    cut = choice.strategy.keep_through
+    figures = [("stages", plot_stage_accuracy(evidence, cut), describe_stage_accuracy(evidence))]
     if estimate.reference_distances:
         description = describe_reference_distances(estimate)
         figures.append(("distances", plot_reference_distances(estimate), description))
@@ -55,7 +42,15 @@ def show_evidence(source: SourceNetwork, estimate: SimilarityEstimate, keep_thro
         figures.append(("reliability", figure, description))
     if curve := evidence.learning_curve:
         figures.append(("curve", plot_learning_curve(curve), describe_learning_curve(curve)))
-    places = [*st.columns(2), *st.columns(2)]
-    for place, (name, figure, description) in zip(places, figures, strict=False):
-        with place:
-            show_figure(figure, description, key=f"decide_{name}")
+    with st.expander("Why these numbers? What was measured", icon=":material/query_stats:"):
+        st.markdown((LESSONS / "options.md").read_text(encoding="utf-8"))
+        places = [*st.columns(2), *st.columns(2)]
+        for place, (name, figure, description) in zip(places, figures, strict=False):
+            with place:
+                show_figure(figure, description, key=f"decide_{name}")
+
+
+def explain_words() -> None:
+    """Explain the words of the measurements."""
+    with st.expander("What these words mean", icon=":material/help:"):
+        st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))

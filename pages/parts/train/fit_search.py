@@ -12,7 +12,7 @@ from transfer_core import networks
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError, SettingsError, TransferError
-from transfer_core.networks import SourceNetwork, has_weights, plan_same_option
+from transfer_core.networks import SourceNetwork, has_weights
 
 if TYPE_CHECKING:
     from transfer_core.timing import RunPlan
@@ -46,7 +46,8 @@ def _find_fit(
     def plan_for(network: SourceNetwork) -> Strategy:
         if network.name == source.name:
             return choice.strategy
-        return plan_same_option(choice.strategy, network)
+        same = networks.plan_same_option(choice.strategy, network)
+        return same.with_mirror(choice.strategy.optimiser.mirror)
 
     caches.get_engine()  # leaves a processor core to the pages, in the measurement as in the run
     fit, problem = None, None

@@ -68,7 +68,7 @@ def show_settings_form(
         with st.expander("Settings", icon=":material/tune:"):
             st.markdown(
                 "These are all the settings; nothing else changes while training. If in doubt, "
-                "leave them as they are: they belong to the case."
+                "leave them as they are: they suit this way to train."
             )
             settings = _draw_settings(defaults, hints, key, on_gpu)
             if st.form_submit_button(

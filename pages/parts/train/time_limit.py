@@ -52,7 +52,7 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
         if fit:
             _show_reasons("These settings are filled in", fit)
             st.button(
-                "Back to the case's own settings",
+                "Back to the usual settings",
                 icon=":material/undo:",
                 key="train_unfit",
                 on_click=_set_fit,
@@ -85,17 +85,13 @@ def _set_fit(fit: RunPlan | None, proposal: RunPlan | None) -> None:
 
 
 def _accept_proposal(proposal: RunPlan) -> None:
-    session.change(network=proposal.source.name, case=proposal.strategy.case)
+    session.change(network=proposal.source.name, option=proposal.strategy.key)
     _set_fit(proposal, None)
 
 
 def _match_fit(fit: RunPlan | None, strategy: Strategy) -> RunPlan | None:
-    """The fit, if it is for this case or option, and these initial weights."""
-
-    def get_option(each: Strategy) -> tuple:
-        return each.case, each.approach, each.initialise
-
-    return fit if fit and get_option(fit.strategy) == get_option(strategy) else None
+    """The fit, if it is for this way to train."""
+    return fit if fit and fit.strategy.key == strategy.key else None
 
 
 def _show_reasons(title: str, fit: RunPlan) -> None:

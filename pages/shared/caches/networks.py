@@ -12,10 +12,17 @@ from transfer_core.errors import DataSetError, NetworkError
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from transfer_core.cases import Strategy
     from transfer_core.networks import StageSummary
     from transfer_core.system import Progress
-    from transfer_core.transferability import NetworkRanking, SimilarityEstimate
+    from transfer_core.transferability import (
+        NetworkRanking,
+        Options,
+        SimilarityEstimate,
+        StageEvidence,
+    )
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -38,12 +45,46 @@ def list_input_sizes(network: str) -> tuple[int, ...]:
     return compute(networks.get_network(network))
 
 
-def estimate_similarity(data_id: str, network: str, progress: Progress) -> SimilarityEstimate:
-    """The similarity estimate, cached on disk, since progress cannot be cached here."""
+def estimate_similarity(
+    data_id: str,
+    network: str,
+    progress: Progress,
+    report_stage: Callable[[StageEvidence], None] | None = None,
+) -> SimilarityEstimate:
+    """The similarity estimate, cached on disk, since progress cannot be cached here.
+
+    Args:
+        data_id: The data set.
+        network: Name of the network.
+        progress: Draws how far it is, and may raise to cancel.
+        report_stage: Called with each stage as soon as it is measured, the top first.
+    """
     from transfer_core.transferability import estimate_similarity as compute
 
     return compute(
-        load_data_set(data_id), networks.get_network(network), get_home(), progress=progress
+        load_data_set(data_id),
+        networks.get_network(network),
+        get_home(),
+        progress=progress,
+        report_stage=report_stage,
+    )
+
+
+def list_options(
+    data_id: str, network: str, estimate: SimilarityEstimate, minutes: float, progress: Progress
+) -> Options:
+    """Every way to transfer with its accuracy and time; what it rests on is cached on disk."""
+    from pages.shared.caches.runs import get_engine
+    from transfer_core.transferability import list_options as compute
+
+    get_engine()  # leaves a core to the pages, in the forecast as in the run
+    return compute(
+        load_data_set(data_id),
+        networks.get_network(network),
+        estimate,
+        get_home(),
+        minutes=minutes,
+        progress=progress,
     )
 
 

@@ -1,0 +1,32 @@
+"""The first accuracies while the rest is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared.layout import escape_markdown
+from pages.shared.progress import empty_on_exit
+
+if TYPE_CHECKING:
+    from transfer_core.transferability import StageEvidence
+
+
+@contextmanager
+def show_first_numbers() -> Iterator[Callable[[StageEvidence], None]]:
+    """Yield a callback that draws the accuracy of each stage; the first is that of case 1."""
+    place, lines = st.empty(), []
+
+    def report_stage(stage: StageEvidence) -> None:
+        name = "Case 1, all layers kept" if not lines else f"Cut after {stage.title}"
+        lines.append(
+            f"- **{escape_markdown(name)}**: {stage.accuracy:.0%} "
+            f"({100 * stage.low:.0f}–{stage.high:.0%})"
+        )
+        place.markdown("Measured so far:\n" + "\n".join(lines))
+
+    with empty_on_exit(place):
+        yield report_stage

@@ -1,0 +1,84 @@
+"""Runs of the options: train one beside the page, and see its result beside the forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.choice import Choice
+from pages.shared.launching import start_run
+from pages.shared.layout import escape_markdown, show_errors
+from transfer_core.dataset import DataSet
+from transfer_core.networks import SourceNetwork
+
+if TYPE_CHECKING:
+    from transfer_core.runs import RunRecord
+    from transfer_core.transferability import Options
+
+POLL_SECONDS = 2.0  # between looks at runs that are not over
+
+
+def list_option_runs(
+    data: DataSet, source: SourceNetwork, options: Options
+) -> dict[str, RunRecord]:
+    """The newest run of each option on this data set and network that has or will have a result."""
+    keys = {option.key for option in options.options}
+    runs: dict[str, RunRecord] = {}
+    with show_errors():
+        records = caches.get_engine().list_runs()
+    for record in sorted(records, key=lambda each: each.created):
+        config = record.config
+        used = config.data_id, config.network, config.input_size or source.input_size
+        key = config.strategy.key
+        is_here = used == (data.id, source.name, source.input_size)
+        if key in keys and is_here and (record.result or not record.state.is_final):
+            runs[key] = record
+    return runs
+
+
+def offer_training(
+    data: DataSet, source: SourceNetwork, choice: Choice, runs: Mapping[str, RunRecord]
+) -> None:
+    """Offer to train the chosen option while this page stays, to see whether it keeps its word."""
+    run = runs.get(choice.option.key)
+    if run and not run.result:
+        return
+    label = "Train it again" if run else "Train it and compare"
+    if st.button(
+        label,
+        icon=":material/science:",
+        key="decide_measure",
+        help="Trains what is chosen in the background; its result then stands beside the forecast.",
+    ):
+        with show_errors():
+            key = f"{session.get_workspace().start_key} {choice.option.key}"
+            start_run(data, source, choice.strategy, 0, key=key, option=choice.option)
+        session.change(start_key=session.make_key())
+        st.rerun()
+
+
+def show_unfinished(options: Options, runs: Mapping[str, RunRecord]) -> None:
+    """Link to the runs that are not over; the page is drawn again when one ends."""
+    waiting = {key: run for key, run in runs.items() if not run.result}
+    for key, run in waiting.items():
+        st.page_link(
+            "pages/train.py",
+            label=f"{escape_markdown(options.find(key).name)} is being trained: watch it",
+            icon=":material/show_chart:",
+            query_params={"run": run.id},
+        )
+    if waiting:
+        _rerun_when_over([run.id for run in waiting.values()])
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _rerun_when_over(run_ids: list[str]) -> None:
+    from transfer_core.runs import UNFINISHED_STATES
+
+    with show_errors():
+        unfinished = {run.id for run in caches.get_engine().store.list(states=UNFINISHED_STATES)}
+    if not unfinished.issuperset(run_ids):
+        st.rerun()

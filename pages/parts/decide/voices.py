@@ -1,0 +1,154 @@
+"""Both voices in a sentence or two each: what the textbook says, and what is best measured."""
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.choice import Choice
+from pages.shared.layout import escape_markdown
+from pages.shared.workspace import DIVIDING_LINES, MINUTES
+from transfer_core.cases import DEFAULT_LINE
+from transfer_core.figures import describe_accuracy, describe_seconds
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability import (
+    DECISION_THRESHOLD,
+    Option,
+    SimilarityEstimate,
+    explain_what_would_change,
+    load_calibration,
+)
+
+VOICE_STYLE = """<style>
+[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0 0 0.3rem; }
+</style>"""
+ANSWER_LABELS = {"estimate": "Estimate it", "similar": "Similar", "different": "Different"}
+
+
+def show_textbook_voice(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice):
+    """Say the textbook's case, with the line and the answer that a person may change."""
+    with st.container(border=True, gap="xsmall", key="decide_voice_textbook"):
+        st.subheader("What the textbook says", anchor=False)
+        st.markdown(_describe_textbook(estimate, choice))
+        st.select_slider(
+            "Small below this line, in images to learn from",
+            DIVIDING_LINES,
+            value=session.get_workspace().line or DEFAULT_LINE,
+            format_func=lambda images: f"{images:,}",
+            key="decide_line",
+            on_change=_take_line,
+            help="Courses call fewer than 2,000 images small. Training and validation images "
+            "count, test images do not. The line never depends on what was measured.",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.segmented_control(
+                "Similar to what the network learned from?",
+                list(ANSWER_LABELS),
+                default=session.get_workspace().answer,
+                required=True,
+                format_func=ANSWER_LABELS.get,
+                key="decide_answer",
+                on_change=_take_answer,
+                help="Similar means: the network's higher-level features carry over to your "
+                "images.",
+            )
+            with st.popover("Why?", icon=":material/help:"):
+                _explain_textbook(source, estimate, choice)
+
+
+def _take_line() -> None:
+    line = st.session_state["decide_line"]
+    session.change(line=None if line == DEFAULT_LINE else line)
+
+
+def _take_answer() -> None:
+    session.change(answer=st.session_state["decide_answer"])
+
+
+def _describe_textbook(estimate: SimilarityEstimate, choice: Choice) -> str:
+    size, similarity = choice.textbook.size, choice.textbook.similarity
+    side = "below the line" if size.answer == "small" else "not below the line"
+    return (
+        f"**{size.answer.capitalize()}** ({size.images:,} images, {side} at {size.line:,}) and "
+        f"**{similarity}** ({_describe_certainty(estimate, similarity)}): "
+        f"**case {choice.textbook.case.value}**."
+    )
+
+
+def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
+    """How sure the network is of the answer, or that the answer is the person's."""
+    if session.get_workspace().answer != "estimate":
+        return f"your answer; the network says {estimate.probability:.0%} similar"
+    ends = estimate.probability, estimate.low, estimate.high
+    if similarity == "different":
+        ends = 1 - estimate.probability, 1 - estimate.high, 1 - estimate.low
+    sure = f"{ends[0]:.0%} likely, 80% interval {100 * ends[1]:.0f}–{ends[2]:.0%}"
+    return f"can't tell for sure: {sure}" if estimate.answer == "can't tell" else sure
+
+
+def _explain_textbook(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
+    size = choice.textbook.size
+    if size.is_close:
+        st.markdown("Your images are close to the line: the other size is nearly as right.")
+    st.markdown("**What speaks for similar or different**")
+    st.markdown("\n".join(f"- {escape_markdown(reason)}" for reason in estimate.reasons))
+    st.markdown("**What would change it**")
+    changes = explain_what_would_change(estimate, size, source)
+    st.markdown("\n".join(f"- {escape_markdown(change)}" for change in changes))
+    _show_track_record(source)
+
+
+def _show_track_record(source: SourceNetwork) -> None:
+    """Say how often answers of this network's estimate were right."""
+    calibration = load_calibration(source)
+    if not calibration.reliability:
+        return
+    right, stated = calibration.record(DECISION_THRESHOLD)
+    st.caption(
+        f"How good is the estimate of similarity? It was checked on {calibration.image_sets} image "
+        f"sets, each judged without having seen its kind. Answers that were at least "
+        f"{DECISION_THRESHOLD:.0%} sure were right {right} of {stated} times."
+    )
+
+
+def show_measured_voice(choice: Choice) -> None:
+    """Say which option is recommended, and where that differs from the textbook and why."""
+    with st.container(border=True, gap="xsmall", key="decide_voice_measured"):
+        st.subheader("What is best on your images", anchor=False)
+        best = choice.options.recommended
+        if best:
+            st.markdown(f"**★ {escape_markdown(best.name)}**: {_describe_option(best)}.")
+        st.markdown(escape_markdown(_explain_difference(choice)))
+        st.select_slider(
+            "Minutes I have",
+            MINUTES,
+            value=session.get_workspace().minutes,
+            format_func=lambda minutes: f"{minutes:g}",
+            key="decide_minutes",
+            on_change=_take_minutes,
+            help="Recommended is the most accurate way that ends in time, as timed on this "
+            "computer; of equally good ones, the cheaper.",
+        )
+
+
+def _take_minutes() -> None:
+    session.change(minutes=st.session_state["decide_minutes"])
+
+
+def _describe_option(option: Option) -> str:
+    how = "measured" if option.measured else "forecast"
+    time = describe_seconds(option.seconds_low, option.seconds_high)
+    return f"{escape_markdown(describe_accuracy(option))}, {how}; {time}"
+
+
+def _explain_difference(choice: Choice) -> str:
+    """The reason for the recommendation, and what the textbook's case would reach instead."""
+    textbook, best = choice.textbook_option, choice.options.recommended
+    if best is None:
+        return f"{choice.options.reason} The textbook's case is taken."
+    if textbook.key == best.key:
+        return f"Both voices agree. {choice.options.reason}"
+    if textbook.accuracy is None:
+        return choice.options.reason
+    return (
+        f"The textbook's case {choice.textbook.case.value} would reach "
+        f"{describe_accuracy(textbook)}. {choice.options.reason}"
+    )
