@@ -30,6 +30,7 @@ from transfer_core.images import ImageInfo
 from transfer_core.networks import get_network
 from transfer_core.transferability import assign_grouped_folds, measure_transferability
 from transfer_core.transferability.grouped_folds import group_near_duplicates, join_bursts
+from transfer_core.transferability.head_cross_validation import compute_kernel
 from transfer_core.transferability.learning_curve import measure_learning_curve
 
 SOME_INFO = ImageInfo(format="JPEG", width=64, height=64, frames=0)
@@ -241,7 +242,7 @@ def test_the_learning_curve_of_few_bursts_is_measured_though_a_fold_is_empty():
     noise = np.random.default_rng(0)
     labels, groups = np.repeat([0, 1], 20), np.repeat(np.arange(4), 10)
     features = labels[:, None] * 4 + noise.normal(size=(40, 8))
-    curve = measure_learning_curve("head", features.astype("f4"), labels, groups)
+    curve = measure_learning_curve("head", compute_kernel(features.astype("f4")), labels, groups)
     assert curve.accuracy[-1] == 1
 
 

@@ -21,8 +21,9 @@ from transfer_core.transferability.explanation import (
     compute_gap_points,
     describe_flip_invariance,
 )
+from transfer_core.transferability.flip_invariance import measure_flip_invariance
 from transfer_core.transferability.grouped_folds import group_near_duplicates
-from transfer_core.transferability.head_scores import measure_flip_invariance
+from transfer_core.transferability.head_cross_validation import compute_kernel
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
 from transfer_core.transferability.measurement import measure_transferability
@@ -214,7 +215,7 @@ def test_the_record_counts_only_judgements_that_were_sure():
 
 
 def test_readings_survive_their_file():
-    curve = measure_learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    curve = measure_learning_curve("conv1", compute_kernel(FEATURES), LABELS, GROUPS)
     kept = make_evidence(learning_curve=curve)
     assert from_json(json.loads(json.dumps(asdict(kept)))) == kept
 
@@ -316,7 +317,9 @@ def test_the_answer_tips_where_it_is_said_to(source):
 
 def test_what_would_change_names_images_lead_and_learning_curve():
     found = estimate_from_evidence(
-        make_evidence(learning_curve=measure_learning_curve("fc1", FEATURES, LABELS, GROUPS)),
+        make_evidence(
+            learning_curve=measure_learning_curve("fc1", compute_kernel(FEATURES), LABELS, GROUPS)
+        ),
         SOURCE,
     )
     told = explain_what_would_change(found, judge_size((20, 20), DEFAULT_LINE), SOURCE)
@@ -355,7 +358,7 @@ def test_the_energy_is_higher_where_the_source_classes_respond():
 
 
 def test_a_learning_curve_rises_and_its_continuation_stays_an_accuracy():
-    curve = measure_learning_curve("conv1", FEATURES, LABELS, GROUPS)
+    curve = measure_learning_curve("conv1", compute_kernel(FEATURES), LABELS, GROUPS)
     assert curve.accuracy[-1] > curve.accuracy[0] + 0.02
     assert (
         curve.images == tuple(sorted(curve.images))

@@ -54,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy_interval": ["AccuracyInterval", "predict_run_accuracy", "shrink"],
         "option_list": ["DEFAULT_MINUTES", "build_options", "list_options", "recommend"],
         "recommendation": ["compare_voices"],
-        "head_scores": ["HeadScores", "cross_validate_head"],
+        "head_cross_validation": ["CrossValidated", "compute_kernel", "cross_validate_head"],
         "options": ["Option", "Options"],
         "measurement": [
             "choose_shift_images",

@@ -18,7 +18,7 @@ from transfer_core.transferability.evidence import (
     find_best,
     round_values,
 )
-from transfer_core.transferability.head_scores import HeadScores
+from transfer_core.transferability.head_cross_validation import CrossValidated
 
 BOOTSTRAP_SAMPLES = 200
 WIDENING = np.sqrt(2)
@@ -46,12 +46,12 @@ class Bootstrap:
         self._balanced = weights * (share / in_class)[:, labels]  # (B, N)
         self._plain = weights / weights.sum(1, keepdims=True)
 
-    def resample_accuracies(self, scores: list[HeadScores]) -> np.ndarray:
+    def resample_accuracies(self, scores: list[CrossValidated]) -> np.ndarray:
         """Return the balanced accuracy of each head on each draw, shape (B, heads)."""
         draws = self._balanced @ np.stack([each.correct for each in scores], 1)
         return self._widen(draws, [each.balanced_accuracy() for each in scores])
 
-    def estimate_errors(self, scores: list[HeadScores]) -> np.ndarray:
+    def estimate_errors(self, scores: list[CrossValidated]) -> np.ndarray:
         """Return the standard error of each head's balanced accuracy, shape (heads,)."""
         return self.resample_accuracies(scores).std(0)
 
@@ -68,9 +68,9 @@ class Bootstrap:
 
 def draw_predictors(
     bootstrap: Bootstrap,
-    scores: list[HeadScores],
+    scores: list[CrossValidated],
     num_early: int,
-    compared: list[HeadScores],
+    compared: list[CrossValidated],
     leep: np.ndarray,
 ) -> BootstrapDraws:
     """Return the predictors of the similarity model on each draw.

@@ -3,11 +3,16 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import torch
 from scipy.optimize import curve_fit
 
 from transfer_core.transferability.evidence import LearningCurve, round_values
 from transfer_core.transferability.grouped_folds import assign_grouped_folds, stratify_order
-from transfer_core.transferability.head_scores import HeadScores, predict_by_heads
+from transfer_core.transferability.head_cross_validation import (
+    CrossValidated,
+    predict_classes,
+    train_heads,
+)
 
 TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
 REPEATS = 4
@@ -16,7 +21,7 @@ MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
 
 
 def measure_learning_curve(
-    stage: str, features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
+    stage: str, kernel: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> LearningCurve:
     """Measure a new layer on growing parts of the images and extrapolate its accuracy.
 
@@ -25,7 +30,7 @@ def measure_learning_curve(
 
     Args:
         stage: Name of the stage.
-        features: Embeddings at that stage, float32 (N, D).
+        kernel: From `compute_kernel`, of the embeddings at that stage.
         labels: Class indices from 0, every class present, int64 (N,).
         groups: Group of each image; near-duplicates share one.
 
@@ -42,11 +47,11 @@ def measure_learning_curve(
         splits += [
             (order[: max(2, round(share * len(order)))], held_out) for share in TRAIN_FRACTIONS
         ]
-    train = np.array([np.isin(np.arange(len(labels)), chosen) for chosen, _ in splits])
-    predicted = predict_by_heads(features, labels, train)
+    trained = np.array([np.isin(np.arange(len(labels)), chosen) for chosen, _ in splits])
+    predicted = predict_classes(train_heads(kernel, labels, trained))
     measured = np.array(
         [
-            HeadScores(
+            CrossValidated(
                 (row == labels)[held_out].astype(float), labels[held_out]
             ).balanced_accuracy()
             for row, (_, held_out) in zip(predicted, splits, strict=True)

@@ -20,16 +20,19 @@ from transfer_core.transferability.evidence import (
     StageEvidence,
     TransferabilityEvidence,
 )
+from transfer_core.transferability.flip_invariance import (
+    choose_images_to_flip,
+    measure_flip_invariance,
+)
 from transfer_core.transferability.grouped_folds import (
     assign_grouped_folds,
     group_near_duplicates,
     join_bursts,
 )
-from transfer_core.transferability.head_scores import (
-    HeadScores,
-    choose_images_to_flip,
+from transfer_core.transferability.head_cross_validation import (
+    CrossValidated,
+    compute_kernel,
     cross_validate_head,
-    measure_flip_invariance,
 )
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
@@ -138,8 +141,8 @@ def summarise_embeddings(
     among_images = Bootstrap(labels, numbers, vary_classes=False)
     scores = StageScores(source, among_images, distances, report_stage)
     scores.measure(embeddings, labels, groups, progress)
-    random = [cross_validate_head(values, labels, groups, 1) for values in untrained.values()]
-    bare = cross_validate_head(_make_thumbnails(pixels), labels, groups, 1)
+    random = [_score_once(values, labels, groups) for values in untrained.values()]
+    bare = _score_once(_make_thumbnails(pixels), labels, groups)
     leep = compute_leep(embeddings[source.stage_names[-1]], labels, folds)
     stages = scores.describe(random)
     evidence = TransferabilityEvidence(
@@ -164,7 +167,7 @@ def summarise_embeddings(
     if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
         return evidence
     best = evidence.best_stage.stage
-    curve = measure_learning_curve(best, embeddings[best], labels, groups)
+    curve = measure_learning_curve(best, scores.kernels[best], labels, groups)
     return replace(evidence, learning_curve=curve)
 
 
@@ -215,6 +218,12 @@ def _embed_untrained(
     )
 
 
+def _score_once(
+    features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
+) -> CrossValidated:
+    return cross_validate_head(compute_kernel(features), labels, groups, repeats=1)
+
+
 def _make_thumbnails(pixels: np.ndarray) -> np.ndarray:
     """Every so many pixels, about 16 x 16 of each image, float32 (N, D)."""
     step = max(1, pixels.shape[1] // THUMBNAIL_SIZE)
@@ -222,7 +231,7 @@ def _make_thumbnails(pixels: np.ndarray) -> np.ndarray:
 
 
 def _choose_best_cut(
-    stages: tuple[StageEvidence, ...], scores: list[HeadScores], bootstrap: Bootstrap
+    stages: tuple[StageEvidence, ...], scores: list[CrossValidated], bootstrap: Bootstrap
 ) -> str:
     """The deepest early stage within one standard error of the best one."""
     draws = bootstrap.resample_accuracies(scores)  # (B, early stages)

@@ -11,7 +11,10 @@ from transfer_core.networks import SourceNetwork, load_pretrained
 from transfer_core.system import Progress
 from transfer_core.transferability.bootstrap import Bootstrap
 from transfer_core.transferability.evidence import round_values
-from transfer_core.transferability.head_scores import cross_validate_head
+from transfer_core.transferability.head_cross_validation import (
+    compute_kernel,
+    cross_validate_head,
+)
 
 
 def probe_network(
@@ -45,7 +48,7 @@ def probe_network(
         load_pretrained(source), pixels, source, (top,), indices=indices, progress=progress
     )[top]
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]  # a class may be missing
-    scores = cross_validate_head(features, labels, groups)
+    scores = cross_validate_head(compute_kernel(features), labels, groups)
     bootstrap = Bootstrap(labels, np.unique(groups, return_inverse=True)[1], vary_classes=False)
     accuracy, margin = scores.balanced_accuracy(), 1.96 * bootstrap.estimate_errors([scores])[0]
     return round_values((accuracy, max(0, accuracy - margin), min(1, accuracy + margin)))

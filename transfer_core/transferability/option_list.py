@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.transferability.accuracy_interval import AccuracyInterval, predict_run_accuracy
 from transfer_core.transferability.cautions import has_too_few_images, is_guessing
@@ -100,7 +100,7 @@ def build_options(
     # Near-duplicates count once in the test as in the sample.
     tested = max(1.0, test_images * evidence.independent_images / evidence.images)
     expected = {
-        key: _expect_accuracy(key, strategy, evidence, images, tested, calibration)
+        key: _expect_accuracy(key, strategy, source, evidence, images, tested, calibration)
         for key, strategy in strategies.items()
     }
     return tuple(
@@ -126,7 +126,7 @@ def _make_option(
         known and known.high,
         seconds and seconds.low,
         seconds and seconds.high,
-        measured=is_measured(strategy),
+        measured=trains_head_only(source, strategy),
         recommended=False,
         note="" if known else expected,
     )
@@ -139,14 +139,10 @@ def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
     return CASE_NAMES.get(key, strategy.title)
 
 
-def is_measured(strategy: Strategy) -> bool:
-    """Whether the accuracy of a strategy is measured: it trains a new layer only."""
-    return bool(strategy.frozen) and strategy.approach in ("textbook", "all stages")
-
-
 def _expect_accuracy(
     key: str,
     strategy: Strategy,
+    source: SourceNetwork,
     evidence: TransferabilityEvidence,
     images: int,
     test_images: float,
@@ -155,7 +151,7 @@ def _expect_accuracy(
     """Return what a run is expected to reach, or why nothing is known."""
     if evidence.independent_images < MIN_INDEPENDENT_IMAGES:
         return TOO_FEW_TO_MEASURE
-    if is_measured(strategy):
+    if trains_head_only(source, strategy):
         accuracy = _find_stage(strategy, evidence).plain_accuracy
         return predict_run_accuracy(
             accuracy, evidence.independent_images, test_images, calibration.widening

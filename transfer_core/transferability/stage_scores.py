@@ -3,12 +3,17 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+import torch
 
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress
 from transfer_core.transferability.bootstrap import Bootstrap
 from transfer_core.transferability.evidence import DECIMALS, ReportStage, StageEvidence
-from transfer_core.transferability.head_scores import HeadScores, cross_validate_head
+from transfer_core.transferability.head_cross_validation import (
+    CrossValidated,
+    compute_kernel,
+    cross_validate_head,
+)
 
 Z_95 = 1.96  # standard normal quantile: 95 % lie within so many standard errors
 ALL_STAGES = "all-stages"
@@ -34,8 +39,9 @@ class StageScores:
     ) -> None:
         self._source, self._bootstrap = source, bootstrap
         self._distances, self._report = distances, report_stage
-        self.kept: list[HeadScores] = []  # one per kept stage, input to output
-        self._together: HeadScores | None = None
+        self.kept: list[CrossValidated] = []  # one per kept stage, input to output
+        self.kernels: dict[str, torch.Tensor] = {}  # by kept stage
+        self._together: CrossValidated | None = None
 
     def measure(
         self,
@@ -48,15 +54,16 @@ class StageScores:
         kept = self._source.stages[:-1]
         for number, stage in enumerate(reversed(kept)):
             progress("Measuring a new layer on each stage", number, len(kept) + 1)
-            scores = cross_validate_head(embeddings[stage.name], labels, groups)
+            self.kernels[stage.name] = compute_kernel(embeddings[stage.name])
+            scores = cross_validate_head(self.kernels[stage.name], labels, groups)
             self.kept.insert(0, scores)
             if self._report:
                 self._report(self._describe(stage.name, stage.title, scores))
         progress("Measuring a new layer on each stage", len(kept), len(kept) + 1)
         everything = np.concatenate([embeddings[stage.name] for stage in kept], 1)
-        self._together = cross_validate_head(everything, labels, groups, repeats=1)
+        self._together = cross_validate_head(compute_kernel(everything), labels, groups)
 
-    def describe(self, untrained: list[HeadScores]) -> tuple[StageEvidence, ...]:
+    def describe(self, untrained: list[CrossValidated]) -> tuple[StageEvidence, ...]:
         """Return each kept stage, input to output.
 
         Args:
@@ -74,7 +81,7 @@ class StageScores:
         return self._describe(ALL_STAGES, ALL_STAGES_TITLE, self._together)
 
     def _describe(
-        self, name: str, title: str, scores: HeadScores, untrained: HeadScores | None = None
+        self, name: str, title: str, scores: CrossValidated, untrained: CrossValidated | None = None
     ) -> StageEvidence:
         accuracy, margin = (
             scores.balanced_accuracy(),
@@ -88,7 +95,7 @@ class StageScores:
             high=_round(min(1, accuracy + margin)),
             untrained_accuracy=_round(untrained.balanced_accuracy()) if untrained else None,
             distance=self._distances.get(name),
-            plain_accuracy=_round(scores.plain_accuracy()),
+            plain_accuracy=_round(scores.accuracy()),
         )
 
 
