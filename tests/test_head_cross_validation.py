@@ -51,7 +51,9 @@ def test_a_head_in_dual_form_predicts_what_a_run_s_head_predicts(unbalanced):
             of_run = network.head.linear(torch.from_numpy(features)).detach()
     mean, divisor = fit_unit_scaling(features[train])
     scaled = torch.from_numpy((features - mean) / divisor)
-    of_dual = train_heads(scaled @ scaled.T, labels, (np.arange(80) < 60)[None])[0]
+    kernel = scaled @ scaled.T
+    heads = train_heads(kernel, labels, (np.arange(80) < 60)[None])
+    of_dual = heads.compute_logits(kernel)[:, 0]
     assert (unbalanced) == (weights is not None)
     # They differ by the random weights from which the run's head starts.
     assert torch.corrcoef(torch.stack([of_run.flatten(), of_dual.flatten()]))[0, 1] > 0.999
@@ -62,10 +64,10 @@ def test_folds_are_trained_as_if_each_were_alone():
     features, labels = make_features()
     kernel, folds = compute_kernel(features), np.arange(80) % 5
     trained = np.stack([folds != fold for fold in range(5)])
-    together = train_heads(kernel, labels, trained)
+    together = train_heads(kernel, labels, trained).compute_logits(kernel)
     for fold in range(5):
-        alone = train_heads(kernel, labels, trained[fold][None])[0]
-        torch.testing.assert_close(alone, together[fold], rtol=1e-3, atol=1e-4)
+        alone = train_heads(kernel, labels, trained[fold][None]).compute_logits(kernel)
+        torch.testing.assert_close(alone[:, 0], together[:, fold], rtol=1e-3, atol=1e-4)
 
 
 def test_classes_that_differ_are_told_apart_and_shuffled_labels_are_guessed():

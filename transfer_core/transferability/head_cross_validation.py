@@ -46,6 +46,23 @@ class CrossValidated:
         return float((right[present] / images[present]).mean()) if present.any() else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedHeads:
+    """Heads in dual form: the weights of each are a sum of the training images' features."""
+
+    dual: torch.Tensor  # factor of each image, head and class, float32 (N, F, C)
+    bias: torch.Tensor  # float32 (F, C)
+
+    def compute_logits(self, kernel: torch.Tensor) -> torch.Tensor:
+        """Return logits, float32 (M, F, C), from inner products with the N images, (M, N)."""
+        return (kernel @ self.dual.flatten(1)).view(len(kernel), *self.bias.shape) + self.bias
+
+    def predict(self, kernel: torch.Tensor) -> np.ndarray:
+        """Return the class of each image by each head, int64 (F, M)."""
+        logits = self.compute_logits(kernel).permute(1, 0, 2)
+        return logits.cpu().numpy().round(LOGIT_DECIMALS).argmax(2)
+
+
 def compute_kernel(features: np.ndarray) -> torch.Tensor:
     """Return inner products of embeddings that are scaled as a run scales them.
 
@@ -87,21 +104,15 @@ def cross_validate_head(
     repeats = repeats or (REPEATS if len(labels) <= MAX_REPEATED_IMAGES else 1)
     folds = [assign_grouped_folds(labels, groups, seed=repeat) for repeat in range(repeats)]
     held_out = np.stack([own == fold for own in folds for fold in np.unique(own)])
-    logits = train_heads(kernel, labels, ~held_out, weighted=weighted)
-    right = predict_classes(logits) == labels
+    right = train_heads(kernel, labels, ~held_out, weighted=weighted).predict(kernel) == labels
     right &= (~held_out).any(1)[:, None]  # a head that has seen nothing knows nothing
     return CrossValidated((right & held_out).sum(0) / repeats, labels)
-
-
-def predict_classes(logits: torch.Tensor) -> np.ndarray:
-    """Return the class of the largest logit, int64 (F, N), of logits (F, N, C)."""
-    return logits.cpu().numpy().round(LOGIT_DECIMALS).argmax(2)
 
 
 @torch.no_grad()
 def train_heads(
     kernel: torch.Tensor, labels: np.ndarray, trained: np.ndarray, *, weighted: bool = True
-) -> torch.Tensor:
+) -> TrainedHeads:
     """Train one head for each set of training images, with the settings of a run's head.
 
     Args:
@@ -109,23 +120,16 @@ def train_heads(
         labels: Class indices from 0, int64 (N,).
         trained: Mask of each head's training images, bool (F, N).
         weighted: Whether unbalanced classes are weighted.
-
-    Returns:
-        Logits of all images by each head, float32 (F, N, C).
     """
     heads, images, classes = len(trained), len(labels), int(labels.max()) + 1
     share = _share_out(labels, trained, classes, weighted).T[:, :, None].to(kernel)  # (N, F, 1)
     true = functional.one_hot(torch.from_numpy(labels), classes).to(kernel)[:, None]
     dual = torch.zeros(images, heads, classes, device=kernel.device)
-    bias = torch.zeros(heads, classes, device=kernel.device)
-
-    def compute_logits() -> torch.Tensor:
-        return (kernel @ dual.flatten(1)).view(images, heads, classes) + bias
-
+    result = TrainedHeads(dual, torch.zeros(heads, classes, device=kernel.device))
     optimiser = torch.optim.SGD(
         [
-            {"params": [dual], "weight_decay": HEAD_SETTINGS.weight_decay},
-            {"params": [bias], "weight_decay": 0.0},
+            {"params": [result.dual], "weight_decay": HEAD_SETTINGS.weight_decay},
+            {"params": [result.bias], "weight_decay": 0.0},
         ],
         lr=HEAD_SETTINGS.learning_rate,
         momentum=MOMENTUM,
@@ -134,11 +138,11 @@ def train_heads(
     schedule = build_one_cycle_schedule(optimiser, HEAD_SETTINGS.epochs)
     for _ in range(HEAD_SETTINGS.epochs):
         # The gradient of the weights is the features' sum with these factors.
-        dual.grad = (compute_logits().softmax(2) - true) * share
-        bias.grad = dual.grad.sum(0)
+        result.dual.grad = (result.compute_logits(kernel).softmax(2) - true) * share
+        result.bias.grad = result.dual.grad.sum(0)
         optimiser.step()
         schedule.step()
-    return compute_logits().permute(1, 0, 2)
+    return result
 
 
 def _share_out(
