@@ -13,7 +13,6 @@ from benchmarks.panel import embeddings
 from benchmarks.panel.fitting import (
     bin_reliability,
     calibrate,
-    calibrate_frozen,
     fit_logistic,
     hold_out_families,
 )
@@ -93,13 +92,6 @@ def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
         (chance >= 0.5) == o.top_is_enough for chance, o in zip(chances, OUTCOMES, strict=True)
     ]
     assert np.mean(right) > 0.9
-
-
-def test_a_line_falls_where_training_everything_begins_to_win():
-    line = calibrate([make_outcome(-0.05, n) for n in (100, 200, 400, 800)]).compute_dividing_line(
-        make_outcome(-0.05).evidence.get_predictors()
-    )
-    assert 300 * 0.6 < line < 300 * 1.7
 
 
 def test_a_family_is_judged_by_a_model_that_has_not_seen_it():
@@ -186,16 +178,6 @@ def test_a_network_that_was_not_trained_borrows_the_accuracy_of_training_everyth
     for each in borrow_tuned(FROZEN, others):
         known = each.pool == "family 1" and each.images in (100, 300)
         assert each.tuned == (0.6 + 0.0005 * (each.images - 300) if known else None)
-
-
-def test_a_frozen_calibration_says_what_each_of_its_models_rests_on():
-    calibration = calibrate_frozen(FROZEN, OUTCOMES)
-    kinds = {name: basis.kind for name, basis in calibration.basis.items()}
-    assert kinds == {"top": "measured", "start": "carried over", "everything": "rule of thumb"}
-    assert calibration.top == fit_logistic(OUTCOMES, "top", {"gap": -1, "leep": 1})
-    assert calibration.start == fit_logistic([compare_bare_pixels(o) for o in OUTCOMES], "start")
-    assert calibration.compute_dividing_line({}) == 20_000
-    assert calibration.image_sets == 18 and calibration.measured == ()
 
 
 def test_bare_pixels_alone_never_lower_what_pre_training_gains():

@@ -30,8 +30,8 @@ from transfer_core.images import ImageInfo
 from transfer_core.networks import get_network
 from transfer_core.transferability import assign_grouped_folds, measure_transferability
 from transfer_core.transferability.grouped_folds import group_near_duplicates, join_bursts
+from transfer_core.transferability.head_cross_validation import compute_kernel
 from transfer_core.transferability.learning_curve import measure_learning_curve
-from transfer_core.transferability.probes import compute_kernel
 
 SOME_INFO = ImageInfo(format="JPEG", width=64, height=64, frames=0)
 

@@ -14,7 +14,7 @@ from transfer_core.transferability.batchnorm_shift import (
     measure_reference_distances,
 )
 from transfer_core.transferability.grouped_folds import assign_grouped_folds
-from transfer_core.transferability.probes import compute_kernel, cross_validate_probe
+from transfer_core.transferability.head_cross_validation import compute_kernel, cross_validate_head
 
 SOURCE = get_network("demonstration")
 
@@ -30,14 +30,12 @@ def make_features(separable: bool, images=300, classes=3, dimensions=100):
 
 def test_a_probe_finds_classes_that_features_separate():
     values, labels = make_features(separable=True)
-    assert (
-        cross_validate_probe(compute_kernel(values), labels, range(300)).balanced_accuracy() > 0.9
-    )
+    assert cross_validate_head(compute_kernel(values), labels, range(300)).balanced_accuracy() > 0.9
 
 
 def test_a_probe_of_features_without_information_is_at_chance():
     values, labels = make_features(separable=False)
-    assert cross_validate_probe(
+    assert cross_validate_head(
         compute_kernel(values), labels, range(300)
     ).balanced_accuracy() == pytest.approx(1 / 3, abs=0.1)
 
@@ -46,9 +44,7 @@ def test_balanced_accuracy_is_not_fooled_by_a_large_class():
     generator = np.random.default_rng(0)
     labels = (generator.random(400) < 0.05).astype(int)
     values = generator.normal(size=(400, 50)).astype(np.float32)
-    assert (
-        cross_validate_probe(compute_kernel(values), labels, range(400)).balanced_accuracy() < 0.7
-    )
+    assert cross_validate_head(compute_kernel(values), labels, range(400)).balanced_accuracy() < 0.7
 
 
 def test_copies_of_an_image_share_a_fold_and_folds_are_stratified():

@@ -114,17 +114,8 @@ def test_the_listing_is_that_of_the_installed_torchvision():
 def test_networks_that_were_not_measured_are_judged_by_comparable_readings_only():
     """Distances and energies of one network say nothing of another's; some have no distance."""
     calibration = load_calibration(get_network("resnet18"))
-    assert {name for m in (calibration.top, calibration.start) for name in m.weights} <= {
-        "gap",
-        "gain",
-        "leep",
-        "skill",
-    }
-    assert (
-        calibration.compute_dividing_line({"log_distance": -2.0})
-        == calibration.compute_dividing_line({})
-        == 20_000
-    )
+    assert set(calibration.similarity.weights) <= {"gap", "gain", "leep", "skill"}
+    assert all("log_distance" not in model.weights for model in calibration.forecasts.values())
 
 
 def test_every_classifier_of_torchvision_is_in_the_catalog():

@@ -19,15 +19,20 @@ def make_draws(gap: float, gain: float, leep: float, skill: float, spread: float
     return BootstrapDraws(**{n: tuple(means[n] + scales[n] * noise) for n in means})
 
 
+def make_stage(name: str, accuracy: float, untrained: float | None = 0.3) -> StageEvidence:
+    ends = accuracy - 0.05, accuracy + 0.05
+    return StageEvidence(name, name.title(), accuracy, *ends, untrained, 0.1, accuracy)
+
+
 def make_evidence(
-    early=0.6, top=0.8, spread=0.02, distance=0.05, **others
+    early=0.6, top=0.8, spread=0.02, distance=0.05, together=None, **others
 ) -> TransferabilityEvidence:
-    stages = tuple(
-        StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.05, 0.3, 0.1)
-        for name, accuracy in (("conv1", early - 0.1), ("conv2", early), ("fc1", top))
-    )
+    names = ("conv1", early - 0.1), ("conv2", early), ("fc1", top)
+    stages = tuple(make_stage(name, accuracy) for name, accuracy in names)
     values = {
         "images": 400,
+        "independent_images": 400,
+        "all_stages": make_stage("all", max(early, top) if together is None else together, None),
         "num_near_duplicates": 0,
         "classes": 4,
         "min_images_per_class": 100,

@@ -128,7 +128,7 @@ class OptimiserSettings:
         Setting(
             label="Learning rate",
             help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
-            code="torch.optim.AdamW(parameters, lr={})",
+            code="torch.optim.lr_scheduler.OneCycleLR(optimiser, {}, total_steps)",
             step=0.0001,
             decimals=5,
         ),
@@ -139,7 +139,7 @@ class OptimiserSettings:
         Setting(
             label="Weight decay",
             help="Pulls weights towards 0, against learning images by heart.",
-            code="torch.optim.AdamW(parameters, weight_decay={})",
+            code="optimiser.add_param_group(dict(params=matrices, weight_decay={}))",
             step=0.01,
             decimals=4,
         ),

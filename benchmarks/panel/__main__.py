@@ -24,7 +24,7 @@ from benchmarks.panel.bars import (
 )
 from benchmarks.panel.controls import measure_controls
 from benchmarks.panel.embeddings import load_or_embed_pool
-from benchmarks.panel.fitting import calibrate, calibrate_frozen, predict_held_out
+from benchmarks.panel.fitting import calibrate, predict_held_out
 from benchmarks.panel.outcomes import (
     KEY_FIELDS,
     borrow_tuned,
@@ -130,7 +130,7 @@ def fit_and_report(network: str, results: Path) -> None:
     else:
         trained = load_outcomes(RESULTS, get_network(DEFAULT_NETWORK).weights_hash)
         outcomes = borrow_tuned(outcomes, trained)
-        questions, fit = ("top",), partial(calibrate_frozen, trained=trained)
+        questions, fit = ("top",), calibrate
         tabulate = tabulate_frozen_criteria
     predictions = predict_held_out(outcomes, source, questions, fit)
     calibration = fit(outcomes, predictions=sum(predictions.values(), []))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks.panel.outcomes import Outcome, compare_bare_pixels
+from benchmarks.panel.outcomes import Outcome
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     BOOTSTRAP_SAMPLES,
@@ -18,7 +18,6 @@ from transfer_core.transferability import (
     ReliabilityBin,
     compute_fine_tuning_gain,
     estimate_from_evidence,
-    make_rule_of_thumb,
 )
 
 FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
@@ -99,46 +98,15 @@ def calibrate(
     """
     distances = [outcome.evidence.distance for outcome in outcomes]
     return Calibration(
-        **{name: fit_logistic(outcomes, name) for name in TARGETS},
+        similarity=fit_logistic(outcomes, "top"),
+        forecasts={},
         nearest=min(distances),
         furthest=max(distances),
         families=len({o.family for o in outcomes}),
         image_sets=count_image_sets(outcomes),
         measured=average_outcomes(outcomes),
         reliability=tuple(bin_reliability(predictions)),
-        basis=dict.fromkeys(TARGETS, Basis("measured")),
-    )
-
-
-def calibrate_frozen(
-    outcomes: Sequence[Outcome],
-    trained: Sequence[Outcome],
-    predictions: Sequence[tuple[float, bool]] = (),
-) -> Calibration:
-    """Fit the calibration of a network of which only the frozen cases were measured.
-
-    Args:
-        outcomes: Of the network.
-        trained: Of the demonstration network, with every case.
-        predictions: Held-out probabilities of "similar" for small data sets, with the truth.
-    """
-    distances = [outcome.evidence.distance for outcome in outcomes]
-    everything, rule_of_thumb = make_rule_of_thumb()
-    return Calibration(
-        top=fit_logistic(outcomes, "top", FROZEN_SIGNS),
-        start=fit_logistic([compare_bare_pixels(o) for o in trained], "start"),
-        everything=everything,
-        nearest=min(distances),
-        furthest=max(distances),
-        families=len({o.family for o in outcomes}),
-        image_sets=count_image_sets(outcomes),
-        measured=(),
-        reliability=tuple(bin_reliability(predictions)),
-        basis={
-            "top": Basis("measured"),
-            "start": Basis("carried over", "the demonstration network"),
-            "everything": rule_of_thumb,
-        },
+        basis=dict.fromkeys(("similarity", "forecasts"), Basis("measured")),
     )
 
 

@@ -106,6 +106,7 @@ def collect_settings(
         "OPTIMISER": asdict(strategy.optimiser),
         "HEAD_SETTINGS": asdict(cases.HEAD_SETTINGS),
         "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
+        "MOMENTUM": optimiser.MOMENTUM,
         "MIN_WEIGHTED_IMBALANCE": cases.MIN_WEIGHTED_IMBALANCE,
         "MIN_LOSS_RISE": early_stopping.MIN_LOSS_RISE,
         "SOURCE_CLASSES": len(source.card["classes"]),
@@ -148,6 +149,7 @@ def render_script(
         rates=get_source(
             cases.compute_stage_learning_rates,
             optimiser.build_parameter_groups,
+            optimiser.build_optimiser,
             optimiser.build_one_cycle_schedule,
         ),
         class_weights=get_source(class_weights.compute_class_weights),

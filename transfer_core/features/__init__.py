@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "pooled_stages": ["build_onnx_graph"],
         "preprocessing": ["choose_batch_size", "normalise"],
         "runtime_choice": ["choose_runtime"],
-        "standardisation": ["fit_standardisation"],
+        "standardisation": ["fit_standardisation", "fit_unit_scaling"],
         "augmented_views": ["AugmentedView"],
     },
 )

@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Stepped",
         ],
         "meters": ["WeightChangeMeter"],
+        "optimiser": ["MOMENTUM", "build_one_cycle_schedule"],
         "result": ["ClassMetrics", "TestResult"],
         "settings_table": ["compare_settings", "describe_settings"],
         "step_format": ["StepFormat", "choose_step_format"],

@@ -116,7 +116,10 @@ def unpack_optimiser(
     for key, value in tensors.items():
         parameter, _, name = key.partition(".")
         state.setdefault(int(parameter), {})[name] = value
-    groups = [group | {"betas": tuple(group["betas"])} for group in groups]
+    groups = [
+        {name: tuple(value) if name == "betas" else value for name, value in group.items()}
+        for group in groups
+    ]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
     for parameter, values in optimiser.state.items():
         for name, value in values.items():

@@ -38,7 +38,7 @@ from transfer_core.training.meters import RunningMetrics, TrainingClock, WeightC
 from transfer_core.training.optimiser import (
     GradientAccumulator,
     build_one_cycle_schedule,
-    build_parameter_groups,
+    build_optimiser,
 )
 
 
@@ -62,8 +62,7 @@ class Trainer:
     Args:
         trainable: The model to train.
         loader: Training and validation images; no test image is in either.
-        settings: Steer AdamW (Loshchilov and Hutter 2019) on a one-cycle
-            schedule (Smith and Topin 2018).
+        settings: Steer the optimiser on a one-cycle schedule (Smith and Topin 2018).
         seed: Draws the order of the images, their augmentation, and dropout.
         class_weights: Weight of each class in the loss, float32 (C,), or None.
         stop_requested: Asked between batches.
@@ -91,7 +90,7 @@ class Trainer:
         self._order_generator = make_generator(seed)  # of order and augmentation
         self._steps_per_epoch = count_batches(len(loader.train), settings.batch_size)
         self._clock = TrainingClock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
-        optimiser = torch.optim.AdamW(build_parameter_groups(trainable.model, settings), fused=True)
+        optimiser = build_optimiser(trainable.model, settings)
         self._accumulator = GradientAccumulator(
             trainable.model,
             optimiser,

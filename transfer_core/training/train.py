@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.features import fit_standardisation
+from transfer_core.features import fit_unit_scaling
 from transfer_core.networks import HEAD, SourceNetwork, set_train_mode_except_frozen
 from transfer_core.system import Precision, copy_to_device, get_device
 from transfer_core.training.checkpoint import Checkpointer
@@ -33,8 +33,8 @@ def train_head(
 ) -> Iterator[Event]:
     """Train the head of an adapted network whose other stages are frozen.
 
-    The head is trained on embeddings standardised over the training images, so that one learning
-    rate fits all features. The standardisation is then folded into its weights: the network
+    The head is trained on embeddings scaled over the training images, so that one learning rate
+    fits all features and numbers of them. The scaling is then folded into its weights: the network
     itself has no such step.
 
     Args:
@@ -52,7 +52,7 @@ def train_head(
     Yields:
         The events of `loop.Trainer`.
     """
-    mean, std = map(torch.from_numpy, fit_standardisation(embeddings[train_indices]))
+    mean, std = map(torch.from_numpy, fit_unit_scaling(embeddings[train_indices]))
     target = network.get_submodule(HEAD).linear
     device = target.weight.device
     mean, std = mean.to(device), std.to(device)

@@ -31,7 +31,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_calibration_path",
             "is_calibrated",
             "load_calibration",
-            "make_rule_of_thumb",
         ],
         "grouped_folds": ["assign_grouped_folds", "group_near_duplicates", "stratify_order"],
         "estimate": [
@@ -51,8 +50,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "log_distance",
         ],
         "explanation": ["describe_flip_invariance"],
-        "forecast_model": ["ForecastModel"],
-        "option_list": ["DEFAULT_MINUTES", "list_options"],
+        "forecast_model": ["ForecastModel", "compute_test_error", "list_forecast_predictors"],
+        "accuracy_interval": ["AccuracyInterval", "predict_run_accuracy", "shrink"],
+        "option_list": ["DEFAULT_MINUTES", "build_options", "list_options", "recommend"],
+        "recommendation": ["compare_voices"],
+        "head_cross_validation": ["CrossValidated", "compute_kernel", "cross_validate_head"],
         "options": ["Option", "Options"],
         "measurement": [
             "choose_shift_images",

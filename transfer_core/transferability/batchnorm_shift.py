@@ -12,7 +12,6 @@ from torch import nn
 
 from transfer_core.features import embed
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import Progress, ignore_progress
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
 MOMENTS = "batchnorm_moments"  # name of the stage that is appended
@@ -43,43 +42,11 @@ def measure_batchnorm_shift(
         normalisation statistics in Li et al. 2017, "Revisiting batch
         normalization for practical domain adaptation".
     """
-    return embed_with_shift(network, pixels, source, ())[1]
-
-
-def embed_with_shift(
-    network: nn.Sequential,
-    pixels: np.ndarray,
-    source: SourceNetwork,
-    stages: tuple[str, ...],
-    progress: Progress = ignore_progress,
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return the embeddings of some stages, and every stage's `measure_batchnorm_shift`.
-
-    Both come from one pass: the moments of each image are one more output of the network.
-
-    Args:
-        network: A `Sequential` of named stages.
-        pixels: uint8, shape (N, H, W, 3).
-        source: Describes the normalisation.
-        stages: Names of the stages whose pooled output is wanted.
-        progress: Called with what is done, images done and total; may raise to cancel.
-    """
-    parts: list[dict[str, np.ndarray]] = []
     with _append_moments(network) as (observed, meter):
-        wanted = (*stages, MOMENTS) if meter.layers else stages
-        for start in range(0, len(pixels), CHUNK_IMAGES):
+        for start in range(0, len(pixels) if meter.layers else 0, CHUNK_IMAGES):
             chunk = pixels[start : start + CHUNK_IMAGES]
-            report = _shift_progress(progress, start, len(pixels))
-            part = embed(observed, chunk, source, wanted, progress=report) if wanted else {}
-            if meter.layers:
-                meter.add(part.pop(MOMENTS))
-            parts.append(part)
-    embeddings = {name: np.concatenate([part[name] for part in parts]) for name in stages}
-    return embeddings, meter.compute_distances()
-
-
-def _shift_progress(progress: Progress, start: int, total: int) -> Progress:
-    return lambda what, done, _: progress(what, start + done, total)
+            meter.add(embed(observed, chunk, source, (MOMENTS,))[MOMENTS])
+        return meter.compute_distances()
 
 
 @contextmanager

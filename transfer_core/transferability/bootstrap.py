@@ -1,9 +1,13 @@
-"""Bootstrap: how much the measurements would vary with other images of the same kind.
+"""Bootstrap: how much the measurements would vary with other images, and other classes, like these.
 
-Images are drawn with replacement within each class, and the recorded predictions of the probes
-are averaged anew; nothing is fitted again. The folds share training images, so such draws vary
-too little: they are widened by sqrt(2). An accuracy of 100 % never varies, but is not certain
-either, so every accuracy has a standard error of at least 1 / (N + 2).
+Each draw weighs classes and independent images at random, and averages the recorded predictions
+anew; nothing is fitted again. The folds share training images, so such draws vary too little:
+they are widened by sqrt(2). An accuracy of 100 % never varies, but is not certain either, so
+every accuracy has a standard error of at least 1 / (N + 2).
+
+Source:
+    Rubin 1981, "The Bayesian bootstrap": exponential weights, which never lose a class or an
+    image altogether.
 """
 
 import numpy as np
@@ -14,69 +18,80 @@ from transfer_core.transferability.evidence import (
     find_best,
     round_values,
 )
-from transfer_core.transferability.probes import ProbeResult
+from transfer_core.transferability.head_cross_validation import CrossValidated
 
 BOOTSTRAP_SAMPLES = 200
 WIDENING = np.sqrt(2)
 
 
-def resample_means(probes: list[ProbeResult]) -> np.ndarray:
-    """Return the balanced accuracy of each probe on each bootstrap sample, shape (B, probes)."""
-    labels = probes[0].labels
-    counts = np.bincount(labels)
-    per_image = 1 / (counts[labels] * (counts > 0).sum())  # weight in balanced accuracy
-    return _draw_weights(labels) @ np.stack([probe.correct * per_image for probe in probes], 1)
+class Bootstrap:
+    """The draws of one sample of images, the same at every call.
 
+    Args:
+        labels: Class indices from 0, every class present, int64 (N,).
+        groups: Group of each image as numbers from 0, int64 (N,); near-duplicates share one.
+        vary_classes: Whether the classes too are taken for a sample of others like them.
+    """
 
-def estimate_standard_errors(probes: list[ProbeResult]) -> np.ndarray:
-    """Return the standard error of each probe's balanced accuracy, shape (probes,)."""
-    least = 1 / (len(probes[0].labels) + 2)
-    return np.hypot(WIDENING * resample_means(probes).std(0), least)
+    def __init__(self, labels: np.ndarray, groups: np.ndarray, *, vary_classes: bool) -> None:
+        generator, classes = np.random.default_rng(0), int(labels.max()) + 1
+        self.independent_images = len(np.unique(groups))
+        of_group = generator.exponential(size=(BOOTSTRAP_SAMPLES, int(groups.max()) + 1))
+        of_class = generator.exponential(size=(BOOTSTRAP_SAMPLES, classes))
+        if not vary_classes:
+            of_class[:] = 1
+        weights = of_group[:, groups]
+        in_class = np.stack([weights[:, labels == label].sum(1) for label in range(classes)], 1)
+        share = of_class / of_class.sum(1, keepdims=True)
+        self._balanced = weights * (share / in_class)[:, labels]  # (B, N)
+        self._plain = weights / weights.sum(1, keepdims=True)
+
+    def resample_accuracies(self, scores: list[CrossValidated]) -> np.ndarray:
+        """Return the balanced accuracy of each head on each draw, shape (B, heads)."""
+        draws = self._balanced @ np.stack([each.correct for each in scores], 1)
+        return self._widen(draws, [each.balanced_accuracy() for each in scores])
+
+    def estimate_errors(self, scores: list[CrossValidated]) -> np.ndarray:
+        """Return the standard error of each head's balanced accuracy, shape (heads,)."""
+        return self.resample_accuracies(scores).std(0)
+
+    def resample_mean(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean of a value of each image on each draw, shape (B,)."""
+        return values.mean() + WIDENING * (self._plain @ values - values.mean())
+
+    def _widen(self, draws: np.ndarray, means: list[float]) -> np.ndarray:
+        """Centre the draws on the measured means, and add the variance that they miss."""
+        noise = np.random.default_rng(1).normal(size=draws.shape)
+        noise = (noise - noise.mean(0)) / (self.independent_images + 2)
+        return np.array(means) + WIDENING * (draws - draws.mean(0)) + noise
 
 
 def draw_predictors(
-    probes: list[ProbeResult],
+    bootstrap: Bootstrap,
+    scores: list[CrossValidated],
     num_early: int,
-    compared: list[ProbeResult],
+    compared: list[CrossValidated],
     leep: np.ndarray,
 ) -> BootstrapDraws:
-    """Return the predictors of the calibration models on each bootstrap sample.
+    """Return the predictors of the similarity model on each draw.
 
     Args:
-        probes: One per kept stage, input to output.
+        bootstrap: The draws.
+        scores: One per kept stage, input to output.
         num_early: The first so many stages are early.
-        compared: Probes without pre-training: random weights, and bare pixels.
+        compared: Without pre-training: random weights, and bare pixels.
         leep: Contribution of each image, from `compute_leep`, shape (N,).
     """
-    labels = probes[0].labels
-    accuracies = [probe.balanced_accuracy() for probe in probes]
+    accuracies = [each.balanced_accuracy() for each in scores]
     early, best = find_best(accuracies[:num_early]), find_best(accuracies)
-    other = int(np.argmax([probe.balanced_accuracy() for probe in compared]))
-    columns = [probes[early], probes[-1], probes[best], compared[other]]
-    values = _widen(resample_means(columns), [p.balanced_accuracy() for p in columns], len(labels))
-    leeps = _draw_weights(labels) @ leep / len(labels)
-    leeps = leep.mean() + WIDENING * (leeps - leeps.mean())
-    early_accuracy, top_accuracy, best_accuracy, other_accuracy = values.T
+    other = int(np.argmax([each.balanced_accuracy() for each in compared]))
+    columns = [scores[early], scores[-1], scores[best], compared[other]]
+    early_accuracy, top_accuracy, best_accuracy, other_accuracy = bootstrap.resample_accuracies(
+        columns
+    ).T
     return BootstrapDraws(
         gap=round_values(100 * (early_accuracy - top_accuracy)),
         gain=round_values(100 * (best_accuracy - other_accuracy)),
-        leep=round_values(leeps),
-        skill=round_values(compute_skill(best_accuracy, int(labels.max()) + 1)),
+        leep=round_values(bootstrap.resample_mean(leep)),
+        skill=round_values(compute_skill(best_accuracy, len(np.unique(scores[0].labels)))),
     )
-
-
-def _draw_weights(labels: np.ndarray) -> np.ndarray:
-    """Count each image in each sample, shape (B, N); the same at every call."""
-    generator, weights = np.random.default_rng(0), np.zeros((BOOTSTRAP_SAMPLES, len(labels)))
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    for row in weights:
-        chosen = np.concatenate([generator.choice(m, len(m)) for m in members])
-        row += np.bincount(chosen, minlength=len(labels))
-    return weights
-
-
-def _widen(draws: np.ndarray, means: list[float], images: int) -> np.ndarray:
-    """Centre the draws on the measured means, and add the variance that the bootstrap misses."""
-    noise = np.random.default_rng(1).normal(size=draws.shape) / (images + 2)
-    noise -= noise.mean(0)
-    return np.array(means) + WIDENING * (draws - draws.mean(0)) + noise

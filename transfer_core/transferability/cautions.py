@@ -24,7 +24,7 @@ def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
             f"images. Now there are {evidence.images:,}, of the smallest class "
             f"{evidence.min_images_per_class:,}.",
         )
-    if all(stage.low <= 1 / evidence.classes for stage in evidence.stages):
+    if is_guessing(evidence):
         return (
             "No stage tells these classes apart better than guessing: the labels may be "
             "wrong, or the images may not show the difference.",
@@ -37,6 +37,11 @@ def has_too_few_images(evidence: TransferabilityEvidence) -> bool:
     return evidence.min_images_per_class < MIN_IMAGES_PER_CLASS or evidence.images < MIN_IMAGES
 
 
+def is_guessing(evidence: TransferabilityEvidence) -> bool:
+    """Whether no stage tells the classes apart better than guessing."""
+    return all(stage.low <= 1 / evidence.classes for stage in evidence.stages)
+
+
 def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -> tuple[str, ...]:
     """Return what a person should know beside the answer; with too few images only that."""
     doubts = list_doubts(evidence)
@@ -46,8 +51,8 @@ def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -
     gain = compute_gain_points(evidence)
     if gain <= -MIN_NOTABLE_POINTS and np.quantile(evidence.draws.gain, GAIN_QUANTILE) < 0:
         warnings.append(
-            "Pre-training does not help to tell these classes apart: a probe does better by "
-            f"{-gain} points without it. Training from random weights (case 4) deserves a try."
+            "Pre-training does not help to tell these classes apart: a new layer does better by "
+            f"{-gain} points without it."
         )
     if evidence.leep >= MIN_LEEP_OF_KNOWN_CLASSES:
         warnings.append(
@@ -76,10 +81,10 @@ def warn_of_near_copies(evidence: TransferabilityEvidence) -> tuple[str, ...]:
 
 def _warn_if_uncalibrated(calibration: Calibration) -> tuple[str, ...]:
     """Return a warning for a network that the panel did not measure, else nothing."""
-    basis = calibration.basis["top"]
+    basis = calibration.basis["similarity"]
     if basis.kind == "measured":
         return ()
     return (
         "The percentages were not checked for this network: its measurements are judged by those "
-        f"of {basis.network}. Training both cases tells for certain.",
+        f"of {basis.network}. Training tells for certain.",
     )

@@ -29,12 +29,11 @@ from transfer_core.transferability.explanation import list_reasons
 from transfer_core.transferability.grouped_folds import stratify_order
 from transfer_core.transferability.similarity_calibration import (
     Calibration,
-    LogisticModel,
     load_calibration,
 )
 
 MAX_SAMPLE_IMAGES = 2_000  # images at most
-CACHE_VERSION = 5  # of stored evidence; raised when a measurement is added or changed
+CACHE_VERSION = 6  # of stored evidence; raised when a measurement is added or changed
 DECISION_THRESHOLD = 0.8  # least probability of an answer that is given
 PROBABILITY_BOUNDS = (0.05, 0.95)  # no estimate is more certain
 INTERVAL_BOUNDS = (0.01, 0.99)  # nor does its interval reach further
@@ -83,9 +82,11 @@ def estimate_similarity(
         return estimate_from_evidence(known, source)
     # Imported here because it imports torch, which cached measurements do not need.
     from transfer_core.transferability.measurement import measure_transferability
+    from transfer_core.transferability.sample_embedding import embed_sample
 
     indices = _draw_sample(data_set)
     pixels = dataset.PixelArray(home, data_set, source.transform).read(indices, progress)
+    embeddings = embed_sample(data_set, source, home, indices, progress)
     # The sample may lack a class.
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]
     records = [data_set.records[i] for i in indices]
@@ -95,6 +96,7 @@ def estimate_similarity(
         [record.digest for record in records],
         source,
         bursts=[dataset.find_burst(record.path) for record in records],
+        embeddings=embeddings,
         progress=progress,
         report_stage=report_stage,
     )
@@ -147,7 +149,7 @@ def estimate_from_evidence(
     """
     calibration = calibration or load_calibration(source)
     is_doubtful = bool(list_doubts(evidence))
-    probability, low, high = compute_probability(calibration.top, evidence, calibration)
+    probability, low, high = compute_probability(evidence, calibration)
     shown = round(probability, PROBABILITY_DECIMALS)
     distances = tuple(
         (each["name"], each["distance"]) for each in source.card.get("reference_distances", ())
@@ -158,14 +160,14 @@ def estimate_from_evidence(
         low,
         high,
         evidence=evidence,
-        reasons=list_reasons(evidence, distances, calibration.top, None if is_doubtful else shown),
+        reasons=list_reasons(evidence, distances, None if is_doubtful else shown),
         warnings=list_warnings(evidence, calibration),
         reference_distances=distances,
     )
 
 
 def compute_probability(
-    model: LogisticModel, evidence: TransferabilityEvidence, calibration: Calibration
+    evidence: TransferabilityEvidence, calibration: Calibration
 ) -> tuple[float, float, float]:
     """Average the probability of "similar" over the bootstrap draws.
 
@@ -173,7 +175,7 @@ def compute_probability(
         The probability, and both ends of its 80 % interval.
     """
     predictors = calibration.clip_distance(evidence.sample_predictors())
-    draws = model.compute_probability(predictors)
+    draws = calibration.similarity.compute_probability(predictors)
     probability = float(np.clip(draws, *PROBABILITY_BOUNDS).mean())
     edges = np.quantile(np.clip(draws, *INTERVAL_BOUNDS), (0.1, 0.9))
     low = min(probability - MIN_MARGIN, edges[0])

@@ -8,13 +8,13 @@ import numpy as np
 
 DECIMALS = 4  # of every stored measurement: the next ones differ between processors
 TIE = 0.005  # accuracies this close are equal; so no choice of a stage hangs on one image
-MIN_RETAINED_LEAD = 0.85  # share of a probe's lead over guessing; labels that lose more change
+MIN_RETAINED_LEAD = 0.85  # share of the lead over guessing; labels that lose more change
 MAX_STANDARD_ERRORS = 2.0  # a smaller loss may be chance
 
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """Accuracy of a probe on one stage, measured and extrapolated."""
+    """Accuracy of a new layer on one stage, measured and extrapolated."""
 
     stage: str
     images: tuple[float, ...]  # training images per class
@@ -26,7 +26,7 @@ class LearningCurve:
 
 @dataclass(frozen=True, slots=True)
 class FlipInvariance:
-    """Accuracy of one probe on held-out images and on their flipped copies."""
+    """Accuracy of one new layer on held-out images and on their flipped copies."""
 
     original_accuracy: float  # in [0, 1]
     mirrored: float  # in [0, 1]
@@ -35,15 +35,16 @@ class FlipInvariance:
 
 @dataclass(frozen=True, slots=True)
 class StageEvidence:
-    """Measurements of one stage."""
+    """Measurements of one stage, or of all kept stages together."""
 
     stage: str
     title: str
-    accuracy: float  # balanced accuracy of the probe, in [0, 1]
+    accuracy: float  # balanced accuracy of a new layer there, in [0, 1]
     low: float  # of its 95 % interval
     high: float
-    untrained_accuracy: float | None  # of a probe there with random weights; None if not measured
+    untrained_accuracy: float | None  # of a new layer on random weights; None if not measured
     distance: float | None  # batch-norm shift in nats; None for a stage without batch norm
+    plain_accuracy: float  # share of all images that are right, as a run reports it
 
 
 ReportStage = Callable[[StageEvidence], None]  # told each stage as soon as it is measured
@@ -67,16 +68,18 @@ class TransferabilityEvidence:
     """All transferability measurements of one network on one sample of labelled images."""
 
     images: int  # in the sample; none of them is a test image
+    independent_images: int  # in it; near-duplicates and the frames of a burst count once
     num_near_duplicates: int  # images of the sample that nearly repeat another one
     classes: int
     min_images_per_class: int  # images of the smallest class
     stages: tuple[StageEvidence, ...]  # one per kept stage, input to output
+    all_stages: StageEvidence  # a new layer over the outputs of all kept stages together
     early: int  # number of early stages, where case 2 may cut
     draws: BootstrapDraws  # how uncertain the measurements are
     distance: float | None  # batch-norm shift of the last early stage, nats; None without
     leep: float  # share of the labels' information that the source classes carry, at most 1
     energy: float  # how strongly the source classes respond
-    pixels: float  # balanced accuracy of a probe on bare pixels
+    pixels: float  # balanced accuracy of a new layer on bare pixels
     best_cut: str  # the stage after which case 2 should cut
     learning_curve: LearningCurve | None = None  # of `best_stage`
     flip_invariance: FlipInvariance | None = None  # there; both None with too few images
@@ -88,12 +91,12 @@ class TransferabilityEvidence:
 
     @property
     def best_stage(self) -> StageEvidence:
-        """The deepest of the stages whose probes are best."""
+        """The deepest of the stages that are best."""
         return self.stages[find_best([stage.accuracy for stage in self.stages])]
 
     @property
     def best_early_stage(self) -> StageEvidence:
-        """The deepest of the early stages whose probes are best."""
+        """The deepest of the early stages that are best."""
         return self.stages[find_best([stage.accuracy for stage in self.stages[: self.early]])]
 
     @property
@@ -103,7 +106,7 @@ class TransferabilityEvidence:
 
     @property
     def accuracy_without_pretraining(self) -> float:
-        """The best accuracy of a probe on bare pixels or on stages with random weights."""
+        """The best accuracy of a new layer on bare pixels or on stages with random weights."""
         untrained = (stage.untrained_accuracy for stage in self.stages)
         return max([self.pixels, *(each for each in untrained if each is not None)])
 
@@ -155,6 +158,7 @@ def from_json(values: dict) -> TransferabilityEvidence:
     """Build evidence from the result of `dataclasses.asdict`; other keys are ignored."""
     values = {field.name: values[field.name] for field in fields(TransferabilityEvidence)}
     values["stages"] = tuple(StageEvidence(**stage) for stage in values["stages"])
+    values["all_stages"] = StageEvidence(**values["all_stages"])
     values["draws"] = BootstrapDraws(**{n: tuple(v) for n, v in values["draws"].items()})
     if values["learning_curve"]:
         lists = {name: tuple(v) for name, v in values["learning_curve"].items() if name != "stage"}

@@ -5,7 +5,6 @@ them.
 """
 
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
-from transfer_core.transferability.similarity_calibration import LogisticModel
 
 MIN_NOTABLE_POINTS = 2  # percentage points; accuracies that differ less count as equal
 OPEN_PROBABILITIES = (0.4, 0.6)  # of "similar"; in between the answer is open
@@ -16,7 +15,6 @@ ReferenceDistances = tuple[tuple[str, float], ...]  # names and distances of kno
 def list_reasons(
     evidence: TransferabilityEvidence,
     reference_distances: ReferenceDistances,
-    model: LogisticModel,
     probability: float | None,
 ) -> tuple[str, ...]:
     """Return what speaks for the answer, the most important first.
@@ -24,20 +22,16 @@ def list_reasons(
     Args:
         evidence: Measurements on the new images.
         reference_distances: Names and distances of known image sets.
-        model: The model of whether the top features are enough.
-        probability: What it says, in [0, 1]; None if no answer may be given.
+        probability: Of "similar", in [0, 1]; None if no answer may be given.
     """
-    reached = to_percent(evidence.best_stage.accuracy)
     lines = [
         _describe_gap(evidence),
-        *_describe_deciding_predictor(evidence, model, probability),
+        _describe_gain(evidence),
+        *_describe_experience(evidence, probability),
         *_describe_distance(evidence.distance, reference_distances),
-        f"What pre-training buys a probe: {compute_gain_points(evidence):+d} points (best stage "
-        f"{reached}%, without pre-training {reached - compute_gain_points(evidence)}%).",
+        f"The network's old classes already tell {max(0, evidence.leep):.0%} of what your labels "
+        "say.",
     ]
-    if "leep" not in model.weights or probability is None:
-        share = _format_leep(evidence)
-        lines.append(f"The network's old classes already tell {share} of what your labels say.")
     if not evidence.is_flip_invariant:
         lines.append(describe_flip_invariance(evidence))
     return (*lines, *_describe_disagreement(evidence, reference_distances))
@@ -83,56 +77,30 @@ def _describe_gap(evidence: TransferabilityEvidence) -> str:
     )
 
 
-def _describe_deciding_predictor(
-    evidence: TransferabilityEvidence, model: LogisticModel, probability: float | None
-) -> tuple[str, ...]:
-    """Say what decided, if it was not simply the stage that is ahead."""
-    if probability is None:
-        return ()
-    if "leep" in model.weights:
-        return (_weigh_leep(evidence, model, None if is_open(probability) else probability >= 0.5),)
-    is_lead_ignored = compute_gap_points(evidence) >= MIN_NOTABLE_POINTS and probability >= 0.5
-    if set(model.weights) == {"gap"} and is_lead_ignored and not is_open(probability):
-        return ("But on the image sets measured, so small a lead mostly did not matter.",)
-    return ()
-
-
-def _weigh_leep(
-    evidence: TransferabilityEvidence, model: LogisticModel, is_top_enough: bool | None
-) -> str:
-    """Say what the old classes tell, and what it counts beside the lead of a stage.
-
-    Args:
-        evidence: Measurements on the new images.
-        model: A model with the predictors "gap" and "leep".
-        is_top_enough: The likelier answer; None if both are about equally likely.
-    """
-    # The sum of both is the model's decision function; without a lead, leep decides.
-    pull_of_gap = model.weights["gap"] * 100 * evidence.gap
-    pull_of_leep = model.weights["leep"] * evidence.leep + model.intercept
-    share, points = _format_leep(evidence), compute_gap_points(evidence)
-    speaks_for_top = pull_of_leep >= 0
-    told = f"network's old classes {{}} tell {share} of what your labels say"
-    if is_top_enough is None:
-        word = "already" if speaks_for_top else "only"
-        return f"The {told.format(word)}: the two together leave open which stage is best."
-    agrees = speaks_for_top == is_top_enough
-    if abs(points) < MIN_NOTABLE_POINTS or (agrees and abs(pull_of_leep) > abs(pull_of_gap)):
-        joint = "And" if (points < MIN_NOTABLE_POINTS) == is_top_enough else "But"
-        word, outcome = (
-            ("already", "the top was mostly good enough")
-            if is_top_enough
-            else ("only", "an earlier stage was mostly better")
-        )
-        return f"{joint} the {told.format(word)}: on image sets like that, {outcome}."
-    word, side = ("already", "the top") if speaks_for_top else ("only", "an earlier stage")
-    return f"The {told.format(word)}, which speaks for {side}" + (
-        " too." if agrees else ", but less."
+def _describe_gain(evidence: TransferabilityEvidence) -> str:
+    points, reached = compute_gain_points(evidence), to_percent(evidence.best_stage.accuracy)
+    return (
+        f"What pre-training buys a new layer: {points:+d} points (best stage {reached}%, without "
+        f"pre-training {reached - points}%)."
     )
 
 
-def _format_leep(evidence: TransferabilityEvidence) -> str:
-    return f"{max(0, evidence.leep):.0%}"
+def _describe_experience(
+    evidence: TransferabilityEvidence, probability: float | None
+) -> tuple[str, ...]:
+    """Say so if the answer is not the one that the two comparisons seem to give."""
+    if probability is None or is_open(probability):
+        return ()
+    top_is_enough = compute_gap_points(evidence) < MIN_NOTABLE_POINTS
+    seems_similar = top_is_enough and compute_gain_points(evidence) >= MIN_NOTABLE_POINTS
+    if seems_similar == (probability >= 0.5):
+        return ()
+    if seems_similar:
+        return (
+            "But on image sets with such numbers an early stage was mostly better in the end, or "
+            "pre-training of little use.",
+        )
+    return ("But on image sets with such numbers higher-level features mostly carried over.",)
 
 
 def _describe_distance(
@@ -180,8 +148,11 @@ def describe_flip_invariance(evidence: TransferabilityEvidence) -> str:
         "images"
     )
     if evidence.is_flip_invariant:
-        return f"A probe that knows no mirror images goes {change}: they seem to keep their labels."
+        return (
+            f"A new layer that knows no mirror images goes {change}: they seem to keep their "
+            "labels."
+        )
     return (
-        f"A probe that knows no mirror images falls {change}: left and right seem to make a "
+        f"A new layer that knows no mirror images falls {change}: left and right seem to make a "
         "difference here, as in letters, so training images are not mirrored."
     )

@@ -1,37 +1,79 @@
-"""Forecast the accuracy of options that are trained, from what was measured on frozen ones."""
+"""Forecast the accuracy of an option that is trained, from what was measured on frozen ones."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-from scipy.special import expit, ndtri
+from scipy.special import expit, logit
 
-INTERVAL_SHARE = 0.8  # of the results that lie inside an interval
-CARRIED_OVER_WIDENING = 1.5  # of intervals, for a network whose relative was measured
+from transfer_core.transferability.accuracy_interval import Z_80, AccuracyInterval, shrink
+from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastModel:
-    """Logit of an accuracy = intercept + sum of weight * predictor, and how far off that is."""
+    """Logit of an option's accuracy = intercept + sum of weight * predictor, and its error."""
 
     intercept: float
-    weights: dict[str, float]  # by the name of the predictor
-    error: float  # standard deviation of the residuals
+    weights: dict[str, float]  # by the name of the predictor, see `list_forecast_predictors`
+    error: float  # standard deviation of the logit around it, without that of the test images
 
-    def forecast(
-        self, predictors: dict[str, float], widening: float = 1.0
-    ) -> tuple[float, float, float]:
-        """Return the expected accuracy, and both ends of its 80 % interval."""
+    def forecast(self, predictors: Mapping[str, float], test_images: float) -> AccuracyInterval:
+        """Return the accuracy that a run is expected to have, with its 80 % interval.
+
+        Args:
+            predictors: From `list_forecast_predictors`.
+            test_images: Number of independent images that the run is tested on.
+        """
         centre = self.intercept + sum(w * predictors[name] for name, w in self.weights.items())
-        margin = float(ndtri((1 + INTERVAL_SHARE) / 2)) * self.error * widening
-        return tuple(
-            float(np.clip(expit(x), 0, 1)) for x in (centre, centre - margin, centre + margin)
+        accuracy = float(expit(centre))
+        error = math.hypot(self.error, compute_test_error(accuracy, test_images))
+        low, high = expit([centre - Z_80 * error, centre + Z_80 * error])
+        return AccuracyInterval(accuracy, float(low), float(high))
+
+    def fix(self, name: str, value: float) -> Self:
+        """Return the model with a predictor held at a value, so that it is read no more."""
+        weights = {other: w for other, w in self.weights.items() if other != name}
+        return replace(
+            self,
+            intercept=self.intercept + self.weights.get(name, 0.0) * value,
+            weights=weights,
         )
 
 
-# Until the panel has measured them.
-STAND_INS = {
-    "3": ForecastModel(0.1, {"best": 1.0}, 0.5),
-    "4-random": ForecastModel(-0.5, {"best": 0.8}, 0.9),
-    "last-stages": ForecastModel(0.05, {"best": 1.0}, 0.4),
-    "first-stages": ForecastModel(0.05, {"best": 1.0}, 0.4),
-}
+def compute_test_error(accuracy: float, test_images: float) -> float:
+    """Return the standard error of the logit of a measured accuracy on so many images."""
+    expected = shrink(accuracy, test_images)
+    return 1 / math.sqrt((test_images + 1) * expected * (1 - expected))
+
+
+def list_forecast_predictors(evidence: TransferabilityEvidence, images: int) -> dict[str, float]:
+    """Return the inputs of forecast models by name.
+
+    "best", "top", "cut" and "all" are logits of measured accuracies: of the best option, case 1,
+    the best early cut, and the head over all stages. "gain" (percentage points) and "leep" are
+    those of `TransferabilityEvidence.get_predictors`; "log_distance" is missing without batch
+    norm.
+
+    Args:
+        evidence: Measurements on the images.
+        images: Images to learn from: training and validation.
+    """
+    frozen = [*evidence.stages, evidence.all_stages]
+    accuracies = {
+        "best": max(each.plain_accuracy for each in frozen),
+        "top": evidence.top.plain_accuracy,
+        "cut": max(each.plain_accuracy for each in evidence.stages[: evidence.early]),
+        "all": evidence.all_stages.plain_accuracy,
+    }
+    known = evidence.distance
+    distance = {} if known is None else {"log_distance": log_distance(known)}
+    return distance | {
+        **{n: float(logit(shrink(a, evidence.independent_images))) for n, a in accuracies.items()},
+        "log_per_class": float(np.log(images / evidence.classes)),
+        "log_classes": float(np.log(evidence.classes)),
+        "gain": 100 * evidence.pretraining_gain,
+        "leep": evidence.leep,
+    }

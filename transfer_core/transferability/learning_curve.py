@@ -1,4 +1,4 @@
-"""Learning curve: the accuracy of a probe against the number of images, and its extrapolation."""
+"""Learning curve: a new layer's accuracy by the number of images, and its extrapolation."""
 
 from collections.abc import Hashable, Sequence
 
@@ -8,10 +8,14 @@ from scipy.optimize import curve_fit
 
 from transfer_core.transferability.evidence import LearningCurve, round_values
 from transfer_core.transferability.grouped_folds import assign_grouped_folds, stratify_order
-from transfer_core.transferability.probes import fit_probe
+from transfer_core.transferability.head_cross_validation import (
+    CrossValidated,
+    predict_classes,
+    train_heads,
+)
 
 TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
-REPEATS = 6
+REPEATS = 4
 EXTRAPOLATION_FACTORS = (1, 2, 4)  # times the images that there are; beyond, nothing is claimed
 MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
 
@@ -19,14 +23,14 @@ MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
 def measure_learning_curve(
     stage: str, kernel: torch.Tensor, labels: np.ndarray, groups: Sequence[Hashable]
 ) -> LearningCurve:
-    """Measure a probe on growing parts of the images and extrapolate its accuracy.
+    """Measure a new layer on growing parts of the images and extrapolate its accuracy.
 
     The error is assumed to fall as e(n) = a + b n^-g, with n the images per class. Such
     extrapolations are off by several points: they show whether more images pay, not how much.
 
     Args:
         stage: Name of the stage.
-        kernel: From `probes.compute_kernel`, of the embeddings at that stage.
+        kernel: From `compute_kernel`, of the embeddings at that stage.
         labels: Class indices from 0, every class present, int64 (N,).
         groups: Group of each image; near-duplicates share one.
 
@@ -34,19 +38,26 @@ def measure_learning_curve(
         Power laws of learning curves: Hestness et al. 2017, "Deep learning scaling is
         predictable, empirically".
     """
-    classes = int(labels.max()) + 1
-    measured, images = np.empty((REPEATS, len(TRAIN_FRACTIONS))), np.empty(len(TRAIN_FRACTIONS))
+    classes, splits = int(labels.max()) + 1, []
     for repeat in range(REPEATS):
         folds = assign_grouped_folds(labels, groups, seed=repeat)
         held_out = folds == folds.min()  # with few groups, fold 0 may be empty
         order = np.random.default_rng(repeat).permutation(np.flatnonzero(~held_out))
         order = stratify_order(order, labels)
-        for column, share in enumerate(TRAIN_FRACTIONS):
-            chosen = order[: max(2, round(share * len(order)))]
-            images[column] = len(chosen) / classes
-            train = np.isin(np.arange(len(labels)), chosen)
-            probe = fit_probe(kernel, labels, train, held_out)
-            measured[repeat, column] = probe.balanced_accuracy()
+        splits += [
+            (order[: max(2, round(share * len(order)))], held_out) for share in TRAIN_FRACTIONS
+        ]
+    trained = np.array([np.isin(np.arange(len(labels)), chosen) for chosen, _ in splits])
+    predicted = predict_classes(train_heads(kernel, labels, trained))
+    measured = np.array(
+        [
+            CrossValidated(
+                (row == labels)[held_out].astype(float), labels[held_out]
+            ).balanced_accuracy()
+            for row, (_, held_out) in zip(predicted, splits, strict=True)
+        ]
+    ).reshape(REPEATS, -1)
+    images = np.array([len(chosen) / classes for chosen, _ in splits[: len(TRAIN_FRACTIONS)]])
     accuracy, per_class = measured.mean(0), len(labels) / classes
     further = tuple(float(times * per_class) for times in EXTRAPOLATION_FACTORS)
     return LearningCurve(

@@ -10,39 +10,37 @@ from transfer_core.features import embed
 from transfer_core.networks import SourceNetwork, build_untrained, load_pretrained
 from transfer_core.system import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
-    embed_with_shift,
     measure_batchnorm_shift,
     select_early_distance,
 )
-from transfer_core.transferability.bootstrap import (
-    draw_predictors,
-    estimate_standard_errors,
-    resample_means,
-)
+from transfer_core.transferability.bootstrap import Bootstrap, draw_predictors
 from transfer_core.transferability.evidence import (
     DECIMALS,
     ReportStage,
     StageEvidence,
     TransferabilityEvidence,
 )
+from transfer_core.transferability.flip_invariance import (
+    choose_images_to_flip,
+    measure_flip_invariance,
+)
 from transfer_core.transferability.grouped_folds import (
     assign_grouped_folds,
     group_near_duplicates,
     join_bursts,
 )
+from transfer_core.transferability.head_cross_validation import (
+    CrossValidated,
+    compute_kernel,
+    cross_validate_head,
+)
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
-from transfer_core.transferability.probes import (
-    ProbeResult,
-    choose_images_to_flip,
-    compute_kernel,
-    cross_validate_probe,
-    measure_flip_invariance,
-)
+from transfer_core.transferability.stage_scores import StageScores
 
 MIN_IMAGES_TO_LEARN = 20  # images; with fewer, neither learning curve nor flips are measured
 MAX_SHIFT_IMAGES = 32  # for the batch-norm shift of a large network
-THUMBNAIL_SIZE = 16  # pixels a side of the images for the probe on bare pixels
+THUMBNAIL_SIZE = 16  # pixels a side of the images for the new layer on bare pixels
 
 
 def measure_transferability(
@@ -52,6 +50,7 @@ def measure_transferability(
     source: SourceNetwork,
     *,
     bursts: Sequence[str | None] | None = None,
+    embeddings: dict[str, np.ndarray] | None = None,
     progress: Progress = ignore_progress,
     report_stage: ReportStage | None = None,
 ) -> TransferabilityEvidence:
@@ -66,13 +65,16 @@ def measure_transferability(
         source: The network; its pre-trained weights must be on this machine.
         bursts: Burst of each image, whose frames are cross-validated together; None for an
             image of none.
+        embeddings: Output of every stage, float32 (N, D) by stage; None computes them.
         progress: Called with the name of the step, done and total; may raise to cancel.
         report_stage: Called with each stage as soon as it is measured, the top stage first.
     """
     bursts, network = bursts or [None] * len(labels), load_pretrained(source)
     near_duplicates = group_near_duplicates(pixels, digests)
     groups = join_bursts(near_duplicates, bursts)
-    embeddings, distances = _embed_with_distances(network, pixels, source, progress)
+    if embeddings is None:
+        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
+    distances = _measure_distances(network, pixels, source)
     untrained = _embed_untrained(pixels, source, progress) if is_quick(source) else {}
     evidence = summarise_embeddings(
         embeddings,
@@ -135,28 +137,37 @@ def summarise_embeddings(
         report_stage: Called with each stage as soon as it is measured, the top stage first.
     """
     folds, early = assign_grouped_folds(labels, groups, seed=0), len(source.early)
-    kept = {name: embeddings[name] for name in source.stage_names[:-1]}
-    kernels = {stage: compute_kernel(values) for stage, values in kept.items()}
-    probes = _probe_stages(kernels, labels, groups, source, progress, report_stage)
-    random = [_probe_once(values, labels, groups) for values in untrained.values()]
-    bare = _probe_once(_make_thumbnails(pixels), labels, groups)
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1]
+    among_images = Bootstrap(labels, numbers, vary_classes=False)
+    scores = StageScores(source, among_images, distances, report_stage)
+    scores.measure(embeddings, labels, groups, progress)
+    random = [_score_once(values, labels, groups) for values in untrained.values()]
+    bare = _score_once(_make_thumbnails(pixels), labels, groups)
     leep = compute_leep(embeddings[source.stage_names[-1]], labels, folds)
-    stages = _summarise_stages(source, probes, random, distances)
+    stages = scores.describe(random)
     evidence = TransferabilityEvidence(
         **_count_images(labels, groups),
+        independent_images=among_images.independent_images,
         stages=stages,
+        all_stages=scores.describe_together(),
         early=early,
-        draws=draw_predictors(probes, early, [*random, bare], leep),
+        draws=draw_predictors(
+            Bootstrap(labels, numbers, vary_classes=True),
+            scores.kept,
+            early,
+            [*random, bare],
+            leep,
+        ),
         distance=select_early_distance(distances, source.early),
         leep=_round(leep.mean()),
         energy=_round(compute_energy(embeddings[source.stage_names[-1]])),
         pixels=_round(bare.balanced_accuracy()),
-        best_cut=_choose_best_cut(stages[:early], probes[:early]),
+        best_cut=_choose_best_cut(stages[:early], scores.kept[:early], among_images),
     )
     if evidence.images < MIN_IMAGES_TO_LEARN or evidence.min_images_per_class < 2:
         return evidence
     best = evidence.best_stage.stage
-    curve = measure_learning_curve(best, kernels[best], labels, groups)
+    curve = measure_learning_curve(best, scores.kernels[best], labels, groups)
     return replace(evidence, learning_curve=curve)
 
 
@@ -164,18 +175,14 @@ def _round(value: float) -> float:
     return round(float(value), DECIMALS)
 
 
-def _embed_with_distances(
-    network: torch.nn.Sequential, pixels: np.ndarray, source: SourceNetwork, progress: Progress
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Return the embeddings of every stage, and the batch-norm shift of each stage in nats."""
-    if is_quick(source):
-        embeddings, distances = embed_with_shift(
-            network, pixels, source, source.stage_names, progress
-        )
-    else:
-        embeddings = embed(network, pixels, source, source.stage_names, progress=progress)
-        distances = measure_batchnorm_shift(network, pixels[choose_shift_images(pixels)], source)
-    return embeddings, {name: _round(value) for name, value in distances.items()}
+def _measure_distances(
+    network: torch.nn.Sequential, pixels: np.ndarray, source: SourceNetwork
+) -> dict[str, float]:
+    """Return the batch-norm shift of each stage in nats."""
+    if not is_quick(source):
+        pixels = pixels[choose_shift_images(pixels)]
+    distances = measure_batchnorm_shift(network, pixels, source)
+    return {name: _round(value) for name, value in distances.items()}
 
 
 def _count_near_duplicates(groups: np.ndarray, bursts: Sequence[str | None]) -> int:
@@ -198,26 +205,6 @@ def _count_images(labels: np.ndarray, groups: Sequence[Hashable]) -> dict[str, i
     }
 
 
-def _probe_stages(
-    kernels: dict[str, torch.Tensor],
-    labels: np.ndarray,
-    groups: Sequence[Hashable],
-    source: SourceNetwork,
-    progress: Progress,
-    report_stage: ReportStage | None,
-) -> list[ProbeResult]:
-    """Probe each stage, from the top to the input, and report each at once."""
-    probes: list[ProbeResult] = []
-    for number, stage in enumerate(reversed(source.stages[:-1])):
-        progress("Probing stages", number, len(kernels))
-        probe = cross_validate_probe(kernels[stage.name], labels, groups)
-        probes.insert(0, probe)
-        if report_stage:
-            margin = 1.96 * estimate_standard_errors([probe])[0]
-            report_stage(_summarise_stage(stage.name, stage.title, probe, None, margin, None))
-    return probes
-
-
 def _embed_untrained(
     pixels: np.ndarray, source: SourceNetwork, progress: Progress
 ) -> dict[str, np.ndarray]:
@@ -231,10 +218,10 @@ def _embed_untrained(
     )
 
 
-def _probe_once(
+def _score_once(
     features: np.ndarray, labels: np.ndarray, groups: Sequence[Hashable]
-) -> ProbeResult:
-    return cross_validate_probe(compute_kernel(features), labels, groups, repeats=1)
+) -> CrossValidated:
+    return cross_validate_head(compute_kernel(features), labels, groups, repeats=1)
 
 
 def _make_thumbnails(pixels: np.ndarray) -> np.ndarray:
@@ -243,47 +230,14 @@ def _make_thumbnails(pixels: np.ndarray) -> np.ndarray:
     return pixels[:, ::step, ::step].reshape(len(pixels), -1).astype(np.float32)
 
 
-def _summarise_stages(
-    source: SourceNetwork,
-    probes: list[ProbeResult],
-    untrained: list[ProbeResult],
-    distances: dict[str, float],
-) -> tuple[StageEvidence, ...]:
-    margins = 1.96 * estimate_standard_errors(probes)
-    return tuple(
-        _summarise_stage(stage.name, stage.title, probe, other, margin, distances.get(stage.name))
-        for stage, probe, other, margin in zip(
-            source.stages, probes, untrained or [None] * len(probes), margins, strict=False
-        )
-    )
-
-
-def _summarise_stage(
-    name: str,
-    title: str,
-    probe: ProbeResult,
-    untrained: ProbeResult | None,
-    margin: float,
-    distance: float | None,
-) -> StageEvidence:
-    accuracy = probe.balanced_accuracy()
-    return StageEvidence(
-        name,
-        title,
-        accuracy=_round(accuracy),
-        low=_round(max(0, accuracy - margin)),
-        high=_round(min(1, accuracy + margin)),
-        untrained_accuracy=_round(untrained.balanced_accuracy()) if untrained else None,
-        distance=distance,
-    )
-
-
-def _choose_best_cut(stages: tuple[StageEvidence, ...], probes: list[ProbeResult]) -> str:
+def _choose_best_cut(
+    stages: tuple[StageEvidence, ...], scores: list[CrossValidated], bootstrap: Bootstrap
+) -> str:
     """The deepest early stage within one standard error of the best one."""
-    accuracies = resample_means(probes)  # (B, early stages)
+    draws = bootstrap.resample_accuracies(scores)  # (B, early stages)
     best = max(range(len(stages)), key=lambda i: stages[i].accuracy)
     for index in reversed(range(len(stages))):
-        error = (accuracies[:, best] - accuracies[:, index]).std()
+        error = (draws[:, best] - draws[:, index]).std()
         if stages[best].accuracy - stages[index].accuracy <= error + 10**-DECIMALS:
             return stages[index].stage
     return stages[best].stage

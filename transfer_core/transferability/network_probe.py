@@ -9,9 +9,12 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import embed
 from transfer_core.networks import SourceNetwork, load_pretrained
 from transfer_core.system import Progress
-from transfer_core.transferability.bootstrap import estimate_standard_errors
+from transfer_core.transferability.bootstrap import Bootstrap
 from transfer_core.transferability.evidence import round_values
-from transfer_core.transferability.probes import compute_kernel, cross_validate_probe
+from transfer_core.transferability.head_cross_validation import (
+    compute_kernel,
+    cross_validate_head,
+)
 
 
 def probe_network(
@@ -23,7 +26,7 @@ def probe_network(
     *,
     progress: Progress,
 ) -> tuple[float, float, float]:
-    """Return the balanced accuracy of a linear probe on the features before the classifier.
+    """Return the balanced accuracy of a new layer on the features before the classifier.
 
     Args:
         data_set: The new images.
@@ -45,6 +48,7 @@ def probe_network(
         load_pretrained(source), pixels, source, (top,), indices=indices, progress=progress
     )[top]
     labels = np.unique(data_set.labels[indices], return_inverse=True)[1]  # a class may be missing
-    probe = cross_validate_probe(compute_kernel(features), labels, groups)
-    accuracy, margin = probe.balanced_accuracy(), 1.96 * estimate_standard_errors([probe])[0]
+    scores = cross_validate_head(compute_kernel(features), labels, groups)
+    bootstrap = Bootstrap(labels, np.unique(groups, return_inverse=True)[1], vary_classes=False)
+    accuracy, margin = scores.balanced_accuracy(), 1.96 * bootstrap.estimate_errors([scores])[0]
     return round_values((accuracy, max(0, accuracy - margin), min(1, accuracy + margin)))

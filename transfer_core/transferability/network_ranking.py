@@ -34,7 +34,7 @@ from transfer_core.transferability.grouped_folds import group_near_duplicates, j
 SAMPLE_IMAGES = 300  # images; more with more classes
 MIN_IMAGES_PER_CLASS = 5  # images of each class, if there are so many
 MAX_SAMPLE_IMAGES = 1_000  # images at most
-CACHE_VERSION = 1  # of stored scores; raised when they are measured in another way
+CACHE_VERSION = 2  # of stored scores; raised when they are measured in another way
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,42 @@
 """The measured voice: every option with its accuracy and its time, and the one to take."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transfer_core import timing
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.system import Progress, ignore_progress
-from transfer_core.transferability.cautions import has_too_few_images
+from transfer_core.transferability.accuracy_interval import AccuracyInterval, predict_run_accuracy
+from transfer_core.transferability.cautions import has_too_few_images, is_guessing
 from transfer_core.transferability.estimate import SimilarityEstimate
-from transfer_core.transferability.evidence import TransferabilityEvidence
-from transfer_core.transferability.explanation import to_percent
-from transfer_core.transferability.forecast_model import STAND_INS
+from transfer_core.transferability.evidence import StageEvidence, TransferabilityEvidence
+from transfer_core.transferability.forecast_model import list_forecast_predictors
 from transfer_core.transferability.options import Option, Options
-from transfer_core.transferability.textbook import list_measured_strategies
+from transfer_core.transferability.recommendation import choose_option, explain_recommendation
+from transfer_core.transferability.similarity_calibration import Calibration, load_calibration
+from transfer_core.transferability.textbook import (
+    count_images_to_learn_from,
+    list_measured_strategies,
+)
 
-DEFAULT_MINUTES = 10.0  # that a person allows
-MARGIN = 0.01  # a cheaper option is taken unless another is better by more
-COST_ORDER = ("1", "2-", "all-stages", "last-stages", "first-stages", "3", "4-")  # cheapest first
-TOO_FEW = "Too few images to say."
+if TYPE_CHECKING:  # brings torch
+    from transfer_core.timing import TimeRange
+
+DEFAULT_MINUTES = 10.0  # that a run may take
+MIN_INDEPENDENT_IMAGES = 10  # with fewer nothing is measured
+CASE_NAMES = {
+    "1": "Case 1, new last layer",
+    "3": "Case 3, everything trained",
+    "4-random": "Case 4, from random weights",
+    "4-pretrained": "Case 4, from pre-trained weights",
+}
+SAME_FORECAST = {"4-pretrained": "3"}  # options that are trained alike
+TOO_FEW_TO_MEASURE = f"Fewer than {MIN_INDEPENDENT_IMAGES} different images: nothing to measure."
+TOO_FEW_TO_FORECAST = "Too few images to forecast it."
+NOTHING_TO_FORECAST_FROM = "No stage does better than guessing, so nothing can be forecast."
 
 
 def list_options(
@@ -41,99 +58,114 @@ def list_options(
         minutes: That a run may take.
         progress: Called with what is done, done and total; may raise to cancel.
     """
+    from transfer_core.timing import forecast_options  # brings torch
+
     strategies = list_measured_strategies(source, estimate.evidence)
-    seconds = _forecast_seconds(data_set, source, strategies, home, progress)
-    options = tuple(
-        _make_option(key, strategy, source, estimate.evidence, seconds.get(key))
+    seconds = forecast_options(data_set, source, strategies, home, progress=progress)
+    images = sum(count_images_to_learn_from(data_set))
+    options = build_options(
+        source, strategies, estimate.evidence, images, len(data_set.indices("test")), seconds
+    )
+    return recommend(options, minutes, load_calibration(source))
+
+
+def recommend(options: tuple[Option, ...], minutes: float, calibration: Calibration) -> Options:
+    """Mark the option to take within the minutes, and say why."""
+    chosen = choose_option(options, minutes, calibration)
+    marked = tuple(replace(each, recommended=each is chosen) for each in options)
+    return Options(marked, minutes, explain_recommendation(marked, minutes))
+
+
+def build_options(
+    source: SourceNetwork,
+    strategies: Mapping[str, Strategy],
+    evidence: TransferabilityEvidence,
+    images: int,
+    test_images: int,
+    seconds: "Mapping[str, TimeRange]",
+    calibration: Calibration | None = None,
+) -> tuple[Option, ...]:
+    """Return the options, none recommended yet.
+
+    Args:
+        source: The network to transfer from.
+        strategies: From `list_measured_strategies`.
+        evidence: Measurements on a sample of the images to learn from.
+        images: Number of images to learn from.
+        test_images: Number of images that a run is tested on.
+        seconds: That the options take, as far as known.
+        calibration: Replaces the network's own.
+    """
+    calibration = calibration or load_calibration(source)
+    # Near-duplicates count once in the test as in the sample.
+    tested = max(1.0, test_images * evidence.independent_images / evidence.images)
+    expected = {
+        key: _expect_accuracy(key, strategy, source, evidence, images, tested, calibration)
+        for key, strategy in strategies.items()
+    }
+    return tuple(
+        _make_option(key, strategy, source, expected[key], seconds.get(key))
         for key, strategy in strategies.items()
     )
-    chosen = recommend(options, minutes)
-    marked = tuple(replace(each, recommended=each.key == chosen) for each in options)
-    return Options(marked, minutes, _explain(marked, minutes))
-
-
-def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
-    """Return the name of an option for people."""
-    if key.startswith("2-"):
-        return f"Case 2, cut after {source.format_titles((strategy.keep_through,))}"
-    names = {
-        "1": "Case 1, new last layer",
-        "3": "Case 3, everything trained",
-        "4-random": "Case 4, from random weights",
-        "4-pretrained": "Case 4, from pre-trained weights",
-    }
-    return names.get(key, strategy.title)
-
-
-def _forecast_seconds(data_set, source, strategies, home, progress) -> dict:
-    forecast = getattr(timing, "forecast_options", None)
-    return forecast(data_set, source, strategies, home, progress=progress) if forecast else {}
 
 
 def _make_option(
     key: str,
     strategy: Strategy,
     source: SourceNetwork,
-    evidence: TransferabilityEvidence,
-    seconds,
+    expected: AccuracyInterval | str,
+    seconds: "TimeRange | None",
 ) -> Option:
-    measured = bool(strategy.frozen) and strategy.approach in ("textbook", "all stages")
-    accuracy, low, high, note = _measure(key, strategy, evidence)
+    known = None if isinstance(expected, str) else expected
     return Option(
         key,
         strategy,
         name_option(key, strategy, source),
-        accuracy,
-        low,
-        high,
-        seconds.low if seconds else None,
-        seconds.high if seconds else None,
-        measured,
+        known and known.accuracy,
+        known and known.low,
+        known and known.high,
+        seconds and seconds.low,
+        seconds and seconds.high,
+        measured=trains_head_only(source, strategy),
         recommended=False,
-        note=note,
+        note="" if known else expected,
     )
 
 
-def _measure(
-    key: str, strategy: Strategy, evidence: TransferabilityEvidence
-) -> tuple[float | None, float | None, float | None, str]:
+def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
+    """Return the name of an option for people."""
+    if key.startswith("2-"):
+        return f"Case 2, cut after {source.format_titles((strategy.keep_through,))}"
+    return CASE_NAMES.get(key, strategy.title)
+
+
+def _expect_accuracy(
+    key: str,
+    strategy: Strategy,
+    source: SourceNetwork,
+    evidence: TransferabilityEvidence,
+    images: int,
+    test_images: float,
+    calibration: Calibration,
+) -> AccuracyInterval | str:
+    """Return what a run is expected to reach, or why nothing is known."""
+    if evidence.independent_images < MIN_INDEPENDENT_IMAGES:
+        return TOO_FEW_TO_MEASURE
+    if trains_head_only(source, strategy):
+        accuracy = _find_stage(strategy, evidence).plain_accuracy
+        return predict_run_accuracy(
+            accuracy, evidence.independent_images, test_images, calibration.widening
+        )
     if has_too_few_images(evidence):
-        return None, None, None, TOO_FEW
+        return TOO_FEW_TO_FORECAST
+    if is_guessing(evidence):
+        return NOTHING_TO_FORECAST_FROM
+    model = calibration.forecasts[SAME_FORECAST.get(key, key)]
+    predictors = calibration.clip_distance(list_forecast_predictors(evidence, images))
+    return model.forecast(predictors, test_images)
+
+
+def _find_stage(strategy: Strategy, evidence: TransferabilityEvidence) -> StageEvidence:
     if strategy.approach == "all stages":
-        return None, None, None, "Not measured yet."
-    if key == "1" or key.startswith("2-"):
-        stage = next(each for each in evidence.stages if each.stage == strategy.keep_through)
-        return stage.accuracy, stage.low, stage.high, ""
-    accuracy = evidence.best_stage.accuracy
-    best = min(max(accuracy, 0.005), 0.995)
-    from math import log
-
-    model = STAND_INS["3" if key == "4-pretrained" else key]
-    return *model.forecast({"best": log(best / (1 - best))}), ""
-
-
-def recommend(options: tuple[Option, ...], minutes: float) -> str | None:
-    """Return the key of the most accurate option within the minutes, ties to the cheaper."""
-    known = [
-        each
-        for each in options
-        if each.accuracy is not None and (each.seconds_high or 0) <= 60 * minutes
-    ]
-    if not known:
-        return None
-    best = max(each.accuracy for each in known)
-    return min((e for e in known if e.accuracy >= best - MARGIN), key=_rank_cost).key
-
-
-def _rank_cost(option: Option) -> int:
-    return next(i for i, start in enumerate(COST_ORDER) if option.key.startswith(start))
-
-
-def _explain(options: tuple[Option, ...], minutes: float) -> str:
-    chosen = next((each for each in options if each.recommended), None)
-    if chosen is None:
-        return "Too few images to recommend an option."
-    return (
-        f"{chosen.name} is expected to tell {to_percent(chosen.accuracy)}% of new images right; "
-        f"of the options that fit into {minutes:g} minutes none is clearly better."
-    )
+        return evidence.all_stages
+    return next(each for each in evidence.stages if each.stage == strategy.keep_through)

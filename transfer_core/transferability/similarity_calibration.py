@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
+from transfer_core.transferability.forecast_model import ForecastModel
 
-Question = Literal["top", "start", "everything"]  # each has a model of its own
+Question = Literal["similarity", "forecasts"]
 # Of the networks that were measured, the one whose models judge a network that was not.
 MEASURED_RELATIVES = {"demonstration": DEFAULT_NETWORK}  # by library; own weights
 DEFAULT_RELATIVE = "efficientnet_lite0"  # of all other libraries: pre-trained on ImageNet too
-DEFAULT_DIVIDING_LINE = 20_000  # images; tasks below it are small in Kolesnikov et al. 2020 (BiT)
-MIN_LINE, MAX_LINE = 50, 50_000  # images; no dividing line lies outside
+CARRIED_OVER_WIDENING = 1.5  # of every interval, for a network whose relative was measured
+DEFAULT_MARGIN = 0.01  # accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +89,21 @@ def compute_fine_tuning_gain(result: BenchmarkResult) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Models fitted to measured accuracies of the cases; see `benchmarks/panel`."""
+    """Models fitted to measured accuracies of the options; see `benchmarks/panel`."""
 
-    top: LogisticModel  # that a head on the top does as well as on the best early stage
-    start: LogisticModel  # that pre-trained weights are a better start than random ones
-    everything: LogisticModel  # that training everything beats training a head; has "log_images"
+    similarity: LogisticModel  # that the higher-level features carry over
+    forecasts: dict[str, ForecastModel]  # by the key of the option
     nearest: float  # smallest distance among the measured image sets, nats
     furthest: float  # largest one
     families: int  # number of families of image sets
     image_sets: int  # number of image sets measured with this network, each size counted
     measured: tuple[BenchmarkResult, ...]  # those of them on which every case was trained
     reliability: tuple[ReliabilityBin, ...]  # of models fitted without the family they judge
-    basis: dict[Question, Basis]  # of each model
+    basis: dict[Question, Basis]
+    widening: float = 1.0  # of the intervals of measured options
+    margin: float = DEFAULT_MARGIN  # by which a dearer measured option must be better
+    forecast_margin: float = DEFAULT_MARGIN  # the same, if one of the two is forecast
+    crossover: float | None = None  # images per class; with more, training everything won
 
     def record(self, min_confidence: float) -> tuple[int, int]:
         """Count the answers that are at least this confident, and how many of them are right.
@@ -127,21 +131,6 @@ class Calibration:
         nearest, furthest = math.log(self.nearest), math.log(self.furthest)
         return evidence | {"log_distance": min(max(distance, nearest), furthest)}
 
-    def compute_dividing_line(self, evidence: dict[str, float]) -> int:
-        """Return the number of images from which training everything is likelier to win.
-
-        Images count if the network learns from them. The number has two significant digits.
-
-        Args:
-            evidence: Predictors by name, without "log_images".
-        """
-        evidence = self.clip_distance(evidence)
-        per_log_image = self.everything.weights["log_images"]
-        score = self.everything.decision_function(evidence | {"log_images": 0.0})
-        images = math.exp(min(max(-score / per_log_image, math.log(MIN_LINE)), math.log(MAX_LINE)))
-        digits = 1 - math.floor(math.log10(images))
-        return int(round(images, digits))
-
 
 def load_calibration(source: SourceNetwork) -> Calibration:
     """Return a network's own calibration, or if it was not measured that of a relative."""
@@ -160,40 +149,34 @@ def get_calibration_path(network: str) -> Path:
     return Path(__file__).with_name(f"{network}_calibration.json")
 
 
-def make_rule_of_thumb() -> tuple[LogisticModel, Basis]:
-    """Return the model of the line of networks that were not trained as a whole, and its basis."""
-    model = LogisticModel(-math.log(DEFAULT_DIVIDING_LINE), {"log_images": 1.0})
-    return model, Basis("rule of thumb")
-
-
 @cache
 def carry_over_calibration(relative: str) -> Calibration:
     """Build the calibration of a network that was not measured.
 
-    The two similarity models are those of a relative that was measured. They read only probes
-    and source classes; distances and energies are not comparable between networks. The dividing
-    line is a rule of thumb for networks pre-trained on ImageNet.
+    The models are those of a relative that was measured, with wider intervals. They read only
+    accuracies and source classes; distances and energies are not comparable between networks.
     """
     measured = read_calibration(relative)
     title = (
         "the demonstration network" if relative == DEFAULT_NETWORK else get_network(relative).title
     )
-    everything, rule_of_thumb = make_rule_of_thumb()
-    start = measured.basis["start"]
+    middle = (math.log(measured.nearest) + math.log(measured.furthest)) / 2
     return replace(
         measured,
-        everything=everything,
+        forecasts={
+            key: replace(model, error=model.error * CARRIED_OVER_WIDENING).fix(
+                "log_distance", middle
+            )
+            for key, model in measured.forecasts.items()
+        },
+        widening=measured.widening * CARRIED_OVER_WIDENING,
         nearest=1e-9,
         furthest=math.inf,
         families=0,
         image_sets=0,
         measured=(),
         reliability=(),
-        basis={
-            "top": Basis("carried over", title),
-            "start": start if start.network else Basis("carried over", title),
-            "everything": rule_of_thumb,
-        },
+        basis=dict.fromkeys(measured.basis, Basis("carried over", title)),
     )
 
 
@@ -201,8 +184,9 @@ def carry_over_calibration(relative: str) -> Calibration:
 def read_calibration(network: str) -> Calibration:
     """Read the calibration file of a network that was measured."""
     values = json.loads(get_calibration_path(network).read_text(encoding="utf-8"))
-    models = {name: LogisticModel(**values.pop(name)) for name in ("top", "start", "everything")}
+    similarity = LogisticModel(**values.pop("similarity"))
+    forecasts = {key: ForecastModel(**each) for key, each in values.pop("forecasts").items()}
     basis = {name: Basis(**each) for name, each in values.pop("basis").items()}
     lists = {"reliability": ReliabilityBin, "measured": BenchmarkResult}
     rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
-    return Calibration(**models, **values, **rows, basis=basis)
+    return Calibration(similarity=similarity, forecasts=forecasts, basis=basis, **rows, **values)

@@ -3,7 +3,7 @@
 Nothing here depends on how accurate an option is: that is the other voice, `option_list`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from transfer_core.cases import (
     DEFAULT_LINE,
@@ -93,7 +93,7 @@ def list_measured_strategies(
 ) -> dict[str, Strategy]:
     """Return every strategy by its key, mirroring images only if that keeps their labels."""
     return {
-        key: _set_mirror(strategy, evidence)
+        key: strategy.with_mirror(evidence.is_flip_invariant)
         for key, strategy in list_strategies(source.stage_names, source.kind).items()
     }
 
@@ -121,12 +121,7 @@ def choose_strategy(
     elif case == TransferCase.LARGE_DIFFERENT:
         choices["initialise"] = initialise
     strategy = plan_strategy(case, source.stage_names, kind=source.kind, **choices)
-    return _set_mirror(strategy, estimate.evidence)
-
-
-def _set_mirror(strategy: Strategy, evidence: TransferabilityEvidence) -> Strategy:
-    mirror = evidence.is_flip_invariant
-    return replace(strategy, optimiser=replace(strategy.optimiser, mirror=mirror))
+    return strategy.with_mirror(estimate.evidence.is_flip_invariant)
 
 
 def describe_similarity(estimate: SimilarityEstimate) -> str:

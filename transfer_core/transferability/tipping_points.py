@@ -38,14 +38,13 @@ def _describe_tipping_lead(
 ) -> tuple[str, ...]:
     """Say at which lead of an early stage the answer would tip, all else as it is."""
     predictors = calibration.clip_distance(evidence.get_predictors())
-    gap, lead = calibration.top.find_decision_threshold("gap", predictors), 100 * evidence.gap
+    gap = calibration.similarity.find_decision_threshold("gap", predictors)
+    lead = 100 * evidence.gap
     if gap is None or abs(gap - lead) > MAX_TIPPING_POINTS:
         return ()
-    has_leep = "leep" in calibration.top.weights
-    kept = ", with the old classes telling as much as now," if has_leep else ""
     return (
         f"Features: your best early stage is {_describe_lead(lead)} the top; "
-        f"{_describe_lead(gap)} it{kept} the answer would tip.",
+        f"{_describe_lead(gap)} it, all else as it is, the answer would tip.",
     )
 
 
