@@ -88,7 +88,7 @@ def show_measurements(source: SourceNetwork) -> None:
 
 def describe_crossover(calibration: Calibration) -> str:
     """Say from how many images per class training everything won; "" if it was not measured."""
-    images = getattr(calibration, "crossover", None)
+    images = calibration.crossover
     if images is None:
         return ""
     return (

@@ -40,7 +40,7 @@ def show_diagram(
 
 def find_crossover(data: DataSet, source: SourceNetwork) -> int | None:
     """Images from which training everything began to win on the image sets measured."""
-    per_class = getattr(load_calibration(source), "crossover", None)
+    per_class = load_calibration(source).crossover
     return None if per_class is None else round(per_class * len(data.classes))
 
 

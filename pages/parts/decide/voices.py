@@ -7,12 +7,13 @@ from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
 from pages.shared.workspace import DIVIDING_LINES, MINUTES
 from transfer_core.cases import DEFAULT_LINE
-from transfer_core.figures import describe_accuracy, describe_seconds
+from transfer_core.figures import describe_seconds
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     DECISION_THRESHOLD,
     Option,
     SimilarityEstimate,
+    compare_voices,
     explain_what_would_change,
     load_calibration,
 )
@@ -114,9 +115,11 @@ def show_measured_voice(choice: Choice) -> None:
     with st.container(border=True, gap="xsmall", key="decide_voice_measured"):
         st.subheader("What is best on your images", anchor=False)
         best = choice.options.recommended
+        words = [choice.options.reason, compare_voices(choice.options, choice.textbook_option.key)]
+        told = escape_markdown(" ".join(filter(None, words)))
+        st.markdown(f"**★ Recommended:** {told}" if best else f"{told} Follow the textbook.")
         if best:
-            st.markdown(f"**★ {escape_markdown(best.name)}**: {_describe_option(best)}.")
-        st.markdown(escape_markdown(_explain_difference(choice)))
+            st.caption(_describe_range(best))
         st.select_slider(
             "Minutes I have",
             MINUTES,
@@ -133,22 +136,7 @@ def _take_minutes() -> None:
     session.change(minutes=st.session_state["decide_minutes"])
 
 
-def _describe_option(option: Option) -> str:
-    how = "measured" if option.measured else "forecast"
+def _describe_range(option: Option) -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
-    return f"{escape_markdown(describe_accuracy(option))}, {how}; {time}"
-
-
-def _explain_difference(choice: Choice) -> str:
-    """The reason for the recommendation, and what the textbook's case would reach instead."""
-    textbook, best = choice.textbook_option, choice.options.recommended
-    if best is None:
-        return f"{choice.options.reason} The textbook's case is taken."
-    if textbook.key == best.key:
-        return f"Both voices agree. {choice.options.reason}"
-    if textbook.accuracy is None:
-        return choice.options.reason
-    return (
-        f"The textbook's case {choice.textbook.case.value} would reach "
-        f"{describe_accuracy(textbook)}. {choice.options.reason}"
-    )
+    ends = f"{100 * option.low:.0f} to {option.high:.0%}"
+    return escape_markdown(f"80% interval {ends}; {time} on this computer")
