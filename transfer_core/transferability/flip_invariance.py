@@ -6,7 +6,6 @@ from transfer_core.transferability.evidence import FlipInvariance
 from transfer_core.transferability.grouped_folds import FOLDS
 from transfer_core.transferability.head_cross_validation import (
     compute_kernel,
-    predict_classes,
     train_heads,
 )
 
@@ -43,7 +42,7 @@ def measure_flip_invariance(
     trained = ~held_out
     trained[:, copies] = False
     kernel = compute_kernel(np.concatenate([features, flipped_features]))
-    right = predict_classes(train_heads(kernel, labels_of, trained)) == labels_of
+    right = train_heads(kernel, labels_of, trained).predict(kernel) == labels_of
     right &= trained.any(1)[:, None]  # a head that has seen nothing knows nothing
     right = (right & held_out).any(0).astype(float)
     original, mirrored = right[chosen], right[copies]

@@ -10,12 +10,12 @@ from transfer_core.transferability.evidence import LearningCurve, round_values
 from transfer_core.transferability.grouped_folds import assign_grouped_folds, stratify_order
 from transfer_core.transferability.head_cross_validation import (
     CrossValidated,
-    predict_classes,
     train_heads,
 )
 
 TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
 REPEATS = 4
+MAX_REPEATED_CLASSES = 50  # classes; the curve of more is smooth enough
 EXTRAPOLATION_FACTORS = (1, 2, 4)  # times the images that there are; beyond, nothing is claimed
 MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice
 
@@ -39,7 +39,7 @@ def measure_learning_curve(
         predictable, empirically".
     """
     classes, splits = int(labels.max()) + 1, []
-    for repeat in range(REPEATS):
+    for repeat in range(REPEATS if classes <= MAX_REPEATED_CLASSES else 1):
         folds = assign_grouped_folds(labels, groups, seed=repeat)
         held_out = folds == folds.min()  # with few groups, fold 0 may be empty
         order = np.random.default_rng(repeat).permutation(np.flatnonzero(~held_out))
@@ -48,7 +48,7 @@ def measure_learning_curve(
             (order[: max(2, round(share * len(order)))], held_out) for share in TRAIN_FRACTIONS
         ]
     trained = np.array([np.isin(np.arange(len(labels)), chosen) for chosen, _ in splits])
-    predicted = predict_classes(train_heads(kernel, labels, trained))
+    predicted = train_heads(kernel, labels, trained).predict(kernel)
     measured = np.array(
         [
             CrossValidated(
@@ -56,7 +56,7 @@ def measure_learning_curve(
             ).balanced_accuracy()
             for row, (_, held_out) in zip(predicted, splits, strict=True)
         ]
-    ).reshape(REPEATS, -1)
+    ).reshape(-1, len(TRAIN_FRACTIONS))
     images = np.array([len(chosen) / classes for chosen, _ in splits[: len(TRAIN_FRACTIONS)]])
     accuracy, per_class = measured.mean(0), len(labels) / classes
     further = tuple(float(times * per_class) for times in EXTRAPOLATION_FACTORS)
