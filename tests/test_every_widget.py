@@ -40,7 +40,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("download_button", "", {"download"}),
     ],
     "decide": [
-        ("select_slider", "Small below this line", {"workspace", "address", "plotly_chart"}),
+        ("select_slider", "Small below this many", {"workspace", "address", "plotly_chart"}),
         ("button_group", "Similar to what", {"workspace", "address", "plotly_chart"}),
         ("select_slider", "Minutes I have", {"workspace", "address"}),
         ("button_group", "Choose what to train", {"workspace", "address", "plotly_chart"}),

@@ -189,7 +189,7 @@ def test_decide_shows_both_voices(data):
     assert not app.exception
     headings = [each.value for each in app.subheader]
     assert headings == ["What the textbook says", "What is best on your images"]
-    assert "**Small** (24 images, below the line at 2,000)" in list_texts(app)
+    assert "**Small** (24 images, below 2,000)" in list_texts(app)
     table = next(each.value for each in app.dataframe if "way" in each.value)
     assert {"Case 1, new last layer", "New layer over all stages"} <= set(table["way"])
 
@@ -248,7 +248,7 @@ def test_moving_the_line_changes_the_size_and_the_textbooks_case_and_nothing_mea
     assert "**case 1**" in list_texts(app)
     before = next(each.value for each in app.dataframe if "way" in each.value)
     app.select_slider(key="decide_line").set_value(20).run()  # the set has 24 to learn from
-    assert "**Large** (24 images, not below the line at 20)" in list_texts(app)
+    assert "**Large** (24 images, not below 20)" in list_texts(app)
     assert "**case 3**" in list_texts(app)
     after = next(each.value for each in app.dataframe if "way" in each.value)
     assert before.drop(columns="marks").equals(after.drop(columns="marks"))

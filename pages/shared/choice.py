@@ -26,7 +26,7 @@ class Choice:
 
     textbook: TextbookAnswer
     options: Options
-    case_keys: dict[TransferCase, str]  # the option that stands for each of the four cases
+    case_keys: dict[TransferCase, str]  # the option that each of the four cases is
     option: Option  # chosen; what the person left open follows the recommendation
 
     @property
@@ -38,6 +38,12 @@ class Choice:
     def textbook_option(self) -> Option:
         """The option of the textbook's case."""
         return self.options.find(self.case_keys[self.textbook.case])
+
+    @property
+    def cell_keys(self) -> dict[TransferCase, str]:
+        """The option in each cell of the diagram: the chosen or recommended cut if there is one."""
+        marked = (each.strategy for each in (self.default, self.option))
+        return self.case_keys | {each.case: each.key for each in marked if each.textbook_case}
 
     @property
     def default(self) -> Option:

@@ -19,7 +19,7 @@ def show_diagram(
     work, textbook = session.get_workspace(), choice.textbook
     best = choice.options.recommended
     marks = CaseMarks.collect(textbook.case, best and best.strategy, choice.strategy)
-    options = {case: choice.options.find(key) for case, key in choice.case_keys.items()}
+    options = {case: choice.options.find(key) for case, key in choice.cell_keys.items()}
     crossover = find_crossover(data, source)
     own_answer = None if work.answer == "estimate" else work.answer
     # A new widget after every choice: a click while the page still runs would leave the old
@@ -48,4 +48,4 @@ def _take_clicked(key: str, choice: Choice) -> None:
     clicked = session.get_clicked_point(key)
     if clicked is not None:
         number = clicked[0] if isinstance(clicked, list) else clicked
-        choose_option(choice.case_keys[TransferCase(number)], choice.default.key)
+        choose_option(choice.cell_keys[TransferCase(number)], choice.default.key)

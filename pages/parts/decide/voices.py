@@ -30,7 +30,7 @@ def show_textbook_voice(source: SourceNetwork, estimate: SimilarityEstimate, cho
         st.subheader("What the textbook says", anchor=False)
         st.markdown(_describe_textbook(estimate, choice))
         st.select_slider(
-            "Small below this line, in images to learn from",
+            "Small below this many images",
             DIVIDING_LINES,
             value=session.get_workspace().line or DEFAULT_LINE,
             format_func=lambda images: f"{images:,}",
@@ -66,9 +66,9 @@ def _take_answer() -> None:
 
 def _describe_textbook(estimate: SimilarityEstimate, choice: Choice) -> str:
     size, similarity = choice.textbook.size, choice.textbook.similarity
-    side = "below the line" if size.answer == "small" else "not below the line"
+    side = "below" if size.answer == "small" else "not below"
     return (
-        f"**{size.answer.capitalize()}** ({size.images:,} images, {side} at {size.line:,}) and "
+        f"**{size.answer.capitalize()}** ({size.images:,} images, {side} {size.line:,}) and "
         f"**{similarity}** ({_describe_certainty(estimate, similarity)}): "
         f"**case {choice.textbook.case.value}**."
     )
@@ -82,7 +82,7 @@ def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
     if similarity == "different":
         ends = 1 - estimate.probability, 1 - estimate.high, 1 - estimate.low
     sure = f"{ends[0]:.0%} likely, 80% interval {100 * ends[1]:.0f}–{ends[2]:.0%}"
-    return f"can't tell for sure: {sure}" if estimate.answer == "can't tell" else sure
+    return f"{sure}: can't tell" if estimate.answer == "can't tell" else sure
 
 
 def _explain_textbook(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
@@ -139,4 +139,4 @@ def _take_minutes() -> None:
 def _describe_range(option: Option) -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
     ends = f"{100 * option.low:.0f} to {option.high:.0%}"
-    return escape_markdown(f"80% interval {ends}; {time} on this computer")
+    return escape_markdown(f"80% interval {ends}; {time}")
