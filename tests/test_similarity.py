@@ -27,6 +27,7 @@ from transfer_core.transferability.head_cross_validation import compute_kernel
 from transfer_core.transferability.learning_curve import measure_learning_curve
 from transfer_core.transferability.leep import compute_energy, compute_leep
 from transfer_core.transferability.measurement import measure_transferability
+from transfer_core.transferability.option_list import build_options
 from transfer_core.transferability.similarity_calibration import (
     Basis,
     Calibration,
@@ -40,6 +41,7 @@ from transfer_core.transferability.textbook import (
     choose_similarity,
     describe_similarity,
     get_textbook_key,
+    list_measured_strategies,
 )
 from transfer_core.transferability.tipping_points import explain_what_would_change
 
@@ -379,6 +381,12 @@ def test_images_without_information_give_no_answer(kind):
     found = estimate_from_evidence(measure_transferability(pixels, labels, groups, SOURCE), SOURCE)
     assert found.answer == "can't tell"
     assert any("better than guessing" in warning for warning in found.warnings)
+    strategies = list_measured_strategies(SOURCE, found.evidence)
+    for option in build_options(SOURCE, strategies, found.evidence, 90, 30, {}):
+        if option.measured:
+            assert option.low <= 1 / 3 <= option.high
+        else:
+            assert option.accuracy is None and option.note
     json.dumps(asdict(found.evidence), allow_nan=False)
 
 

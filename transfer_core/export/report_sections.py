@@ -95,7 +95,7 @@ def build_decision_section(
         return Section("Decision", (f"Trained was {strategy.title}.", missing))
     estimate = estimate_similarity(data_set, source, home, progress=progress)
     textbook, size = (answer := apply_textbook_rule(data_set, estimate)).case, answer.size
-    measured = list_options(data_set, source, estimate, home, progress=progress)
+    measured = list_options(data_set, source, estimate, home, may_measure=False, progress=progress)
     texts = (
         f"Trained was {strategy.title}; the textbook's case is {textbook.title}.",
         f"Size: {size.answer}, {size.images:,} images to learn from; the line is at "

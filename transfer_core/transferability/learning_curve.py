@@ -14,7 +14,7 @@ from transfer_core.transferability.head_cross_validation import (
 )
 
 TRAIN_FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1.0)  # of the training images
-REPEATS = 4
+REPEATS = 3
 MAX_REPEATED_CLASSES = 50  # classes; the curve of more is smooth enough
 EXTRAPOLATION_FACTORS = (1, 2, 4)  # times the images that there are; beyond, nothing is claimed
 MIN_EXPONENT, MAX_EXPONENT = 0.05, 1.0  # range of exponents seen in practice

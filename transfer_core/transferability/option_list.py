@@ -46,6 +46,7 @@ def list_options(
     home: Path,
     *,
     minutes: float = DEFAULT_MINUTES,
+    may_measure: bool = True,
     progress: Progress = ignore_progress,
 ) -> Options:
     """Return every option with its accuracy and time, and mark the recommended one.
@@ -56,12 +57,15 @@ def list_options(
         estimate: The estimate, with the measurements.
         home: The data folder, with what was timed before.
         minutes: That a run may take.
+        may_measure: Whether batches may be timed; False takes what was timed before.
         progress: Called with what is done, done and total; may raise to cancel.
     """
     from transfer_core.timing import forecast_options  # brings torch
 
     strategies = list_measured_strategies(source, estimate.evidence)
-    seconds = forecast_options(data_set, source, strategies, home, progress=progress)
+    seconds = forecast_options(
+        data_set, source, strategies, home, may_measure=may_measure, progress=progress
+    )
     images = sum(count_images_to_learn_from(data_set))
     options = build_options(
         source, strategies, estimate.evidence, images, len(data_set.indices("test")), seconds
