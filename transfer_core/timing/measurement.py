@@ -35,7 +35,7 @@ from transfer_core.timing.step_costs import NetworkCosts
 from transfer_core.training import WeightChangeMeter
 
 DECODING_SECONDS = 0.3  # of decoding images, but at least one portion of them
-FORWARD_SECONDS = 0.3  # of forward passes, but at least one image
+FORWARD_SECONDS = 0.2  # of forward passes, but at least one image
 SHARE_IMAGES, SHARE_ROUNDS = 4, 3  # of the passes that time each stage
 
 
