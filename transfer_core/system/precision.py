@@ -84,9 +84,12 @@ def _build_timed_step(precision: Precision, channels_last: bool) -> Callable[[],
     """Return a function that does one training step of a convolution and returns its seconds."""
     import torch
 
+    from transfer_core.system.random_numbers import DrawFrom, make_generator  # bring torch
+
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    layer = torch.nn.Conv2d(64, 192, 3, padding=1).to(memory_format=layout)
-    inputs = torch.randn(16, 64, 16, 16).contiguous(memory_format=layout)
+    with DrawFrom(make_generator(0)):  # leaves the random numbers of the process alone
+        layer = torch.nn.Conv2d(64, 192, 3, padding=1).to(memory_format=layout)
+        inputs = torch.randn(16, 64, 16, 16).contiguous(memory_format=layout)
 
     def time_step() -> float:
         began = time.perf_counter()

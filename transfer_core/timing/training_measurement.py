@@ -27,11 +27,13 @@ from transfer_core.training import (
     train_whole_network,
 )
 
-HEAD_SECONDS = 0.15  # of training a head, but at least one epoch
-TRAINING_SECONDS = 1.0  # of training a network, but at least one epoch
+HEAD_SECONDS = 0.15  # of training a head
+TRAINING_SECONDS = 1.0  # of training a network
 STEPS_PER_EPOCH = 3  # the very first step is not counted: it also prepares
+MIN_EPOCHS = 2  # however long they take: one slow step must not decide
 MIN_BATCH_SIZE = 2  # images; batch norm cannot learn from one
 MAX_BATCH_SIZE = 64  # images; a step on more is extrapolated
+PASSES = 4  # forward passes that a step on an image takes as long as, about
 MAX_EPOCHS = 1000  # also the patience, so that only time ends a measured training
 
 StopRequested = Callable[[], bool]
@@ -61,10 +63,10 @@ def measure_head_training(features: int, num_classes: int, batch: int) -> Traini
         **_make_examples(batch, num_classes),
         strategy=_disable_early_stopping(replace(case_1, optimiser=HEAD_SETTINGS), batch),
     )
-    step, epoch = _time_training(
+    steps, ends = _time_training(
         lambda stop: training(seed=0, class_weights=None, stop_requested=stop), HEAD_SECONDS
     )
-    return TrainingCosts(step, 0.0, epoch, 0.0)
+    return TrainingCosts(statistics.median(steps), 0.0, statistics.median(ends), 0.0)
 
 
 def measure_whole_training(
@@ -85,7 +87,7 @@ def measure_whole_training(
     network = adapt(source, strategy, num_classes=2, seed=0).to(choose_device())
     pixels = make_random_pixels(source, STEPS_PER_EPOCH * MAX_BATCH_SIZE + 2)
 
-    def time_steps(batch: int, seconds: float) -> tuple[float, float]:
+    def time_steps(batch: int, seconds: float) -> tuple[list[float], list[float]]:
         training = partial(
             train_whole_network,
             network,
@@ -100,13 +102,14 @@ def measure_whole_training(
             lambda stop: training(seed=0, class_weights=None, stop_requested=stop), seconds
         )
 
-    few, _ = time_steps(MIN_BATCH_SIZE, 0)
-    affordable = int(MIN_BATCH_SIZE * TRAINING_SECONDS / STEPS_PER_EPOCH / few)
-    batch = min(MAX_BATCH_SIZE, max(2 * MIN_BATCH_SIZE, affordable))
-    step, epoch = time_steps(batch, TRAINING_SECONDS / 2)
-    image = compute_image_cost(few, step, batch)
     validation = measure_forward_cost(network, source, strategy.keep_through, step_format.precision)
-    return TrainingCosts(step - image * batch, image, epoch, validation)
+    affordable = TRAINING_SECONDS / (MIN_EPOCHS * STEPS_PER_EPOCH) / (PASSES * validation)
+    batch = min(MAX_BATCH_SIZE, max(2 * MIN_BATCH_SIZE, int(affordable)))
+    few, _ = time_steps(MIN_BATCH_SIZE, 0)
+    many, ends = time_steps(batch, TRAINING_SECONDS / 2)
+    step = statistics.median(many)
+    image = compute_image_cost(statistics.median(few), step, batch)
+    return TrainingCosts(step - image * batch, image, statistics.median(ends), validation)
 
 
 def compute_image_cost(few: float, step: float, batch: int) -> float:
@@ -126,11 +129,11 @@ def compute_image_cost(few: float, step: float, batch: int) -> float:
 
 def _time_training(
     train: Callable[[StopRequested], Iterator[Event]], seconds: float
-) -> tuple[float, float]:
-    """Seconds of a step, and of the end of an epoch with a validation of two images.
+) -> tuple[list[float], list[float]]:
+    """Seconds of each step, and of each end of an epoch with a validation of two images.
 
     A training calls `stop` before every batch, and the times of these calls separate its steps.
-    It stops after `seconds`, but not before its first epoch has ended.
+    It stops after `seconds`, but not before `MIN_EPOCHS` epochs have ended.
     """
     calls: list[float] = []  # seconds of the clock at each question whether to stop
     steps: list[float] = []
@@ -139,14 +142,14 @@ def _time_training(
 
     def stop() -> bool:
         calls.append(time.perf_counter())
-        return bool(ends) and calls[-1] - began > seconds
+        return len(ends) >= MIN_EPOCHS and calls[-1] - began > seconds
 
     for event in train(stop):
         if isinstance(event, EpochEnded):
             ends.append(time.perf_counter() - calls[-1])
             steps += [later - before for before, later in pairwise(calls)]
             calls.clear()
-    return statistics.median(steps[1:]), statistics.median(ends)
+    return steps[1:], ends
 
 
 def _disable_early_stopping(strategy: Strategy, batch: int) -> Strategy:
