@@ -154,7 +154,7 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 
 
 HEAD_SETTINGS = OptimiserSettings(
-    learning_rate=4, weight_decay=3e-4, batch_size=4096, epochs=100, patience=100, augment=False
+    learning_rate=4.0, weight_decay=3e-4, batch_size=4096, epochs=100, patience=100, augment=False
 )
 
 
