@@ -12,9 +12,8 @@ from transfer_core.system.busy import mark_training
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.step_costs import StepCosts
 
-# An epoch is one step of half a second, and the margin is kept. With a patience of 15 epochs,
-# 84 epochs end between 57 and 84.
-EPOCHS_IN_A_MINUTE = 84
+# An epoch is one step of half a second, and the new layer learns through all its epochs.
+EPOCHS_IN_A_MINUTE = int(60 / (0.5 * forecasting.SAFETY_FACTOR))
 
 
 @pytest.fixture
