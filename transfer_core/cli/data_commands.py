@@ -23,6 +23,7 @@ from transfer_core.transferability import (
     estimate_similarity,
     get_textbook_key,
     list_options,
+    load_calibration,
 )
 
 
@@ -87,6 +88,7 @@ def decide(options: Namespace) -> int:
             reason=found.reason,
             minutes=found.minutes,
             network=source.name,
+            basis={name: each.kind for name, each in load_calibration(source).basis.items()},
         )
     else:
         _print_textbook(textbook, estimate, own)

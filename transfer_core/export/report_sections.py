@@ -126,7 +126,8 @@ def _tabulate_options(options: Options) -> list[dict[str, Any]]:
         {
             "option": each.name,
             "expected test accuracy": each.note
-            or f"{each.accuracy:.0%} ({each.low:.0%} to {each.high:.0%})",
+            if each.accuracy is None
+            else f"{each.accuracy:.0%} ({each.low:.0%} to {each.high:.0%})",
             "known by": "measurement" if each.measured else "forecast",
             "": "recommended" if each.recommended else "",
         }
