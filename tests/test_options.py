@@ -75,6 +75,7 @@ def test_every_option_has_an_accuracy_an_interval_and_a_time():
         ({STAGES[-1]: 0.8}, 0.8, 9_999, "1"),
         ({STAGES[-1]: 0.8, "conv2": 0.85}, 0.8, 9_999, "2-conv2"),
         ({STAGES[-1]: 0.8, "conv2": 0.805}, 0.8, 9_999, "1"),  # noise
+        ({STAGES[-1]: 0.8, "conv1": 0.855, "conv2": 0.85}, 0.8, 9_999, "2-conv2"),  # the deepest
         ({STAGES[-1]: 0.8}, 0.85, 9_999, "all-stages"),
         ({STAGES[-1]: 0.8}, 0.8, 60, "3"),
         ({STAGES[-1]: 0.999}, 0.999, 60, "1"),  # what is forecast to gain is noise

@@ -407,6 +407,15 @@ def test_starved_classes_give_no_answer_and_say_why(labels, why):
     assert why in found.warnings[0]
 
 
+def test_each_stage_is_told_as_soon_as_it_is_measured_the_top_first():
+    pixels, told = NOISE.integers(0, 256, (40, 64, 64, 3), dtype=np.uint8), []
+    found = measure_transferability(
+        pixels, np.arange(40) % 2, GROUPS[:40], SOURCE, report_stage=told.append
+    )
+    assert [stage.stage for stage in told] == [stage.stage for stage in reversed(found.stages)]
+    assert [stage.accuracy for stage in told] == [s.accuracy for s in reversed(found.stages)]
+
+
 @pytest.mark.parametrize("images", [2, 3, 11, 30])
 def test_a_handful_of_images_never_fails_and_never_gives_an_answer(images):
     pixels = NOISE.integers(0, 256, (images, 64, 64, 3), dtype=np.uint8)

@@ -222,9 +222,9 @@ def test_own_weights_of_the_demonstration_network_are_taken_in_too(transfer_home
     save_file(own.state_dict(), tmp_path / "mine.safetensors")
     source = import_weights(tmp_path / "mine.safetensors", get_network("demonstration"))
     assert torch.equal(load_pretrained(source).fc3.weight, own.fc3.weight)
-    for question in ("top", "start", "everything"):
+    for question in ("similarity", "forecasts"):
         assert not is_calibrated(source, question)
-        assert is_calibrated(get_network("demonstration"), question)
+    assert is_calibrated(get_network("demonstration"), "similarity")
 
 
 def damage(state: dict, change: str) -> dict:
@@ -316,10 +316,11 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
             Image.new("RGB", (40, 30), tuple(shade)).save(data / colour / f"{number}.png")
     assert main(["decide", str(data), "--network", name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["size"]["line"] == 20_000 and "measured" not in told["basis"].values()
-    assert (
-        told["similarity"]["distance"] is None and told["similarity"]["reference_distances"] == []
-    )
+    assert told["size"]["line"] == 2_000 and "measured" not in told["basis"].values()
+    similarity = told["similarity"]
+    assert similarity["evidence"]["distance"] is None and similarity["reference_distances"] == []
+    forecasts = [option for option in told["options"] if not option["measured"]]
+    assert all("Carried over" in option["note"] for option in forecasts)
     assert "not checked for this network" in told["similarity"]["warnings"][0]
     options = ["--case", "2", "--epochs", "1", "--network", name, "--json"]
     assert main(["train", str(data), *options]) == 0

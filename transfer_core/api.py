@@ -36,6 +36,7 @@ from transfer_core.transferability import (
     TextbookAnswer,
     apply_textbook_rule,
     choose_strategy,
+    compare_voices,
     estimate_similarity,
     get_textbook_key,
     list_options,
@@ -81,9 +82,10 @@ class Decision:
 
     def __str__(self) -> str:
         size, similarity = self.textbook.size, self.textbook.similarity
+        key = get_textbook_key(self.case, self.estimate.evidence)
         lines = [
             f"Textbook: {self.case.title} ({size.images:,} images, {similarity})",
-            f"Measured: {self.options.reason}",
+            f"Measured: {self.options.reason} {compare_voices(self.options, key)}",
             *self.estimate.reasons,
             *self.estimate.warnings,
         ]

@@ -18,9 +18,12 @@ from transfer_core.transferability import (
     SimilarityEstimate,
     TextbookAnswer,
     apply_textbook_rule,
+    compare_voices,
     describe_similarity,
     estimate_similarity,
+    get_textbook_key,
     list_options,
+    load_calibration,
 )
 
 
@@ -85,10 +88,11 @@ def decide(options: Namespace) -> int:
             reason=found.reason,
             minutes=found.minutes,
             network=source.name,
+            basis={name: each.kind for name, each in load_calibration(source).basis.items()},
         )
     else:
         _print_textbook(textbook, estimate, own)
-        _print_options(found)
+        _print_options(found, get_textbook_key(textbook.case, estimate.evidence))
     return 0
 
 
@@ -108,11 +112,11 @@ def _print_textbook(
     print(f"The textbook's case: {textbook.case.title}")
 
 
-def _print_options(options: Options) -> None:
+def _print_options(options: Options, textbook_key: str) -> None:
     for each in options.options:
         mark = "*" if each.recommended else " "
         print(f"{mark} {each.name:40} {_format_accuracy(each):24} {_format_minutes(each)}".rstrip())
-    print(options.reason)
+    print(" ".join([options.reason, compare_voices(options, textbook_key)]).rstrip())
 
 
 def _format_accuracy(option: Option) -> str:

@@ -39,7 +39,9 @@ from transfer_core.networks import (
 from transfer_core.runs import RunEvent, RunRecord, find_last_event
 from transfer_core.training import Ended, list_setting_values
 from transfer_core.transferability import (
+    Options,
     apply_textbook_rule,
+    compare_voices,
     describe_similarity,
     estimate_similarity,
     get_textbook_key,
@@ -96,16 +98,16 @@ def build_decision_section(
     estimate = estimate_similarity(data_set, source, home, progress=progress)
     textbook, size = (answer := apply_textbook_rule(data_set, estimate)).case, answer.size
     measured = list_options(data_set, source, estimate, home, may_measure=False, progress=progress)
+    keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
     texts = (
         f"Trained was {strategy.title}; the textbook's case is {textbook.title}.",
         f"Size: {size.answer}, {size.images:,} images to learn from; the line is at "
         f"{size.line:,}. Similarity: {describe_similarity(estimate)}, with a probability of "
         f"{estimate.probability:.0%} that higher-level features carry over.",
-        f"Measured: {measured.reason}",
+        f"Measured: {measured.reason} {compare_voices(measured, keys[textbook])}",
     )
     best = measured.recommended
     marks = CaseMarks.collect(textbook, best and best.strategy, strategy)
-    keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
     shown = size, estimate, marks, {case: measured.find(key) for case, key in keys.items()}
     figures = (
         _render_figure(plot_decision_diagram(*shown), describe_decision(*shown)),
@@ -114,7 +116,23 @@ def build_decision_section(
             describe_stage_accuracy(estimate.evidence),
         ),
     )
-    return Section("Decision", texts, (*estimate.reasons, *estimate.warnings), figures)
+    points = (*estimate.reasons, *estimate.warnings)
+    return Section("Decision", texts, points, figures, _tabulate_options(measured))
+
+
+def _tabulate_options(options: Options) -> list[dict[str, Any]]:
+    """Return a row for each option; those with a note have no accuracy."""
+    return [
+        {
+            "option": each.name,
+            "expected test accuracy": each.note
+            if each.accuracy is None
+            else f"{each.accuracy:.0%} ({each.low:.0%} to {each.high:.0%})",
+            "known by": "measurement" if each.measured else "forecast",
+            "": "recommended" if each.recommended else "",
+        }
+        for each in options.options
+    ]
 
 
 def build_settings_section(trained: TrainedNetwork) -> Section:

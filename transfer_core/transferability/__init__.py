@@ -1,4 +1,4 @@
-"""Do the features of a network carry over to new images? Probes, estimates and options."""
+"""Both voices: the textbook's case for new images, and every option measured or forecast."""
 
 import lazy_loader
 

@@ -16,7 +16,11 @@ from transfer_core.transferability.evidence import StageEvidence, Transferabilit
 from transfer_core.transferability.forecast_model import list_forecast_predictors
 from transfer_core.transferability.options import Option, Options
 from transfer_core.transferability.recommendation import choose_option, explain_recommendation
-from transfer_core.transferability.similarity_calibration import Calibration, load_calibration
+from transfer_core.transferability.similarity_calibration import (
+    Basis,
+    Calibration,
+    load_calibration,
+)
 from transfer_core.transferability.textbook import (
     count_images_to_learn_from,
     list_measured_strategies,
@@ -108,7 +112,9 @@ def build_options(
         for key, strategy in strategies.items()
     }
     return tuple(
-        _make_option(key, strategy, source, expected[key], seconds.get(key))
+        _make_option(
+            key, strategy, source, expected[key], seconds.get(key), calibration.basis["forecasts"]
+        )
         for key, strategy in strategies.items()
     )
 
@@ -119,8 +125,12 @@ def _make_option(
     source: SourceNetwork,
     expected: AccuracyInterval | str,
     seconds: "TimeRange | None",
+    basis: Basis,
 ) -> Option:
     known = None if isinstance(expected, str) else expected
+    measured = trains_head_only(source, strategy)
+    is_borrowed = not measured and basis.kind == "carried over"
+    source_of_it = f"Carried over from {basis.network}." if is_borrowed else ""
     return Option(
         key,
         strategy,
@@ -130,9 +140,9 @@ def _make_option(
         known and known.high,
         seconds and seconds.low,
         seconds and seconds.high,
-        measured=trains_head_only(source, strategy),
+        measured=measured,
         recommended=False,
-        note="" if known else expected,
+        note=source_of_it if known else expected,
     )
 
 

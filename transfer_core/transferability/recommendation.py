@@ -22,7 +22,8 @@ def choose_option(
         calibration: With the margins.
     """
     chosen: Option | None = None
-    for option in _keep_best_cut(each for each in options if fits(each, minutes)):
+    candidates = [each for each in options if fits(each, minutes)]
+    for option in _keep_one_cut(candidates, calibration.margin):
         if chosen is None or option.accuracy > chosen.accuracy + _get_margin(
             option, chosen, calibration
         ):
@@ -42,14 +43,12 @@ def fits(option: Option, minutes: float) -> bool:
     return option.seconds_high <= 60 * minutes
 
 
-def _keep_best_cut(options) -> list[Option]:
-    """Return the options, cheapest first, with the most accurate cut of case 2 only."""
-    best: dict[int, Option] = {}
-    for option in options:
-        rank = _rank_cost(option)
-        if rank not in best or option.accuracy > best[rank].accuracy:
-            best[rank] = option
-    return [best[rank] for rank in sorted(best)]
+def _keep_one_cut(options: list[Option], margin: float) -> list[Option]:
+    """Return the options, cheapest first, with one cut of case 2: the deepest of the best."""
+    cuts = [each for each in options if each.key.startswith("2-")]  # the deepest first
+    best = max((each.accuracy for each in cuts), default=0.0)
+    kept = next((each for each in cuts if each.accuracy >= best - margin), None)
+    return sorted((e for e in options if e is kept or e not in cuts), key=_rank_cost)
 
 
 def _rank_cost(option: Option) -> int:
@@ -101,7 +100,8 @@ def compare_voices(options: Options, textbook_key: str) -> str:
         return f"{told}, but {_describe_lateness(textbook, options.minutes)}."
     if to_percent(textbook.accuracy) < to_percent(chosen.accuracy):
         return f"{told}. The rule knows only size and similarity, not your images."
-    return f"{told}: no difference that counts, at a higher cost."
+    cost = ", at a higher cost" if _rank_cost(textbook) > _rank_cost(chosen) else ""
+    return f"{told}: no difference that counts{cost}."
 
 
 def describe_accuracy(option: Option) -> str:
