@@ -11,6 +11,7 @@ from PIL import Image
 import transfer_core
 from transfer_core import api
 from transfer_core.cases import TransferCase
+from transfer_core.errors import SettingsError
 from transfer_core.runs.store.records import RunState
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,14 @@ def test_a_run_is_trained_listed_used_exported_and_imported_again(colours, tmp_p
     (file,) = transfer_core.export_run(run, "bundle", tmp_path / "out")
     assert transfer_core.import_bundle(file).result == run.result
     assert "epoch" in capsys.readouterr().err
+
+
+def test_an_option_is_trained_in_place_of_a_case(colours):
+    data = transfer_core.load_dataset(colours)
+    run = transfer_core.train(data, option="last-stages", epochs=1)
+    assert run.config.strategy.key == "last-stages" and run.result
+    with pytest.raises(SettingsError, match="not both"):
+        transfer_core.train(data, case=3, option="last-stages")
 
 
 def test_ctrl_c_stops_a_run_and_what_was_learned_is_tested(colours, monkeypatch):

@@ -74,6 +74,28 @@ def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, c
     assert last["images_per_second"] > 0
 
 
+def test_train_takes_an_option_by_its_key(colours, transfer_home, capsys):
+    given = ["--option", "all-stages", "--epochs", "1", "--views", "1", "--json"]
+    assert main(["train", str(colours), *given]) == 0
+    last = read_lines(capsys)[-1]
+    assert (last["event"], last["option"]) == ("finished", "all-stages")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--option", "2-conv9"], "1, 2-fc1, 2-conv3, 2-conv2, 2-conv1, 3, 4-random"),
+        (["--option", "4-random", "--initialise", "pretrained"], "Leave --initialise out"),
+        (["--option", "first-stages", "--views", "2"], "only in: cases 1 and 2, all-stages"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused_in_words(
+    given, told, colours, transfer_home, capsys
+):
+    assert main(["train", str(colours), *given]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
 def test_compare_trains_every_case_and_what_is_the_same_only_once(colours, transfer_home, capsys):
     assert main(["compare", str(colours), "--seeds", "1", "--epochs", "1", "--json"]) == 0
     rows = [row for row in read_lines(capsys) if row["event"] == "compared"]
@@ -145,7 +167,7 @@ def test_epochs_out_of_range_are_refused_with_the_range(epochs, colours, transfe
 def test_a_setting_without_effect_is_refused(case, option, where, colours, transfer_home, capsys):
     assert main(["train", str(colours), "--case", case, *option]) == 2
     told = capsys.readouterr().err
-    assert f"{where} only" in told and option[0] in told
+    assert f"has an effect only in: {where}" in told and option[0] in told
 
 
 def test_every_setting_of_the_optimiser_is_an_option(colours, transfer_home, capsys):

@@ -68,6 +68,7 @@ def test_settings_are_written_again_with_their_version(reader):
 def test_settings_that_were_unknown_then_are_what_the_run_did(reader):
     optimiser = reader.get(CASE_3).config.strategy.optimiser
     assert (optimiser.train_head_first, optimiser.freeze_batch_norm) == (False, False)
+    assert {reader.get(run).config.strategy.approach for run in (CASE_2, CASE_3)} == {"textbook"}
 
 
 def test_a_log_is_read_as_events_and_the_head_has_todays_name(reader):

@@ -11,9 +11,9 @@ from transfer_core.settings import OptimiserSettings, SettingField, list_setting
 OPTIMISER_FIELDS = list_settings(OptimiserSettings)
 STRATEGY_FIELDS = (*OPTIMISER_FIELDS, *list_settings(Strategy))
 SCOPES = {
-    "head": "runs that train the new layer alone, as cases 1 and 2",
-    "more": "runs that train more than the new layer, as cases 3 and 4",
-    "both": "all runs",
+    "head": "cases 1 and 2, all-stages",
+    "more": "cases 3 and 4, last-stages, first-stages",
+    "both": "all",
 }
 
 
@@ -40,7 +40,7 @@ def check_settings_apply(source: SourceNetwork, strategy: Strategy, options: Nam
         value, about = getattr(options, field.name), field.setting
         if value and not about.applies(head_only):
             raise SettingsError(
-                f"“{about.label}” has an effect in {SCOPES[about.applies_to]} only.",
+                f"“{about.label}” has an effect only in: {SCOPES[about.applies_to]}.",
                 found=f"{field.option} {value} with {strategy.title.lower()}",
                 remedy=f"Leave {field.option} out.",
             )

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from transfer_core.features import normalise
 from transfer_core.inspection.attribution_split import split_network
-from transfer_core.networks import SourceNetwork
+from transfer_core.networks import AllStagesNetwork, SourceNetwork
 from transfer_core.system import get_device
 
 
@@ -61,8 +61,8 @@ def compute_attribution(
     if features.ndim == 4:
         # Captum hooks a module of this call only, never one of the shared network.
         hooked = nn.Identity()
-        method = LayerGradCam(nn.Sequential(hooked, above), hooked)
-        maps = method.attribute(features, target, relu_attributions=True)[:, 0]
+        grad_cam = LayerGradCam(nn.Sequential(hooked, above), hooked)
+        maps = grad_cam.attribute(features, target, relu_attributions=True)[:, 0]
         name = "Grad-CAM"
     else:
         tokens = InputXGradient(above).attribute(features, target).sum(2)
@@ -70,4 +70,7 @@ def compute_attribution(
         maps = tokens[:, -(side**2) :].unflatten(1, (side, side)).relu()  # no class token
         name = "Gradient times activation of each patch"
     height, width = maps.shape[1:]
-    return Attribution(maps.detach().cpu().numpy(), f"{name}, on {height} x {width} positions")
+    method = f"{name}, on {height} x {width} positions"
+    if isinstance(network, AllStagesNetwork):
+        method += " of the last stage with maps; evidence that skips it is not shown"
+    return Attribution(maps.detach().cpu().numpy(), method)
