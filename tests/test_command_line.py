@@ -50,7 +50,12 @@ def test_decide_tells_both_voices(colours, transfer_home, capsys):
     assert 0 <= told["similarity"]["probability"] <= 1
     assert told["textbook"]["case"] in (1, 2)
     assert [option["case"] for option in told["options"]][:2] == [1, 2]
-    assert told["recommended"] is None  # too few images
+    recommended = told["options"][told["recommended"]]
+    assert recommended["recommended"] and recommended["measured"]
+    assert recommended["low"] < recommended["high"]
+    forecast = next(option for option in told["options"] if option["key"] == "3")
+    assert forecast["accuracy"] is None and "Too few images" in forecast["note"]
+    assert told["similarity"]["evidence"]["reasons"] and told["minutes"] == 10
 
 
 def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys):

@@ -204,16 +204,18 @@ def test_the_commonest_confusion_is_named_first():
 
 
 EVIDENCE = tuple(
-    StageEvidence(name, name.title(), accuracy, accuracy - 0.05, accuracy + 0.04, 0.3, 0.1)
-    for name, accuracy in (("conv1", 0.4), ("conv2", 0.6), ("fc1", 0.5))
+    StageEvidence(name, name.title(), value, value - 0.05, value + 0.04, 0.3, 0.1, value)
+    for name, value in (("conv1", 0.4), ("conv2", 0.6), ("fc1", 0.5))
 )
 CURVE = LearningCurve("conv2", (5, 10), (0.5, 0.6), (0.1, 0.02), (12, 24, 48), (0.62, 0.7, 0.75))
 READINGS = TransferabilityEvidence(
     images=480,
+    independent_images=480,
     num_near_duplicates=0,
     classes=10,
     min_images_per_class=48,
     stages=EVIDENCE,
+    all_stages=EVIDENCE[1],
     early=2,
     draws=make_draws(gap=10, gain=30, leep=0.1, skill=0.5, spread=0.03),
     distance=0.2,
