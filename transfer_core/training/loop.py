@@ -49,6 +49,7 @@ class TrainableModel:
     model: nn.Module  # maps the loader's inputs to logits (B, C)
     change_meter: WeightChangeMeter  # over the whole network
     set_training: Callable[[], None]  # sets training mode for all but frozen stages
+    finish_epoch: Callable[[], None]  # makes the model ready to be validated
     synchronise: Callable[[], None]  # copies the learned weights into the network
     frozen_weights: int
 
@@ -194,6 +195,7 @@ class Trainer:
     def _validate(self) -> tuple[float, float] | None:
         """Return loss and accuracy on the validation images; None if stopped meanwhile."""
         began = time.perf_counter()
+        self._trainable.finish_epoch()
         batches = split_into_batches(self._loader.validation, self._loader.eval_batch_size)
         inputs = self._loader.load_eval_batches(batches)
         labels = torch.from_numpy(self._loader.labels[self._loader.validation])
