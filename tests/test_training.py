@@ -21,6 +21,7 @@ from transfer_core.settings import OptimiserSettings
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
+from transfer_core.training.interpolation import copy_weights, load_interpolated
 from transfer_core.training.meters import WeightChangeMeter
 from transfer_core.training.optimiser import (
     GradientAccumulator,
@@ -217,6 +218,8 @@ def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
     shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
     strategy = build_network(
         plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        learning_rate=4,
+        weight_decay=0,
         epochs=100,
         patience=4,
     )
@@ -525,3 +528,25 @@ def test_a_training_is_validated_with_statistics_of_images_that_are_not_augmente
     for name, buffer in network.named_buffers():
         if name in kept:
             torch.testing.assert_close(buffer, kept[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_share_of_the_way_from_start_to_end_is_kept_and_validated():
+    network, events = run_whole(TransferCase.LARGE_SIMILAR, interpolation=0.5)
+    start = copy_weights(network)
+    last = None
+    for event in events:
+        if isinstance(event, EpochEnded):
+            last = event.epoch, copy_weights(network)
+    assert (event.best_epoch, network.training) == (last[0], False)
+    for name in ("conv1.conv.weight", "head.linear.weight"):
+        middle = (start[name] + last[1][name]) / 2
+        torch.testing.assert_close(network.state_dict()[name], middle)
+
+
+def test_a_share_of_the_way_is_a_mean_of_weights():
+    model = nn.BatchNorm2d(2)
+    start, end = copy_weights(model), copy_weights(model)
+    end["weight"], end["num_batches_tracked"] = torch.tensor([3.0, 5.0]), torch.tensor(7)
+    load_interpolated(model, start, end, 0.25)
+    torch.testing.assert_close(model.weight.data, torch.tensor([1.5, 2.0]))
+    assert model.num_batches_tracked == 7

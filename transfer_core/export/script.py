@@ -25,6 +25,7 @@ from transfer_core.training import (
     class_weights,
     data_loaders,
     early_stopping,
+    interpolation,
     optimiser,
     train,
 )
@@ -158,6 +159,7 @@ def render_script(
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
         fold=get_source(train.fold_standardisation),
+        interpolation=get_source(interpolation.copy_weights, interpolation.load_interpolated),
         batch_norm=get_source(
             train_mode.find_batch_norms,
             train_mode.refresh_statistics,
