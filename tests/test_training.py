@@ -1,6 +1,7 @@
 """The training loop, on toy data whose answer is known."""
 
 import math
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -8,16 +9,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import RunError
+from transfer_core.features import normalise
 from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
-from transfer_core.networks.train_mode import find_batch_norms
+from transfer_core.networks.train_mode import find_batch_norms, refresh_statistics
 from transfer_core.settings import OptimiserSettings
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
+from transfer_core.training.interpolation import copy_weights, load_interpolated
 from transfer_core.training.meters import WeightChangeMeter
 from transfer_core.training.optimiser import (
     GradientAccumulator,
@@ -214,6 +218,8 @@ def test_early_stopping_restores_the_weights_of_the_lowest_validation_loss():
     shuffled_labels = np.random.default_rng(1).permutation(make_blobs()[1])
     strategy = build_network(
         plan_strategy(TransferCase.SMALL_SIMILAR, SOURCE.stage_names, kind=SOURCE.kind),
+        learning_rate=4,
+        weight_decay=0,
         epochs=100,
         patience=4,
     )
@@ -498,3 +504,49 @@ def test_the_rate_rises_and_falls_over_any_number_of_steps(steps):
     assert max(rates) == pytest.approx(0.1, rel=0.3)
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
+
+
+def test_statistics_of_batch_norm_are_those_of_the_images_as_they_are():
+    network = nn.Sequential(OrderedDict(body=nn.BatchNorm2d(3), head=nn.Flatten()))
+    network.train()
+    images = torch.randn(64, 3, 4, 4) * torch.tensor([1.0, 2, 3]).view(1, 3, 1, 1) + 5
+    refresh_statistics(network, images.split(32))
+    assert not network.training and network.body.momentum == 0.1
+    torch.testing.assert_close(network.body.running_mean, images.mean((0, 2, 3)))
+    torch.testing.assert_close(network.body.running_var, images.var((0, 2, 3)), rtol=0.02, atol=0)
+    before = network.body.running_mean.clone()  # in eval mode, as a frozen stage
+    refresh_statistics(network, [images + 1])
+    assert torch.equal(network.body.running_mean, before)
+
+
+def test_a_training_is_validated_with_statistics_of_images_that_are_not_augmented():
+    network, events = run_whole(TransferCase.LARGE_SIMILAR, augment=True)
+    list(events)
+    kept = {n: b.clone() for n, b in network.named_buffers() if n.endswith("running_mean")}
+    network.train()
+    refresh_statistics(network, [normalise(make_pictures()[0][:15], SOURCE)])
+    for name, buffer in network.named_buffers():
+        if name in kept:
+            torch.testing.assert_close(buffer, kept[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_share_of_the_way_from_start_to_end_is_kept_and_validated():
+    network, events = run_whole(TransferCase.LARGE_SIMILAR, interpolation=0.5)
+    start = copy_weights(network)
+    last = None
+    for event in events:
+        if isinstance(event, EpochEnded):
+            last = event.epoch, copy_weights(network)
+    assert (event.best_epoch, network.training) == (last[0], False)
+    for name in ("conv1.conv.weight", "head.linear.weight"):
+        middle = (start[name] + last[1][name]) / 2
+        torch.testing.assert_close(network.state_dict()[name], middle)
+
+
+def test_a_share_of_the_way_is_a_mean_of_weights():
+    model = nn.BatchNorm2d(2)
+    start, end = copy_weights(model), copy_weights(model)
+    end["weight"], end["num_batches_tracked"] = torch.tensor([3.0, 5.0]), torch.tensor(7)
+    load_interpolated(model, start, end, 0.25)
+    torch.testing.assert_close(model.weight.data, torch.tensor([1.5, 2.0]))
+    assert model.num_batches_tracked == 7

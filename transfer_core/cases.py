@@ -5,13 +5,16 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
-from transfer_core.settings import OptimiserSettings, Setting
+from transfer_core.settings import (
+    WHOLE_NETWORK_DEFAULTS,
+    NetworkKind,
+    OptimiserSettings,
+    Setting,
+)
 
 Size = Literal["small", "large"]
 Similarity = Literal["similar", "different"]
 Initialise = Literal["pretrained", "random"]
-# Convolutional networks and transformers learned from ImageNet, the demonstration network did not.
-NetworkKind = Literal["demonstration", "convolutional", "transformer"]
 # "textbook" is one of the four cases as it stands; the others go beyond it.
 Approach = Literal["textbook", "all stages", "last stages", "first stages"]
 
@@ -156,51 +159,6 @@ def choose_case(size: Size, similarity: Similarity) -> TransferCase:
 HEAD_SETTINGS = OptimiserSettings(
     learning_rate=4.0, weight_decay=3e-4, batch_size=4096, epochs=100, patience=100, augment=False
 )
-
-
-@dataclass(frozen=True, slots=True)
-class WholeNetworkDefaults:
-    """The settings of cases 3 and 4 that suit a kind of networks."""
-
-    fine_tuning: OptimiserSettings  # from pre-trained weights
-    from_scratch: OptimiserSettings  # from random weights
-
-
-DEMONSTRATION_DEFAULTS = WholeNetworkDefaults(
-    OptimiserSettings(
-        learning_rate=1e-3, weight_decay=2e-2, batch_size=64, epochs=30, patience=8, augment=True
-    ),
-    OptimiserSettings(
-        learning_rate=2e-3, weight_decay=2e-2, batch_size=64, epochs=60, patience=15, augment=True
-    ),
-)
-# Measured with EfficientNet-Lite0, see benchmarks/results/fine_tuning_defaults.md.
-CONVOLUTIONAL_DEFAULTS = WholeNetworkDefaults(
-    OptimiserSettings(
-        learning_rate=3e-4,
-        weight_decay=2e-2,
-        batch_size=32,
-        epochs=10,
-        patience=5,
-        augment=True,
-        stage_decay=0.5,
-        train_head_first=True,
-        freeze_batch_norm=True,
-    ),
-    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
-)
-# Not measured here. Large pre-trained networks need small learning rates, and smaller ones nearer
-# to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section 3.2; Bao et
-# al. 2022, "BEiT", appendix, for vision transformers).
-TRANSFORMER_DEFAULTS = WholeNetworkDefaults(
-    replace(DEMONSTRATION_DEFAULTS.fine_tuning, learning_rate=3e-4, stage_decay=0.75),
-    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
-)
-WHOLE_NETWORK_DEFAULTS: dict[NetworkKind, WholeNetworkDefaults] = {
-    "demonstration": DEMONSTRATION_DEFAULTS,
-    "convolutional": CONVOLUTIONAL_DEFAULTS,
-    "transformer": TRANSFORMER_DEFAULTS,
-}
 
 
 def compute_stage_learning_rates(settings: OptimiserSettings, num_stages: int) -> tuple[float, ...]:

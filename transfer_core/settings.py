@@ -1,11 +1,13 @@
 """Settings: how one is declared in its field's metadata, and those of the optimiser."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
+# Convolutional networks and transformers learned from ImageNet, the demonstration network did not.
+NetworkKind = Literal["demonstration", "convolutional", "transformer"]
 Scope = Literal["head", "more", "both"]
 
 _BOUND_WORDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
@@ -128,7 +130,7 @@ class OptimiserSettings:
         Setting(
             label="Learning rate",
             help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
-            code="torch.optim.lr_scheduler.OneCycleLR(optimiser, {}, total_steps)",
+            code="{{'params': parameters, 'lr': {}}}",
             step=0.0001,
             decimals=5,
         ),
@@ -139,7 +141,7 @@ class OptimiserSettings:
         Setting(
             label="Weight decay",
             help="Pulls weights towards 0, against learning images by heart.",
-            code="optimiser.add_param_group(dict(params=matrices, weight_decay={}))",
+            code="{{'params': matrices, 'weight_decay': {}}}",
             step=0.01,
             decimals=4,
         ),
@@ -226,6 +228,19 @@ class OptimiserSettings:
             applies_to="more",
         ),
     ] = False
+    interpolation: Annotated[
+        float,
+        Field(gt=0, le=1),
+        Setting(
+            label="Share of the way that is kept",
+            help="Below 1 the weights at the end are mixed with those at the start, which keeps "
+            "more of what the network knew.",
+            code="torch.lerp(start, end, {})",
+            step=0.05,
+            decimals=2,
+            applies_to="more",
+        ),
+    ] = 1.0
     views: Annotated[
         int,
         Field(ge=0, le=100),
@@ -238,3 +253,44 @@ class OptimiserSettings:
             applies_to="head",
         ),
     ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNetworkDefaults:
+    """The settings of cases 3 and 4 that suit a kind of networks."""
+
+    fine_tuning: OptimiserSettings  # from pre-trained weights
+    from_scratch: OptimiserSettings  # from random weights
+
+
+DEMONSTRATION_DEFAULTS = WholeNetworkDefaults(
+    OptimiserSettings(1e-3, 2e-2, 64, 30, 30, True, train_head_first=True, interpolation=0.75),
+    OptimiserSettings(2e-3, 2e-2, 64, epochs=60, patience=60, augment=True),
+)
+# Measured with EfficientNet-Lite0, see benchmarks/results/fine_tuning_defaults.md.
+CONVOLUTIONAL_DEFAULTS = WholeNetworkDefaults(
+    OptimiserSettings(
+        learning_rate=1e-3,
+        weight_decay=2e-2,
+        batch_size=32,
+        epochs=10,
+        patience=10,
+        augment=True,
+        stage_decay=0.5,
+        train_head_first=True,
+        freeze_batch_norm=True,
+    ),
+    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
+)
+# Not measured here. Large pre-trained networks need small learning rates, and smaller ones nearer
+# to the input (Howard and Ruder 2018, "Universal language model fine-tuning", section 3.2; Bao et
+# al. 2022, "BEiT", appendix, for vision transformers).
+TRANSFORMER_DEFAULTS = WholeNetworkDefaults(
+    replace(DEMONSTRATION_DEFAULTS.fine_tuning, learning_rate=3e-4, stage_decay=0.75),
+    replace(DEMONSTRATION_DEFAULTS.from_scratch, learning_rate=5e-4),
+)
+WHOLE_NETWORK_DEFAULTS: dict[NetworkKind, WholeNetworkDefaults] = {
+    "demonstration": DEMONSTRATION_DEFAULTS,
+    "convolutional": CONVOLUTIONAL_DEFAULTS,
+    "transformer": TRANSFORMER_DEFAULTS,
+}

@@ -25,6 +25,7 @@ from transfer_core.training import (
     class_weights,
     data_loaders,
     early_stopping,
+    interpolation,
     optimiser,
     train,
 )
@@ -107,6 +108,7 @@ def collect_settings(
         "HEAD_SETTINGS": asdict(cases.HEAD_SETTINGS),
         "WARM_UP_FRACTION": optimiser.WARM_UP_FRACTION,
         "MOMENTUM": optimiser.MOMENTUM,
+        "MAX_STATISTICS_IMAGES": train.MAX_STATISTICS_IMAGES,
         "MIN_WEIGHTED_IMBALANCE": cases.MIN_WEIGHTED_IMBALANCE,
         "MIN_LOSS_RISE": early_stopping.MIN_LOSS_RISE,
         "SOURCE_CLASSES": len(source.card["classes"]),
@@ -157,5 +159,10 @@ def render_script(
         batches=get_source(data_loaders.shuffle_into_batches, data_loaders.count_batches),
         standardisation=get_module_source(standardisation),
         fold=get_source(train.fold_standardisation),
-        batch_norm=get_source(train_mode.find_batch_norms),
+        interpolation=get_source(interpolation.copy_weights, interpolation.load_interpolated),
+        batch_norm=get_source(
+            train_mode.find_batch_norms,
+            train_mode.refresh_statistics,
+            train.choose_statistics_batches,
+        ),
     )

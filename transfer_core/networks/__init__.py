@@ -59,7 +59,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "torchvision_modules": ["build_model", "flatten_model"],
         "torchvision_stages": ["split_into_stages"],
         "network_builder": ["build_untrained", "load_pretrained"],
-        "train_mode": ["find_batch_norms", "set_train_mode_except_frozen"],
+        "train_mode": ["find_batch_norms", "refresh_statistics", "set_train_mode_except_frozen"],
         "weights_location": ["BUNDLED_WEIGHTS_FOLDER", "get_weights_status", "has_weights"],
     },
 )

@@ -4,7 +4,15 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["class_weights", "data_loaders", "early_stopping", "loop", "optimiser", "train"],
+    submodules=[
+        "class_weights",
+        "data_loaders",
+        "early_stopping",
+        "interpolation",
+        "loop",
+        "optimiser",
+        "train",
+    ],
     submod_attrs={
         "class_weights": ["compute_class_weights"],
         "checkpoint": ["Checkpointer", "MAX_TIME_SHARE"],

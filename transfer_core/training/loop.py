@@ -34,6 +34,7 @@ from transfer_core.training.events import (
     MemoryShort,
     Started,
 )
+from transfer_core.training.interpolation import copy_weights, load_interpolated
 from transfer_core.training.meters import RunningMetrics, TrainingClock, WeightChangeMeter
 from transfer_core.training.optimiser import (
     GradientAccumulator,
@@ -49,6 +50,7 @@ class TrainableModel:
     model: nn.Module  # maps the loader's inputs to logits (B, C)
     change_meter: WeightChangeMeter  # over the whole network
     set_training: Callable[[], None]  # sets training mode for all but frozen stages
+    finish_epoch: Callable[[], None]  # makes the model ready to be validated
     synchronise: Callable[[], None]  # copies the learned weights into the network
     frozen_weights: int
 
@@ -102,6 +104,7 @@ class Trainer:
         )
         if compiled:
             torch.manual_seed(seed)
+        self._start = copy_weights(trainable.model) if settings.interpolation < 1 else None
         self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
         self._best_weights: dict[str, torch.Tensor] | None = None
         self._best_accuracy: float | None = None  # on the validation images
@@ -194,6 +197,7 @@ class Trainer:
     def _validate(self) -> tuple[float, float] | None:
         """Return loss and accuracy on the validation images; None if stopped meanwhile."""
         began = time.perf_counter()
+        self._trainable.finish_epoch()
         batches = split_into_batches(self._loader.validation, self._loader.eval_batch_size)
         inputs = self._loader.load_eval_batches(batches)
         labels = torch.from_numpy(self._loader.labels[self._loader.validation])
@@ -220,22 +224,34 @@ class Trainer:
         )
 
     def _finish_training(self, reason: EndReason) -> Ended:
-        if self._best_weights is not None:
-            self._trainable.model.load_state_dict(self._best_weights)
-        elif reason == "diverged":
+        best_epoch = self._early_stopping.best_epoch
+        if self._best_weights is None and reason == "diverged":
             raise make_divergence_error(self._epochs_done, self._settings.learning_rate)
+        if self._start and best_epoch and reason in ("all epochs", "early stopping"):
+            best_epoch = self._epochs_done
+            self._interpolate(self._start)
+        elif self._best_weights is not None:
+            self._trainable.model.load_state_dict(self._best_weights)
         self._trainable.model.eval()
         self._trainable.synchronise()
         return Ended(
             reason,
             self._epochs_done,
-            self._early_stopping.best_epoch,
+            best_epoch,
             self._clock.elapsed_seconds(),
             self._clock.mean_images_per_second(),
             self._trainable.change_meter.measure(),
             self._best_accuracy,
             self._early_stopping.describe() if reason == "early stopping" else "",
         )
+
+    def _interpolate(self, start: dict[str, torch.Tensor]) -> None:
+        """Mix the last weights with the first ones; validate the result, unless stopped."""
+        model = self._trainable.model
+        load_interpolated(model, start, copy_weights(model), self._settings.interpolation)
+        self._trainable.set_training()
+        if validated := self._validate():
+            self._best_accuracy = validated[1]
 
     def _capture_state(self) -> TrainingState:
         """Return all that changes from epoch to epoch."""

@@ -59,10 +59,10 @@ def build_optimiser(model: nn.Module, settings: OptimiserSettings) -> torch.opti
         Loshchilov and Hutter 2019, "Decoupled weight decay regularization"; Sutskever et al. 2013,
         "On the importance of initialization and momentum in deep learning".
     """
-    groups = build_parameter_groups(model, settings)
     if isinstance(model, nn.Linear):
+        groups = build_parameter_groups(model, settings)
         return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
-    return torch.optim.AdamW(groups, fused=True)
+    return torch.optim.AdamW(build_parameter_groups(model, settings), fused=True)
 
 
 def build_one_cycle_schedule(

@@ -9,13 +9,20 @@ from torch import nn
 
 from transfer_core.cases import Strategy
 from transfer_core.features import fit_unit_scaling
-from transfer_core.networks import HEAD, SourceNetwork, set_train_mode_except_frozen
+from transfer_core.networks import (
+    HEAD,
+    SourceNetwork,
+    refresh_statistics,
+    set_train_mode_except_frozen,
+)
 from transfer_core.system import Precision, copy_to_device, get_device
 from transfer_core.training.checkpoint import Checkpointer
-from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader
+from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader, count_batches
 from transfer_core.training.events import Event
 from transfer_core.training.loop import TrainableModel, Trainer
 from transfer_core.training.meters import WeightChangeMeter
+
+MAX_STATISTICS_IMAGES = 512  # images; more hardly change the statistics of batch norm
 
 
 def train_head(
@@ -63,6 +70,7 @@ def train_head(
         model=layer,
         change_meter=WeightChangeMeter(network, strategy.frozen),
         set_training=layer.train,
+        finish_epoch=lambda: None,
         synchronise=lambda: fold_standardisation(layer, mean, std, target=target),
         frozen_weights=_count_frozen_weights(network),
     )
@@ -120,20 +128,25 @@ def train_whole_network(
         network.to(memory_format=torch.channels_last)
     if compiled:
         network.compile()  # in place, so that its weights keep their names
-    optimiser = strategy.optimiser
+    optimiser, device = strategy.optimiser, get_device(network)
+    indices = train_indices, validation_indices
+    loader = PixelLoader(
+        pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device
+    )
+    refreshed = choose_statistics_batches(train_indices, loader.eval_batch_size)
     trainable = TrainableModel(
         model=network,
         change_meter=WeightChangeMeter(network, strategy.frozen),
         set_training=lambda: set_train_mode_except_frozen(
             network, strategy.frozen, freeze_batch_norm=optimiser.freeze_batch_norm
         ),
+        finish_epoch=lambda: refresh_statistics(network, loader.load_eval_batches(refreshed)),
         synchronise=lambda: None,
         frozen_weights=_count_frozen_weights(network),
     )
-    indices, device = (train_indices, validation_indices), get_device(network)
     trainer = Trainer(
         trainable,
-        PixelLoader(pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device),
+        loader,
         optimiser,
         seed=seed,
         class_weights=class_weights,
@@ -152,6 +165,13 @@ def fold_standardisation(
     """Write into `target` the weights that give layer((x - mean) / std) for x."""
     target.weight.copy_(layer.weight / std)
     target.bias.copy_(layer.bias - target.weight @ mean)
+
+
+def choose_statistics_batches(train_indices: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return batches of at most 512 training images, on which batch norm is measured."""
+    count = min(len(train_indices), MAX_STATISTICS_IMAGES)
+    chosen = np.unique(np.linspace(0, len(train_indices) - 1, count).astype(int))
+    return np.array_split(train_indices[chosen], count_batches(count, batch_size))
 
 
 def _count_frozen_weights(network: nn.Module) -> int:
