@@ -1,32 +1,30 @@
-"""The panel that the advice is checked against: its image sets, splits and readings."""
+"""The panel that the advice is checked against: image sets, data sets, measurements, fits."""
 
 import json
 import sys
-from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from toy_readings import make_evidence
 
 from benchmarks.panel import __main__ as panel
 from benchmarks.panel import embeddings
 from benchmarks.panel.fitting import (
+    Outcome,
     bin_reliability,
-    calibrate,
-    fit_logistic,
-    hold_out_families,
+    estimate_crossover,
+    fit_forecast,
+    fit_similarity,
+    hold_out,
+    is_inside,
+    load_outcomes,
 )
-from benchmarks.panel.outcomes import Outcome, borrow_tuned, compare_bare_pixels, load_outcomes
 from benchmarks.panel.pools import Pool
-from benchmarks.panel.signals import compute_h_score, compute_logme
-from benchmarks.panel.truth import draw_split
+from benchmarks.panel.report import choose_frozen
+from benchmarks.panel.splits import draw_split
+from benchmarks.panel.training import Job, train_job
 from benchmarks.panel.worlds import WORLDS
-from transfer_core.networks import get_network
 
 NOISE = np.random.default_rng(0)
-LABELS = np.arange(300) % 3
-INFORMATIVE = np.eye(3)[LABELS] + 0.3 * NOISE.normal(size=(300, 3))
-UNINFORMATIVE = NOISE.normal(size=(300, 3))
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -39,90 +37,121 @@ def test_a_world_is_balanced_and_repeats_from_its_seed(name):
     assert len(np.unique(pixels.reshape(96, -1), axis=0)) == 96
 
 
-def test_a_split_shares_no_image_and_holds_every_class():
-    pool = Pool("some", "family", np.zeros((400, 1)), np.arange(400) % 4)
-    parts = draw_split(pool, images=100, seed=0)
-    assert [len(parts[name]) for name in ("train", "validation", "test")] == [75, 25, 300]
-    assert len(np.unique(np.concatenate(list(parts.values())))) == 400
-    for part in parts.values():
-        assert np.ptp(np.bincount(pool.labels[part])) <= 2
-    assert not np.array_equal(draw_split(pool, 100, seed=1)["test"], parts["test"])
+def test_a_split_shares_no_image_and_holds_as_many_of_every_class():
+    labels = np.arange(400) % 4
+    split = draw_split(labels, per_class=25, seed=0)
+    parts = split.train, split.validation, split.test
+    assert [len(part) for part in parts] == [80, 20, 300]
+    assert len(np.unique(np.concatenate(parts))) == 400
+    assert set(np.bincount(labels[split.learn])) == {25}
+    assert not np.array_equal(draw_split(labels, 25, seed=1).test, split.test)
+
+
+def test_a_larger_data_set_holds_the_images_of_a_smaller_one():
+    labels = np.arange(400) % 4
+    small, large = (draw_split(labels, size, seed=0).learn for size in (5, 20))
+    assert set(small) < set(large)
 
 
 def test_a_pool_without_images_to_test_on_is_left_out():
-    pool = Pool("some", "family", np.zeros((120, 1)), np.arange(120) % 4)
-    assert draw_split(pool, images=100, seed=0) is None
+    assert draw_split(np.arange(120) % 4, per_class=20, seed=0) is None
 
 
-@pytest.mark.parametrize("score", [compute_logme, compute_h_score])
-def test_a_score_prefers_features_that_tell_the_classes_apart(score):
-    features = np.hstack([INFORMATIVE, UNINFORMATIVE]).astype(np.float32)
-    mute = np.hstack([UNINFORMATIVE, NOISE.normal(size=(300, 3))]).astype(np.float32)
-    assert score(features, LABELS) > score(mute, LABELS)
-
-
-def make_outcome(lead: float, images=300, seed=0, family="photos", noise=0.0) -> Outcome:
-    """Make an outcome whose early stages lead the top by so much, in evidence and in truth."""
-    return Outcome(
-        pool=family,
-        family=family,
-        images=images,
-        seed=seed,
-        evidence=make_evidence(early=0.6 + lead, top=0.6, distance=0.1 + max(0, lead)),
-        cuts={"conv1": 0.5, "conv2": 0.6 + lead + noise, "fc1": 0.6},
-        tuned=0.6 + 0.0005 * (images - 300),
-        random=0.55 + 2 * lead,
-        seconds=1.0,
-    )
+def make_outcome(lead=0.0, per_class=20, family="photos", everything=0.7, random=0.3) -> Outcome:
+    """A data set whose early stage leads the top by so much."""
+    accuracies = {"early": 0.6 + lead, "top": 0.6, "all-stages": 0.55}
+    row = {
+        "pool": family,
+        "family": family,
+        "classes": 4,
+        "images": 4 * per_class,
+        "independent_images": 4 * per_class,
+        "test_images": 1_000,
+        "cross_validated": accuracies,
+        "test": accuracies,
+        "predictors": {
+            "best": float(np.log(3 / 2) + 4 * max(lead, 0)),
+            "top": float(np.log(3 / 2)),
+            "log_per_class": float(np.log(per_class)),
+            "log_classes": float(np.log(4)),
+            "gap": 100 * lead,
+            "leep": 0.2,
+            "skill": 0.5,
+        },
+    }
+    return Outcome(row, {"3": everything, "4-random": random}, {"3": 1_000, "4-random": 1_000})
 
 
 OUTCOMES = [
-    make_outcome(lead, images, seed, f"family {number % 6}")
+    make_outcome(lead, per_class, f"family {number % 6}", everything=0.5 + 0.002 * per_class)
     for number, lead in enumerate(np.linspace(-0.2, 0.2, 18))
-    for images in (100, 300, 1_000)
-    for seed in (0, 1)
+    for per_class in (5, 50, 100)
 ]
 
 
-def test_a_fit_finds_what_decides_and_keeps_the_sign_that_theory_demands():
-    model = fit_logistic(OUTCOMES, "top")
-    assert set(model.weights) == {"gap"} and model.weights["gap"] < 0
-    chances = [model.compute_probability(o.sample_predictors()).mean() for o in OUTCOMES]
-    right = [
-        (chance >= 0.5) == o.top_is_enough for chance, o in zip(chances, OUTCOMES, strict=True)
-    ]
-    assert np.mean(right) > 0.9
+def test_features_carry_over_where_the_top_is_as_good_and_random_weights_are_worse():
+    assert make_outcome(lead=0.005).is_similar(("early",))
+    assert not make_outcome(lead=0.05).is_similar(("early",))
+    assert not make_outcome(lead=0.0, random=0.6).is_similar(("early",))
+    assert Outcome(OUTCOMES[0].row, {}, {}).is_similar(("early",)) is None
+
+
+def test_the_similarity_model_finds_the_lead():
+    model = fit_similarity(OUTCOMES, ("early",))
+    chances = [model.compute_probability(each.row["predictors"]) for each in OUTCOMES]
+    similar = [each.is_similar(("early",)) for each in OUTCOMES]
+    assert model.weights["gap"] < 0
+    assert np.mean((np.array(chances) >= 0.5) == similar) > 0.9
+
+
+def test_a_forecast_learns_that_more_images_help_and_says_how_far_off_it_is():
+    model = fit_forecast(OUTCOMES, "3")
+    few, many = (
+        model.forecast(make_outcome(per_class=size).row["predictors"], 1_000) for size in (5, 100)
+    )
+    assert few.accuracy < many.accuracy and few.low < few.accuracy < few.high
+    assert np.mean([is_inside(each, model, "3") for each in OUTCOMES]) >= 0.75
 
 
 def test_a_family_is_judged_by_a_model_that_has_not_seen_it():
-    used = {o.family: calibration for o, calibration in hold_out_families(OUTCOMES)}
-    for family, calibration in used.items():
-        assert calibration == calibrate([o for o in OUTCOMES if o.family != family])
+    used = hold_out(OUTCOMES, lambda others: {each.family for each in others})
+    for outcome, seen in zip(OUTCOMES, used, strict=True):
+        assert outcome.family not in seen and len(seen) == 5
 
 
 def test_statements_are_counted_in_bins():
-    bins = bin_reliability([(0.1, False), (0.15, True), (0.9, True), (1.0, True)])
+    bins = bin_reliability(np.array([0.1, 0.15, 0.9, 1.0]), np.array([False, True, True, True]))
     assert [(b.low, b.similar, b.count) for b in bins] == [(0.0, 1, 2), (0.8, 2, 2)]
 
 
-def test_truth_and_readings_of_one_data_set_are_brought_together(tmp_path):
-    key = {"weights": "w", "pool": "a", "images": 100, "seed": 0}
-    truth = key | {
-        "family": "f",
-        "cuts": {"conv2": 0.5, "fc1": 0.6},
-        "tuned": 0.7,
-        "random": 0.4,
-    }
-    signals = key | {"family": "f", "evidence": asdict(make_evidence()), "seconds": 1.0}
-    other = signals | {"seed": 1}  # its truth is not known yet
-    (tmp_path / "truth.jsonl").write_text(json.dumps(truth) + "\n")
-    (tmp_path / "signals.jsonl").write_text(json.dumps(signals) + "\n" + json.dumps(other) + "\n")
-    (found,) = load_outcomes(tmp_path, "w")
-    assert (found.top, found.cut, found.best) == (0.6, 0.5, 0.7)
-    with (tmp_path / "truth.jsonl").open("a") as file:
-        file.write(json.dumps(truth | {"seed": 1, "tuned": 0.8}) + "\n")
-    assert [round(o.tuned, 3) for o in load_outcomes(tmp_path, "w")] == [0.75, 0.75]
-    assert load_outcomes(tmp_path, "other weights") == []
+def test_the_crossover_lies_where_training_everything_begins_to_win():
+    crossover, table = estimate_crossover(
+        [make_outcome(per_class=5, everything=0.5), make_outcome(per_class=50, everything=0.7)]
+    )
+    assert 5 < crossover < 50 and [line[0] for line in table] == [5, 50]
+    assert estimate_crossover([make_outcome(everything=0.7)])[0] is None
+
+
+def test_the_cheapest_new_layer_within_the_margin_is_chosen():
+    assert choose_frozen(make_outcome(lead=0.004), margin=0.005) == "top"
+    assert choose_frozen(make_outcome(lead=0.02), margin=0.005) == "early"
+
+
+def test_what_was_trained_is_brought_together_with_what_was_measured(tmp_path):
+    key = {"pool": "photos", "per_class": 20, "seed": 0}
+    (tmp_path / "frozen.jsonl").write_text(
+        json.dumps(make_outcome().row | key) + "\n" + json.dumps({"pool": "noise"}) + "\n"
+    )
+    tested = {"test": 0.8, "test_images": 500, "settings": "{}", "option": "3"}
+    other = tested | {"settings": '{"epochs": 1}', "test": 0.1}
+    (tmp_path / "trained.jsonl").write_text(
+        "".join(json.dumps(key | r) + "\n" for r in (tested, other))
+    )
+    random = tmp_path / "random.jsonl"
+    random.write_text(json.dumps(key | {"images": 100, "random": 0.4, "test_images": 300}) + "\n")
+    (found,) = load_outcomes(tmp_path, random)
+    assert found.trained == {"3": 0.8, "4-random": 0.4}
+    assert found.tested == {"3": 500, "4-random": 300}
 
 
 class TinyPools:
@@ -147,43 +176,34 @@ class TinyPools:
         return Pool(name, "noise", pixels, labels)
 
 
-def test_another_network_is_measured_frozen_from_embeddings_that_are_made_once(
+def test_new_layers_are_measured_from_embeddings_that_are_made_once(
     tmp_path, monkeypatch, transfer_home
 ):
-    other = replace(get_network("demonstration"), name="another")
-    monkeypatch.setattr(panel, "get_network", lambda name: other)
     monkeypatch.setattr(panel, "Pools", TinyPools)
-    for what in ("signals", "truth"):
-        run_panel(monkeypatch, tmp_path, what, "100")
-    (found,) = load_outcomes(tmp_path, other.weights_hash)
-    assert found.images == 100 and found.tuned is None and found.top > 0.9
-    assert found.evidence.classes == 2 and found.evidence.stages[0].untrained_accuracy is None
-    assert len(found.evidence.draws.gap) == 200
+    out = tmp_path / "frozen.jsonl"
+    out.touch()
+    run_panel(monkeypatch, tmp_path, "frozen", "10")
+    (row,) = (json.loads(line) for line in out.read_text().splitlines())
+    assert row["images"] == 20 and row["test"]["fc2"] > 0.9
+    assert set(row["cross_validated"]) == {"conv1", "conv2", "conv3", "fc1", "fc2", "all-stages"}
     monkeypatch.setattr(embeddings, "embed", None)  # another size needs no embedding any more
-    run_panel(monkeypatch, tmp_path, "signals", "50")
-    assert len((tmp_path / "signals.jsonl").read_text().splitlines()) == 2
+    run_panel(monkeypatch, tmp_path, "frozen", "10", "20")
+    assert len(out.read_text().splitlines()) == 2
 
 
-def run_panel(monkeypatch, results, what, images):
-    arguments = ["panel", what, "nowhere", "--network", "another", "--results", str(results)]
-    monkeypatch.setattr(sys, "argv", [*arguments, "--sizes", images, "--seeds", "1"])
+def test_a_training_of_the_panel_is_tested_on_images_that_it_has_not_seen(
+    tmp_path, monkeypatch, transfer_home
+):
+    monkeypatch.setattr("benchmarks.panel.training.Pools", TinyPools)
+    settings = json.dumps({"epochs": 2})
+    job = Job("demonstration", "tiny", 5, 0, (("3", settings),))
+    alone, trained = train_job(job, tmp_path, tmp_path, "cpu")
+    assert (alone["option"], trained["option"]) == ("1", "3")
+    assert trained["epochs"] == 2 and trained["test_images"] == 190
+    assert min(alone["test"], trained["test"]) > 0.6
+
+
+def run_panel(monkeypatch, out, what, *sizes):
+    arguments = ["panel", what, "nowhere", "--out", str(out), "--folder", str(out / "large")]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--per-class", *sizes])
     panel.main()
-
-
-FROZEN = [replace(outcome, tuned=None, random=None) for outcome in OUTCOMES]
-
-
-def test_a_network_that_was_not_trained_borrows_the_accuracy_of_training_everything():
-    others = [make_outcome(0.0, images, family="family 1") for images in (100, 300)]
-    for each in borrow_tuned(FROZEN, others):
-        known = each.pool == "family 1" and each.images in (100, 300)
-        assert each.tuned == (0.6 + 0.0005 * (each.images - 300) if known else None)
-
-
-def test_bare_pixels_alone_never_lower_what_pre_training_gains():
-    outcome = make_outcome(0.1)
-    compared = compare_bare_pixels(outcome)
-    before, after = (each.sample_predictors()["gain"] for each in (outcome, compared))
-    lead = outcome.evidence.accuracy_without_pretraining - outcome.evidence.pixels
-    assert np.allclose(after - before, 100 * lead) and lead >= 0
-    assert compared.evidence.accuracy_without_pretraining == outcome.evidence.pixels

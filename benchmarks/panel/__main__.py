@@ -1,157 +1,169 @@
-"""Check the advice: `python -m benchmarks.panel signals DATA`, `truth DATA`, `calibrate`.
+"""Measure how good the advice is: `python -m benchmarks.panel COMMAND DATA --network NAME`.
 
-The first two commands append one line per data set to a file. Lines that are there for the same
-weights are not measured again, so the panel can be stopped and extended. The third command fits
-the calibration of the network to all lines, prints the criteria with every family held out once,
-and draws the reliability diagram. Both are stored beside the lines.
+frozen    cross-validate and test the options that train a new layer only, a line each
+train     train the options that are forecast, a line each
+fit       fit the network's calibration to all lines; judge it with every family held out
+
+Lines that are there are not measured again, so everything can be stopped and extended.
 """
 
 import argparse
 import json
-import time
-from collections.abc import Callable
+import math
 from dataclasses import asdict
-from functools import partial
 from itertools import product
 from pathlib import Path
 
-import torch
+import numpy as np
 
-from benchmarks.panel.bars import (
-    judge_outcomes,
-    tabulate_criteria,
-    tabulate_frozen_criteria,
-)
-from benchmarks.panel.controls import measure_controls
-from benchmarks.panel.embeddings import load_or_embed_pool
-from benchmarks.panel.fitting import calibrate, predict_held_out
-from benchmarks.panel.outcomes import (
-    KEY_FIELDS,
-    borrow_tuned,
+from benchmarks.panel.embeddings import load_or_embed_pool, load_or_prepare_pool
+from benchmarks.panel.fitting import (
+    bin_reliability,
+    estimate_crossover,
+    fit_forecast,
+    fit_similarity,
+    hold_out,
     load_outcomes,
-    read_evidence,
-    read_rows,
+    predict_probabilities,
 )
+from benchmarks.panel.frozen import measure_frozen
 from benchmarks.panel.pools import Pools
-from benchmarks.panel.signals import measure_embedded_signals, measure_signals
-from benchmarks.panel.truth import measure_cases, measure_frozen_cases
-from transfer_core.figures import plot_reliability_diagram
-from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
+from benchmarks.panel.report import tabulate
+from benchmarks.panel.splits import PER_CLASS, draw_split
+from benchmarks.panel.training import Job, run_jobs
+from transfer_core.networks import DEFAULT_NETWORK, get_network
 from transfer_core.system import get_home
-from transfer_core.transferability import get_calibration_path
+from transfer_core.transferability import Basis, get_calibration_path
 
 RESULTS = Path(__file__).parent / "results"
+EARLIER_LOOP = RESULTS / DEFAULT_NETWORK / "earlier_loop.jsonl"
+MARGIN = 0.005  # accuracy by which a dearer new layer must be better; chosen on the panel
+FORECAST_MARGIN = 0.01  # the same, where one of the two is forecast
 
 
 def main() -> None:
     """Run one command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["signals", "truth", "calibrate"])
+    parser.add_argument("command", choices=["frozen", "train", "fit"])
     parser.add_argument("data", type=Path, nargs="?", help="folder with the real image sets")
     parser.add_argument("--network", default=DEFAULT_NETWORK, help="name of the source network")
-    parser.add_argument("--results", type=Path, help="folder of the lines")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000], help="images")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--only", nargs="+", help="names of pools")
+    parser.add_argument("--pools", nargs="+", help="names; all without it")
+    parser.add_argument("--folder", type=Path, default=get_home() / "panel", help="of large files")
+    parser.add_argument("--out", type=Path, help="folder of the lines")
+    parser.add_argument("--per-class", type=int, nargs="+", default=PER_CLASS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--options", nargs="+", default=["3", "last-stages", "first-stages"])
+    parser.add_argument("--settings", nargs="+", default=["{}"], help="JSON of changed settings")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=1e6)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    options.results = options.results or get_results_folder(options.network)
-    if options.what == "calibrate":
-        fit_and_report(options.network, options.results)
-    else:
-        run_missing(options)
+    options.out = options.out or RESULTS / options.network
+    {"frozen": measure_new_layers, "train": train, "fit": fit}[options.command](options)
 
 
-def run_missing(options: argparse.Namespace) -> None:
-    """Measure the data sets that have no line yet."""
-    source, pools = get_network(options.network), Pools(options.data, get_home())
-    to = options.results / f"{options.what}.jsonl"
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.touch()
-    done = read_rows(to)
-    names = options.only or pools.names() + (pools.controls() if options.what == "signals" else [])
-    for name in names:
-        wanted = [
-            (name, images, seed)
-            for images, seed in product(options.sizes, range(options.first_seed, options.seeds))
-            if (source.weights_hash, name, images, seed) not in done
-        ]
-        measure = _prepare_measurement(options, source, pools, name) if wanted else None
-        for _, images, seed in wanted:
-            began = time.perf_counter()
-            row = measure(images=images, seed=seed)
-            if row is None:
-                print(f"{name}: fewer than {images} images beside the test")
-                continue
-            key = dict(zip(KEY_FIELDS, (source.weights_hash, name, images, seed), strict=True))
-            with to.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(key | {"family": pools.get_family(name)} | row) + "\n")
-            print(f"{name}, {images} images, seed {seed}: {time.perf_counter() - began:.0f} s")
+def measure_new_layers(options: argparse.Namespace) -> None:
+    """Measure the new layers that have no line yet."""
+    source, to = get_network(options.network), options.out / "frozen.jsonl"
+    pools = Pools(options.data, get_home(), source.transform)
+    done = {(r["pool"], r["per_class"], r["seed"]) for r in _read(to)}
+    for name in options.pools or pools.names() + pools.controls():
+        sizes = product(options.seeds, options.per_class)
+        missing = [(size, seed) for seed, size in sizes if (name, size, seed) not in done]
+        if not missing:
+            continue
+        pool = load_or_prepare_pool(pools, name, source, options.folder / "pools")
+        embedded = load_or_embed_pool(pool, source, options.folder / "embedded")
+        for per_class, seed in missing:
+            if split := draw_split(pool.labels, per_class, seed):
+                row = measure_frozen(embedded, split, source)
+                with to.open("a", encoding="utf-8") as file:
+                    key = {"per_class": per_class, "seed": seed}
+                    file.write(json.dumps(row | key) + "\n")
 
 
-def _prepare_measurement(
-    options: argparse.Namespace, source: SourceNetwork, pools: Pools, name: str
-) -> Callable[..., dict | None]:
-    """Return the function that measures one size and seed of a pool.
-
-    Every case is trained for the demonstration network. For other networks that would take days:
-    only the frozen cases are measured, from embeddings that are made once.
-    """
-    if source.name != DEFAULT_NETWORK:
-        embedded = load_or_embed_pool(pools, name, source, get_home() / "panel")
-        measure = measure_embedded_signals if options.what == "signals" else measure_frozen_cases
-        return partial(measure, embedded, source=source)
-    if options.what == "signals":
-        return partial(measure_signals, pools.pool(name), source=source)
-    pool, signals = pools.pool(name), read_rows(options.results / "signals.jsonl")
-
-    def measure_every_case(images: int, seed: int) -> dict | None:
-        row = signals.get((source.weights_hash, name, images, seed))
-        if row is None:
-            raise SystemExit(f"{name}, {images} images, seed {seed}: measure its signals first")
-        return measure_cases(pool, images, seed, source, read_evidence(row["evidence"]))
-
-    return measure_every_case
-
-
-def get_results_folder(network: str) -> Path:
-    """Return the folder of the lines of a network; the demonstration network has the main one."""
-    return RESULTS if network == DEFAULT_NETWORK else RESULTS / network
-
-
-def fit_and_report(network: str, results: Path) -> None:
-    """Fit the calibration and write it; print the criteria with every family held out."""
-    source = get_network(network)
-    outcomes = load_outcomes(results, source.weights_hash)
-    if source.name == DEFAULT_NETWORK:
-        questions, fit, tabulate = ("top", "start"), calibrate, tabulate_criteria
-    else:
-        trained = load_outcomes(RESULTS, get_network(DEFAULT_NETWORK).weights_hash)
-        outcomes = borrow_tuned(outcomes, trained)
-        questions, fit = ("top",), calibrate
-        tabulate = tabulate_frozen_criteria
-    predictions = predict_held_out(outcomes, source, questions, fit)
-    calibration = fit(outcomes, predictions=sum(predictions.values(), []))
-    get_calibration_path(source.name).write_text(
-        json.dumps(asdict(calibration), indent=1) + "\n", encoding="utf-8"
+def train(options: argparse.Namespace) -> None:
+    """Train what has no line yet, the largest data sets first, so that all end together."""
+    trainings = tuple(product(options.options, options.settings))
+    fields = ("network", "pool", "per_class", "seed", "option", "settings")
+    done = {
+        tuple(row[name] for name in fields)
+        for file in options.out.glob("*.jsonl")
+        for row in _read(file)
+        if "option" in row
+    }
+    jobs = []
+    for seed, per_class in product(options.seeds, sorted(options.per_class, reverse=True)):
+        for name in options.pools or Pools(options.data, get_home()).names():
+            key = (options.network, name, per_class, seed)
+            missing = tuple(each for each in trainings if (*key, *each) not in done)
+            if missing:
+                jobs.append(Job(*key, missing))
+    run_jobs(
+        jobs,
+        options.data,
+        options.folder / "pools",
+        options.out,
+        workers=options.workers,
+        seconds=60 * options.minutes,
+        device=options.device,
     )
-    bars = tabulate(judge_outcomes(outcomes, source, fit)) + measure_controls(
-        results, source, calibration
-    )
-    lines = [
-        f"{len(outcomes)} data sets: {calibration.image_sets} pools and sizes, "
-        f"{calibration.families} families, each judged by a formula fitted without its family.",
-        "",
-        "| bar | row | measured |",
-        "|---|---|---|",
-        *("| " + " | ".join(bar) + " |" for bar in bars),
-    ]
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit the calibration and write it; print and write how good it is."""
+    source = get_network(options.network)
+    outcomes = load_outcomes(options.out, EARLIER_LOOP)
+    similar = [each for each in outcomes if each.is_similar(source.early) is not None]
+    models = hold_out(similar, lambda others: fit_similarity(others, source.early))
+    truth = np.array([each.is_similar(source.early) for each in similar])
+    keys = ("3", "4-random") if source.name == DEFAULT_NETWORK else ("3",)
+    forecasts = {key: fit_forecast([o for o in outcomes if key in o.trained], key) for key in keys}
+    crossover, _ = estimate_crossover([each for each in outcomes if "3" in each.trained])
+    path = get_calibration_path(source.name)
+    values = json.loads(path.read_text(encoding="utf-8")) | {
+        "similarity": asdict(fit_similarity(similar, source.early)),
+        "forecasts": {key: asdict(model) for key, model in forecasts.items()},
+        "families": len({each.family for each in outcomes}),
+        "image_sets": len({(o.row["pool"], o.row["per_class"]) for o in outcomes}),
+        "measured": _list_results(outcomes) if source.name == DEFAULT_NETWORK else [],
+        "reliability": [
+            asdict(each) for each in bin_reliability(predict_probabilities(similar, models), truth)
+        ],
+        "basis": {
+            "similarity": asdict(Basis("measured")),
+            "forecasts": asdict(Basis("measured")),
+        },
+        "margin": MARGIN,
+        "forecast_margin": FORECAST_MARGIN,
+        "crossover": crossover,
+    }
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    lines = ["| what | measured |", "|---|---|"]
+    lines += [f"| {what} | {figure} |" for what, figure in tabulate(outcomes, source, MARGIN)]
+    (options.out / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(*lines, sep="\n")
-    (results / "bars.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figure = plot_reliability_diagram(calibration.reliability)
-    figure.write_html(results / "reliability.html", include_plotlyjs="cdn")
+
+
+def _list_results(outcomes) -> list[dict]:
+    """Accuracies of every case, for the figure of where training everything wins."""
+    return [
+        {
+            "name": each.row["pool"],
+            "images": each.row["images"],
+            "distance": round(math.exp(each.row["predictors"]["log_distance"]), 4),
+            "top": list(each.row["test"].values())[-2],
+            "cut": max(list(each.row["test"].values())[:-2]),
+            "tuned": each.trained["3"],
+            "random": each.trained["4-random"],
+        }
+        for each in outcomes
+        if {"3", "4-random"} <= each.trained.keys()
+    ]
+
+
+def _read(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":

@@ -1,173 +1,239 @@
-"""Fit the models of a calibration to outcomes, and predict each family without itself."""
+"""Fit the models of a calibration to the panel; judge every family by models fitted without it."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 
-from benchmarks.panel.outcomes import Outcome
-from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import (
-    BOOTSTRAP_SAMPLES,
-    Basis,
-    BenchmarkResult,
-    Calibration,
-    LogisticModel,
-    ReliabilityBin,
-    compute_fine_tuning_gain,
-    estimate_from_evidence,
-)
+from transfer_core.transferability import LogisticModel, ReliabilityBin
+from transfer_core.transferability.accuracy_interval import Z_80, shrink
+from transfer_core.transferability.forecast_model import ForecastModel, compute_test_error
 
-FEATURE_SIGNS = {  # predictors chosen on the panel, with the sign that theory demands
-    "top": {"gap": -1},
-    "start": {"gain": 1, "leep": 1, "skill": -1},
-    "everything": {"log_images": 1, "log_distance": 1, "energy": -1},
+Model = TypeVar("Model")
+CONTROLS = {"noise", "shuffled labels", "source photos"}
+SIMILARITY_PREDICTORS = ("gap", "leep", "skill")
+FORECAST_PREDICTORS = {  # chosen on the panel, by the error on families held out
+    "3": ("best", "top", "log_per_class"),
+    "4-random": ("best", "log_per_class", "log_classes"),
 }
-FROZEN_SIGNS = {"gap": -1, "leep": 1}  # of "top", chosen on the panel of EfficientNet-Lite0
-DRAWS = 20  # per data set, so that the fit sees how uncertain the predictors are
-RIDGE = 0.001  # on standardised weights, relative to one data set
-MIN_WEIGHT = 0.05  # least size of a standardised weight, in the direction of its sign
-MAX_STAKE = 0.10  # accuracy; the weight of a data set grows with what is at stake, up to this
+MIN_DIFFERENCE = 0.01  # accuracies that differ by no more count as equal
+RIDGE = 1.0  # pulls a forecast towards the best measured accuracy
+MIN_ERROR = 0.1  # of a forecast's logit
 BIN_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
-Fit = Callable[[Sequence[Outcome]], Calibration]
-Targets = dict[str, Callable[[Outcome], bool]]
-TARGETS: Targets = {
-    "top": lambda outcome: outcome.top_is_enough,
-    "start": lambda outcome: outcome.pretraining_helps,
-    "everything": lambda outcome: compute_fine_tuning_gain(outcome) > 0,
-}
+
+@dataclass(frozen=True)
+class Outcome:
+    """One data set: what was measured before a training, and what trainings then reached."""
+
+    row: dict  # from `frozen.measure_frozen`
+    trained: dict[str, float]  # test accuracy by option key, as far as trained
+    tested: dict[str, int]  # test images of each
+
+    @property
+    def family(self) -> str:
+        """Held out as a whole when a model is judged."""
+        return self.row["family"]
+
+    @property
+    def best_frozen(self) -> float:
+        """Test accuracy of the best new layer."""
+        return max(self.row["test"].values())
+
+    def is_similar(self, early: Sequence[str]) -> bool | None:
+        """Whether the higher-level features carry over; None if random weights were not tried."""
+        if "4-random" not in self.trained:
+            return None
+        *stages, _ = self.row["test"]
+        top = self.row["test"][stages[-1]]
+        carries_over = max(self.row["test"][name] for name in early) - top <= MIN_DIFFERENCE
+        return carries_over and self.best_frozen - self.trained["4-random"] > MIN_DIFFERENCE
 
 
-def fit_logistic(
-    outcomes: Sequence[Outcome], target: str, signs: dict[str, int] | None = None
-) -> LogisticModel:
-    """Fit a regularised logistic model of one question; every family weighs the same.
+def load_outcomes(folder: Path, random_from: Path) -> list[Outcome]:
+    """Read the data sets of a network.
 
     Args:
-        outcomes: To fit to.
-        target: The question, a key of TARGETS.
-        signs: Sign of each predictor's weight by its name; None takes FEATURE_SIGNS.
+        folder: Of the network's lines.
+        random_from: Lines of the demonstration network from random weights, of an earlier loop;
+            each data set takes those of its pool with the nearest number of images.
     """
-    signs = FEATURE_SIGNS[target] if signs is None else signs
-    families = Counter(outcome.family for outcome in outcomes)
-    inputs = np.concatenate([_draw_inputs(outcome, tuple(signs)) for outcome in outcomes])
-    labels = np.repeat([TARGETS[target](outcome) for outcome in outcomes], DRAWS)
-    # The line only has to lose little accuracy; the two probabilities have to be true.
-    stakes = [1.0] * len(outcomes)
-    if target == "everything":
-        stakes = [min(abs(compute_fine_tuning_gain(o)), MAX_STAKE) for o in outcomes]
-    importance = np.repeat(
-        [s / families[o.family] for s, o in zip(stakes, outcomes, strict=True)], DRAWS
-    )
-    importance = importance / importance.sum()
+    trained: dict[tuple, dict[str, dict]] = {}
+    for row in _read(folder / "trained.jsonl"):
+        if row["settings"] in ("", "{}"):
+            trained.setdefault(_get_key(row), {})[row["option"]] = row
+    random: dict[str, list[dict]] = {}
+    for row in _read(random_from):
+        random.setdefault(row["pool"], []).append(row)
+    outcomes = []
+    for row in _read(folder / "frozen.jsonl"):
+        if row["pool"] in CONTROLS:
+            continue
+        known = trained.get(_get_key(row), {})
+        accuracies = {key: each["test"] for key, each in known.items() if key != "1"}
+        tested = {key: each["test_images"] for key, each in known.items()}
+        if earlier := random.get(row["pool"]):
+            near = min(earlier, key=lambda each: abs(np.log(each["images"] / row["images"])))
+            same = [each for each in earlier if each["images"] == near["images"]]
+            accuracies.setdefault("4-random", float(np.mean([each["random"] for each in same])))
+            tested.setdefault("4-random", sum(each["test_images"] for each in same))
+        outcomes.append(Outcome(row, accuracies, tested))
+    return outcomes
+
+
+def _read(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _get_key(row: dict) -> tuple:
+    return row["pool"], row["per_class"], row["seed"]
+
+
+def weigh_families(outcomes: Sequence[Outcome]) -> np.ndarray:
+    """Return a weight for each data set, so that every family weighs the same; their mean is 1."""
+    families = [outcome.family for outcome in outcomes]
+    weights = np.array([1 / families.count(family) for family in families])
+    return weights / weights.mean()
+
+
+def hold_out(outcomes: Sequence[Outcome], fit: Callable[[list[Outcome]], Model]) -> list[Model]:
+    """Return for each data set the model fitted without its family."""
+    without = {
+        family: fit([each for each in outcomes if each.family != family])
+        for family in {outcome.family for outcome in outcomes}
+    }
+    return [without[outcome.family] for outcome in outcomes]
+
+
+def fit_similarity(outcomes: Sequence[Outcome], early: Sequence[str]) -> LogisticModel:
+    """Fit the probability that the higher-level features carry over."""
+    inputs = _collect(outcomes, SIMILARITY_PREDICTORS)
+    similar = np.array([outcome.is_similar(early) for outcome in outcomes])
     mean, deviation = inputs.mean(0), inputs.std(0) + 1e-9
-    standard = (inputs - mean) / deviation
-
-    def loss(values):
-        score = values[0] + standard @ values[1:]
-        error = np.logaddexp(0, np.where(labels, -score, score))
-        return importance @ error + RIDGE * (values[1:] ** 2).sum()
-
-    bounds = [(MIN_WEIGHT, None) if sign > 0 else (None, -MIN_WEIGHT) for sign in signs.values()]
-    start = np.array([0.0, *(MIN_WEIGHT * sign for sign in signs.values())])
-    fitted = minimize(loss, start, method="L-BFGS-B", bounds=[(None, None), *bounds]).x
-    weights = fitted[1:] / deviation
+    fitted = LogisticRegression(C=1.0).fit(
+        (inputs - mean) / deviation, similar, sample_weight=weigh_families(outcomes)
+    )
+    weights = fitted.coef_[0] / deviation
     return LogisticModel(
-        float(fitted[0] - weights @ mean), dict(zip(signs, map(float, weights), strict=True))
+        float(fitted.intercept_[0] - weights @ mean),
+        dict(zip(SIMILARITY_PREDICTORS, map(float, weights), strict=True)),
     )
 
 
-def _draw_inputs(outcome: Outcome, names: tuple[str, ...]) -> np.ndarray:
-    """Predictors of one data set at evenly spaced bootstrap draws, (DRAWS, predictors)."""
-    predictors = outcome.sample_predictors()
-    draws = np.stack([np.broadcast_to(predictors[n], BOOTSTRAP_SAMPLES) for n in names], 1)
-    return draws[:: BOOTSTRAP_SAMPLES // DRAWS]
+def fit_forecast(outcomes: Sequence[Outcome], option: str) -> ForecastModel:
+    """Fit the logit of an option's accuracy by ridge regression; its error on families held out."""
+
+    def fit(known: Sequence[Outcome]) -> ForecastModel:
+        return _fit_forecast_once(known, option)
+
+    held_out = hold_out(outcomes, fit)
+    squares = [
+        compute_residual(outcome, model, option) ** 2
+        - compute_test_error(_predict(outcome, model), outcome.tested[option]) ** 2
+        for outcome, model in zip(outcomes, held_out, strict=True)
+    ]
+    error = float(np.sqrt(max(np.mean(squares), MIN_ERROR**2)))
+    model = fit(outcomes)
+    return ForecastModel(model.intercept, model.weights, error)
 
 
-def calibrate(
-    outcomes: Sequence[Outcome], predictions: Sequence[tuple[float, bool]] = ()
-) -> Calibration:
-    """Fit a calibration to outcomes.
-
-    Args:
-        outcomes: To fit to.
-        predictions: Held-out probabilities of "similar", each with the truth, for its record.
-    """
-    distances = [outcome.evidence.distance for outcome in outcomes]
-    return Calibration(
-        similarity=fit_logistic(outcomes, "top"),
-        forecasts={},
-        nearest=min(distances),
-        furthest=max(distances),
-        families=len({o.family for o in outcomes}),
-        image_sets=count_image_sets(outcomes),
-        measured=average_outcomes(outcomes),
-        reliability=tuple(bin_reliability(predictions)),
-        basis=dict.fromkeys(("similarity", "forecasts"), Basis("measured")),
+def _fit_forecast_once(outcomes: Sequence[Outcome], option: str) -> ForecastModel:
+    names = FORECAST_PREDICTORS[option]
+    inputs = np.c_[np.ones(len(outcomes)), _collect(outcomes, names)]
+    targets = np.array(
+        [logit(shrink(each.trained[option], each.tested[option])) for each in outcomes]
+    )
+    importance, prior = weigh_families(outcomes), np.zeros(inputs.shape[1])
+    prior[1] = 1.0  # of "best"
+    penalty = RIDGE * np.eye(inputs.shape[1])
+    penalty[0, 0] = 0
+    weighted = inputs * importance[:, None]
+    fitted = prior + np.linalg.solve(
+        inputs.T @ weighted + penalty, weighted.T @ (targets - inputs @ prior)
+    )
+    return ForecastModel(
+        float(fitted[0]), dict(zip(names, map(float, fitted[1:]), strict=True)), MIN_ERROR
     )
 
 
-def count_image_sets(outcomes: Sequence[Outcome]) -> int:
-    """Return the number of pools, each size counted."""
-    return len({(outcome.pool, outcome.images) for outcome in outcomes})
+def _predict(outcome: Outcome, model: ForecastModel) -> float:
+    return model.forecast(outcome.row["predictors"], 1_000).accuracy
 
 
-def average_outcomes(outcomes: Sequence[Outcome]) -> tuple[BenchmarkResult, ...]:
-    """Return the mean over the seeds of each image set and size."""
-    groups = defaultdict(list)
-    for outcome in outcomes:
-        groups[outcome.pool, outcome.images].append(outcome)
-    return tuple(
-        BenchmarkResult(
-            name,
-            images,
-            _round_mean(o.evidence.distance for o in group),
-            **{
-                case: _round_mean(getattr(o, case) for o in group)
-                for case in ("top", "cut", "tuned", "random")
-            },
-        )
-        for (name, images), group in sorted(groups.items())
-    )
+def compute_residual(outcome: Outcome, model: ForecastModel, option: str) -> float:
+    """Return the logit of the accuracy that was reached, minus that of the forecast."""
+    reached = shrink(outcome.trained[option], outcome.tested[option])
+    return float(logit(reached) - logit(_predict(outcome, model)))
 
 
-def _round_mean(values: Iterable[float]) -> float:
-    return round(float(np.mean(list(values))), 4)
+def is_inside(outcome: Outcome, model: ForecastModel, option: str) -> bool:
+    """Whether the accuracy that was reached lies in the 80 % interval of the forecast."""
+    noise = compute_test_error(_predict(outcome, model), outcome.tested[option])
+    return abs(compute_residual(outcome, model, option)) <= Z_80 * np.hypot(model.error, noise)
 
 
-def hold_out_families(
-    outcomes: Sequence[Outcome], fit: Fit = calibrate
-) -> list[tuple[Outcome, Calibration]]:
-    """Return each outcome with a calibration that was fitted without its family."""
-    families = {outcome.family for outcome in outcomes}
-    without = {family: fit([o for o in outcomes if o.family != family]) for family in families}
-    return [(outcome, without[outcome.family]) for outcome in outcomes]
-
-
-def predict_held_out(
-    outcomes: Sequence[Outcome],
-    source: SourceNetwork,
-    questions: Sequence[str] = ("top", "start"),
-    fit: Fit = calibrate,
-) -> dict[str, list[tuple[float, bool]]]:
-    """Return held-out probabilities of "similar" by question, each with the truth."""
-    predictions = {name: [] for name in questions}
-    for outcome, calibration in hold_out_families(outcomes, fit):
-        estimate = estimate_from_evidence(outcome.evidence, source, calibration)
-        for name, pairs in predictions.items():
-            pairs.append((getattr(estimate, name).probability, TARGETS[name](outcome)))
-    return predictions
-
-
-def bin_reliability(predictions: Sequence[tuple[float, bool]]) -> list[ReliabilityBin]:
-    """Sort predictions into bins of their probability; empty bins are left out."""
+def bin_reliability(probabilities: np.ndarray, similar: np.ndarray) -> tuple[ReliabilityBin, ...]:
+    """Sort probabilities into bins; empty bins are left out."""
     bins = []
     for low, high in pairwise(BIN_EDGES):
-        inside = [(p, so) for p, so in predictions if low <= p < high or p == high == 1]
-        if inside:
-            stated, similar = float(np.mean([p for p, _ in inside])), sum(so for _, so in inside)
-            bins.append(ReliabilityBin(low, high, stated, similar, len(inside)))
-    return bins
+        inside = (probabilities >= low) & ((probabilities < high) | (high == 1))
+        if inside.any():
+            stated, true = float(probabilities[inside].mean()), int(similar[inside].sum())
+            bins.append(ReliabilityBin(low, high, round(stated, 4), true, int(inside.sum())))
+    return tuple(bins)
+
+
+def estimate_crossover(outcomes: Sequence[Outcome]) -> tuple[float | None, list[tuple]]:
+    """Find from how many images per class training everything beats the best frozen layer.
+
+    Returns:
+        The images per class at which the mean difference crosses 0, on a line through the two
+        sizes around it; None if it does not. And for each size: images per class, number of data
+        sets, mean difference in points, its standard error, share of data sets that it won.
+    """
+    table = []
+    for per_class in sorted({round(count_per_class(o)) for o in outcomes}):
+        gains = [
+            100 * (o.trained["3"] - o.best_frozen)
+            for o in outcomes
+            if round(count_per_class(o)) == per_class
+        ]
+        error = np.std(gains) / max(1, len(gains)) ** 0.5
+        table.append((per_class, len(gains), np.mean(gains), error, np.mean(np.array(gains) > 0)))
+    for (small, _, below, *_), (large, _, above, *_) in pairwise(table):
+        if below <= 0 < above:
+            share = -below / (above - below)
+            return float(small ** (1 - share) * large**share), table
+    return None, table
+
+
+def count_per_class(outcome: Outcome) -> float:
+    """Images per class to learn from."""
+    return outcome.row["images"] / outcome.row["classes"]
+
+
+def _collect(outcomes: Sequence[Outcome], names: Sequence[str]) -> np.ndarray:
+    return np.array([[each.row["predictors"][name] for name in names] for each in outcomes])
+
+
+def compute_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Mean distance of stated from true share over the bins, weighted by their counts."""
+    total = sum(each.count for each in bins)
+    return sum(abs(each.stated * each.count - each.similar) for each in bins) / total
+
+
+def predict_probabilities(
+    outcomes: Sequence[Outcome], models: Sequence[LogisticModel]
+) -> np.ndarray:
+    """Return the probability of "similar" of each data set by its model, in [0.05, 0.95]."""
+    values = [
+        model.compute_probability(outcome.row["predictors"])
+        for outcome, model in zip(outcomes, models, strict=True)
+    ]
+    return np.clip(values, 0.05, 0.95)

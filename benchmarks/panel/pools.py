@@ -11,8 +11,12 @@ from PIL import Image, ImageFilter
 from benchmarks.panel.worlds import WORLDS
 from transfer_core import dataset, images
 from transfer_core.dataset import samples
+from transfer_core.transferability import stratify_order
 
-SIZE = 64  # pixels a side
+SIZE = 64  # pixels a side, but for real sets of larger images
+SMALL = images.Transform(SIZE)
+MAX_POOL_IMAGES = 3_500  # images of a pool, to learn from and to test on
+MAX_PHOTOS = 200  # of each class of photos, which is as many as the pools can hold
 SOURCE_CLASSES = 20  # of the source photos, for the control
 IMAGES_PER_WORLD = 4_500  # images of a world
 SOURCE_ZIP = "source_photos_160.zip"
@@ -28,7 +32,7 @@ class Pool:
 
     name: str
     family: str  # held out as a whole when a model is fitted
-    pixels: np.ndarray  # uint8, shape (N, 64, 64, 3)
+    pixels: np.ndarray  # uint8, shape (N, S, S, 3)
     labels: np.ndarray  # int64, shape (N,)
 
 
@@ -38,10 +42,11 @@ class Pools:
     Args:
         data: Folder of the real image sets; without it there are only synthetic ones.
         home: The data folder.
+        transform: Of the network, for the real sets whose images are larger than 64 pixels.
     """
 
-    def __init__(self, data: Path, home: Path) -> None:
-        self._data, self._home = data, home
+    def __init__(self, data: Path, home: Path, transform: images.Transform = SMALL) -> None:
+        self._data, self._home, self._transform = data, home, transform
         self._make: dict[str, tuple[str, Callable[[], tuple[np.ndarray, np.ndarray]]]] = {
             name: (name, lambda name=name: WORLDS[name](IMAGES_PER_WORLD, _make_rng(name)))
             for name in WORLDS
@@ -73,9 +78,12 @@ class Pools:
         return [name for name in self._make if name in CONTROLS]
 
     def pool(self, name: str) -> Pool:
-        """Build a pool."""
+        """Build a pool of at most 3,500 images, the same share of each class."""
         family, make = self._make[name]
-        return Pool(name, family, *make())
+        pixels, labels = make()
+        order = np.random.default_rng(0).permutation(len(labels))
+        chosen = np.sort(stratify_order(order, labels)[:MAX_POOL_IMAGES])
+        return Pool(name, family, pixels[chosen], labels[chosen])
 
     def get_family(self, name: str) -> str:
         """Return the family of a pool without building it."""
@@ -98,16 +106,26 @@ class Pools:
         return changed | {
             "objects": (OBJECTS_ZIP, lambda: self._read_zip(OBJECTS_ZIP)),
             "animals or vehicles": (OBJECTS_ZIP, self._group_objects),
-            "brain scans": ("brain_mri_253.zip", lambda: self._read_zip("brain_mri_253.zip")),
-            "ants and bees": ("ants_bees.zip", lambda: self._read_zip("ants_bees.zip")),
+            "brain scans": ("brain_mri_253.zip", lambda: self._read_large("brain_mri_253.zip")),
+            "ants and bees": ("ants_bees.zip", lambda: self._read_large("ants_bees.zip")),
         }
 
-    def _read_zip(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        return self._read_archive(self._data / name)
+    def _read_large(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        return self._read_archive(self._data / name, self._transform)
 
-    def _read_archive(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    def _read_zip(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        pixels, labels = self._read_archive(self._data / name)
+        if name != PHOTOS_ZIP:
+            return pixels, labels
+        classes = range(labels.max() + 1)
+        kept = np.concatenate([np.flatnonzero(labels == k)[:MAX_PHOTOS] for k in classes])
+        return pixels[kept], labels[kept]
+
+    def _read_archive(
+        self, path: Path, transform: images.Transform = SMALL
+    ) -> tuple[np.ndarray, np.ndarray]:
         data = dataset.ingest(path, home=self._home)
-        pixels = dataset.load_pixels(self._home, data, images.Transform(SIZE))[:]
+        pixels = dataset.load_pixels(self._home, data, transform)[:]
         first = {}  # each image once: copies could be on both sides of a split
         for index, record in enumerate(data.records):
             first.setdefault(record.digest, index)

@@ -40,6 +40,7 @@ CASE_NAMES = {
 SAME_FORECAST = {"4-pretrained": "3"}  # options that are trained alike
 TOO_FEW_TO_MEASURE = f"Fewer than {MIN_INDEPENDENT_IMAGES} different images: nothing to measure."
 TOO_FEW_TO_FORECAST = "Too few images to forecast it."
+NOTHING_TO_COMPARE_WITH = "Not forecast for this network. Train it, and see."
 NOTHING_TO_FORECAST_FROM = "No stage does better than guessing, so nothing can be forecast."
 
 
@@ -174,7 +175,9 @@ def _expect_accuracy(
         return TOO_FEW_TO_FORECAST
     if is_guessing(evidence):
         return NOTHING_TO_FORECAST_FROM
-    model = calibration.forecasts[SAME_FORECAST.get(key, key)]
+    model = calibration.forecasts.get(SAME_FORECAST.get(key, key))
+    if model is None:
+        return NOTHING_TO_COMPARE_WITH
     predictors = calibration.clip_distance(list_forecast_predictors(evidence, images))
     return model.forecast(predictors, test_images)
 

@@ -1,0 +1,119 @@
+"""How good the advice is: every figure with its count, each family judged without itself."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from benchmarks.panel.fitting import (
+    Outcome,
+    bin_reliability,
+    compute_calibration_error,
+    count_per_class,
+    estimate_crossover,
+    fit_forecast,
+    fit_similarity,
+    hold_out,
+    is_inside,
+    predict_probabilities,
+)
+from benchmarks.panel.frozen import ALL_STAGES
+from transfer_core.networks import SourceNetwork
+from transfer_core.transferability.accuracy_interval import predict_run_accuracy
+
+Line = tuple[str, str]  # what was asked, and what was measured
+CLEAR = 0.8  # least probability of a stated answer
+
+
+def tabulate(outcomes: Sequence[Outcome], source: SourceNetwork, margin: float) -> Iterator[Line]:
+    """Yield what was measured of the advice for a network."""
+    families = len({each.family for each in outcomes})
+    pools = len({each.row["pool"] for each in outcomes})
+    yield "data sets, pools, families", f"{len(outcomes)}, {pools}, {families}"
+    yield "80 % intervals of measured options hold", _describe_coverage(outcomes)
+    yield from _tabulate_recommendation(outcomes, margin)
+    yield from _tabulate_similarity(outcomes, source)
+    for option in ("3", "4-random"):
+        yield from _tabulate_forecast([o for o in outcomes if option in o.trained], option)
+
+
+def _describe_coverage(outcomes: Sequence[Outcome]) -> str:
+    inside = []
+    for each in outcomes:
+        row = each.row
+        for name, accuracy in row["cross_validated"].items():
+            expected = predict_run_accuracy(accuracy, row["independent_images"], row["test_images"])
+            inside.append(expected.low <= row["test"][name] <= expected.high)
+    return f"{np.mean(inside):.0%} of {len(inside)} results"
+
+
+def choose_frozen(outcome: Outcome, margin: float) -> str:
+    """Return what the recommended new layer reads: the cheapest within the margin of the best."""
+    known = outcome.row["cross_validated"]
+    *stages, _ = known
+    best_cut = max(known[name] for name in stages[:-1])
+    cut = next(name for name in reversed(stages[:-1]) if known[name] >= best_cut - margin)
+    chosen = stages[-1]
+    for name in (cut, ALL_STAGES):
+        if known[name] > known[chosen] + margin:
+            chosen = name
+    return chosen
+
+
+def _tabulate_recommendation(outcomes: Sequence[Outcome], margin: float) -> Iterator[Line]:
+    """Regret of the measured choice among new layers, and of always taking the same one."""
+    sizes = sorted({round(count_per_class(each)) for each in outcomes})
+    for per_class in sizes:
+        group = [each for each in outcomes if round(count_per_class(each)) == per_class]
+        regrets = {
+            "recommended": [_lose(each, choose_frozen(each, margin)) for each in group],
+            "always case 1": [_lose(each, list(each.row["test"])[-2]) for each in group],
+            "always all stages": [_lose(each, ALL_STAGES) for each in group],
+        }
+        near = np.mean([loss <= 1 for loss in regrets["recommended"]])
+        means = "; ".join(
+            f"{name} {np.mean(loss):.2f} ± {np.std(loss) / len(loss) ** 0.5:.2f}"
+            for name, loss in regrets.items()
+        )
+        yield (
+            f"new layers, {per_class} images a class: mean regret in points",
+            f"{means}; recommended within 1 point {near:.0%} of {len(group)}",
+        )
+
+
+def _lose(outcome: Outcome, name: str) -> float:
+    return 100 * (outcome.best_frozen - outcome.row["test"][name])
+
+
+def _tabulate_similarity(outcomes: Sequence[Outcome], source: SourceNetwork) -> Iterator[Line]:
+    known = [each for each in outcomes if each.is_similar(source.early) is not None]
+    models = hold_out(known, lambda others: fit_similarity(others, source.early))
+    probabilities = predict_probabilities(known, models)
+    similar = np.array([each.is_similar(source.early) for each in known])
+    clear = np.maximum(probabilities, 1 - probabilities) >= CLEAR
+    right = ((probabilities >= 0.5) == similar)[clear]
+    error = compute_calibration_error(bin_reliability(probabilities, similar))
+    yield "similarity: calibration error", f"{error:.3f} ({len(known)} data sets)"
+    yield "similarity: right when 80 % sure", f"{right.sum()} of {len(right)} ({right.mean():.0%})"
+
+
+def _tabulate_forecast(outcomes: Sequence[Outcome], option: str) -> Iterator[Line]:
+    if not outcomes:
+        return
+    models = hold_out(outcomes, lambda others: fit_forecast(others, option))
+    inside = [is_inside(o, m, option) for o, m in zip(outcomes, models, strict=True)]
+    errors = [
+        100 * abs(o.trained[option] - m.forecast(o.row["predictors"], 1_000).accuracy)
+        for o, m in zip(outcomes, models, strict=True)
+    ]
+    yield (
+        f"option {option}: mean absolute error of the forecast in points, 80 % intervals hold",
+        f"{np.mean(errors):.1f} ± {np.std(errors) / len(errors) ** 0.5:.1f}, "
+        f"{np.mean(inside):.0%} of {len(inside)} results",
+    )
+    if option == "3":
+        _, table = estimate_crossover(outcomes)
+        for per_class, count, gain, error, won in table:
+            yield (
+                f"training everything minus the best new layer, {per_class} images a class",
+                f"{gain:+.2f} ± {error:.2f} points on {count} sets, won on {won:.0%}",
+            )
