@@ -24,16 +24,32 @@ Line = tuple[str, str]  # what was asked, and what was measured
 CLEAR = 0.8  # least probability of a stated answer
 
 
-def tabulate(outcomes: Sequence[Outcome], source: SourceNetwork, margin: float) -> Iterator[Line]:
-    """Yield what was measured of the advice for a network."""
+def tabulate(
+    outcomes: Sequence[Outcome],
+    source: SourceNetwork,
+    forecast_options: Sequence[str],
+    margin: float,
+    forecast_margin: float,
+) -> Iterator[Line]:
+    """Yield what was measured of the advice for a network.
+
+    Args:
+        outcomes: All data sets.
+        source: The network.
+        forecast_options: Keys of the options that are forecast.
+        margin: By which a dearer new layer must be better to be recommended.
+        forecast_margin: The same for training everything, whose accuracy is forecast.
+    """
     families = len({each.family for each in outcomes})
     pools = len({each.row["pool"] for each in outcomes})
     yield "data sets, pools, families", f"{len(outcomes)}, {pools}, {families}"
     yield "80 % intervals of measured options hold", _describe_coverage(outcomes)
     yield from _tabulate_recommendation(outcomes, margin)
     yield from _tabulate_similarity(outcomes, source)
-    for option in ("3", "4-random"):
+    for option in forecast_options:
         yield from _tabulate_forecast([o for o in outcomes if option in o.trained], option)
+    trained = [each for each in outcomes if "3" in each.trained]
+    yield from _tabulate_policies(trained, source, margin, forecast_margin)
 
 
 def _describe_coverage(outcomes: Sequence[Outcome]) -> str:
@@ -77,6 +93,44 @@ def _tabulate_recommendation(outcomes: Sequence[Outcome], margin: float) -> Iter
         yield (
             f"new layers, {per_class} images a class: mean regret in points",
             f"{means}; recommended within 1 point {near:.0%} of {len(group)}",
+        )
+
+
+def _tabulate_policies(
+    outcomes: Sequence[Outcome], source: SourceNetwork, margin: float, forecast_margin: float
+) -> Iterator[Line]:
+    """Regret against the best of all options that were trained, by size."""
+    forecasts = hold_out(outcomes, lambda others: fit_forecast(others, "3"))
+    similarity = hold_out(outcomes, lambda others: fit_similarity(others, source.early))
+    chances = predict_probabilities(outcomes, similarity)
+    sizes = [round(count_per_class(each)) for each in outcomes]
+    for per_class in sorted(set(sizes)):
+        losses: dict[str, list[float]] = {}
+        for each, model, chance, size in zip(outcomes, forecasts, chances, sizes, strict=True):
+            if size != per_class:
+                continue
+            row, everything = each.row, each.trained["3"]
+            top, chosen = list(row["test"])[-2], choose_frozen(each, margin)
+            cut = max(source.early, key=lambda name: row["cross_validated"][name])
+            expected = model.forecast(row["predictors"], row["test_images"]).accuracy
+            is_better = expected > row["cross_validated"][chosen] + forecast_margin
+            reached = {
+                "recommended": everything if is_better else row["test"][chosen],
+                "textbook (line at 2,000)": row["test"][top if chance >= 0.5 else cut],
+                "always case 1": row["test"][top],
+                "always case 3": everything,
+            }
+            best = max(each.best_frozen, everything)
+            for name, accuracy in reached.items():
+                losses.setdefault(name, []).append(100 * (best - accuracy))
+        near = np.mean([loss <= 1 for loss in losses["recommended"]])
+        yield (
+            f"all options, {per_class} images a class: mean regret in points",
+            "; ".join(
+                f"{name} {np.mean(loss):.2f} ± {np.std(loss) / len(loss) ** 0.5:.2f}"
+                for name, loss in losses.items()
+            )
+            + f"; recommended within 1 point {near:.0%} of {len(losses['recommended'])}",
         )
 
 
