@@ -149,7 +149,10 @@ def train_on_spots(home, source, case, **settings):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    return train_on_spots(home, get_network("demonstration"), TransferCase.LARGE_SIMILAR)
+    settings = {"train_head_first": False, "interpolation": 1.0}  # so that all of it learns
+    return train_on_spots(
+        home, get_network("demonstration"), TransferCase.LARGE_SIMILAR, **settings
+    )
 
 
 def test_maps_point_at_what_makes_the_class(trained):

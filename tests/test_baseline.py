@@ -94,7 +94,8 @@ def test_training_everything_starts_from_the_head_trained_alone_if_asked(
 def test_case_3_keeps_what_training_everything_gave_though_the_head_alone_is_better(
     colours, transfer_home, tmp_path
 ):
-    events = run(colours, transfer_home, tmp_path, learning_rate=1e-6)
+    settings = {"learning_rate": 1e-6, "train_head_first": False, "interpolation": 1.0}
+    events = run(colours, transfer_home, tmp_path, **settings)
     ended, result = find(events, Ended), find(events, Result)
     assert (ended.reason, ended.best_epoch) == ("all epochs", 1)
     assert list_moved_stages(tmp_path) == {"conv1", "conv2", "conv3", "fc1", "fc2", "head"}

@@ -196,6 +196,7 @@ def test_every_setting_of_the_optimiser_is_an_option(colours, transfer_home, cap
         "augment",
         "stage_decay",
         "train_head_first",
+        "interpolation",
         "freeze_batch_norm",
     }  # options too, of cases 3 and 4
 

@@ -21,6 +21,8 @@ SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names[:-1]
 CALIBRATION = replace(
     load_calibration(SOURCE),
+    margin=0.01,
+    forecast_margin=0.01,
     forecasts={
         key: ForecastModel(gain, {"best": 1.0}, 0.3)
         for key, gain in (

@@ -102,7 +102,7 @@ def test_every_setting_is_told_in_words():
     assert rows["data set"] == "Digits (digits)"
     assert (rows["augment"], rows["learning rate"], rows["version of torch"]) == (
         "no",
-        "0.001",
+        "4",
         "2.15",
     )
     rows = compare_settings([make_config(case=TransferCase.LARGE_SIMILAR)])

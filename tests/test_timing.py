@@ -129,6 +129,7 @@ def test_a_forecast_counts_the_steps_and_epochs_that_the_run_takes(
 
 def test_a_training_is_expected_to_end_between_its_earliest_stop_and_its_last_epoch(data):
     strategy = plan_case(SOURCE, 1)  # 100 epochs; from the 65th it may stop early
+    strategy = replace(strategy, optimiser=replace(strategy.optimiser, patience=15))
     told = compute_forecast(data, SOURCE, strategy, (replace(FREE, epoch=1.0),)).total
     assert told.high / SAFETY_FACTOR == pytest.approx((65 + 100) / 2 + RUN_SECONDS)
     assert told.low < 65 and told.high > 100
@@ -401,13 +402,6 @@ def test_the_measured_costs_are_those_of_the_parts_of_a_network():
 )
 def test_times_are_told_as_coarsely_as_they_are_known(low, high, words):
     assert describe_time_range(TimeRange(low, high)) == words
-
-
-def test_the_command_line_tells_minutes_for_each_case(colours, transfer_home, capsys):  # noqa: F811
-    assert main(["decide", str(colours), "--minutes", "--json"]) == 0
-    (told,) = read_lines(capsys)
-    assert list(told["minutes"]) == ["1", "2", "3", "4"]
-    assert all(0 < low < high for low, high in told["minutes"].values())
 
 
 def test_the_command_line_fits_a_run_into_minutes_and_tells_why(

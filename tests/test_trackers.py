@@ -79,7 +79,7 @@ def test_tensorboard_gets_the_settings_as_hyperparameters(tmp_path):
     run = run_tracked(tmp_path, f"tensorboard:{tmp_path / 'boards'}")
     log = wait_for(lambda: _read_finished_log(tmp_path / "boards"))
     told = str(log.summary_metadata["_hparams_/session_start_info"].plugin_data.content)
-    assert "learning rate" in told and "0.001" in told
+    assert "learning rate" in told and "epochs" in told
     assert Path(log.path).name == f"Pets_first_try-{run.id}"
 
 
@@ -90,7 +90,7 @@ def test_mlflow_gets_settings_curves_result_and_state(tmp_path):
     run, client = read_mlflow(uri)
     assert run.info.run_name == "Pets, <first> try"
     assert run.data.tags["transfer_lab.run"] == record.id
-    assert (run.data.params["seed"], run.data.params["learning rate"]) == ("7", "0.001")
+    assert (run.data.params["seed"], run.data.params["learning rate"]) == ("7", "4")
     assert run.data.metrics["test/accuracy"] == 0.875
     history = client.get_metric_history(run.info.run_id, "training/loss")
     assert [(point.step, point.value) for point in history] == [(1, 1.0), (2, 0.5)]

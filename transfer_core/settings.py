@@ -235,7 +235,7 @@ class OptimiserSettings:
             label="Share of the way that is kept",
             help="Below 1 the weights at the end are mixed with those at the start, which keeps "
             "more of what the network knew.",
-            code="torch.lerp(start, end, {})",
+            code="load_interpolated(model, start, end, {})",
             step=0.05,
             decimals=2,
             applies_to="more",

@@ -49,9 +49,10 @@ def refresh_statistics(network: nn.Module, batches: Iterable[torch.Tensor]) -> N
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the mean over the batches
         norm.train()
-    for inputs in batches:
+    for number, inputs in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1 / number  # so that the mean over the batches remains
         network(inputs)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
