@@ -75,7 +75,9 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
         model = build_untrained(source, num_classes=num_classes, seed=seed)
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
     with DrawFrom(make_generator(seed)):
-        stages[HEAD] = build_head(_infer_head_shape(source, strategy), num_classes)
+        stages[HEAD] = build_head(
+            _find_head_shape(infer_output_shapes(source), source, strategy), num_classes
+        )
     build = AllStagesNetwork if strategy.approach == "all stages" else nn.Sequential
     network = build(stages).eval()
     for name, stage in network.named_children():
@@ -89,8 +91,9 @@ def summarise_network(
     """Summarise every stage of the source network, input to output, and last the head."""
     kept, shapes = list_kept_stages(source, strategy), infer_output_shapes(source)
     original = build_on_meta_device(source)
+    read = _find_head_shape(shapes, source, strategy)
     with torch.device("meta"):
-        added = build_head(_infer_head_shape(source, strategy), num_classes)
+        added = build_head(read, num_classes)
     parts = [
         _summarise_stage(stage, strategy, getattr(original, stage.name), shapes[stage.name], kept)
         for stage in source.stages
@@ -120,9 +123,11 @@ def infer_output_shapes(source: SourceNetwork) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _infer_head_shape(source: SourceNetwork, strategy: Strategy) -> tuple[int, ...]:
+def _find_head_shape(
+    shapes: dict[str, tuple[int, ...]], source: SourceNetwork, strategy: Strategy
+) -> tuple[int, ...]:
     """Return the shape, for one image, of what the head reads."""
-    shapes, read = infer_output_shapes(source), list_head_stages(source, strategy)
+    read = list_head_stages(source, strategy)
     if strategy.approach == "all stages":
         return (sum(count_pooled_features(shapes[name]) for name in read),)
     return shapes[read[-1]]
