@@ -11,9 +11,14 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from transfer_core.transferability import LogisticModel, ReliabilityBin
-from transfer_core.transferability.accuracy_interval import Z_80, shrink
-from transfer_core.transferability.forecast_model import ForecastModel, compute_test_error
+from transfer_core.transferability import (
+    Z_80,
+    ForecastModel,
+    LogisticModel,
+    ReliabilityBin,
+    compute_test_error,
+    shrink,
+)
 
 Model = TypeVar("Model")
 CONTROLS = {"noise", "shuffled labels", "source photos"}

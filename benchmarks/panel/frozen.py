@@ -8,16 +8,18 @@ from benchmarks.panel.embeddings import EmbeddedPool
 from benchmarks.panel.splits import Split
 from transfer_core.features import fit_unit_scaling
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import assign_grouped_folds, group_near_duplicates
-from transfer_core.transferability.accuracy_interval import shrink
-from transfer_core.transferability.evidence import compute_skill, log_distance
-from transfer_core.transferability.head_cross_validation import (
+from transfer_core.transferability import (
     MAX_REPEATED_IMAGES,
     REPEATS,
     CrossValidated,
+    assign_grouped_folds,
+    compute_leep,
+    compute_skill,
+    group_near_duplicates,
+    log_distance,
+    shrink,
     train_heads,
 )
-from transfer_core.transferability.leep import compute_leep
 
 ALL_STAGES = "all-stages"
 THUMBNAIL_SIZE = 16  # pixels a side

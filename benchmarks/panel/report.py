@@ -18,7 +18,7 @@ from benchmarks.panel.fitting import (
 )
 from benchmarks.panel.frozen import ALL_STAGES
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability.accuracy_interval import predict_run_accuracy
+from transfer_core.transferability import predict_run_accuracy
 
 Line = tuple[str, str]  # what was asked, and what was measured
 CLEAR = 0.8  # least probability of a stated answer
