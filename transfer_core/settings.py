@@ -267,7 +267,7 @@ DEMONSTRATION_DEFAULTS = WholeNetworkDefaults(
     OptimiserSettings(1e-3, 2e-2, 64, 30, 30, True, train_head_first=True, interpolation=0.75),
     OptimiserSettings(2e-3, 2e-2, 64, epochs=60, patience=60, augment=True),
 )
-# Measured with EfficientNet-Lite0, see benchmarks/results/fine_tuning_defaults.md.
+# Measured with EfficientNet-Lite0, see docs/crossover.md.
 CONVOLUTIONAL_DEFAULTS = WholeNetworkDefaults(
     OptimiserSettings(
         learning_rate=1e-3,

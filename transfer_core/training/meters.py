@@ -126,6 +126,7 @@ class WeightChangeMeter:
     def __init__(self, network: nn.Sequential, frozen_stages: tuple[str, ...]) -> None:
         self._network, self._frozen_stages = network, frozen_stages
         self._start = {name: value.clone() for name, value in network.state_dict().items()}
+        self._squares: dict[str, float] = {}  # sum of squares at the start, as far as asked for
 
     @torch.no_grad()
     def measure(self) -> tuple[StageChange, ...]:
@@ -140,7 +141,9 @@ class WeightChangeMeter:
             # Compare before subtracting: NaN and rounding cannot pass for "no change".
             if not torch.equal(now, self._start[key]):
                 moved += (now - self._start[key]).double().square().sum().item()
-            squared += self._start[key].double().square().sum().item()
+            if key not in self._squares:
+                self._squares[key] = self._start[key].double().square().sum().item()
+            squared += self._squares[key]
         statistics_moved = any(
             not torch.equal(now, self._start[key]) for key, now in stage.named_buffers(prefix=name)
         )
