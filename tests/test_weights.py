@@ -319,7 +319,10 @@ def test_a_network_that_was_not_measured_is_decided_on_trained_and_exported(
     assert told["size"]["line"] == 2_000 and "measured" not in told["basis"].values()
     similarity = told["similarity"]
     assert similarity["evidence"]["distance"] is None and similarity["reference_distances"] == []
-    forecasts = [option for option in told["options"] if not option["measured"]]
+    unmeasured = [option for option in told["options"] if not option["measured"]]
+    forecasts = [option for option in unmeasured if option["accuracy"] is not None]
+    assert {option["key"] for option in forecasts} == {"3", "4-pretrained"}
+    assert all("Not forecast" in o["note"] for o in unmeasured if o not in forecasts)
     assert all("Carried over" in option["note"] for option in forecasts)
     assert "not checked for this network" in told["similarity"]["warnings"][0]
     options = ["--case", "2", "--epochs", "1", "--network", name, "--json"]
