@@ -109,6 +109,7 @@ def list_predictors(
         "all": to_logit(plain[ALL_STAGES]),
         "log_per_class": np.log(len(labels) / classes),
         "log_classes": np.log(classes),
+        "log_images": np.log(len(labels)),
         "gap": 100 * (max(balanced[name] for name in early) - balanced[top]),
         "gain": 100 * (best - max(each.balanced_accuracy() for each in without)),
         "leep": leep,

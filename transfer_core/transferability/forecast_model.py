@@ -74,6 +74,7 @@ def list_forecast_predictors(evidence: TransferabilityEvidence, images: int) -> 
         **{n: float(logit(shrink(a, evidence.independent_images))) for n, a in accuracies.items()},
         "log_per_class": float(np.log(images / evidence.classes)),
         "log_classes": float(np.log(evidence.classes)),
+        "log_images": float(np.log(images)),
         "gain": 100 * evidence.pretraining_gain,
         "leep": evidence.leep,
     }
