@@ -159,6 +159,24 @@ def _tabulate_similarity(outcomes: Sequence[Outcome], source: SourceNetwork) -> 
     error = compute_calibration_error(bin_reliability(probabilities, similar))
     yield "similarity: calibration error", f"{error:.3f} ({len(known)} data sets)"
     yield "similarity: right when 80 % sure", f"{right.sum()} of {len(right)} ({right.mean():.0%})"
+    yield from _tabulate_stability(known, probabilities)
+
+
+def _tabulate_stability(outcomes: Sequence[Outcome], probabilities: np.ndarray) -> Iterator[Line]:
+    """Compare the probabilities of data sets that are two draws of the same pool and size."""
+    draws: dict[tuple[str, int], list[float]] = {}
+    for each, probability in zip(outcomes, probabilities, strict=True):
+        draws.setdefault((each.row["pool"], each.row["per_class"]), []).append(probability)
+    pairs = np.array([pair[:2] for pair in draws.values() if len(pair) > 1])
+    if not len(pairs):
+        return
+    same = (pairs >= 0.5).all(1) | (pairs < 0.5).all(1)
+    opposite = (pairs.max(1) >= CLEAR) & (pairs.min(1) <= 1 - CLEAR)
+    yield (
+        "similarity: other images of the same pool give",
+        f"the same side in {same.mean():.0%} of {len(pairs)}; the opposite, 80 % sure of both, "
+        f"in {opposite.sum()}",
+    )
 
 
 def _tabulate_forecast(outcomes: Sequence[Outcome], option: str) -> Iterator[Line]:
