@@ -29,7 +29,7 @@ FORECAST_PREDICTORS = {  # chosen on the panel, by the error on families held ou
     "4-random": ("best", "log_per_class", "log_classes"),
 }
 MIN_DIFFERENCE = 0.01  # accuracies that differ by no more count as equal
-RIDGE = 0.3  # accuracy for a weight of 1 more; pulls a forecast towards the best measured accuracy
+RIDGE = 0.6  # accuracy for a weight of 1 more; pulls a forecast towards the best measured accuracy
 OUTLIER = 0.05  # error of an accuracy; larger ones pull with their first power, not their square
 MIN_ERROR = 0.1  # of a forecast's logit
 BIN_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
