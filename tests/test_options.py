@@ -11,6 +11,7 @@ from toy_readings import make_evidence
 from transfer_core.networks import get_network
 from transfer_core.timing.step_costs import TimeRange
 from transfer_core.transferability.accuracy_interval import predict_run_accuracy
+from transfer_core.transferability.accuracy_prior import AccuracyPrior
 from transfer_core.transferability.forecast_model import ForecastModel, list_forecast_predictors
 from transfer_core.transferability.option_list import build_options, recommend
 from transfer_core.transferability.recommendation import NOTHING_KNOWN, compare_voices
@@ -21,6 +22,7 @@ SOURCE = get_network("demonstration")
 STAGES = SOURCE.stage_names[:-1]
 CALIBRATION = replace(
     load_calibration(SOURCE),
+    prior=AccuracyPrior({}, 1e9),  # accuracies as they were measured
     margin=0.01,
     forecast_margin=0.01,
     forecasts={
@@ -113,6 +115,36 @@ def test_an_interval_is_never_a_point_and_holds_its_accuracy(accuracy, images, t
     assert found.high - found.low > 1e-4
 
 
+def test_the_best_of_many_equal_options_is_not_taken_at_its_word_on_few_images():
+    """Seven options that are right for 60 %: the best of seven measurements looks better."""
+    prior, draw = AccuracyPrior({}, 0.003), np.random.default_rng(0)
+    names = [f"stage{n}" for n in range(7)]
+    best, expected = [], []
+    for _ in range(500):
+        measured = dict(zip(names, draw.binomial(50, 0.6, 7) / 50, strict=True))
+        best.append(max(measured.values()))
+        expected.append(max(prior.expect(measured, 50).values()))
+    assert np.mean(best) > 0.68 and abs(np.mean(expected) - 0.6) < 0.04
+
+
+def test_many_images_outweigh_what_is_usual_and_few_do_not():
+    prior = AccuracyPrior({"early": -0.1, "top": 0.1}, 0.01)
+    measured = {"early": 0.8, "top": 0.7}
+    few, many = prior.expect(measured, 10), prior.expect(measured, 10_000)
+    assert few["top"] > few["early"] and many["early"] > many["top"]
+    assert many == pytest.approx(measured, abs=0.001)
+    assert prior.expect({"early": 1.0, "top": 1.0}, 10) == pytest.approx({"early": 1, "top": 1})
+
+
+@settings(deadline=None)
+@given(some.lists(some.floats(0, 1), min_size=2, max_size=8), some.floats(1, 5_000))
+def test_what_is_expected_is_an_accuracy(values, images):
+    measured = {f"stage{n}": value for n, value in enumerate(values)}
+    expected = AccuracyPrior({"stage0": 0.3}, 0.003).expect(measured, images)
+    assert expected.keys() == measured.keys()
+    assert all(0 <= value <= 1 for value in expected.values())
+
+
 def test_intervals_of_measured_options_hold_as_many_results_as_they_say():
     draw = np.random.default_rng(0)
     held = []
@@ -124,7 +156,7 @@ def test_intervals_of_measured_options_hold_as_many_results_as_they_say():
 
 def test_forecasts_are_wider_on_fewer_test_images_and_where_they_are_carried_over():
     evidence = make_evidence()
-    predictors = list_forecast_predictors(evidence, 400)
+    predictors = list_forecast_predictors(evidence, 400, 0.8)
     model = CALIBRATION.forecasts["3"]
     few, many = (model.forecast(predictors, tested) for tested in (20, 2_000))
     assert few.accuracy == many.accuracy and few.high - few.low > many.high - many.low

@@ -71,7 +71,6 @@ def make_outcome(lead=0.0, per_class=20, family="photos", everything=0.7, random
         "test": accuracies,
         "predictors": {
             "best": float(np.log(3 / 2) + 4 * max(lead, 0)),
-            "top": float(np.log(3 / 2)),
             "log_per_class": float(np.log(per_class)),
             "log_images": float(np.log(per_class * 4)),
             "log_classes": float(np.log(4)),
@@ -81,7 +80,8 @@ def make_outcome(lead=0.0, per_class=20, family="photos", everything=0.7, random
             "skill": 0.5,
         },
     }
-    return Outcome(row, {"3": everything, "4-random": random}, {"3": 1_000, "4-random": 1_000})
+    trained, tested = {"3": everything, "4-random": random}, {"3": 1_000, "4-random": 1_000}
+    return Outcome(row, accuracies, trained, tested)
 
 
 OUTCOMES = [
@@ -95,7 +95,7 @@ def test_features_carry_over_where_the_top_is_as_good_and_random_weights_are_wor
     assert make_outcome(lead=0.005).is_similar(("early",))
     assert not make_outcome(lead=0.05).is_similar(("early",))
     assert not make_outcome(lead=0.0, random=0.6).is_similar(("early",))
-    assert Outcome(OUTCOMES[0].row, {}, {}).is_similar(("early",)) is None
+    assert Outcome(OUTCOMES[0].row, {}, {}, {}).is_similar(("early",)) is None
 
 
 def test_the_similarity_model_finds_the_lead():
@@ -141,9 +141,9 @@ def test_the_cheapest_new_layer_within_the_margin_is_chosen():
 
 def test_what_was_trained_is_brought_together_with_what_was_measured(tmp_path):
     key = {"pool": "photos", "per_class": 20, "seed": 0}
-    (tmp_path / "frozen.jsonl").write_text(
-        json.dumps(make_outcome().row | key) + "\n" + json.dumps({"pool": "noise"}) + "\n"
-    )
+    other_family = make_outcome(family="drawings").row | {"per_class": 20, "seed": 0}
+    rows = [make_outcome().row | key, {"pool": "noise"}, other_family]
+    (tmp_path / "frozen.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     tested = {"test": 0.8, "test_images": 500, "settings": "{}", "option": "3"}
     other = tested | {"settings": '{"epochs": 1}', "test": 0.1}
     (tmp_path / "trained.jsonl").write_text(
@@ -151,8 +151,9 @@ def test_what_was_trained_is_brought_together_with_what_was_measured(tmp_path):
     )
     random = tmp_path / "random.jsonl"
     random.write_text(json.dumps(key | {"images": 100, "random": 0.4, "test_images": 300}) + "\n")
-    (found,) = load_outcomes(tmp_path, random)
-    assert found.trained == {"3": 0.8, "4-random": 0.4}
+    found, drawings = load_outcomes(tmp_path, random)
+    assert found.trained == {"3": 0.8, "4-random": 0.4} and drawings.trained == {}
+    assert found.expected == pytest.approx(found.row["cross_validated"], abs=0.02)
     assert found.tested == {"3": 500, "4-random": 300}
 
 

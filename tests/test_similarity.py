@@ -13,6 +13,7 @@ from toy_readings import make_evidence
 from transfer_core.cases import DEFAULT_LINE, TransferCase, judge_size
 from transfer_core.errors import SettingsError
 from transfer_core.networks import get_network
+from transfer_core.transferability.accuracy_prior import AccuracyPrior
 from transfer_core.transferability.calibration_basis import describe_basis
 from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.evidence import FlipInvariance, from_json
@@ -49,6 +50,7 @@ SOURCE = get_network("demonstration")
 CALIBRATION = Calibration(
     similarity=LogisticModel(0.5, {"gap": -0.3, "log_distance": -0.4}),
     forecasts={},
+    prior=AccuracyPrior({}, 1.0),
     nearest=0.01,
     furthest=2.0,
     families=10,

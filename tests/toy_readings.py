@@ -32,7 +32,9 @@ def make_evidence(
     values = {
         "images": 400,
         "independent_images": 400,
-        "all_stages": make_stage("all", max(early, top) if together is None else together, None),
+        "all_stages": make_stage(
+            "all-stages", max(early, top) if together is None else together, None
+        ),
         "num_near_duplicates": 0,
         "classes": 4,
         "min_images_per_class": 100,

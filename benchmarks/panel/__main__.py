@@ -21,6 +21,7 @@ from benchmarks.panel.fitting import (
     bin_reliability,
     estimate_crossover,
     fit_forecast,
+    fit_prior,
     fit_similarity,
     hold_out,
     load_outcomes,
@@ -123,6 +124,7 @@ def fit(options: argparse.Namespace) -> None:
     path = get_calibration_path(source.name)
     values = json.loads(path.read_text(encoding="utf-8")) | {
         "similarity": asdict(fit_similarity(similar, source.early)),
+        "prior": asdict(fit_prior(outcomes)),
         "forecasts": {key: asdict(model) for key, model in forecasts.items()},
         "families": len({each.family for each in outcomes}),
         "image_sets": len({(o.row["pool"], o.row["per_class"]) for o in outcomes}),

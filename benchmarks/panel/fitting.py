@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from transfer_core.transferability import (
     Z_80,
+    AccuracyPrior,
     ForecastModel,
     LogisticModel,
     ReliabilityBin,
@@ -40,6 +41,7 @@ class Outcome:
     """One data set: what was measured before a training, and what trainings then reached."""
 
     row: dict  # from `frozen.measure_frozen`
+    expected: dict[str, float]  # accuracy of each new layer, by the prior of the other families
     trained: dict[str, float]  # test accuracy by option key, as far as trained
     tested: dict[str, int]  # test images of each
 
@@ -90,8 +92,30 @@ def load_outcomes(folder: Path, random_from: Path) -> list[Outcome]:
             same = [each for each in earlier if each["images"] == near["images"]]
             accuracies.setdefault("4-random", float(np.mean([each["random"] for each in same])))
             tested.setdefault("4-random", sum(each["test_images"] for each in same))
-        outcomes.append(Outcome(row, accuracies, tested))
-    return outcomes
+        outcomes.append(Outcome(row, {}, accuracies, tested))
+    priors = hold_out(outcomes, fit_prior)
+    return [_expect(each, prior) for each, prior in zip(outcomes, priors, strict=True)]
+
+
+def _expect(outcome: Outcome, prior: AccuracyPrior) -> Outcome:
+    row = outcome.row
+    expected = prior.expect(row["cross_validated"], row["independent_images"])
+    best = float(logit(shrink(max(expected.values()), row["independent_images"])))
+    row = row | {"predictors": row["predictors"] | {"best": best}}
+    return replace(outcome, row=row, expected=expected)
+
+
+def fit_prior(outcomes: Sequence[Outcome]) -> AccuracyPrior:
+    """Measure how the new layers differ, in the accuracies of tests."""
+    names, weights = list(outcomes[0].row["test"]), weigh_families(outcomes)
+    tests = np.array([[each.row["test"][name] for name in names] for each in outcomes])
+    offsets = tests - tests.mean(1, keepdims=True)
+    usual = np.average(offsets, axis=0, weights=weights)
+    squares = np.average(np.square(offsets - usual), axis=0, weights=weights)
+    return AccuracyPrior(
+        dict(zip(names, map(float, usual), strict=True)),
+        float(squares.sum() / (len(names) - 1)),  # their mean is 0: one degree of freedom less
+    )
 
 
 def _read(file: Path) -> list[dict]:

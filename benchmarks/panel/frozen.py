@@ -2,13 +2,13 @@
 
 import numpy as np
 import torch
-from scipy.special import logit
 
 from benchmarks.panel.embeddings import EmbeddedPool
 from benchmarks.panel.splits import Split
 from transfer_core.features import fit_unit_scaling
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
+    ALL_STAGES,
     MAX_REPEATED_IMAGES,
     REPEATS,
     CrossValidated,
@@ -17,11 +17,9 @@ from transfer_core.transferability import (
     compute_skill,
     group_near_duplicates,
     log_distance,
-    shrink,
     train_heads,
 )
 
-ALL_STAGES = "all-stages"
 THUMBNAIL_SIZE = 16  # pixels a side
 
 
@@ -67,9 +65,7 @@ def measure_frozen(embedded: EmbeddedPool, split: Split, source: SourceNetwork) 
         "test": tested,
         "predictors": {
             name: round(float(value), 5)
-            for name, value in list_predictors(
-                scores, without, early, leep, images, distance
-            ).items()
+            for name, value in list_predictors(scores, without, early, leep, distance).items()
         },
     }
 
@@ -79,34 +75,25 @@ def list_predictors(
     without: list[CrossValidated],
     early: list[str],
     leep: float,
-    images: int,
     distance: float | None,
 ) -> dict[str, float]:
     """Return what `TransferabilityEvidence` and `list_forecast_predictors` make of the same.
+
+    "best" is missing: it needs all data sets.
 
     Args:
         scores: By what the layer reads: each kept stage, input to output, then all.
         without: Without pre-training: stages with random weights, and bare pixels.
         early: Names of the early stages.
         leep: Share of the labels' information in the source classes.
-        images: Independent images to learn from.
         distance: Batch-norm shift of the last early stage, in nats; None without.
     """
-    plain = {name: each.accuracy() for name, each in scores.items()}
     balanced = {name: each.balanced_accuracy() for name, each in scores.items()}
     *stages, _ = scores
     top, best = stages[-1], max(balanced[name] for name in stages)
     labels = scores[top].labels
     classes = len(np.unique(labels))
-
-    def to_logit(accuracy: float) -> float:
-        return logit(shrink(accuracy, images))
-
     return {
-        "best": to_logit(max(plain.values())),
-        "top": to_logit(plain[top]),
-        "cut": to_logit(max(plain[name] for name in early)),
-        "all": to_logit(plain[ALL_STAGES]),
         "log_per_class": np.log(len(labels) / classes),
         "log_classes": np.log(classes),
         "log_images": np.log(len(labels)),

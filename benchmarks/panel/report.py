@@ -16,9 +16,8 @@ from benchmarks.panel.fitting import (
     is_inside,
     predict_probabilities,
 )
-from benchmarks.panel.frozen import ALL_STAGES
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import predict_run_accuracy
+from transfer_core.transferability import ALL_STAGES, predict_run_accuracy
 
 Line = tuple[str, str]  # what was asked, and what was measured
 CLEAR = 0.8  # least probability of a stated answer
@@ -57,7 +56,7 @@ def _describe_coverage(outcomes: Sequence[Outcome]) -> str:
     inside = []
     for each in outcomes:
         row = each.row
-        for name, accuracy in row["cross_validated"].items():
+        for name, accuracy in each.expected.items():
             expected = predict_run_accuracy(accuracy, row["independent_images"], row["test_images"])
             inside.append(expected.low <= row["test"][name] <= expected.high)
     return f"{np.mean(inside):.0%} of {len(inside)} results"
@@ -65,7 +64,7 @@ def _describe_coverage(outcomes: Sequence[Outcome]) -> str:
 
 def choose_frozen(outcome: Outcome, margin: float) -> str:
     """Return what the recommended new layer reads: the cheapest within the margin of the best."""
-    known = outcome.row["cross_validated"]
+    known = outcome.expected
     *stages, _ = known
     best_cut = max(known[name] for name in stages[:-1])
     cut = next(name for name in reversed(stages[:-1]) if known[name] >= best_cut - margin)
@@ -116,9 +115,9 @@ def _tabulate_policies(
                 continue
             row, everything = each.row, each.trained["3"]
             top, chosen = list(row["test"])[-2], choose_frozen(each, margin)
-            cut = max(source.early, key=lambda name: row["cross_validated"][name])
+            cut = max(source.early, key=lambda name: each.expected[name])
             expected = model.forecast(row["predictors"], row["test_images"]).accuracy
-            is_better = expected > row["cross_validated"][chosen] + forecast_margin
+            is_better = expected > each.expected[chosen] + forecast_margin
             reached = {
                 "recommended": everything if is_better else row["test"][chosen],
                 "textbook (line at 2,000)": row["test"][top if chance >= 0.5 else cut],

@@ -41,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_known_evidence",
         ],
         "evidence": [
+            "ALL_STAGES",
             "BootstrapDraws",
             "LearningCurve",
             "ReportStage",
@@ -52,6 +53,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "explanation": ["describe_flip_invariance"],
         "forecast_model": ["ForecastModel", "compute_test_error", "list_forecast_predictors"],
+        "accuracy_prior": ["AccuracyPrior"],
         "accuracy_interval": ["AccuracyInterval", "Z_80", "predict_run_accuracy", "shrink"],
         "option_list": ["DEFAULT_MINUTES", "build_options", "list_options", "recommend"],
         "recommendation": ["compare_voices"],

@@ -6,6 +6,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 
+ALL_STAGES = "all-stages"  # name of what is measured over all kept stages together
 DECIMALS = 4  # of every stored measurement: the next ones differ between processors
 TIE = 0.005  # accuracies this close are equal; so no choice of a stage hangs on one image
 MIN_RETAINED_LEAD = 0.85  # share of the lead over guessing; labels that lose more change

@@ -49,32 +49,21 @@ def compute_test_error(accuracy: float, test_images: float) -> float:
     return 1 / math.sqrt((test_images + 1) * expected * (1 - expected))
 
 
-def list_forecast_predictors(evidence: TransferabilityEvidence, images: int) -> dict[str, float]:
-    """Return the inputs of forecast models by name.
-
-    "best", "top", "cut" and "all" are logits of measured accuracies: of the best option, case 1,
-    the best early cut, and the head over all stages. "gain" (percentage points) and "leep" are
-    those of `TransferabilityEvidence.get_predictors`; "log_distance" is missing without batch
-    norm.
+def list_forecast_predictors(
+    evidence: TransferabilityEvidence, images: int, best: float
+) -> dict[str, float]:
+    """Return the inputs of forecast models by name; without batch norm no "log_distance".
 
     Args:
         evidence: Measurements on the images.
         images: Images to learn from: training and validation.
+        best: Accuracy that the best new layer is expected to have; "best" is its logit.
     """
-    frozen = [*evidence.stages, evidence.all_stages]
-    accuracies = {
-        "best": max(each.plain_accuracy for each in frozen),
-        "top": evidence.top.plain_accuracy,
-        "cut": max(each.plain_accuracy for each in evidence.stages[: evidence.early]),
-        "all": evidence.all_stages.plain_accuracy,
-    }
     known = evidence.distance
     distance = {} if known is None else {"log_distance": log_distance(known)}
     return distance | {
-        **{n: float(logit(shrink(a, evidence.independent_images))) for n, a in accuracies.items()},
+        "best": float(logit(shrink(best, evidence.independent_images))),
         "log_per_class": float(np.log(images / evidence.classes)),
         "log_classes": float(np.log(evidence.classes)),
         "log_images": float(np.log(images)),
-        "gain": 100 * evidence.pretraining_gain,
-        "leep": evidence.leep,
     }

@@ -12,7 +12,7 @@ from transfer_core.system import Progress, ignore_progress
 from transfer_core.transferability.accuracy_interval import AccuracyInterval, predict_run_accuracy
 from transfer_core.transferability.cautions import has_too_few_images, is_guessing
 from transfer_core.transferability.estimate import SimilarityEstimate
-from transfer_core.transferability.evidence import StageEvidence, TransferabilityEvidence
+from transfer_core.transferability.evidence import ALL_STAGES, TransferabilityEvidence
 from transfer_core.transferability.forecast_model import list_forecast_predictors
 from transfer_core.transferability.options import Option, Options
 from transfer_core.transferability.recommendation import choose_option, explain_recommendation
@@ -108,8 +108,14 @@ def build_options(
     calibration = calibration or load_calibration(source)
     # Near-duplicates count once in the test as in the sample.
     tested = max(1.0, test_images * evidence.independent_images / evidence.images)
+    new_layers = (*evidence.stages, evidence.all_stages)
+    measured = calibration.prior.expect(
+        {each.stage: each.plain_accuracy for each in new_layers}, evidence.independent_images
+    )
     expected = {
-        key: _expect_accuracy(key, strategy, source, evidence, images, tested, calibration)
+        key: _predict_accuracy(measured[_get_read(strategy)], evidence, tested, calibration)
+        if trains_head_only(source, strategy)
+        else _forecast_accuracy(key, max(measured.values()), evidence, images, tested, calibration)
         for key, strategy in strategies.items()
     }
     return tuple(
@@ -154,23 +160,36 @@ def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
     return CASE_NAMES.get(key, strategy.title)
 
 
-def _expect_accuracy(
+def _get_read(strategy: Strategy) -> str:
+    """Return what the new layer reads: the name of a stage, or that of all together."""
+    return ALL_STAGES if strategy.approach == "all stages" else strategy.keep_through
+
+
+def _predict_accuracy(
+    accuracy: float,
+    evidence: TransferabilityEvidence,
+    test_images: float,
+    calibration: Calibration,
+) -> AccuracyInterval | str:
+    """Return what a run of a measured option is expected to reach, or why nothing is known."""
+    if evidence.independent_images < MIN_INDEPENDENT_IMAGES:
+        return TOO_FEW_TO_MEASURE
+    return predict_run_accuracy(
+        accuracy, evidence.independent_images, test_images, calibration.widening
+    )
+
+
+def _forecast_accuracy(
     key: str,
-    strategy: Strategy,
-    source: SourceNetwork,
+    best: float,
     evidence: TransferabilityEvidence,
     images: int,
     test_images: float,
     calibration: Calibration,
 ) -> AccuracyInterval | str:
-    """Return what a run is expected to reach, or why nothing is known."""
+    """Return what a run of an option that is not measured is expected to reach, or why not."""
     if evidence.independent_images < MIN_INDEPENDENT_IMAGES:
         return TOO_FEW_TO_MEASURE
-    if trains_head_only(source, strategy):
-        accuracy = _find_stage(strategy, evidence).plain_accuracy
-        return predict_run_accuracy(
-            accuracy, evidence.independent_images, test_images, calibration.widening
-        )
     if has_too_few_images(evidence):
         return TOO_FEW_TO_FORECAST
     if is_guessing(evidence):
@@ -178,11 +197,5 @@ def _expect_accuracy(
     model = calibration.forecasts.get(SAME_FORECAST.get(key, key))
     if model is None:
         return NOTHING_TO_COMPARE_WITH
-    predictors = calibration.clip_distance(list_forecast_predictors(evidence, images))
+    predictors = calibration.clip_distance(list_forecast_predictors(evidence, images, best))
     return model.forecast(predictors, test_images)
-
-
-def _find_stage(strategy: Strategy, evidence: TransferabilityEvidence) -> StageEvidence:
-    if strategy.approach == "all stages":
-        return evidence.all_stages
-    return next(each for each in evidence.stages if each.stage == strategy.keep_through)

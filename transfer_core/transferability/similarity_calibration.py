@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
+from transfer_core.transferability.accuracy_prior import AccuracyPrior
 from transfer_core.transferability.forecast_model import ForecastModel
 
 Question = Literal["similarity", "forecasts"]
@@ -93,6 +94,7 @@ class Calibration:
 
     similarity: LogisticModel  # that the higher-level features carry over
     forecasts: dict[str, ForecastModel]  # by the key of the option
+    prior: AccuracyPrior  # how new layers usually differ
     nearest: float  # smallest distance among the measured image sets, nats
     furthest: float  # largest one
     families: int  # number of families of image sets
@@ -169,6 +171,7 @@ def carry_over_calibration(relative: str) -> Calibration:
             )
             for key, model in measured.forecasts.items()
         },
+        prior=replace(measured.prior, offsets={}),  # its stages have other names
         widening=measured.widening * CARRIED_OVER_WIDENING,
         nearest=1e-9,
         furthest=math.inf,
@@ -186,7 +189,10 @@ def read_calibration(network: str) -> Calibration:
     values = json.loads(get_calibration_path(network).read_text(encoding="utf-8"))
     similarity = LogisticModel(**values.pop("similarity"))
     forecasts = {key: ForecastModel(**each) for key, each in values.pop("forecasts").items()}
+    prior = AccuracyPrior(**values.pop("prior"))
     basis = {name: Basis(**each) for name, each in values.pop("basis").items()}
     lists = {"reliability": ReliabilityBin, "measured": BenchmarkResult}
     rows = {name: tuple(kind(**row) for row in values.pop(name)) for name, kind in lists.items()}
-    return Calibration(similarity=similarity, forecasts=forecasts, basis=basis, **rows, **values)
+    return Calibration(
+        similarity=similarity, forecasts=forecasts, prior=prior, basis=basis, **rows, **values
+    )

@@ -8,7 +8,12 @@ import torch
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress
 from transfer_core.transferability.bootstrap import Bootstrap
-from transfer_core.transferability.evidence import DECIMALS, ReportStage, StageEvidence
+from transfer_core.transferability.evidence import (
+    ALL_STAGES,
+    DECIMALS,
+    ReportStage,
+    StageEvidence,
+)
 from transfer_core.transferability.head_cross_validation import (
     CrossValidated,
     compute_kernel,
@@ -16,7 +21,6 @@ from transfer_core.transferability.head_cross_validation import (
 )
 
 Z_95 = 1.96  # standard normal quantile: 95 % lie within so many standard errors
-ALL_STAGES = "all-stages"
 ALL_STAGES_TITLE = "All stages together"
 
 
