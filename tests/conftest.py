@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import functools
 import io
 import zipfile
 from pathlib import Path
@@ -39,6 +40,20 @@ def machine_folder(tmp_path_factory):
         folder = tmp_path_factory.mktemp("machine")
         patch.setenv("TRANSFER_MACHINE_FOLDER", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once():
+    """Let Streamlit look for components among the installed packages once, not in every AppTest.
+
+    It reads the metadata of all of them, which takes longer than most pages.
+    """
+    from streamlit.components.v2 import manifest_scanner
+
+    with pytest.MonkeyPatch.context() as patch:
+        found = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
 
 
 @pytest.fixture

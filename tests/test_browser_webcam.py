@@ -223,3 +223,54 @@ def test_a_camera_that_is_denied_or_out_of_reach_is_explained_and_the_page_works
         assert measure_overflow(page) <= 1
         page.get_by_role("button", name="Use “Plankton, a few”").click()
         page.get_by_text("What I read").wait_for()
+
+
+BUSY_APP = """
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import streamlit as st
+
+from pages.parts.try_it import live_camera
+from pages.shared import caches
+
+
+def answer_when_let(run_id, file):
+    while not (Path(__file__).parent / "let").exists():
+        time.sleep(0.02)
+    return {"cat": 0.75, "dog": 0.25}
+
+
+caches.load_trained_network = lambda run_id: SimpleNamespace(transform=SimpleNamespace(size=64))
+caches.classify_frame = answer_when_let
+live_camera.show_live_camera("run")
+st.write(f"{len(live_camera.list_photos())} photos")
+"""
+SOON_SCRIPT = """
+const later = window.setTimeout.bind(window)
+window.setTimeout = (call, ms, ...more) => later(call, ms === 4000 ? 300 : ms, ...more)
+"""
+
+
+def test_photos_taken_while_the_server_is_busy_are_not_lost_nor_doubled(browser, tmp_path):  # noqa: F811
+    app = tmp_path / "busy.py"
+    app.write_text(BUSY_APP)
+    busy = Server(tmp_path, app)
+    try:
+        with open_browser(browser, *FAKE_CAMERA) as page:
+            page.add_init_script(SOON_SCRIPT)  # what is not answered is sent again after 0.3 s
+            page.goto(busy.url)
+            take = page.get_by_role("button", name="Take this picture")
+            for _ in range(2):
+                take.click()
+                page.wait_for_timeout(700)
+            (tmp_path / "let").touch()
+            page.get_by_text("2 photos").wait_for()
+            page.locator(".bar.likely", has_text="cat").wait_for()
+            take.click()
+            page.get_by_text("3 photos").wait_for()
+            page.wait_for_timeout(700)
+            assert page.get_by_text("3 photos").is_visible()
+    finally:
+        busy.close()

@@ -37,6 +37,16 @@ def test_what_is_no_picture_gets_no_answer(run, message):
     assert live_camera._answer(run, message) is None
 
 
+def test_a_photo_that_is_sent_again_is_taken_once(monkeypatch):
+    state = {}
+    monkeypatch.setattr(live_camera.st, "session_state", state)
+    for seq in (1, 1, 2):
+        state[live_camera.COMPONENT_KEY] = {"photo": {"seq": seq, "picture": encode(b"photo")}}
+        live_camera._take_photo()
+    assert state[live_camera.TAKEN_KEY] == 2
+    assert [name for name, _ in live_camera.list_photos()] == ["photo 2", "photo 1"]
+
+
 def test_few_classes_keep_their_bars_in_place_and_of_many_the_likeliest_are_shown():
     few = {"a": 0.1, "b": 0.7, "c": 0.2}
     assert live_camera.choose_bars(few) == list(few.items())

@@ -3,6 +3,7 @@
 import ast
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from transfer_core.cases import Strategy
 from transfer_core.export.source_text import format_literal
@@ -10,12 +11,21 @@ from transfer_core.settings import OptimiserSettings, SettingField, list_setting
 from transfer_core.training import RunConfig
 
 TORCH_NAMES = {"torch", "nn", "functional"}  # a line with one of these names calls PyTorch
-# A statement, and the function around it.
-StatementInFunction = tuple[ast.stmt, ast.FunctionDef | None]
 COMMENT_WIDTH = 96  # characters
 OPTIMISER_FIELDS = list_settings(OptimiserSettings)
 OTHER_FIELDS = {f.name.upper(): f for f in (*list_settings(Strategy), *list_settings(RunConfig))}
 SETTINGS_NAMES = {"settings", "optimiser"}  # names under which the script passes `OPTIMISER` on
+
+
+@dataclass(frozen=True, eq=False)
+class ScriptStatement:
+    """A statement, the function around it, and what it names outside the statements inside it."""
+
+    own: ast.stmt
+    around: ast.FunctionDef | None
+    settings: frozenset[str | None]  # that it mentions
+    called: frozenset[str]  # functions that it calls
+    is_torch: bool
 
 
 def render_settings(values: Mapping[str, object]) -> str:
@@ -69,34 +79,43 @@ def find_setting_lines(script: str, values: Mapping[str, object]) -> dict[str, s
     }
 
 
-def _find_steered_statements(
-    statements: tuple[StatementInFunction, ...], name: str
-) -> list[ast.stmt]:
+def _find_steered_statements(statements: tuple[ScriptStatement, ...], name: str) -> list[ast.stmt]:
     """Find the statements that mention a setting, and their callers up to PyTorch."""
-    mentions = [(own, around) for own, around in statements if _mentions(own, name)]
-    lines = [own for own, _ in mentions]
-    functions = {around.name for _, around in mentions if around and _returns_value(around)}
-    while functions and not any(_is_torch(line) for line in lines):
-        calling = [
-            (own, around)
-            for own, around in statements
-            if any(_calls(own, function) for function in functions) and own not in lines
-        ]
-        lines += [own for own, _ in calling]
-        functions = {around.name for _, around in calling if around and _returns_value(around)}
-    return lines
+    lines = found = [each for each in statements if name in each.settings]
+    while (functions := _list_functions(found)) and not any(each.is_torch for each in lines):
+        found = [each for each in statements if each.called & functions and each not in lines]
+        lines = lines + found
+    return [each.own for each in lines]
+
+
+def _list_functions(statements: list[ScriptStatement]) -> set[str]:
+    """The functions around statements that return a value, which their callers then use."""
+    return {each.around.name for each in statements if each.around and _returns_value(each.around)}
 
 
 def _iterate_statements(
     tree: ast.AST, function: ast.FunctionDef | None = None
-) -> Iterator[StatementInFunction]:
+) -> Iterator[ScriptStatement]:
     """Yield every statement, also inside functions and blocks, with its function."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.stmt) and not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node, function
+            yield _describe_statement(node, function)
         yield from _iterate_statements(
             node, node if isinstance(node, ast.FunctionDef) else function
         )
+
+
+def _describe_statement(own: ast.stmt, around: ast.FunctionDef | None) -> ScriptStatement:
+    nodes = list(_walk_own_nodes(own))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    called = (node.func for node in nodes if isinstance(node, ast.Call))
+    return ScriptStatement(
+        own,
+        around,
+        settings=frozenset(map(_get_setting_name, nodes)),
+        called=frozenset(each.id for each in called if isinstance(each, ast.Name)),
+        is_torch=not names.isdisjoint(TORCH_NAMES),
+    )
 
 
 def _walk_own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -104,10 +123,6 @@ def _walk_own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(statement):
         if not isinstance(node, ast.stmt):
             yield from ast.walk(node)
-
-
-def _mentions(statement: ast.stmt, name: str) -> bool:
-    return any(_get_setting_name(node) == name for node in _walk_own_nodes(statement))
 
 
 def _get_setting_name(node: ast.AST) -> str | None:
@@ -122,17 +137,6 @@ def _get_setting_name(node: ast.AST) -> str | None:
 def _returns_value(function: ast.FunctionDef) -> bool:
     """Return whether a function returns a value, which its callers then use."""
     return any(isinstance(node, ast.Return) and node.value for node in ast.walk(function))
-
-
-def _calls(statement: ast.stmt, function: str) -> bool:
-    calls = (node.func for node in _walk_own_nodes(statement) if isinstance(node, ast.Call))
-    return any(isinstance(called, ast.Name) and called.id == function for called in calls)
-
-
-def _is_torch(statement: ast.stmt) -> bool:
-    return any(
-        isinstance(node, ast.Name) and node.id in TORCH_NAMES for node in _walk_own_nodes(statement)
-    )
 
 
 def _render_statement(statement: ast.stmt, values: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
-// What the network says of the camera's picture, as fast as the server answers. The next picture
-// is taken when the answer to the last one is here, so that none ever waits in a queue.
-const ANSWER_MS = 4000 // without an answer the next picture is sent
+// What the network says of the camera's picture, as fast as the server answers. One message is
+// under way at a time: the next one follows the answer to the last. Streamlit keeps only the newest
+// of the messages that wait for a page that is busy, so a photo is sent until the server has it.
+const ANSWER_MS = 4000 // without an answer a photo is sent again, or the next picture
 const MIN_INTERVAL_MS = 80 // at most about twelve pictures a second
 const SPEED_WINDOW_MS = 3000 // over which pictures a second are counted
 const QUALITY = 0.85 // of the JPEG
@@ -42,38 +43,48 @@ function createLive(root) {
   const viewer = createViewer("What the camera sees", () => changed())
   const photo = make("button", { type: "button", onclick: () => takePhoto() }, "Take this picture")
   const live = { camera: viewer.camera, send: null, side: 224 }
-  let seq = 0, waiting = null, timer = null, answers = [], leader = { name: "", since: 0, told: true }
+  const photos = [] // taken, and as far as is known not with the server
+  let seq = Date.now() // answers to an earlier visit of the page never fit
+  let waiting = null, timer = null, answers = [], leader = { name: "", since: 0, told: true }
   viewer.element.querySelector(".controls").prepend(photo)
   root.replaceChildren(make("div", { class: "live" }, viewer.element, make("div", {}, bars, speed)), told)
 
   const changed = () => {
-    clearTimeout(timer)
     waiting = null
     answers = []
-    if (live.camera.on) return sendPicture()
-    speed.textContent = ""
+    if (!live.camera.on) speed.textContent = ""
+    sendNext()
   }
   const takePhoto = async () => {
     const blob = await live.camera.capture(PHOTO.side, PHOTO.quality)
-    if (blob) live.send("photo", await encode(blob))
+    if (!blob) return
+    photos.push({ seq: ++seq, picture: await encode(blob) })
+    if (!waiting) sendNext()
   }
-  const sendPicture = async () => {
+  const sendNext = () => {
     clearTimeout(timer)
-    if (!live.camera.on) return
-    const sent = { seq: ++seq, at: performance.now() }
-    waiting = sent
-    timer = setTimeout(sendPicture, ANSWER_MS)
+    const [photo] = photos
+    if (!photo && !live.camera.on) return
+    waiting = { seq: photo?.seq ?? ++seq, at: performance.now() }
+    timer = setTimeout(sendNext, ANSWER_MS)
+    if (photo) live.send("photo", photo)
+    else sendPicture(waiting)
+  }
+  const sendPicture = async (sent) => {
     const blob = await live.camera.capture(live.side, QUALITY)
-    if (!blob) {
-      clearTimeout(timer)
-      timer = setTimeout(sendPicture, MIN_INTERVAL_MS) // the camera has no picture yet
-      return
-    }
-    const picture = await encode(blob)
-    if (waiting === sent) live.send("frame", { seq: sent.seq, picture })
+    const picture = blob && (await encode(blob))
+    if (waiting !== sent) return
+    if (picture) return live.send("frame", { seq: sent.seq, picture })
+    clearTimeout(timer)
+    timer = setTimeout(sendNext, MIN_INTERVAL_MS) // the camera has no picture yet
+  }
+  live.noteTaken = (taken) => {
+    if (photos[0]?.seq !== taken) return
+    photos.shift()
+    if (waiting?.seq === taken) sendNext()
   }
   live.receive = ({ seq: answered, shares, milliseconds }) => {
-    if (!waiting || answered !== waiting.seq) return
+    if (answered !== waiting?.seq) return
     const now = performance.now()
     answers = [...answers.filter((at) => now - at < SPEED_WINDOW_MS), now]
     announce(bars.show(shares), now)
@@ -83,7 +94,8 @@ function createLive(root) {
       ? rate.toFixed(1) + " pictures a second, " + Math.round(milliseconds) + " ms for the network"
       : ""
     clearTimeout(timer)
-    timer = setTimeout(sendPicture, Math.max(0, MIN_INTERVAL_MS - (now - waiting.at)))
+    timer = setTimeout(sendNext, photos.length ? 0 : Math.max(0, MIN_INTERVAL_MS - (now - waiting.at)))
+    waiting = null
   }
   const announce = (name, now) => {
     if (name !== leader.name) leader = { name, since: now, told: false }
@@ -105,6 +117,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.live.send = setTriggerValue
   root.live.side = data.side
   if (data.answer) root.live.receive(data.answer)
+  root.live.noteTaken(data.taken)
   return () => {
     if (!root.isConnected) root.live.close()
   }

@@ -13,7 +13,9 @@ from transfer_core.errors import ImageError
 
 COMPONENT_KEY = "try_live"
 FRAME_KEY = "try_live_frame"  # the newest picture, until it is answered
+ANSWER_KEY = "try_live_answer"  # to the newest picture
 PHOTOS_KEY = "try_photos"
+TAKEN_KEY = "try_photo_taken"  # the number of the newest photo, which the browser gave it
 NEW_PHOTO_KEY = "try_photo_is_new"
 MAX_PICTURE_CHARACTERS = 3_000_000  # of a picture as text
 MAX_FIXED_BARS = 8  # classes that all have a bar, always in the same order
@@ -26,11 +28,15 @@ _COMPONENT = make_camera_component("transfer_lab_live_camera", Path(__file__).wi
 def show_live_camera(run_id: str) -> None:
     """Draw the camera's picture and the share of each class, without redrawing the page."""
     transform = caches.load_trained_network(run_id).transform
+    if (frame := st.session_state.pop(FRAME_KEY, None)) is not None:
+        st.session_state[ANSWER_KEY] = _answer(run_id, frame)
     _COMPONENT(
         key=COMPONENT_KEY,
         data={
             "side": transform.size + CROP_MARGIN_PIXELS,
-            "answer": _answer(run_id, st.session_state.pop(FRAME_KEY, None)),
+            # Told with every redraw: of two that follow each other the browser may see one.
+            "answer": st.session_state.get(ANSWER_KEY),
+            "taken": st.session_state.get(TAKEN_KEY),
         },
         on_frame_change=_take_frame,
         on_photo_change=_take_photo,
@@ -62,8 +68,11 @@ def _take_frame() -> None:
 
 
 def _take_photo() -> None:
-    file = _decode(st.session_state[COMPONENT_KEY].get("photo"))
-    if file:
+    message = st.session_state[COMPONENT_KEY].get("photo")
+    if not isinstance(message, dict) or message.get("seq") == st.session_state.get(TAKEN_KEY):
+        return  # the same photo, sent again before the browser knew that it is here
+    st.session_state[TAKEN_KEY] = message.get("seq")
+    if file := _decode(message.get("picture")):
         photos = st.session_state.get(PHOTOS_KEY, [])
         st.session_state[PHOTOS_KEY] = [*photos, file]
         st.session_state[NEW_PHOTO_KEY] = True
