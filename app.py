@@ -18,6 +18,7 @@ PAGES = {
     ],
     "Beside it": [
         ("pages/learn.py", "Learn", ":material/school:"),
+        ("pages/sabotage.py", "Sabotage lab", ":material/bug_report:"),
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
         ("pages/compare.py", "Compare", ":material/compare:"),

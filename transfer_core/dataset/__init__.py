@@ -43,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "SpoiledVersion",
             "find_flaw",
             "make_mystery_set",
+            "plan_repair",
             "spoil",
         ],
         "sample_origin": ["is_sample"],

@@ -17,7 +17,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_textbook_key",
             "list_measured_strategies",
         ],
-        "confident_learning": ["LabelErrors", "compute_class_thresholds", "find_label_errors"],
+        "confident_learning": [
+            "LabelErrors",
+            "compute_class_thresholds",
+            "compute_confident_joint",
+            "find_label_errors",
+        ],
         "suspect_labels": ["SuspectLabel", "find_suspect_labels"],
         "calibration_basis": ["describe_basis"],
         "cautions": ["warn_of_near_copies"],

@@ -52,7 +52,7 @@ def find_suspect_labels(
     Raises:
         NetworkError: If the weights are missing or damaged.
     """
-    indices = _list_judged_images(data_set)
+    indices = list_judged_images(data_set)
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, indices)
     file = folder / f"suspects_{CACHE_VERSION}.json"
     with suppress(FileNotFoundError):
@@ -66,8 +66,8 @@ def find_suspect_labels(
     return found
 
 
-def _list_judged_images(data_set: DataSet) -> np.ndarray:
-    """Indices of the training images of classes that have enough, int64 (N,)."""
+def list_judged_images(data_set: DataSet) -> np.ndarray:
+    """Return the indices of the training images of classes that have enough, int64 (N,)."""
     train, counts = data_set.indices("train"), np.array(data_set.counts("train"))
     judged = train[counts[data_set.labels[train]] >= MIN_CLASS_IMAGES]
     return judged if len(np.unique(data_set.labels[judged])) > 1 else judged[:0]

@@ -99,6 +99,28 @@ def find_flaw(home: Path, data_id: str) -> SpoiledVersion | None:
     return None
 
 
+def plan_repair(data_set: DataSet, key: FlawKey) -> tuple[Change, ...]:
+    """The changes that take out of a spoiled data set what is left of its flaw.
+
+    Args:
+        data_set: The spoiled version, or one that was made from it.
+        key: What was done to it.
+    """
+    label_of = {record.path: data_set.classes[record.label] for record in data_set.records}
+    changes = []
+    for image in key.images:
+        match key.kind:
+            case "labels" if label_of.get(image.path, image.class_name) != image.class_name:
+                changes.append(Change("relabel", image.path, image.class_name))
+            case "leak" | "shortcut" if image.path in label_of:
+                changes.append(Change("set aside", image.path))
+            case "imbalance" if image.path not in label_of:
+                changes.append(Change("restore", image.path))
+        if key.kind == "shortcut" and image.original not in label_of:
+            changes.append(Change("restore", image.original))
+    return tuple(changes)
+
+
 def _load_key(home: Path, data_id: str) -> FlawKey | None:
     try:
         text = (home / "data" / data_id / KEY_FILE).read_text(encoding="utf-8")
