@@ -22,6 +22,7 @@ PAGES = {
     ],
     "More": [
         ("pages/repair.py", "Repair", ":material/healing:"),
+        ("pages/sabotage.py", "Sabotage lab", ":material/bug_report:"),
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
     ],

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts.repair.history import show_history, show_set_aside
 from pages.parts.repair.mistakes import show_mistakes
 from pages.parts.repair.near_duplicates import show_near_duplicates
+from pages.parts.repair.suspects import show_suspects
 from pages.parts.repair.waiting_changes import make_new_version, show_basket
 from pages.shared import caches, session
 from pages.shared.downloads import show_images_link
@@ -18,11 +19,12 @@ from pages.shared.layout import (
     stop_unless,
 )
 from transfer_core import dataset
-from transfer_core.dataset import SPLITS, DataSet
+from transfer_core.dataset import SPLITS, DataSet, SpoiledVersion
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
-MISTAKES, DUPLICATES, SET_ASIDE = "Mistakes of the run", "Near-duplicates", "Set aside"
+MISTAKES, DUPLICATES = "Mistakes of the run", "Near-duplicates"
+SUSPECTS, SET_ASIDE = "Suspect labels", "Set aside"
 
 
 def draw() -> None:
@@ -39,8 +41,15 @@ def draw() -> None:
         make_new_version(data, record)
     if record and record.config.data_id != data.id:
         offer_retraining(record, data)
-    show_view(record, data)
-    show_history(data, dataset.list_versions(get_home(), data.id))
+    flaw = dataset.find_flaw(get_home(), data.id)
+    show_view(record, data, flaw)
+    show_history(data, dataset.list_versions(get_home(), data.id), flaw)
+    st.page_link(
+        "pages/sabotage.py",
+        label="Sabotage lab: guess what was done here" if flaw else "Practise in the Sabotage lab",
+        icon=":material/bug_report:",
+        query_params={"data": data.id},
+    )
     st.subheader("Take the images away", anchor=False)
     st.caption(
         "A zip with a folder for each part of the split and in it one for each class, with the "
@@ -69,9 +78,9 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
     return record, data
 
 
-def show_view(record: RunRecord | None, data: DataSet) -> None:
+def show_view(record: RunRecord | None, data: DataSet, flaw: SpoiledVersion | None) -> None:
     """Draw the images that may be wrong, of the kind that is chosen."""
-    views = [MISTAKES] * bool(record) + [DUPLICATES, SET_ASIDE]
+    views = [MISTAKES] * bool(record) + [DUPLICATES, SUSPECTS, SET_ASIDE]
     view = st.segmented_control(
         "Look at", views, default=views[0], key=f"repair_view_{len(views)}", required=True
     )
@@ -79,8 +88,10 @@ def show_view(record: RunRecord | None, data: DataSet) -> None:
         show_mistakes(record, data)
     elif view == DUPLICATES:
         show_near_duplicates(data)
+    elif view == SUSPECTS:
+        show_suspects(record, data)
     else:
-        show_set_aside(data)
+        show_set_aside(data, flaw)
 
 
 def offer_retraining(record: RunRecord, data: DataSet) -> None:

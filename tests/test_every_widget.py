@@ -94,6 +94,17 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "learn": [("button_group", "Draw the network", {"plotly_chart"})],
+    "sabotage": [
+        ("button", "Mystery set", {"data sets", "address", "workspace"}),
+        ("selectbox", "Which flaw", {"caption"}),
+        ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
+        ("radio", "Your guess", {"button"}),
+        ("multiselect", "Which classes", set()),  # counts in the guess; see the page's own tests
+        ("button", "Guess, and open the key", {"markdown", "image"}),
+        ("number_input", "Page", {"image"}),
+        ("button", "Repair what is left", {"title", "basket"}),
+        ("button", "Undo", {"address", "workspace"}),
+    ],
     "networks": [
         ("text_input", "Name", {"dataframe"}),
         ("select_slider", "Download at most", {"dataframe"}),
@@ -150,6 +161,16 @@ def upload_image(app: AppTest) -> None:
     app.file_uploader(key="try_files").set_value([("a.png", PHOTO, "image/png")]).run()
 
 
+def guess_shortcut(app: AppTest) -> None:
+    make_click("sabotage_set_A")(app)
+    app.radio(key="sabotage_guess").set_value("Shortcut background").run()
+
+
+def open_key(app: AppTest) -> None:
+    guess_shortcut(app)
+    make_click("sabotage_open")(app)
+
+
 STATES = {  # of each page that has widgets: what its address asks for, and what is done first
     "data": [(("data",), None)],
     "decide": [(("data", "option=2-conv1"), None)],
@@ -171,6 +192,12 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
     "learn": [((), None)],
+    "sabotage": [
+        (("data",), None),
+        ((), make_click("sabotage_set_A")),
+        ((), guess_shortcut),
+        ((), open_key),
+    ],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],

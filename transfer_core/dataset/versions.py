@@ -90,6 +90,9 @@ def make_version(
     parent: DataSet,
     changes: Sequence[Change],
     added: Mapping[str, bytes] | None = None,
+    *,
+    name: str | None = None,
+    extra_files: Mapping[str, str] | None = None,
 ) -> DataSet:
     """Make a new data set from another one, and store its history.
 
@@ -101,6 +104,8 @@ def make_version(
         parent: The data set to change; it stays in the store as it is.
         changes: Applied one after the other.
         added: The file of each added image, by the path of its change.
+        name: Of the version; None numbers the versions of the first ancestor.
+        extra_files: Texts to store beside the version, by file name.
 
     Raises:
         DataSetError: If a change does not fit, a class would lose its last image in
@@ -113,13 +118,13 @@ def make_version(
     records = apply_changes(parent, aside, _build_added_records(added, start), changes)
     versions = list_versions(home, parent.id)
     root = store.load(home, versions[0].root) if versions else parent
-    version_set = _build_data_set(
-        root, records, f"{root.name}, version {_compute_version_number(home, root.id)}"
-    )
+    name = name or f"{root.name}, version {_compute_version_number(home, root.id)}"
+    version_set = _build_data_set(root, records, name)
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
-        store.write(version_set, folder, {VERSION_FILE: json.dumps(asdict(version))})
+        texts = {VERSION_FILE: json.dumps(asdict(version))} | dict(extra_files or {})
+        store.write(version_set, folder, texts)
         new = publish(folder, home / "data" / version_set.id)
     return version_set if new else store.load(home, version_set.id)
 

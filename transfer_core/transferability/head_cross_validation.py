@@ -101,12 +101,37 @@ def cross_validate_head(
         Cross-validated linear probes: Alain and Bengio 2016, "Understanding intermediate layers
         using linear classifier probes".
     """
-    repeats = repeats or (REPEATS if len(labels) <= MAX_REPEATED_IMAGES else 1)
-    folds = [assign_grouped_folds(labels, groups, seed=repeat) for repeat in range(repeats)]
-    held_out = np.stack([own == fold for own in folds for fold in np.unique(own)])
+    held_out = _hold_out_folds(labels, groups, repeats)
     right = train_heads(kernel, labels, ~held_out, weighted=weighted).predict(kernel) == labels
     right &= (~held_out).any(1)[:, None]  # a head that has seen nothing knows nothing
-    return CrossValidated((right & held_out).sum(0) / repeats, labels)
+    return CrossValidated((right & held_out).sum(0) / held_out.sum(0), labels)
+
+
+@torch.no_grad()
+def cross_validate_probabilities(
+    kernel: torch.Tensor,
+    labels: np.ndarray,
+    groups: Sequence[Hashable],
+    *,
+    repeats: int | None = None,
+) -> np.ndarray:
+    """Return the probabilities of each image by heads that were not trained on it.
+
+    Args:
+        kernel: From `compute_kernel`, of what the head reads.
+        labels: Class indices from 0, int64 (N,).
+        groups: Group of each image; near-duplicates share one.
+        repeats: Number of cross-validations, whose mean is taken; None decides by the number of
+            images.
+
+    Returns:
+        float64, shape (N, C); each row sums to 1.
+    """
+    held_out = _hold_out_folds(labels, groups, repeats)
+    logits = train_heads(kernel, labels, ~held_out).compute_logits(kernel)
+    probabilities = logits.softmax(2).cpu().double().numpy()  # (N, F, C)
+    is_unseen = held_out.T[:, :, None]
+    return (probabilities * is_unseen).sum(1) / is_unseen.sum(1)
 
 
 @torch.no_grad()
@@ -143,6 +168,15 @@ def train_heads(
         optimiser.step()
         schedule.step()
     return result
+
+
+def _hold_out_folds(
+    labels: np.ndarray, groups: Sequence[Hashable], repeats: int | None
+) -> np.ndarray:
+    """Mask of the images that each head is not trained on, bool (F, N)."""
+    repeats = repeats or (REPEATS if len(labels) <= MAX_REPEATED_IMAGES else 1)
+    folds = [assign_grouped_folds(labels, groups, seed=repeat) for repeat in range(repeats)]
+    return np.stack([own == fold for own in folds for fold in np.unique(own)])
 
 
 def _share_out(

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from transfer_core.cases import Strategy
-    from transfer_core.networks import StageSummary
+    from transfer_core.networks import SourceNetwork, StageSummary
     from transfer_core.system import Progress
     from transfer_core.transferability import (
         NetworkRanking,
         Options,
         SimilarityEstimate,
         StageEvidence,
+        SuspectLabel,
     )
 
 
@@ -98,6 +99,15 @@ def describe_near_copies(data_id: str, network: str) -> tuple[str, ...]:
         return ()
     evidence = load_known_evidence(data_set, source, get_home())
     return warn_of_near_copies(evidence) if evidence else ()
+
+
+def find_suspect_labels(
+    data_id: str, source: SourceNetwork, progress: Progress
+) -> tuple[SuspectLabel, ...]:
+    """The training images whose label is suspect; they are cached on disk."""
+    from transfer_core.transferability import find_suspect_labels as compute
+
+    return compute(load_data_set(data_id), source, get_home(), progress=progress)
 
 
 def load_network_ranking(data_id: str) -> NetworkRanking:

@@ -19,6 +19,8 @@ SAMPLE_PREFIX = "sample:"
 SAMPLES_LINE = 1_000  # images to learn from; with the line there the samples are one for each case
 JPEG_QUALITY = 92
 SOURCE_DATA_SET = "plankton_source"  # to pre-train on, so it is not offered as a new data set
+PRACTICE_DATA_SET = "plankton_practice"  # of the sabotage lab, which spoils versions of it
+PRACTICE_IMAGES_PER_CLASS = 40
 _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
 
 
@@ -46,7 +48,7 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progres
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
-        name: One of SAMPLES, or SOURCE_DATA_SET.
+        name: One of SAMPLES, PRACTICE_DATA_SET or SOURCE_DATA_SET.
         to: The file to write.
         progress: Called with what is done, images done and total; may raise to end the work.
 
@@ -95,7 +97,7 @@ def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress)
 
 
 def _list_generators() -> dict[str, tuple[int, Callable[[], generators.NamedImages]]]:
-    """Number of images and generator of each sample, and of the source data set."""
+    """Number of images and generator of each sample and of the sets that are not offered."""
     source = (
         generators.SOURCE_SPECIES * generators.SOURCE_IMAGES_PER_SPECIES,
         generators.generate_source_data_set,
@@ -104,7 +106,12 @@ def _list_generators() -> dict[str, tuple[int, Callable[[], generators.NamedImag
         name: (sample.count, partial(sample.images, sample.max_images_per_class))
         for name, sample in SAMPLES.items()
     }
-    return made | {SOURCE_DATA_SET: source}
+    many = SAMPLES["plankton_many"]
+    practice = (
+        many.classes * PRACTICE_IMAGES_PER_CLASS,
+        partial(many.images, PRACTICE_IMAGES_PER_CLASS),
+    )
+    return made | {SOURCE_DATA_SET: source, PRACTICE_DATA_SET: practice}
 
 
 def _write_zip(

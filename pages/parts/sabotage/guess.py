@@ -1,0 +1,46 @@
+"""The guess at what was done to a spoiled data set."""
+
+import streamlit as st
+
+from pages.shared.basket import list_pending
+from pages.shared.guesses import keep_guess
+from transfer_core.dataset import FLAW_KINDS, FLAWS, DataSet, Guess, SpoiledVersion, format_count
+
+
+def ask_for_guess(data: DataSet, flaw: SpoiledVersion) -> None:
+    """Draw the form of the guess; giving it opens the key."""
+    st.subheader("What was done to them?", anchor=False)
+    kind = st.radio(
+        "Your guess",
+        FLAW_KINDS,
+        index=None,
+        key="sabotage_guess",
+        format_func=lambda kind: FLAWS[kind].title,
+        captions=[FLAWS[kind].trace for kind in FLAW_KINDS],
+    )
+    classes = []
+    if kind and FLAWS[kind].concerns_classes:
+        classes = st.multiselect(
+            "Which classes were spoiled", list(data.classes), key="sabotage_classes"
+        )
+    repaired = list_repaired_paths(data, flaw)
+    st.caption(
+        f"{format_count(len(repaired), 'image')} that you changed on Repair so far "
+        "will be counted as found, if it was tampered with."
+    )
+    if st.button(
+        "Guess, and open the key",
+        type="primary",
+        icon=":material/key:",
+        key="sabotage_open",
+        disabled=kind is None,
+        help="Choose what you think was done." if kind is None else None,
+    ):
+        keep_guess(flaw, Guess(kind, frozenset(classes), repaired))
+        st.rerun()
+
+
+def list_repaired_paths(data: DataSet, flaw: SpoiledVersion) -> frozenset[str]:
+    """Paths of the images that were changed since the flaw, or whose change waits in this tab."""
+    waiting = (pending.change for pending in list_pending(data.id))
+    return frozenset(change.path for change in (*flaw.repairs, *waiting))

@@ -1,0 +1,71 @@
+"""Ways to a spoiled data set: one of the mystery sets, or a flaw in the images that are open."""
+
+import random
+import secrets
+
+import streamlit as st
+
+from pages.shared import caches, session
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.progress import show_progress
+from transfer_core import dataset
+from transfer_core.dataset import FLAW_KINDS, FLAWS, MYSTERY_SETS, DataSet
+from transfer_core.system import get_home
+
+SURPRISE = "surprise"
+PREVIEWED_SAMPLE = "plankton_many"  # the mystery sets are drawn like it
+
+
+def offer_mystery_sets(*, with_picture: bool) -> None:
+    """Draw a button for each mystery set, which makes and opens it."""
+    if with_picture:
+        st.image(
+            caches.render_sample_preview(PREVIEWED_SAMPLE),
+            caption="Ten kinds of plankton, 40 drawings of each. Which ones can you trust?",
+            alt="Drawings of five kinds of plankton",
+            width="stretch",
+        )
+    asked = None
+    with st.container(horizontal=True):
+        for number, letter in enumerate(MYSTERY_SETS):
+            kind = "primary" if with_picture and not number else "secondary"
+            if st.button(f"Mystery set {letter}", key=f"sabotage_set_{letter}", type=kind):
+                asked = letter
+    if asked:
+        with show_errors(), show_progress() as report:
+            made = dataset.make_mystery_set(get_home(), asked, progress=report)
+        _open(made)
+
+
+def offer_flaw(data: DataSet) -> None:
+    """Offer to put a flaw into the data set that is open."""
+    with st.container(border=True):
+        st.markdown(f"**Put a flaw into {escape_markdown(data.name)}**")
+        chosen = st.selectbox(
+            "Which flaw",
+            [SURPRISE, *FLAW_KINDS],
+            key="sabotage_kind",
+            format_func=lambda kind: FLAWS[kind].title if kind in FLAWS else "Surprise me",
+        )
+        if chosen in FLAWS:
+            st.caption(FLAWS[chosen].harm)
+        spoil = st.button("Spoil a copy", icon=":material/bug_report:", key="sabotage_spoil")
+        st.caption("Your images stay as they are: the flaw goes into a new version.")
+    if not spoil:
+        return
+    kind = random.choice(FLAW_KINDS) if chosen == SURPRISE else chosen
+    with show_errors(), show_progress() as report:
+        made = dataset.spoil(
+            get_home(),
+            data,
+            kind,
+            secrets.randbelow(10_000),
+            name=f"{data.name}, spoiled",
+            progress=report,
+        )
+    _open(made)
+
+
+def _open(data: DataSet) -> None:
+    session.open_data_set(data.id)
+    st.rerun()

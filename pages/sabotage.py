@@ -1,0 +1,84 @@
+"""Sabotage lab: find the flaw in a spoiled data set, repair it, and then see the key."""
+
+import streamlit as st
+
+from pages.parts.sabotage.guess import ask_for_guess
+from pages.parts.sabotage.key import show_key
+from pages.parts.sabotage.sets import offer_flaw, offer_mystery_sets
+from pages.shared import caches, session
+from pages.shared.guesses import get_guess
+from pages.shared.layout import escape_markdown, show_errors, show_page_title
+from transfer_core import dataset
+from transfer_core.dataset import DataSet, SpoiledVersion
+from transfer_core.system import get_home
+
+MAX_CLASSES_SHOWN = 4  # classes whose images are shown
+
+
+def draw() -> None:
+    """Draw the page."""
+    show_page_title("Sabotage lab", "pages/sabotage.py")
+    data_id, data, flaw = session.get_current_id("data"), None, None
+    if data_id:
+        with show_errors():
+            data = caches.load_data_set(data_id)
+        flaw = dataset.find_flaw(get_home(), data.id)
+    if flaw:
+        show_spoiled_set(data, flaw)
+        st.subheader("Another one", anchor=False)
+    else:
+        st.markdown("Somebody spoiled these images. Find out how, and repair them.")
+    offer_mystery_sets(with_picture=flaw is None)
+    if data and not flaw:
+        offer_flaw(data)
+
+
+def show_spoiled_set(data: DataSet, flaw: SpoiledVersion) -> None:
+    """Draw some images, the ways to find the flaw, and the guess or the key."""
+    st.header(escape_markdown(data.name), anchor=False)
+    left, right = st.columns(2)
+    with left:
+        show_images(data)
+        show_ways(data)
+    with right:
+        guess = get_guess(flaw)
+        if guess:
+            show_key(data, flaw, guess)
+        else:
+            ask_for_guess(data, flaw)
+        offer_clean_set(flaw)
+
+
+def show_images(data: DataSet) -> None:
+    """Draw the first images of the first classes."""
+    for label, name in enumerate(data.classes[:MAX_CLASSES_SHOWN]):
+        with show_errors():
+            st.image(
+                caches.render_contact_sheet(data.id, label),
+                caption=escape_markdown(name),
+                alt=f"First images of the class {name}",
+                width="content",
+            )
+
+
+def show_ways(data: DataSet) -> None:
+    """Link to the pages where the flaw shows."""
+    st.markdown("**Look for it**")
+    for page, label, icon in (
+        ("pages/data.py", "Data: how many images of each class", ":material/photo_library:"),
+        ("pages/decide.py", "Train, and look at the results", ":material/model_training:"),
+        ("pages/repair.py", "Repair: copies, suspect labels, mistakes", ":material/healing:"),
+    ):
+        st.page_link(page, label=label, icon=icon, query_params={"data": data.id})
+
+
+def offer_clean_set(flaw: SpoiledVersion) -> None:
+    """Offer the images as they were before, which undoes the flaw."""
+    if st.button(
+        "Undo: open the images without the flaw", icon=":material/undo:", key="sabotage_undo"
+    ):
+        session.open_data_set(flaw.parent)
+        st.rerun()
+
+
+draw()
