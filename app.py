@@ -18,6 +18,7 @@ PAGES = {
     ],
     "Beside it": [
         ("pages/learn.py", "Learn", ":material/school:"),
+        ("pages/layers.py", "Layers", ":material/layers:"),
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
         ("pages/compare.py", "Compare", ":material/compare:"),

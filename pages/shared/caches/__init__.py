@@ -15,6 +15,19 @@ from pages.shared.caches.data_sets import (
     render_tile,
     shrink_image,
 )
+from pages.shared.caches.layers import (
+    LookedAt,
+    crop_exciting_patches,
+    find_exciting_images,
+    get_source_of,
+    list_classes_at_the_end,
+    list_first_filters,
+    load_network,
+    make_exciting_image,
+    prepare_image,
+    render_sample_images,
+    run_layers,
+)
 from pages.shared.caches.networks import (
     describe_layers,
     describe_near_copies,
@@ -40,6 +53,17 @@ from pages.shared.caches.runs import (
 )
 
 __all__ = [
+    "LookedAt",
+    "crop_exciting_patches",
+    "find_exciting_images",
+    "get_source_of",
+    "list_classes_at_the_end",
+    "list_first_filters",
+    "load_network",
+    "make_exciting_image",
+    "prepare_image",
+    "render_sample_images",
+    "run_layers",
     "classify_frame",
     "compare_pair",
     "describe_layers",
