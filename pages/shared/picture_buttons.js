@@ -1,5 +1,5 @@
 // Pictures to choose from: each is a button, so Tab, Enter and a screen reader work as everywhere.
-function createButton(choice, chosen, small, choose) {
+function createButton(choice, chosen, withNote, choose) {
   const button = document.createElement("button")
   button.type = "button"
   button.className = "choice"
@@ -10,7 +10,7 @@ function createButton(choice, chosen, small, choose) {
   picture.alt = ""
   picture.className = choice.sharp ? "sharp" : ""
   button.append(picture)
-  for (const [text, kind] of [[choice.title, "title"], [small ? "" : choice.note, "note"]]) {
+  for (const [text, kind] of [[choice.title, "title"], [withNote ? choice.note : "", "note"]]) {
     if (!text) continue
     const line = document.createElement("span")
     line.className = kind
@@ -45,7 +45,7 @@ function createEnd(end) {
   return list
 }
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".picture-buttons")
   const focused = root.getRootNode().activeElement?.dataset?.key
   root.className = "picture-buttons " + data.layout
@@ -61,10 +61,10 @@ export default function ({ data, parentElement, setStateValue }) {
       arrow.textContent = "›"
       elements.push(arrow)
     }
-    const button = createButton(choice, data.chosen, data.layout === "tiles", (key) => {
+    const button = createButton(choice, data.chosen, data.layout === "row", (key) => {
       for (const other of root.querySelectorAll(".choice"))
         other.setAttribute("aria-pressed", String(other.dataset.key === key)) // before the server answers
-      setStateValue("chosen", key)
+      setTriggerValue("chosen", key)
     })
     button.dataset.key = choice.key
     elements.push(button)

@@ -32,6 +32,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "render_map",
             "render_mosaic",
             "render_overlay",
+        "network_drawing": [
+            "LegendEntry",
+            "NetworkDrawing",
+            "Slab",
+            "SlabState",
+            "build_network_drawing",
+            "build_source_drawing",
         ],
         "fine_tuning_gains": ["describe_fine_tuning_gains", "plot_fine_tuning_gains"],
         "options": [

@@ -50,6 +50,7 @@ def render_overlay(stage: "StageMaps", channel: int, pixels: np.ndarray) -> np.n
     height, width = pixels.shape[:2]
     level = Image.fromarray(stage.normalise_map(channel).astype(np.float32))
     light = np.asarray(level.resize((width, height), Image.Resampling.BILINEAR))[..., None]
+    light = np.sqrt(light)  # so that weak places are seen too
     grey = pixels.mean(axis=2, keepdims=True)
     return (grey * 0.35 * (1 - light) + pixels * light).round().astype(np.uint8)
 

@@ -14,7 +14,7 @@ from pages.shared.caches.runs import get_engine, load_trained_network
 from transfer_core import dataset, images, networks
 from transfer_core.dataset import SAMPLES
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import get_home
+from transfer_core.system import get_home, ignore_progress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -116,23 +116,26 @@ def make_exciting_image(looked_at: LookedAt, stage: str, channel: int) -> np.nda
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def find_exciting_images(
-    looked_at: LookedAt, data_id: str, _progress: Progress
-) -> dict[str, Excitement]:
-    """The images of a data set that excite each channel of each stage most.
+def _get_excitement(looked_at: LookedAt, data_id: str) -> dict[str, Excitement]:
+    """What `find_exciting_images` found; empty before. Progress cannot be drawn in a cache."""
+    return {}
 
-    Args:
-        looked_at: The network.
-        data_id: The data set.
-        _progress: Draws how far it is, and may raise to cancel; no part of the cache's key.
-    """
+
+def find_exciting_images(
+    looked_at: LookedAt, data_id: str, progress: Progress = ignore_progress
+) -> dict[str, Excitement]:
+    """The images of a data set that excite each channel of each stage most."""
     from transfer_core.inspection import choose_images
     from transfer_core.inspection import find_exciting_images as compute
 
-    data, source = load_data_set(data_id), get_source_of(looked_at)
-    pixels = dataset.PixelArray(get_home(), data, source.transform)
-    chosen = choose_images(np.arange(len(data.records)), source)
-    return compute(load_network(looked_at), source, pixels, chosen, progress=_progress)
+    known = _get_excitement(looked_at, data_id)
+    if not known:
+        data, source = load_data_set(data_id), get_source_of(looked_at)
+        pixels = dataset.PixelArray(get_home(), data, source.transform)
+        chosen = choose_images(np.arange(len(data.records)), source)
+        network = load_network(looked_at)
+        known.update(compute(network, source, pixels, chosen, progress=progress))
+    return known
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -140,7 +143,7 @@ def crop_exciting_patches(
     looked_at: LookedAt, data_id: str, stage: str, channel: int
 ) -> list[np.ndarray]:
     """The parts of images that excite a channel most, each uint8 (S, S, 3), strongest first."""
-    found = find_exciting_images(looked_at, data_id, lambda what, done, total: None)[stage]
+    found = find_exciting_images(looked_at, data_id)[stage]
     source, field = get_source_of(looked_at), measure_fields(looked_at)[stage]
     pixels = dataset.PixelArray(get_home(), load_data_set(data_id), source.transform)
     boxes = list(found.locate(channel, field, source.input_size))
