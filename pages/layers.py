@@ -27,18 +27,20 @@ RUN = "run"  # in place of a network's name: the network of the run that is open
 def draw() -> None:
     """Draw the page."""
     show_page_title("Layers", "pages/layers.py")
-    with show_errors():
+    choices, way = st.columns([1, 4], gap="medium")
+    with choices, show_errors():
         data_id = session.get_current_id("data")
         data = caches.load_data_set(data_id) if data_id else None
         shown = choose_networks()
-        image = choose_image(data)
-    if image is None:
-        st.info("Choose an image to send through the network.", icon=":material/info:")
+        file = choose_image(data)
+    if file is None:
+        way.info("Choose an image to send through the network.", icon=":material/info:")
         return
     with show_errors():
-        pixels = caches.prepare_image(shown[-1], image.file)
-        passes = {each: caches.run_layers(each, image.file) for each in shown}
-        stage = choose_stage(passes, pixels)
+        with way:
+            pixels = caches.prepare_image(shown[-1], file)
+            passes = {each: caches.run_layers(each, file) for each in shown}
+            stage = choose_stage(passes, pixels)
         channels, details = st.columns([3, 2], gap="medium")
         with channels:
             channel = show_stage(passes, stage)
@@ -54,7 +56,7 @@ def choose_networks() -> list[LookedAt]:
     names = list(titles)
     first = RUN if record else session.get_network_name()
     session.read_widget_from_url(NETWORK_KEY, names, first if first in names else names[0])
-    name = st.selectbox("Network", names, format_func=titles.get, key=NETWORK_KEY, width=320)
+    name = st.selectbox("Network", names, format_func=titles.get, key=NETWORK_KEY)
     session.write_widget_to_url(NETWORK_KEY)
     if name != RUN:
         return [LookedAt(name)]

@@ -78,9 +78,14 @@ def show_picture_buttons(
 
 def encode_picture(pixels: np.ndarray) -> str:
     """Encode pixels, uint8 (H, W, 3), as a data URL."""
+    return make_data_url(encode_png(pixels), "image/png")
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode pixels, uint8 (H, W, 3), as a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
-    return make_data_url(buffer.getvalue(), "image/png")
+    return buffer.getvalue()
 
 
 def make_data_url(file: bytes, media_type: str) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.layout import escape_markdown
 from pages.shared.picture_buttons import PictureChoice, make_data_url, show_picture_buttons
 from transfer_core import dataset
 from transfer_core.dataset import SAMPLES, DataSet
@@ -16,7 +13,7 @@ from transfer_core.images import IMAGE_EXTENSIONS
 from transfer_core.system import get_home
 
 MAX_TILES = 12  # images to choose from, side by side
-TILE_PIXELS = 44
+TILE_PIXELS = 48
 MAX_UPLOAD_MEGABYTES = 50  # of one image file
 IMAGE_KEY = "layers_image"  # number of the chosen image, in the address too
 WAYS = {
@@ -27,34 +24,23 @@ WAYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenImage:
-    """The image that goes through the network."""
-
-    file: bytes
-    name: str  # for people
-
-
-def choose_image(data: DataSet | None) -> ChosenImage | None:
-    """Let an image be chosen; None while there is none."""
+def choose_image(data: DataSet | None) -> bytes | None:
+    """Let an image be chosen; return its file, None while there is none."""
     ways = [way for way in WAYS if way != "data" or data]
     session.read_widget_from_url("layers_way", ways, ways[0])
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        way = st.segmented_control(
-            "Image", ways, required=True, format_func=WAYS.get, key="layers_way"
-        )
-        session.write_widget_to_url("layers_way")
-        if way == "file":
-            return _upload_image()
-        if way == "camera":
-            photo = st.camera_input("Photo", key="layers_camera", width=320)
-            return ChosenImage(photo.getvalue(), "your photo") if photo else None
-        if way == "sample":
-            return _choose_sample_image()
-        return _choose_data_set_image(data)
+    way = st.segmented_control("Image", ways, required=True, format_func=WAYS.get, key="layers_way")
+    session.write_widget_to_url("layers_way")
+    if way == "file":
+        return _upload_image()
+    if way == "camera":
+        photo = st.camera_input("Photo", key="layers_camera")
+        return photo.getvalue() if photo else None
+    if way == "sample":
+        return _choose_sample_image()
+    return _choose_data_set_image(data)
 
 
-def _upload_image() -> ChosenImage | None:
+def _upload_image() -> bytes | None:
     file = st.file_uploader(
         "Image file",
         sorted(IMAGE_EXTENSIONS),
@@ -62,40 +48,37 @@ def _upload_image() -> ChosenImage | None:
         max_upload_size=MAX_UPLOAD_MEGABYTES,
         help="It stays on this server.",
     )
-    return ChosenImage(file.getvalue(), file.name) if file else None
+    return file.getvalue() if file else None
 
 
-def _choose_sample_image() -> ChosenImage:
+def _choose_sample_image() -> bytes:
     session.read_widget_from_url("layers_sample", SAMPLES, next(iter(SAMPLES)))
     name = st.selectbox(
         "Sample",
         list(SAMPLES),
         format_func=lambda each: SAMPLES[each].title,
         key="layers_sample",
-        width=180,
     )
     session.write_widget_to_url("layers_sample")
     files = caches.render_sample_images(name)[:MAX_TILES]
     number = _show_tiles([make_data_url(file, "image/png") for file in files])
-    return ChosenImage(files[number], f"image {number + 1} of {SAMPLES[name].title}")
+    return files[number]
 
 
-def _choose_data_set_image(data: DataSet) -> ChosenImage:
+def _choose_data_set_image(data: DataSet) -> bytes:
     numbers = list(range(len(data.classes)))
     session.read_widget_from_url("layers_class", numbers, 0)
     label = st.selectbox(
         "Class",
         numbers,
-        format_func=lambda each: escape_markdown(data.classes[each]),
+        format_func=lambda each: data.classes[each].replace("_", " "),
         key="layers_class",
-        width=180,
     )
     session.write_widget_to_url("layers_class")
     members = _list_images(data, label)
     tiles = [make_data_url(caches.render_tile(data.id, each), "image/jpeg") for each in members]
     index = members[_show_tiles(tiles)]
-    file = dataset.read_image_bytes(get_home(), data, index)
-    return ChosenImage(file, f"an image of {data.classes[label]}")
+    return dataset.read_image_bytes(get_home(), data, index)
 
 
 def _list_images(data: DataSet, label: int) -> list[int]:
