@@ -41,7 +41,7 @@ def draw() -> None:
             pixels = caches.prepare_image(shown[-1], file)
             passes = {each: caches.run_layers(each, file) for each in shown}
             stage = choose_stage(passes, pixels)
-        channels, details = st.columns([3, 2], gap="medium")
+        channels, details = st.columns([3, 2] if len(shown) == 1 else 2, gap="medium")
         with channels:
             channel = show_stage(passes, stage)
         with details:

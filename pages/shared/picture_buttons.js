@@ -1,5 +1,5 @@
 // Pictures to choose from: each is a button, so Tab, Enter and a screen reader work as everywhere.
-function createButton(choice, chosen, withNote, choose) {
+function createButton(choice, chosen, layout, choose) {
   const button = document.createElement("button")
   button.type = "button"
   button.className = "choice"
@@ -10,11 +10,11 @@ function createButton(choice, chosen, withNote, choose) {
   picture.alt = ""
   picture.className = choice.sharp ? "sharp" : ""
   button.append(picture)
-  for (const [text, kind] of [[choice.title, "title"], [withNote ? choice.note : "", "note"]]) {
-    if (!text) continue
+  const lines = { row: ["title"], tiles: ["title"], pictures: [] }[layout]
+  for (const kind of lines) {
     const line = document.createElement("span")
     line.className = kind
-    line.textContent = text
+    line.textContent = choice[kind]
     button.append(line)
   }
   button.addEventListener("click", () => choose(choice.key))
@@ -61,7 +61,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       arrow.textContent = "›"
       elements.push(arrow)
     }
-    const button = createButton(choice, data.chosen, data.layout === "row", (key) => {
+    const button = createButton(choice, data.chosen, data.layout, (key) => {
       for (const other of root.querySelectorAll(".choice"))
         other.setAttribute("aria-pressed", String(other.dataset.key === key)) // before the server answers
       setTriggerValue("chosen", key)

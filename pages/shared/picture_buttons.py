@@ -29,7 +29,7 @@ class PictureChoice:
     key: str
     picture: str  # a data URL, as `encode_picture` and `make_data_url` give
     title: str
-    note: str = ""
+    note: str = ""  # for people who hear the page
     sharp: bool = False  # whether its pixels stay square when it is enlarged
 
 
@@ -40,7 +40,7 @@ def show_picture_buttons(
     *,
     key: str,
     choose: Callable[[str], None],
-    layout: Literal["row", "tiles"] = "tiles",
+    layout: Literal["row", "tiles", "pictures"] = "tiles",
     side: int = 64,
     ends: Sequence[tuple[str, Sequence[tuple[str, float]]]] = (),
 ) -> None:
@@ -52,7 +52,7 @@ def show_picture_buttons(
         chosen: Key of the chosen one.
         key: Of the component.
         choose: Called with the key of the picture that was clicked, before the page is drawn.
-        layout: One row, or tiles with only their titles.
+        layout: A row or tiles with titles, or pictures alone.
         side: Of each picture, pixels on the page.
         ends: Drawn after the pictures as bars: a title, and shares in [0, 1] by name.
     """

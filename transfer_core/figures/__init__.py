@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "render_map",
             "render_mosaic",
             "render_overlay",
+            "render_patches",
         ],
         "network_drawing": [
             "LegendEntry",

@@ -1,6 +1,6 @@
 """Feature maps of one stage as pictures, and in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,13 +35,26 @@ def render_map(stage: "StageMaps", channel: int, side: int) -> np.ndarray:
 
 def render_mosaic(stage: "StageMaps", side: int) -> np.ndarray:
     """Draw the maps of the strongest channels in a square, each of this side; uint8."""
-    channels = list(stage.rank_channels()[: MOSAIC_COLUMNS**2])
+    channels = stage.rank_channels()[: MOSAIC_COLUMNS**2]
+    return join_pictures([render_map(stage, int(channel), side) for channel in channels])
+
+
+def render_patches(patches: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Draw parts of images, each uint8 (S, S, 3), in a square, each of this side; uint8."""
+    way = Image.Resampling.BICUBIC
+    resized = [Image.fromarray(each).resize((side, side), way) for each in patches]
+    return join_pictures([np.asarray(each) for each in resized])
+
+
+def join_pictures(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Join pictures of one size, uint8 (S, S, 3), row by row into a square."""
+    side = len(pictures[0])
     whole = MOSAIC_COLUMNS * (side + GAP_PIXELS) - GAP_PIXELS
     mosaic = np.zeros((whole, whole, 3), np.uint8)
-    for number, channel in enumerate(channels):
+    for number, picture in enumerate(pictures):
         row, column = divmod(number, MOSAIC_COLUMNS)
         top, left = row * (side + GAP_PIXELS), column * (side + GAP_PIXELS)
-        mosaic[top : top + side, left : left + side] = render_map(stage, int(channel), side)
+        mosaic[top : top + side, left : left + side] = picture
     return mosaic
 
 

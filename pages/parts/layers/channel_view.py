@@ -14,13 +14,13 @@ from pages.shared.caches import LookedAt
 from pages.shared.layout import escape_markdown
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.figures import render_overlay
+from transfer_core.figures import render_overlay, render_patches
 
 if TYPE_CHECKING:
-    from transfer_core.inspection import ForwardPass
+    from transfer_core.inspection import ForwardPass, StageMaps
 
-PATCH_PIXELS = 84
-PICTURE_PIXELS = 150
+PATCH_PIXELS = 100  # side of one of nine
+PICTURE_PIXELS = 140
 
 
 def show_channel(
@@ -40,22 +40,26 @@ def show_channel(
         data: The data set whose patches are shown; None for none.
     """
     st.markdown(f"**Channel {channel + 1}**: what excites it?")
-    unchanged = _is_unchanged(passes, stage)
-    for looked_at in list(passes)[-1:] if unchanged else passes:
-        if looked_at.run_id and not unchanged:
-            st.markdown(MOMENTS[looked_at.moment])
-        maps = find_stage(passes[looked_at], stage)
-        with st.container(horizontal=True):
-            if maps.has_positions:
-                st.image(
-                    render_overlay(maps, channel, pixels),
-                    width=PICTURE_PIXELS,
-                    caption="Where in this image",
-                    alt="The image, bright where the channel is excited",
-                )
-            _show_made_image(looked_at, stage, channel)
-        if data:
-            _show_patches(looked_at, stage, channel, data)
+    shown = list(passes)[-1:] if _is_unchanged(passes, stage) else list(passes)
+    for looked_at, column in zip(shown, st.columns(len(shown)), strict=True):
+        with column:
+            if len(shown) > 1:
+                st.markdown(MOMENTS[looked_at.moment])
+            with st.container(horizontal=True):
+                _show_place(find_stage(passes[looked_at], stage), channel, pixels)
+                _show_made_image(looked_at, stage, channel)
+            if data:
+                _show_patches(looked_at, stage, channel, data)
+
+
+def _show_place(maps: StageMaps, channel: int, pixels: np.ndarray) -> None:
+    if maps.has_positions:
+        st.image(
+            render_overlay(maps, channel, pixels),
+            width=PICTURE_PIXELS,
+            caption="Where in this image",
+            alt="The image, bright where the channel is excited",
+        )
 
 
 def _is_unchanged(passes: dict[LookedAt, ForwardPass], stage: str) -> bool:
@@ -80,8 +84,8 @@ def _show_patches(looked_at: LookedAt, stage: str, channel: int, data: DataSet) 
         caches.find_exciting_images(looked_at, data.id, report)
     patches = caches.crop_exciting_patches(looked_at, data.id, stage, channel)
     st.image(
-        patches,
-        width=PATCH_PIXELS,
-        alt=[f"Patch {number}" for number in range(1, len(patches) + 1)],
+        render_patches(patches, PATCH_PIXELS),
+        width=3 * PATCH_PIXELS,
+        caption=f"What excites it most in {escape_markdown(data.name)}",
+        alt=f"The {len(patches)} patches of images that excite the channel most",
     )
-    st.caption(f"What excites it most among images of {escape_markdown(data.name)}")

@@ -12,15 +12,15 @@ from transfer_core.dataset import SAMPLES, DataSet
 from transfer_core.images import IMAGE_EXTENSIONS
 from transfer_core.system import get_home
 
-MAX_TILES = 12  # images to choose from, side by side
-TILE_PIXELS = 48
+MAX_TILES = 6  # images to choose from
+TILE_PIXELS = 44
 MAX_UPLOAD_MEGABYTES = 50  # of one image file
 IMAGE_KEY = "layers_image"  # number of the chosen image, in the address too
 WAYS = {
-    "data": "My images",
-    "sample": "Samples",
-    "file": "File",
-    "camera": "Camera",
+    "data": "my images",
+    "sample": "a sample",
+    "file": "a file",
+    "camera": "the camera",
 }
 
 
@@ -28,7 +28,7 @@ def choose_image(data: DataSet | None) -> bytes | None:
     """Let an image be chosen; return its file, None while there is none."""
     ways = [way for way in WAYS if way != "data" or data]
     session.read_widget_from_url("layers_way", ways, ways[0])
-    way = st.segmented_control("Image", ways, required=True, format_func=WAYS.get, key="layers_way")
+    way = st.selectbox("Image from", ways, format_func=WAYS.get, key="layers_way")
     session.write_widget_to_url("layers_way")
     if way == "file":
         return _upload_image()
@@ -93,11 +93,12 @@ def _show_tiles(pictures: list[str]) -> int:
     session.read_widget_from_url(IMAGE_KEY, range(len(pictures)), 0)
     number = min(st.session_state[IMAGE_KEY], len(pictures) - 1)
     show_picture_buttons(
-        [PictureChoice(str(n), each, f"{n + 1}") for n, each in enumerate(pictures)],
+        [PictureChoice(str(n), each, f"Image {n + 1}") for n, each in enumerate(pictures)],
         "Images to choose from",
         str(number),
         key="layers_tiles",
         choose=lambda clicked: session.set_widgets(**{IMAGE_KEY: int(clicked)}),
+        layout="pictures",
         side=TILE_PIXELS,
     )
     session.write_widget_to_url(IMAGE_KEY)

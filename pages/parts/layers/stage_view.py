@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transfer_core.inspection import ForwardPass, StageMaps
 
 CHANNEL_KEY = "layers_channel"  # in the address too
-MAX_CHANNELS = 40  # drawn, the strongest first
+MAX_CHANNELS = 40  # of all networks that are shown, the strongest first
 TILE_PIXELS = 48
 FILTER_PIXELS = 34
 MAX_FILTERS = 64
@@ -34,7 +34,7 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
     stages = {each: find_stage(forward, name) for each, forward in passes.items()}
     *_, (looked_at, stage) = stages.items()
     session.read_widget_from_url(CHANNEL_KEY, range(len(stage.maps)), None)
-    strongest = [int(channel) for channel in stage.rank_channels()[:MAX_CHANNELS]]
+    strongest = [int(channel) for channel in stage.rank_channels()[: MAX_CHANNELS // len(stages)]]
     channel = st.session_state[CHANNEL_KEY]
     if channel is None or channel >= len(stage.maps):
         channel = strongest[0]

@@ -29,7 +29,7 @@ SLAB_KEY = "layers_slab"  # the slab that was clicked last
 PICTURE_PIXELS = 96
 MAP_PIXELS = 46  # side of one map in a picture of several
 DRAWING_PIXELS = 150  # height
-MAX_CLASSES = 4  # named at the end
+MAX_CLASSES = 3  # named at the end
 MOMENTS = {"before": "Before training", "after": "After training"}
 
 
