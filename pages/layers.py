@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.parts.layers.channel_view import show_channel
 from pages.parts.layers.image_choice import choose_image
+from pages.parts.layers.layer_transfer import show_layer_transfer
 from pages.parts.layers.stage_view import show_stage
 from pages.parts.layers.way_through import choose_stage
 from pages.shared import caches, session
@@ -18,34 +19,66 @@ from transfer_core.errors import NetworkError, RunError
 from transfer_core.networks import has_weights
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from transfer_core.dataset import DataSet
     from transfer_core.runs import RunRecord
 
 NETWORK_KEY = "layers_network"  # in the address too
+VIEW_KEY = "layers_view"  # in the address too
+VIEWS = {"image": "An image inside", "transfer": "How transferable?"}
 RUN = "run"  # in place of a network's name: the network of the run that is open
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Layers", "pages/layers.py")
-    choices, way = st.columns([1, 4], gap="medium")
+    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
+        show_page_title("Layers", "pages/layers.py")
+        view = choose_view()
+    choices, place = st.columns([1, 4], gap="medium")
     with choices, show_errors():
         data_id = session.get_current_id("data")
         data = caches.load_data_set(data_id) if data_id else None
         shown = choose_networks()
-        file = choose_image(data)
-    if file is None:
-        way.info("Choose an image to send through the network.", icon=":material/info:")
-        return
-    with show_errors():
-        with way:
-            pixels = caches.prepare_image(shown[-1], file)
-            passes = {each: caches.run_layers(each, file) for each in shown}
-            stage = choose_stage(passes, pixels)
-        channels, details = st.columns([3, 2] if len(shown) == 1 else 2, gap="medium")
-        with channels:
-            channel = show_stage(passes, stage)
-        with details:
-            show_channel(passes, stage, channel, pixels, data)
+        file = choose_image(data) if view == "image" else None
+    if view == "transfer":
+        with place, show_errors():
+            show_layer_transfer(data, networks.get_network(shown[-1].network))
+    elif file is None:
+        place.info("Choose an image to send through the network.", icon=":material/info:")
+    else:
+        with show_errors():
+            show_way_through(shown, file, data, place)
+
+
+def choose_view() -> str:
+    """Let one of the page's two views be chosen."""
+    session.read_widget_from_url(VIEW_KEY, VIEWS, "image")
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        required=True,
+        format_func=VIEWS.get,
+        key=VIEW_KEY,
+        label_visibility="collapsed",
+    )
+    session.write_widget_to_url(VIEW_KEY)
+    return view
+
+
+def show_way_through(
+    shown: list[LookedAt], file: bytes, data: DataSet | None, place: DeltaGenerator
+) -> None:
+    """Draw the image on its way through the network, then one stage and one channel of it."""
+    with place:
+        pixels = caches.prepare_image(shown[-1], file)
+        passes = {each: caches.run_layers(each, file) for each in shown}
+        stage = choose_stage(passes, pixels)
+    channels, details = st.columns([3, 2] if len(shown) == 1 else 2, gap="medium")
+    with channels:
+        channel = show_stage(passes, stage)
+    with details:
+        show_channel(passes, stage, channel, pixels, data)
 
 
 def choose_networks() -> list[LookedAt]:

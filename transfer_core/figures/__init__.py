@@ -34,6 +34,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "render_overlay",
             "render_patches",
         ],
+        "layer_transfer": [
+            "describe_layer_transfer",
+            "plot_layer_transfer",
+            "tabulate_layer_transfer",
+        ],
         "network_drawing": [
             "LegendEntry",
             "NetworkDrawing",

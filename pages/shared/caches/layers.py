@@ -17,10 +17,13 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.system import get_home, ignore_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
     from transfer_core.inspection import Excitement, ForwardPass
     from transfer_core.system import Progress
+    from transfer_core.transferability import LayerTransferPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +155,52 @@ def crop_exciting_patches(
         image[box.top : box.top + box.side, box.left : box.left + box.side]
         for image, (_, box) in zip(read, boxes, strict=True)
     ]
+
+
+def load_layer_transfer(data_id: str, network: str) -> tuple[LayerTransferPoint, ...]:
+    """What was measured so far of how transferable a network's layers are, from the disk."""
+    from transfer_core.transferability import load_points
+
+    return load_points(get_home(), load_data_set(data_id), networks.get_network(network))
+
+
+@st.cache_data(max_entries=32, show_spinner="Timing one training")
+def time_layer_transfer(data_id: str, network: str) -> float:
+    """The seconds of one training of the experiment on this computer."""
+    from transfer_core.transferability import load_own_images, time_training
+
+    get_engine()  # leaves a core to the pages
+    data, source = load_data_set(data_id), networks.get_network(network)
+    return time_training(source, load_own_images(get_home(), data, source))
+
+
+def measure_layer_transfer(
+    data_id: str, network: str, progress: Progress
+) -> Iterator[tuple[LayerTransferPoint, ...]]:
+    """Measure what is missing; yield all points after each new one, which is kept on disk.
+
+    Args:
+        data_id: The data set.
+        network: Name of the network.
+        progress: Called between batches; may raise to end the work.
+    """
+    from transfer_core.transferability import (
+        list_trainings,
+        load_own_images,
+        save_points,
+    )
+    from transfer_core.transferability import measure_layer_transfer as compute
+
+    get_engine()  # leaves a core to the pages
+    home, data, source = get_home(), load_data_set(data_id), networks.get_network(network)
+    points, total = load_layer_transfer(data_id, network), len(list_trainings(source))
+
+    def report() -> bool:
+        progress("Training every cut", len(points), total)
+        return False
+
+    own = load_own_images(home, data, source)
+    for point in compute(source, own, known=points, stop_requested=report):
+        points = (*points, point)
+        save_points(home, data, source, points)
+        yield points
