@@ -35,7 +35,7 @@ def draw() -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="large"):
         show_page_title("Layers", "pages/layers.py")
         view = choose_view()
-    choices, place = st.columns([1, 4], gap="medium")
+    choices, place = st.columns([2, 7], gap="medium")
     with choices, show_errors():
         data_id = session.get_current_id("data")
         data = caches.load_data_set(data_id) if data_id else None

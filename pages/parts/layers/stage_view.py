@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transfer_core.inspection import ForwardPass, StageMaps
 
 CHANNEL_KEY = "layers_channel"  # in the address too
+STAGE_OF_CHANNEL_KEY = "layers_channel_of"  # another stage begins with its strongest channel
 MAX_CHANNELS = 40  # of all networks that are shown, the strongest first
 TILE_PIXELS = 48
 FILTER_PIXELS = 34
@@ -34,6 +35,8 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
     stages = {each: find_stage(forward, name) for each, forward in passes.items()}
     *_, (looked_at, stage) = stages.items()
     session.read_widget_from_url(CHANNEL_KEY, range(len(stage.maps)), None)
+    if st.session_state.setdefault(STAGE_OF_CHANNEL_KEY, name) != name:
+        session.set_widgets(**{CHANNEL_KEY: None, STAGE_OF_CHANNEL_KEY: name})
     strongest = [int(channel) for channel in stage.rank_channels()[: MAX_CHANNELS // len(stages)]]
     channel = st.session_state[CHANNEL_KEY]
     if channel is None or channel >= len(stage.maps):
@@ -42,6 +45,8 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
     for each, column in zip(stages, st.columns(len(stages)), strict=True):
         with column:
             _show_channels(each, stages[each], shown, channel)
+    session.set_widgets(**{CHANNEL_KEY: channel})
+    session.write_widget_to_url(CHANNEL_KEY)
     st.caption(escape_markdown(describe_stage_maps(stage, strongest)))
     if len(stages) > 1:
         st.caption(describe_change(list(stages.values())))
@@ -93,5 +98,3 @@ def _show_channels(looked_at: LookedAt, stage: StageMaps, shown: list[int], chan
         choose=lambda clicked: session.set_widgets(**{CHANNEL_KEY: int(clicked)}),
         side=TILE_PIXELS,
     )
-    session.set_widgets(**{CHANNEL_KEY: channel})
-    session.write_widget_to_url(CHANNEL_KEY)
