@@ -94,6 +94,15 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "learn": [("button_group", "Draw the network", {"plotly_chart"})],
+    "layers": [
+        ("button_group", "View", {"address", "subheader"}),
+        ("selectbox", "Network", {"address", "caption"}),
+        ("selectbox", "Image from", {"address", "selectbox"}),
+        ("selectbox", "Class", {"address", "image"}),
+        ("selectbox", "Sample", {"address", "image"}),
+        ("select_slider", "How deep", {"address", "caption"}),
+        ("button", "Measure every cut", {"plotly_chart"}),
+    ],
     "networks": [
         ("text_input", "Name", {"dataframe"}),
         ("select_slider", "Download at most", {"dataframe"}),
@@ -171,6 +180,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
     "learn": [((), None)],
+    "layers": [(("data", "run"), None), (("data", "layers_view=transfer"), None), ((), None)],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],

@@ -8,6 +8,7 @@ import torch
 from zips import make_picture, write_zip
 
 from transfer_core import dataset
+from transfer_core.features import normalise
 from transfer_core.figures import (
     describe_layer_transfer,
     plot_layer_transfer,
@@ -103,8 +104,6 @@ def test_a_training_is_timed(source, own):
 def test_source_images_are_new_individuals_of_kinds_that_the_network_knows(source):
     images = draw_source_images()
     with torch.inference_mode():
-        from transfer_core.features import normalise
-
         logits = load_pretrained(source)(normalise(images.pixels, source))
     first = source.card["classes"].index("plankton_00")
     named = logits[:, first : first + images.classes].argmax(1).numpy()

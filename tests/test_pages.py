@@ -33,6 +33,7 @@ PAGES = [
     "try_it",
     "take_away",
     "learn",
+    "layers",
     "networks",
     "runs",
     "compare",

@@ -75,13 +75,13 @@ def _choose_data_set_image(data: DataSet) -> bytes:
         key="layers_class",
     )
     session.write_widget_to_url("layers_class")
-    members = _list_images(data, label)
+    members = list_images(data, label)
     tiles = [make_data_url(caches.render_tile(data.id, each), "image/jpeg") for each in members]
     index = members[_show_tiles(tiles)]
     return dataset.read_image_bytes(get_home(), data, index)
 
 
-def _list_images(data: DataSet, label: int) -> list[int]:
+def list_images(data: DataSet, label: int) -> list[int]:
     """The first images of a class, those that no network learned from first."""
     members = np.flatnonzero(data.labels == label)
     learned = [data.records[index].split != "test" for index in members]
