@@ -18,6 +18,7 @@ PAGES = {
         ("pages/try_it.py", "Try it", ":material/camera:"),
         ("pages/take_away.py", "Take away", ":material/download:"),
         ("pages/learn.py", "Learn", ":material/school:"),
+        ("pages/layers.py", "Layers", ":material/layers:"),
         ("pages/compare.py", "Compare", ":material/compare:"),
     ],
     "More": [

@@ -105,6 +105,15 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Repair what is left", {"title", "basket"}),
         ("button", "Undo", {"address", "workspace"}),
     ],
+    "layers": [
+        ("button_group", "View", {"address", "subheader"}),
+        ("selectbox", "Network", {"address", "caption"}),
+        ("selectbox", "Image from", {"address", "selectbox"}),
+        ("selectbox", "Class", {"address", "image"}),
+        ("selectbox", "Sample", {"address", "image"}),
+        ("select_slider", "How deep", {"address", "caption"}),
+        ("button", "Measure every cut", {"plotly_chart"}),
+    ],
     "networks": [
         ("text_input", "Name", {"dataframe"}),
         ("select_slider", "Download at most", {"dataframe"}),
@@ -198,6 +207,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         ((), guess_shortcut),
         ((), open_key),
     ],
+    "layers": [(("data", "run"), None), (("data", "layers_view=transfer"), None), ((), None)],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],

@@ -104,7 +104,7 @@ def test_a_real_network_is_probed_and_the_clock_has_no_part_in_the_order(
 
 def test_the_sample_is_balanced_and_holds_no_test_image(data, monkeypatch):
     monkeypatch.setattr(network_ranking, "SAMPLE_IMAGES", 30)
-    indices = network_ranking._draw_balanced_sample(data)
+    indices = network_ranking.draw_balanced_sample(data)
     assert np.bincount(data.labels[indices]).tolist() == [10, 10, 10]
     assert not set(indices) & set(data.indices("test"))
 

@@ -34,6 +34,7 @@ PAGES = [
     "take_away",
     "learn",
     "sabotage",
+    "layers",
     "networks",
     "runs",
     "compare",

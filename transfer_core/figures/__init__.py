@@ -27,6 +27,18 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "out_of_distribution": ["describe_distances", "plot_distances"],
         "embedding_map": ["describe_embedding_projection", "plot_embedding_projection"],
         "network": ["describe_change", "describe_network", "plot_network"],
+        "feature_maps": [
+            "describe_stage_maps",
+            "render_map",
+            "render_mosaic",
+            "render_overlay",
+            "render_patches",
+        ],
+        "layer_transfer": [
+            "describe_layer_transfer",
+            "plot_layer_transfer",
+            "tabulate_layer_transfer",
+        ],
         "network_drawing": [
             "LegendEntry",
             "NetworkDrawing",

@@ -6,12 +6,21 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["embedding_map", "prediction"],
     submod_attrs={
+        "activation_maximisation": ["make_exciting_image"],
         "attribution": ["compute_attribution"],
         "attribution_sanity": ["SanityStep", "run_randomisation_test"],
         "calibration": ["ConfidenceCalibration", "measure_calibration"],
         "comparison": ["PairedComparison", "compare_runs"],
         "diagnosis": ["build_training_history", "diagnose"],
         "embedding_map": ["EmbeddedImages", "Projection", "embed_test_images"],
+        "exciting_images": ["Excitement", "choose_images", "find_exciting_images"],
+        "feature_maps": [
+            "ForwardPass",
+            "StageMaps",
+            "extract_first_filters",
+            "list_last_classes",
+            "run_forward",
+        ],
         "mistakes": ["find_in_confusion_cell", "find_misclassified", "rank_by_uncertainty"],
         "out_of_distribution": [
             "MAX_FALSE_ALARM_RATE",
@@ -30,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "measure_latency",
             "predict_proba",
         ],
-        "trained_network": ["TrainedNetwork", "load_trained_network"],
+        "receptive_field": ["Box", "measure_receptive_fields"],
+        "trained_network": ["TrainedNetwork", "build_initial_network", "load_trained_network"],
     },
 )

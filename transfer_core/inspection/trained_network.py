@@ -48,6 +48,19 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
     return TrainedNetwork(network.eval(), source, classes, record)
 
 
+def build_initial_network(record: RunRecord) -> nn.Sequential:
+    """Build the network as a run began: its initial weights and its new layer, in eval mode.
+
+    Args:
+        record: A run with a result.
+
+    Raises:
+        NetworkError: If the pre-trained weights are not on this computer.
+    """
+    config = record.config
+    return adapt(config.source(), config.strategy, len(record.result.per_class), config.seed)
+
+
 def open_run(home: Path, run_id: str) -> tuple[RunRecord, RunDirectory]:
     """Return the record and the directory of a run; RunError if no run has this id."""
     with closing(RunStore(home)) as store:

@@ -84,7 +84,7 @@ def rank_networks(
         progress: Called with the network and the work, images done and total; may raise to
             cancel.
     """
-    present, indices = list_present_networks(), _draw_balanced_sample(data_set)
+    present, indices = list_present_networks(), draw_balanced_sample(data_set)
     groups = None
     for number, source in enumerate(present, 1):
         score = _load_score(data_set, source, home, indices)
@@ -94,7 +94,7 @@ def rank_networks(
         from transfer_core.transferability.network_probe import probe_network
 
         if groups is None:
-            groups = _group_images(data_set, home, indices)
+            groups = group_images(data_set, home, indices)
 
         report = rename_progress(progress, f"{number} of {len(present)}: {source.title}, images")
         report("", 0, len(indices))
@@ -109,7 +109,7 @@ def rank_networks(
 
 def load_ranking(data_set: DataSet, home: Path) -> NetworkRanking:
     """Return what is known of the networks on this computer; nothing is measured."""
-    present, indices = list_present_networks(), _draw_balanced_sample(data_set)
+    present, indices = list_present_networks(), draw_balanced_sample(data_set)
     scores = {each.name: _load_score(data_set, each, home, indices) for each in present}
     known = [score for score in scores.values() if score]  # cheapest first, as `present`
     return order_scores(
@@ -144,7 +144,7 @@ def _get_cost(source: SourceNetwork) -> tuple[float, str]:
     return source.card["operations"], source.name
 
 
-def _draw_balanced_sample(data_set: DataSet) -> np.ndarray:
+def draw_balanced_sample(data_set: DataSet) -> np.ndarray:
     """About 300 training and validation images, of each class as many as of the others."""
     usable = np.concatenate([data_set.indices("train"), data_set.indices("validation")])
     order = np.random.default_rng(0).permutation(np.sort(usable))
@@ -156,7 +156,7 @@ def _draw_balanced_sample(data_set: DataSet) -> np.ndarray:
     return np.sort(order[np.argsort(rank, kind="stable")[: min(wanted, MAX_SAMPLE_IMAGES)]])
 
 
-def _group_images(data_set: DataSet, home: Path, indices: np.ndarray) -> np.ndarray:
+def group_images(data_set: DataSet, home: Path, indices: np.ndarray) -> np.ndarray:
     """Groups of near-duplicates and bursts, the same for every network; they share a fold."""
     transform = get_network(DEFAULT_NETWORK).transform  # small, and often decoded already
     pixels = dataset.PixelArray(home, data_set, transform).read(indices)

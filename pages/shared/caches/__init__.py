@@ -16,6 +16,22 @@ from pages.shared.caches.data_sets import (
     render_tile,
     shrink_image,
 )
+from pages.shared.caches.layers import (
+    LookedAt,
+    crop_exciting_patches,
+    find_exciting_images,
+    get_source_of,
+    list_classes_at_the_end,
+    list_first_filters,
+    load_layer_transfer,
+    load_network,
+    make_exciting_image,
+    measure_layer_transfer,
+    prepare_image,
+    render_sample_images,
+    run_layers,
+    time_layer_transfer,
+)
 from pages.shared.caches.networks import (
     describe_layers,
     describe_near_copies,
@@ -42,6 +58,20 @@ from pages.shared.caches.runs import (
 )
 
 __all__ = [
+    "LookedAt",
+    "crop_exciting_patches",
+    "find_exciting_images",
+    "get_source_of",
+    "list_classes_at_the_end",
+    "list_first_filters",
+    "load_layer_transfer",
+    "load_network",
+    "make_exciting_image",
+    "measure_layer_transfer",
+    "prepare_image",
+    "render_sample_images",
+    "run_layers",
+    "time_layer_transfer",
     "classify_frame",
     "compare_pair",
     "describe_layers",

@@ -127,12 +127,7 @@ def rank_networks(data_id: str, progress: Progress) -> NetworkRanking:
 @st.cache_data(show_spinner=False)
 def load_first_filters() -> list:
     """The demonstration network's first-layer filters as images, uint8 (K, H, W, 3)."""
+    from transfer_core.inspection import extract_first_filters
     from transfer_core.networks import load_pretrained
 
-    weights = (
-        load_pretrained(networks.get_network("demonstration")).conv1.conv.weight.detach().numpy()
-    )
-    weights = weights.transpose(0, 2, 3, 1)
-    low = weights.min(axis=(1, 2, 3), keepdims=True)
-    high = weights.max(axis=(1, 2, 3), keepdims=True)
-    return list(((weights - low) / (high - low + 1e-9) * 255).astype("uint8"))
+    return list(extract_first_filters(load_pretrained(networks.get_network("demonstration"))))
