@@ -27,6 +27,7 @@ def draw() -> None:
     if asked:
         with place:
             start_sample(asked)
+    caches.get_engine()  # so that the first run need not wait for it
 
 
 def show_moving_network() -> None:
