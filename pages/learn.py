@@ -95,17 +95,18 @@ def show_more(chapters: tuple[Chapter, ...]) -> None:
     right = len(set(checks) & set(progress.get_progress().right))
     st.divider()
     st.progress(right / len(checks), text=f"{right} of {len(checks)} checks answered right")
-    with st.expander("All words of the lesson", icon=":material/menu_book:"):
-        show_glossary()
-    with st.expander("For teachers: three lessons to print", icon=":material/print:"):
-        show_worksheets()
-    st.button(
-        "Start over",
-        icon=":material/restart_alt:",
-        key="learn_start_over",
-        help="Forgets your answers and guesses.",
-        on_click=start_over,
-    )
+    with st.container(horizontal=True):
+        with st.popover("All words", icon=":material/menu_book:"):
+            show_glossary()
+        with st.popover("For teachers: three lessons to print", icon=":material/print:"):
+            show_worksheets()
+        st.button(
+            "Start over",
+            icon=":material/restart_alt:",
+            key="learn_start_over",
+            help="Forgets your answers and guesses.",
+            on_click=start_over,
+        )
 
 
 def start_over() -> None:

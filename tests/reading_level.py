@@ -16,7 +16,7 @@ def count_syllables(word: str) -> int:
 
 def compute_grade(text: str) -> float:
     """0.39 words per sentence + 11.8 syllables per word - 15.59 (Kincaid et al. 1975)."""
-    sentences = [each for each in re.split(r"[.!?:;](?:\s|$)|\n\n|\n(?=[-|])", text)]
+    sentences = [each for each in re.split(r"[.!?](?:\s|$)|\n\n|\n(?=[-|])", text)]
     counted = [words for each in sentences if (words := WORD.findall(each))]
     words = [word for sentence in counted for word in sentence]
     syllables = sum(map(count_syllables, words))

@@ -21,6 +21,7 @@ from transfer_core.transferability import load_calibration
 
 FILTER_PIXELS = 40  # side of a filter
 FILTER_COLUMNS = 16
+CROSSOVER_PIXELS = 300  # height of the figure; the text stays on the first screen
 CELLS = {  # where the cases lie, and what to do in them, in few words
     TransferCase.SMALL_SIMILAR: "Keep all, new end",
     TransferCase.SMALL_DIFFERENT: "Keep the early layers, new end",
@@ -128,5 +129,5 @@ def show_questions(key: str) -> None:
 def show_crossover(key: str) -> None:
     """Draw on which image sets training everything won, as it was measured."""
     measured = load_calibration(get_demonstration_network()).measured
-    figure = plot_fine_tuning_gains(measured).update_layout(height=300)
+    figure = plot_fine_tuning_gains(measured).update_layout(height=CROSSOVER_PIXELS)
     show_figure(figure, describe_fine_tuning_gains(measured), key=key, caption=False)

@@ -13,25 +13,20 @@ def list_facts() -> dict[str, str]:
     calibration = load_calibration(source)
     larger = load_calibration(get_network(LARGER_NETWORK))
     small = [each for each in calibration.measured if each.images < TEXTBOOK_SMALL_IMAGES]
-    ordered = sorted(small, key=compute_gain)
+    ordered = sorted(small, key=lambda each: each.fine_tuning_gain)
     return {
         "small_line": f"{TEXTBOOK_SMALL_IMAGES:,}",
         "large_line": f"{TEXTBOOK_LARGE_IMAGES:,}",
         "crossover": format_crossover(calibration.crossover),
         "crossover_large": format_crossover(larger.crossover),
         "small_sets": f"{len(small)}",
-        "small_wins": f"{sum(compute_gain(each) > 0 for each in small)}",
+        "small_wins": f"{sum(each.fine_tuning_gain > 0 for each in small)}",
         "source_classes": f"{len(source.card['classes'])}",
         "source_images": f"{source.card['train_images']:,}",
         "source_accuracy": f"{100 * source.card['validation_accuracy']:.0f}",
         **describe_extreme("win", ordered[-1]),
         **describe_extreme("loss", ordered[0]),
     }
-
-
-def compute_gain(result: BenchmarkResult) -> float:
-    """Accuracy of case 3 minus that of the better frozen case, in [-1, 1]."""
-    return result.tuned - max(result.top, result.cut)
 
 
 def format_crossover(images: float | None) -> str:

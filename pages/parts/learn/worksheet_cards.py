@@ -12,9 +12,9 @@ def show_worksheets() -> None:
     st.markdown("45 minutes each. Each file opens in a browser: print it there.")
     with show_errors():
         sheets = load_worksheets()
-    for column, sheet in zip(st.columns(len(sheets)), sheets, strict=True):
-        with column.container(border=True, height="stretch"):
-            st.markdown(f"**{escape_markdown(sheet.title)}**")
+    for sheet in sheets:
+        st.markdown(f"**{escape_markdown(sheet.title)}**")
+        with st.container(horizontal=True):
             show_download("Worksheet", sheet, render_worksheet(sheet), "worksheet")
             show_download("Teacher's key", sheet, render_key(sheet), "key")
 
