@@ -9,6 +9,7 @@ from pages.parts.learn.drawings import show_drawing, show_surgery
 from pages.parts.learn.experiments import plan_experiment, show_experiment
 from pages.parts.learn.library import load_chapters
 from pages.parts.learn.places import (
+    FIRST_PLACE,
     choose_chapter,
     find_place,
     go_back,
@@ -19,7 +20,7 @@ from pages.parts.learn.places import (
 )
 from pages.parts.learn.worksheet_cards import show_worksheets
 from pages.shared.glossary import show_glossary, show_text
-from pages.shared.layout import show_errors, show_page_title
+from pages.shared.layout import offer_next_page, show_errors, show_page_title
 
 
 def draw() -> None:
@@ -27,11 +28,11 @@ def draw() -> None:
     show_page_title("Learn", "pages/learn.py")
     with show_errors():
         chapters = load_chapters()
-    progress.synchronise()
     chapter, number = find_place(chapters)
     choose_chapter(chapters, chapter)
     show_part(chapters, chapter, number)
     show_more(chapters)
+    progress.synchronise()
 
 
 def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> None:
@@ -54,33 +55,29 @@ def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> N
 
 
 def show_work(chapter: Chapter, part: Part, key: str) -> bool:
-    """Draw the experiment and the checks; returns whether the experiment has ended."""
-    is_done = True
-    if part.experiment:
-        is_done = show_experiment(part.experiment, part.afterwards, key)
+    """Draw the experiment, then the checks, which would give it away; returns if it has ended."""
+    if part.experiment and not show_experiment(part.experiment, part.afterwards, key):
+        return False
     for check, check_key in list_checks(chapter, part):
         show_check(check, check_key)
-    return is_done
+    return True
 
 
 def show_way_on(
     chapters: tuple[Chapter, ...], chapter: Chapter, number: int, *, is_primary: bool
 ) -> None:
-    """Draw the buttons to the part before and the one after."""
+    """Draw the buttons to the part before and the one after; the last leads to own pictures."""
     place = (chapters.index(chapter), number)
-    is_first = place == (0, 1)
-    is_last = place == (len(chapters) - 1, len(chapter.parts))
+    arrow, kind = ":material/arrow_forward:", "primary" if is_primary else "secondary"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Back", key="learn_back", disabled=is_first, on_click=go_back, args=(chapters,))
-        st.button(
-            "Next",
-            type="primary" if is_primary else "secondary",
-            icon=":material/arrow_forward:",
-            key="learn_next",
-            disabled=is_last,
-            on_click=go_on,
-            args=(chapters,),
-        )
+        if place != (0, 1):
+            st.button("Back", key="learn_back", on_click=go_back, args=(chapters,))
+        if place != (len(chapters) - 1, len(chapter.parts)):
+            st.button(
+                "Next", type=kind, icon=arrow, key="learn_next", on_click=go_on, args=(chapters,)
+            )
+        else:
+            offer_next_page("Go on: your own pictures", "pages/data.py")
         st.caption(f"Part {number} of {len(chapter.parts)}")
 
 
@@ -112,7 +109,7 @@ def show_more(chapters: tuple[Chapter, ...]) -> None:
 def start_over() -> None:
     """Forget everything, and go to the beginning."""
     progress.start_over()
-    open_place(1, 1)
+    open_place(FIRST_PLACE)
 
 
 draw()

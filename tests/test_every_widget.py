@@ -93,7 +93,18 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("checkbox", "With the images", {"link_button"}),
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
-    "learn": [("button_group", "Draw the network", {"plotly_chart"})],
+    "learn": [
+        ("button_group", "Chapter", {"subheader", "address"}),
+        ("button", "Next", {"subheader", "address"}),
+        ("button", "Back", {"subheader", "address"}),
+        ("button", "Start over", {"subheader", "address"}),
+        ("radio", "", {"html"}),
+        ("download_button", "", {"download"}),
+        ("button_group", "How many pictures", {"markdown"}),
+        ("button_group", "Like those it knows", {"markdown"}),
+        ("slider", "", set()),
+        ("button", "Keep my guess", {"runs"}),
+    ],
     "networks": [
         ("text_input", "Name", {"dataframe"}),
         ("select_slider", "Download at most", {"dataframe"}),
@@ -170,7 +181,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
-    "learn": [((), None)],
+    "learn": [(("part=1.2",), None), (("part=3.1",), None)],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],

@@ -155,16 +155,6 @@ def choose_runs(run_ids: Iterable[str]) -> None:
     _set_query("runs", ",".join(chosen))
 
 
-def get_requested_part() -> str | None:
-    """The part of the lesson that the address asks for, such as "2.1"."""
-    return st.query_params.get("part")
-
-
-def show_part_in_url(part: str) -> None:
-    """Write the part of the lesson into the address, so that a link opens it."""
-    _set_query("part", part)
-
-
 # ------------------------------------------------------------------ Choices in the address
 
 

@@ -17,13 +17,20 @@ def show_check(check: Check, key: str) -> None:
         index=given if given is not None and given < len(texts) else None,
         format_func=texts.__getitem__,
         key=f"learn_{key}",
+        on_change=keep_answer,
+        args=(check, key),
     )
     if chosen is None:
         return
     answer = check.answers[chosen]
-    if chosen != given:
-        progress.answer(key, chosen, answer.is_right)
     icon = ":green[:material/check_circle:]" if answer.is_right else ":orange[:material/lightbulb:]"
     with st.container(border=True):
         st.markdown(f"{icon} **{'Right.' if answer.is_right else 'Not quite.'}**")
         show_text(answer.explanation, key=f"learn_why_{key}_{chosen}")
+
+
+def keep_answer(check: Check, key: str) -> None:
+    """Keep the answer that was just chosen."""
+    chosen = st.session_state[f"learn_{key}"]
+    if chosen is not None:
+        progress.answer(key, chosen, check.answers[chosen].is_right)

@@ -129,5 +129,7 @@ def show_questions(key: str) -> None:
 def show_crossover(key: str) -> None:
     """Draw on which image sets training everything won, as it was measured."""
     measured = load_calibration(get_demonstration_network()).measured
-    figure = plot_fine_tuning_gains(measured).update_layout(height=CROSSOVER_PIXELS)
+    figure = plot_fine_tuning_gains(measured).update_layout(
+        height=CROSSOVER_PIXELS, margin={"t": 60}
+    )
     show_figure(figure, describe_fine_tuning_gains(measured), key=key, caption=False)

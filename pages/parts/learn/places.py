@@ -8,6 +8,9 @@ from pages.parts.learn import progress
 from pages.parts.learn.chapter import Chapter, Check, Part
 from pages.shared import session
 
+FIRST_PLACE = "1.1"
+PLACE_KEY = "part"  # also its name in the address
+
 
 def make_part_id(chapter: Chapter, part: Part) -> str:
     """A part's id: it stays the same when others are put before it."""
@@ -26,21 +29,35 @@ def make_slug(title: str) -> str:
 
 
 def find_place(chapters: tuple[Chapter, ...]) -> tuple[Chapter, int]:
-    """The chapter and the number of the part: from the address, else where the student was."""
-    for text in (session.get_requested_part(), progress.get_progress().place):
-        found = re.fullmatch(r"(\d+)\.(\d+)", text or "")
-        if found and 1 <= int(found[1]) <= len(chapters):
-            chapter = chapters[int(found[1]) - 1]
-            if 1 <= int(found[2]) <= len(chapter.parts):
-                open_place(int(found[1]), int(found[2]))
-                return chapter, int(found[2])
-    return chapters[0], 1
+    """The chapter and the number of the part: from the address, else where the student was.
+
+    The beginning is not written into the address unless it was asked for, so that what the
+    browser kept can lead on from it.
+    """
+    places = list_places(chapters)
+    session.read_widget_from_url(PLACE_KEY, places, None)
+    place = session.get_widget(PLACE_KEY) or progress.get_progress().place
+    if place not in places:
+        place = FIRST_PLACE
+    if session.get_widget(PLACE_KEY) or place != FIRST_PLACE:
+        open_place(place)
+    chapter, part = map(int, place.split("."))
+    return chapters[chapter - 1], part
 
 
-def open_place(chapter: int, part: int) -> None:
-    """Go to a part of a chapter, both counted from 1."""
-    place = f"{chapter}.{part}"
-    session.show_part_in_url(place)
+def list_places(chapters: tuple[Chapter, ...]) -> list[str]:
+    """All parts in order, as the address names them: "1.1" and so on."""
+    return [
+        f"{number}.{part}"
+        for number, chapter in enumerate(chapters, start=1)
+        for part in range(1, len(chapter.parts) + 1)
+    ]
+
+
+def open_place(place: str) -> None:
+    """Go to a part, such as "2.1"."""
+    session.set_widgets(**{PLACE_KEY: place})
+    session.write_widget_to_url(PLACE_KEY)
     if progress.get_progress().place != place:
         progress.change_progress(place=place)
 
@@ -62,7 +79,7 @@ def choose_chapter(chapters: tuple[Chapter, ...], current: Chapter) -> None:
         required=True,
         key="learn_chapter",
         label_visibility="collapsed",
-        on_change=lambda: open_place(st.session_state["learn_chapter"], 1),
+        on_change=lambda: open_place(f"{st.session_state['learn_chapter']}.1"),
     )
 
 
@@ -77,12 +94,8 @@ def go_back(chapters: tuple[Chapter, ...]) -> None:
 
 
 def _move(chapters: tuple[Chapter, ...], step: int) -> None:
-    places = [
-        (number, part)
-        for number, chapter in enumerate(chapters, start=1)
-        for part in range(1, len(chapter.parts) + 1)
-    ]
+    places = list_places(chapters)
     chapter, part = find_place(chapters)
-    place = places.index((chapters.index(chapter) + 1, part)) + step
+    place = places.index(f"{chapters.index(chapter) + 1}.{part}") + step
     if 0 <= place < len(places):
-        open_place(*places[place])
+        open_place(places[place])

@@ -96,8 +96,8 @@ def synchronise() -> None:
     kept = result.get("kept")
     if given is None and kept is not None:
         st.session_state[f"{KEY}_restored"] = True
-        if (restored_progress := Progress.from_json(kept)) != now:
-            st.session_state[KEY] = restored_progress
+        if (before := Progress.from_json(kept)) != now:
+            st.session_state[KEY] = before
             st.rerun()
 
 
