@@ -104,7 +104,7 @@ function listRuns(data, { short, icons }) {
     const text = (icons || cut ? (NETWORK_ICONS[slab.state] ?? "") : "") + words
     const last = runs.at(-1)
     if (last && last.text === text) last.indices.push(index)
-    else runs.push({ text, indices: [index], isNew: slab.state === "new" })
+    else runs.push({ text, indices: [index], isNew: slab.state === "new", isCut: cut })
   })
   return runs
 }
@@ -164,7 +164,7 @@ function placeFull(data, options) {
       x += size.width + size.dx + between
     }
     if (run.isNew && row.outputs) bottom = Math.max(bottom, middle + data.outputs.length * font * 0.68)
-    labels.push({ text: run.text, x: left + span / 2, y: bottom + font * 1.5, isNew: run.isNew })
+    labels.push({ text: run.text, x: left + span / 2, y: bottom + font * 1.5, isNew: run.isNew, isCut: run.isCut })
     left += span + (run.isNew ? row.outputs : 0)
   }
   return { boxes, labels, font, image, start, middle, outputs: row.outputs }
@@ -213,6 +213,7 @@ function drawNetwork(data, given = {}) {
   // options: width, height in pixels; small (shapes alone); image (its address); scale (of type and
   // lines); interactive (slabs can be reached by keyboard and pressed).
   const options = { width: 160, height: 60, small: false, scale: 1, interactive: false, hasImage: true, ...given }
+  options.scale = Math.min(options.scale, Math.max(0.9, options.width / 340)) // all slabs fit a phone
   options.isNarrow = options.width < 620 * options.scale
   const id = `nd-${Math.random().toString(36).slice(2)}`
   const place = options.small ? { boxes: placeSmall(data, options) } : placeFull(data, options)
@@ -234,8 +235,8 @@ function drawNetwork(data, given = {}) {
     svg.append(...slabs)
     const outputs = drawOutputs(data, place.boxes, place)
     if (outputs) svg.append(outputs)
-    svg.append(...place.labels.map(({ text, x, y, isNew }) => svgElement("text", {
-      x, y, "text-anchor": "middle", "font-size": place.font, ...(isNew ? { class: "nd-strong nd-new-label" } : {}) }, [text])))
+    svg.append(...place.labels.map(({ text, x, y, isNew, isCut }) => svgElement("text", {
+      x, y, "text-anchor": "middle", "font-size": place.font, class: isNew ? "nd-strong nd-late" : isCut ? "nd-late" : "" }, [text])))
   }
   svg.networkPlace = { ...place, options }
   return svg
@@ -271,8 +272,22 @@ function playSurgery(svg, data) {
       move(before, [{ opacity: 1 }, { opacity: 0 }], 800, 900)
     } else move(before, [{ opacity: 1 }, { opacity: 0 }], 2400 + 120 * i, 500)
   })
-  for (const later of svg.querySelectorAll(".nd-outputs, .nd-new-label")) move(later, [{ opacity: 0 }, { opacity: 1 }], 2100, 400)
+  for (const later of svg.querySelectorAll(".nd-outputs, .nd-late")) move(later, [{ opacity: 0 }, { opacity: 1 }], 2100, 400)
+  if (back) showSlice(svg, boxes[at].x - 10)
   passPicture(svg, 3500)
+}
+
+function showSlice(svg, x) {
+  // Scissors run down the place of the cut.
+  const { options, font } = svg.networkPlace
+  const scissors = svgElement("g", { class: "nd-moving" }, [
+    svgElement("path", { class: "nd-wire", "stroke-dasharray": "4 4", d: `M${x} ${-options.height * 0.8}V0` }),
+    svgElement("text", { class: "nd-strong", x, y: font * 0.6, "text-anchor": "middle", "font-size": font * 1.7 }, ["✂"]),
+  ])
+  svg.append(scissors)
+  const at = (share) => ({ opacity: 1, transform: `translateY(${options.height * share}px)` })
+  const cut = scissors.animate([at(0.05), at(0.85), { ...at(0.85), opacity: 0 }], { delay: 200, duration: 900, easing: "ease-in-out" })
+  cut.onfinish = () => scissors.remove()
 }
 
 function passPicture(svg, delay) {
