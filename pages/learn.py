@@ -1,126 +1,115 @@
-"""Learn: the layers and the four cases."""
-
-from pathlib import Path
+"""Learn: the lesson in chapters, one live object a screen, and worksheets for teachers."""
 
 import streamlit as st
 
-from pages.shared import caches
-from pages.shared.layout import show_errors, show_figure, show_page_title
-from transfer_core import networks
-from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.figures import (
-    describe_fine_tuning_gains,
-    describe_network,
-    plot_fine_tuning_gains,
-    plot_network,
+from pages.parts.learn import progress
+from pages.parts.learn.chapter import Chapter, Part
+from pages.parts.learn.checks import show_check
+from pages.parts.learn.drawings import show_drawing, show_surgery
+from pages.parts.learn.experiments import plan_experiment, show_experiment
+from pages.parts.learn.library import load_chapters
+from pages.parts.learn.places import (
+    FIRST_PLACE,
+    choose_chapter,
+    find_place,
+    go_back,
+    go_on,
+    list_checks,
+    make_part_id,
+    open_place,
 )
-from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import Calibration, load_calibration
-
-LESSONS = Path(__file__).parent / "lessons"
-CASE_COLUMNS = {
-    "top": "case 1 (%)",
-    "cut": "case 2 (%)",
-    "tuned": "case 3 (%)",
-    "random": "case 4, random weights (%)",
-}
+from pages.parts.learn.worksheet_cards import show_worksheets
+from pages.shared.glossary import show_glossary, show_text
+from pages.shared.layout import offer_next_page, show_errors, show_page_title
 
 
 def draw() -> None:
     """Draw the page."""
     show_page_title("Learn", "pages/learn.py")
-    source = networks.get_network("demonstration")
-    show_layers()
-    show_cases(source)
-    show_measurements(source)
-    show_card(source)
-
-
-def show_layers() -> None:
-    """Explain the layers, with the filters of the first one."""
-    st.header("What the layers see", anchor=False)
-    st.markdown((LESSONS / "layers.md").read_text(encoding="utf-8"))
     with show_errors():
-        filters = caches.load_first_filters()
-    st.image(filters, width=44, alt=[f"Filter {n}" for n in range(1, len(filters) + 1)])
-    st.caption(
-        f"The {len(filters)} filters of Convolution 1 after pre-training, in their own colours."
-    )
+        chapters = load_chapters()
+    chapter, number = find_place(chapters)
+    choose_chapter(chapters, chapter)
+    show_part(chapters, chapter, number)
+    show_more(chapters)
+    progress.synchronise()
 
 
-def show_cases(source: SourceNetwork) -> None:
-    """Explain the four cases, with the network of the one that is chosen."""
-    st.header("The four cases", anchor=False)
-    st.markdown((LESSONS / "four_cases.md").read_text(encoding="utf-8"))
-    case = st.segmented_control(
-        "Draw the network for",
-        list(TransferCase),
-        default=TransferCase.SMALL_SIMILAR,
-        required=True,
-        format_func=lambda case: f"Case {case.value}",
-        key="learn_case",
-    )
-    with show_errors():
-        parts = caches.describe_layers(
-            source.name, plan_strategy(case, source.stage_names, kind=source.kind), 10
+def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> None:
+    """Draw one part: the live object, the text, the experiment or the checks, the way on."""
+    part = chapter.parts[number - 1]
+    key = make_part_id(chapter, part)
+    if part.drawing:
+        show_drawing(part.drawing, f"learn_drawing_{key}")
+    else:
+        first = plan_experiment(part.experiment)[0]
+        show_surgery(first, key=f"learn_drawing_{key}", sample=part.experiment.sample)
+    words, work = st.columns([3, 2], gap="large")
+    with words:
+        st.subheader(part.title, anchor=False)
+        show_text(part.text, key=f"learn_text_{key}")
+    with work:
+        is_done = show_work(chapter, part, key)
+    with words:
+        show_way_on(chapters, chapter, number, is_primary=is_done)
+
+
+def show_work(chapter: Chapter, part: Part, key: str) -> bool:
+    """Draw the experiment, then the checks, which would give it away; returns if it has ended."""
+    if part.experiment and not show_experiment(part.experiment, part.afterwards, key):
+        return False
+    for check, check_key in list_checks(chapter, part):
+        show_check(check, check_key)
+    return True
+
+
+def show_way_on(
+    chapters: tuple[Chapter, ...], chapter: Chapter, number: int, *, is_primary: bool
+) -> None:
+    """Draw the buttons to the part before and the one after; the last leads to own pictures."""
+    place = (chapters.index(chapter), number)
+    arrow, kind = ":material/arrow_forward:", "primary" if is_primary else "secondary"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if place != (0, 1):
+            st.button("Back", key="learn_back", on_click=go_back, args=(chapters,))
+        if place != (len(chapters) - 1, len(chapter.parts)):
+            st.button(
+                "Next", type=kind, icon=arrow, key="learn_next", on_click=go_on, args=(chapters,)
+            )
+        else:
+            offer_next_page("Go on: your own pictures", "pages/data.py")
+        st.caption(f"Part {number} of {len(chapter.parts)}")
+
+
+def show_more(chapters: tuple[Chapter, ...]) -> None:
+    """Draw what stands behind the lesson: progress, glossary, worksheets."""
+    checks = [
+        key
+        for chapter in chapters
+        for part in chapter.parts
+        for _, key in list_checks(chapter, part)
+    ]
+    right = len(set(checks) & set(progress.get_progress().right))
+    st.divider()
+    st.progress(right / len(checks), text=f"{right} of {len(checks)} checks answered right")
+    with st.container(horizontal=True):
+        with st.popover("All words", icon=":material/menu_book:"):
+            show_glossary()
+        with st.popover("For teachers: three lessons to print", icon=":material/print:"):
+            show_worksheets()
+        st.button(
+            "Start over",
+            icon=":material/restart_alt:",
+            key="learn_start_over",
+            help="Forgets your answers and guesses.",
+            on_click=start_over,
         )
-    show_figure(plot_network(parts), describe_network(parts), key="learn_network", caption=False)
 
 
-def show_measurements(source: SourceNetwork) -> None:
-    """Show on which image sets training everything won."""
-    calibration = load_calibration(source)
-    measured = calibration.measured
-    st.header("Where is the line between small and large?", anchor=False)
-    st.markdown(
-        "Courses call fewer than 2,000 images small, and a million large. There Decide draws its "
-        "line, and you may move it. From how many images does training everything really win? "
-        "For this small network it was measured: every case was trained on many image sets. Each "
-        "point is one of them, of one size: above the dashed line training everything won, on it "
-        "one new layer did as well, in seconds." + describe_crossover(calibration)
-    )
-    show_figure(
-        plot_fine_tuning_gains(measured), describe_fine_tuning_gains(measured), key="learn_gains"
-    )
-    with st.expander("All that was measured", icon=":material/table:"):
-        st.dataframe([make_row(each) for each in measured], hide_index=True)
-
-
-def describe_crossover(calibration: Calibration) -> str:
-    """Say from how many images per class training everything won; "" if it was not measured."""
-    images = calibration.crossover
-    if images is None:
-        return ""
-    return (
-        f" On most of them it began to win at about {images:,.0f} images per class: the second "
-        "mark in Decide's diagram."
-    )
-
-
-def make_row(measurement) -> dict[str, object]:
-    """A row of the table of measurements; accuracies in percent."""
-    accuracies = {
-        title: round(100 * getattr(measurement, case), 1) for case, title in CASE_COLUMNS.items()
-    }
-    return {
-        "image set": measurement.name,
-        "images": measurement.images,
-        "distance (nats)": measurement.distance,
-        **accuracies,
-    }
-
-
-def show_card(source: SourceNetwork) -> None:
-    """Say what the demonstration network was trained on, and how well."""
-    st.header("The demonstration network's card", anchor=False)
-    card = source.card
-    st.markdown(
-        f"Trained on: {card.get('data', '')}. Top-1 accuracy "
-        f"{card.get('validation_accuracy', 0):.1%} on {card.get('validation_images', 0):,} photos "
-        f"it was not trained on ({len(card['classes'])} classes; guessing gives "
-        f"{1 / max(1, len(card['classes'])):.1%})."
-    )
-    st.caption(card.get("licence", ""))
+def start_over() -> None:
+    """Forget everything, and go to the beginning."""
+    progress.start_over()
+    open_place(FIRST_PLACE)
 
 
 draw()

@@ -93,7 +93,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("checkbox", "With the images", {"link_button"}),
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
-    "learn": [("button_group", "Draw the network", {"plotly_chart"})],
     "sabotage": [
         ("button", "Mystery set", {"data sets", "address", "workspace"}),
         ("selectbox", "Which flaw", {"caption"}),
@@ -113,6 +112,18 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Sample", {"address", "image"}),
         ("select_slider", "How deep", {"address", "caption"}),
         ("button", "Measure every cut", {"plotly_chart"}),
+    ],
+    "learn": [
+        ("button_group", "Chapter", {"subheader", "address"}),
+        ("button", "Next", {"subheader", "address"}),
+        ("button", "Back", {"subheader", "address"}),
+        ("button", "Start over", {"subheader", "address"}),
+        ("radio", "", {"html"}),
+        ("download_button", "", {"download"}),
+        ("button_group", "How many pictures", {"markdown"}),
+        ("button_group", "Like those it knows", {"markdown"}),
+        ("slider", "", set()),
+        ("button", "Keep my guess", {"runs"}),
     ],
     "networks": [
         ("text_input", "Name", {"dataframe"}),
@@ -200,7 +211,6 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "try_it": [(("run",), upload_image)],
     "take_away": [(("run",), None), ((), None)],
-    "learn": [((), None)],
     "sabotage": [
         (("data",), None),
         ((), make_click("sabotage_set_A")),
@@ -208,6 +218,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         ((), open_key),
     ],
     "layers": [(("data", "run"), None), (("data", "layers_view=transfer"), None), ((), None)],
+    "learn": [(("part=1.2",), None), (("part=3.1",), None)],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None)],

@@ -274,15 +274,18 @@ def test_a_learning_curve_keeps_what_was_measured_apart_from_what_is_expected():
     )
 
 
-def test_gains_are_told_by_size():
+def test_gains_of_training_everything_are_told_apart_by_who_won():
     measured = (
-        BenchmarkResult("a", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
-        BenchmarkResult("b", 375, 0.2, 0.5, 0.6, 0.5, 0.4),
-        BenchmarkResult("a", 125, 0.1, 0.5, 0.6, 0.7, 0.4),
+        BenchmarkResult("faces", 375, 0.1, 0.5, 0.6, 0.7, 0.4),
+        BenchmarkResult("cloth", 125, 0.2, 0.5, 0.6, 0.5, 0.9),  # random weights do not count
+        BenchmarkResult("cells", 125, 0.1, 0.6, 0.5, 0.6, 0.4),
     )
-    figure = plot_fine_tuning_gains(measured)
-    assert [(t.name, len(t.x)) for t in figure.data] == [("125 images", 1), ("375 images", 2)]
-    assert "with 375 images it won on 1 of 2 image sets" in describe_fine_tuning_gains(measured)
+    won, others = plot_fine_tuning_gains(measured).data
+    assert list(won.text) == ["faces"] and list(others.text) == ["cloth", "cells"]
+    assert list(others.y) == pytest.approx([-10, 0])
+    said = describe_fine_tuning_gains(measured)
+    assert "won on 1 of 3" in said
+    assert "+10 points on faces with 375 pictures, -10 points on cloth" in said
 
 
 def test_a_reliability_diagram_counts_what_was_true():

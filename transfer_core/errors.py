@@ -49,3 +49,7 @@ class RunError(TransferError):
 
 class BundleError(TransferError):
     """A bundle cannot be taken in."""
+
+
+class LessonError(TransferError):
+    """A text file of the lesson breaks the rules of its format."""

@@ -1,47 +1,70 @@
 """Gains of training everything over training only a head, measured on many image sets."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout
 
 if TYPE_CHECKING:
     from transfer_core.transferability import BenchmarkResult
 
-MARKER_STYLES = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"), (PURPLE, "cross"))
+TICKS = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000]  # images
 
 
 def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
-    """Percentage points won by training everything, against the images' distance, by size."""
+    """Percentage points won by training everything, against the number of images to learn from.
+
+    Args:
+        measured: Image sets, each of one size; at least one.
+    """
     figure = go.Figure()
-    sizes = sorted({each.images for each in measured})
-    for number, size in enumerate(sizes):
-        sets = [each for each in measured if each.images == size]
-        colour, symbol = MARKER_STYLES[number % len(MARKER_STYLES)]
+    won = [each for each in measured if each.fine_tuning_gain > 0]
+    others = [each for each in measured if each.fine_tuning_gain <= 0]
+    for sets, name, colour, symbol in (
+        (won, "training everything won", ORANGE, "diamond"),
+        (others, "one new layer did as well, or better", BLUE, "circle"),
+    ):
         figure.add_scatter(
-            x=[each.distance for each in sets],
+            x=[each.images for each in sets],
             y=[100 * each.fine_tuning_gain for each in sets],
             mode="markers",
-            name=f"{size:,} images",
+            name=name,
             text=[each.name for each in sets],
             marker={"size": 9, "color": colour, "symbol": symbol},
-            hovertemplate="%{text}: %{y:+.1f} points<extra>%{fullData.name}</extra>",
+            hovertemplate="%{text}, %{x:,} pictures: %{y:+.1f} points<extra></extra>",
         )
     figure.add_hline(y=0, line={"width": 2, "color": GREY, "dash": "dash"})
-    figure.update_xaxes(
-        title="distance to the source data (nats)", type="log", tickvals=[0.01, 0.03, 0.1, 0.3, 1]
-    )
-    figure.update_yaxes(title="points won by training everything")
+    for each in _find_extremes(measured):
+        figure.add_annotation(
+            x=math.log10(each.images),
+            y=100 * each.fine_tuning_gain,
+            text=each.name,
+            showarrow=False,
+            xanchor="left",
+            xshift=9,
+        )
+    figure.update_xaxes(title="pictures to learn from", type="log", tickvals=TICKS)
+    figure.update_yaxes(title="points won")
     return apply_layout(figure, "New layer, or train everything?")
 
 
 def describe_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> str:
     """The figure in words."""
-    results = []
-    for size in sorted({each.images for each in measured}):
-        sets = [each for each in measured if each.images == size]
-        won = sum(each.fine_tuning_gain > 0 for each in sets)
-        results.append(f"with {size:,} images it won on {won} of {len(sets)} image sets")
-    return f"Training everything against training a new layer only: {', '.join(results)}."
+    won = sum(each.fine_tuning_gain > 0 for each in measured)
+    ends = ", ".join(
+        f"{100 * each.fine_tuning_gain:+.0f} points on {each.name} with {each.images:,} pictures"
+        for each in _find_extremes(measured)
+    )
+    return (
+        f"Training everything won on {won} of {len(measured)} image sets; one new layer did as "
+        f"well, or better, on the others. The furthest: {ends}."
+    )
+
+
+def _find_extremes(measured: "Sequence[BenchmarkResult]") -> tuple["BenchmarkResult", ...]:
+    """The sets on which training everything won and lost most."""
+    ordered = sorted(measured, key=lambda each: each.fine_tuning_gain)
+    return ordered[-1], ordered[0]

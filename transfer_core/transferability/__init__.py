@@ -34,7 +34,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Calibration",
             "LogisticModel",
             "ReliabilityBin",
-            "compute_fine_tuning_gain",
             "get_calibration_path",
             "is_calibrated",
             "load_calibration",

@@ -75,17 +75,8 @@ class BenchmarkResult:
 
     @property
     def fine_tuning_gain(self) -> float:
-        """See `compute_fine_tuning_gain`."""
-        return compute_fine_tuning_gain(self)
-
-
-def compute_fine_tuning_gain(result: BenchmarkResult) -> float:
-    """Return the accuracy gained by training everything over training a head, in [-1, 1].
-
-    The better of cases 3 and 4, of those that were trained, minus the better of cases 1 and 2.
-    """
-    trained = [each for each in (result.tuned, result.random) if each is not None]
-    return max(trained) - max(result.top, result.cut)
+        """Accuracy of case 3 minus that of the better of cases 1 and 2, in [-1, 1]."""
+        return self.tuned - max(self.top, self.cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,135 @@
+"""The live object of a part: network, surgery, filters, samples, questions, measurements."""
+
+import io
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from pages.parts.start.live_sample import get_demonstration_network, plan_case
+from pages.shared import caches
+from pages.shared.layout import show_errors, show_figure
+from pages.shared.network_drawing import make_drawing, show_network, show_small_network
+from transfer_core.cases import Strategy, TransferCase, choose_case
+from transfer_core.dataset import SAMPLES
+from transfer_core.figures import (
+    build_source_drawing,
+    describe_fine_tuning_gains,
+    plot_fine_tuning_gains,
+)
+from transfer_core.transferability import load_calibration
+
+FILTER_PIXELS = 40  # side of a filter
+FILTER_COLUMNS = 16
+CROSSOVER_PIXELS = 300  # height of the figure; the text stays on the first screen
+CELLS = {  # where the cases lie, and what to do in them, in few words
+    TransferCase.SMALL_SIMILAR: "Keep all, new end",
+    TransferCase.SMALL_DIFFERENT: "Keep the early layers, new end",
+    TransferCase.LARGE_SIMILAR: "New end, train everything",
+    TransferCase.LARGE_DIFFERENT: "Train everything from random weights",
+}
+SHOWN_SAMPLES = {
+    "plankton": "New species of plankton: the network has seen others like them",
+    "digits": "Handwriting: the network has seen none",
+}
+
+
+def show_drawing(name: str, key: str) -> None:
+    """Draw one of `chapter.DRAWINGS`."""
+    if name.startswith("case "):
+        show_surgery(plan_case(TransferCase(int(name.removeprefix("case ")))), key=key)
+    else:
+        draw = {
+            "network": show_source_network,
+            "filters": show_filters,
+            "samples": show_samples,
+            "questions": show_questions,
+            "crossover": show_crossover,
+        }
+        draw[name](key)
+
+
+def show_surgery(strategy: Strategy, *, key: str, sample: str | None = None) -> None:
+    """Draw the network as a strategy changes it; the change is shown once."""
+    by_case = {each.case: each.name for each in SAMPLES.values()}
+    sample = sample or by_case[strategy.case.value]
+    classes = [f"kind {number}" for number in range(1, SAMPLES[sample].classes + 1)]
+    with show_errors():
+        drawing = make_drawing(get_demonstration_network(), strategy, classes)
+    show_network(drawing, key=key, image=caches.render_sample_picture(sample), play=key)
+
+
+def show_source_network(key: str) -> None:
+    """Draw the network as it was learned, before any surgery."""
+    source = get_demonstration_network()
+    with show_errors():
+        stages = caches.describe_layers(source.name, plan_case(TransferCase.SMALL_SIMILAR), 10)
+    picture = caches.render_sample_picture("plankton")
+    show_network(build_source_drawing(source, stages), key=key, image=picture)
+
+
+def show_filters(key: str) -> None:
+    """Draw the filters of the first layer, in their own colours."""
+    with show_errors():
+        filters = caches.load_first_filters()
+    st.image(
+        lay_out_tiles(filters),
+        width="stretch",
+        alt=f"The {len(filters)} filters of Convolution 1: stripes and edges in many directions, "
+        "and spots of colour",
+    )
+
+
+def lay_out_tiles(tiles: list[np.ndarray]) -> bytes:
+    """Put small images side by side, enlarged, with a gap between them; returns a PNG file."""
+    step = FILTER_PIXELS + 4
+    rows = -(-len(tiles) // FILTER_COLUMNS)
+    sheet = Image.new("RGBA", (FILTER_COLUMNS * step - 4, rows * step - 4))
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, FILTER_COLUMNS)
+        large = Image.fromarray(tile).resize((FILTER_PIXELS, FILTER_PIXELS), Image.NEAREST)
+        sheet.paste(large, (column * step, row * step))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def show_samples(key: str) -> None:
+    """Draw pictures that are like those the network knows, and others that are not."""
+    for column, (name, words) in zip(st.columns(2), SHOWN_SAMPLES.items(), strict=True):
+        column.image(caches.render_sample_preview(name), alt=words, caption=words, width="stretch")
+
+
+def show_questions(key: str) -> None:
+    """Draw the four cases; the answers to the two questions mark one of them."""
+    how_many, how_alike = st.columns(2)
+    options = {"key": f"{key}_size", "default": "small", "required": True}
+    size = how_many.segmented_control(
+        "How many pictures?",
+        ["small", "large"],
+        format_func={"small": "few", "large": "many"}.get,
+        **options,
+    )
+    similarity = how_alike.segmented_control(
+        "Like those it knows?",
+        ["similar", "different"],
+        key=f"{key}_similarity",
+        default="similar",
+        required=True,
+    )
+    chosen = choose_case(size, similarity)
+    for column, case in zip(st.columns(4), TransferCase, strict=True):
+        with column.container(border=case is chosen, height="stretch"):
+            drawing = make_drawing(get_demonstration_network(), plan_case(case), ["a", "b", "c"])
+            show_small_network(drawing, key=f"{key}_{case.value}")
+            mark = " :material/check_circle:" if case is chosen else ""
+            st.markdown(f"**Case {case.value}**{mark}  \n{CELLS[case]}")
+
+
+def show_crossover(key: str) -> None:
+    """Draw on which image sets training everything won, as it was measured."""
+    measured = load_calibration(get_demonstration_network()).measured
+    figure = plot_fine_tuning_gains(measured).update_layout(
+        height=CROSSOVER_PIXELS, margin={"t": 60}
+    )
+    show_figure(figure, describe_fine_tuning_gains(measured), key=key, caption=False)
