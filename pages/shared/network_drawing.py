@@ -1,0 +1,79 @@
+"""The network drawing: stages as slabs, with what surgery and training did to each."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from transfer_core.figures import NetworkDrawing
+
+HERE = Path(__file__).parent
+# Any component that draws small networks puts this before its own script.
+NETWORK_SVG_SCRIPT = (HERE / "network_svg.js").read_text(encoding="utf-8")
+HEIGHT_PIXELS = 220  # of the slabs with their labels, on a wide screen
+_HTML = """
+<div class="network">
+  <div class="canvas"></div>
+  <div class="below">
+    <ul class="legend"></ul>
+    <button class="again" type="button" hidden>Play again</button>
+  </div>
+  <p class="detail" aria-live="polite"></p>
+</div>"""
+_COMPONENT = st.components.v2.component(
+    "transfer_lab_network_drawing",
+    html=_HTML,
+    css=(HERE / "network_drawing.css").read_text(encoding="utf-8"),
+    js=NETWORK_SVG_SCRIPT + (HERE / "network_drawing.js").read_text(encoding="utf-8"),
+)
+
+
+def show_network(
+    drawing: NetworkDrawing,
+    *,
+    key: str,
+    image: bytes | None = None,
+    play: str | None = None,
+    learning: bool = False,
+    selectable: bool = False,
+    selected: int | None = None,
+    height: int = HEIGHT_PIXELS,
+) -> int | None:
+    """Draw a network; returns the place of the slab that was chosen, if any.
+
+    Args:
+        drawing: From `figures.build_network_drawing` or `build_source_drawing`.
+        key: Constant while it is the same drawing with other changes.
+        image: A picture for its entrance, as a JPEG or PNG file.
+        play: Shows the surgery once whenever this text changes, and offers to play it again.
+        learning: Whether the network is being trained: what moves breathes.
+        selectable: Whether choosing a slab draws the page anew.
+        selected: Place of the slab to mark; None leaves the person's choice.
+        height: Of the slabs with their labels, in pixels, on a wide screen.
+    """
+    given = {
+        "drawing": asdict(drawing),
+        "image": encode_picture(image) if image else None,
+        "play": play,
+        "learning": learning,
+        "selectable": selectable,
+        "selected": selected,
+        "height": height,
+    }
+    result = _COMPONENT(key=key, data=given, default={"slab": selected}, on_slab_change=_do_nothing)
+    return result.get("slab")
+
+
+def encode_picture(file: bytes) -> str:
+    """A picture as an address that holds it, so that the browser asks no one for it."""
+    kind = "png" if file.startswith(b"\x89PNG") else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(file).decode('ascii')}"
+
+
+def _do_nothing() -> None:
+    """A state of a component needs a callback."""
