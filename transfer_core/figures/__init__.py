@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_differences",
             "plot_run_curves",
         ],
+        "case_grid": ["CaseCell", "CaseCurve", "build_case_cell", "make_curve"],
         "calibration": ["describe_calibration_curve", "plot_calibration_curve"],
         "confusion": ["describe_confusion_matrix", "plot_confusion_matrix"],
         "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs"],

@@ -93,7 +93,9 @@ def build_decision_diagram(
     described = describe_decision(
         size, estimate, marks, options, own_answer=own_answer, crossover=crossover
     )
-    trained = [f"A run of case {c.case} reached {c.accuracy}." for c in cells if c.shade is not None]
+    trained = [
+        f"A run of case {c.case} reached {c.accuracy}." for c in cells if c.shade is not None
+    ]
     return DecisionDiagram(
         cells,
         size.line,

@@ -3,13 +3,18 @@
 Runs of one case with several seeds make one result.
 """
 
+from __future__ import annotations
+
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from transfer_core.cases import TransferCase
-from transfer_core.inspection.comparison import PairedComparison
-from transfer_core.runs import RunRecord
+
+if TYPE_CHECKING:  # bring torch
+    from transfer_core.inspection.comparison import PairedComparison
+    from transfer_core.runs import RunRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,8 @@ const TICKS = [[20, "20"], [100, "100"], [1e3, "1k"], [1e4, "10k"], [1e5, "100k"
 const POINT_HEIGHT = 26 // of the strip that the point's mark takes in a cell
 const KEY_STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 3, PageDown: -3 }
 
-function shape(name, attributes = {}, children = []) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name)
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
-  element.append(...children)
-  return element
-}
-
-const words = (text, attributes) => shape("text", attributes, [text])
-const estimateWidth = (text, font) => text.length * font * 0.54
+const words = (text, attributes) => svgElement("text", attributes, [text])
+const estimateWidth = (text, font) => text.length * font * 0.49
 
 function wrap(text, width, font) {
   const lines = []
@@ -28,7 +21,7 @@ function wrap(text, width, font) {
 
 function measureFrame(state) {
   const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16
-  const width = state.root.clientWidth, narrow = width < 470 * scale
+  const width = state.root.clientWidth, narrow = width < 390 * scale
   const height = (narrow ? 520 : state.data.height) * scale
   const left = 58 * scale
   return { scale, narrow, width, height, left, right: width - 3, top: 3, bottom: height - 22 * scale, margin: (narrow ? 108 : 62) * scale }
@@ -102,7 +95,7 @@ function flow(blocks, box, band, pills) {
   return y <= end + 2 && clear(pills, box.x + 12) ? placed : null
 }
 
-const PLANS = [60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
+const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
 PLANS.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
 PLANS.push({ knowledge: true }, {})
 
@@ -123,17 +116,17 @@ function drawCell(cell, box, band, isTextbook, state, frame) {
   placed ??= flow(listBlocks(cell, state, frame, inside, {}), { ...box, height: 1e6 }, null, [])
   const names = ["dd-cell"]
   if (cell.is_chosen) names.push("dd-is-chosen")
-  const group = shape("g", { class: names.join(" "), role: "button", tabindex: 0, "data-cell": cell.case, "aria-pressed": cell.is_chosen })
+  const group = svgElement("g", { class: names.join(" "), role: "button", tabindex: 0, "data-cell": cell.case, "aria-pressed": cell.is_chosen })
   group.setAttribute("aria-label", [`Case ${cell.case}: ${cell.title}`, cell.accuracy && `${cell.accuracy}, ${cell.knowledge}`, ...pills.map((pill) => pill.text.replace(/[★✓] /, ""))].filter(Boolean).join(", "))
-  const face = shape("rect", { class: "dd-face", x: box.x, y: box.y, width: box.width, height: box.height, rx: 9 })
+  const face = svgElement("rect", { class: "dd-face", x: box.x, y: box.y, width: box.width, height: box.height, rx: 9 })
   if (cell.shade !== null) face.style.setProperty("--dd-shade", `${Math.round(6 + 22 * cell.shade)}%`)
   group.append(face)
-  if (cell.is_recommended) group.append(shape("rect", { class: "dd-best-edge", x: box.x + 4, y: box.y + 4, width: box.width - 8, height: box.height - 8, rx: 6 }))
+  if (cell.is_recommended) group.append(svgElement("rect", { class: "dd-best-edge", x: box.x + 4, y: box.y + 4, width: box.width - 8, height: box.height - 8, rx: 6 }))
   group.append(...placed.map(({ block, y }) => block.draw(box.x + 12, y)))
   pills.forEach((pill, row) => {
     const x = box.x + box.width - pill.width - 8, y = box.y + box.height - 5 - (pills.length - row) * (pill.height + 3)
     group.append(
-      shape("rect", { class: `dd-pill ${pill.name}`, x, y, width: pill.width, height: pill.height, rx: pill.height / 2 }),
+      svgElement("rect", { class: `dd-pill ${pill.name}`, x, y, width: pill.width, height: pill.height, rx: pill.height / 2 }),
       words(pill.text, { class: `dd-pill-text ${pill.name}`, x: x + pill.width / 2, y: y + pill.height * 0.7, "text-anchor": "middle", "font-size": 12 * scale }))
   })
   group.addEventListener("click", () => choose(state, cell.case))
@@ -163,14 +156,15 @@ function drawPoint(place, frame) {
   const { scale } = frame, { x, y, low, high } = place, side = 8 * scale
   const spread = Math.max(high - low, 2 * side)
   const parts = [
-    shape("ellipse", { class: "dd-spread", cx: (low + high) / 2, cy: y, rx: spread / 2, ry: 10 * scale }),
-    shape("path", { class: "dd-interval", d: `M${low} ${y}H${high}M${low} ${y - 5}v10M${high} ${y - 5}v10` }),
-    shape("path", { class: "dd-point", d: `M${x} ${y - side}l${side} ${side}l${-side} ${side}l${-side} ${-side}z` }),
+    svgElement("ellipse", { class: "dd-spread", cx: (low + high) / 2, cy: y, rx: spread / 2, ry: 10 * scale }),
+    svgElement("path", { class: "dd-interval", d: `M${low} ${y}H${high}M${low} ${y - 5}v10M${high} ${y - 5}v10` }),
+    svgElement("path", { class: "dd-point", d: `M${x} ${y - side}l${side} ${side}l${-side} ${side}l${-side} ${-side}z` }),
   ]
-  const label = "your images", width = estimateWidth(label, 12 * scale) + 8
+  const label = "your images", width = estimateWidth(label, 12 * scale) + 14
   const font = { class: "dd-soft", y: y + 4 * scale, "font-size": 12 * scale }
-  if (high + width < frame.right) parts.push(words(label, { ...font, x: high + 8 }))
-  else if (low - width > frame.left) parts.push(words(label, { ...font, x: low - 8, "text-anchor": "end" }))
+  const middle = (frame.left + frame.right) / 2 // the words stay in one cell
+  if (high + width < (high < middle ? middle : frame.right)) parts.push(words(label, { ...font, x: high + 8 }))
+  else if (low - width > (low > middle ? middle : frame.left)) parts.push(words(label, { ...font, x: low - 8, "text-anchor": "end" }))
   return parts
 }
 
@@ -181,15 +175,15 @@ function drawAxes(state, frame, y) {
   const ticks = TICKS.map(([images, text]) => [placeImages(images, frame), text])
     .filter(([place]) => Math.abs(place - y) > 24 * scale)
     .flatMap(([place, text]) => [
-      shape("path", { class: "dd-tick", d: `M${left - 7} ${place}h5` }),
+      svgElement("path", { class: "dd-tick", d: `M${left - 7} ${place}h5` }),
       words(text, { class: "dd-soft", x: left - 10, y: place + 4, "text-anchor": "end", "font-size": 11 * scale })])
-  const axis = shape("path", { class: "dd-tick", d: `M${left - 7} ${placeImages(MAX_LINE, frame)}V${placeImages(MIN_LINE, frame)}` })
+  const axis = svgElement("path", { class: "dd-tick", d: `M${left - 7} ${placeImages(MAX_LINE, frame)}V${placeImages(MIN_LINE, frame)}` })
   const columns = frame.narrow ? ["different", "similar"] : ["different from its photos", "similar to its photos"]
   const parts = [axis, ...ticks, turned("large", (top + y) / 2), turned("small", (bottom + y) / 2),
     ...columns.map((text, place) => words(text, { ...soft, x: place ? (middle + right) / 2 : (left + middle) / 2, y: height - 5 }))]
   if (state.diagram.crossover !== null) {
     const at = placeImages(state.diagram.crossover, frame)
-    parts.push(shape("path", { class: "dd-crossover", d: `M${left - 6} ${at - 6}l9 6l-9 6z` }))
+    parts.push(svgElement("path", { class: "dd-crossover", d: `M${left - 6} ${at - 6}l9 6l-9 6z` }))
   }
   return parts
 }
@@ -203,12 +197,12 @@ function moveHandle(state, frame, y) {
   handle.setAttribute("aria-valuetext", describeLine(state, line))
   const middle = wide / 2
   handle.replaceChildren(
-    shape("path", { class: "dd-line", d: `M${wide} 0H${right}` }),
-    shape("rect", { class: "dd-grip-room", x: 0, y: -22 * scale, width: left, height: 44 * scale }),
-    shape("rect", { class: "dd-grip-room", x: left, y: -8 * scale, width: right - left, height: 16 * scale }),
-    shape("rect", { class: "dd-grip", x: 0, y: -high / 2, width: wide, height: high, rx: high / 2 }),
+    svgElement("path", { class: "dd-line", d: `M${wide} 0H${right}` }),
+    svgElement("rect", { class: "dd-grip-room", x: 0, y: -22 * scale, width: left, height: 44 * scale }),
+    svgElement("rect", { class: "dd-grip-room", x: left, y: -8 * scale, width: right - left, height: 16 * scale }),
+    svgElement("rect", { class: "dd-grip", x: 0, y: -high / 2, width: wide, height: high, rx: high / 2 }),
     words(text, { class: "dd-grip-text", x: middle, y: font * 0.36, "text-anchor": "middle", "font-size": font }),
-    shape("path", { class: "dd-arrows", d: `M${middle} ${-high / 2 - 8}l5 5h-10zM${middle} ${high / 2 + 8}l5-5h-10z` }))
+    svgElement("path", { class: "dd-arrows", d: `M${middle} ${-high / 2 - 8}l5 5h-10zM${middle} ${high / 2 + 8}l5-5h-10z` }))
 }
 
 function draw(state) {
@@ -274,9 +268,9 @@ function listenToHandle(state) {
 }
 
 function begin(root) {
-  const svg = shape("svg", { class: "dd", role: "group" })
-  const [cells, axes] = [shape("g"), shape("g", { "aria-hidden": "true", class: "dd-axes" })]
-  const handle = shape("g", { class: "dd-handle", role: "slider", tabindex: 0, "aria-label": "Small below this many images", "aria-orientation": "vertical", "aria-valuemin": MIN_LINE, "aria-valuemax": MAX_LINE })
+  const svg = svgElement("svg", { class: "dd", role: "group" })
+  const [cells, axes] = [svgElement("g"), svgElement("g", { "aria-hidden": "true", class: "dd-axes" })]
+  const handle = svgElement("g", { class: "dd-handle", role: "slider", tabindex: 0, "aria-label": "Small below this many images", "aria-orientation": "vertical", "aria-valuemin": MIN_LINE, "aria-valuemax": MAX_LINE })
   svg.append(cells, handle, axes)
   root.replaceChildren(svg)
   const state = { root, svg, cells, axes, handle, dragging: false }
