@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.shared import caches
+from transfer_core.figures import build_network_drawing
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from transfer_core.cases import Strategy
     from transfer_core.figures import NetworkDrawing
+    from transfer_core.networks import SourceNetwork
+    from transfer_core.training import StageChange
 
 HERE = Path(__file__).parent
 # Any component that draws small networks puts this before its own script.
@@ -31,6 +39,49 @@ _COMPONENT = st.components.v2.component(
     css=(HERE / "network_drawing.css").read_text(encoding="utf-8"),
     js=NETWORK_SVG_SCRIPT + (HERE / "network_drawing.js").read_text(encoding="utf-8"),
 )
+_SMALL_SCRIPT = """
+export default function ({ data, parentElement }) {
+  const place = parentElement.querySelector(".small")
+  const svg = drawNetwork(data.drawing, { small: true, width: data.width, height: data.height })
+  svg.style.maxWidth = "100%"
+  place.replaceChildren(svg)
+}"""
+_SMALL_COMPONENT = st.components.v2.component(
+    "transfer_lab_small_network",
+    html='<div class="small"></div>',
+    js=NETWORK_SVG_SCRIPT + _SMALL_SCRIPT,
+)
+
+
+def make_drawing(
+    source: SourceNetwork,
+    strategy: Strategy,
+    classes: Sequence[str],
+    changes: Sequence[StageChange] | None = None,
+) -> NetworkDrawing:
+    """The network as the strategy adapts it, laid out as slabs.
+
+    Args:
+        source: The network, at the input size of the run.
+        strategy: What is kept, frozen and new.
+        classes: Names of the new layer's outputs.
+        changes: How far each stage has moved; None before a training.
+    """
+    return build_network_drawing(
+        source,
+        caches.describe_layers(source.name, strategy, len(classes), source.input_size),
+        classes=classes,
+        changes=changes,
+        reads_all=strategy.approach == "all stages",
+    )
+
+
+def show_small_network(
+    drawing: NetworkDrawing, *, key: str, width: int = 170, height: int = 60
+) -> None:
+    """Draw a network's shapes alone, without a word; the words stand beside it."""
+    given = {"drawing": asdict(drawing), "width": width, "height": height}
+    _SMALL_COMPONENT(key=key, data=given, height=height)
 
 
 def show_network(

@@ -104,6 +104,11 @@ def get_requested_sample() -> str | None:
     return st.query_params.get("sample")
 
 
+def wants_recorder() -> bool:
+    """Whether the address asks to record classes at once."""
+    return st.query_params.get("way") == "record"
+
+
 def open_run(run_id: str) -> None:
     """Make a run that was just started the current one."""
     change(run_id=run_id, start_key=make_key())

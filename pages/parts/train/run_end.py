@@ -5,7 +5,6 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
-from pages.shared.training_figures import show_layer_changes
 from transfer_core.figures import tabulate_epochs
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import Ended
@@ -19,7 +18,7 @@ END_REASON_LABELS = {
 
 
 def show_end(record: RunRecord) -> None:
-    """Draw the reason why a run ended, its result, and its tables."""
+    """Say why a run ended, and lead on to its result."""
     events = caches.get_run_log(record.id).events()
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
@@ -33,17 +32,18 @@ def show_end(record: RunRecord) -> None:
             if ended.epochs
             else f"before an epoch of training {trained} had ended"
         )
-        st.write(
-            f"{END_REASON_LABELS[ended.reason]} {when}; {_describe_kept_weights(record, ended)}."
-        )
-        if ended.reason == "early stopping":
-            st.caption(f"Why it ended: {ended.explanation}.")
+        kept = _describe_kept_weights(record, ended)
+        words = f"{END_REASON_LABELS[ended.reason]} {when}; {kept}."
+        why = f"Why it ended: {ended.explanation}." if ended.reason == "early stopping" else None
+        st.markdown(words, help=why)
     if record.result:
         show_if_below_case_one(record)
         offer_next_page("Go on: the result", "pages/results.py", run=record.id)
-    if ended:
-        show_layer_changes(record, ended)
-    if table := tabulate_epochs(events):
+
+
+def show_epochs(record: RunRecord) -> None:
+    """Draw the measurements of all epochs as a table, folded."""
+    if table := tabulate_epochs(caches.get_run_log(record.id).events()):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
 
