@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.compare.four_cases import offer_four_cases
-from pages.parts.decide.decision_diagram import draw_adapted, show_diagram
+from pages.parts.decide.decision_diagram import show_diagram
 from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
 from pages.parts.decide.first_numbers import show_first_numbers
 from pages.parts.decide.option_rows import offer_default, show_table
@@ -33,7 +33,7 @@ from pages.shared.layout import (
     show_page_title,
     stop_unless,
 )
-from pages.shared.network_drawing import show_network
+from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
@@ -112,7 +112,7 @@ def lower_first(name: str) -> str:
 def show_chosen_network(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
     """Draw the network as the chosen option makes it, with one of the images at its entrance."""
     show_network(
-        draw_adapted(data, source, choice.strategy),
+        make_drawing(source, choice.strategy, data.classes),
         key="decide_network",
         image=caches.render_tile(data.id, data.indices("train")[0]),
         play=choice.option.key,

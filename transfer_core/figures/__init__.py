@@ -51,7 +51,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_knowledge",
             "describe_options",
             "describe_seconds",
-            "plot_options",
         ],
         "reliability": ["describe_reliability_diagram", "plot_reliability_diagram"],
         "similarity": [

@@ -159,7 +159,7 @@ def describe_training(result: CaseResult) -> str:
     if len(result.runs) > 1:
         parts.append(f"{len(result.runs)} seeds")
     if result.is_shortened:
-        parts.append(f"{result.epochs} epochs")
+        parts.append(f"{result.epochs}/{result.usual_epochs} epochs")
     return " · ".join(parts)
 
 

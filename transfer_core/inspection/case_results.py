@@ -26,13 +26,18 @@ class CaseResult:
     accuracy: float  # mean test accuracy, in [0, 1]
     margin: float  # half the 95 % interval of one run; standard deviation of several
     seconds: float | None  # mean time of a run
-    epochs: int  # at most, of the first run
-    is_shortened: bool  # whether a run had fewer epochs than its case asks for
+    epochs: int  # at most, of the shortest run
+    usual_epochs: int  # at most, unless a run is shortened
 
     @property
     def case(self) -> TransferCase:
         """The case of the textbook."""
         return TransferCase(int(self.key[0]))
+
+    @property
+    def is_shortened(self) -> bool:
+        """Whether a run had fewer epochs than its case asks for."""
+        return self.epochs < self.usual_epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,8 @@ def _summarise(key: str, runs: list[RunRecord], usual_epochs: int) -> CaseResult
         statistics.mean(accuracies),
         margin,
         statistics.mean(times) if times else None,
-        epochs[0],
-        min(epochs) < usual_epochs,
+        min(epochs),
+        usual_epochs,
     )
 
 
@@ -159,8 +164,9 @@ def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
     cases = sorted({each.case.value for each in results.values() if each.is_shortened})
     if not cases:
         return ""
-    names = " and ".join(str(case) for case in cases)
-    return f"Case {names} was shortened: a full run may end higher."
+    if len(cases) == 1:
+        return f"Case {cases[0]} was shortened: a full run may end higher."
+    return f"Cases {' and '.join(map(str, cases))} were shortened: full runs may end higher."
 
 
 def _format_p(pair: PairedComparison) -> str:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.decide.decision_diagram import draw_adapted
 from pages.parts.decide.option_runs import list_usual_epochs
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
-from pages.shared.network_drawing import NETWORK_SVG_SCRIPT
+from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
 from transfer_core.inspection import collect_case_results, judge_rule
@@ -109,7 +108,7 @@ def _draw(group: CaseRuns) -> None:
             (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
         ]
         cell = build_case_cell(option, runs, group.results, marks, best and best.key)
-        drawing = draw_adapted(group.data, group.source, option.strategy)
+        drawing = make_drawing(group.source, option.strategy, group.data.classes)
         trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
         cells.append(
             asdict(cell)

@@ -48,7 +48,7 @@ def offer_four_cases(
     """
     plan, known = _plan(data, source, choice, minutes, seeds)
     if st.button(
-        f"Run all four side by side{_describe_time(plan, known, seeds)}",
+        f"Run all four cases{_describe_time(plan, known, seeds)}",
         icon=":material/grid_view:",
         key="four_cases",
         type="primary" if primary else "secondary",
@@ -109,8 +109,7 @@ def _describe_time(plan: CasePlan, known, seeds: int) -> str:
     if not missing or any(run.seconds is None for run in missing):
         return ""
     total = sum((run.seconds for run in missing), TimeRange(0.0, 0.0))
-    cases = sorted({run.key[0] for run in missing if run.is_shortened})
-    shorter = f", {' and '.join(cases)} shortened" if cases else ""
+    shorter = ", shortened" if any(run.is_shortened for run in missing) else ""
     return f" ({describe_time_range(total)}{shorter})"
 
 

@@ -52,7 +52,7 @@ function listBlocks(cell, state, frame, width, plan) {
     height: font * scale * 1.3,
     draw: (x, y) => words(part, { x, y: y + font * scale, class: name, "font-size": font * scale }),
   }))
-  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 15, "dd-strong")
+  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong")
   if (plan.summary) blocks.push(...line(cell.summary, 12, "dd-soft"))
   if (plan.drawing) {
     blocks.push({
@@ -75,24 +75,31 @@ function listPills(cell, isTextbook, { scale }) {
   if (cell.is_recommended) pills.push(["★ recommended", "dd-best"])
   if (isTextbook) pills.push(["textbook", "dd-textbook"])
   if (cell.is_chosen) pills.push(["✓ chosen", "dd-chosen-word"])
-  return pills.map(([text, name]) => ({ text, name, width: (estimateWidth(text, 12) + 16) * scale, height: 21 * scale }))
+  return pills.map(([text, name]) => ({ text, name, width: (text.length * 12 * 0.56 + 16) * scale, height: 21 * scale }))
+}
+
+function findPillEnd(box, band, pills) {
+  // The lower edge of the pills: that of the cell, or above the point's strip.
+  const end = box.y + box.height - 5
+  if (!pills.length || !band) return end
+  const top = end - pills.length * (pills[0].height + 3)
+  return band.bottom > top && band.top < end ? band.top - 2 : end
 }
 
 function flow(blocks, box, band, pills) {
   // Stack the blocks below each other, clear of the point's strip; null if there is no room.
   let y = box.y + 6
-  const placed = [], end = box.y + box.height - 5
+  const placed = [], end = box.y + box.height - 5, pillEnd = findPillEnd(box, band, pills)
   for (const block of blocks) {
     if (band && y < band.bottom && y + block.height > band.top) y = band.bottom
     placed.push({ block, y })
     y += block.height
   }
-  const clear = (list, x) => list.every((pill, row) => {
-    const top = end - (list.length - row) * (pill.height + 3), left = box.x + box.width - pill.width - 8
-    const free = placed.every(({ block, y }) => y + block.height <= top + 2 || block.right === undefined || left > x + block.right)
-    return free && !(band && top < band.bottom && top + pill.height > band.top)
-  })
-  return y <= end + 2 && clear(pills, box.x + 12) ? placed : null
+  const isFree = (pill, row) => {
+    const top = pillEnd - (pills.length - row) * (pill.height + 3), left = box.x + box.width - pill.width - 8
+    return placed.every(({ block, y }) => y + block.height <= top + 2 || y > top + pill.height || left > box.x + 12 + block.right)
+  }
+  return y <= end + 2 && pills.every(isFree) ? placed : null
 }
 
 const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
@@ -124,7 +131,7 @@ function drawCell(cell, box, band, isTextbook, state, frame) {
   if (cell.is_recommended) group.append(svgElement("rect", { class: "dd-best-edge", x: box.x + 4, y: box.y + 4, width: box.width - 8, height: box.height - 8, rx: 6 }))
   group.append(...placed.map(({ block, y }) => block.draw(box.x + 12, y)))
   pills.forEach((pill, row) => {
-    const x = box.x + box.width - pill.width - 8, y = box.y + box.height - 5 - (pills.length - row) * (pill.height + 3)
+    const x = box.x + box.width - pill.width - 8, y = findPillEnd(box, band, pills) - (pills.length - row) * (pill.height + 3)
     group.append(
       svgElement("rect", { class: `dd-pill ${pill.name}`, x, y, width: pill.width, height: pill.height, rx: pill.height / 2 }),
       words(pill.text, { class: `dd-pill-text ${pill.name}`, x: x + pill.width / 2, y: y + pill.height * 0.7, "text-anchor": "middle", "font-size": 12 * scale }))

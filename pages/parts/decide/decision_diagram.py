@@ -6,17 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.choice import Choice, choose_option
-from pages.shared.network_drawing import NETWORK_SVG_SCRIPT
+from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from pages.shared.workspace import DIVIDING_LINES
-from transfer_core.cases import DEFAULT_LINE, Strategy, TransferCase
+from transfer_core.cases import DEFAULT_LINE, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import (
     CaseMarks,
-    NetworkDrawing,
     build_decision_diagram,
-    build_network_drawing,
 )
 from transfer_core.inspection import CaseResult
 from transfer_core.networks import SourceNetwork
@@ -57,7 +55,7 @@ def show_diagram(
     given = asdict(diagram)
     for cell in given["cells"]:
         strategy = options[TransferCase(cell["case"])].strategy
-        cell["drawing"] = asdict(draw_adapted(data, source, strategy))
+        cell["drawing"] = asdict(make_drawing(source, strategy, data.classes))
     with st.container(key=DIAGRAM_KEY):
         _COMPONENT(
             key=f"{DIAGRAM_KEY}_svg",
@@ -69,16 +67,6 @@ def show_diagram(
         if crossover is not None:
             legend += f" · ▸ from {crossover:,} images training everything won in our tests"
         st.caption(legend)
-
-
-def draw_adapted(data: DataSet, source: SourceNetwork, strategy: Strategy) -> NetworkDrawing:
-    """The network as a strategy makes it for these classes."""
-    return build_network_drawing(
-        source,
-        caches.describe_layers(source.name, strategy, len(data.classes)),
-        classes=data.classes,
-        reads_all=strategy.approach == "all stages",
-    )
 
 
 def find_crossover(data: DataSet, source: SourceNetwork) -> int | None:

@@ -23,6 +23,7 @@ from transfer_core.transferability import (
 )
 
 VOICE_STYLE = """<style>
+h1 { font-size: 2rem !important; }
 [class*="st-key-decide_voice"] { padding: 0.4rem 0.9rem 0.6rem !important; }
 [class*="st-key-decide_voice"] h3 { font-size: 1rem; padding: 0 !important; }
 </style>"""
