@@ -38,7 +38,7 @@ EMPTY = [
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
     "data?{data}": 1,
-    "decide?{data}&network=demonstration": 6,
+    "decide?{data}&network=demonstration": 4,
     "train?{data}&network=demonstration": 0,
     "train?{run}": 3,
     **{
