@@ -163,6 +163,7 @@ function placeFull(data, options) {
       bottom = Math.max(bottom, middle + size.height / 2 + size.dx / 4)
       x += size.width + size.dx + between
     }
+    if (run.isNew && row.outputs) bottom = Math.max(bottom, middle + data.outputs.length * font * 0.68)
     labels.push({ text: run.text, x: left + span / 2, y: bottom + font * 1.5, isNew: run.isNew })
     left += span + (run.isNew ? row.outputs : 0)
   }

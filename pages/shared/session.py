@@ -34,6 +34,7 @@ def change(**choices) -> None:
             owner=before.owner,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
+            present=before.present,
         )
     if choices.get("network", before.network) != before.network:
         before = replace(before, option=None, run_id=None, fit=None, proposal=None)
@@ -186,6 +187,24 @@ def _set_query(name: str, text: str | None) -> None:
         st.query_params[name] = text
 
 
+# ------------------------------------------------------------------ Presenting
+
+
+def is_presenting() -> bool:
+    """Whether type and lines are larger, for a projector; the address keeps it on every page."""
+    if "present" in st.query_params and not get_workspace().present:
+        change(present=True)
+    present = get_workspace().present
+    _set_query("present", "yes" if present else None)
+    return present
+
+
+def set_presenting(present: bool) -> None:
+    """Begin or end to present."""
+    change(present=present)
+    _set_query("present", "yes" if present else None)
+
+
 # ------------------------------------------------------------------ Widgets
 
 
@@ -204,6 +223,11 @@ def write_widget_to_url(key: str) -> None:
 def set_widgets(**values: object) -> None:
     """Set widgets by their keys; from a callback, before they are drawn."""
     st.session_state.update(values)
+
+
+def get_widget(key: str) -> object:
+    """The value of the widget of this key."""
+    return st.session_state[key]
 
 
 def get_clicked_point(figure: str) -> object | None:

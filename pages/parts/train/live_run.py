@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts.train.run_end import show_end, show_epochs
 from pages.parts.train.run_progress import show_numbers, show_progress_of_run
 from pages.shared import caches
+from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
@@ -20,9 +21,10 @@ def show_run(run_id: str) -> RunRecord:
         record = caches.get_engine().get(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     if record.state.is_final:
-        show_progress_of_run(record, caches.get_run_log(run_id).events())
         show_end(record)
         _draw(record)
+        if record.result:
+            show_if_below_case_one(record)
         show_epochs(record)
     else:
         _watch(run_id)
