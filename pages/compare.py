@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
 
 GRID_STYLE = """<style>
-h1 { font-size: 2rem !important; }
 .st-key-compare_verdict { padding: 0.4rem 0.9rem 0.6rem !important; }
 .st-key-compare_verdict h3 { font-size: 1rem; padding: 0 0 0.6rem !important; }
 </style>"""

@@ -21,7 +21,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import SimilarityEstimate, load_calibration
 
 DIAGRAM_KEY = "decide_diagram"
-HEIGHT_PIXELS = 400  # on a wide screen
+HEIGHT_PIXELS = 420  # on a wide screen
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_decision_diagram",

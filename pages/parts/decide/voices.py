@@ -23,7 +23,6 @@ from transfer_core.transferability import (
 )
 
 VOICE_STYLE = """<style>
-h1 { font-size: 2rem !important; }
 [class*="st-key-decide_voice"] { padding: 0.4rem 0.9rem 0.6rem !important; }
 [class*="st-key-decide_voice"] h3 { font-size: 1rem; padding: 0 !important; }
 </style>"""
@@ -147,6 +146,7 @@ def choose_minutes() -> None:
         format_func=lambda minutes: f"{minutes:g}",
         key="decide_minutes",
         on_change=_take_minutes,
+        width=360,
         help="Recommended is the most accurate way that ends in time, as timed on this "
         "computer; of equally good ones, the cheaper.",
     )
