@@ -1,10 +1,20 @@
-"""Compare: some runs side by side, and whether the difference between them is real."""
+"""Compare: the four cases side by side, and any runs; is the difference between them real?"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.compare.case_grid import (
+    CaseRuns,
+    group_runs,
+    list_cases,
+    show_case_grid,
+    show_verdict,
+)
 from pages.parts.compare.comparison import (
     RUN_LETTERS,
     show_outcomes,
@@ -12,17 +22,111 @@ from pages.parts.compare.comparison import (
     show_settings_table,
     show_significance,
 )
+from pages.parts.compare.four_cases import choose_effort, offer_four_cases
+from pages.parts.decide.option_runs import list_runs_of
 from pages.shared import caches, session
-from pages.shared.layout import build_page_url, show_errors, show_page_title, stop_unless
-from transfer_core.runs import RunRecord
+from pages.shared.choice import resolve_choice
+from pages.shared.layout import (
+    build_page_url,
+    escape_markdown,
+    offer_next_page,
+    show_errors,
+    show_page_title,
+    stop_unless,
+)
+from pages.shared.progress import show_progress
+from transfer_core.errors import TransferError
+from transfer_core.networks import has_weights
+
+if TYPE_CHECKING:
+    from transfer_core.dataset import DataSet
+    from transfer_core.networks import SourceNetwork
+    from transfer_core.runs import RunRecord
+
+GRID_STYLE = """<style>
+.st-key-compare_verdict { padding: 0.4rem 0.9rem 0.6rem !important; }
+.st-key-compare_verdict h3 { font-size: 1rem; padding: 0 0 0.6rem !important; }
+</style>"""
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Compare", "pages/compare.py")
+    show_page_title("Was the rule right?", "pages/compare.py")
     with show_errors():
         records = {record.id: record for record in caches.get_engine().list_runs()}
+    wanted = [run_id for run_id in session.get_chosen_runs() if run_id in records]
+    group = find_cases({run_id: records[run_id] for run_id in wanted})
+    if group:
+        show_four_cases(group)
+        with st.expander("Run by run: differences, curves, settings", icon=":material/table:"):
+            compare_any(records)
+        return
     stop_unless(len(records) > 1, "Train at least two runs first.", "pages/start.py", "Start")
+    compare_any(records)
+
+
+def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
+    """The four cases to draw: of the chosen runs if they are such, else of the current images."""
+    if chosen:
+        used = {(each.config.data_id, each.config.network) for each in chosen.values()}
+        if len(used) > 1 or len(list_cases(chosen)) < 2:
+            return None
+        ((data_id, network),) = used
+        session.change(data_id=data_id)
+        if network != session.get_network_name():
+            session.change(network=network)
+    data_id = session.get_workspace().data_id
+    if data_id is None:
+        return None
+    try:
+        data, source = caches.load_data_set(data_id), session.get_source()
+    except TransferError:  # gone
+        return None
+    if not has_weights(source):
+        return None
+    return measure(data, source, list(chosen.values()))
+
+
+def measure(data: DataSet, source: SourceNetwork, chosen: list[RunRecord]) -> CaseRuns:
+    """Sort the runs into the cells of what both voices say."""
+    minutes = session.get_workspace().minutes
+    with show_errors(), show_progress(cancel_page="pages/runs.py") as report:
+        estimate = caches.estimate_similarity(data.id, source.name, report)
+        options = caches.list_options(data.id, source.name, estimate, minutes, report)
+    choice = resolve_choice(data, source, estimate, options)
+    return group_runs(data, source, choice, chosen or list_runs_of(data, source))
+
+
+def show_four_cases(group: CaseRuns) -> None:
+    """Draw the 2 x 2, the verdict, and what can be done next."""
+    data, textbook = group.data, group.choice.textbook
+    tested = len(data.indices("test"))
+    st.markdown(
+        f"**{escape_markdown(data.name)}** from {escape_markdown(group.source.title)} · "
+        f"{textbook.size.images:,} images, {len(data.classes)} classes, one split for all, "
+        f"{tested:,} to test · dashed: guessing"
+    )
+    st.html(GRID_STYLE)
+    show_case_grid(group)
+    show_verdict(group)
+    best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if group.is_complete:
+            label = f"Take the best: case {best.case.value}"
+            offer_next_page(label, "pages/results.py", run=best.runs[0])
+        minutes, seeds = choose_effort()
+        offer_four_cases(
+            data,
+            group.source,
+            group.choice,
+            minutes=minutes,
+            seeds=seeds,
+            primary=not group.is_complete,
+        )
+
+
+def compare_any(records: Mapping[str, RunRecord]) -> None:
+    """Compare any runs, image by image."""
     chosen = choose_runs(records)
     message = "Choose at least two runs, here or in the table."
     stop_unless(len(chosen) > 1, message, "pages/runs.py", "See runs")
@@ -68,10 +172,12 @@ def choose_runs(records: Mapping[str, RunRecord]) -> list[str]:
 
 
 def label_run(record: RunRecord) -> str:
-    """Name, date and accuracy of a run, since several runs can have one name."""
-    accuracy = f", {record.result.accuracy:.1%}" if record.result else f", {record.state.value}"
+    """Name and date of a run, since several runs can have one name.
+
+    Its state is left out: a chosen run whose label changes would no longer be chosen.
+    """
     when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M:%S")
-    return f"{record.name}, {when}{accuracy}"
+    return f"{record.name}, {when}"
 
 
 draw()

@@ -1,13 +1,28 @@
 """Decide: the textbook's voice and the measured one side by side, and what to train."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from pages.parts.decide.diagram import show_diagram
+from pages.parts.compare.four_cases import offer_four_cases
+from pages.parts.decide.decision_diagram import show_diagram
 from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
 from pages.parts.decide.first_numbers import show_first_numbers
-from pages.parts.decide.option_choice import show_options
-from pages.parts.decide.option_runs import list_option_runs, offer_training, show_unfinished
-from pages.parts.decide.voices import VOICE_STYLE, show_measured_voice, show_textbook_voice
+from pages.parts.decide.option_rows import offer_default, show_table
+from pages.parts.decide.option_runs import (
+    collect_results,
+    list_option_runs,
+    offer_training,
+    show_unfinished,
+)
+from pages.parts.decide.voices import (
+    VOICE_STYLE,
+    choose_minutes,
+    show_measured_voice,
+    show_textbook_voice,
+)
 from pages.shared import caches, session
 from pages.shared.choice import Choice, resolve_choice
 from pages.shared.layout import (
@@ -15,21 +30,24 @@ from pages.shared.layout import (
     offer_next_page,
     require_weights,
     show_errors,
-    show_figure,
     show_page_title,
     stop_unless,
 )
+from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
-from transfer_core.figures import describe_network, plot_network
 from transfer_core.networks import SourceNetwork
-from transfer_core.transferability import SimilarityEstimate
+
+if TYPE_CHECKING:
+    from transfer_core.transferability import SimilarityEstimate
+
+NETWORK_HEIGHT = 190  # pixels
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Decide", "pages/decide.py")
+    show_page_title("How should the network learn your images?", "pages/decide.py")
     data_id = session.get_current_id("data")
     stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
     with show_errors():
@@ -40,21 +58,27 @@ def draw() -> None:
         estimate, choice = measure(data, source)
     session.write_choices_to_url()
     runs = list_option_runs(data, source, choice.options)
+    results = collect_results(runs, choice.options)
     st.html(VOICE_STYLE)
     left, right = st.columns(2)
-    with right:
-        show_textbook_voice(source, estimate, choice)
-        show_measured_voice(choice)
-        with st.container(horizontal=True):
-            label = f"Go on: train {lower_first(choice.option.name)}"
-            offer_next_page(label, "pages/train.py", data=data.id, new="run")
-            offer_training(data, source, choice, runs)
-        show_unfinished(choice.options, runs)
     with left:
-        show_diagram(data, source, estimate, choice)
-    show_options(choice, runs)
+        show_diagram(data, source, estimate, choice, results)
+    with right, st.container(gap="xsmall"):
+        show_textbook_voice(source, estimate, choice)
+        show_measured_voice(choice, results)
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            label = f"Go on: train {lower_first(choice.option.name.partition(', ')[0])}"
+            offer_next_page(label, "pages/train.py", data=data.id, new="run")
+            offer_four_cases(data, source, choice)
+            offer_default(choice)
+    show_chosen_network(data, source, choice)
+    show_unfinished(choice.options, runs)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose_minutes()
+        offer_training(data, source, choice, runs)
     show_warnings(estimate)
-    show_network(data, source, choice)
+    with st.expander("Every way as a table", icon=":material/table:"):
+        show_table(choice, results)
     show_measurements(source, estimate, choice)
     explain_words()
 
@@ -85,13 +109,15 @@ def lower_first(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def show_network(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
-    """Draw the network as the chosen option makes it."""
-    parts = caches.describe_layers(source.name, choice.strategy, len(data.classes))
-    with st.expander(f"The network: {choice.option.name}", icon=":material/layers:"):
-        show_figure(
-            plot_network(parts), describe_network(parts), key="decide_network", caption=False
-        )
+def show_chosen_network(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
+    """Draw the network as the chosen option makes it, with one of the images at its entrance."""
+    show_network(
+        make_drawing(source, choice.strategy, data.classes),
+        key="decide_network",
+        image=caches.render_tile(data.id, data.indices("train")[0]),
+        play=choice.option.key,
+        height=NETWORK_HEIGHT,
+    )
 
 
 draw()

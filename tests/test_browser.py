@@ -392,22 +392,9 @@ def go_to_decide(page, option: str) -> None:
     wait_until_settled(page)
 
 
-def locate_bar(page, figure: str, wanted: int | str) -> tuple[float, float]:
-    """A point of the cell or the row that carries this, in pixels of the page."""
-    chart = page.locator(f'[class*="st-key-{figure}"] .js-plotly-plot').first
-    chart.scroll_into_view_if_needed()
-    return chart.evaluate(
-        """(chart, wanted) => {
-          const bar = chart._fullData.find(trace => trace.customdata?.[0] === wanted)
-          const [layout, box] = [chart._fullLayout, chart.querySelector('.nsewdrag')
-            .getBoundingClientRect()]
-          const lying = bar.orientation === 'h'
-          const across = lying ? bar.base[0] + bar.x[0] / 2 : bar.x[0]
-          const height = lying ? bar.y[0] : bar.base[0] + bar.y[0] / 2
-          return [box.left + layout.xaxis.d2p(across) + 40, box.top + layout.yaxis.d2p(height)]
-        }""",
-        wanted,
-    )
+def locate_cell(page, case: int):
+    """The cell of a case in the decision diagram."""
+    return page.get_by_role("button", name=re.compile(f"^Case {case}: "))
 
 
 def test_clicks_on_a_cell_and_on_a_row_choose_what_is_trained(server, open_page, archive):
@@ -416,26 +403,52 @@ def test_clicks_on_a_cell_and_on_a_row_choose_what_is_trained(server, open_page,
     go_to_decide(page, "1")
     textbook, chosen = read_decision(page)
     assert chosen == 1
-    page.mouse.click(*locate_bar(page, "decide_diagram", 3))
+    locate_cell(page, 3).click()
     page.get_by_role("button", name="Go on: train case 3").wait_for()
+    wait_until_settled(page)
     assert read_decision(page) == (textbook, 3)
-    page.mouse.click(*locate_bar(page, "decide_options", "all-stages"))
+    page.get_by_role("radio", name=re.compile("^New layer over all stages")).click()
     page.get_by_role("button", name="Go on: train new layer over all stages").wait_for()
     page.get_by_role("button", name="Back to the recommendation").click()
     page.wait_for_function("() => !location.search.includes('option=')")
 
 
-def test_a_tap_on_the_figures_chooses_nothing_and_the_buttons_do(server, open_page, archive):
+def test_taps_on_a_cell_and_on_a_row_choose_what_is_trained(server, open_page, archive):
     page = open_page(width=390, is_mobile=True, has_touch=True)
     upload(page, server, archive)
     go_to_decide(page, "1")
     assert measure_overflow(page) <= 1
-    for figure, place in (("decide_diagram", 3), ("decide_diagram", 4), ("decide_options", "3")):
-        page.touchscreen.tap(*locate_bar(page, figure, place))
-        page.wait_for_timeout(1_500)
-        assert read_decision(page)[1] == 1
+    locate_cell(page, 2).tap()
+    page.get_by_role("button", name="Go on: train case 2").wait_for()
     page.get_by_role("radio", name=re.compile("^Case 3")).tap()
     page.get_by_role("button", name="Go on: train case 3").wait_for()
+
+
+def test_the_dividing_line_is_dragged_and_counts_when_it_is_let_go(server, open_page, archive):
+    page = open_page()
+    upload(page, server, archive)
+    go_to_decide(page, "1")
+    line = page.get_by_role("slider", name="Small below this many images")
+    assert line.get_attribute("aria-valuenow") == "2000"
+    box = line.locator(".dd-grip").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x, y + 600, steps=8)  # far below the axis: to its end
+    assert line.get_attribute("aria-valuenow") == "20"
+    assert "are large" in line.get_attribute("aria-valuetext")
+    page.wait_for_timeout(500)
+    assert "line=" not in page.url  # not yet let go
+    page.mouse.up()
+    page.wait_for_url(re.compile("line=20(&|$)"))
+    page.get_by_text(re.compile("not below 20")).first.wait_for()
+    wait_until_settled(page)
+    line.focus()
+    page.keyboard.press("ArrowUp")
+    page.wait_for_url(re.compile("line=50(&|$)"))
+    page.keyboard.press("End")
+    page.wait_for_url(re.compile("line=1000000(&|$)"))
+    assert line.get_attribute("aria-valuetext").startswith("1,000,000 images")
 
 
 def test_a_run_started_on_decide_ends_beside_its_forecast(server, open_page, archive):
@@ -444,7 +457,7 @@ def test_a_run_started_on_decide_ends_beside_its_forecast(server, open_page, arc
     go_to_decide(page, "1")
     # Another test of this server may have trained it already.
     page.get_by_role("button", name=re.compile("Train it (and compare|again)")).click()
-    page.locator('[aria-label*="a run reached"]').first.wait_for()  # without a click
+    page.locator('[role=radio][aria-label*="a run reached"]').first.wait_for()  # without a click
     page.get_by_role("button", name="Train it again").wait_for()
 
 

@@ -84,3 +84,24 @@ def test_a_row_is_chosen_by_keyboard_alone(served, open_page):
         page.wait_for_timeout(300)
     page.get_by_text("Repeat exactly").wait_for()
     assert any(run in page.url for run in runs)
+
+
+def test_all_four_cases_run_side_by_side_and_the_rule_is_judged(open_page, tmp_path):
+    data = make_data_set(tmp_path, test_images=12)
+    server = Server(tmp_path)
+    try:
+        page = open_page()
+        page.goto(f"{server.url}/decide?data={data.id}&network=demonstration")
+        page.get_by_role("button", name=re.compile("^Run all four")).click()
+        page.wait_for_url(re.compile("compare.runs=[0-9a-f]+(%2C|,)"))
+        cells = page.get_by_role("group", name=re.compile("^Case [1-4], "))
+        cells.nth(3).wait_for()
+        assert cells.count() == 4
+        for case in range(1, 5):  # without a click; the quick ones first
+            done = re.compile(f"^Case {case}, .* ± .*trained · ")
+            page.get_by_role("group", name=done).wait_for()
+        page.get_by_text(re.compile("the textbook said case")).wait_for()
+        assert page.locator(".cg-line").count() == 4
+        assert page.get_by_role("button", name=re.compile("^Take the best: case")).count() == 1
+    finally:
+        server.close()

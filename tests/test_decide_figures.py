@@ -12,8 +12,10 @@ from transfer_core.figures.decision import (
     plot_decision_diagram,
 )
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.figures.options import describe_options, describe_seconds, plot_options
+from transfer_core.figures.decision_diagram import build_decision_diagram, rank_accuracies
+from transfer_core.figures.options import describe_options, describe_seconds
 from transfer_core.figures.theme import TRANSPARENT
+from transfer_core.inspection import CaseResult
 from transfer_core.networks import get_network
 from transfer_core.transferability.options import Option
 
@@ -140,48 +142,65 @@ def test_a_persons_own_answer_is_told_beside_the_estimate():
     assert "Similar with probability 90%, says the network. You say: different" in told
 
 
-def plot_rows(results=None, chosen="3"):
-    return plot_options(OPTIONS, {"1": ["textbook"]}, results or {}, chosen=chosen)
-
-
-def test_each_option_has_a_row_to_click_and_the_chosen_one_is_filled():
-    rows = {t.customdata[0]: t for t in plot_rows().data if t.type == "bar"}
-    assert list(rows) == ["1", "3", "all-stages", "last-stages"]
-    filled = [key for key, row in rows.items() if row.marker.color != TRANSPARENT]
-    assert filled == ["3"]
-    heights = [row.y[0] for row in rows.values()]
-    assert heights == sorted(heights) and heights[2] - heights[1] > 1  # a title in between
-
-
-def test_measured_and_forecast_differ_by_symbol_and_have_their_intervals():
-    marks = {t.name: t for t in plot_rows().data if t.name}
-    measured, forecast = marks["measured on your images"], marks["forecast"]
-    assert (measured.x, forecast.x) == ((0.93, 0.8), (0.94,))
-    assert measured.marker.symbol != forecast.marker.symbol
-    assert forecast.error_x.array[0] == pytest.approx(0.02)
-    assert forecast.error_x.arrayminus[0] == pytest.approx(0.03)
-
-
-def test_groups_marks_and_numbers_of_the_options_are_written():
-    texts = join_texts(plot_rows())
-    for part in ("The four cases", "Beyond the textbook", "<b>way 1</b> · textbook"):
-        assert part in texts
-    assert "<b>accuracy unknown</b><br>3–5 min" in texts
-
-
 def test_a_runs_result_stands_beside_the_forecast():
-    figure = plot_rows(results={"3": 0.91})
-    (star,) = (t for t in figure.data if t.name == "measured by a run")
-    assert star.x == (0.91,)
-    assert "forecast · 3–5 min · run: 91%" in join_texts(figure)
     told = describe_options(OPTIONS, {"3": ["★ recommended"]}, {"3": 0.91})
     assert "way 3 (recommended): 94% (91–96%), forecast · 3–5 min, a run reached 91%" in told
+    assert "way last-stages: accuracy unknown, 3–5 min" in told
 
 
-def test_options_of_which_nothing_is_known_can_be_drawn():
-    unknown = [replace(each, accuracy=None, low=None, high=None) for each in OPTIONS]
-    figure = plot_options(unknown, {}, {}, chosen="1")
-    assert [t.name for t in figure.data if t.name] == []
+FOUR = {
+    TransferCase(number): make_option(key, accuracy)
+    for number, key, accuracy in ((1, "1", 0.93), (2, "2-conv2", 0.8), (3, "3", 0.94))
+} | {TransferCase(4): make_option("4-random", None)}
+
+
+def make_result(key: str, accuracy: float, **changes) -> CaseResult:
+    made = CaseResult(key, ("a",), accuracy, 0.02, 12.0, 10, 10)
+    return replace(made, **changes)
+
+
+def build(results=None, marks=MARKS, **given):
+    found = {each.key: each for each in results or ()}
+    return build_decision_diagram(SIZE, LIKELY, marks, FOUR, found, **given)
+
+
+def test_the_diagram_holds_what_is_expected_of_each_case_and_how_it_is_known():
+    cells = {cell.case: cell for cell in build().cells}
+    assert (cells[1].accuracy, cells[1].knowledge) == ("90 to 95%", "measured · 3–5 min")
+    assert (cells[3].accuracy, cells[3].knowledge) == ("91 to 96%", "forecast · 3–5 min")
+    assert (cells[4].accuracy, cells[4].knowledge) == ("", "3–5 min")
+    assert [(c.size, c.similarity) for c in (cells[1], cells[4])] == [
+        ("small", "similar"),
+        ("large", "different"),
+    ]
+    assert all(cell.shade is None for cell in cells.values())
+
+
+def test_a_run_replaces_what_was_expected_and_shades_its_cell_by_rank():
+    shortened = make_result("4-random", 0.5, epochs=4, runs=("a", "b"))
+    diagram = build([make_result("1", 0.9), make_result("3", 0.8), shortened])
+    cells = {cell.case: cell for cell in diagram.cells}
+    assert (cells[1].accuracy, cells[1].knowledge) == ("90.0% ± 2.0", "trained · 12 s")
+    assert cells[4].knowledge == "trained · 12 s · 2 seeds · 4/10 epochs"
+    assert [cells[case].shade for case in (1, 3, 4)] == pytest.approx([1, 0.75, 0])
+    assert cells[2].shade is None
+    assert "A run of case 3 reached 80.0% ± 2.0." in diagram.description
+
+
+def test_the_diagram_says_its_point_line_and_marks_to_those_who_do_not_see_it():
+    diagram = build(own_answer="different", crossover=98)
+    assert (diagram.point.images, diagram.line, diagram.crossover) == (600, 1_000, 98)
+    assert diagram.similarity == "similar"  # of the textbook's case
+    for words in ("600 images", "line is at 1,000", "Recommended is Case 3", "from 98 images"):
+        assert words in diagram.description
+    assert [cell.case for cell in diagram.cells if cell.is_recommended] == [3]
+    assert [cell.case for cell in diagram.cells if cell.is_chosen] == [4]
+
+
+def test_one_result_alone_is_the_best_and_equal_ones_are_all():
+    assert rank_accuracies({}) == {}
+    assert rank_accuracies({"1": 0.4}) == {"1": 1.0}
+    assert rank_accuracies({"1": 0.4, "3": 0.4}) == {"1": 1.0, "3": 1.0}
 
 
 @pytest.mark.parametrize(

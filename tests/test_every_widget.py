@@ -40,13 +40,12 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("download_button", "", {"download"}),
     ],
     "decide": [
-        ("select_slider", "Small below this many", {"workspace", "address", "plotly_chart"}),
-        ("button_group", "Similar to what", {"workspace", "address", "plotly_chart"}),
+        ("button_group", "Similar to what", {"workspace", "address", "bidi_component"}),
         ("select_slider", "Minutes I have", {"workspace", "address"}),
-        ("button_group", "Choose what to train", {"workspace", "address", "plotly_chart"}),
-        ("button", "Back to the recommendation", {"workspace", "address", "plotly_chart"}),
-        ("selectbox", "Where to cut", {"workspace", "address", "plotly_chart"}),
+        ("button", "Back to the recommendation", {"workspace", "address", "bidi_component"}),
+        ("selectbox", "Where to cut", {"workspace", "address", "bidi_component"}),
         ("button", "Train it", {"runs"}),
+        ("button", "Run all four", {"runs", "title"}),
     ],
     "train": [
         ("number_input", "Minutes", {"workspace"}),
@@ -150,6 +149,9 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Compare", {"title"}),
     ],
     "compare": [
+        ("button_group", "All runs together", set()),  # times that nobody has measured yet
+        ("button_group", "Seeds", {"button"}),
+        ("button", "Run all four", {"runs", "address"}),
         ("multiselect", "Runs to compare", {"address", "workspace", "plotly_chart"}),
         ("button_group", "Images", {"plotly_chart"}),
         ("toggle", "Only what differs", {"dataframe"}),

@@ -1,6 +1,7 @@
 """Pages alone and in a row: empty, working, wrong; through Streamlit's own test driver."""
 
 import io
+import json
 import zipfile
 from contextlib import nullcontext
 from pathlib import Path
@@ -176,10 +177,19 @@ def test_a_sample_is_one_click_away():
     assert "ten classes" in app.success[0].value
 
 
-def find_alt(app, key: str) -> str:
-    """The words of the first chart whose key begins so."""
-    charts = [each.proto for each in app.get("plotly_chart")]
-    return next(proto.alt for proto in charts if key in proto.id)
+def read_component(app, key: str) -> dict:
+    """The data of the component of this key."""
+    return next(json.loads(e.proto.json) for e in app.get("bidi_component") if key in e.proto.id)
+
+
+def read_diagram(app) -> dict:
+    return read_component(app, "decide_diagram")["diagram"]
+
+
+def read_row(app, key: str) -> dict:
+    """The row of an option on Decide."""
+    rows = read_component(app, "decide_options")["rows"]
+    return next(row for row in rows if row["key"] == key)
 
 
 def find_group(app, label: str):
@@ -194,6 +204,10 @@ def test_decide_shows_both_voices(data):
     assert "**Small** (24 images, below 2,000)" in list_texts(app)
     table = next(each.value for each in app.dataframe if "way" in each.value)
     assert {"Case 1, new last layer", "New layer over all stages"} <= set(table["way"])
+    diagram = read_diagram(app)
+    assert diagram["point"]["images"] == 24 and diagram["line"] == 2_000
+    assert [cell["case"] for cell in diagram["cells"]] == [1, 2, 3, 4]
+    assert all(cell["drawing"]["slabs"] for cell in diagram["cells"])
 
 
 def draw_first_numbers():
@@ -228,20 +242,22 @@ def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished)
     app = build_page("decide", data=data.id).run()
     table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
     (run,) = caches.get_engine().list_runs()
-    told = table["measured by a run"].dropna()
-    assert dict(told) == {"Case 1, new last layer": f"{run.result.accuracy:.1%}"}
-    assert f"a run reached {run.result.accuracy:.0%}" in find_alt(app, "decide_options")
+    told = dict(table["measured by a run"].dropna())
+    assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} ±")
+    assert read_row(app, "1")["result"] == run.result.accuracy
+    cell = read_diagram(app)["cells"][0]
+    assert cell["knowledge"].startswith("trained") and cell["shade"] == 1
 
 
 def test_an_option_is_trained_while_decide_stays_and_compared_then(data):
     app = build_page("decide", data=data.id, option="1").run()
     app.button(key="decide_measure").click().run()
     assert not app.exception
-    assert app.title[0].value == "Decide"
+    assert app.title[0].value.startswith("How should the network learn")
     (run,) = caches.get_engine().list_runs()
     caches.get_engine().wait(run.id, timeout=60)
     app.run()
-    assert "a run reached" in find_alt(app, "decide_options")
+    assert read_row(app, "1")["reached"]
     assert app.button(key="decide_measure").label == "Train it again"
 
 
@@ -249,22 +265,23 @@ def test_moving_the_line_changes_the_size_and_the_textbooks_case_and_nothing_mea
     app = build_page("decide", data=data.id, answer="similar").run()
     assert "**case 1**" in list_texts(app)
     before = next(each.value for each in app.dataframe if "way" in each.value)
-    app.select_slider(key="decide_line").set_value(20).run()  # the set has 24 to learn from
+    app = build_page("decide", data=data.id, answer="similar", line=20).run()  # it has 24
     assert "**Large** (24 images, not below 20)" in list_texts(app)
     assert "**case 3**" in list_texts(app)
     after = next(each.value for each in app.dataframe if "way" in each.value)
     assert before.drop(columns="marks").equals(after.drop(columns="marks"))
-    app.select_slider(key="decide_line").set_value(2_000).run()
-    assert "line" not in app.query_params
+    cells = read_diagram(app)["cells"]
+    assert read_diagram(app)["line"] == 20 and cells[2]["size"] == "large"
 
 
 def test_a_chosen_option_overrides_the_recommendation_and_can_be_taken_back(data):
     app = build_page("decide", data=data.id).run()
     assert "decide_back" not in [button.key for button in app.button]
-    find_group(app, "Choose what").set_value("4-random").run()
-    assert "Chosen is Case 4: large, different." in find_alt(app, "decide_diagram")
+    app = build_page("decide", data=data.id, option="4-random").run()
+    assert "Chosen is Case 4: large, different." in read_diagram(app)["description"]
+    assert read_row(app, "4-random")["is_chosen"] and not read_row(app, "1")["is_chosen"]
     assert read_query(app, "option") == "4-random"
-    assert "Go on: train case 4, from random weights" in [b.label for b in app.button]
+    assert "Go on: train case 4" in [b.label for b in app.button]
     app.button(key="decide_back").click().run()
     assert not app.exception
     assert "option" not in app.query_params
@@ -333,17 +350,15 @@ def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, fin
 
 
 def test_choices_outlive_a_refresh_through_the_address(data):
-    app = build_page("decide", data=data.id).run()
+    app = build_page("decide", data=data.id, line=20, option="3").run()
     find_group(app, "Similar to what").set_value("different").run()
-    app.select_slider(key="decide_line").set_value(20).run()
     app.select_slider(key="decide_minutes").set_value(2.0).run()
-    find_group(app, "Choose what").set_value("3").run()
     kept = {name: read_query(app, name) for name in app.query_params}
     choices = {"answer": "different", "line": "20", "minutes": "2", "option": "3"}
     assert kept == {"data": data.id, **choices}
     again = build_page("decide", **kept).run()
     assert find_group(again, "Similar to what").value == "different"
-    assert again.select_slider(key="decide_line").value == 20
+    assert read_diagram(again)["line"] == 20
     assert again.select_slider(key="decide_minutes").value == 2
     assert "Case 3" in build_page("train", **kept).run().markdown[0].value
 

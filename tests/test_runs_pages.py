@@ -1,6 +1,8 @@
 """The pages Runs and Compare, and repeating a run, through Streamlit's own test driver."""
 
+import json
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from answered_runs import make_data_set, make_finished_run
@@ -208,3 +210,28 @@ def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs,
     assert app.button(key="train_resume").label == "Resume from epoch 7"
     app.button(key="train_resume").click().run()
     assert not app.exception and resumed == [run.id]
+
+
+def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home):
+    data = make_data_set(transfer_home, test_images=6)
+    app = build_page("compare").run()
+    app.session_state["workspace"] = replace(app.session_state["workspace"], data_id=data.id)
+    app.run(timeout=120)
+    assert not app.exception
+    assert "Train the cases to see whether it is right here" in list_texts(app)
+    app.button(key="four_cases").click().run(timeout=120)
+    engine = caches.get_engine()
+    keys = [run.config.strategy.key for run in engine.list_runs()][::-1]
+    assert [key[0] for key in keys] == ["1", "2", "3", "4"] and keys[3] == "4-random"
+    assert len({(run.config.data_id, run.config.seed) for run in engine.list_runs()}) == 1
+    for run in engine.list_runs():
+        engine.stop(run.id)  # what was learned until now is enough for a test
+        engine.wait(run.id, timeout=120)
+    again = build_page("compare", runs=read_query(app, "runs")).run(timeout=120)
+    assert not again.exception
+    cells = next(
+        json.loads(each.proto.json)["cells"]
+        for each in again.get("bidi_component")
+        if "compare_grid" in each.proto.id
+    )
+    assert [cell["case"] for cell in cells] == [1, 2, 3, 4]

@@ -83,5 +83,4 @@ def resolve_choice(
 
 def choose_option(key: str, default: str) -> None:
     """Choose an option; the default one follows the recommendation from then on."""
-    count = session.get_workspace().option_choices + 1
-    session.change(option=None if key == default else key, option_choices=count)
+    session.change(option=None if key == default else key)

@@ -25,6 +25,8 @@ DIVIDING_LINES = [
     20_000,
     50_000,
     100_000,
+    200_000,
+    500_000,
     1_000_000,
 ]
 MINUTES = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 240.0, 480.0]
@@ -40,7 +42,6 @@ class Workspace:
     line: int | None = None  # images; None is the textbook's
     minutes: float = 10.0  # that a run may take
     option: str | None = None  # key of `cases.list_strategies`; None follows the recommendation
-    option_choices: int = 0  # counted, so that each choice gives the figures new widgets
     fit: RunPlan | None = None  # settings of a run within the time limit, filled in on Train
     proposal: RunPlan | None = None  # the same on a more accurate network
     fits: int = 0  # counted, so that each fit gives the settings new widgets

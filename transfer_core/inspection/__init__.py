@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "activation_maximisation": ["make_exciting_image"],
         "attribution": ["compute_attribution"],
         "attribution_sanity": ["SanityStep", "run_randomisation_test"],
+        "case_results": ["CaseResult", "RuleVerdict", "collect_case_results", "judge_rule"],
         "calibration": ["ConfidenceCalibration", "measure_calibration"],
         "comparison": ["PairedComparison", "compare_runs"],
         "diagnosis": ["build_training_history", "diagnose"],

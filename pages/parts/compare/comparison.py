@@ -18,7 +18,7 @@ from transfer_core.figures import (
 from transfer_core.runs import RunRecord
 from transfer_core.training import compare_settings
 
-RUN_LETTERS = ascii_uppercase[:8]  # one for each colour of the curves
+RUN_LETTERS = ascii_uppercase[:12]  # four cases with three seeds
 SIGNIFICANCE_HELP = """\
 Both networks saw the same test images, so only those images count on which one network is right
 and the other wrong. If both were equally good, each such image would fall to either side like a

@@ -44,7 +44,6 @@ def show_measurements(source: SourceNetwork, estimate: SimilarityEstimate, choic
     if curve := evidence.learning_curve:
         figures.append(("curve", plot_learning_curve(curve), describe_learning_curve(curve)))
     with st.expander("Why these numbers? What was measured", icon=":material/query_stats:"):
-        st.markdown((LESSONS / "options.md").read_text(encoding="utf-8"))
         _show_track_record(source)
         places = [*st.columns(2), *st.columns(2)]
         for place, (name, figure, description) in zip(places, figures, strict=False):

@@ -1,13 +1,17 @@
 """Both voices in a sentence or two each: what the textbook says, and what is best measured."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import streamlit as st
 
+from pages.parts.decide.option_rows import choose_cut, has_unknown_times, show_options
 from pages.shared import session
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
-from pages.shared.workspace import DIVIDING_LINES, MINUTES
-from transfer_core.cases import DEFAULT_LINE
+from pages.shared.workspace import MINUTES
 from transfer_core.figures import describe_seconds
+from transfer_core.inspection import CaseResult
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     DECISION_THRESHOLD,
@@ -19,27 +23,17 @@ from transfer_core.transferability import (
 )
 
 VOICE_STYLE = """<style>
-[class*="st-key-decide_voice"] h3 { font-size: 1.1rem; padding: 0 0 0.5rem !important; }
+[class*="st-key-decide_voice"] { padding: 0.4rem 0.9rem 0.6rem !important; }
+[class*="st-key-decide_voice"] h3 { font-size: 1rem; padding: 0 !important; }
 </style>"""
+LESSONS = Path(__file__).parents[2] / "lessons"
 ANSWER_LABELS = {"estimate": "Estimate it", "similar": "Similar", "different": "Different"}
 
 
 def show_textbook_voice(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice):
-    """Say the textbook's case, with the line and the answer that a person may change."""
-    with st.container(border=True, gap="xsmall", key="decide_voice_textbook"):
-        st.subheader("What the textbook says", anchor=False)
-        st.markdown(_describe_textbook(estimate, choice))
-        st.select_slider(
-            "Small below this many images",
-            DIVIDING_LINES,
-            value=session.get_workspace().line or DEFAULT_LINE,
-            format_func=lambda images: f"{images:,}",
-            key="decide_line",
-            on_change=_take_line,
-            help="Courses call fewer than 2,000 images small. Training and validation images "
-            "count, test images do not. The line never depends on what was measured.",
-        )
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+    """Say the textbook's case in a sentence; the answer and the reasons stand behind "Why?"."""
+    with st.container(border=True, gap="xxsmall", key="decide_voice_textbook"):
+        with _head("What the textbook says"), st.popover("Why?", type="tertiary"):
             st.segmented_control(
                 "Similar to what the network learned from?",
                 list(ANSWER_LABELS),
@@ -51,13 +45,17 @@ def show_textbook_voice(source: SourceNetwork, estimate: SimilarityEstimate, cho
                 help="Similar means: the network's higher-level features carry over to your "
                 "images.",
             )
-            with st.popover("Why?", icon=":material/help:"):
-                _explain_textbook(source, estimate, choice)
+            _explain_textbook(source, estimate, choice)
+        st.markdown(_describe_textbook(estimate, choice))
 
 
-def _take_line() -> None:
-    line = st.session_state["decide_line"]
-    session.change(line=None if line == DEFAULT_LINE else line)
+def _head(title: str):
+    """A heading, and room for its "Why?" at the right."""
+    row = st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    )
+    row.subheader(title, anchor=False, width="content")
+    return row
 
 
 def _take_answer() -> None:
@@ -81,12 +79,17 @@ def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
     ends = estimate.probability, estimate.low, estimate.high
     if similarity == "different":
         ends = 1 - estimate.probability, 1 - estimate.high, 1 - estimate.low
-    sure = f"{ends[0]:.0%} likely, 80% interval {100 * ends[1]:.0f}–{ends[2]:.0%}"
+    sure = f"{ends[0]:.0%} likely, {100 * ends[1]:.0f}–{ends[2]:.0%}"
     return f"{sure}: can't tell" if estimate.answer == "can't tell" else sure
 
 
 def _explain_textbook(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
     size = choice.textbook.size
+    st.markdown(
+        "**Small or large?** Fewer images to learn from than the line are small; training and "
+        "validation images count, test images do not. Courses call fewer than 2,000 small. Drag "
+        "the line, or move it with the arrow keys; it never depends on what was measured."
+    )
     if size.is_close:
         st.markdown("Your images are close to the line: the other size is nearly as right.")
     st.markdown("**What speaks for similar or different**")
@@ -110,26 +113,43 @@ def _show_track_record(source: SourceNetwork) -> None:
     )
 
 
-def show_measured_voice(choice: Choice) -> None:
-    """Say which option is recommended, and where that differs from the textbook and why."""
-    with st.container(border=True, gap="xsmall", key="decide_voice_measured"):
-        st.subheader("What is best on your images", anchor=False)
-        best = choice.options.recommended
-        words = [choice.options.reason, compare_voices(choice.options, choice.textbook_option.key)]
-        told = escape_markdown(" ".join(filter(None, words)))
-        st.markdown(f"**★ Recommended:** {told}" if best else f"{told} Follow the textbook.")
-        if best:
-            st.caption(_describe_range(best))
-        st.select_slider(
-            "Minutes I have",
-            MINUTES,
-            value=session.get_workspace().minutes,
-            format_func=lambda minutes: f"{minutes:g}",
-            key="decide_minutes",
-            on_change=_take_minutes,
-            help="Recommended is the most accurate way that ends in time, as timed on this "
-            "computer; of equally good ones, the cheaper.",
+def show_measured_voice(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+    """Draw what each way to train reaches; why one is recommended stands behind "Why?"."""
+    with st.container(border=True, gap="xxsmall", key="decide_voice_measured"):
+        with _head("What is best on your images"), st.popover("Why?", type="tertiary"):
+            _explain_measured(choice)
+            choose_cut(choice)
+        show_options(choice, results)
+
+
+def _explain_measured(choice: Choice) -> None:
+    best = choice.options.recommended
+    words = [choice.options.reason, compare_voices(choice.options, choice.textbook_option.key)]
+    told = escape_markdown(" ".join(filter(None, words)))
+    st.markdown(f"**★ Recommended:** {told}" if best else f"{told} Follow the textbook.")
+    if best:
+        st.caption(_describe_range(best))
+    if has_unknown_times(choice):
+        st.caption(
+            ":material/timer_off: Unknown times can't be measured while a run trains: look again "
+            "when it has ended."
         )
+    st.markdown((LESSONS / "options.md").read_text(encoding="utf-8"))
+
+
+def choose_minutes() -> None:
+    """Let the minutes be chosen that a run may take."""
+    st.select_slider(
+        "Minutes I have",
+        MINUTES,
+        value=session.get_workspace().minutes,
+        format_func=lambda minutes: f"{minutes:g}",
+        key="decide_minutes",
+        on_change=_take_minutes,
+        width=360,
+        help="Recommended is the most accurate way that ends in time, as timed on this "
+        "computer; of equally good ones, the cheaper.",
+    )
 
 
 def _take_minutes() -> None:

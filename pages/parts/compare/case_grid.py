@@ -1,0 +1,153 @@
+"""The 2 x 2 of the four cases: drawing, live curve and result of each, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.parts.decide.option_runs import list_usual_epochs
+from pages.shared import caches
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
+from transfer_core.cases import TransferCase
+from transfer_core.figures import CaseMarks, build_case_cell
+from transfer_core.inspection import collect_case_results, judge_rule
+
+if TYPE_CHECKING:
+    from pages.shared.choice import Choice
+    from transfer_core.dataset import DataSet
+    from transfer_core.inspection import CaseResult, RuleVerdict
+    from transfer_core.networks import SourceNetwork
+    from transfer_core.runs import RunRecord
+
+REDRAW_SECONDS = 1.0
+TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
+_FILE = Path(__file__)
+_COMPONENT = st.components.v2.component(
+    "transfer_lab_case_grid",
+    html='<div class="case-grid"></div>',
+    css=_FILE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=NETWORK_SVG_SCRIPT + _FILE.with_suffix(".js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@dataclass(frozen=True)
+class CaseRuns:
+    """The runs of the four cases on one data set and network."""
+
+    data: DataSet
+    source: SourceNetwork
+    choice: Choice
+    cell_keys: dict[TransferCase, str]  # the option in each cell
+    runs: dict[str, list[RunRecord]]  # of each option, by their seeds
+    results: dict[str, CaseResult]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every cell has a result and nothing goes on."""
+        return set(self.cell_keys.values()) <= self.results.keys() and not self.unfinished
+
+    @property
+    def unfinished(self) -> list[RunRecord]:
+        """The runs that are not over."""
+        return [run for runs in self.runs.values() for run in runs if not run.state.is_final]
+
+
+def group_runs(
+    data: DataSet, source: SourceNetwork, choice: Choice, records: Sequence[RunRecord]
+) -> CaseRuns:
+    """Sort runs into the four cells; case 2 takes the cut that was run, if only one was."""
+    usual, runs = list_usual_epochs(choice.options), {}
+    for record in sorted(records, key=lambda each: each.config.seed):
+        if record.config.strategy.key in usual and record.config.strategy.textbook_case:
+            runs.setdefault(record.config.strategy.key, []).append(record)
+    results = collect_case_results(records, usual)
+    cells = dict(choice.case_keys)
+    for case, key in choice.case_keys.items():
+        others = [each for each in runs if each[0] == key[0] and each != "4-pretrained"]
+        if key not in runs and others:
+            cells[case] = others[0]
+    kept = {*cells.values(), "4-pretrained"}
+    return CaseRuns(
+        data, source, choice, cells, runs, {k: r for k, r in results.items() if k in kept}
+    )
+
+
+def show_case_grid(group: CaseRuns) -> None:
+    """Draw the four cases; while a run goes on they are drawn every second anew."""
+    if group.unfinished:
+        _watch(group)
+    else:
+        _draw(group)
+
+
+@st.fragment(run_every=REDRAW_SECONDS)
+def _watch(group: CaseRuns) -> None:
+    with show_errors():
+        engine = caches.get_engine()
+        fresh = [engine.get(run.id) for runs in group.runs.values() for run in runs]
+    before = {run.id for run in group.unfinished}
+    if any(run.state.is_final for run in fresh if run.id in before):
+        st.rerun()  # its result changes the page
+    _draw(group_runs(group.data, group.source, group.choice, fresh))
+
+
+def _draw(group: CaseRuns) -> None:
+    best_option = group.choice.options.recommended
+    marks = CaseMarks.collect(group.choice.textbook.case, best_option and best_option.strategy)
+    best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
+    cells = []
+    for case in TransferCase:
+        option = group.choice.options.find(group.cell_keys[case])
+        runs = [
+            (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
+        ]
+        cell = build_case_cell(option, runs, group.results, marks, best and best.key)
+        drawing = make_drawing(group.source, option.strategy, group.data.classes)
+        trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
+        cells.append(
+            asdict(cell)
+            | {
+                "drawing": asdict(drawing),
+                "trained": f"{trained:,} weights learn",
+                "description": f"{cell.description}, {trained:,} weights learn.",
+            }
+        )
+    chance = max(group.data.counts("train")) / sum(group.data.counts("train"))
+    with st.container(key="compare_grid"):
+        _COMPONENT(key="compare_grid_cells", data={"cells": cells, "chance": chance})
+
+
+def show_verdict(group: CaseRuns) -> None:
+    """Say whether the rule was right here, and whether the recommendation was."""
+    with show_errors():
+        # Before all runs are over there is nothing to judge.
+        shown = group.results if group.is_complete else {}
+        cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
+        verdict = judge_rule(cells, group.choice.textbook.case, caches.compare_pair)
+    with st.container(border=True, gap="xxsmall", key="compare_verdict"):
+        st.subheader("Was the rule right here?", anchor=False)
+        first, *others = (escape_markdown(each) for each in verdict.sentences)
+        st.markdown(" ".join([f"**{first}**", *others, _describe_recommendation(group, verdict)]))
+
+
+def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
+    recommended = group.choice.options.recommended
+    result = group.results.get(recommended.key) if recommended else None
+    if verdict.is_right is None or result is None:
+        return ""
+    if result.key == verdict.best:
+        return f"★ The recommendation, case {result.case.value}, was the best."
+    lead = 100 * (group.results[verdict.best].accuracy - result.accuracy)
+    return f"★ The recommendation, case {result.case.value}, was {lead:.1f} points behind."
+
+
+def list_cases(records: Mapping[str, RunRecord]) -> set[TransferCase]:
+    """The cases of the textbook among some runs."""
+    cases = {record.config.strategy.textbook_case for record in records.values()}
+    return cases - {None}

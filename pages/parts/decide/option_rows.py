@@ -1,0 +1,163 @@
+"""Every way to train as a row with its accuracy and its time; a row is chosen to be trained."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared.choice import Choice, choose_option
+from transfer_core.cases import TransferCase
+from transfer_core.figures import (
+    describe_accuracy,
+    describe_expectation,
+    describe_options,
+    describe_result,
+    describe_seconds,
+)
+from transfer_core.inspection import CaseResult
+from transfer_core.transferability import Option
+
+ROWS_KEY = "decide_options"
+LEGEND = "━ measured · ┅ forecast · ★ a run"
+CUT_PREFIX = "2-"  # of the keys of case 2
+ALWAYS_SHOWN = ("1", CUT_PREFIX, "3", "4-random", "all-stages")  # the others stand behind "more"
+_FILE = Path(__file__)
+_COMPONENT = st.components.v2.component(
+    "transfer_lab_option_rows",
+    html='<div class="option-rows"></div>',
+    css=_FILE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=_FILE.with_suffix(".js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_options(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+    """Draw a row for each option; the address keeps the one that was chosen."""
+    options, marks = list_shown(choice), list_marks(choice)
+    reached = {key: result.accuracy for key, result in results.items()}
+    with st.container(key=ROWS_KEY):
+        _COMPONENT(
+            key=f"{ROWS_KEY}_rows",
+            data={
+                "label": "What to train",
+                "legend": LEGEND,
+                "description": describe_options(options, marks, reached),
+                "rows": [
+                    _make_row(each, marks.get(each.key, ()), results.get(each.key), choice)
+                    for each in options
+                ],
+            },
+            on_option_change=lambda: _take_option(choice),
+        )
+
+
+def list_shown(choice: Choice) -> list[Option]:
+    """The options that have a row: of case 2, the cut measured best and those with a mark."""
+    best = choice.options.recommended
+    shown = {choice.case_keys[TransferCase.SMALL_DIFFERENT], choice.option.key, best and best.key}
+    return [
+        each
+        for each in choice.options.options
+        if not each.key.startswith(CUT_PREFIX) or each.key in shown
+    ]
+
+
+def list_marks(choice: Choice) -> dict[str, list[str]]:
+    """The words beside the names of options."""
+    best, marks = choice.options.recommended, {}
+    for key, word in (
+        (best.key if best else None, "★ recommended"),
+        (choice.textbook_option.key, "textbook"),
+    ):
+        marks.setdefault(key, []).append(word)
+    return marks
+
+
+def _make_row(
+    option: Option, marks: Sequence[str], result: CaseResult | None, choice: Choice
+) -> dict[str, object]:
+    is_chosen = option.key == choice.option.key
+    return {
+        "key": option.key,
+        "name": option.name,
+        "marks": list(marks),
+        "low": option.low,
+        "high": option.high,
+        "accuracy": option.accuracy,
+        "measured": option.measured,
+        "expected": describe_expectation(option) or "unknown",
+        "result": result and result.accuracy,
+        "reached": result and describe_result(result),
+        "seconds": describe_seconds(option.seconds_low, option.seconds_high),
+        "note": option.note,
+        "is_chosen": is_chosen,
+        "is_shown": is_chosen or bool(marks) or option.key.startswith(ALWAYS_SHOWN),
+    }
+
+
+def _take_option(choice: Choice) -> None:
+    key = st.session_state[f"{ROWS_KEY}_rows"].get("option")
+    if key in {each.key for each in choice.options.options}:
+        choose_option(key, choice.default.key)
+
+
+def show_table(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+    """Draw all options as a table."""
+    marks = list_marks(choice)
+    st.dataframe(
+        [
+            {
+                "way": option.name,
+                "marks": ", ".join(marks.get(option.key, ())) or None,
+                "accuracy, 80% interval": describe_accuracy(option)
+                if option.accuracy is not None
+                else None,
+                "how known": option.note
+                if option.accuracy is None
+                else ("measured" if option.measured else "forecast"),
+                "takes": describe_seconds(option.seconds_low, option.seconds_high),
+                "measured by a run": describe_result(results[option.key])
+                if option.key in results
+                else None,
+            }
+            for option in choice.options.options
+        ],
+        hide_index=True,
+        height="content",
+        placeholder="–",
+    )
+
+
+def choose_cut(choice: Choice) -> None:
+    """Let the last kept stage of case 2 be chosen, if case 2 is chosen."""
+    if not choice.option.key.startswith(CUT_PREFIX):
+        return
+    cuts = {o.key: o for o in choice.options.options if o.key.startswith(CUT_PREFIX)}
+    key = f"decide_cut_{choice.option.key}"
+    st.selectbox(
+        "Where to cut",
+        list(cuts),
+        index=list(cuts).index(choice.option.key),
+        format_func=lambda each: f"{cuts[each].name}: {describe_accuracy(cuts[each])}",
+        key=key,
+        on_change=lambda: choose_option(st.session_state[key], choice.default.key),
+        help="The textbook cuts near the beginning; measured is every cut.",
+    )
+
+
+def offer_default(choice: Choice) -> None:
+    """Offer the way back to the recommendation, if something else was chosen."""
+    if choice.option.key != choice.default.key:
+        st.button(
+            "Back to the recommendation",
+            icon=":material/undo:",
+            key="decide_back",
+            type="tertiary",
+            on_click=choose_option,
+            args=(choice.default.key, choice.default.key),
+        )
+
+
+def has_unknown_times(choice: Choice) -> bool:
+    """Whether the time of an option with a row is not known."""
+    return any(each.seconds_high is None for each in list_shown(choice))
