@@ -3,6 +3,7 @@
 import functools
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,44 @@ def quick_network(request, monkeypatch):
         monkeypatch.setattr(
             starting_network, "choose_network_for_photos", lambda: get_network("demonstration")
         )
+
+
+def measure_once(measure: Callable) -> Callable:
+    """The same, which measures again only for another network, size or form of a step."""
+    from transfer_core.networks import SourceNetwork
+    from transfer_core.timing.cost_cache import _name_network
+
+    known = {}
+
+    def recall(*given):
+        key = tuple(_name_network(e) if isinstance(e, SourceNetwork) else e for e in given)
+        if key not in known:
+            known[key] = measure(*given)
+        return known[key]
+
+    return recall
+
+
+@pytest.fixture(scope="session")
+def measurements() -> dict[str, Callable]:
+    """What measures the costs of a network or a head, once for all tests of a process."""
+    from transfer_core.timing import cost_cache
+
+    names = "measure_network_costs", "measure_head_training", "measure_whole_training"
+    return {name: measure_once(getattr(cost_cache, name)) for name in names}
+
+
+@pytest.fixture(autouse=True)
+def machine_measured_once(request, measurements, monkeypatch):
+    """Let tests share what was measured, though each has a data folder of its own.
+
+    Not in tests marked `measures`, which are about the measurement.
+    """
+    if not request.node.get_closest_marker("measures"):
+        from transfer_core.timing import cost_cache
+
+        for name, measure in measurements.items():
+            monkeypatch.setattr(cost_cache, name, measure)
 
 
 @pytest.fixture

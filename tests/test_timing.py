@@ -45,6 +45,8 @@ from transfer_core.timing.time_budget import plan_run_within_budget
 from transfer_core.timing.training_measurement import compute_image_cost
 from transfer_core.training.events import EpochEnded, Started
 
+pytestmark = pytest.mark.measures
+
 SOURCE = get_network("demonstration")
 FREE = StepCosts(*[0.0] * 6)  # seconds
 STAGES = SOURCE.stage_names[:-1]
