@@ -11,8 +11,8 @@ const MAX_ASPECT_RATIO = 50;
 class PictureError extends Error {}
 
 /**
- * Returns { format, width, height, orientation, isComplete }. Width and height lie as in the file,
- * before it is turned upright; they are 0 where only the browser can tell.
+ * Returns { format, width, height, orientation, isComplete } and more of a JPEG. Width and height
+ * lie as in the file, before it is turned upright; they are 0 where only the browser can tell.
  */
 function readHeader(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -54,7 +54,8 @@ function readWebpSize(view, kind) {
 
 /** Walk from marker to marker up to the pixels. */
 function readJpegHeader(bytes, view) {
-  const facts = { format: "JPEG" };
+  const facts = { format: "JPEG", sharesColours: false, brightSteps: null, colourSteps: null };
+  const tables = [];
   let at = 2;
   while (at + 9 < bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1];
@@ -63,19 +64,48 @@ function readJpegHeader(bytes, view) {
       continue;
     }
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) {
+    const length = view.getUint16(at + 2);
+    if (marker === 0xdb) {
+      readTables(bytes, at + 4, at + 2 + length, tables);
+    } else if (isFrame) {
       facts.height = view.getUint16(at + 5);
       facts.width = view.getUint16(at + 7);
       facts.channels = bytes[at + 9];
+      Object.assign(facts, readSampling(bytes, at + 10, facts.channels, tables));
     } else if (marker === 0xe1) {
-      facts.orientation = readOrientation(view, at + 4) ?? facts.orientation;
+      facts.orientationEntry ??= findOrientation(view, at + 4);
     } else if (marker === 0xda) {
       facts.isComplete = hasEndMarker(bytes, at);
       break;
     }
-    at += 2 + view.getUint16(at + 2);
+    at += 2 + length;
   }
-  return facts;
+  return { ...facts, orientation: facts.orientationEntry?.value ?? 1 };
+}
+
+/** Read the tables of steps, which a file stores in zigzag order and of 8 bits each. */
+function readTables(bytes, from, to, tables) {
+  const order = Array.from({ length: 64 }, (_, i) => i).sort((a, b) => {
+    const [sumA, sumB] = [(a >> 3) + (a & 7), (b >> 3) + (b & 7)];
+    return sumA - sumB || (sumA % 2 ? a - b : b - a); // diagonals, in turns down and up
+  });
+  for (let at = from; at + 64 < to + 1 && bytes[at] < 16; at += 65) {
+    const steps = new Float64Array(64);
+    order.forEach((place, i) => (steps[place] = bytes[at + 1 + i]));
+    tables[bytes[at]] = steps;
+  }
+}
+
+/** Which pixels share a colour, and the steps of brightness and colours where they are known. */
+function readSampling(bytes, at, channels, tables) {
+  const sampling = (channel) => bytes[at + 3 * channel + 1];
+  const steps = (channel) => tables[bytes[at + 3 * channel + 2]] ?? null;
+  if (channels === 1) return { brightSteps: steps(0) };
+  const isWhole = sampling(0) === 0x11;
+  const isHalf = sampling(0) === 0x22;
+  const isUsual = channels === 3 && (isWhole || isHalf) && sampling(1) === 0x11;
+  if (!isUsual || sampling(2) !== 0x11 || bytes[at] === 0x52) return {}; // 0x52: red, not brightness
+  return { sharesColours: isHalf, brightSteps: steps(0), colourSteps: steps(1) };
 }
 
 /** A truncated JPEG lacks its last marker; browsers would show its lower part in grey. */
@@ -86,8 +116,8 @@ function hasEndMarker(bytes, from) {
   return false;
 }
 
-/** The EXIF orientation, 1 to 8, of a JPEG's segment APP1; undefined if it has none. */
-function readOrientation(view, at) {
+/** Where the segment APP1 of a JPEG has its EXIF orientation, and its value; or undefined. */
+function findOrientation(view, at) {
   try {
     if (view.getUint32(at) !== 0x45786966) return undefined; // "Exif"
     const start = at + 6;
@@ -95,7 +125,9 @@ function readOrientation(view, at) {
     const directory = start + view.getUint32(start + 4, isLittle);
     const entries = view.getUint16(directory, isLittle);
     for (let entry = directory + 2; entry < directory + 2 + entries * 12; entry += 12) {
-      if (view.getUint16(entry, isLittle) === 0x0112) return view.getUint16(entry + 8, isLittle);
+      if (view.getUint16(entry, isLittle) !== 0x0112) continue;
+      const value = view.getUint16(entry + 8, isLittle);
+      return value >= 1 && value <= 8 ? { at: entry + 8, isLittle, value } : undefined;
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error; // damaged EXIF data; the pixels are good

@@ -4,7 +4,7 @@
 "use strict";
 
 const PRECISION_BITS = 22; // of the filters' whole numbers, as in Pillow's Resample.c
-const STRIP_ROWS = 64; // rows of the scaled-down picture that are read from the browser at once
+const STRIP_ROWS = 64; // rows that are read from the browser at once
 const FILTERS = {
   bilinear: { support: 1, weigh: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: { support: 2, weigh: weighBicubic },
@@ -18,9 +18,10 @@ function weighBicubic(x) {
   return 0;
 }
 
-/** Decode a file; returns its bitmap, upright, and how a JPEG is to be reduced first. */
+/** Decode a file; returns its bitmap, its header, and how a JPEG is to be reduced first. */
 async function decodeFile(file, transform) {
-  const header = readHeader(new Uint8Array(await file.arrayBuffer()));
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const header = readHeader(bytes);
   if (!header.format) {
     throw new PictureError("This file is no picture. Choose a JPEG or PNG file.");
   }
@@ -34,9 +35,15 @@ async function decodeFile(file, transform) {
   if (!header.isComplete) {
     throw new PictureError("This picture is cut off: its end is missing. Get the whole file.");
   }
-  const bitmap = await decodeWithBrowser(file, header.format);
+  const reduction = chooseReduction(header, transform);
+  if (reduction > 1 && header.orientationEntry) {
+    // Blocks are counted from where the file begins, so the browser must not turn the picture.
+    const { at, isLittle } = header.orientationEntry;
+    new DataView(bytes.buffer).setUint16(at, 1, isLittle);
+  }
+  const bitmap = await decodeWithBrowser(new Blob([bytes]), header.format);
   checkSize(bitmap.width, bitmap.height);
-  return { bitmap, ...chooseReduction(header, transform) };
+  return { bitmap, header, reduction };
 }
 
 async function decodeWithBrowser(file, format) {
@@ -54,33 +61,25 @@ async function decodeWithBrowser(file, format) {
   }
 }
 
-/**
- * The app decodes large JPEGs at a half, a quarter or an eighth, which gives the mean of each
- * block of pixels. Blocks are counted from the corner where the file begins.
- */
-function chooseReduction({ format, width, height, orientation }, transform) {
+/** The app decodes large JPEGs at a half, a quarter or an eighth: 2, 4 or 8; else 1. */
+function chooseReduction({ format, width, height }, transform) {
   const smallest = 2 * transform.resize;
   const scale = Math.min(Math.floor(width / smallest), Math.floor(height / smallest));
-  const reduction = format === "JPEG" ? [8, 4, 2].find((each) => scale >= each) ?? 1 : 1;
-  return {
-    reduction,
-    fromRight: [2, 3, 6, 7].includes(orientation),
-    fromBottom: [3, 4, 7, 8].includes(orientation),
-  };
+  return format === "JPEG" ? ([8, 4, 2].find((each) => scale >= each) ?? 1) : 1;
 }
 
 /** Scale the shorter side and cut out the centre; returns red, green, blue, Uint8, row by row. */
 function transformPicture(decoded, transform) {
   const { size, resize, interpolation, mayScaleColumnsFirst } = transform;
-  const { bitmap, reduction = 1 } = decoded;
-  const width = Math.ceil(bitmap.width / reduction);
-  const height = Math.ceil(bitmap.height / reduction);
+  const { bitmap, header, reduction = 1 } = decoded;
+  const picture = reduction > 1 ? reducePhoto(bitmap, header, reduction) : bitmap;
+  const { width, height } = picture;
   const side = (Math.min(width, height) * size) / resize;
   const filter = FILTERS[interpolation];
   const [left, top] = [(width - side) / 2, (height - side) / 2];
   const across = computeFilters(width, left, left + side, size, filter);
   const down = computeFilters(height, top, top + side, size, filter);
-  const pixels = readPixels({ reduction, ...decoded }, across, down);
+  const pixels = readPixels(picture, across, down);
   const columns = across.last - across.first;
   // The first pass rounds to whole values, so the order matters. Pillow takes, since version 13,
   // the columns first if that spares work.
@@ -161,69 +160,39 @@ function scaleColumns(pixels, { filters, first: start }, columns) {
   return scaled;
 }
 
-/** The pixels of the bitmap that the filters need, on white, each the mean of a block. */
-function readPixels(decoded, across, down) {
-  const { bitmap, reduction, fromRight, fromBottom } = decoded;
-  const missing = (pixels) => Math.ceil(pixels / reduction) * reduction - pixels;
-  // Where blocks are counted from the far end, the first block is the one that is not whole.
-  const shift = {
-    x: fromRight ? missing(bitmap.width) : 0,
-    y: fromBottom ? missing(bitmap.height) : 0,
-  };
+/** The pixels that the filters need, red, green and blue, of a bitmap or a reduced photo. */
+function readPixels(picture, across, down) {
   const columns = across.last - across.first;
   const pixels = new Uint8Array((down.last - down.first) * columns * 3);
-  for (let first = down.first; first < down.last; first += STRIP_ROWS) {
-    const blocks = {
-      left: across.first,
-      right: across.last,
-      top: first,
-      bottom: Math.min(down.last, first + STRIP_ROWS),
-    };
-    const strip = readStrip(bitmap, blocks, reduction, shift);
-    averageBlocks(strip, blocks, reduction, shift, pixels, (first - down.first) * columns * 3);
+  let place = 0;
+  for (let top = down.first; top < down.last; top += STRIP_ROWS) {
+    const rows = Math.min(STRIP_ROWS, down.last - top);
+    if (picture.pixels) {
+      for (let y = top; y < top + rows; y++, place += columns * 3) {
+        const from = (y * picture.width + across.first) * 3;
+        pixels.set(picture.pixels.subarray(from, from + columns * 3), place);
+      }
+      continue;
+    }
+    const strip = readStrip(picture, across.first, top, columns, rows);
+    for (let from = 0; from < strip.length; from += 4, place += 3) {
+      pixels[place] = strip[from];
+      pixels[place + 1] = strip[from + 1];
+      pixels[place + 2] = strip[from + 2];
+    }
   }
   return pixels;
 }
 
-/** Read the bitmap's pixels behind a rectangle of blocks. */
-function readStrip(bitmap, blocks, reduction, shift) {
-  const clip = (value, limit) => Math.min(Math.max(value, 0), limit);
-  const left = clip(blocks.left * reduction - shift.x, bitmap.width);
-  const top = clip(blocks.top * reduction - shift.y, bitmap.height);
-  const width = clip(blocks.right * reduction - shift.x, bitmap.width) - left;
-  const height = clip(blocks.bottom * reduction - shift.y, bitmap.height) - top;
+/** A rectangle of a bitmap's pixels on white, four values each. */
+function readStrip(bitmap, left, top, width, height) {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.imageSmoothingEnabled = false;
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
   context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);
-  return { left, top, width, height, data: context.getImageData(0, 0, width, height).data };
-}
-
-/** Write the mean of each block; the picture's edge is repeated where a block reaches beyond. */
-function averageBlocks(strip, blocks, reduction, shift, pixels, start) {
-  const { left, top, width, height, data } = strip;
-  const count = reduction * reduction;
-  let place = start;
-  for (let y = blocks.top; y < blocks.bottom; y++) {
-    for (let x = blocks.left; x < blocks.right; x++) {
-      let [red, green, blue] = [0, 0, 0];
-      for (let row = 0; row < reduction; row++) {
-        const down = Math.min(Math.max(y * reduction - shift.y + row - top, 0), height - 1);
-        for (let column = 0; column < reduction; column++) {
-          const along = x * reduction - shift.x + column - left;
-          const from = (down * width + Math.min(Math.max(along, 0), width - 1)) * 4;
-          red += data[from];
-          green += data[from + 1];
-          blue += data[from + 2];
-        }
-      }
-      pixels[place++] = Math.round(red / count);
-      pixels[place++] = Math.round(green / count);
-      pixels[place++] = Math.round(blue / count);
-    }
-  }
+  return context.getImageData(0, 0, width, height).data;
 }
 
 /** The network's normalised input: (value / 255 - mean) / std. */

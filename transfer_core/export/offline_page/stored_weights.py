@@ -1,8 +1,8 @@
 """Weights in two bytes each: whole numbers of 16 bits, and a scale for each output channel.
 
 Half precision takes as many bytes but keeps only 11 binary digits of each weight. On
-EfficientNet-Lite0 its rounding moved a probability by 0.003, ours by less than 0.0003: the
-benchmarks of the page are in docs/benchmarks.md.
+EfficientNet-Lite0, with three sets of photos, its rounding moved a probability by up to 0.0034,
+these numbers by up to 0.0003.
 """
 
 import base64

@@ -29,7 +29,8 @@ MAX_PAGE_BYTES = 15_000_000  # so that it can be sent by e-mail and opened on a 
 MAX_ROUNDING_DIFFERENCE = 1e-3  # of a probability, from the rounding of the weights
 MAX_CHECKED_IMAGES = 100  # test images
 REMEDY = "Take the ONNX file or the bundle instead: they keep the weights as they are."
-WORKER_FILES = ("file_header.js", "picture.js", "network.js", "worker.js")
+MAY_SCALE_COLUMNS_FIRST = int(PIL.__version__.split(".")[0]) >= 13  # see picture.js
+WORKER_FILES = ("file_header.js", "large_photo.js", "picture.js", "network.js", "worker.js")
 
 
 def write_page(
@@ -82,7 +83,7 @@ def _describe_network(
         "size": source.input_size,
         "resize": source.resize,
         "interpolation": source.interpolation,
-        "mayScaleColumnsFirst": int(PIL.__version__.split(".")[0]) >= 13,  # see picture.js
+        "mayScaleColumnsFirst": MAY_SCALE_COLUMNS_FIRST,
         "mean": source.mean,
         "std": source.std,
     }
