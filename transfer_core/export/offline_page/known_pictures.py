@@ -19,6 +19,7 @@ def store_known_pictures(
     trained: TrainedNetwork,
     feature_order: np.ndarray,
     block: BinaryBlock,
+    max_bytes: int,
     progress: Progress,
 ) -> dict[str, Any] | None:
     """Add the features of training images to the block; returns where they are and the threshold.
@@ -28,12 +29,16 @@ def store_known_pictures(
         trained: The network of a run.
         feature_order: Index in torch of each feature that the page's head reads, (D,).
         block: Takes the features.
+        max_bytes: Room for the features in bytes; of more training images some are taken.
         progress: Called with the activity, done and total; may raise to cancel.
 
     Returns:
-        None if the data set is not on this computer or has too few validation images.
+        None if the data set is not on this computer or has too few validation images, or if there
+        is no room.
     """
-    max_images = max(1, MAX_BYTES // (2 * len(feature_order)))
+    max_images = min(max_bytes, MAX_BYTES) // (2 * len(feature_order))
+    if max_images < 1:
+        return None
     try:
         detector = load_or_fit_detector(home, trained, progress)
         detector = shrink_detector(home, trained, detector, max_images)

@@ -26,6 +26,7 @@ from transfer_core.system import Progress
 FOLDER = Path(__file__).parent
 PAGE_FILE = "page.html"
 MAX_PAGE_BYTES = 15_000_000  # so that it can be sent by e-mail and opened on a phone
+TEXT_BYTES = 200_000  # of the page, for everything but the weights
 MAX_ROUNDING_DIFFERENCE = 1e-3  # of a probability, from the rounding of the weights
 MAX_CHECKED_IMAGES = 100  # test images
 REMEDY = "Take the ONNX file or the bundle instead: they keep the weights as they are."
@@ -60,7 +61,8 @@ def render_page(home: Path, trained: TrainedNetwork, network: LayerList, progres
     """Return the text of the page."""
     block = BinaryBlock()
     layers = [layer.store(block) for layer in network.layers]
-    known = store_known_pictures(home, trained, network.feature_order, block, progress)
+    room = (MAX_PAGE_BYTES - TEXT_BYTES) * 3 // 4 - len(block.content)  # three bytes in four
+    known = store_known_pictures(home, trained, network.feature_order, block, room, progress)
     style, script = _read("page.css"), _read("page.js")
     # The template escapes every text that a person wrote.
     page = jinja2.Environment(autoescape=True).from_string(_read(PAGE_FILE))
