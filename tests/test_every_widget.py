@@ -87,6 +87,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Keep as a training image", {"basket"}),
     ],
     "take_away": [
+        ("button", "Prepare offline page", {"link_button"}),
         ("button", "Prepare report", {"link_button"}),
         ("button", "Prepare", {"files"}),
         ("checkbox", "With the images", {"link_button"}),

@@ -15,6 +15,7 @@ from transfer_core.inspection.out_of_distribution import (
     compute_conformal_threshold,
     fit_detector,
     load_or_fit_detector,
+    shrink_detector,
     subsample,
 )
 from transfer_core.inspection.prediction import classify, load_trained_network
@@ -154,3 +155,13 @@ def test_without_the_data_set_the_question_stays_open(run, shades, transfer_home
     assert main(["predict", run, str(shades / "red" / "3.png"), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["unknown"] is None and told["probabilities"]["red"] > 0.5
+
+
+def test_with_fewer_training_images_the_threshold_is_set_anew(run, transfer_home):
+    trained = load_trained_network(transfer_home, run)
+    detector = load_or_fit_detector(transfer_home, trained)
+    fewer = shrink_detector(transfer_home, trained, detector, 5)
+    assert len(fewer.embeddings) == 5
+    assert len(fewer.conformal_scores) == len(detector.conformal_scores)
+    assert fewer.threshold >= detector.threshold  # the nearest of fewer images is farther
+    assert shrink_detector(transfer_home, trained, detector, 10**6) is detector

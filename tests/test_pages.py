@@ -397,6 +397,7 @@ def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
     app = build_page("take_away", run=finished).run()
     assert not app.exception
     assert [b.label for b in app.button if b.key.startswith("take_away_")] == [
+        "Prepare offline page",
         "Prepare ONNX",
         "Prepare script and notebook",
         "Prepare bundle",

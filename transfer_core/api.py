@@ -237,11 +237,12 @@ def export_run(run: RunRecord | str, format: str = "bundle", to: str | Path = ".
 
     Args:
         run: A run with a result, or its id.
-        format: "bundle", "weights", "onnx", "script", "script-with-images" or "report".
+        format: "bundle", "weights", "onnx", "script", "script-with-images", "report" or
+            "page".
         to: The folder to write to.
 
     Raises:
-        RunError: If the run has no trained network, or the ONNX file would not agree with it.
+        RunError: If the run has no trained network, or a file would not agree with it.
     """
     return [*export.export_run(get_home(), _get_id(run), format, Path(to), _show_progress)]
 

@@ -8,7 +8,7 @@ from transfer_core.cli.console import AddCommand, print_json, show_progress
 from transfer_core.runs import RunRecord, RunStore, UnreadableRun
 from transfer_core.system import get_home
 
-EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report")
+EXPORT_FORMATS = ("bundle", "weights", "onnx", "script", "script-with-images", "report", "page")
 
 
 def add_commands(add: AddCommand) -> None:

@@ -1,4 +1,4 @@
-"""Export a trained network: as a bundle, an ONNX file, a script and notebook, a report."""
+"""Export a trained network: as a bundle, an ONNX file, a script and notebook, a report, a page."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from transfer_core.export.model_card import CARD_FILE, build_model_card, write_model_card
+from transfer_core.export.offline_page.write_page import write_page
 from transfer_core.export.onnx_file import OnnxCheck, write_onnx
 from transfer_core.export.prediction_script import write_prediction_script
 from transfer_core.export.report import write_report
@@ -131,4 +132,5 @@ FORMATS: dict[str, Writer] = {
     "script": write_script,
     "script-with-images": write_script_with_images,
     "report": write_report,
+    "page": write_page,
 }

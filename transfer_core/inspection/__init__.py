@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "compute_conformal_threshold",
             "embed_data_set_images",
             "load_or_fit_detector",
+            "shrink_detector",
             "subsample",
         ],
         "prediction": [

@@ -119,6 +119,26 @@ def load_or_fit_detector(
     return detector
 
 
+def shrink_detector(
+    home: Path, trained: TrainedNetwork, detector: OutOfDistributionDetector, max_images: int
+) -> OutOfDistributionDetector:
+    """Return a detector that compares with at most so many of the training images.
+
+    The validation images are scored anew, so that the threshold keeps its false alarm rate.
+
+    Raises:
+        DataSetError: If the data set of the run was removed.
+    """
+    if len(detector.embeddings) <= max_images:
+        return detector
+    data_set = dataset.load(home, trained.record.config.data_id)
+    validation = subsample(data_set.indices("validation"), MAX_VALIDATION_IMAGES)
+    kept = subsample(np.arange(len(detector.embeddings)), max_images)
+    return fit_detector(
+        detector.embeddings[kept], embed_data_set_images(home, trained, data_set, validation)
+    )
+
+
 def _read_detector(path: Path) -> OutOfDistributionDetector:
     with np.load(path) as values:
         # Until version 2 of the settings the scores were stored as "usual".

@@ -13,6 +13,13 @@ from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
 FORMATS = {
+    "page": (
+        "smartphone",
+        "offline page",
+        "To give away: anyone opens it on a phone or a computer and shows it pictures.",
+        "One HTML file with the network, the camera and a card in simple words. It works without "
+        "internet and sends nothing. For the demonstration network and EfficientNet-Lite.",
+    ),
     "onnx": (
         "memory",
         "ONNX",
@@ -47,7 +54,8 @@ FORMATS = {
 def show_format_cards(record: RunRecord) -> tuple[DeltaGenerator, str] | None:
     """Draw the cards; returns the card whose button was clicked, and the format to prepare."""
     clicked = None
-    for column, name in zip([*st.columns(2), *st.columns(2)], FORMATS, strict=True):
+    columns = (column for _ in range(0, len(FORMATS), 2) for column in st.columns(2))
+    for column, name in zip(columns, FORMATS, strict=False):
         with column:
             clicked = _show_card(record, name) or clicked
     return clicked

@@ -1,0 +1,1 @@
+"""A trained network as one HTML page that opens from disk and needs no connection."""
