@@ -31,6 +31,7 @@ FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
+        ("toggle", "Present", {"address", "workspace"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
@@ -367,6 +368,8 @@ def choose_other_value(widget) -> object:
         case "number_input":
             step = widget.proto.step or 1
             return widget.value + (step if widget.value + step <= widget.proto.max else -step)
+        case "slider":
+            return widget.value + widget.step
         case "text_input" | "text_area":
             return f"{widget.value} other"
         case "file_uploader":

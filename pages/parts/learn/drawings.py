@@ -26,7 +26,7 @@ CELLS = {  # where the cases lie, and what to do in them, in few words
     TransferCase.SMALL_SIMILAR: "Keep all, new end",
     TransferCase.SMALL_DIFFERENT: "Keep the early layers, new end",
     TransferCase.LARGE_SIMILAR: "New end, train everything",
-    TransferCase.LARGE_DIFFERENT: "Train everything from random weights",
+    TransferCase.LARGE_DIFFERENT: "Train everything, from random or old weights",
 }
 SHOWN_SAMPLES = {
     "plankton": "New species of plankton: the network has seen others like them",

@@ -26,7 +26,7 @@ BARS_STYLE = """<style>
   align-items: center; }
 .guess-bars strong { grid-column: 1 / -1; margin-top: 0.3rem; }
 .guess-bars i { height: 0.9rem; min-width: 2px; border: 2px solid currentColor; }
-.guess-bars .got { background: currentColor; }
+.guess-bars .got { background: #2a78b5; border-color: #2a78b5; }
 </style>"""
 
 
@@ -79,8 +79,7 @@ def show_experiment(experiment: Experiment, afterwards: str, key: str) -> bool:
     if not all(record.state.is_final for record in records):
         watch(runs, key)
         return False
-    show_outcomes(experiment, records, key)
-    show_text(afterwards, key=f"learn_after_{key}")
+    show_outcomes(records, afterwards, key)
     return True
 
 
@@ -148,8 +147,8 @@ def watch(runs: list[str], key: str) -> None:
     st.caption("A real network is learning on this computer. Your guess is kept.")
 
 
-def show_outcomes(experiment: Experiment, records: list[RunRecord], key: str) -> None:
-    """Draw the predictions beside what was reached."""
+def show_outcomes(records: list[RunRecord], afterwards: str, key: str) -> None:
+    """Draw the predictions beside what was reached, what it means, and the ways on."""
     guesses = progress.get_progress().guesses.get(key, [])
     outcomes = [
         Outcome(
@@ -164,6 +163,7 @@ def show_outcomes(experiment: Experiment, records: list[RunRecord], key: str) ->
     st.html(render_bars(outcomes))
     for outcome in outcomes:
         st.markdown(describe_outcome(outcome))
+    show_text(afterwards, key=f"learn_after_{key}")
     with st.container(horizontal=True):
         for record, outcome in zip(records, outcomes, strict=False):
             st.page_link(
