@@ -64,7 +64,7 @@ def open_browser(browser, *flags, **view):  # noqa: F811
     launched = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *flags])
     try:
         page = launched.new_page(viewport={"width": 1280, "height": 900}, **view)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         yield page
     finally:
         launched.close()
