@@ -102,9 +102,8 @@ def show_four_cases(group: CaseRuns) -> None:
     data, textbook = group.data, group.choice.textbook
     tested = len(data.indices("test"))
     st.markdown(
-        f"**{escape_markdown(data.name)}** from {escape_markdown(group.source.title)} · "
-        f"{textbook.size.images:,} images, {len(data.classes)} classes, one split for all, "
-        f"{tested:,} to test · dashed: guessing"
+        f"**{escape_markdown(data.name)}** · {escape_markdown(group.source.title)} · "
+        f"{textbook.size.images:,} images to learn from, {tested:,} to test · dashed: guessing"
     )
     st.html(GRID_STYLE)
     show_case_grid(group)
