@@ -133,7 +133,9 @@ def show_verdict(group: CaseRuns) -> None:
     with st.container(border=True, gap="xxsmall", key="compare_verdict"):
         first, *others = verdict.sentences
         others = [*others, _describe_recommendation(group, verdict)]
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
             st.subheader("Was the rule right here?", anchor=False, width="content")
             if any(others):
                 with st.popover("More", type="tertiary"):
