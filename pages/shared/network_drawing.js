@@ -1,5 +1,5 @@
 // The network drawing of a page: drawn anew when its room or its network changes, otherwise only
-// its glow. network_svg.js comes before this file.
+// its glow. network_svg.js and network_surgery.js come before this file.
 const KEYS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
 
 function getScale() {

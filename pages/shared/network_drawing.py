@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 # Any component that draws small networks puts this before its own script.
 NETWORK_SVG_SCRIPT = (HERE / "network_svg.js").read_text(encoding="utf-8")
 HEIGHT_PIXELS = 220  # of the slabs with their labels, on a wide screen
+_SCRIPTS = ("network_surgery.js", "network_drawing.js")
 _HTML = """
 <div class="nd-network">
   <div class="nd-canvas"></div>
@@ -37,7 +38,7 @@ _COMPONENT = st.components.v2.component(
     "transfer_lab_network_drawing",
     html=_HTML,
     css=(HERE / "network_drawing.css").read_text(encoding="utf-8"),
-    js=NETWORK_SVG_SCRIPT + (HERE / "network_drawing.js").read_text(encoding="utf-8"),
+    js=NETWORK_SVG_SCRIPT + "".join((HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     isolate_styles=False,  # in the page itself, as every other figure; its classes begin with nd-
 )
 _SMALL_SCRIPT = """
