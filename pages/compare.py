@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 GRID_STYLE = """<style>
 .st-key-compare_verdict { padding: 0.4rem 0.9rem 0.6rem !important; }
-.st-key-compare_verdict h3 { font-size: 1rem; padding: 0 0 0.6rem !important; }
+.st-key-compare_verdict h3 { font-size: 1rem; padding: 0 !important; }
 </style>"""
 
 
@@ -58,7 +58,8 @@ def draw() -> None:
     group = find_cases({run_id: records[run_id] for run_id in wanted})
     if group:
         show_four_cases(group)
-        with st.expander("Run by run: differences, curves, settings", icon=":material/table:"):
+        # Behind a switch, not an expander: it is long, and most never look.
+        if st.toggle("Run by run: differences, curves, settings", key="compare_details"):
             compare_any(records)
         return
     stop_unless(len(records) > 1, "Train at least two runs first.", "pages/start.py", "Start")
@@ -75,7 +76,7 @@ def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
         session.change(data_id=data_id)
         if network != session.get_network_name():
             session.change(network=network)
-    data_id = session.get_workspace().data_id
+    data_id = session.get_workspace().data_id if chosen else session.get_current_id("data")
     if data_id is None:
         return None
     try:
@@ -102,9 +103,8 @@ def show_four_cases(group: CaseRuns) -> None:
     data, textbook = group.data, group.choice.textbook
     tested = len(data.indices("test"))
     st.markdown(
-        f"**{escape_markdown(data.name)}** from {escape_markdown(group.source.title)} · "
-        f"{textbook.size.images:,} images, {len(data.classes)} classes, one split for all, "
-        f"{tested:,} to test · dashed: guessing"
+        f"**{escape_markdown(data.name)}** · {escape_markdown(group.source.title)} · "
+        f"{textbook.size.images:,} images to learn from, {tested:,} to test · dashed: guessing"
     )
     st.html(GRID_STYLE)
     show_case_grid(group)

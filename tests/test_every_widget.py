@@ -154,6 +154,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "All runs together", set()),  # times that nobody has measured yet
         ("button_group", "Seeds", {"button"}),
         ("button", "Run all four", {"runs", "address"}),
+        ("toggle", "Run by run", {"multiselect"}),
         ("multiselect", "Runs to compare", {"address", "workspace", "plotly_chart"}),
         ("button_group", "Images", {"plotly_chart"}),
         ("toggle", "Only what differs", {"dataframe"}),
@@ -225,7 +226,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "learn": [(("part=1.2",), None), (("part=3.1",), None)],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
-    "compare": [(("several",), None)],
+    "compare": [(("several",), None), (("data",), None)],
 }
 
 

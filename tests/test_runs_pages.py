@@ -2,7 +2,6 @@
 
 import json
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from answered_runs import make_data_set, make_finished_run
@@ -214,9 +213,7 @@ def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs,
 
 def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home):
     data = make_data_set(transfer_home, test_images=6)
-    app = build_page("compare").run()
-    app.session_state["workspace"] = replace(app.session_state["workspace"], data_id=data.id)
-    app.run(timeout=120)
+    app = build_page("compare", data=data.id).run(timeout=120)
     assert not app.exception
     assert "Train the cases to see whether it is right here" in list_texts(app)
     app.button(key="four_cases").click().run(timeout=120)

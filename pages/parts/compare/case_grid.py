@@ -131,9 +131,16 @@ def show_verdict(group: CaseRuns) -> None:
         cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
         verdict = judge_rule(cells, group.choice.textbook.case, caches.compare_pair)
     with st.container(border=True, gap="xxsmall", key="compare_verdict"):
-        st.subheader("Was the rule right here?", anchor=False)
-        first, *others = (escape_markdown(each) for each in verdict.sentences)
-        st.markdown(" ".join([f"**{first}**", *others, _describe_recommendation(group, verdict)]))
+        first, *others = verdict.sentences
+        others = [*others, _describe_recommendation(group, verdict)]
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.subheader("Was the rule right here?", anchor=False, width="content")
+            if any(others):
+                with st.popover("More", type="tertiary"):
+                    st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
+        st.markdown(f"**{escape_markdown(first)}**")
 
 
 def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
