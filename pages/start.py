@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from pages.parts.start.live_sample import get_demonstration_network, plan_case, start_sample
+from pages.parts.start.live_sample import start_sample
+from pages.parts.start.stored_drawings import load_drawings
 from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
 from pages.shared import caches
 from pages.shared.layout import show_page_title
-from pages.shared.network_drawing import make_drawing, show_network
+from pages.shared.network_drawing import show_network
 from transfer_core.cases import TransferCase
-
-SPECIES = tuple(f"species {number:02}" for number in range(1, 11))  # of the first sample
 
 
 def draw() -> None:
@@ -32,9 +31,7 @@ def draw() -> None:
 
 def show_moving_network() -> None:
     """Draw the demonstration network; once it shows how it is fitted to new kinds."""
-    drawing = make_drawing(
-        get_demonstration_network(), plan_case(TransferCase.SMALL_SIMILAR), SPECIES
-    )
+    drawing = load_drawings()[TransferCase.SMALL_SIMILAR]
     picture = caches.render_sample_picture(FIRST_SAMPLE)
     show_network(drawing, key="start_network", image=picture, play="start")
 

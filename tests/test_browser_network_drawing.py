@@ -39,7 +39,7 @@ def address(tmp_path_factory):
 def open_drawing(open_page, address, **options):  # noqa: F811
     page = open_page(**options)
     page.goto(address)
-    page.locator(".network .nd-slab").last.wait_for()
+    page.locator(".nd-network .nd-slab").last.wait_for()
     page.locator(".small .nd-slab").last.wait_for()
     wait_until_settled(page)
     return page
@@ -47,7 +47,7 @@ def open_drawing(open_page, address, **options):  # noqa: F811
 
 def test_slabs_stand_in_the_inputs_order_each_with_its_state(open_page, address):  # noqa: F811
     page = open_drawing(open_page, address)
-    slabs = page.locator(".network .nd-slab")
+    slabs = page.locator(".nd-network .nd-slab")
     assert slabs.count() == page.locator(".small .nd-slab").count() == 7
     words = [slab.get_attribute("aria-label") for slab in slabs.all()]
     assert [text.partition(" (")[0].partition(":")[0] for text in words[:3]] == [
@@ -61,31 +61,31 @@ def test_slabs_stand_in_the_inputs_order_each_with_its_state(open_page, address)
     assert "frozen" in fills[0] and "new" in page.locator(".nd-new .nd-face").first.evaluate(
         "e => e.style.fill"
     )
-    assert "Convolution 3" in page.locator(".network svg.nd").first.get_attribute("aria-label")
+    assert "Convolution 3" in page.locator(".nd-network svg.nd").first.get_attribute("aria-label")
     assert page.locator(".small svg").get_attribute("aria-hidden") == "true"
     assert find_violations_in_both_themes(page) == []
 
 
 def test_the_keyboard_reads_and_chooses_every_slab(open_page, address):  # noqa: F811
     page = open_drawing(open_page, address)
-    slabs = page.locator(".network .nd-slab")
+    slabs = page.locator(".nd-network .nd-slab")
     slabs.first.focus()
     page.keyboard.press("ArrowRight")
-    page.locator(".detail", has_text="Convolution 2 (shapes and textures)").wait_for()
+    page.locator(".nd-detail", has_text="Convolution 2 (shapes and textures)").wait_for()
     page.keyboard.press("Enter")
     page.get_by_text("Chosen: 1").wait_for()
     assert slabs.nth(1).get_attribute("aria-pressed") == "true"
     page.keyboard.press("ArrowLeft")
-    page.locator(".detail", has_text="Convolution 1").wait_for()
+    page.locator(".nd-detail", has_text="Convolution 1").wait_for()
 
 
 def test_what_training_moved_glows_without_a_new_drawing(open_page, address):  # noqa: F811
     page = open_drawing(open_page, address)
-    svg = page.locator(".network svg.nd").first
+    svg = page.locator(".nd-network svg.nd").first
     svg.evaluate("svg => { svg.marked = true }")
     page.get_by_text("Train", exact=True).click()
-    glow = page.locator(".network .nd-new .nd-glow")
-    page.locator('.network .nd-new[aria-label*="moved by 25.0%"]').wait_for()
+    glow = page.locator(".nd-network .nd-new .nd-glow")
+    page.locator('.nd-network .nd-new[aria-label*="moved by 25.0%"]').wait_for()
     assert float(glow.evaluate("glow => glow.style.opacity")) == pytest.approx(0.5)
     assert svg.evaluate("svg => svg.marked")
 
@@ -103,13 +103,13 @@ def test_surgery_moves_on_request_and_not_for_people_who_asked_for_less(
         return
     again.click()
     running = "svg => svg.getAnimations({ subtree: true }).length"
-    assert page.locator(".network svg.nd").first.evaluate(running) > 0
+    assert page.locator(".nd-network svg.nd").first.evaluate(running) > 0
 
 
 def test_one_click_on_start_leads_to_live_curves(server, open_page):  # noqa: F811
     page = open_page()
     page.goto(server.url)
-    page.locator(".network .nd-slab").last.wait_for()
+    page.locator(".nd-network .nd-slab").last.wait_for()
     page.get_by_role("button", name="Start a live run").click()
     page.wait_for_url(re.compile(r"train\?.*run=[0-9a-z]+"))
     page.locator(".live-chart .main-svg").first.wait_for()
@@ -119,7 +119,7 @@ def test_one_click_on_start_leads_to_live_curves(server, open_page):  # noqa: F8
 def test_presenting_enlarges_type_and_lines_and_a_link_keeps_it(server, open_page):  # noqa: F811
     page = open_page()
     page.goto(f"{server.url}/?present=yes")
-    text = page.locator(".network .nd text").first
+    text = page.locator(".nd-network .nd text").first
     text.wait_for()
     assert float(text.get_attribute("font-size")) == pytest.approx(13 * 1.6)
     page.get_by_role("link", name="Data", exact=True).first.click()

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from pages.parts.start.stored_drawings import load_drawings
+from tools.start_drawings import build_drawings
 from transfer_core.cases import list_strategies
 from transfer_core.figures import build_network_drawing, build_source_drawing
 from transfer_core.figures.network_drawing import MAX_SLABS, STATE_WORDS
@@ -112,3 +114,7 @@ def test_the_glow_grows_with_the_measured_change_and_stays_between_0_and_1():
 def test_the_drawing_is_plain_data_for_the_browser():
     sent = json.loads(json.dumps(dataclasses.asdict(draw("1"))))
     assert sent["slabs"][0]["stages"] == ["conv1"]
+
+
+def test_the_stored_drawings_of_start_are_those_of_the_networks_own_stages():
+    assert load_drawings() == build_drawings()  # else: python -m tools.start_drawings

@@ -1,5 +1,5 @@
 // The network drawing of a page: drawn anew when its room or its network changes, otherwise only
-// its glow. network_svg.js comes before this file.
+// its glow. network_svg.js and network_surgery.js come before this file.
 const KEYS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
 
 function getScale() {
@@ -7,9 +7,9 @@ function getScale() {
 }
 
 function describeShape(data) {
-  // Everything that is drawn but the glow.
+  // Everything that is drawn but the glow, and how large.
   const slabs = data.drawing.slabs.map(({ change, description, ...shape }) => shape)
-  return JSON.stringify([slabs, data.drawing.outputs, data.drawing.reads_all, data.image, data.height])
+  return JSON.stringify([slabs, data.drawing.outputs, data.drawing.reads_all, data.image, data.height, getScale()])
 }
 
 function draw(state) {
@@ -19,7 +19,7 @@ function draw(state) {
   state.width = width
   state.shape = describeShape(data)
   const height = (width < 620 ? 0.68 : 1) * data.height * Math.max(1, scale * 0.85)
-  const focused = state.svg?.getRootNode().activeElement?.dataset?.index
+  const focused = state.svg?.contains(document.activeElement) ? document.activeElement.dataset.index : undefined
   state.svg = drawNetwork(data.drawing, { width, height, scale, image: data.image, hasImage: Boolean(data.image), interactive: true })
   canvas.replaceChildren(state.svg)
   listen(state)
@@ -74,7 +74,7 @@ function drawLegend(state) {
 }
 
 function begin(root, parentElement) {
-  const find = (name) => root.querySelector(`.${name}`)
+  const find = (name) => root.querySelector(`.nd-${name}`)
   const state = { root, canvas: find("canvas"), detail: find("detail"), legend: find("legend"), again: find("again"), selected: null }
   state.observer = new ResizeObserver(() => { if (Math.floor(state.canvas.clientWidth) !== state.width) draw(state) })
   state.observer.observe(state.canvas)
@@ -83,7 +83,7 @@ function begin(root, parentElement) {
 }
 
 export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".network")
+  const root = parentElement.querySelector(".nd-network")
   const state = (root.network ??= begin(root, parentElement))
   const played = state.data?.play
   Object.assign(state, { data, send: setStateValue })
@@ -92,7 +92,7 @@ export default function ({ data, parentElement, setStateValue }) {
   else setGlow(state.svg, data.drawing)
   if (state.svg) mark(state)
   drawLegend(state)
-  state.root.classList.toggle("learning", data.learning)
+  state.root.classList.toggle("nd-learning", data.learning)
   state.again.hidden = !data.play
   if (data.play && data.play !== played && state.svg) playSurgery(state.svg, data.drawing)
   return () => {

@@ -24,20 +24,22 @@ HERE = Path(__file__).parent
 # Any component that draws small networks puts this before its own script.
 NETWORK_SVG_SCRIPT = (HERE / "network_svg.js").read_text(encoding="utf-8")
 HEIGHT_PIXELS = 220  # of the slabs with their labels, on a wide screen
+_SCRIPTS = ("network_surgery.js", "network_drawing.js")
 _HTML = """
-<div class="network">
-  <div class="canvas"></div>
-  <div class="below">
-    <ul class="legend"></ul>
-    <button class="again" type="button" hidden>Play again</button>
+<div class="nd-network">
+  <div class="nd-canvas"></div>
+  <div class="nd-below">
+    <ul class="nd-legend"></ul>
+    <button class="nd-again" type="button" hidden>Play again</button>
   </div>
-  <p class="detail" aria-live="polite"></p>
+  <p class="nd-detail" aria-live="polite"></p>
 </div>"""
 _COMPONENT = st.components.v2.component(
     "transfer_lab_network_drawing",
     html=_HTML,
     css=(HERE / "network_drawing.css").read_text(encoding="utf-8"),
-    js=NETWORK_SVG_SCRIPT + (HERE / "network_drawing.js").read_text(encoding="utf-8"),
+    js=NETWORK_SVG_SCRIPT + "".join((HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+    isolate_styles=False,  # in the page itself, as every other figure; its classes begin with nd-
 )
 _SMALL_SCRIPT = """
 export default function ({ data, parentElement }) {

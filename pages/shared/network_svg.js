@@ -1,6 +1,6 @@
 // The network as a row of slabs. Another component may put this file before its own script:
 //   drawNetwork(data, options) -> SVGElement    data: a NetworkDrawing (figures/network_drawing.py)
-//   playSurgery(svg) shows once how it was made; setGlow(svg, data) updates the measured changes.
+//   setGlow(svg, data) updates the measured changes without drawing anew.
 const NETWORK_STYLE = `
 .nd { --nd-page: var(--st-background-color, Canvas); --nd-ink: var(--st-text-color, CanvasText);
   --nd-soft: color-mix(in srgb, var(--nd-ink) 70%, var(--nd-page));
@@ -104,7 +104,7 @@ function listRuns(data, { short, icons }) {
     const text = (icons || cut ? (NETWORK_ICONS[slab.state] ?? "") : "") + words
     const last = runs.at(-1)
     if (last && last.text === text) last.indices.push(index)
-    else runs.push({ text, indices: [index], isNew: slab.state === "new" })
+    else runs.push({ text, indices: [index], isNew: slab.state === "new", isCut: cut })
   })
   return runs
 }
@@ -164,7 +164,7 @@ function placeFull(data, options) {
       x += size.width + size.dx + between
     }
     if (run.isNew && row.outputs) bottom = Math.max(bottom, middle + data.outputs.length * font * 0.68)
-    labels.push({ text: run.text, x: left + span / 2, y: bottom + font * 1.5, isNew: run.isNew })
+    labels.push({ text: run.text, x: left + span / 2, y: bottom + font * 1.5, isNew: run.isNew, isCut: run.isCut })
     left += span + (run.isNew ? row.outputs : 0)
   }
   return { boxes, labels, font, image, start, middle, outputs: row.outputs }
@@ -213,6 +213,7 @@ function drawNetwork(data, given = {}) {
   // options: width, height in pixels; small (shapes alone); image (its address); scale (of type and
   // lines); interactive (slabs can be reached by keyboard and pressed).
   const options = { width: 160, height: 60, small: false, scale: 1, interactive: false, hasImage: true, ...given }
+  options.scale = Math.min(options.scale, Math.max(0.9, options.width / 340)) // all slabs fit a phone
   options.isNarrow = options.width < 620 * options.scale
   const id = `nd-${Math.random().toString(36).slice(2)}`
   const place = options.small ? { boxes: placeSmall(data, options) } : placeFull(data, options)
@@ -234,8 +235,8 @@ function drawNetwork(data, given = {}) {
     svg.append(...slabs)
     const outputs = drawOutputs(data, place.boxes, place)
     if (outputs) svg.append(outputs)
-    svg.append(...place.labels.map(({ text, x, y, isNew }) => svgElement("text", {
-      x, y, "text-anchor": "middle", "font-size": place.font, ...(isNew ? { class: "nd-strong nd-new-label" } : {}) }, [text])))
+    svg.append(...place.labels.map(({ text, x, y, isNew, isCut }) => svgElement("text", {
+      x, y, "text-anchor": "middle", "font-size": place.font, class: isNew ? "nd-strong nd-late" : isCut ? "nd-late" : "" }, [text])))
   }
   svg.networkPlace = { ...place, options }
   return svg
@@ -248,46 +249,4 @@ function setGlow(svg, data) {
     if (group.hasAttribute("aria-label")) group.setAttribute("aria-label", data.slabs[index].description)
   })
   if (svg.hasAttribute("aria-label")) svg.setAttribute("aria-label", data.description)
-}
-
-// ---------------------------------------------------------------------------------- Surgery
-
-function playSurgery(svg, data) {
-  // Once, in under five seconds: the network as it was, the slice, the new layer, then what learns
-  // and what is frozen, and a picture passing through. Nothing moves where people ask for that.
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return
-  const groups = [...svg.querySelectorAll(".nd-slab")]
-  const move = (element, frames, delay, duration) => element?.animate(frames, { delay, duration, easing: "ease-in-out", fill: "backwards" })
-  const boxes = svg.networkPlace.boxes
-  const at = data.slabs.findIndex((slab) => slab.state === "new")
-  const firstCut = data.slabs.findIndex((slab) => slab.state === "cut away")
-  const back = at < 0 || firstCut < 0 ? 0 : boxes[firstCut].x - boxes[at].x
-  groups.forEach((group, i) => {
-    const state = data.slabs[i].state, before = group.querySelector(".nd-before")
-    if (state === "new") {
-      move(group, [{ opacity: 0, transform: "translateY(70px)" }, { opacity: 1, transform: "none" }], 1700, 700)
-    } else if (state === "cut away") {
-      move(group, [{ transform: `translateX(${-back}px)` }, { transform: "none" }], 800, 900)
-      move(before, [{ opacity: 1 }, { opacity: 0 }], 800, 900)
-    } else move(before, [{ opacity: 1 }, { opacity: 0 }], 2400 + 120 * i, 500)
-  })
-  for (const later of svg.querySelectorAll(".nd-outputs, .nd-new-label")) move(later, [{ opacity: 0 }, { opacity: 1 }], 2100, 400)
-  passPicture(svg, 3500)
-}
-
-function passPicture(svg, delay) {
-  // A small copy of the picture travels to the new layer.
-  const { image, start, middle, boxes, options } = svg.networkPlace
-  const source = svg.querySelector("image")
-  if (!source) return
-  const moving = source.cloneNode()
-  moving.setAttribute("class", "nd-moving")
-  svg.append(moving)
-  const shown = [...svg.querySelectorAll(".nd-slab:not(.nd-cut-away)")].length - 1
-  const end = boxes[shown].x - start
-  moving.style.transformOrigin = `${start + image / 2}px ${middle}px`
-  const travel = moving.animate(
-    [{ opacity: 0.9, transform: "none" }, { opacity: 0.8, transform: `translateX(${end * 0.5}px) scale(0.5)` }, { opacity: 0, transform: `translateX(${end}px) scale(0.15)` }],
-    { delay, duration: 1400, easing: "ease-in-out" })
-  travel.onfinish = () => moving.remove()
 }

@@ -74,11 +74,6 @@ class Slab:
     change: float | None  # glow in [0, 1] by the measured change of weights; None: not measured
     description: str  # for people: everything about the slab
 
-    @property
-    def is_in_network(self) -> bool:
-        """Whether it is part of the network that is trained."""
-        return self.state != "cut away"
-
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:

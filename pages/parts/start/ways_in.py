@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.parts.start.live_sample import get_demonstration_network, plan_case
-from pages.shared.network_drawing import make_drawing, show_small_network
+from pages.parts.start.stored_drawings import load_drawings
+from pages.shared.network_drawing import show_small_network
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import SAMPLES
 
@@ -44,14 +44,11 @@ def show_ways_in() -> str | None:
 def show_cases() -> str | None:
     """Draw the four cases, each with a sample; returns the one whose run is asked for."""
     asked = None
-    source = get_demonstration_network()
     samples = {sample.case: sample for sample in SAMPLES.values()}
     for column, case in zip(st.columns(4), TransferCase, strict=True):
         sample, (title, what) = samples[case], CELLS[case]
-        classes = [str(number) for number in range(sample.classes)]
         with column.container(border=True, height="stretch"):
-            drawing = make_drawing(source, plan_case(case), classes)
-            show_small_network(drawing, key=f"start_case_{case.value}")
+            show_small_network(load_drawings()[case], key=f"start_case_{case.value}")
             st.markdown(f"**{title}**  \n:small[{what}]")
             if st.button(
                 sample.title,
