@@ -32,8 +32,8 @@ classes each to learn from and to transfer to:
   top. So that fall is the parting, not the new task.
 - *Kept and trained on*: no fall. Transferred layers generalise better than random ones even after
   long training, whatever the cut.
-- The less alike the two tasks, the deeper the fall. Yet layers from a distant task can be better than
-  random ones; with random, frozen layers the accuracy is near chance from the third on.
+- The less alike the two tasks, the deeper the fall. Yet layers from a distant task can be better
+  than random ones; with random, frozen layers the accuracy is near chance from the third on.
 """
 
 
