@@ -101,6 +101,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Class", {"address", "image"}),
         ("selectbox", "Sample", {"address", "image"}),
         ("select_slider", "How deep", {"address", "caption"}),
+        ("button", "How transferable", {"address", "subheader"}),
         ("button", "Measure every cut", {"plotly_chart"}),
     ],
     "networks": [

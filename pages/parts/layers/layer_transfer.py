@@ -53,7 +53,9 @@ def show_layer_transfer(data: DataSet | None, source: SourceNetwork) -> None:
             _show_points(source, points)
     if left:
         _offer_measurement(data, source, place, left, resumed=bool(points))
-    with st.expander("What the original experiment found", icon=":material/menu_book:"):
+    with st.expander(
+        "What the original experiment found", icon=":material/menu_book:", expanded=not points
+    ):
         st.markdown(FINDINGS)
     if points:
         with st.expander("All figures", icon=":material/table:"):
