@@ -1,9 +1,11 @@
-"""How transferable are the layers of a network, on an archive of images?
+"""How transferable are the layers of a network, on archives of images?
 
-    python -m benchmarks.layer_transfer photos.zip scans.zip --out docs/layer_transfer.json
+    python -m benchmarks.layer_transfer photos.zip scans.zip
 
-Trains every cut of the network as `transferability.measure_layer_transfer` does, and writes each
-point as soon as it is measured; begun again, it goes on where it ended.
+Trains every cut of the demonstration network as `transferability.measure_layer_transfer` does,
+adds each point to benchmarks/results/layer_transfer.json as soon as it is measured, and writes
+docs/layer_transfer.md with its figures. Begun again, it goes on where it ended; with no archive it
+only writes the page.
 """
 
 import argparse
@@ -12,43 +14,62 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.layer_transfer_report import write_report
 from transfer_core import dataset
-from transfer_core.networks import DEFAULT_NETWORK, get_network
+from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
 from transfer_core.transferability import (
     LayerTransferPoint,
     load_own_images,
     measure_layer_transfer,
 )
 
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "layer_transfer.json"
+PAGE = ROOT / "docs" / "layer_transfer.md"
+
 
 def main() -> None:
-    """Measure, and write what was measured."""
+    """Measure what is missing, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("archives", nargs="+", type=Path)
-    parser.add_argument("--network", default=DEFAULT_NETWORK)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("archives", nargs="*", type=Path)
     options = parser.parse_args()
-    source, measured = get_network(options.network), {}
-    if options.out.is_file():
-        measured = json.loads(options.out.read_text(encoding="utf-8"))
+    source = get_network(DEFAULT_NETWORK)
+    for archive in options.archives:
+        measure(archive, source)
+    write_report(source, read_results(), PAGE)
+
+
+def measure(archive: Path, source: SourceNetwork) -> None:
+    """Measure one archive, and keep each point."""
     with tempfile.TemporaryDirectory() as home:
-        for archive in options.archives:
-            data_set = dataset.ingest(archive, home=Path(home))
-            own = load_own_images(Path(home), data_set, source)
-            points = measured.setdefault(archive.stem, [])
-            # The control is on other images, so it is the same for every archive.
-            others = [each for name in measured for each in measured[name] if is_control(each)]
-            points += [each for each in others if each not in points]
-            known = tuple(LayerTransferPoint(**each) for each in points)
-            for point in measure_layer_transfer(source, own, known=known):
-                points.append(asdict(point))
-                options.out.write_text(json.dumps(measured), encoding="utf-8")
-                print(archive.stem, point, flush=True)
+        data_set = dataset.ingest(archive, home=Path(home))
+        own = load_own_images(Path(home), data_set, source)
+        for point in measure_layer_transfer(source, own, known=find_known(archive.stem)):
+            results = read_results()
+            place = "control" if is_control(point) else archive.stem
+            results.setdefault(place, []).append(point)
+            rows = {name: [asdict(each) for each in points] for name, points in results.items()}
+            RESULTS.write_text(json.dumps(rows, indent=0) + "\n", encoding="utf-8")
+            print(archive.stem, point, flush=True)
 
 
-def is_control(point: dict) -> bool:
+def find_known(name: str) -> tuple[LayerTransferPoint, ...]:
+    """The points of an archive; the control is on other images, the same for every archive."""
+    results = read_results()
+    return (*results.get(name, ()), *results.get("control", ()))
+
+
+def read_results() -> dict[str, list[LayerTransferPoint]]:
+    """All points that were measured, by archive, and those of the control."""
+    if not RESULTS.is_file():
+        return {}
+    stored = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return {name: [LayerTransferPoint(**row) for row in rows] for name, rows in stored.items()}
+
+
+def is_control(point: LayerTransferPoint) -> bool:
     """Whether a point was measured on images of the network's own source."""
-    return point["arm"].startswith("source")
+    return point.arm.startswith("source")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ def draw() -> None:
         data = caches.load_data_set(data_id) if data_id else None
         shown = choose_networks()
         file = choose_image(data) if view == "image" else None
+        if view == "image":
+            offer_experiment()
     if view == "transfer":
         with place, show_errors():
             show_layer_transfer(data, networks.get_network(shown[-1].network))
@@ -64,6 +66,19 @@ def choose_view() -> str:
     )
     session.write_widget_to_url(VIEW_KEY)
     return view
+
+
+def offer_experiment() -> None:
+    """Draw the button to the page's other view."""
+    st.button(
+        "How transferable are they?",
+        type="primary",
+        icon=":material/science:",
+        key="layers_to_transfer",
+        width="stretch",
+        on_click=session.set_widgets,
+        kwargs={VIEW_KEY: "transfer"},
+    )
 
 
 def show_way_through(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest, element_tree
 from test_pages import build_page, own_engine, read_query  # noqa: F401
@@ -18,7 +19,8 @@ from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
 from transfer_core.runs.store import curation
-from transfer_core.transferability import network_ranking
+from transfer_core.system import get_home
+from transfer_core.transferability import LayerTransferPoint, network_ranking, save_points
 
 PHOTO = make_picture(1_000, (64, 64))
 FEW_NETWORKS = {"demonstration", "squeezenet1_1", "resnet18"}
@@ -112,6 +114,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Class", {"address", "image"}),
         ("selectbox", "Sample", {"address", "image"}),
         ("select_slider", "How deep", {"address", "caption"}),
+        ("button", "How transferable", {"address", "subheader"}),
         ("button", "Measure every cut", {"plotly_chart"}),
     ],
     "learn": [
@@ -222,8 +225,12 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         ((), guess_shortcut),
         ((), open_key),
     ],
-    "layers": [(("data", "run"), None), (("data", "layers_view=transfer"), None), ((), None)],
     "learn": [(("part=1.2",), None), (("part=3.1",), None)],
+    "layers": [  # its choices come from the address
+        (("data", "run"), AppTest.run),
+        (("data", "layers_network=demonstration", "layers_view=transfer"), AppTest.run),
+        (("layers_network=demonstration",), AppTest.run),
+    ],
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None), (("data",), None)],
@@ -278,6 +285,21 @@ def few_networks(monkeypatch):
     monkeypatch.setattr(networks, "list_networks", lambda: few)
     here = get_network("demonstration"), get_network("efficientnet_lite0")
     monkeypatch.setattr(network_ranking, "list_present_networks", lambda: here)
+
+
+@pytest.fixture(autouse=True)
+def quick_layer_transfer(monkeypatch):
+    """One point in place of all trainings of the experiment."""
+
+    def measure(data_id, network, progress):
+        points = (LayerTransferPoint("own-pretrained-frozen", 1, 0, 0.5),)
+        save_points(get_home(), caches.load_data_set(data_id), get_network(network), points)
+        yield points
+
+    monkeypatch.setattr(caches, "measure_layer_transfer", measure)
+    monkeypatch.setattr(caches, "time_layer_transfer", lambda *_: 2.0)
+    grey = np.full((8, 8, 3), 127, np.uint8)
+    monkeypatch.setattr(caches, "make_exciting_image", lambda *_: grey)
 
 
 @pytest.fixture(autouse=True)

@@ -56,14 +56,15 @@ def plot_layer_transfer(
 def tabulate_layer_transfer(
     source: "SourceNetwork", arms: "Sequence[Arm]", points: "tuple[LayerTransferPoint, ...]"
 ) -> list[dict[str, str]]:
-    """A row for each cut: accuracy in percent with its standard error, by arm."""
+    """A row for each cut: accuracy in percent by arm, with its standard error over the seeds."""
     from transfer_core.transferability import summarise_points
 
     titles = ["none", *(stage.title for stage in source.stages[:-1])]
     rows = [{"layers kept": title} for title in titles]
     for arm in arms:
-        for cut, mean, error, _ in summarise_points(points, arm):
-            rows[cut][STYLES[arm.key][0]] = f"{100 * mean:.1f} ± {100 * error:.1f}"
+        for cut, mean, error, seeds in summarise_points(points, arm):
+            spread = f" ± {100 * error:.1f}" if seeds > 1 else ""  # one seed tells nothing of it
+            rows[cut][STYLES[arm.key][0]] = f"{100 * mean:.1f}{spread}"
     return rows
 
 
