@@ -7,14 +7,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.shared import session
+from pages.shared import presenting, session
 from transfer_core import networks
 from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
 from transfer_core.networks import SourceNetwork, has_weights
 
-PRESENTED = 1.6  # times as large are type and lines while presenting
-PRESENT_KEY = "layout_present"
 # The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
 # edges and smaller titles leave more of a first screen to what the page shows.
 PAGE_STYLE = """<style>
@@ -24,7 +22,6 @@ PAGE_STYLE = """<style>
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 </style>"""
-PRESENT_STYLE = f"<style>html {{ font-size: {PRESENTED:.0%} !important; }}</style>"
 
 
 def show_page_title(title: str, page: str) -> None:
@@ -36,22 +33,9 @@ def show_page_title(title: str, page: str) -> None:
     """
     session.ensure_pages_arranged(page)
     st.html(PAGE_STYLE)
-    if session.is_presenting():
-        st.html(PRESENT_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(title, anchor=False, width="stretch")
-        _offer_presenting()
-
-
-def _offer_presenting() -> None:
-    session.set_widgets(**{PRESENT_KEY: session.is_presenting()})
-    st.toggle(
-        "Present",
-        key=PRESENT_KEY,
-        on_change=lambda: session.set_presenting(session.get_widget(PRESENT_KEY)),
-        help="Larger type and lines, for a projector. The address keeps it.",
-        width="content",
-    )
+        presenting.offer_presenting()
 
 
 @contextmanager
@@ -136,8 +120,8 @@ def escape_markdown(text: str) -> str:
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):
     """Draw a Plotly figure with its text alternative; `caption` also shows the text below it."""
     config = {"displayModeBar": False}
-    scale = PRESENTED if session.is_presenting() else 1.0
-    figure = apply_theme(figure, dark=st.context.theme.type == "dark", scale=scale)
+    is_dark = st.context.theme.type == "dark"
+    figure = apply_theme(figure, dark=is_dark, scale=presenting.get_scale())
     event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
     if caption:
         st.caption(escape_markdown(description))

@@ -76,7 +76,7 @@ def get_current_id(name: Literal["data", "run"]) -> str | None:
         if name == "data":
             change(**_read_choices_from_url())
     if current:
-        _set_query(name, current)
+        write_to_url(name, current)
     return current
 
 
@@ -100,14 +100,9 @@ def show_new_version(data_id: str, run_id: str | None) -> None:
         change(run_id=run_id)
 
 
-def get_requested_sample() -> str | None:
-    """The built-in sample that the address asks for."""
-    return st.query_params.get("sample")
-
-
-def wants_recorder() -> bool:
-    """Whether the address asks to record classes at once."""
-    return st.query_params.get("way") == "record"
+def get_requested(name: Literal["sample", "way", "present"]) -> str | None:
+    """What the address asks for: a built-in sample, a way to bring images in, or to present."""
+    return st.query_params.get(name)
 
 
 def open_run(run_id: str) -> None:
@@ -152,7 +147,7 @@ def choose_runs(run_ids: Iterable[str]) -> None:
     """Choose the runs to compare, here and in the address."""
     chosen = tuple(run_ids)
     change(chosen_run_ids=chosen)
-    _set_query("runs", ",".join(chosen))
+    write_to_url("runs", ",".join(chosen))
 
 
 # ------------------------------------------------------------------ Choices in the address
@@ -164,7 +159,7 @@ def write_choices_to_url() -> None:
     for name, values in list_choice_values(get_network_name()).items():
         value = getattr(work, name)
         text = next((text for text, each in values.items() if each == value), None)
-        _set_query(name, None if value == getattr(untouched, name) else text)
+        write_to_url(name, None if value == getattr(untouched, name) else text)
 
 
 def _read_choices_from_url() -> dict[str, object]:
@@ -179,30 +174,12 @@ def _read_choices_from_url() -> dict[str, object]:
     }
 
 
-def _set_query(name: str, text: str | None) -> None:
+def write_to_url(name: str, text: str | None) -> None:
     """Set a part of the address, or remove it; equal parts stay untouched."""
     if not text:
         st.query_params.pop(name, None)
     elif st.query_params.get(name) != text:
         st.query_params[name] = text
-
-
-# ------------------------------------------------------------------ Presenting
-
-
-def is_presenting() -> bool:
-    """Whether type and lines are larger, for a projector; the address keeps it on every page."""
-    if "present" in st.query_params and not get_workspace().present:
-        change(present=True)
-    present = get_workspace().present
-    _set_query("present", "yes" if present else None)
-    return present
-
-
-def set_presenting(present: bool) -> None:
-    """Begin or end to present."""
-    change(present=present)
-    _set_query("present", "yes" if present else None)
 
 
 # ------------------------------------------------------------------ Widgets
@@ -217,17 +194,12 @@ def read_widget_from_url(key: str, allowed: Iterable[object], default: object) -
 
 def write_widget_to_url(key: str) -> None:
     """Write a widget's value into the address, so that a refresh and a shared link keep it."""
-    _set_query(key, str(st.session_state[key]))
+    write_to_url(key, str(st.session_state[key]))
 
 
 def set_widgets(**values: object) -> None:
     """Set widgets by their keys; from a callback, before they are drawn."""
     st.session_state.update(values)
-
-
-def get_widget(key: str) -> object:
-    """The value of the widget of this key."""
-    return st.session_state[key]
 
 
 def get_clicked_point(figure: str) -> object | None:

@@ -32,7 +32,7 @@ def offer_recorder() -> None:
     if key not in st.session_state:
         # Not by `expanded`: that would draw the recorder anew when the first frame arrives.
         is_unsaved = bool(recordings.frames) and not recordings.is_saved
-        st.session_state[key] = is_unsaved or session.wants_recorder()
+        st.session_state[key] = is_unsaved or session.get_requested("way") == "record"
     box = st.expander(
         "Record classes with the webcam",
         icon=":material/videocam:",
