@@ -58,8 +58,8 @@ def test_a_word_opens_in_place_by_the_keyboard_alone(server, open_page):  # noqa
 def test_a_prediction_is_put_beside_the_result_of_a_real_run(server, open_page):  # noqa: F811
     page = open_page()
     open_part(page, server, "1.2")
-    page.locator(".network svg .nd-slab").last.wait_for()
-    assert page.locator(".network svg.nd").first.bounding_box()["y"] <= 300
+    page.locator("svg .nd-slab").last.wait_for()
+    assert page.locator("svg.nd:has(.nd-slab)").first.bounding_box()["y"] <= 300
     assert page.get_by_text("Why did the training take only seconds?").count() == 0  # not yet
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")

@@ -36,10 +36,10 @@ def find_place(chapters: tuple[Chapter, ...]) -> tuple[Chapter, int]:
     """
     places = list_places(chapters)
     session.read_widget_from_url(PLACE_KEY, places, None)
-    place = session.get_widget(PLACE_KEY) or progress.get_progress().place
+    place = st.session_state[PLACE_KEY] or progress.get_progress().place
     if place not in places:
         place = FIRST_PLACE
-    if session.get_widget(PLACE_KEY) or place != FIRST_PLACE:
+    if st.session_state[PLACE_KEY] or place != FIRST_PLACE:
         open_place(place)
     chapter, part = map(int, place.split("."))
     return chapters[chapter - 1], part
