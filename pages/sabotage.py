@@ -28,9 +28,15 @@ def draw() -> None:
         st.subheader("Another one", anchor=False)
     else:
         st.markdown("Somebody spoiled these images. Find out how, and repair them.")
-    offer_mystery_sets(with_picture=flaw is None)
+    offer_mystery_sets(is_first=flaw is None)
     if data and not flaw:
         offer_flaw(data)
+    elif not data:
+        st.page_link(
+            "pages/data.py",
+            label="Or bring in your own images, and put a flaw into a copy of them",
+            icon=":material/photo_library:",
+        )
 
 
 def show_spoiled_set(data: DataSet, flaw: SpoiledVersion) -> None:

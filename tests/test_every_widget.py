@@ -95,7 +95,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     ],
     "learn": [("button_group", "Draw the network", {"plotly_chart"})],
     "sabotage": [
-        ("button", "Mystery set", {"data sets", "address", "workspace"}),
+        ("button", "Open set", {"data sets", "address", "workspace"}),
         ("selectbox", "Which flaw", {"caption"}),
         ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
         ("radio", "Your guess", {"button"}),

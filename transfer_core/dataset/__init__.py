@@ -40,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "sabotage.spoiling": [
             "MYSTERY_SETS",
+            "MysterySet",
             "SpoiledVersion",
             "find_flaw",
             "make_mystery_set",

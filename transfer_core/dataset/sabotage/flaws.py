@@ -35,8 +35,9 @@ FLAWS: dict[FlawKind, Flaw] = {
         Flaw(
             "leak",
             "Leaked copies",
-            "Copies of test images, a little brighter, stand among the training images. The test "
-            "asks for what was learned by heart, and the accuracy is too good to be true.",
+            "Copies of half of the test images, a little brighter, stand among the training "
+            "images. The test asks for what was learned by heart, so its accuracy promises too "
+            "much.",
             "Repair, Near-duplicates: the same picture in train and in test.",
             "Keep only the test image of each pair.",
             concerns_classes=False,
