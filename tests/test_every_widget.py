@@ -97,6 +97,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     "sabotage": [
         ("button", "Open set", {"data sets", "address", "workspace"}),
         ("selectbox", "Which flaw", {"caption"}),
+        ("selectbox", "Look at the class", {"image"}),
         ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
         ("radio", "Your guess", {"button"}),
         ("multiselect", "Which classes", set()),  # counts in the guess; see the page's own tests

@@ -56,8 +56,8 @@ FLAWS: dict[FlawKind, Flaw] = {
             "Shortcut background",
             "All training images of two classes got a background of one colour, the test images "
             "did not. The network learns the colour instead of the thing.",
-            "Results: two classes that it learned well are missed in the test. Its maps light up "
-            "at the edge of the picture.",
+            "Results: two classes are missed in the test. Their training images have something "
+            "in common that the test images lack.",
             "Take the spoiled images out, and use images with many backgrounds.",
             concerns_classes=True,
         ),

@@ -29,7 +29,7 @@ class MysterySet:
 
 MYSTERY_SETS: dict[str, MysterySet] = {
     "A": MysterySet("digits", "Handwritten digits", "labels", 2),
-    "B": MysterySet("plankton_many", "Plankton", "shortcut", 3),
+    "B": MysterySet("plankton_many", "Plankton", "shortcut", 7),
     "C": MysterySet("stripes", "Striped cloth", "leak", 1),
     "D": MysterySet("digits", "Handwritten digits", "imbalance", 4),
 }
