@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts.sabotage.guess import ask_for_guess
-from pages.parts.sabotage.key import show_key
+from pages.parts.sabotage.key import show_key, show_key_images
 from pages.parts.sabotage.sets import offer_flaw, offer_mystery_sets
 from pages.shared import caches, session
 from pages.shared.guesses import get_guess
@@ -11,8 +11,6 @@ from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, SpoiledVersion
 from transfer_core.system import get_home
-
-MAX_CLASSES_SHOWN = 4  # classes whose images are shown
 
 
 def draw() -> None:
@@ -28,9 +26,15 @@ def draw() -> None:
         st.subheader("Another one", anchor=False)
     else:
         st.markdown("Somebody spoiled these images. Find out how, and repair them.")
-    offer_mystery_sets(with_picture=flaw is None)
+    offer_mystery_sets(is_first=flaw is None)
     if data and not flaw:
         offer_flaw(data)
+    elif not data:
+        st.page_link(
+            "pages/data.py",
+            label="Or bring in your own images, and put a flaw into a copy of them",
+            icon=":material/photo_library:",
+        )
 
 
 def show_spoiled_set(data: DataSet, flaw: SpoiledVersion) -> None:
@@ -47,17 +51,25 @@ def show_spoiled_set(data: DataSet, flaw: SpoiledVersion) -> None:
         else:
             ask_for_guess(data, flaw)
         offer_clean_set(flaw)
+    if guess:
+        show_key_images(flaw, guess)
 
 
 def show_images(data: DataSet) -> None:
-    """Draw the first images of the first classes."""
-    for label, name in enumerate(data.classes[:MAX_CLASSES_SHOWN]):
+    """Draw the first training and test images of the class that is chosen."""
+    label = st.selectbox(
+        "Look at the class",
+        range(len(data.classes)),
+        key="sabotage_class",
+        format_func=lambda label: data.classes[label],
+    )
+    for split, title in (("train", "Training images"), ("test", "Test images")):
         with show_errors():
             st.image(
-                caches.render_contact_sheet(data.id, label),
-                caption=escape_markdown(name),
-                alt=f"First images of the class {name}",
-                width="content",
+                caches.render_contact_sheet(data.id, label, split),
+                caption=f"{title}, {data.counts(split)[label]:,} in all",
+                alt=f"First {title.lower()} of the class {data.classes[label]}",
+                width="stretch",
             )
 
 

@@ -97,8 +97,9 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "sabotage": [
-        ("button", "Mystery set", {"data sets", "address", "workspace"}),
+        ("button", "Open set", {"data sets", "address", "workspace"}),
         ("selectbox", "Which flaw", {"caption"}),
+        ("selectbox", "Look at the class", {"image"}),
         ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
         ("radio", "Your guess", {"button"}),
         ("multiselect", "Which classes", set()),  # counts in the guess; see the page's own tests

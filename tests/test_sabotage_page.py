@@ -33,7 +33,7 @@ def list_all_texts(app) -> str:
 
 def test_a_mystery_set_is_opened_with_one_click_and_does_not_tell_its_flaw(transfer_home):
     app = build_page("sabotage").run()
-    find_button(app, "Mystery set D").click().run()
+    find_button(app, "Open set D").click().run()
     assert not app.exception
     data_id = read_query(app, "data")
     flaw = find_flaw(transfer_home, data_id)
@@ -46,14 +46,14 @@ def test_a_mystery_set_is_opened_with_one_click_and_does_not_tell_its_flaw(trans
 
 
 def test_a_guess_tells_how_many_images_were_found_and_opens_the_key(transfer_home):
-    spoiled = make_mystery_set(transfer_home, "B")
+    spoiled = make_mystery_set(transfer_home, "A")
     flaw = find_flaw(transfer_home, spoiled.id)
     first, second, *_ = plan_repair(spoiled, flaw.key)
     harmless = next(r.path for r in spoiled.records if r.split == "test")
     changes = [first, second, dataset.Change("set aside", harmless)]
     better = make_version(transfer_home, spoiled, changes)
     app = build_page("sabotage", data=better.id).run()
-    assert "3 images that you changed" in list_texts(app) and not app.expander
+    assert "Changed on Repair so far: 3 images" in list_texts(app) and not app.expander
     guess(app, "labels")
     assert "Right: Wrong labels" in app.success[0].value
     assert f"Found: 2 of {len(flaw.key.images)} images" in list_texts(app)
@@ -64,7 +64,7 @@ def test_a_guess_tells_how_many_images_were_found_and_opens_the_key(transfer_hom
 
 
 def test_a_wrong_guess_is_told_what_it_was_and_can_repair_what_is_left(transfer_home):
-    spoiled = make_mystery_set(transfer_home, "C")
+    spoiled = make_mystery_set(transfer_home, "B")
     flaw = find_flaw(transfer_home, spoiled.id)
     app = guess(build_page("sabotage", data=spoiled.id).run(), "leak")
     assert "It was: Shortcut background" in app.error[0].value
@@ -76,7 +76,7 @@ def test_a_wrong_guess_is_told_what_it_was_and_can_repair_what_is_left(transfer_
 
 
 def test_naming_the_classes_of_a_shortcut_finds_their_images(transfer_home):
-    spoiled = make_mystery_set(transfer_home, "C")
+    spoiled = make_mystery_set(transfer_home, "B")
     images = find_flaw(transfer_home, spoiled.id).key.images
     one = images[0].class_name
     count = sum(image.class_name == one for image in images)
@@ -113,7 +113,7 @@ def test_images_too_few_for_a_flaw_are_refused_with_advice(data, transfer_home):
 
 @pytest.fixture
 def mislabelled(transfer_home):
-    return make_mystery_set(transfer_home, "B")
+    return make_mystery_set(transfer_home, "A")
 
 
 def test_suspect_training_images_are_relabelled_one_by_one_or_a_page_at_a_time(
@@ -129,7 +129,7 @@ def test_suspect_training_images_are_relabelled_one_by_one_or_a_page_at_a_time(
     better = dataset.load(transfer_home, read_query(app, "data"))
     true = {i.path: i.class_name for i in find_flaw(transfer_home, better.id).key.images}
     now = {r.path: better.classes[r.label] for r in better.records}
-    assert sum(now[path] == name for path, name in true.items()) >= 10
+    assert sum(now[path] == name for path, name in true.items()) >= 8
 
 
 def test_of_classes_that_are_easy_to_tell_apart_none_is_suspected(data):  # noqa: F811

@@ -40,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "sabotage.spoiling": [
             "MYSTERY_SETS",
+            "MysterySet",
             "SpoiledVersion",
             "find_flaw",
             "make_mystery_set",
@@ -58,7 +59,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_image",
             "read_image_bytes",
         ],
-        "types": ["DataSet", "ImageRecord", "SPLITS"],
+        "types": ["DataSet", "ImageRecord", "SPLITS", "Split"],
         "versions": [
             "Version",
             "describe_test_edits",

@@ -24,10 +24,7 @@ def ask_for_guess(data: DataSet, flaw: SpoiledVersion) -> None:
             "Which classes were spoiled", list(data.classes), key="sabotage_classes"
         )
     repaired = list_repaired_paths(data, flaw)
-    st.caption(
-        f"{format_count(len(repaired), 'image')} that you changed on Repair so far "
-        "will be counted as found, if it was tampered with."
-    )
+    st.caption(f"Changed on Repair so far: {format_count(len(repaired), 'image')}.")
     if st.button(
         "Guess, and open the key",
         type="primary",

@@ -30,17 +30,20 @@ ACTIONS = {  # what was done to one image
 
 
 def show_key(data: DataSet, flaw: SpoiledVersion, guess: Guess) -> None:
-    """Draw how good the guess was, what was done, and every image it was done to."""
-    score = score_guess(flaw.key, guess)
-    _show_verdict(flaw.key, guess, score)
+    """Draw how good the guess was, what was done, and how to repair it."""
+    _show_verdict(flaw.key, guess, score_guess(flaw.key, guess))
     about = FLAWS[flaw.key.kind]
     st.markdown(f"**What was done.** {about.harm}\n\n**To repair it:** {about.repair}")
     classes = Counter(image.class_name for image in flaw.key.images)
     counts = ", ".join(f"{escape_markdown(name)} {count}" for name, count in classes.items())
     st.caption(f"Images tampered with, by their true class: {counts}.")
     _offer_repair(data, flaw)
+
+
+def show_key_images(flaw: SpoiledVersion, guess: Guess) -> None:
+    """Draw every image of the key, those that were missed first."""
     with st.expander(f"All {format_count(len(flaw.key.images), 'image')} of the key"):
-        _show_images(flaw, score)
+        _show_images(flaw, score_guess(flaw.key, guess))
 
 
 def _show_verdict(key: FlawKey, guess: Guess, score: GuessScore) -> None:
@@ -74,7 +77,7 @@ def _offer_repair(data: DataSet, flaw: SpoiledVersion) -> None:
 
 
 def _show_images(flaw: SpoiledVersion, score: GuessScore) -> None:
-    """The images of the key, those that were missed first, as the spoiled version has them."""
+    """The images of the key as the spoiled version has them."""
     data = caches.load_data_set(flaw.id)
     present = {record.path: index for index, record in enumerate(data.records)}
     aside = {

@@ -13,23 +13,25 @@ from transfer_core.dataset import FLAW_KINDS, FLAWS, MYSTERY_SETS, DataSet
 from transfer_core.system import get_home
 
 SURPRISE = "surprise"
-PREVIEWED_SAMPLE = "plankton_many"  # the mystery sets are drawn like it
 
 
-def offer_mystery_sets(*, with_picture: bool) -> None:
-    """Draw a button for each mystery set, which makes and opens it."""
-    if with_picture:
-        st.image(
-            caches.render_sample_preview(PREVIEWED_SAMPLE),
-            caption="Ten kinds of plankton, 40 drawings of each. Which ones can you trust?",
-            alt="Drawings of five kinds of plankton",
-            width="stretch",
-        )
+def offer_mystery_sets(*, is_first: bool) -> None:
+    """Draw a card for each mystery set, whose button makes and opens it.
+
+    Args:
+        is_first: Whether no other button of the page comes before.
+    """
     asked = None
-    with st.container(horizontal=True):
-        for number, letter in enumerate(MYSTERY_SETS):
-            kind = "primary" if with_picture and not number else "secondary"
-            if st.button(f"Mystery set {letter}", key=f"sabotage_set_{letter}", type=kind):
+    for place, (letter, each) in zip(st.columns(4), MYSTERY_SETS.items(), strict=True):
+        with place.container(border=True):
+            st.image(
+                caches.render_sample_preview(each.sample),
+                caption=each.title,
+                alt=f"Some images of {each.title.lower()}",
+                width="stretch",
+            )
+            kind = "primary" if is_first and letter == "A" else "secondary"
+            if st.button(f"Open set {letter}", key=f"sabotage_set_{letter}", type=kind):
                 asked = letter
     if asked:
         with show_errors(), show_progress() as report:

@@ -78,12 +78,20 @@ def get_added_path(file: bytes) -> str:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def render_contact_sheet(data_id: str, label: int) -> bytes:
-    """The first images of a class side by side, encoded again: no uploaded file is served."""
+def render_contact_sheet(data_id: str, label: int, split: dataset.Split | None = None) -> bytes:
+    """The first images of a class side by side, encoded again: no uploaded file is served.
+
+    Args:
+        data_id: The data set.
+        label: Index of the class.
+        split: The part of the split to take them from; None takes all.
+    """
     data = load_data_set(data_id)
-    members = [i for i, record in enumerate(data.records) if record.label == label][
-        :EXAMPLES_PER_CLASS
-    ]
+    members = [
+        index
+        for index, record in enumerate(data.records)
+        if record.label == label and split in (None, record.split)
+    ][:EXAMPLES_PER_CLASS]
     size = Transform(THUMBNAIL_PIXELS)
     pixels = [
         apply_transform(dataset.load_image(get_home(), data, index), size) for index in members

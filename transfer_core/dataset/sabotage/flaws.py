@@ -35,8 +35,9 @@ FLAWS: dict[FlawKind, Flaw] = {
         Flaw(
             "leak",
             "Leaked copies",
-            "Copies of test images, a little brighter, stand among the training images. The test "
-            "asks for what was learned by heart, and the accuracy is too good to be true.",
+            "Copies of half of the test images, a little brighter, stand among the training "
+            "images. The test asks for what was learned by heart, so its accuracy promises too "
+            "much.",
             "Repair, Near-duplicates: the same picture in train and in test.",
             "Keep only the test image of each pair.",
             concerns_classes=False,
@@ -55,8 +56,8 @@ FLAWS: dict[FlawKind, Flaw] = {
             "Shortcut background",
             "All training images of two classes got a background of one colour, the test images "
             "did not. The network learns the colour instead of the thing.",
-            "Results: two classes that it learned well are missed in the test. Its maps light up "
-            "at the edge of the picture.",
+            "Results: two classes are missed in the test. Their training images have something "
+            "in common that the test images lack.",
             "Take the spoiled images out, and use images with many backgrounds.",
             concerns_classes=True,
         ),

@@ -15,7 +15,7 @@ from transfer_core.errors import DataSetError
 from transfer_core.system import Progress, hash_bytes, ignore_progress
 
 WRONG_SHARE = 0.15  # of each class's training images
-LEAKED_SHARE = 0.3  # of each class's test images
+LEAKED_SHARE = 0.5  # of each class's test images
 IMBALANCE_RATIO = 10  # training images of the largest class to those of a thinned one
 BACKGROUNDS = ((235, 120, 20), (30, 110, 235))  # orange, blue: as many classes take a shortcut
 

@@ -8,19 +8,30 @@ from transfer_core.dataset.changes import Change
 from transfer_core.dataset.ingestion import ingest
 from transfer_core.dataset.sabotage.flaws import FlawKey, FlawKind, TamperedImage
 from transfer_core.dataset.sabotage.planning import plan_flaw
-from transfer_core.dataset.samples import PRACTICE_DATA_SET, SAMPLE_PREFIX, resolve_path
+from transfer_core.dataset.samples import PRACTICE_PREFIX, SAMPLE_PREFIX, resolve_path
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import list_versions, make_version
 from transfer_core.errors import DataSetError
 from transfer_core.system import Progress, ignore_progress
 
 KEY_FILE = "flaw.json"  # beside what describes the version
-PRACTICE_TITLE = "Practice plankton"
-MYSTERY_SETS: dict[str, tuple[FlawKind, int]] = {  # by letter: what was done, and its seed
-    "A": ("leak", 1),
-    "B": ("labels", 2),
-    "C": ("shortcut", 3),
-    "D": ("imbalance", 4),
+
+
+@dataclass(frozen=True, slots=True)
+class MysterySet:
+    """A spoiled set that is made by code, the same every time."""
+
+    sample: str  # one of `SAMPLES`, with fewer images
+    title: str  # of the images
+    kind: FlawKind
+    seed: int
+
+
+MYSTERY_SETS: dict[str, MysterySet] = {
+    "A": MysterySet("digits", "Handwritten digits", "labels", 2),
+    "B": MysterySet("plankton_many", "Plankton", "shortcut", 7),
+    "C": MysterySet("stripes", "Striped cloth", "leak", 1),
+    "D": MysterySet("digits", "Handwritten digits", "imbalance", 4),
 }
 
 
@@ -75,17 +86,19 @@ def spoil(
 
 
 def make_mystery_set(home: Path, letter: str, *, progress: Progress = ignore_progress) -> DataSet:
-    """Make one of `MYSTERY_SETS` from drawn plankton; the same images every time.
+    """Make one of `MYSTERY_SETS` from a sample; the same images every time.
 
     Args:
         home: The data folder.
         letter: One of `MYSTERY_SETS`.
         progress: Called with what is done, images done and total; may raise to end the work.
     """
-    kind, seed = MYSTERY_SETS[letter]
-    path = resolve_path(f"{SAMPLE_PREFIX}{PRACTICE_DATA_SET}", home, progress=progress)
-    clean = ingest(path, home=home, name=PRACTICE_TITLE, progress=progress)
-    return spoil(home, clean, kind, seed, name=f"Mystery set {letter}", progress=progress)
+    chosen = MYSTERY_SETS[letter]
+    path = f"{SAMPLE_PREFIX}{PRACTICE_PREFIX}{chosen.sample}"
+    path = resolve_path(path, home, progress=progress)
+    clean = ingest(path, home=home, name=f"{chosen.title}, to practise", progress=progress)
+    name = f"Mystery set {letter}: {chosen.title.lower()}"
+    return spoil(home, clean, chosen.kind, chosen.seed, name=name, progress=progress)
 
 
 def find_flaw(home: Path, data_id: str) -> SpoiledVersion | None:

@@ -1,7 +1,7 @@
 """Sample data sets that anybody can start with, made by code and so without a network."""
 
 from transfer_core.dataset.samples.catalog import (
-    PRACTICE_DATA_SET,
+    PRACTICE_PREFIX,
     SAMPLE_PREFIX,
     SAMPLES,
     SAMPLES_LINE,
@@ -12,7 +12,7 @@ from transfer_core.dataset.samples.catalog import (
 )
 
 __all__ = [
-    "PRACTICE_DATA_SET",
+    "PRACTICE_PREFIX",
     "SAMPLES",
     "SAMPLES_LINE",
     "SAMPLE_PREFIX",

@@ -19,7 +19,7 @@ SAMPLE_PREFIX = "sample:"
 SAMPLES_LINE = 1_000  # images to learn from; with the line there the samples are one for each case
 JPEG_QUALITY = 92
 SOURCE_DATA_SET = "plankton_source"  # to pre-train on, so it is not offered as a new data set
-PRACTICE_DATA_SET = "plankton_practice"  # of the sabotage lab, which spoils versions of it
+PRACTICE_PREFIX = "practice_"  # of samples with fewer images, versions of which the lab spoils
 PRACTICE_IMAGES_PER_CLASS = 40
 _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal samples are equal files
 
@@ -48,7 +48,7 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progres
     """Write a sample as a zip; the bytes are the same every time.
 
     Args:
-        name: One of SAMPLES, PRACTICE_DATA_SET or SOURCE_DATA_SET.
+        name: One of SAMPLES, PRACTICE_PREFIX and one of them, or SOURCE_DATA_SET.
         to: The file to write.
         progress: Called with what is done, images done and total; may raise to end the work.
 
@@ -106,12 +106,14 @@ def _list_generators() -> dict[str, tuple[int, Callable[[], generators.NamedImag
         name: (sample.count, partial(sample.images, sample.max_images_per_class))
         for name, sample in SAMPLES.items()
     }
-    many = SAMPLES["plankton_many"]
-    practice = (
-        many.classes * PRACTICE_IMAGES_PER_CLASS,
-        partial(many.images, PRACTICE_IMAGES_PER_CLASS),
-    )
-    return made | {SOURCE_DATA_SET: source, PRACTICE_DATA_SET: practice}
+    practice = {
+        PRACTICE_PREFIX + name: (
+            sample.classes * PRACTICE_IMAGES_PER_CLASS,
+            partial(sample.images, PRACTICE_IMAGES_PER_CLASS),
+        )
+        for name, sample in SAMPLES.items()
+    }
+    return made | practice | {SOURCE_DATA_SET: source}
 
 
 def _write_zip(
