@@ -21,6 +21,7 @@ PAGES = {
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
         ("pages/compare.py", "Compare", ":material/compare:"),
+        ("pages/playground.py", "Playground", ":material/tune:"),
     ],
 }
 

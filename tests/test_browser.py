@@ -343,7 +343,18 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
         fresh.close()
 
 
-PLAIN = ["", "data", "repair", "try_it", "take_away", "learn", "networks", "runs", "compare"]
+PLAIN = [
+    "",
+    "data",
+    "repair",
+    "try_it",
+    "take_away",
+    "learn",
+    "networks",
+    "runs",
+    "compare",
+    "playground",
+]
 
 
 def test_no_page_is_wider_than_a_phone(server, open_page):

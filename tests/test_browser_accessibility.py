@@ -34,6 +34,7 @@ EMPTY = [
     "networks",
     "runs",
     "compare",
+    "playground",
 ]
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
@@ -54,6 +55,7 @@ FULL = {  # how many charts each page has, by its address
     "runs?runs={one}": 0,
     "runs?runs={both}": 0,
     "compare?runs={both}": 3,
+    "playground?{data}": 0,
 }
 CHARTS = ".js-plotly-plot"
 

@@ -36,6 +36,7 @@ PAGES = [
     "networks",
     "runs",
     "compare",
+    "playground",
 ]
 
 
