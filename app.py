@@ -26,6 +26,7 @@ PAGES = {
         ("pages/sabotage.py", "Sabotage lab", ":material/bug_report:"),
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
+        ("pages/playground.py", "Playground", ":material/tune:"),
     ],
 }
 

@@ -354,6 +354,7 @@ PLAIN = [
     "networks",
     "runs",
     "compare",
+    "playground",
 ]
 
 

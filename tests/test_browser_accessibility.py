@@ -36,6 +36,7 @@ EMPTY = [
     "networks",
     "runs",
     "compare",
+    "playground",
 ]
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 FULL = {  # how many charts each page has, by its address
@@ -58,6 +59,7 @@ FULL = {  # how many charts each page has, by its address
     "runs?runs={one}": 0,
     "runs?runs={both}": 0,
     "compare?runs={both}": 3,
+    "playground?{data}": 0,
 }
 CHARTS = ".js-plotly-plot"
 
@@ -236,3 +238,21 @@ def test_the_whole_journey_by_keyboard_alone(empty, page):
     with page.expect_download() as download:
         page.keyboard.press("Enter")
     assert download.value.path().stat().st_size > 0
+
+
+def test_the_playground_by_keyboard_alone(full, page):
+    server, names = full
+    open_address(page, f"{server.url}/playground?{names['data']}&network=demonstration")
+    press(page, "button", "One class missing")
+    press(page, "button", "go down")
+    page.get_by_text("You said down").wait_for()
+    move_focus(page, page.get_by_role("slider", name=re.compile("^Accuracy")))
+    for key, epoch in (("Home", 1), ("ArrowRight", 2), ("End", 100)):
+        page.keyboard.press(key)
+        told = page.locator(":focus").get_attribute("aria-valuetext")
+        assert re.match(rf"epoch {epoch}: training \d+ %, validation \d+ %", told)
+    press(page, "button", "Measure the new layer alone")
+    page.get_by_role("slider", name=re.compile("^How much is enough")).wait_for()
+    page.get_by_text("How long would it take?").wait_for()
+    wait_until_settled(page)
+    assert find_violations_in_both_themes(page) == []

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -163,6 +164,20 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "Images", {"plotly_chart"}),
         ("toggle", "Only what differs", {"dataframe"}),
     ],
+    "playground": [
+        ("button", "Learn too", {"markdown", "button"}),
+        ("button", "Hardly any images", {"markdown", "button"}),
+        ("button", "One class missing", {"markdown", "button"}),
+        ("button", "Back to the default", {"address", "metric", "bidi_component"}),
+        ("select_slider", "Draws of each size", {"markdown"}),
+        ("select_slider", "", {"address", "bidi_component"}),  # the curves
+        ("selectbox", "Class without images", {"address", "metric", "bidi_component"}),
+        ("button", "Make it a run", {"runs", "title"}),
+        ("button", "Measure the new layer", {"button"}),
+        ("button_group", "Train on the same images", {"markdown"}),
+        ("button", "How long would it take", {"markdown", "button"}),
+        ("button", "Start", {"progress"}),
+    ],
 }
 CHOOSERS = (
     element_tree.ButtonGroup,
@@ -184,6 +199,12 @@ def make_click(key: str) -> Callable[[AppTest], object]:
 
 def show_code(app: AppTest) -> None:
     app.toggle(key="train_code").set_value(True).run()
+
+
+def measure_new_layer(app: AppTest) -> None:
+    app.button(key="enough_go").click().run()
+    caches.get_enough_job(read_query(app, "data"), "demonstration").wait()
+    app.run()
 
 
 def upload_image(app: AppTest) -> None:
@@ -235,6 +256,11 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
     "runs": [(("one",), None), (("several",), None), ((), None)],
     "compare": [(("several",), None), (("data",), None)],
+    "playground": [
+        (("data", "head_epochs=20"), AppTest.run),  # its sliders come from the address
+        (("data",), measure_new_layer),  # the time that the rest takes is not known
+        (("data",), measure_new_layer),  # it was asked for before
+    ],
 }
 
 
@@ -402,6 +428,8 @@ def choose_other_value(widget) -> object:
             return [file] if widget.accept_multiple_files else file
         case "multiselect":
             return [each for each in widget.options if each not in widget.values][:1]
+        case "button_group" if isinstance(widget.value, list):  # several, of which one is taken out
+            return widget.value[1:]
         case "pagination":
             return widget.value % widget.proto.num_pages + 1
         case _:
@@ -433,6 +461,10 @@ def press(app: AppTest, label: str) -> AppTest:
 def tidy(made: dict[str, str]) -> None:
     """End what a widget has started, and bring back the runs that it has deleted."""
     engine = caches.get_engine()
+    if any(thread.name == "enough" for thread in threading.enumerate()):
+        job = caches.get_enough_job(made["data"].removeprefix("data="), "demonstration")
+        job.stop()
+        job.wait()
     for run in engine.list_runs():
         engine.stop(run.id)
         engine.wait(run.id, timeout=60)

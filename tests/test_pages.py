@@ -39,6 +39,7 @@ PAGES = [
     "networks",
     "runs",
     "compare",
+    "playground",
 ]
 
 

@@ -19,7 +19,7 @@ NOISE = np.random.default_rng(0)
 
 def load_sample(name: str, home) -> tuple[np.ndarray, np.ndarray]:
     data_set = dataset.ingest(resolve_path(f"sample:{name}", home), home=home)
-    indices = estimate._draw_sample(data_set)
+    indices = estimate.draw_sample(data_set)
     return PixelArray(home, data_set, SOURCE.transform).read(indices), data_set.labels[indices]
 
 

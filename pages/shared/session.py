@@ -192,9 +192,9 @@ def read_widget_from_url(key: str, allowed: Iterable[object], default: object) -
         st.session_state[key] = next((v for v in allowed if str(v) == text), default)
 
 
-def write_widget_to_url(key: str) -> None:
-    """Write a widget's value into the address, so that a refresh and a shared link keep it."""
-    write_to_url(key, str(st.session_state[key]))
+def write_widget_to_url(key: str, default: object = None) -> None:
+    """Write a widget's value, unless it is the default, into the address, to share and keep it."""
+    write_to_url(key, None if st.session_state[key] == default else str(st.session_state[key]))
 
 
 def set_widgets(**values: object) -> None:

@@ -35,6 +35,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "rank_accuracies",
         ],
         "out_of_distribution": ["describe_distances", "plot_distances"],
+        "enough_images": ["build_enough_chart", "describe_enough_chart"],
+        "head_curves": ["build_head_charts", "describe_head_curves"],
         "embedding_map": ["describe_embedding_projection", "plot_embedding_projection"],
         "network": ["describe_change", "describe_network", "plot_network"],
         "feature_maps": [

@@ -49,6 +49,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "surgery": [
             "StageSummary",
             "adapt",
+            "draw_head",
             "summarise_network",
             "upgrade_head_name",
         ],

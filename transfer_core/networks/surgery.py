@@ -74,15 +74,22 @@ def adapt(source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
     else:
         model = build_untrained(source, num_classes=num_classes, seed=seed)
     stages = OrderedDict((name, getattr(model, name)) for name in kept)
-    with DrawFrom(make_generator(seed)):
-        stages[HEAD] = build_head(
-            _find_head_shape(infer_output_shapes(source), source, strategy), num_classes
-        )
+    stages[HEAD] = draw_head(source, strategy, num_classes, seed)
     build = AllStagesNetwork if strategy.approach == "all stages" else nn.Sequential
     network = build(stages).eval()
     for name, stage in network.named_children():
         stage.requires_grad_(name not in strategy.frozen)
     return network
+
+
+def draw_head(
+    source: SourceNetwork, strategy: Strategy, num_classes: int, seed: int
+) -> nn.Sequential:
+    """Return the new head that `adapt` adds, with the same random weights."""
+    with DrawFrom(make_generator(seed)):
+        return build_head(
+            _find_head_shape(infer_output_shapes(source), source, strategy), num_classes
+        )
 
 
 def summarise_network(

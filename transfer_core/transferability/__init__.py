@@ -6,6 +6,27 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["estimate", "measurement"],
     submod_attrs={
+        "crossing": [
+            "Crossing",
+            "SizeMean",
+            "describe_crossing",
+            "describe_new_layer",
+            "describe_random_weights",
+            "find_crossing",
+            "summarise_points",
+        ],
+        "curve_reading": ["CurveReading", "read_curves"],
+        "enough_images": ["CurvePoint", "DRAWS", "NEW_LAYER"],
+        "enough_job": ["EnoughJob"],
+        "enough_training": ["WHOLE_NETWORK_KEYS", "forecast_draws", "load_enough_images"],
+        "head_trial": [
+            "HeadImages",
+            "HeadTrial",
+            "HeadTrialResult",
+            "load_head_images",
+            "plan_new_layer",
+            "try_head",
+        ],
         "tipping_points": ["explain_what_would_change"],
         "textbook": [
             "TextbookAnswer",

@@ -84,7 +84,7 @@ def estimate_similarity(
     from transfer_core.transferability.measurement import measure_transferability
     from transfer_core.transferability.sample_embedding import embed_sample
 
-    indices = _draw_sample(data_set)
+    indices = draw_sample(data_set)
     pixels = dataset.PixelArray(home, data_set, source.transform).read(indices, progress)
     embeddings = embed_sample(data_set, source, home, indices, progress)
     # The sample may lack a class.
@@ -123,12 +123,12 @@ def load_known_evidence(
 
 
 def _get_evidence_file(data_set: DataSet, source: SourceNetwork, home: Path) -> Path:
-    indices = _draw_sample(data_set)
+    indices = draw_sample(data_set)
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, indices)
     return folder / f"evidence_{CACHE_VERSION}.json"
 
 
-def _draw_sample(data_set: DataSet) -> np.ndarray:
+def draw_sample(data_set: DataSet) -> np.ndarray:
     """At most 2,000 training and validation images, the same share of each class."""
     usable = np.concatenate([data_set.indices("train"), data_set.indices("validation")])
     if len(usable) > MAX_SAMPLE_IMAGES:

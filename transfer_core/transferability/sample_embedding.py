@@ -19,8 +19,9 @@ def embed_sample(
     home: Path,
     indices: np.ndarray,
     progress: Progress,
+    stages: tuple[str, ...] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Return the output of every stage for a sample of a data set, float32 (N, D) by stage.
+    """Return the output of stages for a sample of a data set, float32 (N, D) by stage.
 
     Where the sample is most of the data set, all images are embedded, test images too: a run
     embeds all of them, and then has nothing left to embed. They are not looked at here.
@@ -31,6 +32,7 @@ def embed_sample(
         home: The data folder, with the cache of embeddings.
         indices: Indices of the sample's images, int64 (N,).
         progress: Called with the work, images done and total; may raise to cancel.
+        stages: Names of the wanted stages; None for every one.
     """
     takes_all = len(data_set.records) <= (1 + MAX_EXTRA_IMAGES) * len(indices)
     embeddings, _ = load_or_embed(
@@ -39,7 +41,7 @@ def embed_sample(
         load_pretrained(source),
         dataset.PixelArray(home, data_set, source.transform),
         source,
-        source.stage_names,
+        stages or source.stage_names,
         indices=None if takes_all else indices,
         progress=progress,
     )

@@ -43,6 +43,7 @@ from pages.shared.caches.networks import (
     load_network_ranking,
     rank_networks,
 )
+from pages.shared.caches.playground import get_enough_job, load_head_images, try_head
 from pages.shared.caches.runs import (
     classify_frame,
     compare_pair,
@@ -79,6 +80,7 @@ __all__ = [
     "describe_repairs",
     "download_image",
     "get_engine",
+    "get_enough_job",
     "estimate_similarity",
     "find_near_duplicates",
     "find_suspect_labels",
@@ -91,6 +93,7 @@ __all__ = [
     "list_options",
     "load_data_set",
     "load_first_filters",
+    "load_head_images",
     "load_known_images",
     "load_set_aside",
     "load_test_predictions",
@@ -106,4 +109,5 @@ __all__ = [
     "render_tile",
     "get_run_log",
     "shrink_image",
+    "try_head",
 ]

@@ -1,0 +1,158 @@
+"""How much is enough? Images of each class against accuracy, with the crossing in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.parts.playground.curve_chart import show_curve_charts
+from pages.shared import caches
+from pages.shared.layout import escape_markdown, show_errors, show_problem
+from pages.shared.progress import show_progress, show_timing
+from transfer_core.errors import BusyError
+from transfer_core.figures import build_enough_chart, describe_enough_chart
+from transfer_core.system import get_home
+from transfer_core.timing import describe_time_range
+
+if TYPE_CHECKING:
+    from transfer_core.dataset import DataSet
+    from transfer_core.networks import SourceNetwork
+    from transfer_core.transferability import EnoughJob
+
+MAX_DRAWS = 5  # of whole networks
+REDRAW_SECONDS = 1.0
+WAYS = {"3": "case 3: everything", "4-random": "from random weights"}
+
+
+def show_enough(data: DataSet, source: SourceNetwork) -> None:
+    """Draw the section; while something is measured, it is redrawn every second."""
+    st.header("How much is enough?", anchor=False)
+    opened = st.session_state.setdefault("enough_opened", set())
+    if (data.id, source.name) not in opened:
+        st.markdown("From how many images of each class does training everything win?")
+        st.button(
+            "Measure the new layer alone (seconds)",
+            icon=":material/query_stats:",
+            key="enough_go",
+            on_click=opened.add,
+            args=((data.id, source.name),),
+        )
+        return
+    with show_errors(), show_progress() as report:
+        job = caches.get_enough_job(data.id, source.name, report)
+        _measure_new_layer(job)
+    _show_job(job, running=job.is_running)
+
+
+def _measure_new_layer(job: EnoughJob) -> None:
+    from transfer_core.transferability import DRAWS, NEW_LAYER
+
+    if job.list_missing([NEW_LAYER], DRAWS) and not job.is_running:
+        job.start([NEW_LAYER])
+
+
+def _show_job(job: EnoughJob, *, running: bool) -> None:
+    @st.fragment(run_every=REDRAW_SECONDS if running else None)
+    def show() -> None:
+        if running and not job.is_running:
+            st.rerun()  # once: without a timer from then on
+        _show_points(job)
+        if job.is_running:
+            _show_progress(job)
+        else:
+            _offer_training(job)
+
+    show()
+
+
+def _show_points(job: EnoughJob) -> None:
+    from transfer_core.transferability import (
+        describe_crossing,
+        describe_new_layer,
+        describe_random_weights,
+        find_crossing,
+        summarise_points,
+    )
+
+    means = summarise_points(job.points)
+    crossing, random = (find_crossing(job.points, key) for key in WAYS)
+    words = [describe_new_layer(means)]
+    if crossing:
+        words.insert(0, f"**{describe_crossing(crossing, len(job.images.data_set.classes))}**")
+    if random:
+        words.append(describe_random_weights(random))
+    if means:
+        chart = build_enough_chart(means, crossing)
+        show_curve_charts([chart], describe_enough_chart(means), key="enough_chart")
+    st.markdown(" ".join(words))
+    with st.expander("How it is measured", icon=":material/help:"):
+        st.markdown(
+            "Each draw takes so many images of each class from the training and validation images, "
+            "and asks about a fifth that it left out; near-copies are never on both sides. All "
+            "ways learn from the same draws. Bars show one standard deviation over the draws. Test "
+            "images take no part. The interval says where the crossing would lie in 8 of 10 "
+            "repetitions. Between two sizes it lies on a straight line over the logarithm."
+        )
+
+
+def _show_progress(job: EnoughJob) -> None:
+    done, total = job.progress
+    words = "Stopping after this batch" if job.is_stopping else "Training"
+    st.progress(done / max(1, total), text=f"{words}: {done} of {total}")
+    if st.button("Stop and keep the points", icon=":material/stop:", key="enough_stop"):
+        job.stop()
+
+
+def _offer_training(job: EnoughJob) -> None:
+    """Offer to train whole networks on the same draws, with the time that it takes."""
+    if job.error:
+        show_problem(job.error.problem, job.error.found, job.error.remedy)
+    left, right = st.columns([3, 2])
+    keys = left.pills(
+        "Train on the same images",
+        list(WAYS),
+        selection_mode="multi",
+        default=list(WAYS),
+        format_func=WAYS.get,
+        key="enough_ways",
+    )
+    count = right.select_slider(
+        "Draws of each size",
+        range(1, MAX_DRAWS + 1),
+        key="enough_draws",
+        help="More draws narrow the interval and take longer.",
+    )
+    missing = job.list_missing(keys, count)
+    if not missing:
+        st.caption("All of this is measured. More draws narrow the interval.")
+        return
+    minutes = _forecast(job, missing)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        words = st.empty()
+        if not minutes and st.button(
+            "How long would it take?", icon=":material/timer:", key="enough_time"
+        ):
+            with show_errors(), show_timing():
+                minutes = _forecast(job, missing, may_measure=True)
+        time = f", about **{escape_markdown(minutes)}**" if minutes else ""
+        words.markdown(f"{len(missing)} trainings{time}", width="content")
+        if minutes and st.button(
+            "Start", type="primary", icon=":material/play_arrow:", key="enough_start"
+        ):
+            with show_errors():
+                job.start(keys, count)
+            st.rerun()
+
+
+def _forecast(job: EnoughJob, missing, *, may_measure: bool = False) -> str:
+    """The time in words; "" if it was never measured, and may not be now."""
+    from transfer_core.transferability import forecast_draws
+
+    try:
+        seconds = forecast_draws(job.images, get_home(), missing, may_measure=may_measure)
+    except BusyError:
+        if may_measure:
+            raise
+        return ""
+    return describe_time_range(seconds)
