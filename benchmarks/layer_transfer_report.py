@@ -28,8 +28,7 @@ learned from. The page Layers runs the same on your images.
 Each point: about 300 images, three fifths to train on, the others held back (near-duplicates stay
 together), 15 epochs, no early stopping, one setting for all. The accuracy is that of the last epoch
 on the held-back images: of one seed, or the mean over {seeds} with its standard error (a seed draws
-the split and the random weights).
-Test images were not used.
+the split and the random weights); two or three seeds tell little of the error. Test images were not used.
 """
 ORIGINAL = """\
 ## What the original experiment found
@@ -105,12 +104,16 @@ def list_findings(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -
     if 0 in tuned and len(tuned) > 1:
         better = sum(tuned[cut][0] > tuned[0][0] for cut in tuned if cut)
         found.append(
-            f"Kept and trained on: better than random weights at {better} of {len(tuned) - 1} cuts."
+            f"Kept and trained on: a higher mean than random weights at {better} of "
+            f"{len(tuned) - 1} cuts."
         )
     both = [cut for cut in frozen if cut and cut in random]
     if both:
         better = sum(frozen[cut][0] > random[cut][0] for cut in both)
-        found.append(f"Kept layers beat random ones, both frozen, at {better} of {len(both)} cuts.")
+        found.append(
+            f"Both frozen, kept layers have a higher mean than random ones at {better} of "
+            f"{len(both)} cuts."
+        )
     if len(control) > 3:
         lowest, last = min(list(control)[1:], key=lambda cut: control[cut][0]), max(control)
         rise = judge(control[last], control[lowest])
