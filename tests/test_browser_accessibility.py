@@ -246,13 +246,13 @@ def test_the_playground_by_keyboard_alone(full, page):
     press(page, "button", "One class missing")
     press(page, "button", "go down")
     page.get_by_text("You said down").wait_for()
-    move_focus(page, page.get_by_role("slider", name=re.compile("^Accuracy")))
+    move_focus(page, page.get_by_role("slider", name=re.compile("^Accuracy: how many")))
     for key, epoch in (("Home", 1), ("ArrowRight", 2), ("End", 100)):
         page.keyboard.press(key)
         told = page.locator(":focus").get_attribute("aria-valuetext")
         assert re.match(rf"epoch {epoch}: training \d+ %, validation \d+ %", told)
     press(page, "button", "Measure the new layer alone")
-    page.get_by_role("slider", name=re.compile("^How much is enough")).wait_for()
+    page.get_by_role("slider", name=re.compile("^Accuracy on images")).wait_for()
     page.get_by_text("How long would it take?").wait_for()
     wait_until_settled(page)
     assert find_violations_in_both_themes(page) == []

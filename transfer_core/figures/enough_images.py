@@ -43,7 +43,7 @@ def build_enough_chart(means: Sequence[SizeMean], crossing: Crossing | None) -> 
         series.append(line | ({"dash": dash} if dash else {}))
     x = {"label": "training images of each class", "unit": "images of each class"}
     chart = {
-        "title": "How much is enough?",
+        "title": "Accuracy on images that it did not learn from",
         "height": 16,
         "x": x | {"log": len(sizes) > 1, "ticks": sizes},
         "y": {"percent": True, "min": 0, "max": 1},

@@ -4,9 +4,11 @@ Everything comes from the functions that a run uses, so a trial on all images of
 with the numbers of the run with these settings. Test images are in no trial.
 """
 
+import copy
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from torch import nn
 from transfer_core.cases import HEAD_SETTINGS, Strategy, TransferCase, plan_strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
-from transfer_core.networks import HEAD, SourceNetwork, draw_head
+from transfer_core.networks import HEAD, SourceNetwork, draw_head, get_network
 from transfer_core.system import Progress, choose_device
 from transfer_core.training import (
     Ended,
@@ -59,11 +61,6 @@ class HeadImages:
     train: np.ndarray  # indices of the training images, int64, ascending
     validation: np.ndarray  # indices of the validation images, int64, ascending
     is_sample: bool  # whether the data set holds more images than these
-
-    @property
-    def strategy(self) -> Strategy:
-        """Case 1 of the textbook."""
-        return plan_new_layer(self.source)
 
     @property
     def train_counts(self) -> np.ndarray:
@@ -160,8 +157,8 @@ def try_head(images: HeadImages, trial: HeadTrial) -> HeadTrialResult:
     classes = trial.classes or len(images.class_names)
     train, validation = select_images(images, trial)
     strategy = plan_new_layer(images.source, trial)
-    head = draw_head(images.source, images.strategy, classes, SEED).to(choose_device())
-    network = nn.Sequential(OrderedDict({HEAD: head}))
+    head = copy.deepcopy(_draw_head(images.source.name, images.source.input_size, classes))
+    network = nn.Sequential(OrderedDict({HEAD: head})).to(choose_device())
     training = train_head(
         network,
         images.embeddings,
@@ -191,6 +188,13 @@ def try_head(images: HeadImages, trial: HeadTrial) -> HeadTrialResult:
         ended,
         _count_correct(network, images, validation, classes) if ended else (0,) * classes,
     )
+
+
+@lru_cache(maxsize=64)
+def _draw_head(network: str, input_size: int, classes: int) -> nn.Sequential:
+    """Draw the head that a run starts with; half a second of a large network is spent once."""
+    source = get_network(network).with_input_size(input_size)
+    return draw_head(source, plan_new_layer(source), classes, SEED)
 
 
 def _weight_classes(labels: np.ndarray, classes: int) -> torch.Tensor | None:

@@ -58,10 +58,11 @@ def _show_job(job: EnoughJob, *, running: bool) -> None:
         if running and not job.is_running:
             st.rerun()  # once: without a timer from then on
         _show_points(job)
+        keys, count = _choose_training(disabled=job.is_running)
         if job.is_running:
             _show_progress(job)
         else:
-            _offer_training(job)
+            _offer_training(job, keys, count)
 
     show()
 
@@ -91,8 +92,9 @@ def _show_points(job: EnoughJob) -> None:
             "Each draw takes so many images of each class from the training and validation images, "
             "and asks about a fifth that it left out; near-copies are never on both sides. All "
             "ways learn from the same draws. Bars show one standard deviation over the draws. Test "
-            "images take no part. The interval says where the crossing would lie in 8 of 10 "
-            "repetitions. Between two sizes it lies on a straight line over the logarithm."
+            "images take no part. In 8 of 10 repetitions the crossing would lie in the interval, "
+            "and the difference within its ±. Between two sizes the difference lies on a straight "
+            "line over the logarithm of the images."
         )
 
 
@@ -104,10 +106,8 @@ def _show_progress(job: EnoughJob) -> None:
         job.stop()
 
 
-def _offer_training(job: EnoughJob) -> None:
-    """Offer to train whole networks on the same draws, with the time that it takes."""
-    if job.error:
-        show_problem(job.error.problem, job.error.found, job.error.remedy)
+def _choose_training(*, disabled: bool) -> tuple[list[str], int]:
+    """Let the ways to train and the number of draws be chosen, unless something is trained."""
     left, right = st.columns([3, 2])
     keys = left.pills(
         "Train on the same images",
@@ -116,13 +116,23 @@ def _offer_training(job: EnoughJob) -> None:
         default=list(WAYS),
         format_func=WAYS.get,
         key="enough_ways",
+        disabled=disabled,
+        help="The new layer alone is measured already.",
     )
     count = right.select_slider(
         "Draws of each size",
         range(1, MAX_DRAWS + 1),
         key="enough_draws",
+        disabled=disabled,
         help="More draws narrow the interval and take longer.",
     )
+    return keys, count
+
+
+def _offer_training(job: EnoughJob, keys: list[str], count: int) -> None:
+    """Offer to train whole networks on the same draws, with the time that it takes."""
+    if job.error:
+        show_problem(job.error.problem, job.error.found, job.error.remedy)
     missing = job.list_missing(keys, count)
     if not missing:
         st.caption("All of this is measured. More draws narrow the interval.")
