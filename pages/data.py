@@ -29,7 +29,7 @@ WARNED_KINDS = {
 def draw() -> None:
     """Draw the page."""
     show_page_title("Data", "pages/data.py")
-    sample = session.get_requested_sample()
+    sample = session.get_requested("sample")
     data_id = None if sample else session.get_current_id("data")
     offer_recorder()
     offer_ways_in(sample, expanded=data_id is None)

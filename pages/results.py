@@ -7,7 +7,7 @@ import streamlit as st
 from pages.parts.results.attribution import show_maps
 from pages.parts.results.embedding_map import show_embedding
 from pages.parts.results.scores import show_scores
-from pages.parts.results.summary import show_summary
+from pages.parts.results.summary import explain_score, show_summary
 from pages.parts.results.test_images import VIEW_KEY, show_images
 from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
@@ -27,7 +27,6 @@ VIEWS = {
 IMPORTED_VIEWS = ("scores", "settings")  # of a run that came without its images and its log
 LINKS = (
     ("repair", "Repair the data", "healing"),
-    ("try_it", "Try it", "camera"),
     ("take_away", "Take it away", "download"),
     ("train", "Watch the training again", "show_chart"),
     ("decide", "Try another case", "alt_route"),
@@ -47,6 +46,7 @@ def draw() -> None:
         return
     show_summary(record, record.result)
     show_view(record, choose_view(record))
+    explain_score(record, record.result)
     show_links(record)
 
 

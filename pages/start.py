@@ -1,49 +1,46 @@
-"""Start: what this is, and the ways in."""
-
-from pathlib import Path
+"""Start: the moving network, one click to a live run, and the other ways in."""
 
 import streamlit as st
 
+from pages.parts.start.live_sample import start_sample
+from pages.parts.start.stored_drawings import load_drawings
+from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
+from pages.shared import caches
 from pages.shared.layout import show_page_title
-
-LESSONS = Path(__file__).parent / "lessons"
+from pages.shared.network_drawing import show_network
+from transfer_core.cases import TransferCase
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Transfer Lab", "pages/start.py")
+    show_page_title("Teach a network your pictures, and see why it works", "pages/start.py")
     st.markdown(
-        "**Take your images and a pre-trained network, decide how to transfer, train it live, and "
-        "see why it works.** No code; nothing leaves the computer that runs it."
+        "It has looked at pictures before. Keep what it knows, teach it the rest: that is "
+        "**transfer learning**. Nothing leaves the computer that runs this."
     )
-    show_ways_in()
-    st.header("The lesson in one minute", anchor=False)
-    st.markdown((LESSONS / "four_cases.md").read_text(encoding="utf-8"))
-    st.page_link("pages/learn.py", label="More about the layers", icon=":material/school:")
+    show_moving_network()
+    place = st.container()
+    asked = show_ways_in()
+    asked = show_cases() or asked
+    show_links()
+    if asked:
+        with place:
+            start_sample(asked)
+    caches.get_engine()  # so that the first run need not wait for it
 
 
-def show_ways_in() -> None:
-    """Link to an upload, to a sample and to earlier runs."""
-    ways = st.columns(3)
-    with ways[0].container(border=True, height="stretch"):
-        st.subheader("Your own images", anchor=False)
-        st.write("A zip with one folder per class, or classes that you record with the webcam.")
-        st.page_link("pages/data.py", label="Upload or record", icon=":material/upload:")
-    with ways[1].container(border=True, height="stretch"):
-        st.subheader("A sample", anchor=False)
-        st.write(
-            "Four, built in: plankton (a few and many), striped cloth, and handwritten digits."
-        )
-        st.page_link(
-            "pages/data.py",
-            label="Start with plankton",
-            icon=":material/pin:",
-            query_params={"sample": "plankton"},
-        )
-    with ways[2].container(border=True, height="stretch"):
-        st.subheader("Earlier runs", anchor=False)
-        st.write("Everything that was trained here.")
-        st.page_link("pages/runs.py", label="See runs", icon=":material/history:")
+def show_moving_network() -> None:
+    """Draw the demonstration network; once it shows how it is fitted to new kinds."""
+    drawing = load_drawings()[TransferCase.SMALL_SIMILAR]
+    picture = caches.render_sample_picture(FIRST_SAMPLE)
+    show_network(drawing, key="start_network", image=picture, play="start")
+
+
+def show_links() -> None:
+    """Link to the lesson and to what was done before."""
+    with st.container(horizontal=True):
+        st.page_link("pages/learn.py", label="The lesson", icon=":material/school:")
+        st.page_link("pages/runs.py", label="Earlier runs", icon=":material/history:")
 
 
 draw()

@@ -17,6 +17,7 @@ from pages.shared.layout import (
     show_page_title,
     stop_unless,
 )
+from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_accuracy
@@ -66,6 +67,7 @@ def set_up_run(
     with show_errors():
         offer_time_limit(data, defaults.source, choice)
     defaults = fit_to_time_limit(defaults)
+    describe_plan(defaults)
     with_code = st.toggle(
         "Show the code",
         key="train_code",
@@ -104,7 +106,7 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
 
 
 def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> None:
-    """Say in a sentence what will be trained, and what is expected of it.
+    """Draw the network as it will be trained, and say what is expected of it.
 
     Args:
         data: The images.
@@ -113,18 +115,25 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
     """
     source, strategy = settings.source, settings.strategy
     title = option.name if option else strategy.title
-    st.markdown(
-        f"**{escape_markdown(title)}** on {escape_markdown(data.name)}, from: "
-        f"{escape_markdown(source.title)}. Frozen: {source.format_titles(strategy.frozen)}. "
-        f"Trained: {strategy.what_is_trained}. Starts from {strategy.initial_weights} weights."
-        + _describe_expectation(option)
-    )
-    st.page_link(
-        "pages/decide.py",
-        label="Choose another way to train",
-        icon=":material/alt_route:",
-        query_params={"data": data.id},
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{escape_markdown(title)}** on {escape_markdown(data.name)}."
+            + _describe_expectation(option),
+            width="content",
+        )
+        st.page_link(
+            "pages/decide.py",
+            label="Choose another way",
+            icon=":material/alt_route:",
+            query_params={"data": data.id},
+        )
+    with show_errors():
+        show_network(
+            make_drawing(source, strategy, data.classes),
+            key=f"train_network_{strategy.key}",
+            image=caches.render_tile(data.id, 0),
+            play=f"{data.id} {source.name} {strategy.key}",
+        )
 
 
 def _describe_expectation(option: Option | None) -> str:
@@ -132,6 +141,17 @@ def _describe_expectation(option: Option | None) -> str:
         return ""
     how = "Measured before" if option.measured else "Forecast"
     return f" {how}: {escape_markdown(describe_accuracy(option))} of the test images right."
+
+
+def describe_plan(settings: RunSettings) -> None:
+    """Say, folded, from which network the run starts, and what is frozen and trained."""
+    source, strategy = settings.source, settings.strategy
+    with st.expander("What exactly is trained", icon=":material/help:"):
+        st.markdown(
+            f"From: {escape_markdown(source.title)}. Frozen: "
+            f"{source.format_titles(strategy.frozen)}. Trained: {strategy.what_is_trained}. Starts "
+            f"from {strategy.initial_weights} weights."
+        )
 
 
 def show_run_time(data: DataSet, settings: RunSettings) -> None:
@@ -142,8 +162,9 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
     if forecast:
         st.markdown(
             f":material/timer: As set here, the run takes **{forecast.describe()}** on this "
-            f"computer: {settings.strategy.optimiser.epochs} epochs at most, "
-            f"{settings.source.input_size} pixels a side."
+            "computer.",
+            help=f"{settings.strategy.optimiser.epochs} epochs at most, "
+            f"{settings.source.input_size} pixels a side.",
         )
 
 

@@ -333,7 +333,7 @@ def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_pag
     try:
         page = open_page()
         page.goto(f"{fresh.url}/{path}")
-        page.get_by_text("The journey").wait_for()  # the menu, not a list of files
+        page.get_by_role("button", name="More").wait_for()  # the menu, not a list of files
         page.wait_for_url(f"{fresh.url}/{path}")
         page.locator("h1").first.wait_for()
         assert page.get_by_text("Traceback").count() == 0

@@ -189,7 +189,7 @@ def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(serv
         wait_for_camera(page, True)
         page.get_by_role("link", name="Start").first.click()
         wait_for_camera(page, False)
-        page.get_by_role("heading", name="Transfer Lab").first.wait_for()
+        page.get_by_role("heading", name="Teach a network").first.wait_for()
         page.get_by_role("link", name="Data", exact=True).first.click()
         page.locator(".thumb").first.wait_for()  # unfolded, since something waits in it
         assert read_counts(page) == [f"{frames - 1} images", "0 images"]

@@ -32,6 +32,7 @@ FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
+        ("toggle", "Present", {"workspace", "address"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
@@ -63,6 +64,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Set up another run", {"address", "workspace", "number_input"}),
     ],
     "results": [
+        ("button", "Try it", {"title"}),
         ("button_group", "What to see", {"address"}),
         ("selectbox", "Actual class", {"image", "subheader"}),
         ("selectbox", "Predicted class", {"image", "subheader"}),

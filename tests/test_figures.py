@@ -57,6 +57,7 @@ from transfer_core.figures.theme import (
     PURPLE,
     TEXT_ON_DARK,
     TEXT_ON_LIGHT,
+    apply_layout,
     apply_theme,
     escape_label,
 )
@@ -451,3 +452,11 @@ def test_themed_text_contrasts_strongly():
     figure = apply_theme(go.Figure(layout={"title": "title"}), dark=True)
     assert figure.layout.font.color == figure.layout.title.font.color == TEXT_ON_DARK
     assert figure.layout.title.text == "title"
+
+
+def test_presented_figures_have_larger_type_and_lines():
+    figure = apply_layout(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), "A line", height=300)
+    presented = apply_theme(figure, dark=False, scale=1.6)
+    assert presented.layout.font.size == pytest.approx(12 * 1.6)
+    assert presented.data[0].line.width == pytest.approx(2 * 1.6)
+    assert presented.layout.height > 300

@@ -455,3 +455,32 @@ def test_every_field_takes_only_what_a_run_takes(data):
             assert (field.min, field.max) == (declared.minimum, declared.maximum)
             assert field.min > declared.bounds.get("gt", -1)
     assert fields["Learning rate"].min == 0.00001
+
+
+@pytest.mark.parametrize(("button", "case"), [("start_live", 1), ("start_run_stripes", 2)])
+def test_one_click_on_start_begins_a_run_of_its_case(button, case):
+    app = build_page("start").run()
+    app.button(key=button).click().run()
+    assert not app.exception
+    (run,) = caches.get_engine().list_runs()
+    assert run.config.strategy.textbook_case == case
+    assert run.config.network == "demonstration"
+    assert read_query(app, "run") == run.id
+    caches.get_engine().wait(run.id, timeout=60)
+
+
+def test_the_camera_is_a_click_away_from_start():
+    app = build_page("start").run()
+    app.button(key="start_record").click().run()
+    assert not app.exception
+    assert app.title[0].value == "Data"
+    assert read_query(app, "way") == "record"
+
+
+def test_presenting_is_kept_in_the_address_until_it_is_switched_off(data):
+    app = build_page("data", data=data.id, present="yes").run()
+    assert app.toggle(key="layout_present").value
+    assert app.session_state["workspace"].present
+    app.toggle(key="layout_present").set_value(False).run()
+    assert not app.session_state["workspace"].present
+    assert "present" not in app.query_params

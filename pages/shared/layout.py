@@ -7,27 +7,35 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.shared import session
+from pages.shared import presenting, session
 from transfer_core import networks
 from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
 from transfer_core.networks import SourceNetwork, has_weights
 
 # The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
-# edges leaves more of a first screen to what the page shows.
+# edges and smaller titles leave more of a first screen to what the page shows.
 PAGE_STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 3.5rem max(1rem, 3%) 4rem; }
-h1 { padding: 0 !important; }
+[data-testid="stMainBlockContainer"] { padding: 4.2rem max(1rem, 3%) 4rem; }
+[data-testid="stMain"] h1 { padding: 0 !important; font-size: 1.8rem; }
+[data-testid="stMain"] h2 { font-size: 1.45rem; } [data-testid="stMain"] h3 { font-size: 1.2rem; }
 [data-testid="stSlider"] [data-testid="stSliderThumbValue"],
 [data-testid="stButtonGroup"] button[data-selected="true"] { color: inherit !important; }
 </style>"""
 
 
 def show_page_title(title: str, page: str) -> None:
-    """Draw the title of a page; `page` is its path from the app's folder."""
+    """Draw the title of a page and the switch to present it.
+
+    Args:
+        title: For people.
+        page: The page's path from the app's folder.
+    """
     session.ensure_pages_arranged(page)
     st.html(PAGE_STYLE)
-    st.title(title, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.title(title, anchor=False, width="stretch")
+        presenting.offer_presenting()
 
 
 @contextmanager
@@ -112,7 +120,8 @@ def escape_markdown(text: str) -> str:
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):
     """Draw a Plotly figure with its text alternative; `caption` also shows the text below it."""
     config = {"displayModeBar": False}
-    figure = apply_theme(figure, dark=st.context.theme.type == "dark")
+    is_dark = st.context.theme.type == "dark"
+    figure = apply_theme(figure, dark=is_dark, scale=presenting.get_scale())
     event = st.plotly_chart(figure, key=key, config=config, alt=description, **options)
     if caption:
         st.caption(escape_markdown(description))

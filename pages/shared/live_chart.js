@@ -34,7 +34,12 @@ function stepsPerEpoch(traces) {
   return 0
 }
 
+function getScale() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 // "present" enlarges it
+}
+
 function layout(chart, style, perEpoch, shown) {
+  const scale = getScale()
   const colour = style.getPropertyValue("--st-text-color") || style.color
   const background = style.getPropertyValue("--st-background-color") || "#fff"
   const grid = "rgba(128, 132, 140, 0.25)"
@@ -45,17 +50,17 @@ function layout(chart, style, perEpoch, shown) {
     range: shown.map((epoch) => epoch * perEpoch),
   }
   return {
-    title: { text: chart.title, x: 0, xanchor: "left", y: 1, yanchor: "top", pad: { t: 4 }, font: { size: 15 } },
+    title: { text: chart.title, x: 0, xanchor: "left", y: 1, yanchor: "top", pad: { t: 4 }, font: { size: 15 * scale } },
     xaxis: { ...axis, title: { text: chart.x }, rangemode: "tozero" },
     yaxis: { ...axis, title: { text: chart.y }, rangemode: "tozero" },
     ...(perEpoch ? { xaxis2: { ...axis, ...steps } } : {}),
-    font: { color: colour, family: style.fontFamily },
+    font: { color: colour, family: style.fontFamily, size: 12 * scale },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 10, r: 14, t: 64, b: 70 },
+    margin: { l: 10, r: 14, t: 64 * scale, b: 70 * scale },
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
     hovermode: "x unified",
-    hoverlabel: { font: { color: colour, size: 12 }, bgcolor: background },
+    hoverlabel: { font: { color: colour, size: 12 * scale }, bgcolor: background },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: "rgba(128, 132, 140, 0.7)", activecolor: colour },
     uirevision: "constant", // zoom and hidden traces outlive new data
   }
@@ -71,11 +76,23 @@ function alignSteps(element) {
     window.Plotly.relayout(element, { "xaxis2.range": range })
 }
 
+function enlarge(trace) {
+  const scale = getScale()
+  if (scale === 1) return trace
+  const { line, marker } = trace
+  return {
+    ...trace,
+    ...(line && { line: { ...line, width: (line.width ?? 2) * scale } }),
+    ...(marker && { marker: { ...marker, size: (marker.size ?? 6) * scale } }),
+  }
+}
+
 function draw(Plotly, element, chart, style) {
   const perEpoch = stepsPerEpoch(chart.traces)
   const shown = element._fullLayout?.xaxis.range ?? [0, 1]
   const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
-  const traces = perEpoch ? [...chart.traces, anchor] : chart.traces
+  const drawn = chart.traces.map(enlarge)
+  const traces = perEpoch ? [...drawn, anchor] : drawn
   const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] }
   element.perEpoch = perEpoch
   Plotly.react(element, traces, layout(chart, style, perEpoch, shown), options)

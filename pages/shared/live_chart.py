@@ -20,7 +20,7 @@ _SCRIPT = (Path(__file__).parent / "live_chart.js").read_text(encoding="utf-8")
 _STYLE = """
 .live-charts { display: grid; gap: 1rem; }
 .live-charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
-.live-chart { height: 360px; min-width: 0; }
+.live-chart { height: 20rem; min-width: 0; }
 @media (prefers-reduced-motion: reduce) { .live-chart * { transition: none !important; } }
 """
 _COMPONENT = st.components.v2.component(

@@ -34,6 +34,7 @@ def change(**choices) -> None:
             owner=before.owner,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
+            present=before.present,
         )
     if choices.get("network", before.network) != before.network:
         before = replace(before, option=None, run_id=None, fit=None, proposal=None)
@@ -75,7 +76,7 @@ def get_current_id(name: Literal["data", "run"]) -> str | None:
         if name == "data":
             change(**_read_choices_from_url())
     if current:
-        _set_query(name, current)
+        write_to_url(name, current)
     return current
 
 
@@ -99,9 +100,9 @@ def show_new_version(data_id: str, run_id: str | None) -> None:
         change(run_id=run_id)
 
 
-def get_requested_sample() -> str | None:
-    """The built-in sample that the address asks for."""
-    return st.query_params.get("sample")
+def get_requested(name: Literal["sample", "way", "present"]) -> str | None:
+    """What the address asks for: a built-in sample, a way to bring images in, or to present."""
+    return st.query_params.get(name)
 
 
 def open_run(run_id: str) -> None:
@@ -146,7 +147,7 @@ def choose_runs(run_ids: Iterable[str]) -> None:
     """Choose the runs to compare, here and in the address."""
     chosen = tuple(run_ids)
     change(chosen_run_ids=chosen)
-    _set_query("runs", ",".join(chosen))
+    write_to_url("runs", ",".join(chosen))
 
 
 # ------------------------------------------------------------------ Choices in the address
@@ -158,7 +159,7 @@ def write_choices_to_url() -> None:
     for name, values in list_choice_values(get_network_name()).items():
         value = getattr(work, name)
         text = next((text for text, each in values.items() if each == value), None)
-        _set_query(name, None if value == getattr(untouched, name) else text)
+        write_to_url(name, None if value == getattr(untouched, name) else text)
 
 
 def _read_choices_from_url() -> dict[str, object]:
@@ -173,7 +174,7 @@ def _read_choices_from_url() -> dict[str, object]:
     }
 
 
-def _set_query(name: str, text: str | None) -> None:
+def write_to_url(name: str, text: str | None) -> None:
     """Set a part of the address, or remove it; equal parts stay untouched."""
     if not text:
         st.query_params.pop(name, None)
@@ -193,7 +194,7 @@ def read_widget_from_url(key: str, allowed: Iterable[object], default: object) -
 
 def write_widget_to_url(key: str, default: object = None) -> None:
     """Write a widget's value, unless it is the default, into the address, to share and keep it."""
-    _set_query(key, None if st.session_state[key] == default else str(st.session_state[key]))
+    write_to_url(key, None if st.session_state[key] == default else str(st.session_state[key]))
 
 
 def set_widgets(**values: object) -> None:

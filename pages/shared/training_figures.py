@@ -1,18 +1,15 @@
-"""Figures of a training: the curves, and how far each layer has moved."""
+"""Figures of a training: the curves, and the network with how far each layer has moved."""
 
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import show_figure
 from pages.shared.live_chart import show_live_charts
-from transfer_core.figures import (
-    build_curve_traces,
-    describe_curves,
-    describe_network,
-    plot_network,
-)
-from transfer_core.runs import RunRecord
-from transfer_core.training import Ended
+from pages.shared.network_drawing import make_drawing, show_network
+from transfer_core.errors import DataSetError
+from transfer_core.figures import build_curve_traces, describe_curves
+from transfer_core.networks import resolve_effective_strategy
+from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.training import Ended, EpochEnded
 
 
 def show_curves(run_id: str) -> None:
@@ -32,22 +29,36 @@ def show_curves(run_id: str) -> None:
     st.caption(description)
 
 
-def show_layer_changes(record: RunRecord, ended: Ended) -> None:
-    """Draw the network with each layer's measured change.
+def show_run_network(record: RunRecord, *, play: bool = False) -> None:
+    """Draw the network of a run; what moved since the start glows, as far as it was measured.
 
     Args:
         record: The run.
-        ended: The end of its training.
+        play: Whether to show once how the network was fitted to the classes.
     """
-    from transfer_core.networks import resolve_effective_strategy
-
-    source = record.config.source()
-    strategy = resolve_effective_strategy(source, record.config.strategy, ended.best_epoch)
-    classes = len(record.result.per_class) if record.result else 2
-    parts = caches.describe_layers(source.name, strategy, classes, source.input_size)
-    show_figure(
-        plot_network(parts, ended.changes),
-        describe_network(parts, ended.changes),
-        key=f"proof_{record.id}",
-        caption=False,
+    classes, picture = _find_classes_and_picture(record)
+    if not classes:
+        return
+    events = caches.get_run_log(record.id).events()
+    ended, epoch = find_last_event(events, Ended), find_last_event(events, EpochEnded)
+    source, strategy = record.config.source(), record.config.strategy
+    if ended:
+        strategy = resolve_effective_strategy(source, strategy, ended.best_epoch)
+    measured = ended or epoch
+    show_network(
+        make_drawing(source, strategy, classes, measured.changes if measured else None),
+        key=f"network_{record.id}",
+        image=picture,
+        play=record.id if play else None,
+        learning=not record.state.is_final,
     )
+
+
+def _find_classes_and_picture(record: RunRecord) -> tuple[tuple[str, ...], bytes | None]:
+    """Names of a run's classes and one of its images, as far as they are still known."""
+    try:
+        data = caches.load_data_set(record.config.data_id)
+        return data.classes, caches.render_tile(data.id, 0)
+    except DataSetError:  # removed meanwhile, or never here
+        result = record.result
+        return tuple(each.name for each in result.per_class) if result else (), None

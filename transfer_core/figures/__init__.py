@@ -29,6 +29,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "head_curves": ["build_head_charts", "describe_head_curves"],
         "embedding_map": ["describe_embedding_projection", "plot_embedding_projection"],
         "network": ["describe_change", "describe_network", "plot_network"],
+        "network_drawing": [
+            "LegendEntry",
+            "NetworkDrawing",
+            "Slab",
+            "SlabState",
+            "build_network_drawing",
+            "build_source_drawing",
+        ],
         "fine_tuning_gains": ["describe_fine_tuning_gains", "plot_fine_tuning_gains"],
         "options": [
             "describe_accuracy",

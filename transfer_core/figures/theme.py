@@ -46,11 +46,16 @@ def apply_layout(figure: go.Figure, title: str, *, height: int = 380) -> go.Figu
     )
 
 
-def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:
-    """Set the colours that depend on the theme of the page.
+def apply_theme(figure: go.Figure, *, dark: bool, scale: float = 1.0) -> go.Figure:
+    """Set the colours that depend on the theme of the page, and the size of type and lines.
 
-    These are the colour of all text and the colour scale of heatmaps: in both themes, high values
+    The colours are those of all text and the colour scale of heatmaps: in both themes, high values
     stand out from the background.
+
+    Args:
+        figure: To change.
+        dark: Whether the page is dark.
+        scale: How many times larger than usual type and lines are.
     """
     colour = TEXT_ON_DARK if dark else TEXT_ON_LIGHT
     axis = {"tickfont": {"color": colour}, "title": {"font": {"color": colour}}}
@@ -58,7 +63,22 @@ def apply_theme(figure: go.Figure, *, dark: bool) -> go.Figure:
     figure.update_layout(legend={"font": {"color": colour}})
     shares = COLOURSCALE_ON_DARK if dark else COLOURSCALE_ON_LIGHT
     figure.update_traces(colorscale=shares, selector={"type": "heatmap"})
+    if scale != 1:
+        _enlarge(figure, scale)
     return figure.update_xaxes(axis).update_yaxes(axis)
+
+
+def _enlarge(figure: go.Figure, scale: float) -> None:
+    """Draw type, lines and points larger, and the figure taller to make room for them."""
+    figure.update_layout(font_size=12 * scale, title_font_size=16 * scale)
+    figure.update_annotations(font_size=12 * scale)
+    if figure.layout.height:
+        figure.update_layout(height=figure.layout.height * (1 + (scale - 1) / 2))
+    for trace in figure.data:
+        if trace.type == "scatter":
+            trace.line.width = scale * (trace.line.width or 2)
+            if trace.marker.size is None or isinstance(trace.marker.size, int | float):
+                trace.marker.size = scale * (trace.marker.size or 6)
 
 
 def escape_label(text: str, max_length: int = 40) -> str:

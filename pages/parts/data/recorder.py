@@ -31,7 +31,8 @@ def offer_recorder() -> None:
     key = f"data_record_{recordings.saved_seq}"  # a new one folds it when a data set was made
     if key not in st.session_state:
         # Not by `expanded`: that would draw the recorder anew when the first frame arrives.
-        st.session_state[key] = bool(recordings.frames) and not recordings.is_saved
+        is_unsaved = bool(recordings.frames) and not recordings.is_saved
+        st.session_state[key] = is_unsaved or session.get_requested("way") == "record"
     box = st.expander(
         "Record classes with the webcam",
         icon=":material/videocam:",

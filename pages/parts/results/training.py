@@ -1,4 +1,4 @@
-"""The training of a run: diagnosis in plain words, learning curves, changes by layer."""
+"""The training of a run: diagnosis in plain words, and learning curves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import streamlit as st
 
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
-from pages.shared.training_figures import show_curves, show_layer_changes
+from pages.shared.training_figures import show_curves
 from transfer_core.figures import describe_calibration_curve, plot_calibration_curve
-from transfer_core.runs import find_last_event
-from transfer_core.training import Ended
 
 if TYPE_CHECKING:
     from transfer_core.inspection import TestPredictions
@@ -25,7 +23,7 @@ FINDING_STYLES = {
 
 
 def show_training(record: RunRecord) -> None:
-    """Draw the diagnosis, the learning curves, and the changes by layer."""
+    """Draw the diagnosis and the learning curves."""
     from transfer_core.inspection import build_training_history, diagnose
 
     events = caches.get_run_log(record.id).events()
@@ -44,9 +42,6 @@ def show_training(record: RunRecord) -> None:
         st.caption(left_out)
     st.subheader("Learning curves of the whole run", anchor=False)
     show_curves(record.id)
-    st.subheader("What moved, and what stayed frozen", anchor=False)
-    if ended := find_last_event(events, Ended):
-        show_layer_changes(record, ended)
 
 
 def _describe_leaks(record: RunRecord) -> str:

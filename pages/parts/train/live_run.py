@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from pages.parts.train.run_end import show_end
-from pages.parts.train.run_progress import show_progress_of_run
+from pages.parts.train.run_end import show_end, show_epochs
+from pages.parts.train.run_progress import show_numbers, show_progress_of_run
 from pages.shared import caches
+from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import escape_markdown, show_errors
-from pages.shared.training_figures import show_curves
+from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import EpochEnded, StageChange, Started
@@ -18,18 +19,16 @@ def show_run(run_id: str) -> RunRecord:
     """Draw everything about one run, every second anew until it is over."""
     with show_errors():
         record = caches.get_engine().get(run_id)
-        strategy, source = record.config.strategy, record.config.source()
     st.subheader(escape_markdown(record.name), anchor=False)
-    st.caption(
-        f"{strategy.title}, from: {escape_markdown(source.title)}, {strategy.initial_weights} "
-        f"weights, frozen: {source.format_titles(strategy.frozen)}; {source.input_size} pixels a "
-        "side. Anyone who can reach this server can watch the run at this address."
-    )
     if record.state.is_final:
-        _draw(record)
         show_end(record)
+        _draw(record)
+        if record.result:
+            show_if_below_case_one(record)
+        show_epochs(record)
     else:
         _watch(run_id)
+    _describe_run(record)
     return record
 
 
@@ -39,19 +38,25 @@ def _watch(run_id: str) -> None:
         record = caches.get_engine().get(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
-    if st.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
+    bar, stop = st.columns([3, 1], vertical_alignment="bottom")
+    with bar:
+        show_progress_of_run(record, caches.get_run_log(run_id).events())
+    if stop.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
         caches.get_engine().stop(run_id)
     _draw(record)
 
 
 def _draw(record: RunRecord) -> None:
+    """Draw the network, the curves and the numbers, as far as the run has come."""
+    with show_errors():
+        show_run_network(record, play=not record.state.is_final)
     events = caches.get_run_log(record.id).events()
-    show_progress_of_run(record, events)
     if find_last_event(events, Started) is None:
         if not record.state.is_final:
             st.caption("The curves begin with the first step.")
         return
     show_curves(record.id)
+    show_numbers(record, events)
     epoch = find_last_event(events, EpochEnded)
     if epoch and not record.state.is_final:
         rows = [f"- {change.stage}: {_describe_change(change)}" for change in epoch.changes]
@@ -61,3 +66,16 @@ def _draw(record: RunRecord) -> None:
 
 def _describe_change(change: StageChange) -> str:
     return describe_change(change) + (" (frozen)" if change.frozen else "")
+
+
+def _describe_run(record: RunRecord) -> None:
+    """Say, folded, what is trained and who can watch it."""
+    with show_errors():
+        strategy, source = record.config.strategy, record.config.source()
+    with st.expander("About this run"):
+        st.caption(
+            f"{strategy.title}, from: {escape_markdown(source.title)}, "
+            f"{strategy.initial_weights} weights, frozen: "
+            f"{source.format_titles(strategy.frozen)}; {source.input_size} pixels a side. Anyone "
+            "who can reach this server can watch the run at this address."
+        )

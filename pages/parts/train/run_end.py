@@ -2,10 +2,9 @@
 
 import streamlit as st
 
+from pages.parts.train.run_progress import show_progress_of_run
 from pages.shared import caches
-from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
-from pages.shared.training_figures import show_layer_changes
 from transfer_core.figures import tabulate_epochs
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import Ended
@@ -19,31 +18,38 @@ END_REASON_LABELS = {
 
 
 def show_end(record: RunRecord) -> None:
-    """Draw the reason why a run ended, its result, and its tables."""
-    events = caches.get_run_log(record.id).events()
+    """Say why a run ended, and lead on to its result."""
     if record.error:
         show_problem(record.error.problem, record.error.found, record.error.remedy)
     _offer_resume(record)
-    ended = find_last_event(events, Ended)
-    if ended:
-        trained = record.config.strategy.what_is_trained
-        epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
-        when = (
-            f"after {epochs} and {format_duration(ended.seconds)}"
-            if ended.epochs
-            else f"before an epoch of training {trained} had ended"
-        )
-        st.write(
-            f"{END_REASON_LABELS[ended.reason]} {when}; {_describe_kept_weights(record, ended)}."
-        )
-        if ended.reason == "early stopping":
-            st.caption(f"Why it ended: {ended.explanation}.")
+    words, on = st.columns([3, 1], vertical_alignment="bottom")
+    events = caches.get_run_log(record.id).events()
+    with words:
+        show_progress_of_run(record, events)
+        if ended := find_last_event(events, Ended):
+            _explain_end(record, ended)
     if record.result:
-        show_if_below_case_one(record)
-        offer_next_page("Go on: the result", "pages/results.py", run=record.id)
-    if ended:
-        show_layer_changes(record, ended)
-    if table := tabulate_epochs(events):
+        with on:
+            offer_next_page("Go on: the result", "pages/results.py", run=record.id)
+
+
+def _explain_end(record: RunRecord, ended: Ended) -> None:
+    """Say after how long and why the training ended, and which weights were kept."""
+    trained = record.config.strategy.what_is_trained
+    epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
+    when = (
+        f"after {epochs} and {format_duration(ended.seconds)}"
+        if ended.epochs
+        else f"before an epoch of training {trained} had ended"
+    )
+    why = f"Why it ended: {ended.explanation}." if ended.reason == "early stopping" else None
+    kept = _describe_kept_weights(record, ended)
+    st.markdown(f"{END_REASON_LABELS[ended.reason]} {when}; {kept}.", help=why)
+
+
+def show_epochs(record: RunRecord) -> None:
+    """Draw the measurements of all epochs as a table, folded."""
+    if table := tabulate_epochs(caches.get_run_log(record.id).events()):
         with st.expander("All epochs as a table"):
             st.dataframe(table, hide_index=True, width="stretch")
 

@@ -1,4 +1,4 @@
-"""Progress of a run: its state, a progress bar and four numbers."""
+"""Progress of a run: its state, a progress bar, and below the curves four numbers."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,14 @@ from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Starte
 
 
 def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
-    """Draw the state, the progress bar and the numbers of a run."""
+    """Draw the state and the progress bar of a run."""
     share, words = _describe_progress(record, events)
     st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
+
+
+def show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
+    """Draw the numbers of a run, and how its images are worked through."""
+    _show_metrics(record, events)
     if memory := find_last_event(events, MemoryShort):
         st.caption(
             f"A whole batch does not fit into memory: {memory.images} images pass through the "
@@ -23,7 +28,6 @@ def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
         )
     if runtime := find_last_event(events, RuntimeChosen):
         st.caption(runtime.describe())
-    _show_numbers(record, events)
 
 
 def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[float, str]:
@@ -52,7 +56,7 @@ def _format_epoch(record: RunRecord, step: Stepped | None) -> str:
     return str(int(step.epoch)) if record.state.is_final else f"{step.epoch:.1f}"
 
 
-def _show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
+def _show_metrics(record: RunRecord, events: Sequence[RunEvent]) -> None:
     started = find_last_event(events, Started)
     step = find_last_event(events, Stepped) if started else None
     limit = f", at most {started.epochs}" if started else ""

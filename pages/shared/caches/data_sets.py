@@ -123,6 +123,14 @@ def render_sample_preview(name: str) -> bytes:
     return buffer.getvalue()
 
 
+@st.cache_data(show_spinner=False)
+def render_sample_picture(name: str) -> bytes:
+    """The first image of a sample, as a PNG file."""
+    buffer = io.BytesIO()
+    SAMPLES[name].generate_examples()[0].convert("RGB").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 @st.cache_data(max_entries=200, show_spinner=False)
 def shrink_image(file: bytes) -> bytes:
     """Decode an uploaded image file, shrink it, and encode it again."""

@@ -1,0 +1,60 @@
+"""The ways in: a live run at once, the camera, own pictures; and the four cases as a choice."""
+
+import streamlit as st
+
+from pages.parts.start.stored_drawings import load_drawings
+from pages.shared.network_drawing import show_small_network
+from transfer_core.cases import TransferCase
+from transfer_core.dataset import SAMPLES
+
+FIRST_SAMPLE = "plankton"
+CELLS = {  # what a case does, in few words
+    TransferCase.SMALL_SIMILAR: ("1 · few, similar", "Keep all, new end."),
+    TransferCase.SMALL_DIFFERENT: ("2 · few, different", "Keep the early layers."),
+    TransferCase.LARGE_SIMILAR: ("3 · many, similar", "Train everything."),
+    TransferCase.LARGE_DIFFERENT: ("4 · many, different", "Start from nothing."),
+}
+
+
+def show_ways_in() -> str | None:
+    """Draw the three ways in; returns the sample whose live run is asked for."""
+    watch, record, bring = st.columns(3)
+    with watch.container(border=True, height="stretch"):
+        st.subheader("Watch one learn", anchor=False)
+        st.write("Ten kinds of plankton, 150 pictures.")
+        asked = st.button(
+            "Start a live run",
+            type="primary",
+            icon=":material/play_arrow:",
+            key="start_live",
+        )
+    with record.container(border=True, height="stretch"):
+        st.subheader("Use the camera", anchor=False)
+        st.write("Show it two things, then try it.")
+        if st.button("Record two kinds", icon=":material/videocam:", key="start_record"):
+            st.switch_page("pages/data.py", query_params={"way": "record"})
+    with bring.container(border=True, height="stretch"):
+        st.subheader("Bring your pictures", anchor=False)
+        st.write("A zip with a folder for each kind.")
+        if st.button("Choose a zip", icon=":material/upload:", key="start_zip"):
+            st.switch_page("pages/data.py")
+    return FIRST_SAMPLE if asked else None
+
+
+def show_cases() -> str | None:
+    """Draw the four cases, each with a sample; returns the one whose run is asked for."""
+    asked = None
+    samples = {sample.case: sample for sample in SAMPLES.values()}
+    for column, case in zip(st.columns(4), TransferCase, strict=True):
+        sample, (title, what) = samples[case], CELLS[case]
+        with column.container(border=True, height="stretch"):
+            show_small_network(load_drawings()[case], key=f"start_case_{case.value}")
+            st.markdown(f"**{title}**  \n:small[{what}]")
+            if st.button(
+                sample.title,
+                icon=":material/play_arrow:",
+                key=f"start_run_{sample.name}",
+                help=f"Trains case {case.value} on it, live: {sample.count:,} images.",
+            ):
+                asked = sample.name
+    return asked

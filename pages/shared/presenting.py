@@ -1,0 +1,42 @@
+"""The switch that makes type and lines larger, for a projector; the address keeps it."""
+
+import streamlit as st
+
+from pages.shared import session
+
+SCALE = 1.6  # times as large are type and lines while presenting
+SWITCH_KEY = "layout_present"
+STYLE = f"<style>html {{ font-size: {SCALE:.0%} !important; }}</style>"
+
+
+def is_presenting() -> bool:
+    """Whether type and lines are larger; what the address says is kept on the other pages."""
+    if session.get_requested("present") and not session.get_workspace().present:
+        session.change(present=True)
+    return session.get_workspace().present
+
+
+def get_scale() -> float:
+    """How many times larger than usual type and lines are."""
+    return SCALE if is_presenting() else 1.0
+
+
+def offer_presenting() -> None:
+    """Draw the switch, and make the page larger if it is on."""
+    if is_presenting():
+        st.html(STYLE)
+        session.write_to_url("present", "yes")
+    st.session_state[SWITCH_KEY] = is_presenting()
+    st.toggle(
+        "Present",
+        key=SWITCH_KEY,
+        on_change=_switch,
+        help="Larger type and lines, for a projector. The address keeps it.",
+        width="content",
+    )
+
+
+def _switch() -> None:
+    is_on = st.session_state[SWITCH_KEY]
+    session.change(present=is_on)
+    session.write_to_url("present", "yes" if is_on else None)
