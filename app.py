@@ -20,13 +20,13 @@ PAGES = {
         ("pages/learn.py", "Learn", ":material/school:"),
         ("pages/layers.py", "Layers", ":material/layers:"),
         ("pages/compare.py", "Compare", ":material/compare:"),
+        ("pages/playground.py", "Playground", ":material/tune:"),
     ],
     "More": [
         ("pages/repair.py", "Repair", ":material/healing:"),
         ("pages/sabotage.py", "Sabotage lab", ":material/bug_report:"),
         ("pages/networks.py", "Networks", ":material/hub:"),
         ("pages/runs.py", "Runs", ":material/history:"),
-        ("pages/playground.py", "Playground", ":material/tune:"),
     ],
 }
 

@@ -65,6 +65,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Set up another run", {"address", "workspace", "number_input"}),
     ],
     "results": [
+        ("button", "Try it", {"title"}),
         ("button_group", "What to see", {"address"}),
         ("selectbox", "Actual class", {"image", "subheader"}),
         ("selectbox", "Predicted class", {"image", "subheader"}),
