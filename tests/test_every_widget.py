@@ -33,6 +33,7 @@ FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
+        ("toggle", "Present", {"address"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
