@@ -28,7 +28,8 @@ learned from. The page Layers runs the same on your images.
 Each point: about 300 images, three fifths to train on, the others held back (near-duplicates stay
 together), 15 epochs, no early stopping, one setting for all. The accuracy is that of the last epoch
 on the held-back images: of one seed, or the mean over {seeds} with its standard error (a seed draws
-the split and the random weights); two or three seeds tell little of the error. Test images were not used.
+the split and the random weights); two or three seeds tell little of the error. Test
+images were not used.
 """
 ORIGINAL = """\
 ## What the original experiment found
