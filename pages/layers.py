@@ -32,9 +32,8 @@ RUN = "run"  # in place of a network's name: the network of the run that is open
 
 def draw() -> None:
     """Draw the page."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="large"):
-        show_page_title("Layers", "pages/layers.py")
-        view = choose_view()
+    show_page_title("Layers", "pages/layers.py")
+    view = choose_view()
     choices, place = st.columns([2, 7], gap="medium")
     with choices, show_errors():
         data_id = session.get_current_id("data")
