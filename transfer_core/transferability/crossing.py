@@ -153,16 +153,17 @@ def describe_crossing(crossing: Crossing, classes: int) -> str:
     fewest, most = crossing.sizes[0], crossing.sizes[-1]
     images, error = crossing.images_per_class, Z_80 * crossing.errors[-1]
     ahead = f"at {most} by {100 * abs(crossing.differences[-1]):.0f} ± {100 * error:.0f} points"
+    equal = "training everything is at least as good as the new layer alone"
     interval = f"80 % interval: {_format_interval(crossing)}"
     if images == inf:
         text = f"Up to {_images(most)} of each class the new layer alone is ahead ({ahead})"
         end = "“large” begins beyond what was measured"
     elif images == -inf:
-        text = f"Training everything is ahead from {_images(fewest)} of each class on ({ahead})"
+        text = f"From {_images(fewest)} of each class on {equal} ({ahead})"
         end = "these images are “large” from the start"
     else:
         text = f"From about {images:.0f} images of each class on, {images * classes:,.0f} in all, "
-        text += f"training everything is ahead ({ahead})"
+        text += f"{equal} ({ahead})"
         end = "here “large” begins"
     if not crossing.is_certain:
         end = "the spread is too wide to say where “large” begins; more draws narrow it"
