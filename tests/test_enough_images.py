@@ -13,11 +13,11 @@ from transfer_core.errors import BusyError
 from transfer_core.networks import get_network
 from transfer_core.transferability import enough_job, enough_training
 from transfer_core.transferability.crossing import (
+    average_by_size,
     describe_crossing,
     describe_new_layer,
     describe_random_weights,
     find_crossing,
-    summarise_points,
 )
 from transfer_core.transferability.enough_images import (
     NEW_LAYER,
@@ -64,12 +64,12 @@ def test_the_largest_size_is_all_that_there_are_unless_it_adds_little(most, size
 def test_more_images_help_the_new_layer_and_shuffled_labels_are_guessed():
     features, labels = make_features(noise=2.5)
     draws = plan_draws(labels, list(range(120)), count=5)
-    means = {m.images_per_class: m for m in summarise_points([*measure(features, labels, draws)])}
+    means = {m.images_per_class: m for m in average_by_size([*measure(features, labels, draws)])}
     assert means[1].accuracy + 0.1 < means[20].accuracy
     assert means[20].draws == 5 and means[20].spread > 0
     shuffled = np.random.default_rng(0).permutation(labels)
     draws = plan_draws(shuffled, list(range(120)), count=5)
-    guessed = summarise_points([*measure(features, shuffled, draws)])[-1]
+    guessed = average_by_size([*measure(features, shuffled, draws)])[-1]
     assert 0.15 < guessed.accuracy < 0.55
 
 
@@ -131,7 +131,7 @@ def test_what_more_images_and_random_weights_bring_is_told_in_numbers():
         for size, accuracy in rows
         for draw in range(3)
     ]
-    words = describe_new_layer(summarise_points(points))
+    words = describe_new_layer(average_by_size(points))
     assert "from 41% with 1 image of each class to 81% with 10" in words
     assert "+40 points: more images would still help" in words
     random = describe_random_weights(find_crossing(points, "4-random"))

@@ -80,7 +80,9 @@ def test_a_face_names_what_there_is_and_nothing_that_hides_a_module(package):
     face = importlib.import_module(f"transfer_core.{package}")
     assert face.__doc__
     modules = {path.stem for path in (CORE / package).iterdir()}
-    for name in getattr(face, "__all__", ()):
+    names = list(getattr(face, "__all__", ()))
+    assert len(names) == len(set(names)), "two modules give the same name"
+    for name in names:
         value = getattr(face, name)
         assert name not in modules or isinstance(value, ModuleType), name
 

@@ -23,7 +23,7 @@ def build_enough_chart(means: Sequence[SizeMean], crossing: Crossing | None) -> 
     """Build the chart, as plain JSON; error bars are one standard deviation over the draws.
 
     Args:
-        means: From `summarise_points`.
+        means: From `average_by_size`.
         crossing: Of case 3, if it was trained; its interval is shaded.
     """
     series, sizes = [], sorted({mean.images_per_class for mean in means})

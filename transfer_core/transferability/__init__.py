@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "describe_new_layer",
             "describe_random_weights",
             "find_crossing",
-            "summarise_points",
+            "average_by_size",
         ],
         "curve_reading": ["CurveReading", "read_curves"],
         "enough_images": ["CurvePoint", "DRAWS", "NEW_LAYER"],

@@ -42,7 +42,7 @@ class Crossing:
         return self.low == self.high or not (isinf(self.low) or isinf(self.high))
 
 
-def summarise_points(points: Sequence[CurvePoint]) -> tuple[SizeMean, ...]:
+def average_by_size(points: Sequence[CurvePoint]) -> tuple[SizeMean, ...]:
     """Return the mean of every way to train and size, ways in order of appearance."""
     keys = dict.fromkeys(point.key for point in points)
     groups = {

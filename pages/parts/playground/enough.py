@@ -69,14 +69,14 @@ def _show_job(job: EnoughJob, *, running: bool) -> None:
 
 def _show_points(job: EnoughJob) -> None:
     from transfer_core.transferability import (
+        average_by_size,
         describe_crossing,
         describe_new_layer,
         describe_random_weights,
         find_crossing,
-        summarise_points,
     )
 
-    means = summarise_points(job.points)
+    means = average_by_size(job.points)
     crossing, random = (find_crossing(job.points, key) for key in WAYS)
     words = [describe_new_layer(means)]
     if crossing:
