@@ -280,7 +280,7 @@ def test_the_journey_from_an_upload_to_an_onnx_file_with_the_networks_answers(
         page.get_by_role("button", name="Start training").click()
         page.get_by_role("button", name="Go on: the result").click()
         page.get_by_role("link", name="Take it away").click()
-        page.get_by_role("button", name="Prepare").first.click()
+        page.get_by_role("button", name="Prepare ONNX").click()
         page.get_by_text("name the same class for").wait_for()
         run = re.search(r"run=([0-9a-z]+)", page.url).group(1)
         with page.expect_download() as download:
