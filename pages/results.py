@@ -46,7 +46,7 @@ def draw() -> None:
         return
     show_summary(record, record.result)
     show_view(record, choose_view(record))
-    explain_score(record, record.result)
+    explain_score(record.result)
     show_links(record)
 
 

@@ -17,6 +17,7 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
     with left:
         _show_score(result)
         st.markdown(escape_markdown(result.sentence))
+        show_expectation(record)
         _offer_trying(record)
     with right, show_errors():
         show_run_network(record)
@@ -26,8 +27,8 @@ def show_summary(record: RunRecord, result: TestResult) -> None:
         st.warning(escape_markdown(warning), icon=":material/healing:")
 
 
-def explain_score(record: RunRecord, result: TestResult) -> None:
-    """Say, folded, how the score was measured, and whether it is as it was expected."""
+def explain_score(result: TestResult) -> None:
+    """Say, folded, how the score was measured."""
     with st.expander("Why believe this score?", icon=":material/help:"):
         figures = st.columns(2)
         figures[0].metric(
@@ -41,7 +42,6 @@ def explain_score(record: RunRecord, result: TestResult) -> None:
             help="Between 0 and 1. A class has a high F1 if most of its images are found and few "
             "others are taken for it; this is the mean over the classes.",
         )
-        show_expectation(record)
         if result.validation_accuracy is not None:
             st.caption(
                 f"Validation accuracy of the same weights: {result.validation_accuracy:.1%}. "
