@@ -136,7 +136,7 @@ def train_on_spots(home, source, case, **settings):
     """A network that has learned to tell the squares' colours, its test images and their paths."""
     data = dataset.ingest(write_zip(home / "spots.zip", make_spots()), home=home)
     strategy, engine = plan_strategy(case, source.stage_names, kind=source.kind), start_engine(home)
-    optimiser = replace(strategy.optimiser, epochs=8, augment=False, **settings)
+    optimiser = replace(strategy.optimiser, **{"epochs": 8, "augment": False} | settings)
     strategy = replace(strategy, optimiser=optimiser)
     run = engine.submit(make_run_config(data, source, strategy, 0))
     engine.wait(run, timeout=300)
@@ -191,7 +191,7 @@ def test_randomising_the_weights_changes_the_maps_of_a_residual_network(transfer
     """Its maps have 3 x 3 positions here, which padded borders make alike to some degree."""
     source = get_network("resnet18").with_input_size(96)
     case, batch = TransferCase.LARGE_DIFFERENT, 16
-    network, pixels, labels, _ = train_on_spots(transfer_home, source, case, batch_size=batch)
+    network, pixels, labels, _ = train_on_spots(transfer_home, source, case, batch_size=batch, epochs=4)
     assert randomise(network, pixels, labels)[-1].correlation < 0.5
 
 
