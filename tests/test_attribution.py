@@ -191,7 +191,9 @@ def test_randomising_the_weights_changes_the_maps_of_a_residual_network(transfer
     """Its maps have 3 x 3 positions here, which padded borders make alike to some degree."""
     source = get_network("resnet18").with_input_size(96)
     case, batch = TransferCase.LARGE_DIFFERENT, 16
-    network, pixels, labels, _ = train_on_spots(transfer_home, source, case, batch_size=batch, epochs=4)
+    network, pixels, labels, _ = train_on_spots(
+        transfer_home, source, case, batch_size=batch, epochs=4
+    )
     assert randomise(network, pixels, labels)[-1].correlation < 0.5
 
 
