@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pages.parts.decide.voices import compare_with_runs
 from transfer_core.cases import TransferCase, list_strategies
 from transfer_core.figures import build_case_cell
 from transfer_core.figures.decision_cells import CaseMarks
@@ -13,7 +14,7 @@ from transfer_core.networks import get_network
 from transfer_core.runs.store.records import RunEvent, RunState
 from transfer_core.timing import TimeRange, case_plan, plan_cases
 from transfer_core.training import EpochEnded, Started
-from transfer_core.transferability import Option
+from transfer_core.transferability import Option, Options
 
 SOURCE = get_network("demonstration")
 STRATEGIES = list_strategies(SOURCE.stage_names, SOURCE.kind)
@@ -35,6 +36,27 @@ def make_run(key: str, accuracy: float | None, *, seed=0, created=0.0, epochs=No
         seconds=10.0 + seed,
         state=state or RunState.finished,
     )
+
+
+def test_decide_says_where_runs_turned_out_against_the_recommendation():
+    names = {"1": "Case 1, new last layer", "3": "Case 3, everything trained"}
+    options = Options(
+        tuple(
+            Option(key, STRATEGIES[key], name, 0.8, 0.7, 0.9, 1, 2, False, key == "3")
+            for key, name in names.items()
+        ),
+        minutes=10,
+        reason="",
+    )
+
+    def reach(accuracies, epochs=None):
+        runs = [make_run(key, accuracy, epochs=epochs) for key, accuracy in accuracies.items()]
+        return compare_with_runs(options, collect_case_results(runs, USUAL))
+
+    told = reach({"1": 0.86, "3": 0.80})
+    assert "“Case 1, new last layer” reached 86%, the recommended way 80%" in told
+    assert "the shortened run of the recommended way 80%" in reach({"1": 0.86, "3": 0.8}, 2)
+    assert reach({"1": 0.86}) == reach({"1": 0.8, "3": 0.86}) == reach({"1": 0.8, "3": 0.8}) == ""
 
 
 def test_one_run_has_the_margin_of_its_interval_and_several_their_spread():

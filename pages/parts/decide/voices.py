@@ -16,6 +16,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     DECISION_THRESHOLD,
     Option,
+    Options,
     SimilarityEstimate,
     compare_voices,
     explain_what_would_change,
@@ -120,6 +121,23 @@ def show_measured_voice(choice: Choice, results: Mapping[str, CaseResult]) -> No
             _explain_measured(choice)
             choose_cut(choice)
         show_options(choice, results)
+        if told := compare_with_runs(choice.options, results):
+            st.caption(told)
+
+
+def compare_with_runs(options: Options, results: Mapping[str, CaseResult]) -> str:
+    """Say that another way did better than the recommended one, once both have run; else ""."""
+    best = options.recommended
+    if best is None or best.key not in results:
+        return ""
+    own, ahead = results[best.key], max(results.values(), key=lambda each: each.accuracy)
+    if round(100 * ahead.accuracy) <= round(100 * own.accuracy):
+        return ""
+    kind = "the shortened run of the recommended way" if own.is_shortened else "the recommended way"
+    return (
+        f"Your runs say otherwise: “{options.find(ahead.key).name}” reached {ahead.accuracy:.0%}, "
+        f"{kind} {own.accuracy:.0%}. Compare tells whether that may be chance."
+    )
 
 
 def _explain_measured(choice: Choice) -> None:

@@ -145,7 +145,7 @@ def _describe_doubt(known_images: int | None) -> str:
 
 def _list_dangers(num_classes: int) -> tuple[str, ...]:
     return (
-        f"I know only these {num_classes} names. Whatever you show me, I pick one of them.",
+        f"I know only these {num_classes} names. I have no name for anything else.",
         "I may look at the wrong thing, such as the grass instead of the animal. Dark, blurred or "
         "drawn pictures can fool me.",
         "A high number does not mean that I am right.",
