@@ -80,11 +80,17 @@ def test_a_face_names_what_there_is_and_nothing_that_hides_a_module(package):
     face = importlib.import_module(f"transfer_core.{package}")
     assert face.__doc__
     modules = {path.stem for path in (CORE / package).iterdir()}
-    names = list(getattr(face, "__all__", ()))
-    assert len(names) == len(set(names)), "two modules give the same name"
-    for name in names:
+    for name in getattr(face, "__all__", ()):
         value = getattr(face, name)
         assert name not in modules or isinstance(value, ModuleType), name
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_no_two_modules_give_the_same_name_to_a_face(package):
+    tree = ast.parse((CORE / package / "__init__.py").read_text(encoding="utf-8"))
+    lists = [node.elts for node in ast.walk(tree) if isinstance(node, ast.List)]
+    names = [each.value for elements in lists for each in elements]
+    assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
 
 
 def test_the_house_keeps_to_fourteen_packages_and_four_modules():

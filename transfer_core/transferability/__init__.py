@@ -48,7 +48,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration_basis": ["describe_basis"],
         "cautions": ["warn_of_near_copies"],
         "batchnorm_shift": ["measure_batchnorm_shift", "measure_reference_distances"],
-        "bootstrap": ["BOOTSTRAP_SAMPLES"],
         "similarity_calibration": [
             "Basis",
             "BenchmarkResult",
