@@ -20,13 +20,15 @@ from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
+    TrainingTurn,
     __version__,
     choose_device,
     keep_freed_memory,
 )
-from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
+from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
 
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
+WAITING_FOR_TURN = "Waiting for another training to end"
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:
@@ -39,7 +41,11 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        return perform_run(config, directory.path, home, stop_requested)
+        with TrainingTurn() as turn:
+            if turn.is_waiting:
+                yield Preparing(WAITING_FOR_TURN, 0, 1)
+            turn.wait(stop_requested)
+            yield from perform_run(config, directory.path, home, stop_requested)
 
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):

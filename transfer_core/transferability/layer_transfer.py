@@ -17,8 +17,9 @@ from torch import nn
 
 from transfer_core.cases import Strategy, list_strategies
 from transfer_core.dataset import draw_individuals, draw_species
+from transfer_core.errors import BusyError
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, adapt
-from transfer_core.system import choose_device
+from transfer_core.system import choose_device, watch_for_training
 from transfer_core.training import EpochEnded, compute_class_weights, train_whole_network
 from transfer_core.transferability.grouped_folds import assign_grouped_folds
 
@@ -155,12 +156,24 @@ def time_training(source: SourceNetwork, own: LabelledPixels) -> float:
     Args:
         source: The network.
         own: The person's images.
+
+    Raises:
+        BusyError: If something else trains in this process meanwhile.
     """
+    has_trained = watch_for_training()
     chosen = np.random.default_rng(0).permutation(len(own.labels))[:TIMED_IMAGES]
     few = LabelledPixels(own.pixels[chosen], own.labels[chosen] % 2, own.groups[chosen])
     began = time.perf_counter()
-    _train(source, few, OWN_ARMS[-1], 0, 0, 1, lambda: False)
-    return (time.perf_counter() - began) * EPOCHS * len(own.labels) / len(chosen)
+    if not has_trained():
+        _train(source, few, OWN_ARMS[-1], 0, 0, 1, has_trained)
+    seconds = time.perf_counter() - began
+    if has_trained():
+        raise BusyError(
+            "How long this takes can't be measured while a run trains.",
+            found="a run in training on this computer",
+            remedy="Ask again when it has ended.",
+        )
+    return seconds * EPOCHS * len(own.labels) / len(chosen)
 
 
 def build_network(

@@ -10,6 +10,7 @@ from pages.shared import caches
 from pages.shared.layout import format_duration, show_errors, show_figure
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
+from transfer_core.errors import BusyError
 from transfer_core.figures import (
     describe_layer_transfer,
     plot_layer_transfer,
@@ -88,7 +89,10 @@ def _offer_measurement(
 
 def _describe_time(data: DataSet, source: SourceNetwork, trainings: int) -> str:
     """The time that the trainings take, for people."""
-    seconds = caches.time_layer_transfer(data.id, source.name)
+    try:
+        seconds = caches.time_layer_transfer(data.id, source.name)
+    except BusyError:
+        return "how long they take can't be measured while another training runs"
     return f"about {format_duration(trainings * seconds)} on this computer"
 
 

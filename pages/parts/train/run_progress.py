@@ -37,6 +37,8 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
         case "queued":
             place = caches.get_engine().queue_position(record.id)
             return 0.0, words + (f": number {place} in the queue" if place else "")
+        case "preparing" if (work := find_last_event(events, Preparing)) and work.total == 1:
+            return work.done, work.what
         case "preparing" if work := find_last_event(events, Preparing):
             return work.done / work.total, f"{work.what}: {work.done:,} of {work.total:,}"
         case "finished":

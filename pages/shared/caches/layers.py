@@ -14,7 +14,7 @@ from pages.shared.caches.runs import get_engine, load_trained_network
 from transfer_core import dataset, images, networks
 from transfer_core.dataset import SAMPLES
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import get_home, ignore_progress
+from transfer_core.system import TrainingTurn, get_home, ignore_progress, mark_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,7 +182,8 @@ def measure_layer_transfer(
     Args:
         data_id: The data set.
         network: Name of the network.
-        progress: Called between batches; may raise to end the work.
+        progress: Called between batches, and while another training of this server has its turn;
+            may raise to end the work.
     """
     from transfer_core.transferability import (
         list_trainings,
@@ -199,8 +200,19 @@ def measure_layer_transfer(
         progress("Training every cut", len(points), total)
         return False
 
+    def report_waiting() -> bool:
+        progress("Waiting for another training to end", len(points), total)
+        return False
+
     own = load_own_images(home, data, source)
-    for point in compute(source, own, known=points, stop_requested=report):
+    trainings = compute(source, own, known=points, stop_requested=report)
+    while True:
+        with TrainingTurn() as turn:
+            turn.wait(report_waiting)
+            with mark_training():
+                point = next(trainings, None)
+        if point is None:
+            return
         points = (*points, point)
         save_points(home, data, source, points)
         yield points
