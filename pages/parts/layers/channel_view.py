@@ -39,7 +39,9 @@ def show_channel(
         pixels: The image as the network sees it, uint8 (H, W, 3).
         data: The data set whose patches are shown; None for none.
     """
-    st.markdown(f"**Channel {channel + 1}**: what excites it?")
+    *_, last = passes.values()
+    word = "Channel" if find_stage(last, stage).has_positions else "Unit"
+    st.markdown(f"**{word} {channel + 1}**: what excites it?")
     shown = list(passes)[-1:] if _is_unchanged(passes, stage) else list(passes)
     for looked_at, column in zip(shown, st.columns(len(shown)), strict=True):
         with column:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 CHANNEL_KEY = "layers_channel"  # in the address too
 STAGE_OF_CHANNEL_KEY = "layers_channel_of"  # another stage begins with its strongest channel
-MAX_CHANNELS = 40  # of all networks that are shown, the strongest first
+ALL_KEY = "layers_all"  # whether all channels are shown; in the address too
+MAX_CHANNELS = 40  # of all networks that are shown, the strongest first, unless all are asked for
 TILE_PIXELS = 48
 FILTER_PIXELS = 34
 MAX_FILTERS = 64
@@ -37,11 +38,11 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
     session.read_widget_from_url(CHANNEL_KEY, range(len(stage.maps)), None)
     if st.session_state.setdefault(STAGE_OF_CHANNEL_KEY, name) != name:
         session.set_widgets(**{CHANNEL_KEY: None, STAGE_OF_CHANNEL_KEY: name})
-    strongest = [int(channel) for channel in stage.rank_channels()[: MAX_CHANNELS // len(stages)]]
+    strongest = [int(channel) for channel in stage.rank_channels()]
     channel = st.session_state[CHANNEL_KEY]
     if channel is None or channel >= len(stage.maps):
         channel = strongest[0]
-    shown = strongest if channel in strongest else [channel, *strongest[:-1]]
+    shown = _choose_shown(strongest, channel, MAX_CHANNELS // len(stages))
     for each, column in zip(stages, st.columns(len(stages)), strict=True):
         with column:
             _show_channels(each, stages[each], shown, channel)
@@ -50,9 +51,26 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
     st.caption(escape_markdown(describe_stage_maps(stage, strongest)))
     if len(stages) > 1:
         st.caption(describe_change(list(stages.values())))
+    _offer_all(stage, MAX_CHANNELS // len(stages))
     if name == next(stage.name for stage in passes[looked_at].stages):
         show_first_filters(looked_at)
     return channel
+
+
+def _choose_shown(strongest: list[int], channel: int, count: int) -> list[int]:
+    """The channels to draw: all if asked for, else the strongest and the chosen one."""
+    session.read_widget_from_url(ALL_KEY, (False, True), False)
+    if st.session_state[ALL_KEY]:
+        return strongest
+    shown = strongest[:count]
+    return shown if channel in shown else [channel, *shown[:-1]]
+
+
+def _offer_all(stage: StageMaps, count: int) -> None:
+    if len(stage.maps) > count:
+        name = "channels" if stage.has_positions else "units"
+        st.toggle(f"Show all {len(stage.maps):,} {name}, not the {count} strongest", key=ALL_KEY)
+    session.write_widget_to_url(ALL_KEY, False)
 
 
 def find_stage(forward: ForwardPass, name: str) -> StageMaps:
@@ -71,9 +89,12 @@ def describe_change(stages: list[StageMaps]) -> str:
 
 def show_first_filters(looked_at: LookedAt) -> None:
     """Draw the first layer's filters in their own colours."""
-    filters = caches.list_first_filters(looked_at)[:MAX_FILTERS]
-    if filters:
-        st.markdown("**The first filters**: the patterns that the first layer looks for")
+    all_filters = caches.list_first_filters(looked_at)
+    if filters := all_filters[:MAX_FILTERS]:
+        count = (
+            "" if len(filters) == len(all_filters) else f", {len(filters)} of {len(all_filters)}"
+        )
+        st.markdown(f"**The first filters**{count}: the patterns that the first layer looks for")
         names = [f"Filter {number}" for number in range(1, len(filters) + 1)]
         st.image(list(filters), width=FILTER_PIXELS, alt=names)
 
@@ -87,12 +108,12 @@ def _show_channels(looked_at: LookedAt, stage: StageMaps, shown: list[int], chan
                 str(each),
                 encode_picture(render_map(stage, each, TILE_PIXELS)),
                 f"{each + 1}",
-                "channel",
+                "channel" if stage.has_positions else "unit",
                 True,
             )
             for each in shown
         ],
-        f"Channels of {stage.title}",
+        f"{'Channels' if stage.has_positions else 'Units'} of {stage.title}",
         str(channel),
         key=f"layers_channels_{looked_at.moment}",
         choose=lambda clicked: session.set_widgets(**{CHANNEL_KEY: int(clicked)}),
