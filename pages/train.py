@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
+from pages.parts.train.setting_changes import show_changes
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
 from pages.parts.train.settings_form import RunSettings, show_settings_form
@@ -86,6 +87,8 @@ def set_up_run(
         )
     with form.time_place, show_errors():
         show_run_time(data, form.settings)
+        if usual := find_usual_settings(source, defaults, choice):
+            show_changes(form.settings, usual)
     if right:
         with right:
             show_code(data, form.settings.source, form.settings.strategy, form.settings.seed)
@@ -103,6 +106,15 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
         icon=":material/tune:",
     )
     return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
+
+
+def find_usual_settings(
+    source: SourceNetwork, settings: RunSettings, choice: Choice
+) -> RunSettings | None:
+    """What this way to train begins with; None if it is no longer offered."""
+    strategies = {each.key: each.strategy for each in choice.options.options}
+    strategy = strategies.get(settings.strategy.key)
+    return RunSettings(source, strategy, seed=0) if strategy else None
 
 
 def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> None:

@@ -129,7 +129,8 @@ class OptimiserSettings:
         Field(gt=0, le=300),
         Setting(
             label="Learning rate",
-            help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",
+            help="How far each step changes the weights. This is the peak of a one-cycle schedule: "
+            "the rate rises at first, then falls to 0.",
             code="{{'params': parameters, 'lr': {}}}",
             step=0.0001,
             decimals=5,
@@ -151,7 +152,7 @@ class OptimiserSettings:
         Field(ge=2, le=4096),
         Setting(
             label="Batch size",
-            help="Training images per step.",
+            help="How many training images the network sees before each step changes its weights.",
             code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
             unit="images",
         ),
@@ -171,7 +172,8 @@ class OptimiserSettings:
         Setting(
             label="Patience",
             help="Training ends early after so many epochs in a row, in the second half, whose "
-            "validation loss is clearly above its lowest. The best epoch's weights are kept.",
+            "validation loss (how wrong it is on images kept aside) is clearly above its lowest. "
+            "The best epoch's weights are kept.",
             code="stopping = EarlyStopping(epochs, {})",
             unit="epochs",
         ),
@@ -221,9 +223,9 @@ class OptimiserSettings:
         bool,
         Setting(
             label="Keep the means and spreads of batch normalisation",
-            help="Those of the source images stay, in training too. Otherwise each batch is "
-            "normalised by its own, which with few images are noisy. From random weights leave it "
-            "off.",
+            help="Such layers scale what they get by its mean and spread. Those of the source "
+            "images stay, in training too. Otherwise each batch is scaled by its own, which with "
+            "few images are noisy. From random weights leave it off.",
             code="norms = find_batch_norms(network) if {} else ()",
             applies_to="more",
         ),

@@ -23,7 +23,7 @@ class RunConfig:
         Field(ge=0, lt=2**31),
         Setting(
             label="Seed",
-            help="The same seed repeats the same run on the same machine.",
+            help="Where chance begins: the same seed repeats the same run on the same machine.",
             code="generator = torch.Generator().manual_seed({})",
         ),
     ]

@@ -27,10 +27,10 @@ FINDINGS = """\
 classes each to learn from and to transfer to:
 
 - *Kept and frozen*: the first two layers transfer without loss. With every further layer the
-  accuracy falls: in the middle because layers that learned to work together are parted, at the top
-  because those layers belong to the old task.
+  accuracy falls: in the middle because layers that learned to work together are torn apart, at the
+  top because those layers belong to the old task.
 - The *control*, the same on the network's **own** task, falls in the middle too and recovers at the
-  top. So that fall is the parting, not the new task.
+  top. So the cut makes that fall, not the new task.
 - *Kept and trained on*: no fall. Transferred layers generalise better than random ones even after
   long training, whatever the cut.
 - The less alike the two tasks, the deeper the fall. Yet layers from a distant task can be better
@@ -69,9 +69,10 @@ def _offer_measurement(
 ) -> None:
     """Draw the button with what it takes, and measure after a click."""
     st.caption(
-        f"Every cut: the layers below it kept or random, frozen or trained on; all others begin at "
-        f"random. {left} short trainings on about 300 of your images, "
-        f"{_describe_time(data, source, left)}. Other work stops it; what was measured is kept."
+        f"The network is cut behind each layer in turn. The layers before the cut are kept or "
+        f"random, frozen or trained on; those behind it begin at random. {left} short trainings on "
+        f"about 300 of your images, {_describe_time(data, source, left)}. A click elsewhere stops "
+        f"it; what was measured is kept."
     )
     label = "Go on measuring" if resumed else "Measure every cut"
     if not st.button(label, type="primary", icon=":material/science:", key="layers_measure"):

@@ -33,6 +33,11 @@ class RunSettings:
     seed: int
     compiled: bool = False
 
+    @property
+    def input_size(self) -> int:
+        """Pixels a side."""
+        return self.source.input_size
+
     def get(self, name: str) -> bool | int | float:
         """The value of a declared setting."""
         parts = (self.strategy.optimiser, self.strategy, self)
