@@ -6,11 +6,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
+from transfer_core.languages import N_, _
+
 # Convolutional networks and transformers learned from ImageNet, the demonstration network did not.
 NetworkKind = Literal["demonstration", "convolutional", "transformer"]
 Scope = Literal["head", "more", "both"]
 
-_BOUND_WORDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+_BOUND_WORDS = {
+    "gt": N_("more than {bound:,}"),
+    "ge": N_("at least {bound:,}"),
+    "lt": N_("less than {bound:,}"),
+    "le": N_("at most {bound:,}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,9 @@ def describe_bounds(hint: Any) -> str:
     bounds = read_bounds(hint)
     if not bounds:
         return ""
-    number = "a whole number" if hint.__origin__ is int else "a number"
-    words = [f"{word} {bounds[key]:,}" for key, word in _BOUND_WORDS.items() if key in bounds]
-    return f"{number}, {' and '.join(words)}"
+    number = _("a whole number") if hint.__origin__ is int else _("a number")
+    words = [_(word, bound=bounds[key]) for key, word in _BOUND_WORDS.items() if key in bounds]
+    return f"{number}, {_(' and ').join(words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +135,11 @@ class OptimiserSettings:
         float,
         Field(gt=0, le=300),
         Setting(
-            label="Learning rate",
-            help="How far each step changes the weights. This is the peak of a one-cycle schedule: "
-            "the rate rises at first, then falls to 0.",
+            label=N_("Learning rate"),
+            help=N_(
+                "How far each step changes the weights. This is the peak of a one-cycle schedule: "
+                "the rate rises at first, then falls to 0."
+            ),
             code="{{'params': parameters, 'lr': {}}}",
             step=0.0001,
             decimals=5,
@@ -140,8 +149,8 @@ class OptimiserSettings:
         float,
         Field(ge=0, le=10),
         Setting(
-            label="Weight decay",
-            help="Pulls weights towards 0, against learning images by heart.",
+            label=N_("Weight decay"),
+            help=N_("Pulls weights towards 0, against learning images by heart."),
             code="{{'params': matrices, 'weight_decay': {}}}",
             step=0.01,
             decimals=4,
@@ -151,18 +160,20 @@ class OptimiserSettings:
         int,
         Field(ge=2, le=4096),
         Setting(
-            label="Batch size",
-            help="How many training images the network sees before each step changes its weights.",
+            label=N_("Batch size"),
+            help=N_(
+                "How many training images the network sees before each step changes its weights."
+            ),
             code="for indices in shuffle_into_batches(parts['train'], {}, generator): ...",
-            unit="images",
+            unit=N_("images"),
         ),
     ]
     epochs: Annotated[
         int,
         Field(ge=1, le=1000),
         Setting(
-            label="Epochs, at most",
-            help="An epoch is one pass over the training images.",
+            label=N_("Epochs, at most"),
+            help=N_("An epoch is one pass over the training images."),
             code="for epoch in range(1, {} + 1): ...",
         ),
     ]
@@ -170,20 +181,24 @@ class OptimiserSettings:
         int,
         Field(ge=1, le=1000),
         Setting(
-            label="Patience",
-            help="Training ends early after so many epochs in a row, in the second half, whose "
-            "validation loss (how wrong it is on images kept aside) is clearly above its lowest. "
-            "The best epoch's weights are kept.",
+            label=N_("Patience"),
+            help=N_(
+                "Training ends early after so many epochs in a row, in the second half, whose "
+                "validation loss (how wrong it is on images kept aside) is clearly above its "
+                "lowest. The best epoch's weights are kept."
+            ),
             code="stopping = EarlyStopping(epochs, {})",
-            unit="epochs",
+            unit=N_("epochs"),
         ),
     ]
     augment: Annotated[
         bool,
         Setting(
-            label="Random crops and colours of the training images",
-            help="Each epoch sees every image a little differently. Frozen layers' outputs are "
-            "computed once per image, so it needs a run that trains more than the new layer.",
+            label=N_("Random crops and colours of the training images"),
+            help=N_(
+                "Each epoch sees every image a little differently. Frozen layers' outputs are "
+                "computed once per image, so it needs a run that trains more than the new layer."
+            ),
             code="if {}: inputs = augment(pixels[indices])",
             applies_to="more",
         ),
@@ -191,8 +206,8 @@ class OptimiserSettings:
     mirror: Annotated[
         bool,
         Setting(
-            label="Mirror half of the changed images, left to right",
-            help="Switch it off if left and right make a difference, as in letters.",
+            label=N_("Mirror half of the changed images, left to right"),
+            help=N_("Switch it off if left and right make a difference, as in letters."),
             code="augment(pixels[indices], horizontal_flip={})",
         ),
     ] = True
@@ -200,9 +215,11 @@ class OptimiserSettings:
         float,
         Field(gt=0, le=1),
         Setting(
-            label="Rate of earlier stages",
-            help="Learning rate of each stage as a share of that of the stage behind it. At 1 all "
-            "stages learn at the same rate.",
+            label=N_("Rate of earlier stages"),
+            help=N_(
+                "Learning rate of each stage as a share of that of the stage behind it. At 1 all "
+                "stages learn at the same rate."
+            ),
             code="rate = learning_rate * {}**behind",
             step=0.05,
             decimals=2,
@@ -212,9 +229,11 @@ class OptimiserSettings:
     train_head_first: Annotated[
         bool,
         Setting(
-            label="Start from the new layer trained alone",
-            help="The new layer first learns alone, as in case 1, and then everything learns on "
-            "from there. Otherwise the new layer starts from random weights.",
+            label=N_("Start from the new layer trained alone"),
+            help=N_(
+                "The new layer first learns alone, as in case 1, and then everything learns on "
+                "from there. Otherwise the new layer starts from random weights."
+            ),
             code="if {}: train_head(...)",
             applies_to="more",
         ),
@@ -222,10 +241,12 @@ class OptimiserSettings:
     freeze_batch_norm: Annotated[
         bool,
         Setting(
-            label="Keep the means and spreads of batch normalisation",
-            help="Such layers scale what they get by its mean and spread. Those of the source "
-            "images stay, in training too. Otherwise each batch is scaled by its own, which with "
-            "few images are noisy. From random weights leave it off.",
+            label=N_("Keep the means and spreads of batch normalisation"),
+            help=N_(
+                "Such layers scale what they get by its mean and spread. Those of the source "
+                "images stay, in training too. Otherwise each batch is scaled by its own, which "
+                "with few images are noisy. From random weights leave it off."
+            ),
             code="norms = find_batch_norms(network) if {} else ()",
             applies_to="more",
         ),
@@ -234,9 +255,11 @@ class OptimiserSettings:
         float,
         Field(gt=0, le=1),
         Setting(
-            label="Share of the way that is kept",
-            help="Below 1 the weights at the end are mixed with those at the start, which keeps "
-            "more of what the network knew.",
+            label=N_("Share of the way that is kept"),
+            help=N_(
+                "Below 1 the weights at the end are mixed with those at the start, which keeps "
+                "more of what the network knew."
+            ),
             code="load_interpolated(model, start, end, {})",
             step=0.05,
             decimals=2,
@@ -247,10 +270,12 @@ class OptimiserSettings:
         int,
         Field(ge=0, le=100),
         Setting(
-            label="Augmented views of each image",
-            help="Randomly cropped and recoloured copies of each training image, embedded once "
-            "like the images themselves. They help against learning few images by heart; each "
-            "costs one more pass over the training images.",
+            label=N_("Augmented views of each image"),
+            help=N_(
+                "Randomly cropped and recoloured copies of each training image, embedded once "
+                "like the images themselves. They help against learning few images by heart; each "
+                "costs one more pass over the training images."
+            ),
             code="for number in range({}): ...",
             applies_to="head",
         ),

@@ -13,11 +13,14 @@ from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.features import AugmentedView
+from transfer_core.languages import N_
 from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.stored_texts import EMBEDDING_VIEWS
 from transfer_core.system import WorkStopped, write_atomically
 from transfer_core.training import (
+    STOPPED_EARLY,
     BaselineTrained,
     Checkpointer,
     Ended,
@@ -26,6 +29,7 @@ from transfer_core.training import (
     Preparing,
     TestResult,
     WeightChangeMeter,
+    describe_result,
     train_head,
 )
 
@@ -101,23 +105,13 @@ def compare_with_baseline(
     result: TestResult, ended: Ended, baseline: Baseline, strategy: Strategy
 ) -> TestResult:
     """Add the baseline's accuracies to the result of a strategy; say so if it is below them."""
-    sentence, trained_more = result.sentence, f"training {strategy.what_is_trained}"
-    if ended.best_epoch is None:
-        sentence = (
-            f"The run was stopped before an epoch of {trained_more} had ended. This is the "
-            f"new layer trained alone, as far as it had come. {sentence}"
-        )
-    elif result.accuracy < baseline.test_accuracy:
-        sentence += (
-            f" The new layer trained alone, with everything else frozen as in case 1, is right on "
-            f"{baseline.test_accuracy:.1%} of them: more than after {trained_more}."
-        )
-    return replace(
+    compared = replace(
         result,
-        sentence=sentence,
+        sentence=STOPPED_EARLY if ended.best_epoch is None else result.sentence,
         baseline_validation_accuracy=baseline.trained.validation_accuracy,
         baseline_accuracy=baseline.test_accuracy,
     )
+    return replace(compared, sentence=describe_result(compared, strategy.what_is_trained))
 
 
 def _freeze_all_but_head(context: RunContext) -> Strategy:
@@ -137,9 +131,9 @@ def _embed_examples(
     arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
     labels, train = arguments["labels"], arguments["train_indices"]
     embedder = ImageEmbedder(context, network, list_head_stages(context.source, strategy))
-    parts = [(yield from embedder.embed(None, "Embedding images once"))]
+    parts = [(yield from embedder.embed(None, N_("Embedding images once")))]
     for number in range(views):
-        what = f"Embedding augmented views, {number + 1} of {views}"
+        what = EMBEDDING_VIEWS.format(number=number + 1, views=views)
         view = AugmentedView(number, strategy.optimiser.mirror)
         parts.append((yield from embedder.embed(train, what, view)))
     if not views:
@@ -161,7 +155,7 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     for event in train_head(network, embeddings, **arguments):
         if isinstance(event, EpochEnded):
             losses[event.epoch] = event.validation_loss
-            yield Preparing("Training the new layer alone", event.epoch, HEAD_SETTINGS.epochs)
+            yield Preparing(N_("Training the new layer alone"), event.epoch, HEAD_SETTINGS.epochs)
         elif isinstance(event, Ended):
             ended = event
     if ended is None or ended.best_epoch is None:

@@ -9,6 +9,7 @@ import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
@@ -28,7 +29,7 @@ from transfer_core.system import (
 from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
 
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
-WAITING_FOR_TURN = "Waiting for another training to end"
+WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:

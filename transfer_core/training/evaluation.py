@@ -1,5 +1,6 @@
 """Metrics on the test split, which is used once, at the end of a run."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn import functional
 from transfer_core.features import choose_batch_size, normalise
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import get_device
-from transfer_core.training.result import ClassMetrics, TestResult
+from transfer_core.training.result import ClassMetrics, TestResult, describe_result
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
@@ -66,7 +67,7 @@ def score(
         ClassMetrics(name, float(p), float(r), int(s))
         for name, p, r, s in zip(classes, precision, recall, support, strict=True)
     )
-    return TestResult(
+    result = TestResult(
         images=images,
         accuracy=hits / images,
         low=low,
@@ -78,8 +79,9 @@ def score(
         validation_accuracy=validation_accuracy,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         per_class=per_class,
-        sentence=_describe_result(hits, images, low, high, float(support[majority] / images)),
+        sentence="",
     )
+    return replace(result, sentence=describe_result(result))
 
 
 def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
@@ -134,19 +136,4 @@ def compute_difference_interval(
     return (
         a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
         a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
-    )
-
-
-def _describe_result(correct: int, images: int, low: float, high: float, majority: float) -> str:
-    accuracy = correct / images
-    if low > majority:
-        verdict = "better than"
-    elif high < majority:
-        verdict = "worse than"
-    else:
-        verdict = "too few test images to tell it from"
-    return (
-        f"{correct} of {images} test images are right: {accuracy:.1%} "
-        f"(95 % interval {low:.1%} to {high:.1%}); {verdict} "
-        f"always guessing the largest class ({majority:.1%})."
     )

@@ -18,6 +18,7 @@ from torch import nn
 from transfer_core.cases import Strategy, list_strategies
 from transfer_core.dataset import draw_individuals, draw_species
 from transfer_core.errors import BusyError
+from transfer_core.languages import _
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, adapt
 from transfer_core.system import choose_device, watch_for_training
 from transfer_core.training import EpochEnded, compute_class_weights, train_whole_network
@@ -169,9 +170,9 @@ def time_training(source: SourceNetwork, own: LabelledPixels) -> float:
     seconds = time.perf_counter() - began
     if has_trained():
         raise BusyError(
-            "How long this takes can't be measured while a run trains.",
-            found="a run in training on this computer",
-            remedy="Ask again when it has ended.",
+            _("How long this takes can't be measured while a run trains."),
+            found=_("a run in training on this computer"),
+            remedy=_("Ask again when it has ended."),
         )
     return seconds * EPOCHS * len(own.labels) / len(chosen)
 

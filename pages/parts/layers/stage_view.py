@@ -13,6 +13,7 @@ from pages.shared.caches import LookedAt
 from pages.shared.layout import escape_markdown
 from pages.shared.picture_buttons import PictureChoice, encode_picture, show_picture_buttons
 from transfer_core.figures import describe_stage_maps, render_map
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import ForwardPass, StageMaps
@@ -68,8 +69,12 @@ def _choose_shown(strongest: list[int], channel: int, count: int) -> list[int]:
 
 def _offer_all(stage: StageMaps, count: int) -> None:
     if len(stage.maps) > count:
-        name = "channels" if stage.has_positions else "units"
-        st.toggle(f"Show all {len(stage.maps):,} {name}, not the {count} strongest", key=ALL_KEY)
+        text = (
+            N_("Show all {all:,} channels, not the {count} strongest")
+            if stage.has_positions
+            else N_("Show all {all:,} units, not the {count} strongest")
+        )
+        st.toggle(_(text, all=len(stage.maps), count=count), key=ALL_KEY)
     session.write_widget_to_url(ALL_KEY, False)
 
 
@@ -82,38 +87,43 @@ def describe_change(stages: list[StageMaps]) -> str:
     """Say how far training changed what a stage makes of the image."""
     before, after = (each.maps for each in stages)
     if np.array_equal(before, after):
-        return "Training has not changed this stage: it was frozen, and so was all before it."
+        return _("Training has not changed this stage: it was frozen, and so was all before it.")
     change = np.linalg.norm(after - before) / max(float(np.linalg.norm(before)), 1e-12)
-    return f"Training changed what this stage gives for the image by {change:.0%}."
+    return _("Training changed what this stage gives for the image by {change:.0%}.", change=change)
 
 
 def show_first_filters(looked_at: LookedAt) -> None:
     """Draw the first layer's filters in their own colours."""
     all_filters = caches.list_first_filters(looked_at)
     if filters := all_filters[:MAX_FILTERS]:
-        count = (
-            "" if len(filters) == len(all_filters) else f", {len(filters)} of {len(all_filters)}"
+        text = (
+            N_("**The first filters**: the patterns that the first layer looks for")
+            if len(filters) == len(all_filters)
+            else N_(
+                "**The first filters**, {count} of {all:,}: the patterns that the first layer "
+                "looks for"
+            )
         )
-        st.markdown(f"**The first filters**{count}: the patterns that the first layer looks for")
-        names = [f"Filter {number}" for number in range(1, len(filters) + 1)]
+        st.markdown(_(text, count=len(filters), all=len(all_filters)))
+        names = [_("Filter {number}", number=number) for number in range(1, len(filters) + 1)]
         st.image(list(filters), width=FILTER_PIXELS, alt=names)
 
 
 def _show_channels(looked_at: LookedAt, stage: StageMaps, shown: list[int], channel: int) -> None:
     if looked_at.run_id:
-        st.markdown(f"**{MOMENTS[looked_at.moment]}**")
+        st.markdown(f"**{_(MOMENTS[looked_at.moment])}**")
     show_picture_buttons(
         [
             PictureChoice(
                 str(each),
                 encode_picture(render_map(stage, each, TILE_PIXELS)),
                 f"{each + 1}",
-                "channel" if stage.has_positions else "unit",
+                _("channel") if stage.has_positions else _("unit"),
                 True,
             )
             for each in shown
         ],
-        f"{'Channels' if stage.has_positions else 'Units'} of {stage.title}",
+        _("Channels of {stage}", stage=_(stage.title)),
         str(channel),
         key=f"layers_channels_{looked_at.moment}",
         choose=lambda clicked: session.set_widgets(**{CHANNEL_KEY: int(clicked)}),

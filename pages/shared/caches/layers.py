@@ -13,6 +13,7 @@ from pages.shared.caches.data_sets import load_data_set
 from pages.shared.caches.runs import get_engine, load_trained_network
 from transfer_core import dataset, images, networks
 from transfer_core.dataset import SAMPLES
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import TrainingTurn, get_home, ignore_progress, mark_training
 
@@ -164,7 +165,7 @@ def load_layer_transfer(data_id: str, network: str) -> tuple[LayerTransferPoint,
     return load_points(get_home(), load_data_set(data_id), networks.get_network(network))
 
 
-@st.cache_data(max_entries=32, show_spinner="Timing one training")
+@st.cache_data(max_entries=32, show_spinner=False)
 def time_layer_transfer(data_id: str, network: str) -> float:
     """The seconds of one training of the experiment on this computer."""
     from transfer_core.transferability import load_own_images, time_training
@@ -197,11 +198,11 @@ def measure_layer_transfer(
     points, total = load_layer_transfer(data_id, network), len(list_trainings(source))
 
     def report() -> bool:
-        progress("Training every cut", len(points), total)
+        progress(_("Training every cut"), len(points), total)
         return False
 
     def report_waiting() -> bool:
-        progress("Waiting for another training to end", len(points), total)
+        progress(_("Waiting for another training to end"), len(points), total)
         return False
 
     own = load_own_images(home, data, source)

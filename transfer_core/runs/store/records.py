@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.errors import RunError
+from transfer_core.languages import _
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.training import Event, RunConfig, TestResult
 
@@ -140,18 +141,18 @@ def validate_run_id(run_id: object) -> str:
 def make_unknown_run_error(run_id: object) -> RunError:
     """Make the error for an id that no run has."""
     return RunError(
-        "There is no such run.",
-        found=f"run id {ascii(run_id)[:60]}",
-        remedy="Choose a run from the list of runs.",
+        _("There is no such run."),
+        found=_("run id {id}", id=ascii(run_id)[:60]),
+        remedy=_("Choose a run from the list of runs."),
     )
 
 
 def make_deleted_run_error(run_id: str) -> RunError:
     """Make the error for a run that was deleted."""
     return RunError(
-        "This run was deleted.",
+        _("This run was deleted."),
         found=f"run {run_id}",
-        remedy="Bring it back on the page Runs, which can be done for a day.",
+        remedy=_("Bring it back on the page Runs, which can be done for a day."),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError, SettingsError
+from transfer_core.languages import N_
 from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.events import decode_values, encode_event
 from transfer_core.runs.store.expectation import Expectation
@@ -108,9 +109,9 @@ def _decode_json(target: type, text: str | None):
 
 def _describe_unreadable(error: Exception) -> Failed:
     return Failed(
-        "This run cannot be read: another version of Transfer Lab wrote it.",
+        N_("This run cannot be read: another version of Transfer Lab wrote it."),
         error.found if isinstance(error, SettingsError) else str(error)[:120],
-        "Delete it, or open it with the version that wrote it.",
+        N_("Delete it, or open it with the version that wrote it."),
     )
 
 
