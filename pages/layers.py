@@ -100,11 +100,13 @@ def choose_networks() -> list[LookedAt]:
     """Let a network be chosen; a run's network comes as it was before and after training."""
     record = find_finished_run()
     present = {each.name: each.title for each in networks.list_networks() if has_weights(each)}
-    titles = {RUN: _("The network you trained")} | present if record else present
+    titles = {RUN: N_("The network you trained")} | present if record else present
     names = list(titles)
     first = RUN if record else session.get_network_name()
     session.read_widget_from_url(NETWORK_KEY, names, first if first in names else names[0])
-    name = st.selectbox(_("Network"), names, format_func=titles.get, key=NETWORK_KEY)
+    name = st.selectbox(
+        _("Network"), names, format_func=lambda each: _(titles[each]), key=NETWORK_KEY
+    )
     session.write_widget_to_url(NETWORK_KEY)
     if name != RUN:
         return [LookedAt(name)]

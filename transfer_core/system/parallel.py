@@ -37,7 +37,7 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 
 def rename_progress(progress: Progress, what: str) -> Progress:
     """Return a callback that reports the same numbers to `progress` under another text."""
-    return lambda _, done, total: progress(what, done, total)
+    return lambda __, done, total: progress(what, done, total)
 
 
 def map_in_order(

@@ -40,7 +40,7 @@ def show_channel(
         pixels: The image as the network sees it, uint8 (H, W, 3).
         data: The data set whose patches are shown; None for none.
     """
-    *_, last = passes.values()
+    *__, last = passes.values()
     text = (
         N_("**Channel {number}**: what excites it?")
         if find_stage(last, stage).has_positions

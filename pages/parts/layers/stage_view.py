@@ -35,7 +35,7 @@ def show_stage(passes: dict[LookedAt, ForwardPass], name: str) -> int:
         name: Of the stage.
     """
     stages = {each: find_stage(forward, name) for each, forward in passes.items()}
-    *_, (looked_at, stage) = stages.items()
+    *__, (looked_at, stage) = stages.items()
     session.read_widget_from_url(CHANNEL_KEY, range(len(stage.maps)), None)
     if st.session_state.setdefault(STAGE_OF_CHANNEL_KEY, name) != name:
         session.set_widgets(**{CHANNEL_KEY: None, STAGE_OF_CHANNEL_KEY: name})

@@ -41,7 +41,7 @@ def choose_stage(passes: dict[LookedAt, ForwardPass], pixels: np.ndarray) -> str
         passes: The forward pass of each network that is shown; the last is drawn stage by stage.
         pixels: The image as the network sees it, uint8 (H, W, 3).
     """
-    *_, (looked_at, shown) = passes.items()
+    *__, (looked_at, shown) = passes.items()
     titles = {stage.name: stage.title for stage in shown.stages}
     names = list(titles)
     session.read_widget_from_url(STAGE_KEY, names, names[0])

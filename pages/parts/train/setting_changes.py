@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.settings_form import FIELDS, RunSettings
+from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
 from transfer_core.settings import SettingField
 
@@ -22,9 +23,18 @@ def show_changes(settings: RunSettings, usual: RunSettings) -> None:
     ]
     if changed:
         named = "; ".join(_describe_change(each, settings, usual) for each in changed)
-        st.caption(f":material/tune: Not as usual: {named}.")
+        st.caption(_(":material/tune: Not as usual: {settings}.", settings=named))
 
 
 def _describe_change(field: SettingField, settings: RunSettings, usual: RunSettings) -> str:
-    now, before = (field.format(each.get(field.name)) for each in (settings, usual))
-    return f"**{field.setting.label}** {now} (usual: {before})"
+    now, before = (_format(field, each.get(field.name)) for each in (settings, usual))
+    return _(
+        "**{name}** {now} (usual: {usual})", name=_(field.setting.label), now=now, usual=before
+    )
+
+
+def _format(field: SettingField, value: bool | int | float) -> str:
+    """A value in the reader's language, with its unit."""
+    if field.type is bool:
+        return _("yes") if value else _("no")
+    return f"{_('{value:g}', value=value)} {_(field.setting.unit)}".rstrip()

@@ -151,10 +151,10 @@ def crop_exciting_patches(
     source, field = get_source_of(looked_at), measure_fields(looked_at)[stage]
     pixels = dataset.PixelArray(get_home(), load_data_set(data_id), source.transform)
     boxes = list(found.locate(channel, field, source.input_size))
-    read = pixels.read(np.array([image for image, _ in boxes]))
+    read = pixels.read(np.array([image for image, __ in boxes]))
     return [
         image[box.top : box.top + box.side, box.left : box.left + box.side]
-        for image, (_, box) in zip(read, boxes, strict=True)
+        for image, (__, box) in zip(read, boxes, strict=True)
     ]
 
 

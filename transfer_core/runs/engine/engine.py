@@ -57,7 +57,7 @@ class Engine(RunReader):
         self._closing, self._submitted = threading.Event(), threading.Condition()
         self._workers = [
             Worker(self.store, home, self._executor, self._lock.id, self._closing, self._submitted)
-            for _ in range(self._executor.capacity)
+            for __ in range(self._executor.capacity)
         ]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
