@@ -37,4 +37,5 @@ def _format(field: SettingField, value: bool | int | float) -> str:
     """A value in the reader's language, with its unit."""
     if field.type is bool:
         return _("yes") if value else _("no")
-    return f"{_('{value:g}', value=value)} {_(field.setting.unit)}".rstrip()
+    number = _("{value:g}", value=value)
+    return f"{number} {_(field.setting.unit)}".rstrip()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.errors import RunError
-from transfer_core.languages import _
+from transfer_core.languages import N_, _
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.training import Event, RunConfig, TestResult
 
@@ -17,14 +17,14 @@ _ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 class RunState(StrEnum):
     """State of a run. It ends in one of the four final ones; `interrupted` can be resumed."""
 
-    queued = "queued"
-    preparing = "preparing"
-    training = "training"
-    stopping = "stopping"  # a stop was requested; the network is being tested
-    stopped = "stopped"
-    finished = "finished"
-    failed = "failed"
-    interrupted = "interrupted"  # its process ended before it did
+    queued = N_("queued")
+    preparing = N_("preparing")
+    training = N_("training")
+    stopping = N_("stopping")  # a stop was requested; the network is being tested
+    stopped = N_("stopped")
+    finished = N_("finished")
+    failed = N_("failed")
+    interrupted = N_("interrupted")  # its process ended before it did
 
     @property
     def is_final(self) -> bool:
