@@ -111,14 +111,16 @@ class Strategy:
     @property
     def what_is_trained(self) -> str:
         """For people: "everything", "the new layer", "the last stages" or "the first stages"."""
-        if self.approach in {"last stages", "first stages"}:
-            return f"the {self.approach}"
-        return "the new layer" if self.frozen else "everything"
+        if self.approach == "last stages":
+            return N_("the last stages")
+        if self.approach == "first stages":
+            return N_("the first stages")
+        return N_("the new layer") if self.frozen else N_("everything")
 
     @property
     def initial_weights(self) -> str:
         """The kind of initial weights, for people: "pre-trained" or "random"."""
-        return "random" if self.initialise == "random" else "pre-trained"
+        return N_("random") if self.initialise == "random" else N_("pre-trained")
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""

@@ -20,7 +20,6 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.stored_texts import EMBEDDING_VIEWS
 from transfer_core.system import WorkStopped, write_atomically
 from transfer_core.training import (
-    STOPPED_EARLY,
     BaselineTrained,
     Checkpointer,
     Ended,
@@ -29,7 +28,6 @@ from transfer_core.training import (
     Preparing,
     TestResult,
     WeightChangeMeter,
-    describe_result,
     train_head,
 )
 
@@ -105,13 +103,23 @@ def compare_with_baseline(
     result: TestResult, ended: Ended, baseline: Baseline, strategy: Strategy
 ) -> TestResult:
     """Add the baseline's accuracies to the result of a strategy; say so if it is below them."""
-    compared = replace(
+    sentence, trained_more = result.sentence, f"training {strategy.what_is_trained}"
+    if ended.best_epoch is None:
+        sentence = (
+            f"The run was stopped before an epoch of {trained_more} had ended. This is the "
+            f"new layer trained alone, as far as it had come. {sentence}"
+        )
+    elif result.accuracy < baseline.test_accuracy:
+        sentence += (
+            f" The new layer trained alone, with everything else frozen as in case 1, is right on "
+            f"{baseline.test_accuracy:.1%} of them: more than after {trained_more}."
+        )
+    return replace(
         result,
-        sentence=STOPPED_EARLY if ended.best_epoch is None else result.sentence,
+        sentence=sentence,
         baseline_validation_accuracy=baseline.trained.validation_accuracy,
         baseline_accuracy=baseline.test_accuracy,
     )
-    return replace(compared, sentence=describe_result(compared, strategy.what_is_trained))
 
 
 def _freeze_all_but_head(context: RunContext) -> Strategy:

@@ -47,7 +47,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "meters": ["WeightChangeMeter"],
         "optimiser": ["MOMENTUM", "build_one_cycle_schedule"],
-        "result": ["ClassMetrics", "STOPPED_EARLY", "TestResult", "describe_result"],
+        "result": ["ClassMetrics", "TestResult"],
         "settings_table": ["compare_settings", "describe_settings"],
         "step_format": ["StepFormat", "choose_step_format"],
         "train": ["train_head", "train_whole_network"],

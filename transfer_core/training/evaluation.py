@@ -1,6 +1,5 @@
 """Metrics on the test split, which is used once, at the end of a run."""
 
-from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.nn import functional
 from transfer_core.features import choose_batch_size, normalise
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import get_device
-from transfer_core.training.result import ClassMetrics, TestResult, describe_result
+from transfer_core.training.result import ClassMetrics, TestResult
 
 Z_95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
 
@@ -67,7 +66,7 @@ def score(
         ClassMetrics(name, float(p), float(r), int(s))
         for name, p, r, s in zip(classes, precision, recall, support, strict=True)
     )
-    result = TestResult(
+    return TestResult(
         images=images,
         accuracy=hits / images,
         low=low,
@@ -79,9 +78,8 @@ def score(
         validation_accuracy=validation_accuracy,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         per_class=per_class,
-        sentence="",
+        sentence=_describe_result(hits, images, low, high, float(support[majority] / images)),
     )
-    return replace(result, sentence=describe_result(result))
 
 
 def confusion_matrix(predicted: np.ndarray, actual: np.ndarray, num_classes: int) -> np.ndarray:
@@ -136,4 +134,19 @@ def compute_difference_interval(
     return (
         a - b - sqrt((a - low_a) ** 2 + (high_b - b) ** 2),
         a - b + sqrt((high_a - a) ** 2 + (b - low_b) ** 2),
+    )
+
+
+def _describe_result(correct: int, images: int, low: float, high: float, majority: float) -> str:
+    accuracy = correct / images
+    if low > majority:
+        verdict = "better than"
+    elif high < majority:
+        verdict = "worse than"
+    else:
+        verdict = "too few test images to tell it from"
+    return (
+        f"{correct} of {images} test images are right: {accuracy:.1%} "
+        f"(95 % interval {low:.1%} to {high:.1%}); {verdict} "
+        f"always saying the same class ({majority:.1%})."
     )
