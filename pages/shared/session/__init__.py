@@ -1,0 +1,61 @@
+"""What one browser session has chosen, and the page's address that holds it."""
+
+from pages.shared.session.address import (
+    ensure_pages_arranged,
+    get_clicked_point,
+    get_requested,
+    mark_pages_arranged,
+    read_widget_from_url,
+    set_widgets,
+    write_to_url,
+    write_widget_to_url,
+)
+from pages.shared.session.choices import (
+    change,
+    get_network_name,
+    get_source,
+    get_workspace,
+    make_key,
+)
+from pages.shared.session.current import (
+    choose_runs,
+    get_chosen_runs,
+    get_current_id,
+    get_repeated_run_id,
+    has_data_in_url,
+    leave_run_if_asked,
+    open_data_set,
+    open_run,
+    repeat_run,
+    set_up_another_run,
+    show_new_version,
+    write_choices_to_url,
+)
+
+__all__ = [
+    "change",
+    "choose_runs",
+    "ensure_pages_arranged",
+    "get_chosen_runs",
+    "get_clicked_point",
+    "get_current_id",
+    "get_network_name",
+    "get_repeated_run_id",
+    "get_requested",
+    "get_source",
+    "get_workspace",
+    "has_data_in_url",
+    "leave_run_if_asked",
+    "make_key",
+    "mark_pages_arranged",
+    "open_data_set",
+    "open_run",
+    "read_widget_from_url",
+    "repeat_run",
+    "set_up_another_run",
+    "set_widgets",
+    "show_new_version",
+    "write_choices_to_url",
+    "write_to_url",
+    "write_widget_to_url",
+]
