@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.shared.workspace import Workspace
 from transfer_core import networks
+from transfer_core.dataset import SAMPLES_LINE, is_sample
 from transfer_core.system import get_home
 
 WORKSPACE_KEY = "workspace"
@@ -24,6 +25,7 @@ def change(**choices) -> None:
     before = get_workspace()
     if choices.get("data_id", before.data_id) != before.data_id:
         before = Workspace(
+            line=_find_line(choices["data_id"]),
             network=before.network,
             minutes=before.minutes,
             upload_count=before.upload_count,
@@ -35,6 +37,11 @@ def change(**choices) -> None:
     if choices.get("network", before.network) != before.network:
         before = replace(before, option=None, run_id=None, fit=None, proposal=None)
     st.session_state[WORKSPACE_KEY] = replace(before, **choices)
+
+
+def _find_line(data_id: str | None) -> int | None:
+    """The line between small and large that images start with; None is the textbook's."""
+    return SAMPLES_LINE if data_id and is_sample(get_home(), data_id) else None
 
 
 def get_network_name() -> str:
