@@ -11,6 +11,7 @@ from pages.shared import caches, session
 from pages.shared.downloads import show_images_link
 from pages.shared.launching import start_run
 from pages.shared.layout import (
+    describe_split,
     escape_markdown,
     offer_next_page,
     require_weights,
@@ -19,7 +20,7 @@ from pages.shared.layout import (
     stop_unless,
 )
 from transfer_core import dataset
-from transfer_core.dataset import SPLITS, DataSet, SpoiledVersion
+from transfer_core.dataset import DataSet, SpoiledVersion
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
@@ -32,10 +33,9 @@ def draw() -> None:
     show_page_title("Repair", "pages/repair.py")
     record, data = load_run_and_data_set()
     st.header(escape_markdown(data.name), anchor=False)
-    parts = ", ".join(f"{len(data.indices(split)):,} {split}" for split in SPLITS)
     st.caption(
-        f"{len(data.records):,} images in {len(data.classes)} classes: {parts}. A new version "
-        "never changes the data set that it is made from. Images keep their part of the split."
+        f"{describe_split(data)} A new version never changes the data set that it is made from. "
+        "Images keep their part of the split."
     )
     if show_basket(data):
         make_new_version(data, record)
