@@ -1,9 +1,12 @@
 """What one browser session has chosen, and the page's address that holds it."""
 
 from pages.shared.session.address import (
+    drop_from_url,
     ensure_pages_arranged,
     get_clicked_point,
     get_requested,
+    keep_in_url,
+    keep_several_in_url,
     mark_pages_arranged,
     read_widget_from_url,
     set_widgets,
@@ -35,6 +38,7 @@ from pages.shared.session.current import (
 __all__ = [
     "change",
     "choose_runs",
+    "drop_from_url",
     "ensure_pages_arranged",
     "get_chosen_runs",
     "get_clicked_point",
@@ -47,6 +51,8 @@ __all__ = [
     "has_data_in_url",
     "leave_run_if_asked",
     "make_key",
+    "keep_in_url",
+    "keep_several_in_url",
     "mark_pages_arranged",
     "open_data_set",
     "open_run",

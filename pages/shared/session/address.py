@@ -46,6 +46,43 @@ def write_widget_to_url(key: str, default: object = None) -> None:
     write_to_url(key, None if st.session_state[key] == default else str(st.session_state[key]))
 
 
+def keep_in_url(key: str, default: object, allowed: Iterable[object] | None = None) -> None:
+    """Keep the value of a widget that is drawn next in the address, and take it from there.
+
+    `bind="query-params"` would write the shown words, which are others in another language.
+
+    Args:
+        key: Of the widget and of the part of the address.
+        default: The value that the address need not name.
+        allowed: The values that the widget can have; None allows any text.
+    """
+    known = None if allowed is None else list(allowed)
+    if known is not None and key in st.session_state and st.session_state[key] not in known:
+        del st.session_state[key]
+    text = st.query_params.get(key, default)
+    read_widget_from_url(key, [text] if known is None else known, default)
+    write_widget_to_url(key, default)
+
+
+def keep_several_in_url(key: str, allowed: Iterable[object], default: Iterable = ()) -> None:
+    """Keep the values of a widget with several in the address; see `keep_in_url`."""
+    if key not in st.session_state:
+        texts = st.query_params.get_all(key)
+        known = [each for each in allowed if str(each) in texts]
+        st.session_state[key] = known or list(default)
+    texts = [str(each) for each in st.session_state[key]]
+    if texts == [str(each) for each in default]:
+        st.query_params.pop(key, None)
+    elif texts != st.query_params.get_all(key):
+        st.query_params[key] = texts
+
+
+def drop_from_url(prefix: str) -> None:
+    """Remove the parts of the address whose names begin so."""
+    for name in [name for name in st.query_params if name.startswith(prefix)]:
+        del st.query_params[name]
+
+
 def set_widgets(**values: object) -> None:
     """Set widgets by their keys; from a callback, before they are drawn."""
     st.session_state.update(values)
