@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import browser, open_page, server  # noqa: F401 - fixtures
 from PIL import Image
 
 from transfer_core.system import let_threads_sleep
@@ -25,7 +26,14 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks`, unless they are asked for."""
+    """Leave out the tests marked `all_networks`, unless they are asked for.
+
+    A browser test that fails is run once more: Chromium may be slow where others use the machine.
+    The summary names what was run again.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("--all-networks"):
         return
     left_out = [item for item in items if item.get_closest_marker("all_networks")]
