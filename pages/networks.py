@@ -11,6 +11,8 @@ from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import networks
 from transfer_core.networks import SourceNetwork, has_weights
 
+CHOICE_KEY = "networks_choice"
+
 
 def draw() -> None:
     """Draw the page."""
@@ -61,7 +63,13 @@ def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNet
     """Let a network be chosen from a list; at first the one clicked, else the one in use."""
     work, titles = session.get_workspace(), {each.name: each.title for each in shown}
     own, names = session.get_network_name(), list(titles)
-    current = clicked or session.get_requested("look") or own
+    choice = own, work.start_key
+    # A network that was just taken is looked at, whatever the address says.
+    looked = session.get_requested("look")
+    if st.session_state.get(CHOICE_KEY, choice) != choice:
+        looked = None
+    st.session_state[CHOICE_KEY] = choice
+    current = clicked or looked or own
     name = st.selectbox(
         "Look at",
         names,
