@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
+from transfer_core.languages import N_, _
+
 if TYPE_CHECKING:
     from transfer_core.inspection import StageMaps
 
@@ -98,14 +100,27 @@ def describe_stage_maps(stage: "StageMaps", channels: Iterable[int]) -> str:
     count, height, width = stage.maps.shape
     named = ", ".join(f"{channel + 1}" for channel in list(channels)[:MAX_NAMED_CHANNELS])
     active = float((stage.peaks > 0).mean())
-    what = (
-        f"{count:,} channels: each looks for one thing, at {height} by {width} places"
+    text = (
+        N_(
+            "{stage} responds to {sees}. It has {count:,} channels: each looks for one thing, at "
+            "{height} by {width} places. This image excites {active:.0%} of them; the strongest: "
+            "{named}."
+        )
         if stage.has_positions
-        else f"{count:,} units: each gives one number, drawn as a bar"
+        else N_(
+            "{stage} responds to {sees}. It has {count:,} units: each gives one number, drawn as a "
+            "bar. This image excites {active:.0%} of them; the strongest: {named}."
+        )
     )
-    return (
-        f"{stage.title} responds to {stage.sees}. It has {what}. This image excites {active:.0%} "
-        f"of them; the strongest: {named}."
+    return _(
+        text,
+        stage=_(stage.title),
+        sees=_(stage.sees),
+        count=count,
+        height=height,
+        width=width,
+        active=active,
+        named=named,
     )
 
 
