@@ -187,7 +187,7 @@ def _allocate_file(folder: Path, size: int) -> tuple[int, Path]:
 
 def _iter_entries(home: Path) -> Iterator[_Entry]:
     for cache in CACHE_FOLDERS:
-        for folder, _, names in os.walk(home / cache):
+        for folder, __, names in os.walk(home / cache):
             for name in names:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):  # removed just now
