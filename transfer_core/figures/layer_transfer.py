@@ -16,6 +16,8 @@ STYLES = {  # of each arm, by its key: name, colour, marker, dash
     "own-pretrained-frozen": (N_("kept and frozen"), BLUE, "square", "solid"),
     "own-pretrained-tuned": (N_("kept and trained on"), GREEN, "circle", "solid"),
     "own-random-frozen": (N_("random and frozen"), PURPLE, "x", "dot"),
+    "own-self-frozen": (N_("control: frozen, its own layers"), ORANGE, "triangle-up", "dashdot"),
+    "own-self-tuned": (N_("control: trained on, its own layers"), GREY, "star", "dashdot"),
     "source-pretrained-frozen": (N_("control: frozen, source images"), ORANGE, "diamond", "dash"),
     "source-pretrained-tuned": (N_("control: trained on, source images"), GREY, "cross", "dash"),
 }
