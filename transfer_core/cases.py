@@ -111,10 +111,10 @@ class Strategy:
     @property
     def what_is_trained(self) -> str:
         """For people: "everything", "the new layer", "the last stages" or "the first stages"."""
-        if self.approach == "last stages":
-            return N_("the last stages")
-        if self.approach == "first stages":
-            return N_("the first stages")
+        if self.approach in {"last stages", "first stages"}:
+            return (
+                N_("the last stages") if self.approach == "last stages" else N_("the first stages")
+            )
         return N_("the new layer") if self.frozen else N_("everything")
 
     @property

@@ -78,11 +78,11 @@ def describe_layer_transfer(
     """The figure in words."""
     sentences = []
     for row in tabulate_layer_transfer(source, arms, points):
-        (_name, kept), *values = row.items()
-        if values:
-            found = ", ".join(f"{name} {value} %" for name, value in values)
-            sentences.append(f"{kept}: {found}")
+        (_heading, kept), *values = row.items()
+        found = [f"{name} {value} %" for name, value in values]
+        if found:
+            sentences.append(f"{kept}: {', '.join(found)}")
     words = "; ".join(sentences) or _("nothing measured yet")
     return _(
-        "Accuracy with standard error over the seeds, by the layers kept. {values}.", values=words
+        "Accuracy with standard error over the seeds, by the layers kept. {words}.", words=words
     )

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from transfer_core.languages import get_language
 from transfer_core.runs.store.records import RunEvent
 from transfer_core.runs.store.store import RunStore
 
@@ -20,7 +19,7 @@ class RunLog:
     def __init__(self, store: RunStore, run_id: str) -> None:
         self._store, self._run_id, self._lock = store, run_id, threading.Lock()
         self._events: tuple[RunEvent, ...] = ()
-        self._cache: dict[tuple[Callable, str], tuple[int, Any]] = {}
+        self._cache: dict[Callable, tuple[int, Any]] = {}
 
     def events(self) -> tuple[RunEvent, ...]:
         """Return everything reported so far, oldest first; RunError if no run has this id."""
@@ -35,13 +34,12 @@ class RunLog:
         """Cache the result of a pure function of the events, so that many readers compute it once.
 
         Args:
-            function: Computes something from the events; its texts are in the reader's language.
+            function: Computes something from the events.
             events: From `events`.
         """
         with self._lock:
-            key = function, get_language()
-            count, value = self._cache.get(key, (-1, None))
+            count, value = self._cache.get(function, (-1, None))
             if count != len(events):
                 value = function(events)
-                self._cache[key] = (len(events), value)
+                self._cache[function] = (len(events), value)
             return value
