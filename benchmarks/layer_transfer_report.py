@@ -11,7 +11,6 @@ from transfer_core.transferability import Arm, LayerTransferPoint, list_arms, su
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 330, 48, 16, 220, 48  # pixels
 COLOURS = ("#2a78b5", "#12876a", "#a8558a", "#d1720a", "#7a7f87", "#b5352a", "#5b4fa0")
 DASHES = ("", "", "2 3", "7 4", "7 4", "7 2 2 2", "7 2 2 2")
-CONTROLS = {"source": "source images", "own": "its own layers"}
 CERTAIN = 2.0  # standard errors by which a difference is called more than chance
 INTRODUCTION = """\
 # How transferable are the layers?
@@ -118,20 +117,31 @@ def list_findings(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -
             f"Both frozen, kept layers have a higher mean than random ones at {better} of "
             f"{len(both)} cuts."
         )
-    for name, control in zip(CONTROLS.values(), controls[::2], strict=True):  # the frozen ones
-        if len(control) > 3:
-            lowest, last = min(list(control)[1:], key=lambda cut: control[cut][0]), max(control)
-            rise = judge(control[last], control[lowest])
-            found.append(
-                f"Control, {name}: lowest with everything through {titles[lowest - 1]} kept, where "
-                f"it {rise} than with all through {titles[last - 1]}."
-            )
+    known, itself = controls[0], controls[2]  # the frozen ones
+    if len(known) > 3:
+        lowest, last = find_lowest(known), max(known)
+        rise = judge(known[lowest], known[last])
+        found.append(
+            f"Control, source images: lowest with everything through {titles[lowest - 1]} kept; "
+            f"with all through {titles[last - 1]} {rise}."
+        )
+    if len(itself) > 3:
+        lowest = find_lowest(itself)
+        found.append(
+            f"Control, its own layers: lowest with everything through {titles[lowest - 1]} kept; "
+            f"beside the network that was trained whole it {judge(itself[0], itself[lowest])}."
+        )
     return found
 
 
 def list_all_arms(source: SourceNetwork) -> tuple[Arm, ...]:
     """All curves, with both controls."""
     return list_arms(source, both_controls=True)
+
+
+def find_lowest(accuracies: dict[int, tuple[float, float]]) -> int:
+    """The cut with the lowest mean, the whole network left out."""
+    return min((cut for cut in accuracies if cut), key=lambda cut: accuracies[cut][0])
 
 
 def judge(first: tuple[float, float], second: tuple[float, float]) -> str:
@@ -183,7 +193,9 @@ def _draw_arm(number: int, arm: Arm, points: tuple[LayerTransferPoint, ...], pla
         parts.append(f'<path d="M{x:.1f} {low:.1f}V{high:.1f}" stroke="{colour}"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{place(cut, mean)[1]:.1f}" r="3" fill="{colour}"/>')
     kept = {"pretrained": "kept", "random": "random", "self": "its own"}[arm.initialise]
-    words = f"{'own' if arm.images == 'own' else 'control'}: {kept}, "
+    words = f"{kept}, " if arm.images == "own" else "source, "
+    if arm.images == "source" or arm.initialise == "self":
+        words = f"control: {words}"
     words += "frozen" if arm.frozen else "trained on"
     y, x = TOP + 20 + 22 * number, WIDTH - RIGHT + 24
     parts.append(f'<path d="M{x} {y - 4}h26" {style} stroke-dasharray="{dash}"/>')
