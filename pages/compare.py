@@ -23,9 +23,8 @@ from pages.parts.compare.comparison import (
     show_significance,
 )
 from pages.parts.compare.four_cases import choose_effort, offer_four_cases
-from pages.parts.decide.option_runs import list_runs_of
 from pages.shared import caches, session
-from pages.shared.choice import resolve_choice
+from pages.shared.choice import list_runs_of, resolve_choice
 from pages.shared.layout import (
     build_page_url,
     escape_markdown,
@@ -94,7 +93,7 @@ def measure(data: DataSet, source: SourceNetwork, chosen: list[RunRecord]) -> Ca
     with show_errors(), show_progress(cancel_page="pages/runs.py") as report:
         estimate = caches.estimate_similarity(data.id, source.name, report)
         options = caches.list_options(data.id, source.name, estimate, minutes, report)
-    choice = resolve_choice(data, source, estimate, options)
+    choice = resolve_choice(data, source, estimate, options, before_runs=True)
     return group_runs(data, source, choice, chosen or list_runs_of(data, source))
 
 

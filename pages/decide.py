@@ -11,12 +11,7 @@ from pages.parts.decide.decision_diagram import show_diagram
 from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
 from pages.parts.decide.first_numbers import show_first_numbers
 from pages.parts.decide.option_rows import offer_default, show_table
-from pages.parts.decide.option_runs import (
-    collect_results,
-    list_option_runs,
-    offer_training,
-    show_unfinished,
-)
+from pages.parts.decide.option_runs import list_option_runs, offer_training, show_unfinished
 from pages.parts.decide.voices import (
     VOICE_STYLE,
     choose_minutes,
@@ -58,14 +53,13 @@ def draw() -> None:
         estimate, choice = measure(data, source)
     session.write_choices_to_url()
     runs = list_option_runs(data, source, choice.options)
-    results = collect_results(runs, choice.options)
     st.html(VOICE_STYLE)
     left, right = st.columns(2)
     with left:
-        show_diagram(data, source, estimate, choice, results)
+        show_diagram(data, source, estimate, choice)
     with right, st.container(gap="xsmall"):
         show_textbook_voice(source, estimate, choice)
-        show_measured_voice(choice, results)
+        show_measured_voice(choice)
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
             label = f"Go on: train {lower_first(choice.option.name.partition(', ')[0])}"
             offer_next_page(label, "pages/train.py", data=data.id, new="run")
@@ -78,7 +72,7 @@ def draw() -> None:
         offer_training(data, source, choice, runs)
     show_warnings(estimate)
     with st.expander("Every way as a table", icon=":material/table:"):
-        show_table(choice, results)
+        show_table(choice)
     show_measurements(source, estimate, choice)
     explain_words()
 

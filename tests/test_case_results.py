@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pages.parts.decide.voices import compare_with_runs
 from transfer_core.cases import TransferCase, list_strategies
 from transfer_core.figures import build_case_cell
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.inspection import CaseResult, collect_case_results, judge_rule
+from transfer_core.inspection import CaseResult, collect_case_results, follow_runs, judge_rule
 from transfer_core.networks import get_network
 from transfer_core.runs.store.records import RunEvent, RunState
 from transfer_core.timing import TimeRange, case_plan, plan_cases
@@ -38,25 +37,42 @@ def make_run(key: str, accuracy: float | None, *, seed=0, created=0.0, epochs=No
     )
 
 
-def test_decide_says_where_runs_turned_out_against_the_recommendation():
-    names = {"1": "Case 1, new last layer", "3": "Case 3, everything trained"}
-    options = Options(
-        tuple(
-            Option(key, STRATEGIES[key], name, 0.8, 0.7, 0.9, 1, 2, False, key == "3")
-            for key, name in names.items()
-        ),
-        minutes=10,
-        reason="",
-    )
+OPTIONS = Options(
+    tuple(
+        Option(key, STRATEGIES[key], key, accuracy, 0.7, 0.9, 10, 20, key == "1", key == "3")
+        for key, accuracy in (("1", 0.8), ("3", 0.85), ("4-pretrained", 0.85))
+    ),
+    minutes=10,
+    reason="",
+)
 
-    def reach(accuracies, epochs=None):
-        runs = [make_run(key, accuracy, epochs=epochs) for key, accuracy in accuracies.items()]
-        return compare_with_runs(options, collect_case_results(runs, USUAL))
 
-    told = reach({"1": 0.86, "3": 0.80})
-    assert "“Case 1, new last layer” reached 86%, the recommended way 80%" in told
-    assert "the shortened run of the recommended way 80%" in reach({"1": 0.86, "3": 0.8}, 2)
-    assert reach({"1": 0.86}) == reach({"1": 0.8, "3": 0.86}) == reach({"1": 0.8, "3": 0.8}) == ""
+def follow(runs):
+    for run in runs:
+        run.config.data_id, run.config.network, run.config.input_size = "data", SOURCE.name, None
+    return follow_runs(OPTIONS, runs, "data", SOURCE)
+
+
+def test_the_recommendation_follows_what_runs_reached():
+    found = follow([make_run("1", 0.86), make_run("3", 0.82)])
+    assert found.recommended.key == "1" and found.recommended.accuracy == 0.86
+    assert found.recommended.low == pytest.approx(0.83)  # of the run's interval
+    assert "1: 86.0% right, measured by your run" in found.reason
+    assert found.find("1").expectation.accuracy == 0.8  # still told beside the result
+    assert found.find("4-pretrained").accuracy == 0.82  # trained as case 3
+
+
+def test_a_dearer_run_must_be_better_by_more_than_the_error_of_its_test():
+    assert follow([make_run("1", 0.86), make_run("3", 0.87)]).recommended.key == "1"
+    assert follow([make_run("1", 0.86), make_run("3", 0.88)]).recommended.key == "3"
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 2}, {"state": RunState.stopped}])
+def test_shortened_runs_do_not_change_the_recommendation(changes):
+    found = follow([make_run("3", 0.5, **changes)])
+    assert found.recommended.key == "3" and found.find("3").runs == 0
+    full = follow([make_run("3", 0.6), make_run("3", 0.5, created=1.0, **changes)])
+    assert full.find("3").accuracy == 0.6  # the newer run was cut short
 
 
 def test_one_run_has_the_margin_of_its_interval_and_several_their_spread():

@@ -243,7 +243,7 @@ def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished)
     app = build_page("decide", data=data.id).run()
     table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
     (run,) = caches.get_engine().list_runs()
-    told = dict(table["measured by a run"].dropna())
+    told = dict(table["your runs"].dropna())
     assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} ±")
     assert read_row(app, "1")["result"] == run.result.accuracy
     cell = read_diagram(app)["cells"][0]

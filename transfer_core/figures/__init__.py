@@ -23,11 +23,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["describe_calibration_curve", "plot_calibration_curve"],
         "confusion": ["describe_confusion_matrix", "plot_confusion_matrix"],
         "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs"],
-        "decision": ["describe_decision", "plot_decision_diagram"],
+        "decision": ["Crossover", "describe_decision", "plot_decision_diagram"],
         "decision_cells": ["CaseMarks"],
         "decision_diagram": [
             "build_decision_diagram",
-            "describe_expectation",
             "describe_result",
         ],
         "out_of_distribution": ["describe_distances", "plot_distances"],
@@ -58,6 +57,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fine_tuning_gains": ["describe_fine_tuning_gains", "plot_fine_tuning_gains"],
         "options": [
             "describe_accuracy",
+            "describe_expectation",
+            "describe_how_known",
             "describe_knowledge",
             "describe_options",
             "describe_seconds",

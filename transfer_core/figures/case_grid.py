@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from transfer_core.cases import TransferCase
 from transfer_core.figures.decision_diagram import (
     CELL_TITLES,
-    describe_expectation,
     describe_result,
     describe_training,
     rank_accuracies,
 )
-from transfer_core.figures.options import describe_seconds
+from transfer_core.figures.options import describe_expectation, describe_seconds
 from transfer_core.runs import select_events
 from transfer_core.training import EpochEnded, Started
 

@@ -1,6 +1,7 @@
 """The decision diagram: size against similarity, four cells, and the data set as a point."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -18,7 +19,24 @@ from transfer_core.figures.theme import GREY, ORANGE, PURPLE, apply_layout
 if TYPE_CHECKING:
     from transfer_core.transferability import Option, SimilarityEstimate
 
-CROSSOVER_NAME = "from here training everything<br>began to win in our measurements"
+CROSSOVER_NAME = "from about here training everything<br>won on average in our tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """From how many images training everything won on average over the image sets measured."""
+
+    images_per_class: int
+    images: int  # in all classes together
+    wins: int  # image sets below the textbook's line on which it won
+    sets: int  # of so many
+
+    def describe(self) -> str:
+        """The number with its spread, in one sentence."""
+        return (
+            f"From about {self.images_per_class:,} images of each class, {self.images:,} in all, "
+            f"training everything won on average in our tests: on {self.wins} of {self.sets} sets."
+        )
 
 
 def plot_decision_diagram(
@@ -27,7 +45,7 @@ def plot_decision_diagram(
     marks: CaseMarks,
     options: "Mapping[TransferCase, Option]",
     *,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> go.Figure:
     """Draw two axes and four cells: small data sets at the bottom, similar ones at the right.
 
@@ -52,7 +70,7 @@ def plot_decision_diagram(
         add_cell_label(figure, case, split, marks, options.get(case), point)
     figure.add_hline(y=split, line={"width": 3, "color": GREY})
     if crossover is not None:
-        _add_crossover(figure, scale_to_height(crossover, size.line))
+        _add_crossover(figure, scale_to_height(crossover.images, size.line))
     if estimate:
         _add_point(figure, size, estimate)
     _set_axes(figure, size.line)
@@ -91,7 +109,7 @@ def describe_decision(
     options: "Mapping[TransferCase, Option]",
     *,
     own_answer: Similarity | None = None,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> str:
     """The diagram in words; the person's own answer stands beside the estimate."""
     sentences = [
@@ -103,6 +121,7 @@ def describe_decision(
         sentences.append(f"You say: {own_answer}; the textbook's case follows you.")
     for word, case in (
         ("The textbook's case", marks.textbook),
+        ("If similarity is the other way, which can't be told, it", marks.alternative),
         ("Recommended", marks.recommended),
         ("Chosen", marks.chosen),
     ):
@@ -114,9 +133,7 @@ def describe_decision(
                 f"Case {case.value}: {describe_accuracy(option)}, {describe_knowledge(option)}."
             )
     if crossover is not None:
-        sentences.append(
-            f"In our measurements training everything began to win from {crossover:,} images."
-        )
+        sentences.append(crossover.describe())
     return " ".join(sentences)
 
 

@@ -27,6 +27,7 @@ class CaseMarks:
     textbook: TransferCase | None = None  # outlined
     recommended: TransferCase | None = None  # outlined with dashes, inside the other
     chosen: TransferCase | None = None  # filled
+    alternative: TransferCase | None = None  # the textbook's too, if similarity can't be told
 
     @classmethod
     def collect(
@@ -34,10 +35,12 @@ class CaseMarks:
         textbook: TransferCase,
         recommended: Strategy | None = None,
         chosen: Strategy | None = None,
+        *,
+        alternative: TransferCase | None = None,
     ) -> Self:
         """Mark the cases that these strategies are; those beyond the textbook are none."""
         best, own = (each and each.textbook_case for each in (recommended, chosen))
-        return cls(textbook, best, own)
+        return cls(textbook, best, own, alternative)
 
     def list_words(self, case: TransferCase) -> list[str]:
         """The lines that stand for the marks of a case: colour never carries them alone."""

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transfer_core.cases import Similarity, Size, SizeJudgement, TransferCase
-from transfer_core.figures.decision import describe_decision
+from transfer_core.figures.decision import Crossover, describe_decision
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.figures.options import describe_seconds
+from transfer_core.figures.options import (
+    describe_accuracy,
+    describe_expectation,
+    describe_knowledge,
+    describe_seconds,
+    format_margin,
+)
 
 if TYPE_CHECKING:
     from transfer_core.inspection import CaseResult
@@ -59,6 +65,7 @@ class DecisionDiagram:
     cells: tuple[DecisionCell, ...]
     line: int  # images; fewer are a small data set
     similarity: Similarity  # the answer that counts; with the size it makes the textbook's case
+    can_tell: bool  # False: the other answer is nearly as likely, so that the case is open
     point: DecisionPoint
     crossover: int | None  # images from which training everything won; None: not measured
     description: str  # text alternative
@@ -72,7 +79,7 @@ def build_decision_diagram(
     results: Mapping[str, CaseResult],
     *,
     own_answer: Similarity | None = None,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> DecisionDiagram:
     """Collect what the diagram shows.
 
@@ -94,14 +101,17 @@ def build_decision_diagram(
         size, estimate, marks, options, own_answer=own_answer, crossover=crossover
     )
     trained = [
-        f"A run of case {c.case} reached {c.accuracy}." for c in cells if c.shade is not None
+        f"A run of case {c.case} reached {c.accuracy}, {c.knowledge}."
+        for c in cells
+        if c.shade is not None
     ]
     return DecisionDiagram(
         cells,
         size.line,
         marks.textbook.similarity,
+        marks.alternative is None,
         DecisionPoint(size.images, estimate.probability, estimate.low, estimate.high),
-        crossover,
+        crossover and crossover.images,
         " ".join([described, *trained]),
     )
 
@@ -123,32 +133,24 @@ def _make_cell(
     marks: CaseMarks,
 ) -> DecisionCell:
     title, summary = CELL_TITLES[case]
-    accuracy = describe_result(result) if result else describe_expectation(option)
+    expected = describe_accuracy(option) if option.runs else describe_expectation(option)
     return DecisionCell(
         case.value,
         case.size,
         case.similarity,
         title,
         summary,
-        accuracy,
-        describe_training(result) if result else _describe_how_known(option),
+        describe_result(result) if result else expected,
+        describe_training(result) if result else describe_knowledge(option),
         shades.get(option.key) if result else None,
         case == marks.recommended,
         case == marks.chosen,
     )
 
 
-def describe_expectation(option: Option) -> str:
-    """The 80 % interval that a run is expected to end in, short: "91 to 96%"; "" if unknown."""
-    if option.accuracy is None:
-        return ""
-    low, high = round(100 * option.low), round(100 * option.high)
-    return f"{high}%" if low == high else f"{low} to {high}%"
-
-
 def describe_result(result: CaseResult) -> str:
     """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"."""
-    return f"{result.accuracy:.1%} ± {100 * result.margin:.1f}"
+    return format_margin(result.accuracy, result.margin)
 
 
 def describe_training(result: CaseResult) -> str:
@@ -158,13 +160,8 @@ def describe_training(result: CaseResult) -> str:
         parts.append(describe_seconds(result.seconds, result.seconds))
     if len(result.runs) > 1:
         parts.append(f"{len(result.runs)} seeds")
-    if result.is_shortened:
-        parts.append(f"{result.epochs}/{result.usual_epochs} epochs")
+    if result.was_stopped:
+        parts.append("stopped early")
+    elif result.is_shortened:
+        parts.append(f"shortened, {result.epochs}/{result.usual_epochs} epochs")
     return " · ".join(parts)
-
-
-def _describe_how_known(option: Option) -> str:
-    time = describe_seconds(option.seconds_low, option.seconds_high)
-    if option.accuracy is None:
-        return time
-    return f"{'measured' if option.measured else 'forecast'} · {time}"

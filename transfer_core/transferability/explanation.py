@@ -89,10 +89,16 @@ def _describe_experience(
     evidence: TransferabilityEvidence, probability: float | None
 ) -> tuple[str, ...]:
     """Say so if the answer is not the one that the two comparisons seem to give."""
-    if probability is None or is_open(probability):
+    if probability is None:
         return ()
     top_is_enough = compute_gap_points(evidence) < MIN_NOTABLE_POINTS
     seems_similar = top_is_enough and compute_gain_points(evidence) >= MIN_NOTABLE_POINTS
+    if is_open(probability):
+        seeming = "similar" if seems_similar else "different"
+        return (
+            f"These two comparisons point to {seeming}. But on image sets with such numbers that "
+            "was true only about half the time, so it can't tell.",
+        )
     if seems_similar == (probability >= 0.5):
         return ()
     if seems_similar:

@@ -14,8 +14,12 @@ from transfer_core.transferability.cautions import has_too_few_images, is_guessi
 from transfer_core.transferability.estimate import SimilarityEstimate
 from transfer_core.transferability.evidence import ALL_STAGES, TransferabilityEvidence
 from transfer_core.transferability.forecast_model import list_forecast_predictors
-from transfer_core.transferability.options import Option, Options
-from transfer_core.transferability.recommendation import choose_option, explain_recommendation
+from transfer_core.transferability.options import TRAINED_ALIKE, Option, Options
+from transfer_core.transferability.recommendation import (
+    apply_results,
+    choose_option,
+    explain_recommendation,
+)
 from transfer_core.transferability.similarity_calibration import (
     Basis,
     Calibration,
@@ -27,6 +31,7 @@ from transfer_core.transferability.textbook import (
 )
 
 if TYPE_CHECKING:  # brings torch
+    from transfer_core.inspection import CaseResult
     from transfer_core.timing import TimeRange
 
 DEFAULT_MINUTES = 10.0  # that a run may take
@@ -37,7 +42,6 @@ CASE_NAMES = {
     "4-random": "Case 4, from random weights",
     "4-pretrained": "Case 4, from pre-trained weights",
 }
-SAME_FORECAST = {"4-pretrained": "3"}  # options that are trained alike
 TOO_FEW_TO_MEASURE = f"Fewer than {MIN_INDEPENDENT_IMAGES} different images: nothing to measure."
 TOO_FEW_TO_FORECAST = "Too few images to forecast it."
 NOTHING_TO_COMPARE_WITH = "Not forecast for this network. Train it, and see."
@@ -78,10 +82,24 @@ def list_options(
     return recommend(options, minutes, load_calibration(source))
 
 
-def recommend(options: tuple[Option, ...], minutes: float, calibration: Calibration) -> Options:
-    """Mark the option to take within the minutes, and say why."""
-    chosen = choose_option(options, minutes, calibration)
-    marked = tuple(replace(each, recommended=each is chosen) for each in options)
+def recommend(
+    options: tuple[Option, ...],
+    minutes: float,
+    calibration: Calibration,
+    results: "Mapping[str, CaseResult] | None" = None,
+) -> Options:
+    """Mark the option to take within the minutes, and say why.
+
+    Args:
+        options: All options, with what is expected of them.
+        minutes: That a run may take.
+        calibration: With the margins.
+        results: What finished runs reached, by the key of their option; it replaces what was
+            expected, unless the runs were shortened.
+    """
+    known = apply_results(options, results or {})
+    chosen = choose_option(known, minutes, calibration)
+    marked = tuple(replace(each, recommended=each is chosen) for each in known)
     return Options(marked, minutes, explain_recommendation(marked, minutes))
 
 
@@ -194,7 +212,7 @@ def _forecast_accuracy(
         return TOO_FEW_TO_FORECAST
     if is_guessing(evidence):
         return NOTHING_TO_FORECAST_FROM
-    model = calibration.forecasts.get(SAME_FORECAST.get(key, key))
+    model = calibration.forecasts.get(key) or calibration.forecasts.get(TRAINED_ALIKE.get(key))
     if model is None:
         return NOTHING_TO_COMPARE_WITH
     predictors = calibration.clip_distance(list_forecast_predictors(evidence, images, best))

@@ -1,11 +1,56 @@
 """Which option to take: the most accurate within the minutes, ties to the cheaper; and why."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from transfer_core.transferability.accuracy_interval import AccuracyInterval
 from transfer_core.transferability.explanation import to_percent
-from transfer_core.transferability.options import Option, Options
+from transfer_core.transferability.options import TRAINED_ALIKE, Option, Options
 from transfer_core.transferability.similarity_calibration import Calibration
+
+if TYPE_CHECKING:
+    from transfer_core.inspection import CaseResult
 
 COST_ORDER = ("1", "2-", "all-stages", "last-stages", "first-stages", "3", "4-")  # cheapest first
 NOTHING_KNOWN = "Too few images to say which option is best."
+STANDARD_ERRORS = 2.0  # in the margin of a run's accuracy
+
+
+def apply_results(
+    options: tuple[Option, ...], results: Mapping[str, CaseResult]
+) -> tuple[Option, ...]:
+    """Return the options with what runs reached in place of what was expected.
+
+    Args:
+        options: All options.
+        results: Results of runs on the same images and network, by the key of their option;
+            shortened ones count for nothing.
+    """
+    full = {key: result for key, result in results.items() if not result.is_shortened}
+    reached = {TRAINED_ALIKE[key]: full[key] for key in TRAINED_ALIKE if key in full} | full
+    return tuple(
+        _apply_result(each, reached[each.key]) if each.key in reached else each for each in options
+    )
+
+
+def _apply_result(option: Option, result: CaseResult) -> Option:
+    known = option.accuracy is not None
+    expected = AccuracyInterval(option.accuracy, option.low, option.high) if known else None
+    times = (result.seconds,) * 2 if result.seconds else (option.seconds_low, option.seconds_high)
+    return replace(
+        option,
+        accuracy=result.accuracy,
+        low=max(0.0, result.accuracy - result.margin),
+        high=min(1.0, result.accuracy + result.margin),
+        seconds_low=times[0],
+        seconds_high=times[1],
+        note="",
+        runs=len(result.runs),
+        expected=expected,
+    )
 
 
 def choose_option(
@@ -13,8 +58,8 @@ def choose_option(
 ) -> Option | None:
     """Return the most accurate option within the minutes; None if nothing is known.
 
-    A dearer option must be better by more than the calibration's margin, for smaller
-    differences are noise.
+    A dearer option must be better by more than a margin, for smaller differences are noise: that
+    of the calibration or, between two options that were run, a standard error of their test.
 
     Args:
         options: In the order of `cases.list_strategies`.
@@ -56,6 +101,9 @@ def _rank_cost(option: Option) -> int:
 
 
 def _get_margin(one: Option, other: Option, calibration: Calibration) -> float:
+    if one.runs and other.runs:
+        half = max((each.high - each.low) / 2 for each in (one, other))
+        return max(calibration.margin, half / STANDARD_ERRORS)
     both_measured = one.measured and other.measured
     return calibration.margin if both_measured else calibration.forecast_margin
 
@@ -107,9 +155,11 @@ def compare_voices(options: Options, textbook_key: str) -> str:
 def describe_accuracy(option: Option) -> str:
     """Say what an option reached, or what is forecast for it."""
     accuracy = to_percent(option.accuracy)
-    if option.measured:
-        return f"{option.name}: {accuracy}% right, measured"
-    return f"{option.name}: {accuracy}% right, forecast"
+    if option.runs:
+        runs = "your run" if option.runs == 1 else f"your {option.runs} runs"
+        return f"{option.name}: {option.accuracy:.1%} right, measured by {runs}"
+    how = "measured" if option.measured else "forecast"
+    return f"{option.name}: {accuracy}% right, {how}"
 
 
 def _describe_lateness(option: Option, minutes: float) -> str:

@@ -35,6 +35,7 @@ class TextbookAnswer:
     size: SizeJudgement
     similarity: Similarity  # the person's answer, or the likelier one
     case: TransferCase
+    alternative: TransferCase | None = None  # of the other similarity, if nobody can tell
 
 
 def apply_textbook_rule(
@@ -63,7 +64,11 @@ def apply_textbook_rule(
         )
     size = judge_size(count_images_to_learn_from(data_set), line)
     similarity = answer or choose_similarity(estimate)
-    return TextbookAnswer(size, similarity, choose_case(size.answer, similarity))
+    alternative = None
+    if answer is None and estimate.answer == "can't tell":
+        other = "different" if similarity == "similar" else "similar"
+        alternative = choose_case(size.answer, other)
+    return TextbookAnswer(size, similarity, choose_case(size.answer, similarity), alternative)
 
 
 def count_images_to_learn_from(data_set: DataSet) -> tuple[int, ...]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.decide.option_runs import list_usual_epochs
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
-from transfer_core.inspection import collect_case_results, judge_rule
+from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
 
 if TYPE_CHECKING:
     from pages.shared.choice import Choice

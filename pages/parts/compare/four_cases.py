@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.decide.option_runs import list_runs_of
 from pages.shared import session
+from pages.shared.choice import list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.system import get_home

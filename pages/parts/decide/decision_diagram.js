@@ -70,12 +70,19 @@ function listBlocks(cell, state, frame, width, plan) {
   return blocks
 }
 
-function listPills(cell, isTextbook, { scale }) {
+function listPills(cell, textbook, { scale }) {
   const pills = []
   if (cell.is_recommended) pills.push(["★ recommended", "dd-best"])
-  if (isTextbook) pills.push(["textbook", "dd-textbook"])
+  if (textbook) pills.push([textbook, "dd-textbook"])
   if (cell.is_chosen) pills.push(["✓ chosen", "dd-chosen-word"])
   return pills.map(([text, name]) => ({ text, name, width: (text.length * 12 * 0.56 + 16) * scale, height: 21 * scale }))
+}
+
+function describeTextbook({ similarity }, { point, can_tell, similarity: answer }) {
+  // The textbook's mark on a cell of the data set's row: on both cells if the answer is open.
+  if (can_tell) return similarity === answer ? "textbook" : ""
+  const similar = Math.round(100 * point.probability)
+  return `textbook, ${similarity === "similar" ? similar : 100 - similar}%`
 }
 
 function findPillEnd(box, band, pills) {
@@ -106,8 +113,8 @@ const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowle
 PLANS.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
 PLANS.push({ knowledge: true }, {})
 
-function drawCell(cell, box, band, isTextbook, state, frame) {
-  const { scale } = frame, inside = box.width - 20, pills = listPills(cell, isTextbook, frame)
+function drawCell(cell, box, band, textbook, state, frame) {
+  const { scale } = frame, inside = box.width - 20, pills = listPills(cell, textbook, frame)
   const measureBlocks = (blocks) => blocks.forEach((block) => {
     const drawn = block.draw(0, 0)
     const font = parseFloat(drawn.getAttribute("font-size") || 0)
@@ -224,8 +231,8 @@ function draw(state) {
     const x = isLeft ? left : middle + gap, from = isUpper ? top : y + gap, to = isUpper ? y - gap : bottom
     const box = { x, y: from, width: middle - gap - left, height: to - from }
     const touches = cell.size === size && point.low - 8 < x + box.width && point.high + 8 > x
-    const isTextbook = cell.size === size && cell.similarity === diagram.similarity
-    return drawCell(cell, box, touches ? point : null, isTextbook, state, frame)
+    const textbook = cell.size === size ? describeTextbook(cell, diagram) : ""
+    return drawCell(cell, box, touches ? point : null, textbook, state, frame)
   })
   svg.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`)
   svg.setAttribute("width", frame.width)

@@ -22,7 +22,7 @@ def show_first_numbers() -> Iterator[Callable[[StageEvidence], None]]:
 
     def report_stage(stage: StageEvidence) -> None:
         name = "Case 1, new last layer" if not lines else f"Cut after {stage.title}"
-        lines.append(f"- **{escape_markdown(name)}**: about {stage.accuracy:.0%}")
+        lines.append(f"- **{escape_markdown(name)}**: about {stage.plain_accuracy:.0%}")
         place.markdown("Measured so far:\n" + "\n".join(lines))
 
     with empty_on_exit(place):

@@ -27,7 +27,7 @@ function drawTrack(row, place) {
     }
   }
   if (row.result !== null) {
-    const star = make("span", { class: "or-run" }, "★")
+    const star = make("span", { class: "or-run" }, "▲")
     star.style.left = place(row.result)
     track.append(star)
   }
@@ -36,7 +36,7 @@ function drawTrack(row, place) {
 
 function describeRow(row) {
   const known = row.accuracy === null ? [row.note || "accuracy unknown"] : [`${row.expected} ${row.measured ? "measured" : "forecast"}`]
-  if (row.reached) known.push(`a run reached ${row.reached}`)
+  if (row.reached) known.push(`your run reached ${row.reached}`)
   return [row.name, ...row.marks.map((mark) => mark.replace("★ ", "")), ...known, row.seconds].join(", ")
 }
 

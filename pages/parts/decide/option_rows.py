@@ -1,6 +1,6 @@
 """Every way to train as a row with its accuracy and its time; a row is chosen to be trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +18,7 @@ from transfer_core.inspection import CaseResult
 from transfer_core.transferability import Option
 
 ROWS_KEY = "decide_options"
-LEGEND = "━ measured · ┅ forecast · ★ a run"
+LEGEND = "━ measured · ┅ forecast · ▲ your run"
 CUT_PREFIX = "2-"  # of the keys of case 2
 ALWAYS_SHOWN = ("1", CUT_PREFIX, "3", "4-random", "all-stages")  # the others stand behind "more"
 _FILE = Path(__file__)
@@ -31,10 +31,11 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def show_options(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+def show_options(choice: Choice) -> None:
     """Draw a row for each option; the address keeps the one that was chosen."""
     options, marks = list_shown(choice), list_marks(choice)
-    reached = {key: result.accuracy for key, result in results.items()}
+    results = choice.results
+    reached = {key: describe_result(result) for key, result in results.items()}
     with st.container(key=ROWS_KEY):
         _COMPONENT(
             key=f"{ROWS_KEY}_rows",
@@ -52,38 +53,50 @@ def show_options(choice: Choice, results: Mapping[str, CaseResult]) -> None:
 
 
 def list_shown(choice: Choice) -> list[Option]:
-    """The options that have a row: of case 2, the cut measured best and those with a mark."""
+    """The options that have a row: of case 2, the cut measured best and those with a mark.
+
+    Case 4 from pre-trained weights is trained as case 3, and has no row beside it.
+    """
     best = choice.options.recommended
     shown = {choice.case_keys[TransferCase.SMALL_DIFFERENT], choice.option.key, best and best.key}
     return [
         each
         for each in choice.options.options
-        if not each.key.startswith(CUT_PREFIX) or each.key in shown
+        if each.key in {*shown, *choice.results}
+        or not each.key.startswith((CUT_PREFIX, "4-pretrained"))
     ]
 
 
 def list_marks(choice: Choice) -> dict[str, list[str]]:
     """The words beside the names of options."""
     best, marks = choice.options.recommended, {}
-    for key, word in (
-        (best.key if best else None, "★ recommended"),
-        (choice.textbook_option.key, "textbook"),
-    ):
+    words = [(best.key if best else None, "★ recommended"), *_list_textbook_marks(choice)]
+    words += [(key, "shortened") for key, run in choice.results.items() if run.is_shortened]
+    for key, word in words:
         marks.setdefault(key, []).append(word)
     return marks
+
+
+def _list_textbook_marks(choice: Choice) -> list[tuple[str, str]]:
+    """The textbook's option, or both that it may be if similarity can't be told."""
+    textbook = choice.textbook
+    if textbook.alternative is None:
+        return [(choice.textbook_option.key, "textbook")]
+    cases = (textbook.case, textbook.alternative)
+    return [(choice.case_keys[case], f"textbook if {case.similarity}") for case in cases]
 
 
 def _make_row(
     option: Option, marks: Sequence[str], result: CaseResult | None, choice: Choice
 ) -> dict[str, object]:
-    is_chosen = option.key == choice.option.key
+    is_chosen, expected = option.key == choice.option.key, option.expectation
     return {
         "key": option.key,
         "name": option.name,
         "marks": list(marks),
-        "low": option.low,
-        "high": option.high,
-        "accuracy": option.accuracy,
+        "low": expected and expected.low,
+        "high": expected and expected.high,
+        "accuracy": expected and expected.accuracy,
         "measured": option.measured,
         "expected": describe_expectation(option) or "unknown",
         "result": result and result.accuracy,
@@ -101,31 +114,33 @@ def _take_option(choice: Choice) -> None:
         choose_option(key, choice.default.key)
 
 
-def show_table(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+def show_table(choice: Choice) -> None:
     """Draw all options as a table."""
     marks = list_marks(choice)
     st.dataframe(
         [
-            {
-                "way": option.name,
-                "marks": ", ".join(marks.get(option.key, ())) or None,
-                "accuracy, 80% interval": describe_accuracy(option)
-                if option.accuracy is not None
-                else None,
-                "how known": option.note
-                if option.accuracy is None
-                else ("measured" if option.measured else "forecast"),
-                "takes": describe_seconds(option.seconds_low, option.seconds_high),
-                "measured by a run": describe_result(results[option.key])
-                if option.key in results
-                else None,
-            }
-            for option in choice.options.options
+            _tabulate(each, marks.get(each.key, ()), choice)
+            for each in choice.options.options
+            if each.key != "4-pretrained"  # trained as case 3
         ],
         hide_index=True,
         height="content",
         placeholder="–",
+        column_config={"how known": st.column_config.TextColumn(width="large")},
     )
+    st.caption("Case 4 from pre-trained weights is trained as case 3.")
+
+
+def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str, str | None]:
+    known, result = option.expectation, choice.results.get(option.key)
+    return {
+        "way": option.name,
+        "marks": ", ".join(marks) or None,
+        "expected": describe_expectation(option) or None,
+        "how known": ("measured" if option.measured else "forecast") if known else option.note,
+        "takes": describe_seconds(option.seconds_low, option.seconds_high),
+        "your runs": result and describe_result(result),
+    }
 
 
 def choose_cut(choice: Choice) -> None:

@@ -1,6 +1,5 @@
 """Both voices in a sentence or two each: what the textbook says, and what is best measured."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -10,13 +9,12 @@ from pages.shared import session
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
 from pages.shared.workspace import MINUTES
-from transfer_core.figures import describe_seconds
-from transfer_core.inspection import CaseResult
+from transfer_core.cases import TransferCase
+from transfer_core.figures import describe_accuracy, describe_how_known, describe_seconds
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import (
     DECISION_THRESHOLD,
     Option,
-    Options,
     SimilarityEstimate,
     compare_voices,
     explain_what_would_change,
@@ -64,13 +62,19 @@ def _take_answer() -> None:
 
 
 def _describe_textbook(estimate: SimilarityEstimate, choice: Choice) -> str:
-    size, similarity = choice.textbook.size, choice.textbook.similarity
+    textbook, size = choice.textbook, choice.textbook.size
     side = "below" if size.answer == "small" else "not below"
-    return (
-        f"**{size.answer.capitalize()}** ({size.images:,} images, {side} {size.line:,}) and "
-        f"**{similarity}** ({_describe_certainty(estimate, similarity)}): "
-        f"**case {choice.textbook.case.value}**."
-    )
+    images = f"**{size.answer.capitalize()}** ({size.images:,} images, {side} {size.line:,})"
+    certainty = _describe_certainty(estimate, textbook.similarity)
+    if textbook.alternative is None:
+        return f"{images} and **{textbook.similarity}** ({certainty}): **{_name(textbook.case)}**."
+    cases = sorted((textbook.case, textbook.alternative))
+    ways = ", ".join(f"**{_name(case)}** if {case.similarity}" for case in cases)
+    return f"{images}. Similar? **Can't tell** ({textbook.similarity} {certainty}): {ways}."
+
+
+def _name(case: TransferCase) -> str:
+    return f"case {case.value}"
 
 
 def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
@@ -80,8 +84,7 @@ def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
     ends = estimate.probability, estimate.low, estimate.high
     if similarity == "different":
         ends = 1 - estimate.probability, 1 - estimate.high, 1 - estimate.low
-    sure = f"{ends[0]:.0%} likely, {100 * ends[1]:.0f}–{ends[2]:.0%}"
-    return f"{sure}: can't tell" if estimate.answer == "can't tell" else sure
+    return f"{ends[0]:.0%} likely, {100 * ends[1]:.0f}–{ends[2]:.0%}"
 
 
 def _explain_textbook(source: SourceNetwork, estimate: SimilarityEstimate, choice: Choice) -> None:
@@ -114,30 +117,15 @@ def _show_track_record(source: SourceNetwork) -> None:
     )
 
 
-def show_measured_voice(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+def show_measured_voice(choice: Choice) -> None:
     """Draw what each way to train reaches; why one is recommended stands behind "Why?"."""
     with st.container(border=True, gap="xxsmall", key="decide_voice_measured"):
         with _head("What is best on your images"), st.popover("Why?", type="tertiary"):
             _explain_measured(choice)
             choose_cut(choice)
-        show_options(choice, results)
-        if told := compare_with_runs(choice.options, results):
-            st.caption(told)
-
-
-def compare_with_runs(options: Options, results: Mapping[str, CaseResult]) -> str:
-    """Say that another way did better than the recommended one, once both have run; else ""."""
-    best = options.recommended
-    if best is None or best.key not in results:
-        return ""
-    own, ahead = results[best.key], max(results.values(), key=lambda each: each.accuracy)
-    if round(100 * ahead.accuracy) <= round(100 * own.accuracy):
-        return ""
-    kind = "the shortened run of the recommended way" if own.is_shortened else "the recommended way"
-    return (
-        f"Your runs say otherwise: “{options.find(ahead.key).name}” reached {ahead.accuracy:.0%}, "
-        f"{kind} {own.accuracy:.0%}. Compare tells whether that may be chance."
-    )
+        show_options(choice)
+        if any(result.is_shortened for result in choice.results.values()):
+            st.caption("Shortened runs do not count for ★: full ones may end higher.")
 
 
 def _explain_measured(choice: Choice) -> None:
@@ -176,5 +164,7 @@ def _take_minutes() -> None:
 
 def _describe_range(option: Option) -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
+    if option.runs:
+        return escape_markdown(f"{describe_accuracy(option)}, {describe_how_known(option)}; {time}")
     ends = f"{100 * option.low:.0f} to {option.high:.0%}"
     return escape_markdown(f"80% interval {ends}; {time}")
