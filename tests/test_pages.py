@@ -218,7 +218,7 @@ def draw_first_numbers():
 
     with show_first_numbers() as report_stage:
         for title, accuracy in (("Top", 0.9), ("Middle", 0.8)):
-            report_stage(SimpleNamespace(title=title, accuracy=accuracy))
+            report_stage(SimpleNamespace(title=title, plain_accuracy=accuracy))
 
 
 def test_the_accuracy_of_case_1_is_told_while_the_rest_is_measured(monkeypatch):

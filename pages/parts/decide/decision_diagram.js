@@ -45,25 +45,29 @@ function describeLine({ diagram }, line) {
 
 // ---------------------------------------------------------------------------------- One cell
 
+function makeDrawing(cell, x, y, width, height) {
+  const svg = drawNetwork(cell.drawing, { width: 160, height: 60, small: true })
+  for (const [key, value] of Object.entries({ x, y, width, height, preserveAspectRatio: "xMinYMid meet" })) svg.setAttribute(key, value)
+  return svg
+}
+
 function listBlocks(cell, state, frame, width, plan) {
   // From top to bottom: height, and how to draw at a left and an upper edge.
   const { scale, narrow } = frame
-  const line = (text, font, name) => wrap(text, width, font * scale).map((part) => ({
+  const corner = (plan.corner ?? 0) * scale, beside = (corner * 160) / 60 // a drawing at the right of the title
+  const line = (text, font, name, room = width) => wrap(text, room, font * scale).map((part) => ({
     height: font * scale * 1.3,
     draw: (x, y) => words(part, { x, y: y + font * scale, class: name, "font-size": font * scale }),
   }))
-  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong")
+  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong", width - beside)
+  if (corner) {
+    const [title] = blocks
+    blocks[0] = { ...title, right: width, draw: (x, y) => svgElement("g", {}, [title.draw(x, y), makeDrawing(cell, x + width - beside, y, beside, corner)]) }
+  }
   if (plan.summary) blocks.push(...line(cell.summary, 12, "dd-soft"))
   if (plan.drawing) {
-    blocks.push({
-      height: plan.drawing * scale + 6,
-      draw: (x, y) => {
-        const svg = drawNetwork(cell.drawing, { width: 160, height: 60, small: true })
-        const high = plan.drawing * scale, wide = Math.min(width, (high * 160) / 60)
-        for (const [key, value] of Object.entries({ x, y: y + 2, width: wide, height: high, preserveAspectRatio: "xMinYMid meet" })) svg.setAttribute(key, value)
-        return svg
-      },
-    })
+    const high = plan.drawing * scale, wide = Math.min(width, (high * 160) / 60)
+    blocks.push({ height: high + 6, right: wide, draw: (x, y) => makeDrawing(cell, x, y + 2, wide, high) })
   }
   if (cell.accuracy) blocks.push(...line(cell.accuracy, narrow ? 16 : 18, "dd-strong"))
   if (plan.knowledge) blocks.push(...line(cell.knowledge, 12, "dd-soft"))
@@ -111,14 +115,14 @@ function flow(blocks, box, band, pills) {
 
 const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
 PLANS.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
-PLANS.push({ knowledge: true }, {})
+PLANS.push(...[true, false].flatMap((knowledge) => [32, 24, 18].map((corner) => ({ knowledge, corner }))))
 
 function drawCell(cell, box, band, textbook, state, frame) {
   const { scale } = frame, inside = box.width - 20, pills = listPills(cell, textbook, frame)
   const measureBlocks = (blocks) => blocks.forEach((block) => {
+    if (block.right !== undefined) return
     const drawn = block.draw(0, 0)
-    const font = parseFloat(drawn.getAttribute("font-size") || 0)
-    block.right = font ? estimateWidth(drawn.textContent, font) : Number(drawn.getAttribute("width"))
+    block.right = estimateWidth(drawn.textContent, parseFloat(drawn.getAttribute("font-size")))
   })
   let placed = null
   for (const plan of PLANS) {
@@ -127,7 +131,7 @@ function drawCell(cell, box, band, textbook, state, frame) {
     placed = flow(blocks, box, band, pills)
     if (placed) break
   }
-  placed ??= flow(listBlocks(cell, state, frame, inside, {}), { ...box, height: 1e6 }, null, [])
+  placed ??= flow(listBlocks(cell, state, frame, inside, { corner: 18 }), { ...box, height: 1e6 }, null, [])
   const names = ["dd-cell"]
   if (cell.is_chosen) names.push("dd-is-chosen")
   const group = svgElement("g", { class: names.join(" "), role: "button", tabindex: 0, "data-cell": cell.case, "aria-pressed": cell.is_chosen })

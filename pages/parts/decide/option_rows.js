@@ -83,8 +83,11 @@ function draw(root, data) {
     more.textContent = root.isOpen ? "Fewer ways" : `${hidden} more ways`
     more.setAttribute("aria-expanded", root.isOpen ?? false)
     list.classList.toggle("or-open", root.isOpen ?? false)
+    list.style.maxHeight = root.isOpen ? `${root.closedHeight}px` : ""
   }
   more.addEventListener("click", () => {
+    // The list keeps its height and scrolls, so that nothing below it moves.
+    if (!root.isOpen) root.closedHeight = list.clientHeight
     root.isOpen = !root.isOpen
     tell()
   })
