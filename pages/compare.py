@@ -121,6 +121,7 @@ def show_four_cases(group: CaseRuns) -> None:
             minutes=minutes,
             seeds=seeds,
             primary=not group.is_complete,
+            is_running=bool(group.unfinished),
         )
 
 

@@ -95,20 +95,29 @@ def test_a_run_with_fewer_epochs_than_its_case_asks_for_is_told_to_be_shortened(
     assert found["3"].is_shortened and not found["1"].is_shortened
 
 
-def judge(accuracies: dict[str, float], textbook: int, p_value: float = 0.001, epochs: int = 10):
+def judge(
+    accuracies: dict[str, float],
+    textbook: int,
+    p_value: float = 0.001,
+    epochs: int = 10,
+    alternative: int | None = None,
+):
     results = {
         key: CaseResult(key, (key,), accuracy, 0.01, 5.0, epochs, 10)
         for key, accuracy in accuracies.items()
     }
     pair = SimpleNamespace(p_value=p_value, may_be_chance=p_value >= 0.05)
-    return judge_rule(results, TransferCase(textbook), lambda one, other: pair)
+    other = alternative and TransferCase(alternative)
+    return judge_rule(results, TransferCase(textbook), lambda one, two: pair, alternative=other)
 
 
 def test_the_rule_was_right_where_its_case_is_the_best():
     verdict = judge({"1": 0.9, "3": 0.8}, 1)
     assert verdict.is_right and verdict.best == "1"
     assert verdict.sentences[0].startswith("Yes: the textbook said case 1")
-    assert "leads case 3 by 10.0 points, more than chance (p = 0.001)" in verdict.sentences[0]
+    assert (
+        "Case 1 leads case 3 by 10.0 points, more than chance (p = 0.001)" in verdict.sentences[0]
+    )
 
 
 def test_the_rule_was_wrong_where_another_case_is_better_by_more_than_chance():
@@ -120,6 +129,14 @@ def test_the_rule_was_wrong_where_another_case_is_better_by_more_than_chance():
 def test_the_rule_was_not_wrong_where_the_lead_may_be_chance():
     verdict = judge({"1": 0.89, "3": 0.9}, 1, p_value=0.4)
     assert verdict.is_right and verdict.sentences[0].startswith("Not wrong")
+
+
+def test_where_similarity_cannot_be_told_both_cases_are_the_textbooks():
+    verdict = judge({"1": 0.8, "2-conv2": 0.9, "3": 0.7}, 1, alternative=2)
+    assert verdict.is_right and "said case 1 or 2, and no other" in verdict.sentences[0]
+    assert "Case 2 leads case 3 by 20.0 points" in verdict.sentences[0]
+    assert "case 2 if different. Case 1 is likelier" in verdict.sentences[1]
+    assert judge({"1": 0.8, "2-conv2": 0.9}, 1, alternative=2).is_right is None
 
 
 @pytest.mark.parametrize("accuracies", [{}, {"3": 0.9, "4-random": 0.8}, {"1": 0.9}])
@@ -142,7 +159,7 @@ def test_what_pre_training_gave_is_told(tuned, p_value, told):
 
 
 def test_cases_that_were_shortened_are_named():
-    told = " ".join(judge({"3": 0.9, "4-random": 0.7}, 3, epochs=4).sentences)
+    told = judge({"3": 0.9, "4-random": 0.7}, 3, epochs=4).caveat
     assert "Cases 3 and 4 were shortened: full runs may end higher." in told
 
 
@@ -225,7 +242,7 @@ def test_a_cell_after_its_runs_shows_the_result_and_the_best_is_marked():
     marks = CaseMarks(TransferCase(1), TransferCase(3))
     run = make_run("3", 0.9)
     best = build_case_cell(make_option("3"), [(run, make_events([0.9]))], results, marks, "3")
-    assert best.marks == ("★ recommended", "best measured") and best.shade == 1.0
+    assert best.marks == ("★ recommended before", "best measured") and best.shade == 1.0
     other = build_case_cell(make_option("4-random"), [], results, marks, "3")
     assert other.shade == 0.0 and other.note.endswith("as case 3: 90.0% ± 2.0")
     assert "case 3" not in best.note and "90.0% ± 2.0" in best.description

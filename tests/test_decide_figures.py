@@ -129,7 +129,7 @@ def test_where_training_everything_began_to_win_is_a_second_mark():
     assert mark.y[0] == pytest.approx(find_point(figure).y[0])  # it has 600 images
     told = describe_decision(SIZE, LIKELY, MARKS, {}, crossover=CROSSOVER)
     assert "8 images of each class, 600 in all, training everything won on average" in told
-    assert "on 5 of 9 sets" in told
+    assert "it won on 5 of 9 small image sets" in told
 
 
 def test_the_diagrams_words_keep_the_voices_apart():

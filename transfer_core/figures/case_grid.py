@@ -56,7 +56,7 @@ class CaseCell:
     shade: float | None  # rank of the accuracy in [0, 1]; None without a result
     note: str  # case 4: what the other initial weights gave
     curves: tuple[CaseCurve, ...]
-    marks: tuple[str, ...]  # words: textbook, ★ recommended, best measured
+    marks: tuple[str, ...]  # words: textbook, ★ recommended before, best measured
 
     @property
     def description(self) -> str:
@@ -82,7 +82,10 @@ def build_case_cell(
         best: Key of the most accurate result.
     """
     case, result = option.strategy.case, results.get(option.key)
-    words = [("textbook", marks.textbook == case), ("★ recommended", marks.recommended == case)]
+    textbook = marks.alternative is None and marks.textbook == case
+    maybe = marks.alternative is not None and case in (marks.textbook, marks.alternative)
+    words = [("textbook", textbook), (f"textbook if {case.similarity}", maybe)]
+    words += [("★ recommended before", marks.recommended == case)]
     words.append(("best measured", result is not None and option.key == best))
     shades = rank_accuracies({key: each.accuracy for key, each in results.items()})
     return CaseCell(

@@ -169,12 +169,12 @@ def plot_reference_distances(estimate: "SimilarityEstimate") -> go.Figure:
             textposition="middle right",
             cliponaxis=False,
             marker=_make_markers(is_own),
-            hovertemplate="%{y}: %{x:.3g} nats<extra></extra>",
+            hovertemplate="%{y}: %{x:.3g}<extra></extra>",
             showlegend=False,
         )
     )
     figure.update_xaxes(
-        title="distance to the<br>source photos (nats)",
+        title="distance to the<br>source photos (small: alike)",
         type="log",
         tickvals=[0.001, 0.01, 0.1, 1, 10],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,16 @@ class RuleVerdict:
     is_right: bool | None  # None if its case, or every other, was not trained
     best: str | None  # key of the most accurate result
     sentences: tuple[str, ...]  # for people; the first is the answer
+    p_value: float | None = None  # of the difference in the answer; None if nothing is compared
+    caveat: str = ""  # for people: what was shortened
 
 
 def judge_rule(
     results: Mapping[str, CaseResult],
     textbook: TransferCase,
     compare: Callable[[str, str], PairedComparison],
+    *,
+    alternative: TransferCase | None = None,
 ) -> RuleVerdict:
     """Say whether the textbook's case was the best of those trained, by more than chance.
 
@@ -33,51 +37,65 @@ def judge_rule(
         results: Of the four cases, by the key of their option.
         textbook: The case that the rule points at.
         compare: Compares two runs image by image; called with their ids.
+        alternative: The case of the other similarity, if nobody can tell which it is.
     """
-    best = max(results.values(), key=lambda each: each.accuracy, default=None)
-    own = max(
-        (each for each in results.values() if each.case == textbook),
-        key=lambda each: each.accuracy,
-        default=None,
-    )
-    if own is None or len(results) < 2:
-        missing = f"The textbook says case {textbook.value}. "
+    best, caveat = _find_best(results.values()), _describe_shortening(results)
+    said = {textbook, alternative or textbook}
+    own = _find_best(each for each in results.values() if each.case in said)
+    other = _find_best(each for each in results.values() if each.case not in said)
+    if own is None or other is None:
+        missing = f"The textbook says {_name(said)}. "
         missing += "Train the cases to see whether it is right here."
-        return RuleVerdict(None, best and best.key, (missing,))
-    if best.case == own.case:
-        is_right, answer = True, _describe_win(own, results, compare)
+        return RuleVerdict(None, best and best.key, (missing,), caveat=caveat)
+    if best is own:
+        pair = compare(own.runs[0], other.runs[0])
+        is_right, answer = True, _describe_win(_name(said), own, other, pair)
     else:
-        is_right, answer = _describe_loss(own, best, compare)
-    extra = [_describe_pretraining(results, compare), _describe_shortening(results)]
-    return RuleVerdict(is_right, best.key, (answer, *filter(None, extra)))
+        pair = compare(best.runs[0], own.runs[0])
+        is_right, answer = _describe_loss(_name(said), own, best, pair)
+    extra = [_describe_pretraining(results, compare)]
+    if alternative:
+        extra.append(_describe_open(textbook, alternative))
+    sentences = (answer, *filter(None, extra))
+    return RuleVerdict(is_right, best.key, sentences, pair.p_value, caveat)
 
 
-def _describe_win(own, results: Mapping[str, CaseResult], compare) -> str:
-    others = [each for each in results.values() if each.case != own.case]
-    if not others:
-        return f"The textbook said case {own.case.value}; no other case was trained."
-    second = max(others, key=lambda each: each.accuracy)
-    pair = compare(own.runs[0], second.runs[0])
-    lead = 100 * (own.accuracy - second.accuracy)
+def _name(cases: set[TransferCase]) -> str:
+    """The cases for people: "case 1", or "case 1 or 2"."""
+    return "case " + " or ".join(str(case.value) for case in sorted(cases))
+
+
+def _find_best(results: Iterable[CaseResult]) -> CaseResult | None:
+    return max(results, key=lambda each: each.accuracy, default=None)
+
+
+def _describe_win(said: str, own: CaseResult, other: CaseResult, pair: PairedComparison) -> str:
+    lead = 100 * (own.accuracy - other.accuracy)
     sure = "which may be chance" if pair.may_be_chance else "more than chance"
     return (
-        f"Yes: the textbook said case {own.case.value}, and no case did better. "
-        f"It leads case {second.case.value} by {lead:.1f} points, {sure} {_format_p(pair)}."
+        f"Yes: the textbook said {said}, and no other case did better. Case {own.case.value} leads "
+        f"case {other.case.value} by {lead:.1f} points, {sure} {_format_p(pair)}."
     )
 
 
-def _describe_loss(own: CaseResult, best: CaseResult, compare) -> tuple[bool, str]:
-    pair = compare(best.runs[0], own.runs[0])
+def _describe_loss(
+    said: str, own: CaseResult, best: CaseResult, pair: PairedComparison
+) -> tuple[bool, str]:
     lead = 100 * (best.accuracy - own.accuracy)
     ahead = f"case {best.case.value} is {lead:.1f} points ahead"
     if pair.may_be_chance:
         return True, (
-            f"Not wrong: the textbook said case {own.case.value}; {ahead}, which may be chance "
-            f"{_format_p(pair)}."
+            f"Not wrong: the textbook said {said}; {ahead}, which may be chance {_format_p(pair)}."
         )
-    return False, (
-        f"No: the textbook said case {own.case.value}, but {ahead}, more than chance "
-        f"{_format_p(pair)}."
+    return False, f"No: the textbook said {said}, but {ahead}, more than chance {_format_p(pair)}."
+
+
+def _describe_open(textbook: TransferCase, alternative: TransferCase) -> str:
+    first, second = sorted((textbook, alternative))
+    return (
+        f"Whether your images are similar can't be told: the textbook says case {first.value} if "
+        f"they are {first.similarity}, case {second.value} if {second.similarity}. Case "
+        f"{textbook.value} is likelier."
     )
 
 
@@ -101,7 +119,8 @@ def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
         return ""
     if len(cases) == 1:
         return f"Case {cases[0]} was shortened: a full run may end higher."
-    return f"Cases {' and '.join(map(str, cases))} were shortened: full runs may end higher."
+    first = ", ".join(map(str, cases[:-1]))
+    return f"Cases {first} and {cases[-1]} were shortened: full runs may end higher."
 
 
 def _format_p(pair: PairedComparison) -> str:

@@ -26,9 +26,10 @@ def explain_what_would_change(
     if evidence.learning_curve:
         now, twice, four_times = evidence.learning_curve.expected
         changes.append(
-            f"A new layer reaches about {now:.0%} with your images. If its learning curve goes on "
-            f"as it began, twice as many give {twice:.0%} and four times {four_times:.0%}; such "
-            f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
+            "If a new layer goes on learning as it began, twice as many images bring it "
+            f"{100 * (twice - now):+.0f} points, four times as many "
+            f"{100 * (four_times - now):+.0f}; such continuations are off by up to "
+            f"{EXTRAPOLATION_ERROR_POINTS} points."
         )
     return tuple(changes)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
+P_MEANING = "p: how often two equally good networks would differ so much by chance alone."
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
@@ -45,6 +47,11 @@ class CaseRuns:
     cell_keys: dict[TransferCase, str]  # the option in each cell
     runs: dict[str, list[RunRecord]]  # of each option, by their seeds
     results: dict[str, CaseResult]
+
+    @property
+    def guess_key(self) -> str:
+        """Of the guess which case will win."""
+        return f"{self.data.id} {self.source.name}"
 
     @property
     def is_complete(self) -> bool:
@@ -93,12 +100,30 @@ def _watch(group: CaseRuns) -> None:
     before = {run.id for run in group.unfinished}
     if any(run.state.is_final for run in fresh if run.id in before):
         st.rerun()  # its result changes the page
-    _draw(group_runs(group.data, group.source, group.choice, fresh))
+    current = group_runs(group.data, group.source, group.choice, fresh)
+    _draw(current)
+    _show_progress(current)
+
+
+def _show_progress(group: CaseRuns) -> None:
+    """Draw how many runs are over, and the button that stops the others."""
+    runs = [run for each in group.runs.values() for run in each]
+    done = len(runs) - len(group.unfinished)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(done / len(runs), text=f"{done} of {len(runs)} runs are over")
+        stop = st.button("Stop them all", icon=":material/stop:", key="compare_stop")
+    if stop:
+        with show_errors():
+            for run in group.unfinished[::-1]:  # those that wait first
+                caches.get_engine().stop(run.id)
 
 
 def _draw(group: CaseRuns) -> None:
     best_option = group.choice.options.recommended
-    marks = CaseMarks.collect(group.choice.textbook.case, best_option and best_option.strategy)
+    textbook = group.choice.textbook
+    marks = CaseMarks.collect(
+        textbook.case, best_option and best_option.strategy, alternative=textbook.alternative
+    )
     best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
     cells = []
     for case in TransferCase:
@@ -124,11 +149,14 @@ def _draw(group: CaseRuns) -> None:
 
 def show_verdict(group: CaseRuns) -> None:
     """Say whether the rule was right here, and whether the recommendation was."""
+    textbook = group.choice.textbook
     with show_errors():
         # Before all runs are over there is nothing to judge.
         shown = group.results if group.is_complete else {}
         cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
-        verdict = judge_rule(cells, group.choice.textbook.case, caches.compare_pair)
+        verdict = judge_rule(
+            cells, textbook.case, caches.compare_pair, alternative=textbook.alternative
+        )
     with st.container(border=True, gap="xxsmall", key="compare_verdict"):
         first, *others = verdict.sentences
         others = [*others, _describe_recommendation(group, verdict)]
@@ -140,17 +168,24 @@ def show_verdict(group: CaseRuns) -> None:
                 with st.popover("More", type="tertiary"):
                     st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
         st.markdown(f"**{escape_markdown(first)}**")
+        asides = [verdict.caveat, P_MEANING if verdict.p_value is not None else ""]
+        if told := " ".join(filter(None, asides)):
+            st.caption(told)
+        show_prediction(group.guess_key, group.results, verdict.best if cells else None)
 
 
 def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
     recommended = group.choice.options.recommended
     result = group.results.get(recommended.key) if recommended else None
-    if verdict.is_right is None or result is None:
+    if verdict.p_value is None or result is None:
         return ""
     if result.key == verdict.best:
-        return f"★ The recommendation, case {result.case.value}, was the best."
+        return f"What was recommended before the runs, case {result.case.value}, was the best."
     lead = 100 * (group.results[verdict.best].accuracy - result.accuracy)
-    return f"★ The recommendation, case {result.case.value}, was {lead:.1f} points behind."
+    return (
+        f"What was recommended before the runs, case {result.case.value}, was {lead:.1f} points "
+        "behind."
+    )
 
 
 def list_cases(records: Mapping[str, RunRecord]) -> set[TransferCase]:

@@ -33,6 +33,7 @@ def offer_four_cases(
     minutes: float | None = USUAL_MINUTES,
     seeds: int = 1,
     primary: bool = False,
+    is_running: bool = False,
 ) -> None:
     """Draw the button that runs every case; it tells first how long that takes.
 
@@ -45,6 +46,7 @@ def offer_four_cases(
         minutes: That all runs together may take; runs are shortened to fit. None: full length.
         seeds: How often each case is run.
         primary: Whether it is what to do next on the page.
+        is_running: Whether runs of the cases go on; the button then waits.
     """
     plan, known = _plan(data, source, choice, minutes, seeds)
     if st.button(
@@ -53,6 +55,7 @@ def offer_four_cases(
         key="four_cases",
         type="primary" if primary else "secondary",
         help=describe_plan(plan, minutes),
+        disabled=is_running,
     ):
         with show_errors():
             ids = _start(data, source, choice, plan, known, seeds)

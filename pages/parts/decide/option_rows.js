@@ -90,6 +90,7 @@ function draw(root, data) {
     if (!root.isOpen) root.closedHeight = list.clientHeight
     root.isOpen = !root.isOpen
     tell()
+    list.scrollTop = root.isOpen ? list.scrollHeight : 0
   })
   tell()
   root.setAttribute("role", "group")

@@ -71,7 +71,6 @@ def list_marks(choice: Choice) -> dict[str, list[str]]:
     """The words beside the names of options."""
     best, marks = choice.options.recommended, {}
     words = [(best.key if best else None, "★ recommended"), *_list_textbook_marks(choice)]
-    words += [(key, "shortened") for key, run in choice.results.items() if run.is_shortened]
     for key, word in words:
         marks.setdefault(key, []).append(word)
     return marks
@@ -100,12 +99,16 @@ def _make_row(
         "measured": option.measured,
         "expected": describe_expectation(option) or "unknown",
         "result": result and result.accuracy,
-        "reached": result and describe_result(result),
+        "reached": result and _describe_reached(result),
         "seconds": describe_seconds(option.seconds_low, option.seconds_high),
         "note": option.note,
         "is_chosen": is_chosen,
         "is_shown": is_chosen or bool(marks) or option.key.startswith(ALWAYS_SHOWN),
     }
+
+
+def _describe_reached(result: CaseResult) -> str:
+    return describe_result(result) + ("*" if result.is_shortened else "")
 
 
 def _take_option(choice: Choice) -> None:
@@ -139,7 +142,7 @@ def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str,
         "expected": describe_expectation(option) or None,
         "how known": ("measured" if option.measured else "forecast") if known else option.note,
         "takes": describe_seconds(option.seconds_low, option.seconds_high),
-        "your runs": result and describe_result(result),
+        "your runs": result and _describe_reached(result),
     }
 
 

@@ -65,12 +65,13 @@ def _describe_textbook(estimate: SimilarityEstimate, choice: Choice) -> str:
     textbook, size = choice.textbook, choice.textbook.size
     side = "below" if size.answer == "small" else "not below"
     images = f"**{size.answer.capitalize()}** ({size.images:,} images, {side} {size.line:,})"
-    certainty = _describe_certainty(estimate, textbook.similarity)
     if textbook.alternative is None:
+        certainty = _describe_certainty(estimate, textbook.similarity)
         return f"{images} and **{textbook.similarity}** ({certainty}): **{_name(textbook.case)}**."
+    certainty = f"{estimate.probability:.0%} similar, {100 * estimate.low:.0f}–{estimate.high:.0%}"
     cases = sorted((textbook.case, textbook.alternative))
     ways = ", ".join(f"**{_name(case)}** if {case.similarity}" for case in cases)
-    return f"{images}. Similar? **Can't tell** ({textbook.similarity} {certainty}): {ways}."
+    return f"{images}. Similar? **Can't tell** ({certainty}): {ways}."
 
 
 def _name(case: TransferCase) -> str:
@@ -125,12 +126,14 @@ def show_measured_voice(choice: Choice) -> None:
             choose_cut(choice)
         show_options(choice)
         if any(result.is_shortened for result in choice.results.values()):
-            st.caption("Shortened runs do not count for ★: full ones may end higher.")
+            st.caption(r"\* Shortened: does not count for ★, for a full run may end higher.")
 
 
 def _explain_measured(choice: Choice) -> None:
     best = choice.options.recommended
-    words = [choice.options.reason, compare_voices(choice.options, choice.textbook_option.key)]
+    words = [choice.options.reason]
+    if choice.textbook.alternative is None:
+        words.append(compare_voices(choice.options, choice.textbook_option.key))
     told = escape_markdown(" ".join(filter(None, words)))
     st.markdown(f"**★ Recommended:** {told}" if best else f"{told} Follow the textbook.")
     if best:
