@@ -129,7 +129,10 @@ def show_table(choice: Choice) -> None:
         hide_index=True,
         height="content",
         placeholder="–",
-        column_config={"how known": st.column_config.TextColumn(width="large")},
+        column_config={
+            "marks": st.column_config.TextColumn(width=180),
+            "how known": st.column_config.TextColumn(width=330),
+        },
     )
     st.caption("Case 4 from pre-trained weights is trained as case 3.")
 
