@@ -58,6 +58,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "options": [
             "describe_accuracy",
             "describe_expectation",
+            "describe_expected_source",
             "describe_how_known",
             "describe_knowledge",
             "describe_options",

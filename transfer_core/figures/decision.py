@@ -15,11 +15,12 @@ from transfer_core.figures.size_axis import (
     scale_to_height,
 )
 from transfer_core.figures.theme import GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import Option, SimilarityEstimate
 
-CROSSOVER_NAME = "from about here training everything<br>won on average in our tests"
+CROSSOVER_NAME = N_("from about here training everything<br>won on average in our tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,14 @@ class Crossover:
 
     def describe(self) -> str:
         """The number with its spread, in one sentence."""
-        return (
-            f"From about {self.images_per_class:,} images of each class, {self.images:,} in all, "
-            "training everything won on average in our tests, but not always: it won on "
-            f"{self.wins} of {self.sets} small image sets."
+        return _(
+            "From about {per_class:,} images of each class, {images:,} in all, training everything "
+            "won on average in our tests, but not always: it won on {wins} of {sets} small image "
+            "sets.",
+            per_class=self.images_per_class,
+            images=self.images,
+            wins=self.wins,
+            sets=self.sets,
         )
 
 
@@ -76,15 +81,15 @@ def plot_decision_diagram(
         _add_point(figure, size, estimate)
     _set_axes(figure, size.line)
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return apply_layout(figure, "Which case is it?", height=580)
+    return apply_layout(figure, _("Which case is it?"), height=580)
 
 
 def _set_axes(figure: go.Figure, line: int) -> None:
     figure.update_xaxes(
-        title="how likely your images are similar",
+        title=_("how likely your images are similar"),
         range=[-0.005, 1.005],
         tickvals=[0, 0.25, 0.5, 0.75, 1],
-        ticktext=["0%", "different", "50%", "similar", "100%"],
+        ticktext=["0%", _("different"), "50%", _("similar"), "100%"],
         showgrid=False,
         zeroline=False,
         fixedrange=True,
@@ -92,7 +97,7 @@ def _set_axes(figure: go.Figure, line: int) -> None:
     )
     ticks = choose_size_ticks(line)
     figure.update_yaxes(
-        title="images to learn from",
+        title=_("images to learn from"),
         range=[-0.005, 1.005],
         fixedrange=True,
         zeroline=False,
@@ -114,24 +119,42 @@ def describe_decision(
 ) -> str:
     """The diagram in words; the person's own answer stands beside the estimate."""
     sentences = [
-        f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."
+        _(
+            "{images:,} images to learn from, {size} (the line is at {line:,}).",
+            images=size.images,
+            size=_(size.answer),
+            line=size.line,
+        )
     ]
     if estimate:
-        sentences.append(f"Similar with probability {estimate.probability:.0%}, says the network.")
+        probability = estimate.probability
+        told = _(
+            "Similar with probability {probability:.0%}, says the network.", probability=probability
+        )
+        sentences.append(told)
     if own_answer:
-        sentences.append(f"You say: {own_answer}; the textbook's case follows you.")
-    for word, case in (
-        ("The textbook's case", marks.textbook),
-        ("If similarity is the other way, which can't be told, it", marks.alternative),
-        ("Recommended", marks.recommended),
-        ("Chosen", marks.chosen),
+        told = _("You say: {answer}; the textbook's case follows you.", answer=_(own_answer))
+        sentences.append(told)
+    for sentence, case in (
+        (N_("The textbook's case is {case}."), marks.textbook),
+        (
+            N_("If similarity is the other way, which can't be told, it is {case}."),
+            marks.alternative,
+        ),
+        (N_("Recommended is {case}."), marks.recommended),
+        (N_("Chosen is {case}."), marks.chosen),
     ):
         if case:
-            sentences.append(f"{word} is {case.title}.")
+            sentences.append(_(sentence, case=_(case.title)))
     for case, option in options.items():
         if option.accuracy is not None:
             sentences.append(
-                f"Case {case.value}: {describe_accuracy(option)}, {describe_knowledge(option)}."
+                _(
+                    "Case {case}: {accuracy}, {knowledge}.",
+                    case=case.value,
+                    accuracy=describe_accuracy(option),
+                    knowledge=describe_knowledge(option),
+                )
             )
     if crossover is not None:
         sentences.append(crossover.describe())
@@ -143,9 +166,9 @@ def _add_crossover(figure: go.Figure, height: float) -> None:
         x=[0.012],
         y=[height],
         mode="markers",
-        name=CROSSOVER_NAME,
+        name=_(CROSSOVER_NAME),
         marker={"symbol": "triangle-right", "size": 16, "color": PURPLE},
-        hovertemplate=f"{CROSSOVER_NAME}<extra></extra>",
+        hovertemplate=f"{_(CROSSOVER_NAME)}<extra></extra>",
         showlegend=True,
     )
 
@@ -155,7 +178,7 @@ def _add_point(figure: go.Figure, size: SizeJudgement, estimate: "SimilarityEsti
         x=[estimate.probability],
         y=[scale_to_height(size.images, size.line)],
         mode="markers",
-        name="your images, with 80% interval",
+        name=_("your images, with 80% interval"),
         marker={
             "symbol": "diamond",
             "size": 16,
@@ -171,6 +194,7 @@ def _add_point(figure: go.Figure, size: SizeJudgement, estimate: "SimilarityEsti
             "array": [estimate.high - estimate.probability],
             "arrayminus": [estimate.probability - estimate.low],
         },
-        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>your images</extra>",
+        hovertemplate=_("{images:,} images to learn from", images=size.images)
+        + f", %{{x:.0%}}<extra>{_('your images')}</extra>",
         showlegend=True,
     )

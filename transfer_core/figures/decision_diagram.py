@@ -19,16 +19,17 @@ from transfer_core.figures.options import (
     describe_seconds,
     format_margin,
 )
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import CaseResult
     from transfer_core.transferability import Option, SimilarityEstimate
 
 CELL_TITLES = {
-    TransferCase.SMALL_SIMILAR: ("Keep all, new end", "frozen; a new layer learns"),
-    TransferCase.SMALL_DIFFERENT: ("Keep the early layers", "frozen; a new layer learns"),
-    TransferCase.LARGE_SIMILAR: ("Train everything", "from what it knows"),
-    TransferCase.LARGE_DIFFERENT: ("Start from nothing", "random weights; or as case 3"),
+    TransferCase.SMALL_SIMILAR: (N_("Keep all, new end"), N_("frozen; a new layer learns")),
+    TransferCase.SMALL_DIFFERENT: (N_("Keep the early layers"), N_("frozen; a new layer learns")),
+    TransferCase.LARGE_SIMILAR: (N_("Train everything"), N_("from what it knows")),
+    TransferCase.LARGE_DIFFERENT: (N_("Start from nothing"), N_("random weights; or as case 3")),
 }
 
 
@@ -101,7 +102,12 @@ def build_decision_diagram(
         size, estimate, marks, options, own_answer=own_answer, crossover=crossover
     )
     trained = [
-        f"A run of case {c.case} reached {c.accuracy}, {c.knowledge}."
+        _(
+            "A run of case {case} reached {accuracy}, {knowledge}.",
+            case=c.case,
+            accuracy=c.accuracy,
+            knowledge=c.knowledge,
+        )
         for c in cells
         if c.shade is not None
     ]
@@ -138,8 +144,8 @@ def _make_cell(
         case.value,
         case.size,
         case.similarity,
-        title,
-        summary,
+        _(title),
+        _(summary),
         describe_result(result) if result else expected,
         describe_training(result) if result else describe_knowledge(option),
         shades.get(option.key) if result else None,
@@ -155,13 +161,14 @@ def describe_result(result: CaseResult) -> str:
 
 def describe_training(result: CaseResult) -> str:
     """How a result came about: "trained · 12 s"."""
-    parts = ["trained"]
+    parts = [_("trained")]
     if result.seconds is not None:
         parts.append(describe_seconds(result.seconds, result.seconds))
     if len(result.runs) > 1:
-        parts.append(f"{len(result.runs)} seeds")
+        parts.append(_("{seeds} seeds", seeds=len(result.runs)))
     if result.was_stopped:
-        parts.append("stopped early")
+        parts.append(_("stopped early"))
     elif result.is_shortened:
-        parts.append(f"shortened, {result.epochs}/{result.usual_epochs} epochs")
+        epochs = {"epochs": result.epochs, "usual": result.usual_epochs}
+        parts.append(_("shortened, {epochs}/{usual} epochs", **epochs))
     return " · ".join(parts)

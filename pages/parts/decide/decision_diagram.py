@@ -12,6 +12,7 @@ from pages.shared.workspace import DIVIDING_LINES
 from transfer_core.cases import DEFAULT_LINE, TEXTBOOK_SMALL_IMAGES, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import CaseMarks, Crossover, build_decision_diagram
+from transfer_core.languages import _, get_language
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import SimilarityEstimate, load_calibration
 
@@ -64,13 +65,37 @@ def show_diagram(
                 "lines": DIVIDING_LINES,
                 "height": HEIGHT_PIXELS,
                 "number": st.session_state.get(NUMBER_KEY, 0),
+                "words": list_words(),
+                "locale": get_language(),
             },
             on_wish_change=lambda: _take_wish(choice),
         )
-        legend = "◆ your images, 80 % interval"
+        legend = _("◆ your images, 80 % interval")
         if crossover is not None:
             legend += f" · ▸ {crossover.describe()}"
         st.caption(legend)
+
+
+def list_words() -> dict[str, str]:
+    """The words that are written into the drawing."""
+    return {
+        "case": _("Case {case}: {title}"),
+        "recommended": _("★ recommended"),
+        "textbook": _("textbook"),
+        "maybe": _("textbook, {probability}%"),
+        "chosen": _("✓ chosen"),
+        "small": _("small"),
+        "large": _("large"),
+        "similar": _("similar to its photos"),
+        "different": _("different from its photos"),
+        "similar_short": _("similar"),
+        "different_short": _("different"),
+        "own": _("your images"),
+        "million": _("1 million"),
+        "handle": _("Small below this many images"),
+        "line_small": _("{line} images: your {images} are small"),
+        "line_large": _("{line} images: your {images} are large"),
+    }
 
 
 def find_crossover(data: DataSet, source: SourceNetwork) -> Crossover | None:

@@ -10,15 +10,17 @@ from transfer_core.cases import TransferCase
 from transfer_core.figures import (
     describe_accuracy,
     describe_expectation,
+    describe_expected_source,
     describe_options,
     describe_result,
     describe_seconds,
 )
 from transfer_core.inspection import CaseResult
+from transfer_core.languages import N_, _
 from transfer_core.transferability import Option
 
 ROWS_KEY = "decide_options"
-LEGEND = "━ measured · ┅ forecast · ▲ your run"
+LEGEND = N_("━ measured · ┅ forecast · ▲ your run")
 CUT_PREFIX = "2-"  # of the keys of case 2
 ALWAYS_SHOWN = ("1", CUT_PREFIX, "3", "4-random", "all-stages")  # the others stand behind "more"
 _FILE = Path(__file__)
@@ -40,8 +42,10 @@ def show_options(choice: Choice) -> None:
         _COMPONENT(
             key=f"{ROWS_KEY}_rows",
             data={
-                "label": "What to train",
-                "legend": LEGEND,
+                "label": _("What to train"),
+                "legend": _(LEGEND),
+                "fewer": _("Fewer ways"),
+                "more": _("{number} more ways"),
                 "description": describe_options(options, marks, reached),
                 "rows": [
                     _make_row(each, marks.get(each.key, ()), results.get(each.key), choice)
@@ -70,7 +74,7 @@ def list_shown(choice: Choice) -> list[Option]:
 def list_marks(choice: Choice) -> dict[str, list[str]]:
     """The words beside the names of options."""
     best, marks = choice.options.recommended, {}
-    words = [(best.key if best else None, "★ recommended"), *_list_textbook_marks(choice)]
+    words = [(best.key if best else None, _("★ recommended")), *_list_textbook_marks(choice)]
     for key, word in words:
         marks.setdefault(key, []).append(word)
     return marks
@@ -80,9 +84,10 @@ def _list_textbook_marks(choice: Choice) -> list[tuple[str, str]]:
     """The textbook's option, or both that it may be if similarity can't be told."""
     textbook = choice.textbook
     if textbook.alternative is None:
-        return [(choice.textbook_option.key, "textbook")]
+        return [(choice.textbook_option.key, _("textbook"))]
+    words = {"similar": _("textbook if similar"), "different": _("textbook if different")}
     cases = (textbook.case, textbook.alternative)
-    return [(choice.case_keys[case], f"textbook if {case.similarity}") for case in cases]
+    return [(choice.case_keys[case], words[case.similarity]) for case in cases]
 
 
 def _make_row(
@@ -97,14 +102,26 @@ def _make_row(
         "high": expected and expected.high,
         "accuracy": expected and expected.accuracy,
         "measured": option.measured,
-        "expected": describe_expectation(option) or "unknown",
+        "expected": describe_expectation(option) or _("unknown"),
         "result": result and result.accuracy,
         "reached": result and _describe_reached(result),
         "seconds": describe_seconds(option.seconds_low, option.seconds_high),
+        "description": _describe_row(option, marks, result),
         "note": option.note,
         "is_chosen": is_chosen,
         "is_shown": is_chosen or bool(marks) or option.key.startswith(ALWAYS_SHOWN),
     }
+
+
+def _describe_row(option: Option, marks: Sequence[str], result: CaseResult | None) -> str:
+    """The row for those who do not see it."""
+    known = option.note or _("accuracy unknown")
+    if option.expectation:
+        known = f"{describe_expectation(option)} {describe_expected_source(option)}"
+    parts = [option.name, *(mark.replace("★ ", "") for mark in marks), known]
+    if result:
+        parts.append(_("your run reached {accuracy}", accuracy=_describe_reached(result)))
+    return ", ".join([*parts, describe_seconds(option.seconds_low, option.seconds_high)])
 
 
 def _describe_reached(result: CaseResult) -> str:
@@ -130,22 +147,22 @@ def show_table(choice: Choice) -> None:
         height="content",
         placeholder="–",
         column_config={
-            "marks": st.column_config.TextColumn(width=180),
-            "how known": st.column_config.TextColumn(width=330),
+            _("marks"): st.column_config.TextColumn(width=180),
+            _("how known"): st.column_config.TextColumn(width=330),
         },
     )
-    st.caption("Case 4 from pre-trained weights is trained as case 3.")
+    st.caption(_("Case 4 from pre-trained weights is trained as case 3."))
 
 
 def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str, str | None]:
     known, result = option.expectation, choice.results.get(option.key)
     return {
-        "way": option.name,
-        "marks": ", ".join(marks) or None,
-        "expected": describe_expectation(option) or None,
-        "how known": ("measured" if option.measured else "forecast") if known else option.note,
-        "takes": describe_seconds(option.seconds_low, option.seconds_high),
-        "your runs": result and _describe_reached(result),
+        _("way"): option.name,
+        _("marks"): ", ".join(marks) or None,
+        _("expected"): describe_expectation(option) or None,
+        _("how known"): describe_expected_source(option) if known else option.note,
+        _("takes"): describe_seconds(option.seconds_low, option.seconds_high),
+        _("your runs"): result and _describe_reached(result),
     }
 
 
@@ -156,13 +173,13 @@ def choose_cut(choice: Choice) -> None:
     cuts = {o.key: o for o in choice.options.options if o.key.startswith(CUT_PREFIX)}
     key = f"decide_cut_{choice.option.key}"
     st.selectbox(
-        "Where to cut",
+        _("Where to cut"),
         list(cuts),
         index=list(cuts).index(choice.option.key),
         format_func=lambda each: f"{cuts[each].name}: {describe_accuracy(cuts[each])}",
         key=key,
         on_change=lambda: choose_option(st.session_state[key], choice.default.key),
-        help="The textbook cuts near the beginning; measured is every cut.",
+        help=_("The textbook cuts near the beginning; measured is every cut."),
     )
 
 
@@ -170,7 +187,7 @@ def offer_default(choice: Choice) -> None:
     """Offer the way back to the recommendation, if something else was chosen."""
     if choice.option.key != choice.default.key:
         st.button(
-            "Back to the recommendation",
+            _("Back to the recommendation"),
             icon=":material/undo:",
             key="decide_back",
             type="tertiary",

@@ -12,6 +12,7 @@ from pages.shared.choice import Choice, list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def offer_training(
     run = runs.get(choice.option.key)
     if run and not run.result:
         return
-    label = "Train it again" if run else "Train it and compare"
+    label = _("Train it again") if run else _("Train it and compare")
     if st.button(
         label,
         icon=":material/science:",
         key="decide_measure",
-        help="Trains what is chosen in the background; its result then stands beside the forecast.",
+        help=_(
+            "Trains what is chosen in the background; its result then stands beside the forecast."
+        ),
     ):
         with show_errors():
             key = f"{session.get_workspace().start_key} {choice.option.key}"
@@ -57,7 +60,10 @@ def show_unfinished(options: Options, runs: Mapping[str, RunRecord]) -> None:
     for key, run in waiting.items():
         st.page_link(
             "pages/train.py",
-            label=f"{escape_markdown(options.find(key).name)} is being trained: watch it",
+            label=_(
+                "{option} is being trained: watch it",
+                option=escape_markdown(options.find(key).name),
+            ),
             icon=":material/show_chart:",
             query_params={"run": run.id},
         )
