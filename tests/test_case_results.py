@@ -135,7 +135,7 @@ def test_where_similarity_cannot_be_told_both_cases_are_the_textbooks():
     verdict = judge({"1": 0.8, "2-conv2": 0.9, "3": 0.7}, 1, alternative=2)
     assert verdict.is_right and "said case 1 or 2, and no other" in verdict.sentences[0]
     assert "Case 2 leads case 3 by 20.0 points" in verdict.sentences[0]
-    assert "case 2 if different. Case 1 is likelier" in verdict.sentences[1]
+    assert "case 2 if not. Case 1 is likelier" in verdict.sentences[1]
     assert judge({"1": 0.8, "2-conv2": 0.9}, 1, alternative=2).is_right is None
 
 

@@ -14,6 +14,7 @@ from transfer_core.figures.decision_diagram import (
     rank_accuracies,
 )
 from transfer_core.figures.options import describe_expectation, describe_seconds
+from transfer_core.languages import N_, _
 from transfer_core.runs import select_events
 from transfer_core.training import EpochEnded, Started
 
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 
 CurveKind = Literal["frozen", "trained", "random"]
 STATE_WORDS = {
-    "queued": "waits for its turn",
-    "preparing": "preparing",
-    "training": "training",
-    "stopping": "stopping",
-    "failed": "failed",
-    "interrupted": "interrupted",
+    "queued": N_("waits for its turn"),
+    "preparing": N_("preparing"),
+    "training": N_("training"),
+    "stopping": N_("stopping"),
+    "failed": N_("failed"),
+    "interrupted": N_("interrupted"),
 }
 
 
@@ -56,12 +57,14 @@ class CaseCell:
     shade: float | None  # rank of the accuracy in [0, 1]; None without a result
     note: str  # case 4: what the other initial weights gave
     curves: tuple[CaseCurve, ...]
-    marks: tuple[str, ...]  # words: textbook, ★ recommended before, best measured
+    marks: tuple[str, ...]  # English words, to be translated: textbook, best measured
 
     @property
     def description(self) -> str:
         """The cell in words."""
-        parts = [f"Case {self.case}, {self.title}", *self.marks, self.state, self.accuracy]
+        name = _("Case {case}, {title}", case=self.case, title=self.title)
+        marks = (_(mark) for mark in self.marks)
+        parts = [name, *marks, self.state, self.accuracy]
         return ", ".join(filter(None, [*parts, self.knowledge, self.note]))
 
 
@@ -82,15 +85,21 @@ def build_case_cell(
         best: Key of the most accurate result.
     """
     case, result = option.strategy.case, results.get(option.key)
-    textbook = marks.alternative is None and marks.textbook == case
-    maybe = marks.alternative is not None and case in (marks.textbook, marks.alternative)
-    words = [("textbook", textbook), (f"textbook if {case.similarity}", maybe)]
-    words += [("★ recommended before", marks.recommended == case)]
-    words.append(("best measured", result is not None and option.key == best))
+    textbook, may_be = marks.textbook == case, case in (marks.textbook, marks.alternative)
+    if_answer = {
+        "similar": N_("textbook if similar"),
+        "different": N_("textbook if different"),
+    }[case.similarity]
+    words = [
+        (N_("textbook"), marks.alternative is None and textbook),
+        (if_answer, marks.alternative is not None and may_be),
+        (N_("★ recommended before"), marks.recommended == case),
+        (N_("best measured"), result is not None and option.key == best),
+    ]
     shades = rank_accuracies({key: each.accuracy for key, each in results.items()})
     return CaseCell(
         case.value,
-        CELL_TITLES[case][0],
+        _(CELL_TITLES[case][0]),
         _summarise(option),
         _describe_state(runs),
         describe_result(result) if result else describe_expectation(option),
@@ -122,8 +131,8 @@ def _get_kind(record: RunRecord) -> CurveKind:
 def _summarise(option: Option) -> str:
     summary = CELL_TITLES[option.strategy.case][1]
     if option.strategy.case is TransferCase.SMALL_DIFFERENT:
-        return option.name.partition(", ")[2] or summary
-    return "random weights, all trained" if option.key == "4-random" else summary
+        return option.name.partition(", ")[2] or _(summary)  # in every language after a comma
+    return _("random weights, all trained") if option.key == "4-random" else _(summary)
 
 
 def _describe_state(runs: Sequence[tuple[RunRecord, Sequence[RunEvent]]]) -> str:
@@ -131,10 +140,11 @@ def _describe_state(runs: Sequence[tuple[RunRecord, Sequence[RunEvent]]]) -> str
     if not unfinished:
         return ""
     record, events = unfinished[0]
-    words = STATE_WORDS.get(record.state.value, record.state.value)
+    words = _(STATE_WORDS.get(record.state.value, record.state.value))
     started, ended = select_events(events, Started), select_events(events, EpochEnded)
     if record.state.value == "training" and started and ended:
-        return f"{words}: epoch {ended[-1].epoch} of {started[-1].epochs}"
+        epoch, epochs = ended[-1].epoch, started[-1].epochs
+        return _("training: epoch {epoch} of {epochs}", epoch=epoch, epochs=epochs)
     return words
 
 
@@ -142,11 +152,13 @@ def _describe_expected(option: Option) -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
     if option.accuracy is None:
         return time
-    return f"{'measured' if option.measured else 'forecast'}, not trained · {time}"
+    if option.measured:
+        return _("measured, not trained · {time}", time=time)
+    return _("forecast, not trained · {time}", time=time)
 
 
 def _describe_other_start(results: Mapping[str, CaseResult]) -> str:
     other = results.get("4-pretrained") or results.get("3")
     if not other:
-        return "From pre-trained weights it is case 3."
-    return f"From pre-trained weights, as case 3: {describe_result(other)}"
+        return _("From pre-trained weights it is case 3.")
+    return _("From pre-trained weights, as case 3: {accuracy}", accuracy=describe_result(other))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transfer_core.cases import TransferCase
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:  # bring torch
     from transfer_core.inspection.case_results import CaseResult
@@ -44,8 +45,10 @@ def judge_rule(
     own = _find_best(each for each in results.values() if each.case in said)
     other = _find_best(each for each in results.values() if each.case not in said)
     if own is None or other is None:
-        missing = f"The textbook says {_name(said)}. "
-        missing += "Train the cases to see whether it is right here."
+        missing = _(
+            "The textbook says {cases}. Train the cases to see whether it is right here.",
+            cases=_name(said),
+        )
         return RuleVerdict(None, best and best.key, (missing,), caveat=caveat)
     if best is own:
         pair = compare(own.runs[0], other.runs[0])
@@ -62,7 +65,10 @@ def judge_rule(
 
 def _name(cases: set[TransferCase]) -> str:
     """The cases for people: "case 1", or "case 1 or 2"."""
-    return "case " + " or ".join(str(case.value) for case in sorted(cases))
+    first, *others = sorted(case.value for case in cases)
+    if not others:
+        return _("case {case}", case=first)
+    return _("case {first} or {second}", first=first, second=others[0])
 
 
 def _find_best(results: Iterable[CaseResult]) -> CaseResult | None:
@@ -70,32 +76,53 @@ def _find_best(results: Iterable[CaseResult]) -> CaseResult | None:
 
 
 def _describe_win(said: str, own: CaseResult, other: CaseResult, pair: PairedComparison) -> str:
-    lead = 100 * (own.accuracy - other.accuracy)
-    sure = "which may be chance" if pair.may_be_chance else "more than chance"
-    return (
-        f"Yes: the textbook said {said}, and no other case did better. Case {own.case.value} leads "
-        f"case {other.case.value} by {lead:.1f} points, {sure} {_format_p(pair)}."
+    return _(
+        "Yes: the textbook said {cases}, and no other case did better. Case {first} leads case "
+        "{second} by {points:.1f} points, {sure}.",
+        cases=said,
+        first=own.case.value,
+        second=other.case.value,
+        points=100 * (own.accuracy - other.accuracy),
+        sure=_describe_chance(pair),
     )
+
+
+def _describe_chance(pair: PairedComparison) -> str:
+    p = "p < 0.001" if pair.p_value < 0.001 else _("p = {p:.2g}", p=pair.p_value)
+    if pair.may_be_chance:
+        return _("which may be chance ({p})", p=p)
+    return _("more than chance ({p})", p=p)
 
 
 def _describe_loss(
     said: str, own: CaseResult, best: CaseResult, pair: PairedComparison
 ) -> tuple[bool, str]:
-    lead = 100 * (best.accuracy - own.accuracy)
-    ahead = f"case {best.case.value} is {lead:.1f} points ahead"
+    values = {
+        "cases": said,
+        "best": best.case.value,
+        "points": 100 * (best.accuracy - own.accuracy),
+        "sure": _describe_chance(pair),
+    }
     if pair.may_be_chance:
-        return True, (
-            f"Not wrong: the textbook said {said}; {ahead}, which may be chance {_format_p(pair)}."
+        text = N_(
+            "Not wrong: the textbook said {cases}; case {best} is {points:.1f} points ahead, "
+            "{sure}."
         )
-    return False, f"No: the textbook said {said}, but {ahead}, more than chance {_format_p(pair)}."
+    else:
+        text = N_(
+            "No: the textbook said {cases}, but case {best} is {points:.1f} points ahead, {sure}."
+        )
+    return pair.may_be_chance, _(text, **values)
 
 
 def _describe_open(textbook: TransferCase, alternative: TransferCase) -> str:
-    first, second = sorted((textbook, alternative))
-    return (
-        f"Whether your images are similar can't be told: the textbook says case {first.value} if "
-        f"they are {first.similarity}, case {second.value} if {second.similarity}. Case "
-        f"{textbook.value} is likelier."
+    similar, different = sorted((textbook, alternative), key=lambda case: -(case % 2))
+    return _(
+        "Whether your images are similar can't be told: the textbook says case {similar} if they "
+        "are, case {different} if not. Case {likelier} is likelier.",
+        similar=similar.value,
+        different=different.value,
+        likelier=textbook.value,
     )
 
 
@@ -107,10 +134,12 @@ def _describe_pretraining(results: Mapping[str, CaseResult], compare) -> str:
     pair = compare(tuned.runs[0], scratch.runs[0])
     lead = 100 * (tuned.accuracy - scratch.accuracy)
     if pair.may_be_chance:
-        return "Random weights did as well, as far as chance can tell."
+        return _("Random weights did as well, as far as chance can tell.")
     if lead > 0:
-        return f"What the network knew before gave {lead:.1f} points over random weights."
-    return f"What the network knew before cost {-lead:.1f} points against random weights."
+        text = N_("What the network knew before gave {points:.1f} points over random weights.")
+    else:
+        text = N_("What the network knew before cost {points:.1f} points against random weights.")
+    return _(text, points=abs(lead))
 
 
 def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
@@ -118,10 +147,9 @@ def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
     if not cases:
         return ""
     if len(cases) == 1:
-        return f"Case {cases[0]} was shortened: a full run may end higher."
-    first = ", ".join(map(str, cases[:-1]))
-    return f"Cases {first} and {cases[-1]} were shortened: full runs may end higher."
-
-
-def _format_p(pair: PairedComparison) -> str:
-    return "(p < 0.001)" if pair.p_value < 0.001 else f"(p = {pair.p_value:.2g})"
+        return _("Case {case} was shortened: a full run may end higher.", case=cases[0])
+    return _(
+        "Cases {cases} and {last} were shortened: full runs may end higher.",
+        cases=", ".join(map(str, cases[:-1])),
+        last=cases[-1],
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.transferability.accuracy_interval import AccuracyInterval
 from transfer_core.transferability.explanation import to_percent
 from transfer_core.transferability.options import TRAINED_ALIKE, Option, Options
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from transfer_core.inspection import CaseResult
 
 COST_ORDER = ("1", "2-", "all-stages", "last-stages", "first-stages", "3", "4-")  # cheapest first
-NOTHING_KNOWN = "Too few images to say which option is best."
+NOTHING_KNOWN = N_("Too few images to say which option is best.")
 STANDARD_ERRORS = 2.0  # in the margin of a run's accuracy
 
 
@@ -112,7 +113,7 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
     """Say which option is recommended and why, for people."""
     chosen = next((each for each in options if each.recommended), None)
     if chosen is None:
-        return NOTHING_KNOWN
+        return _(NOTHING_KNOWN)
     reached = describe_accuracy(chosen)
     better = [
         each
@@ -125,10 +126,15 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
         default=None,
     )
     if late:
-        return f"{reached}. {describe_accuracy(late)}, but {_describe_lateness(late, minutes)}."
+        return _(
+            "{reached}. {late}, but {why}.",
+            reached=reached,
+            late=describe_accuracy(late),
+            why=_describe_lateness(late, minutes),
+        )
     if better:
-        return f"{reached}. Nothing else is better by more than chance may give."
-    return f"{reached}. Nothing else is expected to do better."
+        return _("{reached}. Nothing else is better by more than chance may give.", reached=reached)
+    return _("{reached}. Nothing else is expected to do better.", reached=reached)
 
 
 def compare_voices(options: Options, textbook_key: str) -> str:
@@ -140,29 +146,41 @@ def compare_voices(options: Options, textbook_key: str) -> str:
     """
     textbook, chosen = options.find(textbook_key), options.recommended
     if chosen is None or chosen is textbook:
-        return "" if chosen is None else "The textbook points at the same."
+        return "" if chosen is None else _("The textbook points at the same.")
     if textbook.accuracy is None:
-        return f"{textbook.name}, the textbook's case: {textbook.note}"
-    told = f"The textbook's case: {describe_accuracy(textbook)}"
+        return _("{option}, the textbook's case: {note}", option=textbook.name, note=textbook.note)
+    told = _("The textbook's case: {accuracy}", accuracy=describe_accuracy(textbook))
     if not fits(textbook, options.minutes):
-        return f"{told}, but {_describe_lateness(textbook, options.minutes)}."
+        late = _describe_lateness(textbook, options.minutes)
+        return _("{told}, but {why}.", told=told, why=late)
     if to_percent(textbook.accuracy) < to_percent(chosen.accuracy):
-        return f"{told}. The rule knows only size and similarity, not your images."
-    cost = ", at a higher cost" if _rank_cost(textbook) > _rank_cost(chosen) else ""
-    return f"{told}: no difference that counts{cost}."
+        return _("{told}. The rule knows only size and similarity, not your images.", told=told)
+    if _rank_cost(textbook) > _rank_cost(chosen):
+        return _("{told}: no difference that counts, at a higher cost.", told=told)
+    return _("{told}: no difference that counts.", told=told)
 
 
 def describe_accuracy(option: Option) -> str:
     """Say what an option reached, or what is forecast for it."""
     accuracy = to_percent(option.accuracy)
     if option.runs:
-        runs = "your run" if option.runs == 1 else f"your {option.runs} runs"
-        return f"{option.name}: {option.accuracy:.1%} right, measured by {runs}"
-    how = "measured" if option.measured else "forecast"
-    return f"{option.name}: {accuracy}% right, {how}"
+        return ngettext(
+            "{option}: {accuracy:.1%} right, measured by your run",
+            "{option}: {accuracy:.1%} right, measured by your {n} runs",
+            option.runs,
+            option=option.name,
+            accuracy=option.accuracy,
+        )
+    if option.measured:
+        text = N_("{option}: {accuracy}% right, measured")
+    else:
+        text = N_("{option}: {accuracy}% right, forecast")
+    return _(text, option=option.name, accuracy=accuracy)
 
 
 def _describe_lateness(option: Option, minutes: float) -> str:
     if option.seconds_high is None:
-        return "how long it takes is not known yet"
-    return f"it may take {max(1, round(option.seconds_high / 60)):,} min, and you allow {minutes:g}"
+        return _("how long it takes is not known yet")
+    longest = max(1, round(option.seconds_high / 60))
+    allowed = {"longest": longest, "minutes": minutes}
+    return _("it may take {longest:,} min, and you allow {minutes:g}", **allowed)

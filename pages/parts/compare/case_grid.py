@@ -16,6 +16,7 @@ from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
 from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from pages.shared.choice import Choice
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
-P_MEANING = "p: how often two equally good networks would differ so much by chance alone."
+P_MEANING = N_("p: how often two equally good networks would differ so much by chance alone.")
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
@@ -110,8 +111,10 @@ def _show_progress(group: CaseRuns) -> None:
     runs = [run for each in group.runs.values() for run in each]
     done = len(runs) - len(group.unfinished)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(done / len(runs), text=f"{done} of {len(runs)} runs are over")
-        stop = st.button("Stop them all", icon=":material/stop:", key="compare_stop")
+        st.progress(
+            done / len(runs), text=_("{done} of {all} runs are over", done=done, all=len(runs))
+        )
+        stop = st.button(_("Stop them all"), icon=":material/stop:", key="compare_stop")
     if stop:
         with show_errors():
             for run in group.unfinished[::-1]:  # those that wait first
@@ -134,17 +137,32 @@ def _draw(group: CaseRuns) -> None:
         cell = build_case_cell(option, runs, group.results, marks, best and best.key)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)
         trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
+        weights = _("{weights:,} weights learn", weights=trained)
         cells.append(
             asdict(cell)
             | {
                 "drawing": asdict(drawing),
-                "trained": f"{trained:,} weights learn",
-                "description": f"{cell.description}, {trained:,} weights learn.",
+                "trained": weights,
+                "description": f"{cell.description}, {weights}.",
+                "pills": [{"word": _(mark), "kind": mark} for mark in cell.marks],
             }
         )
     chance = max(group.data.counts("train")) / sum(group.data.counts("train"))
     with st.container(key="compare_grid"):
-        _COMPONENT(key="compare_grid_cells", data={"cells": cells, "chance": chance})
+        _COMPONENT(
+            key="compare_grid_cells",
+            data={"cells": cells, "chance": chance, "words": list_words()},
+        )
+
+
+def list_words() -> dict[str, str]:
+    """The words that are written into every cell."""
+    return {
+        "validation": _("% of validation images right"),
+        "test": _("of test images right"),
+        "epochs": _("{epochs} epochs"),
+        "not_trained": _("not trained yet"),
+    }
 
 
 def show_verdict(group: CaseRuns) -> None:
@@ -163,12 +181,12 @@ def show_verdict(group: CaseRuns) -> None:
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            st.subheader("Was the rule right here?", anchor=False, width="content")
+            st.subheader(_("Was the rule right here?"), anchor=False, width="content")
             if any(others):
-                with st.popover("More", type="tertiary"):
+                with st.popover(_("More"), type="tertiary"):
                     st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
         st.markdown(f"**{escape_markdown(first)}**")
-        asides = [verdict.caveat, P_MEANING if verdict.p_value is not None else ""]
+        asides = [verdict.caveat, _(P_MEANING) if verdict.p_value is not None else ""]
         if told := " ".join(filter(None, asides)):
             st.caption(told)
         show_prediction(group.guess_key, group.results, verdict.best if cells else None)
@@ -180,11 +198,12 @@ def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
     if verdict.p_value is None or result is None:
         return ""
     if result.key == verdict.best:
-        return f"What was recommended before the runs, case {result.case.value}, was the best."
-    lead = 100 * (group.results[verdict.best].accuracy - result.accuracy)
-    return (
-        f"What was recommended before the runs, case {result.case.value}, was {lead:.1f} points "
-        "behind."
+        case = result.case.value
+        return _("What was recommended before the runs, case {case}, was the best.", case=case)
+    return _(
+        "What was recommended before the runs, case {case}, was {points:.1f} points behind.",
+        case=result.case.value,
+        points=100 * (group.results[verdict.best].accuracy - result.accuracy),
     )
 
 

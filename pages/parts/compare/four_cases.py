@@ -10,6 +10,7 @@ from pages.shared import session
 from pages.shared.choice import list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 SEED_COUNTS = [1, 2, 3]
 USUAL_MINUTES = 3.0  # of all runs together; a lesson has no more
-FULL_LENGTH = "full length"
-LENGTHS = {"3 min": 3.0, "10 min": 10.0, "30 min": 30.0, FULL_LENGTH: None}
+FULL_LENGTH = N_("full length")
+LENGTHS = {N_("3 min"): 3.0, N_("10 min"): 10.0, N_("30 min"): 30.0, FULL_LENGTH: None}
 
 
 def offer_four_cases(
@@ -50,7 +51,7 @@ def offer_four_cases(
     """
     plan, known = _plan(data, source, choice, minutes, seeds)
     if st.button(
-        f"Run all four cases{_describe_time(plan, known, seeds)}",
+        _label_button(plan, known, seeds),
         icon=":material/grid_view:",
         key="four_cases",
         type="primary" if primary else "secondary",
@@ -65,19 +66,25 @@ def offer_four_cases(
 
 def describe_plan(plan: CasePlan, minutes: float | None) -> str:
     """Say what will be run, and what is shortened to end in time."""
-    told = (
+    told = _(
         "Same images, same split, same seeds. Cases 1 and 2 take seconds. Case 4 starts from "
         "random weights; from pre-trained ones it is case 3, trained once for both."
     )
     if not plan.shortened:
         return told
-    shorter = " and ".join(
-        f"case {run.key[0]} ({run.strategy.optimiser.epochs} of {run.usual_epochs} epochs)"
+    shorter = ", ".join(
+        _(
+            "case {case} ({epochs} of {usual} epochs)",
+            case=run.key[0],
+            epochs=run.strategy.optimiser.epochs,
+            usual=run.usual_epochs,
+        )
         for run in plan.shortened
     )
-    return (
-        f"{told} To end within {minutes:g} min, these are shortened: {shorter}. A full run may "
-        "end higher."
+    return f"{told} " + _(
+        "To end within {minutes:g} min, these are shortened: {cases}. A full run may end higher.",
+        minutes=minutes,
+        cases=shorter,
     )
 
 
@@ -105,15 +112,18 @@ def _list_missing(plan: CasePlan, known, seeds: int) -> list[tuple[PlannedRun, i
     return [(run, seed) for run, seed in pairs if (run.key, seed) not in known]
 
 
-def _describe_time(plan: CasePlan, known, seeds: int) -> str:
+def _label_button(plan: CasePlan, known, seeds: int) -> str:
+    """What the button does, and how long that takes as far as it is known."""
     from transfer_core.timing import TimeRange, describe_time_range
 
     missing = [run for run, _ in _list_missing(plan, known, seeds)]
     if not missing or any(run.seconds is None for run in missing):
-        return ""
+        return _("Run all four cases")
     total = sum((run.seconds for run in missing), TimeRange(0.0, 0.0))
-    shorter = ", shortened" if any(run.is_shortened for run in missing) else ""
-    return f" ({describe_time_range(total)}{shorter})"
+    time = describe_time_range(total)
+    if any(run.is_shortened for run in missing):
+        return _("Run all four cases ({time}, shortened)", time=time)
+    return _("Run all four cases ({time})", time=time)
 
 
 def _start(data, source, choice: Choice, plan: CasePlan, known, seeds: int) -> list[str]:
@@ -135,24 +145,27 @@ def _start(data, source, choice: Choice, plan: CasePlan, known, seeds: int) -> l
 
 def choose_effort() -> tuple[float | None, int]:
     """Let the length and the number of seeds be chosen; returns minutes (None: full) and seeds."""
-    with st.popover("Length, seeds", icon=":material/tune:"):
+    with st.popover(_("Length, seeds"), icon=":material/tune:"):
         length = st.segmented_control(
-            "All runs together take at most",
+            _("All runs together take at most"),
             list(LENGTHS),
+            format_func=_,
             default="3 min",
             required=True,
             key="compare_length",
             persist_state="session",
-            help="Cases 3 and 4 get fewer epochs if they would not end in time.",
+            help=_("Cases 3 and 4 get fewer epochs if they would not end in time."),
         )
         seeds = st.segmented_control(
-            "Seeds: how often each case is run",
+            _("Seeds: how often each case is run"),
             SEED_COUNTS,
             default=1,
             required=True,
             key="compare_seeds",
             persist_state="session",
-            help="Another seed draws other first weights and another order of the images. How far "
-            "the results then spread is chance.",
+            help=_(
+                "Another seed draws other first weights and another order of the images. How far "
+                "the results then spread is chance."
+            ),
         )
     return LENGTHS[length], seeds

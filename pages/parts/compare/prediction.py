@@ -6,6 +6,7 @@ import streamlit as st
 
 from transfer_core.cases import TransferCase
 from transfer_core.inspection import CaseResult
+from transfer_core.languages import _
 
 GUESSES_KEY = "compare_guesses"  # of the session: the case guessed, by the images and the network
 
@@ -21,10 +22,10 @@ def show_prediction(key: str, results: Mapping[str, CaseResult], best: str | Non
     guess = st.session_state.get(GUESSES_KEY, {}).get(key)
     if not results:
         st.segmented_control(
-            "Your guess: which case will win?",
+            _("Your guess: which case will win?"),
             list(TransferCase),
             default=guess,
-            format_func=lambda case: f"case {case.value}",
+            format_func=lambda case: _("case {case}", case=case.value),
             key="compare_guess",
             on_change=_keep_guess,
             args=(key,),
@@ -32,7 +33,7 @@ def show_prediction(key: str, results: Mapping[str, CaseResult], best: str | Non
     elif guess and best:
         st.markdown(_compare_guess(guess, results[best]))
     elif guess:
-        st.caption(f"Your guess: case {guess.value}")
+        st.caption(_("Your guess: case {case}", case=guess.value))
 
 
 def _keep_guess(key: str) -> None:
@@ -41,5 +42,6 @@ def _keep_guess(key: str) -> None:
 
 def _compare_guess(guess: TransferCase, best: CaseResult) -> str:
     if guess == best.case:
-        return f"You guessed case {guess.value}: right."
-    return f"You guessed case {guess.value}; case {best.case.value} was the best."
+        return _("You guessed case {case}: right.", case=guess.value)
+    cases = {"guess": guess.value, "best": best.case.value}
+    return _("You guessed case {guess}; case {best} was the best.", **cases)
