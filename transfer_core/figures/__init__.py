@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "case_grid": ["build_case_cell"],
         "calibration": ["describe_calibration_curve", "plot_calibration_curve"],
         "confusion": ["describe_confusion_matrix", "plot_confusion_matrix"],
-        "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs"],
+        "curves": ["build_curve_traces", "describe_curves", "tabulate_epochs", "translate_traces"],
         "decision": ["Crossover", "describe_decision", "plot_decision_diagram"],
         "decision_cells": ["CaseMarks"],
         "decision_diagram": [

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from plotly.colors import get_colorscale, sample_colorscale, unlabel_rgb
 
+from transfer_core.languages import _
+
 if TYPE_CHECKING:
     from transfer_core.inspection import StageMaps
 
@@ -73,10 +75,25 @@ def describe_stage_maps(stage: "StageMaps", channels: Iterable[int]) -> str:
     count, height, width = stage.maps.shape
     named = ", ".join(f"{channel + 1}" for channel in list(channels)[:MAX_NAMED_CHANNELS])
     active = float((stage.peaks > 0).mean())
-    size = f"each a map of {height} by {width} positions" if stage.has_positions else "no positions"
-    return (
-        f"{stage.title} responds to {stage.sees}: {count:,} channels, {size}. This image excites "
-        f"{active:.0%} of them, channels {named} most."
+    values = {
+        "stage": _(stage.title),
+        "sees": _(stage.sees),
+        "channels": count,
+        "active": active,
+        "strongest": named,
+    }
+    if stage.has_positions:
+        return _(
+            "{stage} responds to {sees}: {channels:,} channels, each a map of {height} by {width} "
+            "positions. This image excites {active:.0%} of them, channels {strongest} most.",
+            height=height,
+            width=width,
+            **values,
+        )
+    return _(
+        "{stage} responds to {sees}: {channels:,} channels, no positions. This image excites "
+        "{active:.0%} of them, channels {strongest} most.",
+        **values,
     )
 
 
