@@ -65,7 +65,7 @@ def _judge_lead(record: RunRecord) -> str:
     if result.baseline_accuracy is None:
         return _("is better")
     alone = result.baseline_accuracy, result.images
-    low, _ = compute_difference_interval(alone, (result.accuracy, result.images))
+    low, _high = compute_difference_interval(alone, (result.accuracy, result.images))
     return _("is better") if low > 0 else _("is about as good, and simpler")
 
 
