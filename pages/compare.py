@@ -186,7 +186,7 @@ def label_run(record: RunRecord) -> str:
 
     Its state is left out: a chosen run whose label changes would no longer be chosen.
     """
-    when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M:%S")
+    when = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
     return f"{record.name}, {when}"
 
 

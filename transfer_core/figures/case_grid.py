@@ -74,6 +74,8 @@ def build_case_cell(
     results: Mapping[str, CaseResult],
     marks: CaseMarks,
     best: str | None,
+    *,
+    cut: str = "",
 ) -> CaseCell:
     """Collect what one cell shows.
 
@@ -83,6 +85,7 @@ def build_case_cell(
         results: Of all cases, by the key of their option.
         marks: The textbook's and the recommended case.
         best: Key of the most accurate result.
+        cut: Case 2: title of the last stage that is kept.
     """
     case, result = option.strategy.case, results.get(option.key)
     textbook, may_be = marks.textbook == case, case in (marks.textbook, marks.alternative)
@@ -100,7 +103,7 @@ def build_case_cell(
     return CaseCell(
         case.value,
         _(CELL_TITLES[case][0]),
-        _summarise(option),
+        _summarise(option, cut),
         _describe_state(runs),
         describe_result(result) if result else describe_expectation(option),
         describe_training(result) if result else _describe_expected(option),
@@ -128,10 +131,10 @@ def _get_kind(record: RunRecord) -> CurveKind:
     return "frozen" if strategy.frozen else "trained"
 
 
-def _summarise(option: Option) -> str:
+def _summarise(option: Option, cut: str) -> str:
     summary = CELL_TITLES[option.strategy.case][1]
-    if option.strategy.case is TransferCase.SMALL_DIFFERENT:
-        return option.name.partition(", ")[2] or _(summary)  # in every language after a comma
+    if cut and option.strategy.case is TransferCase.SMALL_DIFFERENT:
+        return _("cut after {stage}", stage=cut)
     return _("random weights, all trained") if option.key == "4-random" else _(summary)
 
 

@@ -33,7 +33,7 @@ function drawCurve(cell, chance, words) {
 }
 
 function drawCell(cell, chance, words) {
-  const pills = cell.pills.map(({ word, kind }) => node("span", { class: `cg-pill ${kind.startsWith("textbook") ? "cg-textbook" : "cg-best"}` }, word))
+  const pills = cell.marks.map(({ word, is_textbook }) => node("span", { class: `cg-pill ${is_textbook ? "cg-textbook" : "cg-best"}` }, word))
   const drawing = drawNetwork(cell.drawing, { width: 164, height: 66, small: true })
   const element = node("section", { class: "cg-cell", role: "group", "aria-label": cell.description },
     node("div", { class: "cg-head", "aria-hidden": "true" }, node("div", {}, node("strong", {}, `${cell.case} · ${cell.title}`), node("span", { class: "cg-soft" }, cell.summary)), node("div", { class: "cg-pills" }, ...pills)),

@@ -134,17 +134,21 @@ def _draw(group: CaseRuns) -> None:
         runs = [
             (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
         ]
-        cell = build_case_cell(option, runs, group.results, marks, best and best.key)
+        cut = group.source.format_titles((option.strategy.keep_through,))
+        cell = build_case_cell(option, runs, group.results, marks, best and best.key, cut=cut)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)
         trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
         weights = _("{weights:,} weights learn", weights=trained)
         cells.append(
             asdict(cell)
             | {
+                "marks": [
+                    {"word": _(mark), "is_textbook": mark.startswith("textbook")}
+                    for mark in cell.marks
+                ],
                 "drawing": asdict(drawing),
                 "trained": weights,
                 "description": f"{cell.description}, {weights}.",
-                "pills": [{"word": _(mark), "kind": mark} for mark in cell.marks],
             }
         )
     chance = max(group.data.counts("train")) / sum(group.data.counts("train"))

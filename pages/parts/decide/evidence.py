@@ -5,7 +5,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown, show_errors, show_figure
-from pages.shared.lesson_file import read_lesson
+from pages.shared.lesson_files import find_lesson_file
 from transfer_core.figures import (
     describe_learning_curve,
     describe_reference_distances,
@@ -64,4 +64,4 @@ def _show_track_record(source: SourceNetwork) -> None:
 def explain_words() -> None:
     """Explain the words of the measurements."""
     with st.expander(_("What these words mean"), icon=":material/help:"):
-        st.markdown(read_lesson("evidence.md"))
+        st.markdown(find_lesson_file("evidence.md").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pages.parts.decide.option_rows import choose_cut, has_unknown_times, show_o
 from pages.shared import session
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
-from pages.shared.lesson_file import read_lesson
+from pages.shared.lesson_files import find_lesson_file
 from pages.shared.workspace import MINUTES
 from transfer_core.figures import describe_accuracy, describe_how_known, describe_seconds
 from transfer_core.languages import N_, _
@@ -180,7 +180,7 @@ def _explain_measured(choice: Choice) -> None:
                 "again when it has ended."
             )
         )
-    st.markdown(read_lesson("options.md"))
+    st.markdown(find_lesson_file("options.md").read_text(encoding="utf-8"))
 
 
 def choose_minutes() -> None:
