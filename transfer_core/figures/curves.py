@@ -106,12 +106,12 @@ def tabulate_epochs(events: Sequence[RunEvent]) -> list[dict[str, float | int | 
     """Return a row per epoch, for a table; older logs have the head trained alone as epoch 0."""
     return [
         {
-            "epoch": row.epoch,
-            "training loss": _round_finite(row.train_loss, 4),
-            "validation loss": _round_finite(row.validation_loss, 4),
-            "training accuracy (%)": _round_finite(row.train_accuracy, 1, 100),
-            "validation accuracy (%)": _round_finite(row.validation_accuracy, 1, 100),
-            "best so far": _("yes") if row.best else "",
+            _("epoch"): row.epoch,
+            _("training loss"): _round_finite(row.train_loss, 4),
+            _("validation loss"): _round_finite(row.validation_loss, 4),
+            _("training accuracy (%)"): _round_finite(row.train_accuracy, 1, 100),
+            _("validation accuracy (%)"): _round_finite(row.validation_accuracy, 1, 100),
+            _("best so far"): _("yes") if row.best else "",
         }
         for row in select_events(events, EpochEnded)
     ]

@@ -47,6 +47,7 @@ def show_outcomes(runs: Mapping[str, RunRecord], names: Mapping[str, str]) -> No
             | {"95 % interval": row["95 % interval"]}
             | {"validation accuracy (%)": None if validation is None else 100 * validation}
             | {name: row[name] for name in SHARED_COLUMNS}
+            | {"state": _(row["state"])}
         )
     st.dataframe(
         rows,
