@@ -11,6 +11,8 @@ from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import networks
 from transfer_core.networks import SourceNetwork, has_weights
 
+CHOICE_KEY = "networks_choice"
+
 
 def draw() -> None:
     """Draw the page."""
@@ -60,7 +62,14 @@ def show_all_networks(catalog: list[SourceNetwork]) -> None:
 def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNetwork:
     """Let a network be chosen from a list; at first the one clicked, else the one in use."""
     work, titles = session.get_workspace(), {each.name: each.title for each in shown}
-    current, names = clicked or session.get_network_name(), list(titles)
+    own, names = session.get_network_name(), list(titles)
+    choice = own, work.start_key
+    # A network that was just taken is looked at, whatever the address says.
+    looked = session.get_requested("look")
+    if st.session_state.get(CHOICE_KEY, choice) != choice:
+        looked = None
+    st.session_state[CHOICE_KEY] = choice
+    current = clicked or looked or own
     name = st.selectbox(
         "Look at",
         names,
@@ -68,6 +77,7 @@ def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNet
         format_func=titles.get,
         key=f"networks_chosen_{current}_{len(shown)}_{work.start_key}",
     )
+    session.write_to_url("look", None if name == own else name)
     return networks.get_network(name)
 
 

@@ -40,7 +40,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "", {"error"}),  # it is given no zip
         ("selectbox", "An earlier data set", {"button"}),
         ("button", "Open it", {"address", "workspace"}),
-        ("button", "Use ", {"data sets", "address", "workspace", "metric", "plotly_chart"}),
+        ("button", "Use ", {"data sets", "address", "workspace", "markdown", "plotly_chart"}),
         ("download_button", "", {"download"}),
     ],
     "decide": [
@@ -237,7 +237,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "repair": [
         (("run", "data"), AppTest.run),
-        (("data",), None),
+        (("data",), AppTest.run),
         (("run", "data"), make_click("repair_set aside")),
     ],
     "try_it": [(("run",), upload_image)],
@@ -254,9 +254,13 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("data", "layers_network=demonstration", "layers_view=transfer"), AppTest.run),
         (("layers_network=demonstration",), AppTest.run),
     ],
-    "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
-    "runs": [(("one",), None), (("several",), None), ((), None)],
-    "compare": [(("several",), None), (("data",), None)],
+    "networks": [  # the last: compared before
+        ((), AppTest.run),
+        (("data",), AppTest.run),
+        (("data",), AppTest.run),
+    ],
+    "runs": [(("one",), AppTest.run), (("several",), AppTest.run), ((), AppTest.run)],
+    "compare": [(("several",), AppTest.run), (("data",), AppTest.run)],
     "playground": [
         (("data", "head_epochs=20"), AppTest.run),  # its sliders come from the address
         (("data",), measure_new_layer),  # the time that the rest takes is not known

@@ -89,10 +89,8 @@ def warn_of_near_copies(evidence: TransferabilityEvidence) -> tuple[str, ...]:
         return ()
     return (
         _(
-            "{copies:,} of the {images:,} images looked at are near-copies of others. The split "
-            "may have one in training and another in the test, which flatters the test accuracy.",
-            copies=evidence.num_near_duplicates,
-            images=evidence.images,
+            "Many of your images are near-copies of others: Repair counts and shows them. Where "
+            "one is in training and its copy in the test, the test accuracy is flattered."
         ),
     )
 
