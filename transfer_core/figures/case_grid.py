@@ -163,5 +163,5 @@ def _describe_expected(option: Option) -> str:
 def _describe_other_start(results: Mapping[str, CaseResult]) -> str:
     other = results.get("4-pretrained") or results.get("3")
     if not other:
-        return _("From pre-trained weights it is case 3.")
-    return _("From pre-trained weights, as case 3: {accuracy}", accuracy=describe_result(other))
+        return _("Pre-trained it is case 3.")
+    return _("Pre-trained, as case 3: {accuracy}", accuracy=describe_result(other))

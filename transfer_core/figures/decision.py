@@ -36,8 +36,7 @@ class Crossover:
         """The number with its spread, in one sentence."""
         return _(
             "From about {per_class:,} images of each class, {images:,} in all, training everything "
-            "won on average in our tests, but not always: it won on {wins} of {sets} small image "
-            "sets.",
+            "won on average, though only on {wins} of {sets} image sets.",
             per_class=self.images_per_class,
             images=self.images,
             wins=self.wins,

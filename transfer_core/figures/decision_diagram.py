@@ -155,8 +155,9 @@ def _make_cell(
 
 
 def describe_result(result: CaseResult) -> str:
-    """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"."""
-    return format_margin(result.accuracy, result.margin)
+    """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"; "*" if shortened."""
+    told = format_margin(result.accuracy, result.margin)
+    return f"{told}*" if result.is_shortened else told
 
 
 def describe_training(result: CaseResult) -> str:
@@ -170,5 +171,5 @@ def describe_training(result: CaseResult) -> str:
         parts.append(_("stopped early"))
     elif result.is_shortened:
         epochs = {"epochs": result.epochs, "usual": result.usual_epochs}
-        parts.append(_("shortened, {epochs}/{usual} epochs", **epochs))
+        parts.append(_("{epochs}/{usual} epochs", **epochs))
     return " · ".join(parts)

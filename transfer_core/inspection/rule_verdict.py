@@ -147,9 +147,9 @@ def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
     if not cases:
         return ""
     if len(cases) == 1:
-        return _("Case {case} was shortened: a full run may end higher.", case=cases[0])
+        return _("* Case {case} was shortened: a full run may end higher.", case=cases[0])
     return _(
-        "Cases {cases} and {last} were shortened: full runs may end higher.",
+        "* Cases {cases} and {last} were shortened: full runs may end higher.",
         cases=", ".join(map(str, cases[:-1])),
         last=cases[-1],
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
-P_MEANING = N_("p: how often two equally good networks would differ so much by chance alone.")
+P_MEANING = N_("p: how often equally good networks differ so much by chance.")
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
@@ -192,7 +192,7 @@ def show_verdict(group: CaseRuns) -> None:
         st.markdown(f"**{escape_markdown(first)}**")
         asides = [verdict.caveat, _(P_MEANING) if verdict.p_value is not None else ""]
         if told := " ".join(filter(None, asides)):
-            st.caption(told)
+            st.caption(escape_markdown(told))
         show_prediction(group.guess_key, group.results, verdict.best if cells else None)
 
 

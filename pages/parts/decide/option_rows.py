@@ -104,7 +104,7 @@ def _make_row(
         "measured": option.measured,
         "expected": describe_expectation(option) or _("unknown"),
         "result": result and result.accuracy,
-        "reached": result and _describe_reached(result),
+        "reached": result and describe_result(result),
         "seconds": describe_seconds(option.seconds_low, option.seconds_high),
         "description": _describe_row(option, marks, result),
         "note": option.note,
@@ -120,12 +120,8 @@ def _describe_row(option: Option, marks: Sequence[str], result: CaseResult | Non
         known = f"{describe_expectation(option)} {describe_expected_source(option)}"
     parts = [option.name, *(mark.replace("★ ", "") for mark in marks), known]
     if result:
-        parts.append(_("your run reached {accuracy}", accuracy=_describe_reached(result)))
+        parts.append(_("your run reached {accuracy}", accuracy=describe_result(result)))
     return ", ".join([*parts, describe_seconds(option.seconds_low, option.seconds_high)])
-
-
-def _describe_reached(result: CaseResult) -> str:
-    return describe_result(result) + ("*" if result.is_shortened else "")
 
 
 def _take_option(choice: Choice) -> None:
@@ -162,7 +158,7 @@ def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str,
         _("expected"): describe_expectation(option) or None,
         _("how known"): describe_expected_source(option) if known else option.note,
         _("takes"): describe_seconds(option.seconds_low, option.seconds_high),
-        _("your runs"): result and _describe_reached(result),
+        _("your runs"): result and describe_result(result),
     }
 
 
