@@ -218,7 +218,7 @@ def draw_first_numbers():
 
     with show_first_numbers() as report_stage:
         for title, accuracy in (("Top", 0.9), ("Middle", 0.8)):
-            report_stage(SimpleNamespace(title=title, accuracy=accuracy))
+            report_stage(SimpleNamespace(title=title, plain_accuracy=accuracy))
 
 
 def test_the_accuracy_of_case_1_is_told_while_the_rest_is_measured(monkeypatch):
@@ -243,7 +243,7 @@ def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished)
     app = build_page("decide", data=data.id).run()
     table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
     (run,) = caches.get_engine().list_runs()
-    told = dict(table["measured by a run"].dropna())
+    told = dict(table["your runs"].dropna())
     assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} ±")
     assert read_row(app, "1")["result"] == run.result.accuracy
     cell = read_diagram(app)["cells"][0]

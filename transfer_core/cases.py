@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.settings import (
     WHOLE_NETWORK_DEFAULTS,
     NetworkKind,
@@ -50,7 +50,16 @@ class TransferCase(IntEnum):
     @property
     def title(self) -> str:
         """For people: "Case 1: small, similar"."""
-        return f"Case {self.value}: {self.size}, {self.similarity}"
+        return CASE_TITLES[self - 1]
+
+
+CASE_TITLES = (  # English, for it is stored; pages translate it
+    N_("Case 1: small, similar"),
+    N_("Case 2: small, different"),
+    N_("Case 3: large, similar"),
+    N_("Case 4: large, different"),
+)
+ANSWERS = (N_("small"), N_("large"), N_("similar"), N_("different"))  # marked to be translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +141,9 @@ class Strategy:
 
 
 APPROACH_TITLES: dict[Approach, str] = {
-    "all stages": "New layer over all stages",
-    "last stages": "Last stages tuned",
-    "first stages": "First stages tuned",
+    "all stages": N_("New layer over all stages"),
+    "last stages": N_("Last stages tuned"),
+    "first stages": N_("First stages tuned"),
 }
 
 
@@ -147,9 +156,9 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
     """
     if threshold < 1:
         raise SettingsError(
-            "The dividing line between small and large must be at least one image.",
+            _("The dividing line between small and large must be at least one image."),
             found=str(threshold),
-            remedy="Move the line to a positive number of images.",
+            remedy=_("Move the line to a positive number of images."),
         )
     images = sum(class_counts)
     is_starved = not all(class_counts)
@@ -205,15 +214,15 @@ def plan_strategy(
     kept, defaults = stages[:-1], WHOLE_NETWORK_DEFAULTS[kind]
     if cut is not None and (case != TransferCase.SMALL_DIFFERENT or cut not in kept):
         raise SettingsError(
-            "Only case 2 cuts at a chosen stage, and it must keep a stage before the last.",
-            found=f"case {case.value}, cut after {cut}",
-            remedy=f"Choose case 2 and one of {', '.join(kept)}.",
+            _("Only case 2 cuts at a chosen stage, and it must keep a stage before the last."),
+            found=_("case {case}, cut after {cut}", case=case.value, cut=cut),
+            remedy=_("Choose case 2 and one of {stages}.", stages=", ".join(kept)),
         )
     if initialise == "random" and case != TransferCase.LARGE_DIFFERENT:
         raise SettingsError(
-            "Only case 4 may start from random weights.",
-            found=f"case {case.value} with random weights",
-            remedy="Choose case 4, or start from the pre-trained weights.",
+            _("Only case 4 may start from random weights."),
+            found=_("case {case} with random weights", case=case.value),
+            remedy=_("Choose case 4, or start from the pre-trained weights."),
         )
     match case:
         case TransferCase.SMALL_SIMILAR:

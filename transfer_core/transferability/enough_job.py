@@ -9,6 +9,7 @@ from pathlib import Path
 
 from transfer_core.errors import BusyError, TransferError
 from transfer_core.features import get_cache_folder
+from transfer_core.languages import _
 from transfer_core.system import CacheFullError, TrainingTurn, add_entry, mark_training
 from transfer_core.transferability.enough_images import (
     DRAWS,
@@ -98,9 +99,9 @@ class EnoughJob:
             return
         if not _training.acquire(blocking=False):
             raise BusyError(
-                "Another measurement of this kind is running on this computer.",
-                found="one is trained at a time",
-                remedy="Try again when it has ended, or stop it.",
+                _("Another measurement of this kind is running on this computer."),
+                found=_("one is trained at a time"),
+                remedy=_("Try again when it has ended, or stop it."),
             )
         self._asked, self.error = self.list_missing(keys, count), None
         self._stop.clear()
