@@ -5,8 +5,8 @@ import streamlit as st
 from pages.parts.learn import progress
 from pages.parts.learn.chapter import Chapter, Part
 from pages.parts.learn.checks import show_check
-from pages.parts.learn.drawings import show_drawing, show_surgery
-from pages.parts.learn.experiments import plan_experiment, show_experiment
+from pages.parts.learn.drawings import show_drawing, show_options
+from pages.parts.learn.experiments import show_experiment
 from pages.parts.learn.library import load_chapters
 from pages.parts.learn.places import (
     FIRST_PLACE,
@@ -26,13 +26,21 @@ from pages.shared.layout import offer_next_page, show_errors, show_page_title
 def draw() -> None:
     """Draw the page."""
     show_page_title("Learn", "pages/learn.py")
+    lesson = st.container()
+    with st.container():  # drawn below the lesson, but first: a reload may come at once
+        progress.synchronise()
+    with lesson:
+        show_lesson()
+
+
+def show_lesson() -> None:
+    """Draw the part that the student is at, and what stands behind the lesson."""
     with show_errors():
         chapters = load_chapters()
     chapter, number = find_place(chapters)
     choose_chapter(chapters, chapter)
     show_part(chapters, chapter, number)
     show_more(chapters)
-    progress.synchronise()
 
 
 def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> None:
@@ -42,8 +50,7 @@ def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> N
     if part.drawing:
         show_drawing(part.drawing, f"learn_drawing_{key}")
     else:
-        first = plan_experiment(part.experiment)[0]
-        show_surgery(first, key=f"learn_drawing_{key}", sample=part.experiment.sample)
+        show_options(part.experiment, f"learn_drawing_{key}")
     words, work = st.columns([3, 2], gap="large")
     with words:
         st.subheader(part.title, anchor=False)
@@ -78,7 +85,7 @@ def show_way_on(
             )
         else:
             offer_next_page("Go on: your own pictures", "pages/data.py")
-        st.caption(f"Part {number} of {len(chapter.parts)}")
+        st.caption(f"Part {chapters.index(chapter) + 1}.{number} of {len(chapter.parts)}")
 
 
 def show_more(chapters: tuple[Chapter, ...]) -> None:

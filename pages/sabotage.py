@@ -6,7 +6,7 @@ from pages.parts.sabotage.guess import ask_for_guess
 from pages.parts.sabotage.key import show_key, show_key_images
 from pages.parts.sabotage.sets import offer_flaw, offer_mystery_sets
 from pages.shared import caches, session
-from pages.shared.guesses import get_guess
+from pages.shared.guesses import get_guess, synchronise_guesses
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, SpoiledVersion
@@ -16,6 +16,15 @@ from transfer_core.system import get_home
 def draw() -> None:
     """Draw the page."""
     show_page_title("Sabotage lab", "pages/sabotage.py")
+    lab = st.container()
+    with st.container():  # drawn below the lab, but first: a reload may come at once
+        synchronise_guesses()
+    with lab:
+        show_lab()
+
+
+def show_lab() -> None:
+    """Draw the spoiled set that is open, and the ways to another one."""
     data_id, data, flaw = session.get_current_id("data"), None, None
     if data_id:
         with show_errors():

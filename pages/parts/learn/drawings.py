@@ -6,6 +6,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from pages.parts.learn.chapter import Experiment
+from pages.parts.learn.options import describe_option, plan_experiment
 from pages.parts.start.live_sample import get_demonstration_network, plan_case
 from pages.shared import caches
 from pages.shared.layout import show_errors, show_figure
@@ -57,6 +59,23 @@ def show_surgery(strategy: Strategy, *, key: str, sample: str | None = None) -> 
     with show_errors():
         drawing = make_drawing(get_demonstration_network(), strategy, classes)
     show_network(drawing, key=key, image=caches.render_sample_picture(sample), play=key)
+
+
+def show_options(experiment: Experiment, key: str) -> None:
+    """Draw the surgery of one option of an experiment, at first of the last one, which is new."""
+    strategies = plan_experiment(experiment)
+    place = len(strategies) - 1
+    if len(strategies) > 1:
+        place = st.segmented_control(
+            "Which network",
+            range(len(strategies)),
+            default=place,
+            required=True,
+            format_func=lambda place: describe_option(strategies[place]),
+            key=f"{key}_option",
+            label_visibility="collapsed",
+        )
+    show_surgery(strategies[place], key=f"{key}_{place}", sample=experiment.sample)
 
 
 def show_source_network(key: str) -> None:
