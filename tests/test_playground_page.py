@@ -81,7 +81,7 @@ def test_values_of_another_data_set_are_left_out(data):
 
 
 def test_a_run_with_these_settings_ends_with_the_accuracy_shown(data):
-    app = build_page("playground", data=data.id, head_rate="30.0", head_epochs="20").run()
+    app = build_page("playground", data=data.id, head_rate="10.0", head_epochs="20").run()
     shown = read_metrics(app)["Validation accuracy"]
     app.button(key="playground_run").click().run()
     assert not app.exception and app.title[0].value == "Train"
@@ -92,6 +92,8 @@ def test_a_run_with_these_settings_ends_with_the_accuracy_shown(data):
     few = build_page("playground", data=data.id, head_images="2").run()
     assert few.button(key="playground_run").disabled
     assert "all images" in few.button(key="playground_run").help
+    fast = build_page("playground", data=data.id, head_rate="30.0").run()
+    assert "up to 10" in fast.button(key="playground_run").help
 
 
 @pytest.mark.measures

@@ -126,7 +126,7 @@ class OptimiserSettings:
 
     learning_rate: Annotated[
         float,
-        Field(gt=0, le=300),
+        Field(gt=0, le=10),
         Setting(
             label="Learning rate",
             help="Peak of a one-cycle schedule: it rises at first, then falls to 0.",

@@ -162,7 +162,7 @@ def describe_crossing(crossing: Crossing, classes: int) -> str:
         text = f"From {_images(fewest)} of each class on {equal} ({ahead})"
         end = "these images are “large” from the start"
     else:
-        text = f"From about {images:.0f} images of each class on, {images * classes:,.0f} in all, "
+        text = f"From about {images:.0f} images a class ({images * classes:,.0f} in all) "
         text += f"{equal} ({ahead})"
         end = "here “large” begins"
     if not crossing.is_certain:

@@ -17,6 +17,7 @@ UNLEARNED = 0.25  # of the loss of guessing, by which a training loss is left be
 MIN_GAP = 0.1  # between the accuracies on training and validation images, in [0, 1]
 FEW_IMAGES = 10  # training images of a class
 LOW_ACCURACY = 0.9  # on the training images, in [0, 1]
+MAX_INTERVAL = 0.15  # width of the interval of an accuracy, above which it is called unsure
 
 Finding = Literal[
     "diverged",
@@ -154,16 +155,20 @@ def _find_gap(result: HeadTrialResult, _: HeadTrialResult) -> CurveReading | Non
 
 
 def _describe_fit(result: HeadTrialResult) -> CurveReading:
-    last = result.epochs[-1]
-    both = f"{last.train_accuracy:.0%} of its training images and {last.validation_accuracy:.0%} of"
-    if last.train_accuracy < LOW_ACCURACY:
+    kept = result.kept
+    both = f"{kept.train_accuracy:.0%} of its training images and {kept.validation_accuracy:.0%} of"
+    if kept.train_accuracy < LOW_ACCURACY:
         return CurveReading(
             "hard to tell apart",
             f"{both} the new ones are right: even its own images it can't all tell apart. The "
             "frozen layers don't show what differs; training them too (case 3) might.",
         )
-    noise = _compute_noise(result)
-    unsure = f" With so few new images, {noise:.0%} more or less is chance." if noise > 0.04 else ""
+    low, high = result.interval
+    unsure = (
+        f" With so few new images, chance moves this between {low:.0%} and {high:.0%}."
+        if high - low > MAX_INTERVAL
+        else ""
+    )
     return CurveReading("good", f"Good: {both} the new ones are right; no curve runs away.{unsure}")
 
 

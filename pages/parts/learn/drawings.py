@@ -1,6 +1,7 @@
 """The live object of a part: network, surgery, filters, samples, questions, measurements."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -19,7 +20,7 @@ from transfer_core.figures import (
     describe_fine_tuning_gains,
     plot_fine_tuning_gains,
 )
-from transfer_core.transferability import load_calibration
+from transfer_core.transferability import BenchmarkResult, load_calibration
 
 FILTER_PIXELS = 40  # side of a filter
 FILTER_COLUMNS = 16
@@ -152,3 +153,30 @@ def show_crossover(key: str) -> None:
         height=CROSSOVER_PIXELS, margin={"t": 60}
     )
     show_figure(figure, describe_fine_tuning_gains(measured), key=key, caption=False)
+    with st.popover("All measurements", icon=":material/table:"):
+        show_measurements(measured)
+
+
+def show_measurements(measured: Sequence[BenchmarkResult]) -> None:
+    """Draw the table behind the figure, the largest gain first."""
+    rows = [
+        {
+            "Image set": each.name,
+            "Pictures": each.images,
+            "Best new layer": each.tuned - each.fine_tuning_gain,
+            "All layers trained": each.tuned,
+            "Points won": 100 * each.fine_tuning_gain,
+        }
+        for each in sorted(measured, key=lambda each: -each.fine_tuning_gain)
+    ]
+    percent = st.column_config.NumberColumn(format="percent")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "Best new layer": percent,
+            "All layers trained": percent,
+            "Points won": st.column_config.NumberColumn(format="%+.1f"),
+        },
+    )
+    st.caption("Accuracy on test images, mean over repeated trainings.")

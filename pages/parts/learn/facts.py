@@ -5,6 +5,7 @@ from transfer_core.networks import DEFAULT_NETWORK, get_network
 from transfer_core.transferability import BenchmarkResult, load_calibration
 
 LARGER_NETWORK = "efficientnet_lite0"
+CLASSES = 10  # of the samples of the experiments
 
 
 def list_facts() -> dict[str, str]:
@@ -18,7 +19,9 @@ def list_facts() -> dict[str, str]:
         "small_line": f"{TEXTBOOK_SMALL_IMAGES:,}",
         "large_line": f"{TEXTBOOK_LARGE_IMAGES:,}",
         "crossover": format_crossover(calibration.crossover),
+        "crossover_total": format_crossover(multiply(calibration.crossover)),
         "crossover_large": format_crossover(larger.crossover),
+        "crossover_large_total": format_crossover(multiply(larger.crossover)),
         "small_sets": f"{len(small)}",
         "small_wins": f"{sum(each.fine_tuning_gain > 0 for each in small)}",
         "source_classes": f"{len(source.card['classes'])}",
@@ -29,9 +32,14 @@ def list_facts() -> dict[str, str]:
     }
 
 
+def multiply(images_per_class: float | None) -> float | None:
+    """Images of all classes of an image set like those of the experiments."""
+    return None if images_per_class is None else round(images_per_class) * CLASSES
+
+
 def format_crossover(images: float | None) -> str:
-    """Images of each class from which training everything won; in words if it is not known."""
-    return "a number not yet known of" if images is None else f"{images:.0f}"
+    """Images from which training everything won; "?" if it is not known."""
+    return "?" if images is None else f"{images:,.0f}"
 
 
 def describe_extreme(name: str, result: BenchmarkResult) -> dict[str, str]:

@@ -20,6 +20,7 @@ from pages.shared import caches, session
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.figures import build_head_charts, describe_head_curves
+from transfer_core.settings import OptimiserSettings, list_settings
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 ASKED_KEY = "playground_asked"  # name of the preset that waits for a guess
 GUESS_KEY = "playground_guess"  # the trial that was guessed at, and the guess
+MAX_RUN_RATE = next(
+    each.maximum for each in list_settings(OptimiserSettings) if each.name == "learning_rate"
+)
 SAME = 0.02  # of the accuracy, in [0, 1]; a smaller change is "about the same"
 # On a phone the curves stay in sight while the sliders move below them.
 STYLE = """<style>
@@ -152,15 +156,17 @@ def _show_numbers(result: HeadTrialResult, default: HeadTrialResult) -> None:
         "Validation accuracy",
         f"{result.accuracy:.1%}",
         f"{points:+.1f} points" if result.trial != default.trial else None,
-        help="Of the weights that a run keeps. The change is against the default.",
+        help="Of the weights that a run keeps: those of the epoch that is marked in the curves. "
+        "The change is against the default.",
     )
     columns[1].metric(
         "95 % interval",
         f"{low:.0%} to {high:.0%}",
-        help=f"On {sum(result.validation_counts):,} validation images. Test images take no part.",
+        help=f"What chance leaves open: on {sum(result.validation_counts):,} validation images. "
+        "Test images take no part.",
     )
-    trained = f"{result.epochs[-1].train_accuracy:.1%}" if result.epochs else "–"
-    columns[2].metric("Training accuracy", trained, help="At the last epoch.")
+    trained = f"{result.kept.train_accuracy:.1%}" if result.kept else "–"
+    columns[2].metric("Training accuracy", trained, help="At the same epoch.")
     columns[3].metric(
         "Trained in",
         f"{result.ended.seconds:.2f} s" if result.ended else "–",
@@ -178,6 +184,8 @@ def _offer_run(
         reason = "The playground takes 2,000 of your images; a run takes all of them."
     elif not result.trial.takes_all_images:
         reason = "A run learns from all images of all classes. Set these back first."
+    elif result.trial.learning_rate > MAX_RUN_RATE:
+        reason = f"A run takes learning rates up to {MAX_RUN_RATE:g}."
     elif result.ended is None:
         reason = "This training ends without a result."
     if st.button(
