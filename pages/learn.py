@@ -85,7 +85,8 @@ def show_way_on(
             )
         else:
             offer_next_page("Go on: your own pictures", "pages/data.py")
-        st.caption(f"Part {chapters.index(chapter) + 1}.{number} of {len(chapter.parts)}")
+        chapter_number = chapters.index(chapter) + 1
+        st.caption(f"Part {chapter_number}.{number} of {chapter_number}.{len(chapter.parts)}")
 
 
 def show_more(chapters: tuple[Chapter, ...]) -> None:

@@ -19,6 +19,8 @@ def plan_experiment(experiment: Experiment) -> list[Strategy]:
 def describe_option(strategy: Strategy) -> str:
     """An option in a child's words: "Case 2, cut after Convolution 2"."""
     source = get_demonstration_network()
+    if strategy.approach == "all stages":
+        return "New layer that reads all layers"
     if not strategy.textbook_case:
         return strategy.title
     words = f"Case {strategy.case.value}"
