@@ -16,7 +16,7 @@ from pages.parts.learn.outcomes import Outcome, describe_outcome, describe_pair
 from pages.parts.learn.progress import Progress
 from pages.parts.learn.worksheet import read_worksheet, render_key, render_worksheet
 from pages.shared import caches
-from pages.shared.glossary import GLOSSARY_FILE, load_glossary, read_glossary, render_text
+from pages.shared.glossary import GLOSSARY, load_glossary, read_glossary, render_text
 from transfer_core.errors import LessonError
 from transfer_core.networks import get_network
 from transfer_core.runs import RunState
@@ -199,7 +199,7 @@ def test_a_term_without_a_meaning_or_used_twice_is_named(tmp_path):
 
 
 def test_every_term_is_explained_without_brackets_left_over():
-    assert len(read_glossary(GLOSSARY_FILE)) > 20
+    assert len(read_glossary(LESSONS / GLOSSARY)) > 20
     assert not [t.name for t in load_glossary().values() if "[[" in t.meaning]
 
 

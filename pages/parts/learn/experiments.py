@@ -15,6 +15,7 @@ from pages.shared.run_states import STATE_LABELS
 from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
+from transfer_core.languages import _
 from transfer_core.runs import ACTIVE_STATES, RunRecord, find_last_event
 from transfer_core.training import EpochEnded
 
@@ -49,7 +50,12 @@ def find_records(runs: list[str]) -> list[RunRecord] | None:
 def ask_for_prediction(experiment: Experiment, key: str) -> None:
     """Draw a slider for each option, and the button that starts the runs."""
     sample = SAMPLES[experiment.sample]
-    st.markdown(f"**Predict first.** Of 100 new pictures, how many will be right? ({sample.title})")
+    st.markdown(
+        _(
+            "**Predict first.** Of 100 new pictures, how many will be right? ({sample})",
+            sample=_(sample.title),
+        )
+    )
     strategies = plan_experiment(experiment)
     before = progress.get_progress().guesses.get(key, [])
     if len(before) != len(strategies):
@@ -61,7 +67,7 @@ def ask_for_prediction(experiment: Experiment, key: str) -> None:
     if guesses != before:
         progress.keep_guesses(key, guesses)
     if st.button(
-        "Keep my guess, and run it",
+        _("Keep my guess, and run it"),
         type="primary",
         icon=":material/play_arrow:",
         key=f"learn_run_{key}",
@@ -99,12 +105,13 @@ def watch(runs: list[str], key: str) -> None:
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
         title = escape_markdown(describe_option(record.config.strategy))
-        st.progress(min(1.0, share), text=f"{title}: {STATE_LABELS[record.state][1]}")
+        state = _(STATE_LABELS[record.state][1])
+        st.progress(min(1.0, share), text=_("{title}: {state}", title=title, state=state))
     if others := find_runs_before(records):
         show_wait(others)
     else:
-        st.caption("A real network is learning on this computer. Your guess is kept.")
-    if st.button("Stop", icon=":material/stop:", key=f"learn_stop_{key}"):
+        st.caption(_("A real network is learning on this computer. Your guess is kept."))
+    if st.button(_("Stop"), icon=":material/stop:", key=f"learn_stop_{key}"):
         with show_errors():
             for record in records:
                 caches.get_engine().stop(record.id)
@@ -121,12 +128,15 @@ def show_wait(others: list[RunRecord]) -> None:
     """Say what an experiment waits for, and where that can be stopped."""
     names = ", ".join(escape_markdown(run.name) for run in others)
     st.markdown(
-        f":material/hourglass_empty: Another run is learning on this computer: **{names}**. Yours "
-        "begins by itself when it has ended. Your guess is kept."
+        _(
+            ":material/hourglass_empty: Another run is learning on this computer: **{names}**. "
+            "Yours begins by itself when it has ended. Your guess is kept.",
+            names=names,
+        )
     )
     st.page_link(
         "pages/train.py",
-        label="Look at that run, or stop it",
+        label=_("Look at that run, or stop it"),
         icon=":material/model_training:",
         query_params={"run": others[0].id},
     )

@@ -3,6 +3,7 @@
 from pages.parts.learn.chapter import Experiment
 from pages.parts.start.live_sample import get_demonstration_network
 from transfer_core.cases import Strategy, list_strategies
+from transfer_core.languages import _
 
 
 def plan_experiment(experiment: Experiment) -> list[Strategy]:
@@ -20,12 +21,15 @@ def describe_option(strategy: Strategy) -> str:
     """An option in a child's words: "Case 2, cut after Convolution 2"."""
     source = get_demonstration_network()
     if strategy.approach == "all stages":
-        return "New layer that reads all layers"
+        return _("New layer that reads all layers")
     if not strategy.textbook_case:
-        return strategy.title
-    words = f"Case {strategy.case.value}"
+        return _(strategy.title)
+    case = strategy.case.value
     if strategy.key.startswith("2-"):
-        return f"{words}, cut after {source.format_titles((strategy.keep_through,))}"
-    if strategy.case.value == 4:
-        return f"{words}, {strategy.initial_weights} weights"
-    return words
+        stage = _(source.format_titles((strategy.keep_through,)))
+        return _("Case {case}, cut after {stage}", case=case, stage=stage)
+    if strategy.initial_weights == "random":
+        return _("Case {case}, random weights", case=case)
+    if case == 4:
+        return _("Case {case}, pre-trained weights", case=case)
+    return _("Case {case}", case=case)

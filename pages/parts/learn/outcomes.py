@@ -1,5 +1,6 @@
 """What came out of an experiment: the predictions beside the results, and what they show."""
 
+import html
 from dataclasses import dataclass
 
 import streamlit as st
@@ -9,6 +10,7 @@ from pages.parts.learn.options import describe_option
 from pages.shared import caches
 from pages.shared.glossary import show_text
 from pages.shared.layout import show_errors
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 
 CLOSE = 10  # points; a guess so near counts as close
@@ -52,18 +54,18 @@ def show_outcomes(records: list[RunRecord], afterwards: str, key: str) -> None:
     st.html(render_bars(outcomes))
     for outcome in outcomes:
         st.markdown(describe_outcome(outcome))
-    st.markdown(f"**What came out:** {conclude(records, outcomes)}")
+    st.markdown(_("**What came out:** {sentence}", sentence=conclude(records, outcomes)))
     show_text(afterwards, key=f"learn_after_{key}")
     with st.container(horizontal=True):
         for record, outcome in zip(records, outcomes, strict=False):
             st.page_link(
                 "pages/results.py",
-                label=f"Look inside: {outcome.title}",
+                label=_("Look inside: {run}", run=outcome.title),
                 icon=":material/fact_check:",
                 query_params={"run": record.id},
             )
         st.button(
-            "Predict again",
+            _("Predict again"),
             icon=":material/replay:",
             key=f"learn_again_{key}",
             on_click=predict_again,
@@ -80,16 +82,32 @@ def predict_again(key: str) -> None:
 def describe_outcome(outcome: Outcome) -> str:
     """A prediction and its result in a sentence."""
     difference = round(outcome.percent - outcome.guess)
-    words = (
-        "exactly as you guessed"
-        if not difference
-        else f"{abs(difference)} {'more' if difference > 0 else 'fewer'} than you guessed"
-    )
-    close = " Close!" if abs(difference) <= CLOSE else ""
-    return (
-        f"**{outcome.title}**: {outcome.right} of {outcome.images} test pictures right, that is "
-        f"{outcome.percent:.0f} of 100, {words}.{close}"
-    )
+    values = {
+        "title": outcome.title,
+        "right": outcome.right,
+        "images": outcome.images,
+        "percent": outcome.percent,
+        "difference": abs(difference),
+    }
+    if not difference:
+        words = _(
+            "**{title}**: {right} of {images} test pictures right, that is {percent:.0f} of 100, "
+            "exactly as you guessed.",
+            **values,
+        )
+    elif difference > 0:
+        words = _(
+            "**{title}**: {right} of {images} test pictures right, that is {percent:.0f} of 100, "
+            "{difference} more than you guessed.",
+            **values,
+        )
+    else:
+        words = _(
+            "**{title}**: {right} of {images} test pictures right, that is {percent:.0f} of 100, "
+            "{difference} fewer than you guessed.",
+            **values,
+        )
+    return f"{words} {_('Close!')}" if abs(difference) <= CLOSE else words
 
 
 def conclude(records: list[RunRecord], outcomes: list[Outcome]) -> str:
@@ -107,9 +125,11 @@ def conclude(records: list[RunRecord], outcomes: list[Outcome]) -> str:
 
 def describe_single(outcome: Outcome, classes: int) -> str:
     """What one run has shown: its result beside blind guessing and the prediction."""
-    return (
-        f"blind guessing gets {100 / classes:.0f} of 100, you said {outcome.guess}, the network "
-        f"got {outcome.percent:.0f}."
+    return _(
+        "blind guessing gets {chance:.0f} of 100, you said {guess}, the network got {percent:.0f}.",
+        chance=100 / classes,
+        guess=outcome.guess,
+        percent=outcome.percent,
     )
 
 
@@ -124,24 +144,34 @@ def describe_pair(first: Outcome, second: Outcome, *, may_be_chance: bool) -> st
     points = round(first.percent) - round(second.percent)
     guessed = first.guess - second.guess
     if not points:
-        return f"both got the same. You had guessed a gap of {abs(guessed)}."
-    luck = "That can be luck." if may_be_chance else "That is more than luck."
-    said = (
-        f"You had guessed {guessed} more."
-        if guessed > 0
-        else f"You had guessed {-guessed} fewer."
-        if guessed
-        else "You had guessed no gap."
+        return _("both got the same. You had guessed a gap of {points}.", points=abs(guessed))
+    values = {"first": first.title, "second": second.title, "points": points}
+    won = (
+        _("“{first}” got {points} of 100 more than “{second}”. That can be luck.", **values)
+        if may_be_chance
+        else _(
+            "“{first}” got {points} of 100 more than “{second}”. That is more than luck.",
+            **values,
+        )
     )
-    return f"“{first.title}” got {points} of 100 more than “{second.title}”. {luck} {said}"
+    return f"{won} {describe_guessed_gap(guessed)}"
+
+
+def describe_guessed_gap(points: int) -> str:
+    """By how much the better one of two runs was ahead in the prediction."""
+    if not points:
+        return _("You had guessed no gap.")
+    if points > 0:
+        return _("You had guessed {points} more.", points=points)
+    return _("You had guessed {points} fewer.", points=-points)
 
 
 def render_bars(outcomes: list[Outcome]) -> str:
     """Bars of the predictions and the results; the sentences beside them say the same."""
     rows = "".join(
-        f"<strong>{each.title}</strong>"
-        f'<span>guess</span><i style="width:{each.guess}%"></i><span>{each.guess}</span>'
-        f'<span>result</span><i class="got" style="width:{each.percent:.0f}%"></i>'
+        f"<strong>{html.escape(each.title)}</strong>"
+        f'<span>{_("guess")}</span><i style="width:{each.guess}%"></i><span>{each.guess}</span>'
+        f'<span>{_("result")}</span><i class="got" style="width:{each.percent:.0f}%"></i>'
         f"<span>{each.percent:.0f}</span>"
         for each in outcomes
     )
