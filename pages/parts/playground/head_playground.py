@@ -20,6 +20,7 @@ from pages.shared import caches, session
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.figures import build_head_charts, describe_head_curves
+from transfer_core.languages import N_, _
 from transfer_core.settings import OptimiserSettings, list_settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ GUESS_KEY = "playground_guess"  # the trial that was guessed at, and the guess
 MAX_RUN_RATE = next(
     each.maximum for each in list_settings(OptimiserSettings) if each.name == "learning_rate"
 )
+GUESSES = {  # words of the buttons, by what is then said
+    N_("up"): N_("go up"),
+    N_("about the same"): N_("stay"),
+    N_("down"): N_("go down"),
+}
 SAME = 0.02  # of the accuracy, in [0, 1]; a smaller change is "about the same"
 # On a phone the curves stay in sight while the sliders move below them.
 STYLE = """<style>
@@ -88,14 +94,14 @@ def _offer_presets() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         for preset in PRESETS:
             st.button(
-                preset.name,
+                _(preset.name),
                 icon=preset.icon,
                 key=f"playground_try_{preset.name}",
                 on_click=_ask,
                 args=(preset,),
             )
         st.button(
-            "Back to the default",
+            _("Back to the default"),
             icon=":material/undo:",
             key="playground_default",
             on_click=_go_back,
@@ -123,11 +129,13 @@ def _show_words(result: HeadTrialResult, default: HeadTrialResult) -> None:
 
     asked = next((p for p in PRESETS if p.name == st.session_state.get(ASKED_KEY)), None)
     if asked:
-        st.markdown(f"**{asked.name}.** Predict first: the validation accuracy will …")
+        st.markdown(
+            _("**{preset}.** Predict first: the validation accuracy will …", preset=_(asked.name))
+        )
         with st.container(horizontal=True):
-            for guess, label in (("up", "go up"), ("about the same", "stay"), ("down", "go down")):
+            for guess, label in GUESSES.items():
                 st.button(
-                    label,
+                    _(label),
                     key=f"playground_guess_{guess}",
                     on_click=_answer,
                     args=(asked, guess),
@@ -142,10 +150,21 @@ def _describe_guess(result: HeadTrialResult, default: HeadTrialResult) -> str:
     if trial != result.trial:
         return ""
     truth = compare(result, default)
-    change = f"{default.accuracy:.0%} to {result.accuracy:.0%}"
+    values = {"guess": _(guess), "before": default.accuracy, "after": result.accuracy}
     if guess == truth:
-        return f":green[:material/check:] **You said {guess}, and so it is** ({change}). "
-    return f":orange[:material/lightbulb:] **You said {guess}; it is {truth}** ({change}). "
+        words = _(
+            ":green[:material/check:] **You said {guess}, and so it is** ({before:.0%} to "
+            "{after:.0%}).",
+            **values,
+        )
+    else:
+        words = _(
+            ":orange[:material/lightbulb:] **You said {guess}; it is {truth}** ({before:.0%} to "
+            "{after:.0%}).",
+            truth=_(truth),
+            **values,
+        )
+    return f"{words} "
 
 
 def _show_numbers(result: HeadTrialResult, default: HeadTrialResult) -> None:
@@ -153,25 +172,33 @@ def _show_numbers(result: HeadTrialResult, default: HeadTrialResult) -> None:
     points = 100 * (result.accuracy - default.accuracy)
     columns = st.columns(4)
     columns[0].metric(
-        "Validation accuracy",
-        f"{result.accuracy:.1%}",
-        f"{points:+.1f} points" if result.trial != default.trial else None,
-        help="Of the weights that a run keeps: those of the epoch that is marked in the curves. "
-        "The change is against the default.",
+        _("Validation accuracy"),
+        _("{share:.1%}", share=result.accuracy),
+        _("{points:+.1f} points", points=points) if result.trial != default.trial else None,
+        help=_(
+            "Of the weights that a run keeps: those of the epoch that is marked in the curves. The "
+            "change is against the default."
+        ),
     )
     columns[1].metric(
-        "95 % interval",
-        f"{low:.0%} to {high:.0%}",
-        help=f"What chance leaves open: on {sum(result.validation_counts):,} validation images. "
-        "Test images take no part.",
+        _("95 % interval"),
+        _("{low:.0%} to {high:.0%}", low=low, high=high),
+        help=_(
+            "What chance leaves open: on {images:,} validation images. Test images take no part.",
+            images=sum(result.validation_counts),
+        ),
     )
-    trained = f"{result.kept.train_accuracy:.1%}" if result.kept else "–"
-    columns[2].metric("Training accuracy", trained, help="At the same epoch.")
+    trained = _("{share:.1%}", share=result.kept.train_accuracy) if result.kept else "–"
+    columns[2].metric(_("Training accuracy"), trained, help=_("At the same epoch."))
     columns[3].metric(
-        "Trained in",
-        f"{result.ended.seconds:.2f} s" if result.ended else "–",
-        help=f"{len(result.epochs)} epochs on {sum(result.train_counts):,} images, which went "
-        "through the frozen layers once, before.",
+        _("Trained in"),
+        _("{seconds:.2f} s", seconds=result.ended.seconds) if result.ended else "–",
+        help=_(
+            "{epochs:,} epochs on {images:,} images, which went through the frozen layers once, "
+            "before.",
+            epochs=len(result.epochs),
+            images=sum(result.train_counts),
+        ),
     )
 
 
@@ -181,20 +208,20 @@ def _offer_run(
     """Offer a real run with these settings; its validation curve is the same."""
     reason = None
     if is_sample:
-        reason = "The playground takes 2,000 of your images; a run takes all of them."
+        reason = _("The playground takes 2,000 of your images; a run takes all of them.")
     elif not result.trial.takes_all_images:
-        reason = "A run learns from all images of all classes. Set these back first."
+        reason = _("A run learns from all images of all classes. Set these back first.")
     elif result.trial.learning_rate > MAX_RUN_RATE:
-        reason = f"A run takes learning rates up to {MAX_RUN_RATE:g}."
+        reason = _("A run takes learning rates up to {rate:g}.", rate=MAX_RUN_RATE)
     elif result.ended is None:
-        reason = "This training ends without a result."
+        reason = _("This training ends without a result.")
     if st.button(
-        "Make it a run",
+        _("Make it a run"),
         type="primary",
         icon=":material/play_arrow:",
         key="playground_run",
         disabled=reason is not None,
-        help=reason or "Trains a network with exactly these settings, and tests it once.",
+        help=reason or _("Trains a network with exactly these settings, and tests it once."),
     ):
         with show_errors():
             run_id = _start(data, source, result.trial)
