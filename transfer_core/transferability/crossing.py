@@ -223,7 +223,8 @@ def describe_random_weights(crossing: Crossing) -> str:
     )
     if isinf(crossing.images_per_class):
         return told
-    return f"{told} {_('It caught up at about {images:.0f}.', images=crossing.images_per_class)}"
+    caught_up = _("It caught up at about {images:.0f}.", images=crossing.images_per_class)
+    return f"{told} {caught_up}"
 
 
 def _describe_difference(crossing: Crossing) -> str:

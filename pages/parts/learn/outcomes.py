@@ -107,7 +107,8 @@ def describe_outcome(outcome: Outcome) -> str:
             "{difference} fewer than you guessed.",
             **values,
         )
-    return f"{words} {_('Close!')}" if abs(difference) <= CLOSE else words
+    close = _("Close!")
+    return f"{words} {close}" if abs(difference) <= CLOSE else words
 
 
 def conclude(records: list[RunRecord], outcomes: list[Outcome]) -> str:
@@ -168,10 +169,11 @@ def describe_guessed_gap(points: int) -> str:
 
 def render_bars(outcomes: list[Outcome]) -> str:
     """Bars of the predictions and the results; the sentences beside them say the same."""
+    guess, result = _("guess"), _("result")
     rows = "".join(
         f"<strong>{html.escape(each.title)}</strong>"
-        f'<span>{_("guess")}</span><i style="width:{each.guess}%"></i><span>{each.guess}</span>'
-        f'<span>{_("result")}</span><i class="got" style="width:{each.percent:.0f}%"></i>'
+        f'<span>{guess}</span><i style="width:{each.guess}%"></i><span>{each.guess}</span>'
+        f'<span>{result}</span><i class="got" style="width:{each.percent:.0f}%"></i>'
         f"<span>{each.percent:.0f}</span>"
         for each in outcomes
     )
