@@ -152,7 +152,8 @@ def show_questions(key: str) -> None:
             show_small_network(drawing, key=f"{key}_{case.value}")
             mark = " :material/check_circle:" if case is chosen else ""
             title = _("Case {case}", case=case.value)
-            st.markdown(f"**{title}**{mark}  \n{_(CELLS[case])}")
+            words = _(CELLS[case])
+            st.markdown(f"**{title}**{mark}  \n{words}")
 
 
 def show_crossover(key: str) -> None:
