@@ -8,7 +8,7 @@ from reading_level import compute_grade, count_syllables
 from streamlit.testing.v1 import AppTest
 from test_pages import build_page, own_engine  # noqa: F401
 
-from pages.parts.learn.chapter import DRAWINGS, Rules
+from pages.parts.learn.chapter import DRAWINGS, Rules, adopt_ids
 from pages.parts.learn.chapter_file import read_chapter
 from pages.parts.learn.facts import list_facts
 from pages.parts.learn.library import LESSONS, list_rules, load_chapters, load_worksheets
@@ -18,6 +18,7 @@ from pages.parts.learn.worksheet import read_worksheet, render_key, render_works
 from pages.shared import caches
 from pages.shared.glossary import GLOSSARY, load_glossary, read_glossary, render_text
 from transfer_core.errors import LessonError
+from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, catalogue
 from transfer_core.networks import get_network
 from transfer_core.runs import RunState
 from transfer_core.runs.engine.queue import RunQueue
@@ -340,3 +341,38 @@ def test_the_rules_know_all_samples_and_options_that_the_readme_names():
     assert {name for name in rules.facts if f"{{{name}}}" in readme} >= {
         name for name in rules.facts if not name.startswith("loss_")
     }
+
+
+# ------------------------------------------------------------------ Other languages
+
+
+@pytest.mark.parametrize("language", sorted({*LANGUAGES} - {SOURCE_LANGUAGE}))
+def test_a_translated_lesson_has_the_parts_of_the_english_one(language, monkeypatch):
+    english, sheets, terms = load_chapters(), load_worksheets(), len(set(load_glossary().values()))
+    monkeypatch.setattr(catalogue, "_find_language", lambda: language)
+    assert len(set(load_glossary().values())) == terms
+    for own, original in zip(load_chapters(), english, strict=True):
+        assert own.title != original.title
+        for part, other in zip(own.parts, original.parts, strict=True):  # same drawings: adopt_ids
+            assert part.title != other.title and part.text != other.text
+            assert (part.id, [c.id for c in part.checks]) == (
+                other.id,
+                [c.id for c in other.checks],
+            )
+            assert len(part.text.split()) <= MAX_WORDS, part.title
+            assert part.text.count("[[") == other.text.count("[["), part.title
+    for own, original in zip(load_worksheets(), sheets, strict=True):
+        assert own.title != original.title
+        for section in ("worksheet", "exit_ticket", "key"):
+            rows = [getattr(sheet, section).count("\n|") for sheet in (own, original)]
+            lines = [re.findall(r"Lines: \d", getattr(each, section)) for each in (own, original)]
+            assert rows[0] == rows[1] and lines[0] == lines[1], own.title
+
+
+def test_a_translation_with_other_parts_is_refused(tmp_path):
+    english = read(tmp_path, GOOD)
+    other = read(
+        tmp_path, GOOD.replace("Show: network", "Show: filters").replace("A part", "Ein Teil")
+    )
+    with pytest.raises(LessonError, match="differs from the English"):
+        adopt_ids(other, english)
