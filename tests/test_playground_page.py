@@ -4,7 +4,7 @@ import pytest
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 from zips import make_picture, write_zip
 
-from pages.parts.playground import head_playground
+from pages.parts.playground.presets import compare
 from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.transferability import HeadTrial
@@ -66,7 +66,7 @@ def test_a_preset_asks_first_and_then_compares_the_guess(data):
         caches.try_head(data.id, "demonstration", trial)
         for trial in (HeadTrial(missing_class=0), HeadTrial())
     )
-    assert f"it is {head_playground.compare(result, default)}" in said
+    assert f"it is {compare(result, default)}" in said
     app.select_slider(key="head_epochs").set_value(20).run()
     assert "You said" not in list_texts(app)
 

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.playground.controls import (
-    PRESETS,
-    Preset,
     draw_sliders,
     read_address,
     read_trial,
-    set_trial,
     write_address,
 )
 from pages.parts.playground.curve_chart import show_curve_charts
+from pages.parts.playground.presets import offer_presets, show_preset_words
 from pages.shared import caches, session
 from pages.shared.launching import start_run
-from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.layout import show_errors
 from transfer_core.figures import build_head_charts, describe_head_curves
-from transfer_core.languages import N_, _
+from transfer_core.languages import _
 from transfer_core.settings import OptimiserSettings, list_settings
 
 if TYPE_CHECKING:
@@ -28,17 +26,9 @@ if TYPE_CHECKING:
     from transfer_core.networks import SourceNetwork
     from transfer_core.transferability import HeadTrial, HeadTrialResult
 
-ASKED_KEY = "playground_asked"  # name of the preset that waits for a guess
-GUESS_KEY = "playground_guess"  # the trial that was guessed at, and the guess
 MAX_RUN_RATE = next(
     each.maximum for each in list_settings(OptimiserSettings) if each.name == "learning_rate"
 )
-GUESSES = {  # words of the buttons, by what is then said
-    N_("up"): N_("go up"),
-    N_("about the same"): N_("stay"),
-    N_("down"): N_("go down"),
-}
-SAME = 0.02  # of the accuracy, in [0, 1]; a smaller change is "about the same"
 # On a phone the curves stay in sight while the sliders move below them.
 STYLE = """<style>
 @media (max-width: 640px) {
@@ -56,7 +46,7 @@ def show_head_playground(data: DataSet, source: SourceNetwork) -> None:
     st.html(STYLE)
     images = caches.load_head_images(data.id, source.name)
     read_address(images)
-    _offer_presets()
+    offer_presets()
     with show_errors():
         default, result = _train(data.id, source.name)
     write_address()
@@ -67,20 +57,11 @@ def show_head_playground(data: DataSet, source: SourceNetwork) -> None:
         show_curve_charts(
             build_head_charts(result, default), describe_head_curves(result), key="head_curves"
         )
-        _show_words(result, default)
+        show_preset_words(result, default)
     with sliders:
         draw_sliders(images)
     _show_numbers(result, default)
     _offer_run(data, source, result, is_sample=images.is_sample)
-
-
-def compare(result: HeadTrialResult, default: HeadTrialResult) -> str:
-    """Say whether the accuracy is higher than with the default, by more than one image or so."""
-    change = result.accuracy - default.accuracy
-    images = sum(result.validation_counts)
-    if abs(change) <= max(SAME, 1.01 / images):
-        return "about the same"
-    return "up" if change > 0 else "down"
 
 
 def _train(data_id: str, network: str) -> tuple[HeadTrialResult, HeadTrialResult]:
@@ -88,83 +69,6 @@ def _train(data_id: str, network: str) -> tuple[HeadTrialResult, HeadTrialResult
 
     default = caches.try_head(data_id, network, HeadTrial())
     return default, caches.try_head(data_id, network, read_trial())
-
-
-def _offer_presets() -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for preset in PRESETS:
-            st.button(
-                _(preset.name),
-                icon=preset.icon,
-                key=f"playground_try_{preset.name}",
-                on_click=_ask,
-                args=(preset,),
-            )
-        st.button(
-            _("Back to the default"),
-            icon=":material/undo:",
-            key="playground_default",
-            on_click=_go_back,
-        )
-
-
-def _ask(preset: Preset) -> None:
-    set_trial({})
-    session.set_widgets(**{ASKED_KEY: preset.name})
-
-
-def _go_back() -> None:
-    set_trial({})
-    session.set_widgets(**{ASKED_KEY: None, GUESS_KEY: None})
-
-
-def _answer(preset: Preset, guess: str) -> None:
-    set_trial(preset.values)
-    session.set_widgets(**{ASKED_KEY: None, GUESS_KEY: (read_trial(), guess)})
-
-
-def _show_words(result: HeadTrialResult, default: HeadTrialResult) -> None:
-    """Ask for a guess, or say what the curves show and what was guessed."""
-    from transfer_core.transferability import read_curves
-
-    asked = next((p for p in PRESETS if p.name == st.session_state.get(ASKED_KEY)), None)
-    if asked:
-        st.markdown(
-            _("**{preset}.** Predict first: the validation accuracy will …", preset=_(asked.name))
-        )
-        with st.container(horizontal=True):
-            for guess, label in GUESSES.items():
-                st.button(
-                    _(label),
-                    key=f"playground_guess_{guess}",
-                    on_click=_answer,
-                    args=(asked, guess),
-                )
-        return
-    guessed = _describe_guess(result, default)
-    st.markdown(guessed + escape_markdown(read_curves(result, default).sentence))
-
-
-def _describe_guess(result: HeadTrialResult, default: HeadTrialResult) -> str:
-    trial, guess = st.session_state.get(GUESS_KEY) or (None, None)
-    if trial != result.trial:
-        return ""
-    truth = compare(result, default)
-    values = {"guess": _(guess), "before": default.accuracy, "after": result.accuracy}
-    if guess == truth:
-        words = _(
-            ":green[:material/check:] **You said {guess}, and so it is** ({before:.0%} to "
-            "{after:.0%}).",
-            **values,
-        )
-    else:
-        words = _(
-            ":orange[:material/lightbulb:] **You said {guess}; it is {truth}** ({before:.0%} to "
-            "{after:.0%}).",
-            truth=_(truth),
-            **values,
-        )
-    return f"{words} "
 
 
 def _show_numbers(result: HeadTrialResult, default: HeadTrialResult) -> None:
