@@ -1,5 +1,6 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
+from importlib import import_module
 from threading import Thread
 
 import streamlit as st
@@ -63,5 +64,6 @@ if __name__ == "__main__":  # run again for every click in a browser
     draw()
 else:  # imported once, by the server
     let_threads_sleep()
+    import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
     Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
     app = st.App(__file__, routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE])

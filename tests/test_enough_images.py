@@ -95,7 +95,7 @@ def test_the_crossing_is_found_where_it_was_put():
     assert crossing.low < 8 < crossing.high < 12 and crossing.is_certain
     assert crossing.differences[-1] == pytest.approx(0.2 * np.log10(50 / 8), abs=0.02)
     sentence = describe_crossing(crossing, classes=10)
-    assert "From about 8 images of each class on, 8" in sentence and "“large” begins" in sentence
+    assert "From about 8 images a class (8" in sentence and "“large” begins" in sentence
 
 
 def test_more_spread_gives_a_wider_interval_and_less_certain_words():

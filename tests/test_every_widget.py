@@ -16,6 +16,7 @@ from zips import make_picture, write_zip
 from pages.shared import caches
 from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.dataset import FLAW_KINDS
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
@@ -215,7 +216,8 @@ def upload_image(app: AppTest) -> None:
 
 def guess_shortcut(app: AppTest) -> None:
     make_click("sabotage_set_A")(app)
-    app.radio(key="sabotage_guess").set_value("Shortcut background").run()
+    kind = app.radio(key="sabotage_guess")
+    kind.set_value(kind.options[FLAW_KINDS.index("shortcut")]).run()
 
 
 def open_key(app: AppTest) -> None:

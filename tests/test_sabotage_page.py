@@ -5,8 +5,9 @@ from test_pages import build_page, data, list_texts, own_engine, read_query  # n
 from test_repair_pages import find_button, list_labels
 
 from pages.shared import caches
+from pages.shared.guesses import read_guesses, write_guesses
 from transfer_core import dataset
-from transfer_core.dataset import find_flaw, make_mystery_set, make_version, plan_repair
+from transfer_core.dataset import Guess, find_flaw, make_mystery_set, make_version, plan_repair
 
 
 def share_session(app, page, **query):
@@ -25,6 +26,12 @@ def guess(app, kind: str, classes: tuple[str, ...] = ()):
     find_button(app, "Guess, and open the key").click().run()
     assert not app.exception
     return app
+
+
+def test_a_guess_is_read_again_from_what_the_browser_kept_and_nonsense_is_not():
+    guesses = {"0123": Guess("leak", frozenset({"ant"}), frozenset({"a/1.png"}))}
+    assert read_guesses(write_guesses(guesses)) == guesses
+    assert not any(map(read_guesses, ("", "[]", '{"a": 1}', '{"a": ["cats", [], []]}')))
 
 
 def list_all_texts(app) -> str:

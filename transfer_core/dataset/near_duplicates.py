@@ -70,6 +70,18 @@ def count_copies(data_set: DataSet, groups: Sequence[NearDuplicateGroup]) -> tup
     return exact, near
 
 
+def look_alike(first: bytes, second: bytes) -> bool:
+    """Return whether two image files count as near-duplicates of each other."""
+    transform = images.Transform(HASH_INPUT_SIZE)
+    one, other = (
+        _compute_hash(
+            images.apply_transform(images.decode_image(data, transform.min_decoded_side), transform)
+        )
+        for data in (first, second)
+    )
+    return one[1] and other[1] and (one[0] ^ other[0]).bit_count() <= MAX_HAMMING_DISTANCE
+
+
 def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
     records = [data_set.records[index] for index in group]
     splits, labels = {r.split for r in records}, {r.label for r in records}

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.expectation": ["Expectation", "make_expectation"],
         "store.log": ["RunLog"],
         "store.records": [
+            "ACTIVE_STATES",
             "Failed",
             "Outcome",
             "RunEvent",

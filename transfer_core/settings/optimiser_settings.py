@@ -19,7 +19,7 @@ class OptimiserSettings:
 
     learning_rate: Annotated[
         float,
-        Field(gt=0, le=300),
+        Field(gt=0, le=10),
         Setting(
             label=N_("Learning rate"),
             help=N_(

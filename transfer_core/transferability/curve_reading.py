@@ -17,8 +17,8 @@ JUMP = 0.1  # of the loss of guessing; a loss that rises by more from one epoch 
 UNLEARNED = 0.25  # of the loss of guessing, by which a training loss is left behind the default's
 MIN_GAP = 0.1  # between the accuracies on training and validation images, in [0, 1]
 FEW_IMAGES = 10  # training images of a class
-MIN_NOTABLE_NOISE = 0.04  # standard error of the validation accuracy, in [0, 1]
 LOW_ACCURACY = 0.9  # on the training images, in [0, 1]
+MAX_INTERVAL = 0.15  # width of the interval of an accuracy, above which it is called unsure
 
 Finding = Literal[
     "diverged",
@@ -197,9 +197,9 @@ def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | No
 
 
 def _describe_fit(result: HeadTrialResult) -> CurveReading:
-    last = result.epochs[-1]
-    both = {"own": last.train_accuracy, "new": last.validation_accuracy}
-    if last.train_accuracy < LOW_ACCURACY:
+    kept = result.kept
+    both = {"own": kept.train_accuracy, "new": kept.validation_accuracy}
+    if kept.train_accuracy < LOW_ACCURACY:
         return CurveReading(
             "hard to tell apart",
             _(
@@ -215,8 +215,13 @@ def _describe_fit(result: HeadTrialResult) -> CurveReading:
         "runs away.",
         **both,
     )
-    if (noise := _compute_noise(result)) > MIN_NOTABLE_NOISE:
-        chance = _("With so few new images, {noise:.0%} more or less is chance.", noise=noise)
+    low, high = result.interval
+    if high - low > MAX_INTERVAL:
+        chance = _(
+            "With so few new images, chance moves this between {low:.0%} and {high:.0%}.",
+            low=low,
+            high=high,
+        )
         told = f"{told} {chance}"
     return CurveReading("good", told)
 
