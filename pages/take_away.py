@@ -8,6 +8,7 @@ import streamlit as st
 from pages.parts.take_away.format_cards import prepare, show_format_cards
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
+from pages.shared.result_words import describe_result
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
@@ -46,7 +47,7 @@ def show_missing_result(record: RunRecord) -> None:
 def show_formats(record: RunRecord) -> None:
     """Draw the result in words, the formats, and the command that does the same."""
     origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
-    st.markdown(escape_markdown(record.result.sentence) + origin)
+    st.markdown(escape_markdown(describe_result(record)) + origin)
     clicked = show_format_cards(record)
     with st.expander("The same on the command line", icon=":material/terminal:"):
         st.code(

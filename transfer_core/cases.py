@@ -88,8 +88,13 @@ class Strategy:
 
     @property
     def title(self) -> str:
-        """For people: "Case 1: small, similar", or what is done beyond the textbook's cases."""
-        return APPROACH_TITLES.get(self.approach, self.case.title)
+        """What is done, for people: "New layer on the frozen network (case 1)".
+
+        It says nothing of the data: a case's own title, "small, similar", would claim that.
+        """
+        if self.approach != "textbook":
+            return APPROACH_TITLES[self.approach]
+        return CASE_ACTIONS[self.case].format(weights=self.initial_weights)
 
     @property
     def key(self) -> str:
@@ -125,6 +130,12 @@ class Strategy:
         return replace(self, optimiser=replace(self.optimiser, mirror=mirror))
 
 
+CASE_ACTIONS = {
+    TransferCase.SMALL_SIMILAR: "New layer on the frozen network (case 1)",
+    TransferCase.SMALL_DIFFERENT: "New layer after an earlier cut (case 2)",
+    TransferCase.LARGE_SIMILAR: "Everything trained (case 3)",
+    TransferCase.LARGE_DIFFERENT: "Everything trained from {weights} weights (case 4)",
+}
 APPROACH_TITLES: dict[Approach, str] = {
     "all stages": "New layer over all stages",
     "last stages": "Last stages tuned",

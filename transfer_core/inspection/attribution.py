@@ -63,12 +63,12 @@ def compute_attribution(
         hooked = nn.Identity()
         grad_cam = LayerGradCam(nn.Sequential(hooked, above), hooked)
         maps = grad_cam.attribute(features, target, relu_attributions=True)[:, 0]
-        name = "Grad-CAM"
+        name = "Where the last maps speak for the class (Grad-CAM)"
     else:
         tokens = InputXGradient(above).attribute(features, target).sum(2)
         side = isqrt(tokens.shape[1])
         maps = tokens[:, -(side**2) :].unflatten(1, (side, side)).relu()  # no class token
-        name = "Gradient times activation of each patch"
+        name = "How much each patch speaks for the class (gradient times activation)"
     height, width = maps.shape[1:]
     method = f"{name}, on {height} x {width} positions"
     if isinstance(network, AllStagesNetwork):

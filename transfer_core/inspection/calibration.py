@@ -47,14 +47,15 @@ class ConfidenceCalibration:
         right = sum(each.correct for each in self.bins)
         low, high = compute_wilson_interval(right, self.images)
         if self.stated > high:
-            verdict = "surer than it is right: over-confident"
+            verdict = "It is surer than it is right (over-confident)."
         elif self.stated < low:
-            verdict = "less sure than it is right: under-confident"
+            verdict = "It is right more often than it is sure (under-confident)."
         else:
-            verdict = "no surer and no less sure than chance allows"
+            verdict = "The two agree: what lies between them may be chance."
         return (
-            f"On average it is {self.stated:.0%} sure, and right in {right / self.images:.0%} of "
-            f"{self.images:,} test images (95 % interval {low:.0%} to {high:.0%}): {verdict}."
+            f"On average it is {self.stated:.0%} sure, and {right / self.images:.0%} of "
+            f"{self.images:,} test images are right (95 % interval {low:.0%} to {high:.0%}). "
+            f"{verdict}"
         )
 
 

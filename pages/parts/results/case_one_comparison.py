@@ -1,4 +1,4 @@
-"""Accuracy of a run beside case 1 and beside always guessing the largest class."""
+"""Accuracy of a run beside case 1 and beside always saying the same class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_comparison(record: RunRecord) -> None:
-    """Draw the run beside case 1 and beside always guessing the largest class."""
+    """Draw the run beside case 1 and beside always saying the same class."""
     result = record.result
     is_case_one = record.config.strategy.textbook_case == TransferCase.SMALL_SIMILAR
     other = None if is_case_one or record.is_imported else find_case_one(record)

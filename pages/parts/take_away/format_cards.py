@@ -24,8 +24,8 @@ FORMATS = {
         "memory",
         "ONNX",
         "To use the network in other programs and languages, on phones and in browsers.",
-        "`network.onnx` with the normalisation in it, its card, the class names, and "
-        "`predict.py`, which classifies photos with onnxruntime.",
+        "`network.onnx`, which scales the colours itself (normalisation), its card, the class "
+        "names, and `predict.py`, which classifies photos with onnxruntime.",
     ),
     "script": (
         "code",
@@ -38,7 +38,8 @@ FORMATS = {
         "inventory_2",
         "bundle",
         "To keep, to share, and to bring in again, here or in another Transfer Lab.",
-        "The weights as safetensors, a card (data, case, settings, result, versions, licence), "
+        "The weights in a file that cannot run programs (safetensors), a card (data, case, "
+        "settings, result, versions, licence), "
         "the class names, and `predict.py` for torch.",
     ),
     "report": (

@@ -82,9 +82,9 @@ def _list_classes(
 
 def _list_names(names: tuple[str, ...]) -> str:
     shown = names[:MAX_NAMED_CLASSES]
-    if len(names) > len(shown):
-        return f"{', '.join(shown)} and {len(names) - len(shown)} more"
-    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+    quoted = ", ".join(f"“{name}”" for name in shown)
+    more = len(names) - len(shown)
+    return f"{quoted} and {more} more" if more else quoted
 
 
 def _describe_learning(trained: TrainedNetwork, classes: tuple[LearnedClass, ...]) -> str:
@@ -93,9 +93,9 @@ def _describe_learning(trained: TrainedNetwork, classes: tuple[LearnedClass, ...
         "I was shown pictures" if None in pictures else f"I was shown {sum(pictures):,} pictures"
     )
     if trained.record.config.strategy.initialise == "random":
-        return f"{learned} and told what is on each. I began from nothing."
+        return f"{learned} and told the name of each. I began from nothing."
     return (
-        f"{learned} and told what is on each. I did not begin from nothing: my first layers had "
+        f"{learned} and told the name of each. I did not begin from nothing: my first layers had "
         "learned to see from other pictures."
     )
 
@@ -146,8 +146,8 @@ def _describe_doubt(known_images: int | None) -> str:
 def _list_dangers(num_classes: int) -> tuple[str, ...]:
     return (
         f"I know only these {num_classes} names. I have no name for anything else.",
-        "I may look at the wrong thing, such as the grass instead of the animal. Dark, blurred or "
-        "drawn pictures can fool me.",
+        "I may look at the wrong thing: at what is around, not at what you mean. Pictures that are "
+        "darker, more blurred or made in another way than mine can fool me.",
         "A high number does not mean that I am right.",
         "Never use me where a mistake could hurt someone: no medicine, no mushrooms, no traffic, "
         "no judging of people.",

@@ -59,10 +59,10 @@ function putInWords({ probabilities, isUnknown, problem }) {
   const name = classes[probabilities.indexOf(share)];
   const sure = `I am ${formatShare(share)} sure.`;
   if (isUnknown) {
-    const remark = `It is unlike all pictures that I learned from. If I must choose: ${name}.`;
+    const remark = `It is unlike all pictures that I learned from. If I must choose: “${name}”.`;
     return { verdict: "I am not sure", remark };
   }
-  return { verdict: `I think: ${name}`, remark: sure };
+  return { verdict: `I think: “${name}”`, remark: sure };
 }
 
 function formatShare(share) {
