@@ -1,4 +1,7 @@
-"""Try it: drop, photograph or name images, and see what the trained network says of them."""
+"""Try it: drop, photograph or name images, and see what the trained network says of them.
+
+With `test=1` in the address, it is the page of a tester: what others try is kept for the owner.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.try_it.image_sources import collect_images
+from pages.parts.try_it.outside_tries import show_outside_tries
 from pages.parts.try_it.prediction import Trial, show_prediction
+from pages.parts.try_it.testing import invite_to_test, show_test_link
 from pages.shared import caches, session
 from pages.shared.basket import list_pending
+from pages.shared.bundle_upload import upload_bundle
 from pages.shared.layout import (
     escape_markdown,
     show_errors,
     show_figure,
     show_page_title,
-    stop_unless,
 )
 from pages.shared.progress import show_progress
 from transfer_core.errors import DataSetError
@@ -30,7 +35,9 @@ def draw() -> None:
     """Draw the page."""
     show_page_title("Try it", "pages/try_it.py")
     run_id = session.get_current_id("run")
-    stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
+    if not run_id:
+        show_ways_to_a_network()
+        return
     with show_errors():
         record = caches.get_engine().get(run_id)
         trained = caches.load_trained_network(run_id)
@@ -39,16 +46,29 @@ def draw() -> None:
         f"It knows {len(trained.classes)} classes and is right on {record.result.accuracy:.0%} of "
         "its test images. An image of anything else is called one of these classes too."
     )
-    tries = collect_images(run_id)
-    if not tries:
+    is_test = session.get_requested("test") is not None
+    if is_test:
+        invite_to_test()
+    if tries := collect_images(run_id):
+        detector = load_detector(run_id)
+        trial = Trial(run_id, record.config.data_id, trained, detector is not None, is_test)
+        show_tries(trial, tries, detector)
+    else:
         st.info(
             "Drop an image or use the camera, to see what the network says.", icon=":material/info:"
         )
-        return
-    detector = load_detector(run_id)
-    trial = Trial(run_id, record.config.data_id, trained, detector is not None)
-    show_tries(trial, tries, detector)
-    show_way_to_repair(record)
+    if not is_test:
+        show_outside_tries(record, trained.classes)
+        show_test_link(record)
+        show_way_to_repair(record)
+
+
+def show_ways_to_a_network() -> None:
+    """Say where a trained network comes from: from a run, or from a bundle that someone sent."""
+    words = "Train something first, choose a run, or open a network that someone sent you."
+    st.info(words, icon=":material/info:")
+    st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
+    upload_bundle("pages/try_it.py", expanded=True)
 
 
 def load_detector(run_id: str) -> OutOfDistributionDetector | None:

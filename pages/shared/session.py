@@ -100,8 +100,8 @@ def show_new_version(data_id: str, run_id: str | None) -> None:
         change(run_id=run_id)
 
 
-def get_requested(name: Literal["sample", "way", "present"]) -> str | None:
-    """What the address asks for: a built-in sample, a way to bring images in, or to present."""
+def get_requested(name: Literal["sample", "way", "present", "test"]) -> str | None:
+    """What the address asks for: a sample, a way to bring images in, to present, or to test."""
     return st.query_params.get(name)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.try_it.testing import offer_verdict
 from pages.shared import caches
 from pages.shared.attribution_maps import show_attribution_maps
 from pages.shared.basket import PendingChange, find_pending, put_in_basket, take_from_basket
@@ -28,6 +29,7 @@ class Trial:
     data_id: str
     trained: TrainedNetwork
     detects_unknown: bool  # whether its training images are here to compare with
+    is_test: bool = False  # whether a tester tries it, for its owner
 
 
 def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float | None:
@@ -57,7 +59,9 @@ def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float 
             help="Where it finds evidence for the likeliest class and for the next one.",
         ):
             _show_maps(trial.trained, file, [label for label, _ in likely[:2]])
-        if trial.detects_unknown:  # else the data set is not here
+        if trial.is_test:
+            offer_verdict(trial.run_id, trial.trained.classes, file, answer)
+        elif trial.detects_unknown:  # else the data set is not here
             _offer_as_training_image(trial, file)
     return answer.distance
 
