@@ -5,7 +5,9 @@ from threading import Thread
 import streamlit as st
 
 from pages.shared import downloads, session
+from pages.shared.language import find_language
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.languages import find_language_with
 from transfer_core.system import let_threads_sleep
 
 PAGES = {
@@ -34,6 +36,7 @@ PAGES = {
 def draw() -> None:
     """Draw the menu and the page of the address."""
     let_threads_sleep()
+    find_language_with(find_language)
     st.set_page_config(page_title="Transfer Lab", page_icon="🔀", layout="wide")
     first = "pages/start.py"
     sections = {

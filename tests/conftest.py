@@ -25,7 +25,14 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks`, unless they are asked for."""
+    """Leave out the tests marked `all_networks`, unless they are asked for.
+
+    A browser test that fails is run once more: Chromium may be slow where others use the machine.
+    The summary names what was run again.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("--all-networks"):
         return
     left_out = [item for item in items if item.get_closest_marker("all_networks")]

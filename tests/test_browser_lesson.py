@@ -34,6 +34,7 @@ def test_an_answer_and_the_place_survive_a_reload(server, open_page):  # noqa: F
     page.get_by_role("heading", name="Six layers").wait_for()
     page.get_by_role("button", name="Start over").click()
     page.get_by_role("heading", name="Learn once, use again").wait_for()
+    wait_until_settled(page)
     page.reload()
     page.get_by_text("0 of 20 checks answered right").wait_for()
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_browser import ARGUMENTS, CHROMIUM, Server, browser, measure_overflow  # noqa: F401
+from test_browser import (  # noqa: F401
+    ARGUMENTS,
+    CHROMIUM,
+    Server,
+    browser,
+    measure_overflow,
+    server,
+    wait_until_settled,
+)
 from test_browser_accessibility import find_violations_in_both_themes
 
 pytestmark = pytest.mark.browser
@@ -99,6 +107,7 @@ def wait_for_scene(page, colour: str) -> None:
 
 def open_recorder(page, address: str) -> None:
     page.goto(f"{address}/data")
+    wait_until_settled(page)
     page.get_by_text("Record classes with the webcam").click()
 
 

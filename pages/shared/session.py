@@ -35,6 +35,7 @@ def change(**choices) -> None:
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
             present=before.present,
+            language=before.language,
         )
     if choices.get("network", before.network) != before.network:
         before = replace(before, option=None, run_id=None, fit=None, proposal=None)

@@ -50,6 +50,7 @@ class Workspace:
     deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
     upload_count: int = 0  # counted, so that each upload is followed by an empty uploader
     present: bool = False  # larger type and lines, for a projector
+    language: str | None = None  # key of `LANGUAGES`; None is the browser's
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
     owner: str = field(default_factory=lambda: uuid4().hex)  # owners share the queue in turns
 

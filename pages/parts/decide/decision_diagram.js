@@ -148,7 +148,15 @@ function drawCell(cell, box, band, isTextbook, state, frame) {
 function choose(state, wanted) {
   state.diagram.cells.forEach((cell) => { cell.is_chosen = cell.case === wanted })
   draw(state)
-  state.send("cell", wanted)
+  wish(state, { cell: wanted })
+}
+
+// Streamlit keeps only the newest message that it has not read yet, and may draw once more what was
+// asked for before. So each message says all that is wished for, and what the server gives counts
+// again from the message on that it has read.
+function wish(state, wanted) {
+  state.wished = { ...state.wished, ...wanted, number: ++state.number }
+  state.send("wish", state.wished)
 }
 
 // ---------------------------------------------------------------------------------- The whole
@@ -248,7 +256,7 @@ function listenToHandle(state) {
   }
   const letGo = () => {
     state.dragging = false
-    if (state.line !== state.diagram.line) state.send("line", state.line)
+    if (state.line !== state.diagram.line || state.wished) wish(state, { line: state.line })
   }
   handle.addEventListener("pointerdown", (event) => {
     handle.setPointerCapture(event.pointerId)
@@ -280,7 +288,7 @@ function begin(root) {
   const handle = svgElement("g", { class: "dd-handle", role: "slider", tabindex: 0, "aria-label": "Small below this many images", "aria-orientation": "vertical", "aria-valuemin": MIN_LINE, "aria-valuemax": MAX_LINE })
   svg.append(cells, handle, axes)
   root.replaceChildren(svg)
-  const state = { root, svg, cells, axes, handle, dragging: false }
+  const state = { root, svg, cells, axes, handle, dragging: false, number: 0 }
   listenToHandle(state)
   state.observer = new ResizeObserver(() => { if (state.width !== root.clientWidth) draw(state) })
   state.observer.observe(root)
@@ -292,7 +300,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const state = (root.diagram ??= begin(root))
   state.send = setTriggerValue
   const text = JSON.stringify(data)
-  if (text !== state.text && !state.dragging) {
+  state.number = Math.max(state.number, data.number)
+  if (data.number >= state.wished?.number) state.wished = null
+  if (text !== state.text && !state.dragging && !state.wished) {
     Object.assign(state, { text, data, diagram: structuredClone(data.diagram), line: data.diagram.line })
     draw(state)
   }

@@ -21,6 +21,7 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import SimilarityEstimate, load_calibration
 
 DIAGRAM_KEY = "decide_diagram"
+NUMBER_KEY = f"{DIAGRAM_KEY}_number"  # of the diagram's message that was read last
 HEIGHT_PIXELS = 420  # on a wide screen
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
@@ -59,9 +60,13 @@ def show_diagram(
     with st.container(key=DIAGRAM_KEY):
         _COMPONENT(
             key=f"{DIAGRAM_KEY}_svg",
-            data={"diagram": given, "lines": DIVIDING_LINES, "height": HEIGHT_PIXELS},
-            on_line_change=_take_line,
-            on_cell_change=lambda: _take_cell(choice),
+            data={
+                "diagram": given,
+                "lines": DIVIDING_LINES,
+                "height": HEIGHT_PIXELS,
+                "number": st.session_state.get(NUMBER_KEY, 0),
+            },
+            on_wish_change=lambda: _take_wish(choice),
         )
         legend = "◆ your images, 80 % interval"
         if crossover is not None:
@@ -75,13 +80,12 @@ def find_crossover(data: DataSet, source: SourceNetwork) -> int | None:
     return None if per_class is None else round(per_class * len(data.classes))
 
 
-def _take_line() -> None:
-    line = st.session_state[f"{DIAGRAM_KEY}_svg"].get("line")
+def _take_wish(choice: Choice) -> None:
+    """Take the line let go of and the cell clicked, and note the message that said so."""
+    wish = st.session_state[f"{DIAGRAM_KEY}_svg"].get("wish") or {}
+    st.session_state[NUMBER_KEY] = wish.get("number", 0)
+    line, number = wish.get("line"), wish.get("cell")
     if line in DIVIDING_LINES:
         session.change(line=None if line == DEFAULT_LINE else line)
-
-
-def _take_cell(choice: Choice) -> None:
-    number = st.session_state[f"{DIAGRAM_KEY}_svg"].get("cell")
     if number in choice.cell_keys:  # a case is its number
         choose_option(choice.cell_keys[TransferCase(number)], choice.default.key)
