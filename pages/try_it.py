@@ -25,6 +25,7 @@ from pages.shared.layout import (
 from pages.shared.progress import show_progress
 from transfer_core.errors import DataSetError
 from transfer_core.figures import describe_distances, plot_distances
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Try it", "pages/try_it.py")
+    show_page_title(_("Try it"), "pages/try_it.py")
     run_id = session.get_current_id("run")
     if not run_id:
         show_ways_to_a_network()
@@ -43,8 +44,12 @@ def draw() -> None:
         trained = caches.load_trained_network(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
-        f"It knows {len(trained.classes)} classes and is right on {record.result.accuracy:.0%} of "
-        "its test images. An image of anything else is called one of these classes too."
+        _(
+            "It knows {classes:,} classes and is right on {share:.0%} of its test images. An image "
+            "of anything else is called one of these classes too.",
+            classes=len(trained.classes),
+            share=record.result.accuracy,
+        )
     )
     is_test = session.get_requested("test") is not None
     if is_test:
@@ -55,7 +60,8 @@ def draw() -> None:
         show_tries(trial, tries, detector)
     else:
         st.info(
-            "Drop an image or use the camera, to see what the network says.", icon=":material/info:"
+            _("Drop an image or use the camera, to see what the network says."),
+            icon=":material/info:",
         )
     if not is_test:
         show_outside_tries(record, trained.classes)
@@ -65,9 +71,9 @@ def draw() -> None:
 
 def show_ways_to_a_network() -> None:
     """Say where a trained network comes from: from a run, or from a bundle that someone sent."""
-    words = "Train something first, choose a run, or open a network that someone sent you."
+    words = _("Train something first, choose a run, or open a network that someone sent you.")
     st.info(words, icon=":material/info:")
-    st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
+    st.page_link("pages/runs.py", label=_("See runs"), icon=":material/arrow_forward:")
     upload_bundle("pages/try_it.py", expanded=True)
 
 
@@ -77,7 +83,12 @@ def load_detector(run_id: str) -> OutOfDistributionDetector | None:
         with show_progress() as report:
             return caches.load_known_images(run_id, report)
     except DataSetError as error:
-        st.caption(f"Whether it knows an image cannot be said: {escape_markdown(error.problem)}")
+        st.caption(
+            _(
+                "Whether it knows an image cannot be said: {problem}",
+                problem=escape_markdown(error.problem),
+            )
+        )
         return None
 
 
@@ -92,17 +103,20 @@ def show_tries(
             distances[str(number)] = distance
     if not distances or detector is None:
         return
-    st.subheader("Does it know these images?", anchor=False)
+    st.subheader(_("Does it know these images?"), anchor=False)
     show_figure(
         plot_distances(detector, distances),
         describe_distances(detector, distances),
         key="try_distances",
     )
     st.caption(
-        "The distance is measured between what the last layer sees of an image and of the nearest "
-        "training image. One in twenty images of the known kinds lies beyond the line too. Images "
-        "of quite other kinds are mostly found, such as a brain scan among insects; kinds that are "
-        "close to the known ones are often missed. It is a warning, not a proof."
+        _(
+            "The distance is measured between what the last layer sees of an image and of the "
+            "nearest training image. One in twenty images of the known kinds lies beyond the line "
+            "too. Images of quite other kinds are mostly found, such as a brain scan among "
+            "insects; kinds that are close to the known ones are often missed. It is a warning, "
+            "not a proof."
+        )
     )
 
 
@@ -111,7 +125,7 @@ def show_way_to_repair(record: RunRecord) -> None:
     if list_pending(record.config.data_id):
         st.page_link(
             "pages/repair.py",
-            label="See what waits, and make a new version of the data set",
+            label=_("See what waits, and make a new version of the data set"),
             icon=":material/healing:",
             query_params={"run": record.id, "data": record.config.data_id},
         )

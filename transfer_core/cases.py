@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
+from transfer_core.languages import N_
 from transfer_core.settings import (
     WHOLE_NETWORK_DEFAULTS,
     NetworkKind,
@@ -94,7 +95,9 @@ class Strategy:
         """
         if self.approach != "textbook":
             return APPROACH_TITLES[self.approach]
-        return CASE_ACTIONS[self.case].format(weights=self.initial_weights)
+        if self.case == TransferCase.LARGE_DIFFERENT and self.initialise == "pretrained":
+            return TUNED_ANYWAY
+        return CASE_ACTIONS[self.case]
 
     @property
     def key(self) -> str:
@@ -131,11 +134,12 @@ class Strategy:
 
 
 CASE_ACTIONS = {
-    TransferCase.SMALL_SIMILAR: "New layer on the frozen network (case 1)",
-    TransferCase.SMALL_DIFFERENT: "New layer after an earlier cut (case 2)",
-    TransferCase.LARGE_SIMILAR: "Everything trained (case 3)",
-    TransferCase.LARGE_DIFFERENT: "Everything trained from {weights} weights (case 4)",
+    TransferCase.SMALL_SIMILAR: N_("New layer on the frozen network (case 1)"),
+    TransferCase.SMALL_DIFFERENT: N_("New layer after an earlier cut (case 2)"),
+    TransferCase.LARGE_SIMILAR: N_("Everything trained (case 3)"),
+    TransferCase.LARGE_DIFFERENT: N_("Everything trained from random weights (case 4)"),
 }
+TUNED_ANYWAY = N_("Everything trained from pre-trained weights (case 4)")
 APPROACH_TITLES: dict[Approach, str] = {
     "all stages": "New layer over all stages",
     "last stages": "Last stages tuned",

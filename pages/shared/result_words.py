@@ -1,6 +1,7 @@
 """The result of a run in a sentence."""
 
 from pages.shared import caches
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import Ended
 
@@ -8,23 +9,30 @@ from transfer_core.training import Ended
 def describe_result(record: RunRecord) -> str:
     """Say how many test images are right, and whether that beats always saying the same class."""
     result = record.result
-    if result.low > result.majority_accuracy:
-        verdict = "better than"
-    elif result.high < result.majority_accuracy:
-        verdict = "worse than"
-    else:
-        verdict = "too few test images to tell it from"
     right = sum(row[number] for number, row in enumerate(result.confusion))
-    sentence = (
-        f"{right:,} of {result.images:,} test images are right: {verdict} always saying the same "
-        f"class ({result.majority_accuracy:.1%})."
-    )
+    if result.low > result.majority_accuracy:
+        sentence = N_(
+            "{right:,} of {images:,} test images are right: better than always saying the same "
+            "class ({guessing:.1%})."
+        )
+    elif result.high < result.majority_accuracy:
+        sentence = N_(
+            "{right:,} of {images:,} test images are right: worse than always saying the same "
+            "class ({guessing:.1%})."
+        )
+    else:
+        sentence = N_(
+            "{right:,} of {images:,} test images are right: too few test images to tell it from "
+            "always saying the same class ({guessing:.1%})."
+        )
+    told = _(sentence, right=right, images=result.images, guessing=result.majority_accuracy)
     if not _was_stopped_early(record):
-        return sentence
-    return (
-        f"{sentence} The run was stopped before it had gone once through training "
-        f"{record.config.strategy.what_is_trained}: this is the new layer alone."
+        return told
+    stopped = _(
+        "The run was stopped before an epoch of its training had ended: this is the new layer "
+        "alone."
     )
+    return f"{told} {stopped}"
 
 
 def _was_stopped_early(record: RunRecord) -> bool:

@@ -10,6 +10,7 @@ from pages.shared.result_words import describe_result
 from pages.shared.training_figures import show_run_network
 from transfer_core.dataset import SPLITS
 from transfer_core.errors import DataSetError
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 from transfer_core.training import TestResult
 
@@ -39,50 +40,63 @@ def _describe_split(record: RunRecord) -> str:
     except DataSetError:
         return ""
     train, validation, test = (len(data.indices(split)) for split in SPLITS)
-    return (
-        f"Of {len(data.records):,} images, it learned from {train:,}; {validation:,} chose the "
-        f"best epoch (validation), {test:,} tested it."
+    return _(
+        "Of {images:,} images, it learned from {train:,}; {validation:,} chose the best epoch "
+        "(validation), {test:,} tested it.",
+        images=len(data.records),
+        train=train,
+        validation=validation,
+        test=test,
     )
 
 
 def explain_score(result: TestResult) -> None:
     """Say, folded, how the score was measured."""
-    with st.expander("Why believe this score?", icon=":material/help:"):
+    with st.expander(_("Why believe this score?"), icon=":material/help:"):
         figures = st.columns(2)
         figures[0].metric(
-            "Always the same class",
-            f"{result.majority_accuracy:.1%}",
-            help=f"What saying “{escape_markdown(result.majority_class)}” every time would reach: "
-            "no class had more training images.",
+            _("Always the same class"),
+            _("{share:.1%}", share=result.majority_accuracy),
+            help=_(
+                "What saying “{name}” every time would reach: no class had more training images.",
+                name=escape_markdown(result.majority_class),
+            ),
         )
         figures[1].metric(
-            "All classes alike (macro F1)",
-            f"{result.macro_f1:.2f}",
-            help="Between 0 and 1. A class has a high F1 if most of its images are found and few "
-            "others are taken for it; this is the mean over the classes, so that a rare class "
-            "counts as much as a common one.",
+            _("All classes alike (macro F1)"),
+            _("{share:.2f}", share=result.macro_f1),
+            help=_(
+                "Between 0 and 1. A class has a high F1 if most of its images are found and few "
+                "others are taken for it; this is the mean over the classes, so that a rare class "
+                "counts as much as a common one."
+            ),
         )
         if result.validation_accuracy is not None:
             st.caption(
-                f"On the validation images, the same weights are right on "
-                f"{result.validation_accuracy:.1%}. The {result.images:,} test images were used "
-                "once, after training."
+                _(
+                    "On the validation images, the same weights are right on {share:.1%}. The "
+                    "{images:,} test images were used once, after training.",
+                    share=result.validation_accuracy,
+                    images=result.images,
+                )
             )
 
 
 def _show_score(result: TestResult) -> None:
     """Draw the accuracy and its interval."""
     figures = st.columns(2)
-    figures[0].metric("Test accuracy", f"{result.accuracy:.1%}")
+    figures[0].metric(_("Test accuracy"), _("{share:.1%}", share=result.accuracy))
     figures[1].metric(
-        "95 % interval",
+        _("95 % interval"),
         f"{result.low:.0%} – {result.high:.0%}",
-        help="Where the accuracy on very many images of this kind would lie, by Wilson's method.",
+        help=_(
+            "Where the accuracy on very many images of this kind would lie, by Wilson's method."
+        ),
     )
 
 
 def _offer_trying(record: RunRecord) -> None:
     """Draw the button that leads on: to the trained network itself."""
-    if st.button("Try it", type="primary", icon=":material/camera:", key="results_try"):
+    if st.button(_("Try it"), type="primary", icon=":material/camera:", key="results_try"):
         query = {"run": record.id, "data": record.config.data_id}
         st.switch_page("pages/try_it.py", query_params=query)

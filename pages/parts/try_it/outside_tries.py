@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.try_it.testing import describe_actual
+from pages.parts.try_it.testing import NONE_WORDS, describe_actual
 from pages.shared import caches
 from pages.shared.basket import PendingChange, find_pending, put_in_basket
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core import dataset
 from transfer_core.errors import DataSetError
 from transfer_core.inspection import list_tries, read_try_image, remove_try
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
@@ -31,10 +32,13 @@ def show_outside_tries(record: RunRecord, classes: Sequence[str]) -> None:
     if not tries:
         return
     right = sum(each.is_right for each in tries)
-    st.subheader(f"Tries of others: {right} of {len(tries)} right", anchor=False)
+    title = _("Tries of others: {right:,} of {tries:,} right", right=right, tries=len(tries))
+    st.subheader(title, anchor=False)
     st.caption(
-        "Testers chose these images to break it, so it is no measure of how good it is. An image "
-        "of none of the classes counts as right if it was called unknown."
+        _(
+            "Testers chose these images to break it, so it is no measure of how good it is. An "
+            "image of none of the classes counts as right if it was called unknown."
+        )
     )
     ordered = sorted(tries, key=lambda each: each.is_right)  # stable: the newest first in each
     place, pages = st.container(horizontal=True, gap="small"), -(-len(ordered) // TRIES_PER_PAGE)
@@ -58,28 +62,43 @@ def _show_try(record: RunRecord, told: OutsideTry, can_learn: bool) -> None:
     with show_errors():
         file = read_try_image(get_home(), record.id, told)
     st.image(
-        file, width="stretch", alt=f"Image that a tester calls {told.actual or 'none of these'}"
+        file,
+        width="stretch",
+        alt=_("Image that a tester calls {name}", name=told.actual or _(NONE_WORDS)),
     )
     icon = ":material/check:" if told.is_right else ":material/close:"
-    doubt = ", but called it unknown" if told.is_unknown else ""
+    if told.is_unknown:
+        words = N_(
+            "{icon} It said **{predicted}** ({share:.0%}), but called it unknown; it is "
+            "**{actual}**."
+        )
+    else:
+        words = N_("{icon} It said **{predicted}** ({share:.0%}); it is **{actual}**.")
     st.markdown(
-        f"{icon} It said **{escape_markdown(told.predicted)}** ({told.share:.0%}){doubt}; it is "
-        f"**{describe_actual(told)}**."
+        _(
+            words,
+            icon=icon,
+            predicted=escape_markdown(told.predicted),
+            share=told.share,
+            actual=describe_actual(told),
+        )
     )
     if can_learn:
         _offer_as_training_image(record.config.data_id, told, file)
-    if st.button("Remove", icon=":material/delete:", key=f"try_remove_{told.id}", width="stretch"):
+    if st.button(
+        _("Remove"), icon=":material/delete:", key=f"try_remove_{told.id}", width="stretch"
+    ):
         remove_try(get_home(), record.id, told)
         st.rerun()
 
 
 def _offer_as_training_image(data_id: str, told: OutsideTry, file: bytes) -> None:
     if find_pending(data_id, caches.get_added_path(file)):
-        st.caption(":material/pending: Waits as a training image")
+        st.caption(_(":material/pending: Waits as a training image"))
     elif caches.has_file(data_id, file):
-        st.caption("In the data set")
+        st.caption(_("In the data set"))
     elif st.button(
-        "Keep as a training image",
+        _("Keep as a training image"),
         icon=":material/add_photo_alternate:",
         key=f"try_learn_{told.id}",
         width="stretch",

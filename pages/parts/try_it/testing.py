@@ -9,6 +9,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import build_page_url, escape_markdown, show_errors
 from transfer_core.inspection import keep_try, remove_try
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
@@ -19,28 +20,34 @@ if TYPE_CHECKING:
 
 SENT_KEY = "try_sent"  # by run and image, what this session has sent
 NONE_OF_THEM = None  # what an image shows that is of no class
-NONE_WORDS = "none of these"
+NONE_WORDS = N_("none of these")
 
 
 def show_test_link(record: RunRecord) -> None:
     """Draw the link with which others try the network."""
-    with st.expander("Let others test it", icon=":material/swap_horiz:"):
+    with st.expander(_("Let others test it"), icon=":material/swap_horiz:"):
         st.markdown(
-            "Copy this link for a tester, who tries to break your network. What they show it and "
-            "judge comes back to this page."
+            _(
+                "Copy this link for a tester, who tries to break your network. What they show it "
+                "and judge comes back to this page."
+            )
         )
         st.code(build_page_url(run=record.id, test="1"), language=None, wrap_lines=True)
         st.caption(
-            "It opens for anyone who can reach this computer. No names are kept. On another "
-            "Transfer Lab: give away the bundle of Take away; what is tried there stays there."
+            _(
+                "It opens for anyone who can reach this computer. No names are kept. On another "
+                "Transfer Lab: give away the bundle of Take away; what is tried there stays there."
+            )
         )
 
 
 def invite_to_test() -> None:
     """Tell a tester what to do, and what is kept."""
     st.markdown(
-        "**Try to break it!** Show it pictures, and say of each answer whether it is right. A "
-        "picture that you judge is kept for the network's owner, without your name."
+        _(
+            "**Try to break it!** Show it pictures, and say of each answer whether it is right. A "
+            "picture that you judge is kept for the network's owner, without your name."
+        )
     )
 
 
@@ -54,19 +61,23 @@ def offer_verdict(run_id: str, classes: Sequence[str], file: bytes, answer: Pred
             return
         likeliest = max(answer.probabilities, key=answer.probabilities.get)
         others = [*(name for name in classes if name != likeliest), NONE_OF_THEM]
-        if st.button("That is right", icon=":material/check:", key=f"try_right_{path}"):
+        if st.button(_("That is right"), icon=":material/check:", key=f"try_right_{path}"):
             _send(run_id, path, file, answer, likeliest)
         number = st.selectbox(
-            "That is wrong: it is",
+            _("That is wrong: it is"),
             range(len(others)),
             index=None,
-            format_func=lambda index: others[index] or NONE_WORDS,
+            format_func=lambda index: others[index] or _(NONE_WORDS),
             key=f"try_wrong_{path}",
             width=220,
-            placeholder="Choose",
+            placeholder=_("Choose"),
         )
         if st.button(
-            "Send", icon=":material/send:", key=f"try_send_{path}", disabled=number is None
+            _("Send"),
+            icon=":material/send:",
+            key=f"try_send_{path}",
+            disabled=number is None,
+            help=_("Choose first what it is.") if number is None else None,
         ):
             _send(run_id, path, file, answer, others[number])
 
@@ -89,15 +100,15 @@ def _send(run_id: str, path: str, file: bytes, answer: Prediction, actual: str |
 
 def _show_verdict(run_id: str, path: str, kept: OutsideTry) -> None:
     """Say that a judged image was kept; it can be taken back."""
-    st.markdown(f":material/check: Kept for its owner: **{describe_actual(kept)}**")
+    st.markdown(_(":material/check: Kept for its owner: **{name}**", name=describe_actual(kept)))
 
     def take_back() -> None:
         remove_try(get_home(), run_id, kept)
         del st.session_state[SENT_KEY][run_id, path]
 
-    st.button("Take back", icon=":material/undo:", key=f"try_unsend_{path}", on_click=take_back)
+    st.button(_("Take back"), icon=":material/undo:", key=f"try_unsend_{path}", on_click=take_back)
 
 
 def describe_actual(told: OutsideTry) -> str:
     """What the image shows, as the tester says."""
-    return NONE_WORDS if told.actual is None else escape_markdown(told.actual)
+    return _(NONE_WORDS) if told.actual is None else escape_markdown(told.actual)
