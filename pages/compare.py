@@ -58,6 +58,7 @@ def draw() -> None:
     group = find_cases({run_id: records[run_id] for run_id in wanted})
     if group:
         show_four_cases(group)
+        session.keep_in_url("compare_details", False, (False, True))
         # Behind a switch, not an expander: it is long, and most never look.
         if st.toggle("Run by run: differences, curves, settings", key="compare_details"):
             compare_any(records)

@@ -6,6 +6,7 @@ from pages.parts.data.recorder import offer_recorder
 from pages.parts.data.ways_in import offer_ways_in
 from pages.shared import caches, session
 from pages.shared.layout import (
+    describe_split,
     escape_markdown,
     offer_next_page,
     show_errors,
@@ -55,10 +56,7 @@ def show_summary(data: DataSet) -> None:
     st.header(escape_markdown(data.name), anchor=False)
     summary = escape_markdown(dataset.describe_import(data))
     st.success(f"What I read: {summary}.", icon=":material/task_alt:")
-    figures = st.columns(4)
-    figures[0].metric("Images", f"{len(data.records):,}")
-    for column, split in zip(figures[1:], dataset.SPLITS, strict=True):
-        column.metric(split.capitalize(), f"{len(data.indices(split)):,}")
+    st.markdown(f"**{describe_split(data)}**")
 
 
 def show_ways_on(data: DataSet) -> None:
@@ -66,7 +64,7 @@ def show_ways_on(data: DataSet) -> None:
     offer_next_page("Go on: decide how to transfer", "pages/decide.py", data=data.id)
     st.page_link(
         "pages/repair.py",
-        label="Find near-duplicates, relabel or set aside images",
+        label="Find images that look alike, relabel or set aside images",
         icon=":material/healing:",
         query_params={"data": data.id},
     )

@@ -60,7 +60,8 @@ def show_all_networks(catalog: list[SourceNetwork]) -> None:
 def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNetwork:
     """Let a network be chosen from a list; at first the one clicked, else the one in use."""
     work, titles = session.get_workspace(), {each.name: each.title for each in shown}
-    current, names = clicked or session.get_network_name(), list(titles)
+    own, names = session.get_network_name(), list(titles)
+    current = clicked or session.get_requested("look") or own
     name = st.selectbox(
         "Look at",
         names,
@@ -68,6 +69,7 @@ def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNet
         format_func=titles.get,
         key=f"networks_chosen_{current}_{len(shown)}_{work.start_key}",
     )
+    session.write_to_url("look", None if name == own else name)
     return networks.get_network(name)
 
 

@@ -11,6 +11,7 @@ from pages.shared import caches, session
 from pages.shared.downloads import show_images_link
 from pages.shared.launching import start_run
 from pages.shared.layout import (
+    describe_split,
     escape_markdown,
     offer_next_page,
     require_weights,
@@ -19,12 +20,17 @@ from pages.shared.layout import (
     stop_unless,
 )
 from transfer_core import dataset
-from transfer_core.dataset import SPLITS, DataSet, SpoiledVersion
+from transfer_core.dataset import DataSet, SpoiledVersion
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
-MISTAKES, DUPLICATES = "Mistakes of the run", "Near-duplicates"
-SUSPECTS, SET_ASIDE = "Suspect labels", "Set aside"
+VIEWS = {
+    "mistakes": "Mistakes of the run",
+    "copies": "Near-duplicates",
+    "suspects": "Suspect labels",
+    "aside": "Set aside",
+}
+VIEW_KEY = "repair_view"
 
 
 def draw() -> None:
@@ -32,10 +38,9 @@ def draw() -> None:
     show_page_title("Repair", "pages/repair.py")
     record, data = load_run_and_data_set()
     st.header(escape_markdown(data.name), anchor=False)
-    parts = ", ".join(f"{len(data.indices(split)):,} {split}" for split in SPLITS)
     st.caption(
-        f"{len(data.records):,} images in {len(data.classes)} classes: {parts}. A new version "
-        "never changes the data set that it is made from. Images keep their part of the split."
+        f"{describe_split(data)} A new version never changes the data set that it is made from. "
+        "Images keep their part of the split."
     )
     if show_basket(data):
         make_new_version(data, record)
@@ -80,18 +85,19 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
 
 def show_view(record: RunRecord | None, data: DataSet, flaw: SpoiledVersion | None) -> None:
     """Draw the images that may be wrong, of the kind that is chosen."""
-    views = [MISTAKES] * bool(record) + [DUPLICATES, SUSPECTS, SET_ASIDE]
-    view = st.segmented_control(
-        "Look at", views, default=views[0], key=f"repair_view_{len(views)}", required=True
-    )
-    if view == MISTAKES:
-        show_mistakes(record, data)
-    elif view == DUPLICATES:
-        show_near_duplicates(data)
-    elif view == SUSPECTS:
-        show_suspects(record, data)
-    else:
-        show_set_aside(data, flaw)
+    views = [view for view in VIEWS if record or view != "mistakes"]
+    session.keep_in_url(VIEW_KEY, views[0], views)
+    match st.segmented_control(
+        "Look at", views, key=VIEW_KEY, format_func=VIEWS.get, required=True
+    ):
+        case "mistakes":
+            show_mistakes(record, data)
+        case "copies":
+            show_near_duplicates(data)
+        case "suspects":
+            show_suspects(record, data)
+        case "aside":
+            show_set_aside(data, flaw)
 
 
 def offer_retraining(record: RunRecord, data: DataSet) -> None:

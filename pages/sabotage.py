@@ -57,6 +57,7 @@ def show_spoiled_set(data: DataSet, flaw: SpoiledVersion) -> None:
 
 def show_images(data: DataSet) -> None:
     """Draw the first training and test images of the class that is chosen."""
+    session.keep_in_url("sabotage_class", 0, range(len(data.classes)))
     label = st.selectbox(
         "Look at the class",
         range(len(data.classes)),

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.parts.train.live_run import show_run
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
+from pages.parts.train.setting_links import forget_settings
 from pages.parts.train.settings_form import RunSettings, show_settings_form
 from pages.parts.train.time_limit import fit_to_time_limit, offer_time_limit
 from pages.shared import caches, session
@@ -68,6 +69,7 @@ def set_up_run(
         offer_time_limit(data, defaults.source, choice)
     defaults = fit_to_time_limit(defaults)
     describe_plan(defaults)
+    session.keep_in_url("train_code", False, (False, True))
     with_code = st.toggle(
         "Show the code",
         key="train_code",
@@ -180,6 +182,7 @@ def start(data: DataSet, settings: RunSettings, option: Option | None) -> None:
             option=option,
         )
     session.open_run(run_id)
+    forget_settings()
     st.rerun()
 
 

@@ -40,7 +40,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "", {"error"}),  # it is given no zip
         ("selectbox", "An earlier data set", {"button"}),
         ("button", "Open it", {"address", "workspace"}),
-        ("button", "Use ", {"data sets", "address", "workspace", "metric", "plotly_chart"}),
+        ("button", "Use ", {"data sets", "address", "workspace", "markdown", "plotly_chart"}),
         ("download_button", "", {"download"}),
     ],
     "decide": [

@@ -159,5 +159,5 @@ def test_a_page_is_short_and_reads_no_module_globals(path):
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_address_and_the_caches_are_each_in_one_place(path):
     text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT / "pages"))
-    assert "st.query_params" not in text or name == "shared/session.py"
+    assert "st.query_params" not in text or name == "shared/session/address.py"
     assert "@st.cache_" not in text or name.startswith("shared/caches/")

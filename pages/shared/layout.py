@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.shared import presenting, session
 from transfer_core import networks
+from transfer_core.dataset import SPLITS, DataSet
 from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
 from transfer_core.networks import SourceNetwork, has_weights
@@ -115,6 +116,12 @@ def escape_markdown(text: str) -> str:
     """Escape a text that a person wrote, so that Markdown shows it as it is."""
     text = re.sub(r"([\\`*_{}\[\]()#+!|$<>~:^-])", r"\\\1", " ".join(text.split()))
     return text.replace("www.", "www\\.")
+
+
+def describe_split(data: DataSet) -> str:
+    """Say how many images learn, validate and test."""
+    train, validation, test = (len(data.indices(split)) for split in SPLITS)
+    return f"{len(data.records):,} images: {train:,} train, {validation:,} validate, {test:,} test."
 
 
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):

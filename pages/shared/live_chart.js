@@ -108,6 +108,34 @@ function chartElement(root, index) {
   return element
 }
 
+// How far the curves of a run are drawn that is quicker than an eye can follow: by run, in epochs.
+const drawnUntil = new Map()
+
+function upTo(traces, end) {
+  return traces.map((trace) => {
+    const { x, y, customdata } = trace
+    const within = (values) => values?.filter((_, index) => x[index] <= end)
+    return { ...trace, x: within(x), y: within(y), customdata: within(customdata) }
+  })
+}
+
+function drawAtPace(drawAll, charts, pace) {
+  // The newest points are handed over; the timer that draws them, a few at a time, goes on.
+  const end = Math.max(0, ...charts.flatMap((chart) => chart.traces.flatMap((trace) => trace.x)))
+  const drawn = drawnUntil.get(pace.run) ?? { epochs: 0, at: performance.now() }
+  drawnUntil.set(pace.run, drawn)
+  clearTimeout(drawn.timer)
+  const step = () => {
+    const now = performance.now()
+    drawn.epochs = Math.min(end, drawn.epochs + (pace.epochsPerSecond * (now - drawn.at)) / 1000)
+    drawn.at = now
+    const isWhole = drawn.epochs >= end
+    drawAll(charts.map((chart) => (isWhole ? chart : { ...chart, traces: upTo(chart.traces, drawn.epochs) })))
+    if (!isWhole) drawn.timer = setTimeout(step, 100)
+  }
+  step()
+}
+
 export default async function ({ data, parentElement }) {
   const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
@@ -127,14 +155,19 @@ export default async function ({ data, parentElement }) {
     return
   }
   const style = getComputedStyle(root)
-  data.charts.forEach((chart, index) => {
-    const element = elements[index]
-    if (!element._fullLayout) {
-      element.textContent = ""
-      draw(Plotly, element, chart, style)
-      element.on("plotly_afterplot", () => alignSteps(element))
-    } else draw(Plotly, element, chart, style)
-  })
+  const drawAll = (charts) =>
+    charts.forEach((chart, index) => {
+      const element = elements[index]
+      if (!element.isConnected) return
+      if (!element._fullLayout) {
+        element.textContent = ""
+        draw(Plotly, element, chart, style)
+        element.on("plotly_afterplot", () => alignSteps(element))
+      } else draw(Plotly, element, chart, style)
+    })
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
+  if (data.pace && !isCalm) drawAtPace(drawAll, data.charts, data.pace)
+  else drawAll(data.charts)
   return () => {
     // Also called when an update overtook this one: then the charts are still in use.
     if (!root.isConnected) elements.forEach((element) => Plotly.purge(element))

@@ -32,7 +32,9 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def show_live_charts(charts: list[dict], description: str, *, key: str) -> None:
+def show_live_charts(
+    charts: list[dict], description: str, *, key: str, pace: dict | None = None
+) -> None:
     """Draw charts side by side, one above the other on a narrow screen.
 
     Args:
@@ -40,8 +42,15 @@ def show_live_charts(charts: list[dict], description: str, *, key: str) -> None:
             is in epochs and whose customdata is the optimiser step of each point.
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with more points.
+        pace: {"run", "epochsPerSecond"}: draws the points of this run no faster than that, so
+            that a person can follow; None draws what is there at once.
     """
-    given = {"charts": charts, "description": description, "library": build_library_url()}
+    given = {
+        "charts": charts,
+        "description": description,
+        "library": build_library_url(),
+        "pace": pace,
+    }
     _COMPONENT(key=key, data=given)
 
 

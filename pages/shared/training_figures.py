@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.live_chart import show_live_charts
 from pages.shared.network_drawing import make_drawing, show_network
 from transfer_core.errors import DataSetError
 from transfer_core.figures import build_curve_traces, describe_curves
 from transfer_core.networks import resolve_effective_strategy
 from transfer_core.runs import RunRecord, find_last_event
-from transfer_core.training import Ended, EpochEnded
+from transfer_core.training import Ended, EpochEnded, Started
+
+SECONDS_TO_FOLLOW = 10.0  # at least, from the first point of a followed run to its last
 
 
 def show_curves(run_id: str) -> None:
@@ -18,6 +20,9 @@ def show_curves(run_id: str) -> None:
     events = log.events()
     charts = log.compute_once(build_curve_traces, events)
     description = log.compute_once(describe_curves, events)
+    followed = session.get_workspace().followed == run_id
+    ended = find_last_event(events, Ended)
+    epochs = (ended or find_last_event(events, Started)).epochs if followed else None
     show_live_charts(
         [
             {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},
@@ -25,8 +30,11 @@ def show_curves(run_id: str) -> None:
         ],
         description,
         key=f"curves_{run_id}",
+        pace={"run": run_id, "epochsPerSecond": epochs / SECONDS_TO_FOLLOW} if followed else None,
     )
     st.caption(description)
+    if followed and ended:
+        st.caption("Drawn more slowly than it learned, so that you can follow.")
 
 
 def show_run_network(record: RunRecord, *, play: bool = False) -> None:

@@ -46,6 +46,7 @@ class Workspace:
     proposal: RunPlan | None = None  # the same on a more accurate network
     fits: int = 0  # counted, so that each fit gives the settings new widgets
     run_id: str | None = None
+    followed: str | None = None  # the run whose curves are drawn no faster than a person can follow
     chosen_run_ids: tuple[str, ...] = ()  # chosen on the page Runs, and compared
     deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
     upload_count: int = 0  # counted, so that each upload is followed by an empty uploader

@@ -4,6 +4,7 @@ Unlike `group_near_duplicates`, which groups a sample for the folds of an estima
 finds copies whose brightness, contrast or colours were changed.
 """
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,16 @@ def find_near_duplicates(
     groups = _group_similar(hashes, [record.digest for record in data_set.records])
     described = [_build_group(data_set, group) for group in groups]
     return tuple(sorted(described, key=lambda g: (not g.is_leak, not g.is_conflict, g.images)))
+
+
+def count_copies(data_set: DataSet, groups: Sequence[NearDuplicateGroup]) -> tuple[int, int]:
+    """How many images repeat another one of their group exactly, and how many more nearly do."""
+    exact = near = 0
+    for group in groups:
+        contents = len({data_set.records[index].digest for index in group.images})
+        exact += len(group.images) - contents
+        near += contents - 1
+    return exact, near
 
 
 def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:

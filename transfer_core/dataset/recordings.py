@@ -144,7 +144,8 @@ def describe_import(data_set: DataSet) -> str:
         numbers = " / ".join(f"{len(data_set.indices(split)):,}" for split in SPLITS)
         kind = "parts of" if describe_shared_recordings(data_set) else "whole"
         shares = f"{kind} recordings: {numbers} images"
-    return data_set.import_summary.describe(shares)
+    leaks = sum(problem.kind == "leak" for problem in data_set.problems)
+    return data_set.import_summary.describe(shares, leaks)
 
 
 def _check_names(names: Sequence[str]) -> None:

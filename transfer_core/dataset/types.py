@@ -51,11 +51,12 @@ class ImportSummary:
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
 
-    def describe(self, shares: str = "") -> str:
+    def describe(self, shares: str = "", leaks: int = 0) -> str:
         """The summary in one sentence without a full stop.
 
         Args:
             shares: Said of the split instead of the usual shares; see `describe_import`.
+            leaks: How many of the exact copies were left out.
         """
         parts = [
             f"{wording.spell_number(self.classes)} classes",
@@ -66,7 +67,7 @@ class ImportSummary:
             f"{wording.format_count(self.not_images, 'file')} without an image"
             if self.not_images
             else "",
-            wording.format_count(self.duplicates, "duplicate") if self.duplicates else "",
+            wording.describe_copies(self.duplicates, leaks),
         ]
         return ", ".join(filter(None, parts))
 

@@ -67,6 +67,14 @@ def describe_splits(
     return f"{join_words(given)} given, {join_words(made)} taken from train ({shares})"
 
 
+def describe_copies(copies: int, left_out: int) -> str:
+    """Say how many images are exact copies of others; nothing if there are none."""
+    if not copies:
+        return ""
+    words = format_count(copies, "exact copy", "exact copies")
+    return f"{words} ({left_out:,} left out)" if left_out else words
+
+
 def draw_tree(root: str, counts: Mapping[str, int]) -> str:
     """Draw folders with the number of images in each.
 

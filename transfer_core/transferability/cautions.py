@@ -73,9 +73,8 @@ def warn_of_near_copies(evidence: TransferabilityEvidence) -> tuple[str, ...]:
     if evidence.num_near_duplicates <= MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
         return ()
     return (
-        f"{evidence.num_near_duplicates:,} of the {evidence.images:,} images looked at are "
-        "near-copies of others. The split may have one in training and another in the test, which "
-        "flatters the test accuracy.",
+        "Many of your images are near-copies of others: Repair counts and shows them. Where one "
+        "is in training and its copy in the test, the test accuracy is flattered.",
     )
 
 

@@ -6,7 +6,7 @@ from string import ascii_uppercase
 import streamlit as st
 
 from pages.parts.runs.runs_table import make_row
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_figure
 from transfer_core.errors import RunError
 from transfer_core.figures import (
@@ -92,10 +92,10 @@ def _describe_correction(comparisons: int) -> str:
 
 def show_overlaid_curves(runs: Mapping[str, RunRecord]) -> None:
     """Draw loss and accuracy over epochs, all runs in one figure each."""
+    session.keep_in_url("compare_part", "validation", ("validation", "training"))
     part = st.segmented_control(
         "Images",
         ["validation", "training"],
-        default="validation",
         required=True,
         key="compare_part",
         persist_state="session",
@@ -119,6 +119,7 @@ def show_settings_table(runs: Mapping[str, RunRecord], names: Mapping[str, str])
     st.markdown(
         f"**{len(differing)} of {len(rows)} settings differ:** {escape_markdown(names_differing)}."
     )
+    session.keep_in_url("compare_only", False, (False, True))
     only = st.toggle("Only what differs", key="compare_only", persist_state="session")
     st.dataframe(
         [

@@ -132,11 +132,12 @@ def _start(data, source, choice: Choice, plan: CasePlan, known, seeds: int) -> l
 
 def choose_effort() -> tuple[float | None, int]:
     """Let the length and the number of seeds be chosen; returns minutes (None: full) and seeds."""
+    session.keep_in_url("compare_length", "3 min", LENGTHS)
+    session.keep_in_url("compare_seeds", 1, SEED_COUNTS)
     with st.popover("Length, seeds", icon=":material/tune:"):
         length = st.segmented_control(
             "All runs together take at most",
             list(LENGTHS),
-            default="3 min",
             required=True,
             key="compare_length",
             persist_state="session",
@@ -145,7 +146,6 @@ def choose_effort() -> tuple[float | None, int]:
         seeds = st.segmented_control(
             "Seeds: how often each case is run",
             SEED_COUNTS,
-            default=1,
             required=True,
             key="compare_seeds",
             persist_state="session",

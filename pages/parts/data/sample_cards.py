@@ -10,8 +10,8 @@ from transfer_core.dataset import SAMPLES, SAMPLES_LINE
 def show_sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
     st.markdown(
-        "**Or take a built-in sample.** With the line between small and large at "
-        f"{SAMPLES_LINE:,} images they are one for each case:"
+        "**Or take a built-in sample**, one for each case. With a sample the line between few and "
+        f"many is at {SAMPLES_LINE:,} images."
     )
     asked = None
     columns = [*st.columns(2), *st.columns(2)]

@@ -45,12 +45,14 @@ COLUMN_CONFIG = {
 
 def filter_networks(networks: Sequence[SourceNetwork]) -> list[SourceNetwork]:
     """Draw the filters; returns the networks that pass them."""
+    session.keep_in_url("networks_name", "")
+    session.keep_in_url("networks_size", MAX_SIZES[-1], MAX_SIZES)
+    session.keep_in_url("networks_here", False, (False, True))
     first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
     text = first.text_input("Name", key="networks_name", placeholder="part of a name: resnet")
     limit = second.select_slider(
         "Download at most (MB)",
         MAX_SIZES,
-        value=MAX_SIZES[-1],
         key="networks_size",
         format_func=lambda size: f"{size:,}",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.playground.curve_chart import show_curve_charts
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_problem
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.errors import BusyError
@@ -109,11 +109,12 @@ def _show_progress(job: EnoughJob) -> None:
 def _choose_training(*, disabled: bool) -> tuple[list[str], int]:
     """Let the ways to train and the number of draws be chosen, unless something is trained."""
     left, right = st.columns([3, 2])
+    session.keep_several_in_url("enough_ways", WAYS, WAYS)
+    session.keep_in_url("enough_draws", 1, range(1, MAX_DRAWS + 1))
     keys = left.pills(
         "Train on the same images",
         list(WAYS),
         selection_mode="multi",
-        default=list(WAYS),
         format_func=WAYS.get,
         key="enough_ways",
         disabled=disabled,

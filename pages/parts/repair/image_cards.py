@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.basket import PendingChange, find_pending, put_in_basket, take_from_basket
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import Change, DataSet, ImageRecord
@@ -25,6 +25,7 @@ def paginate(items: list, name: str) -> list:
     pages = -(-len(items) // ITEMS_PER_PAGE)
     if pages <= 1:
         return items
+    session.keep_in_url(f"repair_page_{name}", 1, range(1, pages + 1))
     chosen = st.number_input(
         f"Page, of {pages}",
         1,

@@ -7,7 +7,19 @@ from pages.shared import caches
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
-from transfer_core.dataset import SPLITS, Change, DataSet, NearDuplicateGroup
+from transfer_core.dataset import (
+    SPLITS,
+    Change,
+    DataSet,
+    NearDuplicateGroup,
+    count_copies,
+    format_count,
+)
+
+HOW_FOUND = (
+    "Each image is reduced to its coarse light and dark shapes (perceptual hash), and the shapes "
+    "are compared: brightness, size or colour may differ. The first of each group does not count."
+)
 
 
 def show_near_duplicates(data: DataSet) -> None:
@@ -18,10 +30,13 @@ def show_near_duplicates(data: DataSet) -> None:
         st.success("No two images look the same.", icon=":material/task_alt:")
         return
     leaks = sum(group.is_leak for group in groups)
+    exact, near = count_copies(data, groups)
+    copies = "1 exact copy" if exact == 1 else f"{exact:,} exact copies"
+    st.markdown(f"**{copies}, {near:,} more look almost alike**", help=HOW_FOUND)
     st.caption(
-        f"{len(groups):,} groups of images that look the same by a perceptual hash; {leaks:,} of "
-        "them stand in several parts of the split, so that the test asks for what was learned by "
-        "heart. Those come first. Look before you set aside: pictures of one kind can look alike."
+        f"In {format_count(len(groups), 'group')}; {leaks:,} of them stand in several parts of the "
+        "split, so that the test asks for what was learned by heart. Those come first. Look before "
+        "you set aside: pictures of one kind can look alike."
     )
     for group in paginate(list(groups), "duplicates"):
         with st.container(border=True):

@@ -30,10 +30,10 @@ MAP_KEY_PREFIX = "results_points"  # how the figures' keys begin
 
 def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     """Both maps side by side, and the image that is chosen in either."""
+    session.keep_in_url("results_way", "principal", PROJECTIONS)
     way = st.segmented_control(
         _("How to lay it out"),
         list(PROJECTIONS),
-        default="principal",
         required=True,
         format_func=lambda name: _(PROJECTIONS[name]),
         key="results_way",

@@ -5,10 +5,9 @@ import streamlit as st
 from pages.parts.results.expectation import show_expectation
 from pages.shared import caches
 from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
-from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.layout import describe_split, escape_markdown, show_errors
 from pages.shared.result_words import describe_result
 from pages.shared.training_figures import show_run_network
-from transfer_core.dataset import SPLITS
 from transfer_core.errors import DataSetError
 from transfer_core.languages import _
 from transfer_core.runs import RunRecord
@@ -39,15 +38,7 @@ def _describe_split(record: RunRecord) -> str:
         data = caches.load_data_set(record.config.data_id)
     except DataSetError:
         return ""
-    train, validation, test = (len(data.indices(split)) for split in SPLITS)
-    return _(
-        "Of {images:,} images, it learned from {train:,}; {validation:,} chose the best epoch "
-        "(validation), {test:,} tested it.",
-        images=len(data.records),
-        train=train,
-        validation=validation,
-        test=test,
-    )
+    return describe_split(data)
 
 
 def explain_score(result: TestResult) -> None:

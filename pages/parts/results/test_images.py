@@ -86,10 +86,11 @@ def show_images(data: DataSet, answers: TestPredictions) -> None:
     from transfer_core.inspection import find_misclassified, rank_by_uncertainty
 
     left, right = st.columns(2, vertical_alignment="bottom")
+    session.keep_in_url("results_list", "mistakes", LIST_LABELS)
+    session.keep_in_url("results_class", ALL_CLASSES, [ALL_CLASSES, *data.classes])
     which = left.segmented_control(
         _("Which images"),
         list(LIST_LABELS),
-        default="mistakes",
         required=True,
         format_func=lambda name: _(LIST_LABELS[name]),
         key="results_list",

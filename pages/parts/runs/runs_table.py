@@ -5,6 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from pages.shared import session
 from pages.shared.layout import format_duration
 from transfer_core.cases import TransferCase
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
@@ -18,6 +19,8 @@ def show_run_filters(
 ) -> tuple[RunRecord, ...]:
     """Draw the filters; returns the runs that pass them, in the chosen order."""
     left, right = st.columns([3, 1])
+    session.keep_in_url("runs_text", "")
+    session.keep_in_url("runs_order", next(iter(SORT_KEYS)), SORT_KEYS)
     text = left.text_input(
         "Search",
         key="runs_text",
@@ -62,6 +65,7 @@ def collect_tags(records: Sequence[RunRecord]) -> set[str]:
 
 
 def _choose_several(place, label: str, name: str, options: list, words=str) -> list:
+    session.keep_several_in_url(f"runs_{name}", options)
     return place.multiselect(
         label,
         options,

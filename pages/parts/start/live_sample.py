@@ -38,7 +38,7 @@ def start_sample(name: str) -> None:
         session.change(data_id=data.id, network=None, run_id=None)
         strategy = plan_case(TransferCase(sample.case))
         run_id = start_run(data, get_demonstration_network(), strategy, seed=0)
-        session.change(start_key=session.make_key())
+        session.change(start_key=session.make_key(), followed=run_id)
     st.switch_page("pages/train.py", query_params={"run": run_id, "data": data.id})
 
 

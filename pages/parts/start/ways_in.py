@@ -21,7 +21,7 @@ def show_ways_in() -> str | None:
     watch, record, bring = st.columns(3)
     with watch.container(border=True, height="stretch"):
         st.subheader("Watch one learn", anchor=False)
-        st.write("Ten kinds of plankton, 150 pictures.")
+        st.write("Ten kinds of plankton. 150 images: 90 train, 30 validate, 30 test.")
         asked = st.button(
             "Start a live run",
             type="primary",

@@ -8,6 +8,7 @@ from itertools import cycle
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.parts.train.setting_links import read_setting, write_setting
 from pages.shared import caches
 from transfer_core.cases import Strategy
 from transfer_core.networks import SourceNetwork, trains_head_only
@@ -111,7 +112,7 @@ def _draw_setting(
     field: SettingField, defaults: RunSettings, hints: dict[str, str], key: str
 ) -> bool | int | float:
     """Draw the widget of a declared setting; returns its value."""
-    about, default = field.setting, defaults.get(field.name)
+    about, default = field.setting, read_setting(field, defaults.get(field.name))
     applies = about.applies(trains_head_only(defaults.source, defaults.strategy))
     words = [about.help, hints.get(field.name), None if applies else NO_EFFECT[about.applies_to]]
     common = {
@@ -120,8 +121,10 @@ def _draw_setting(
         "disabled": not applies,
     }
     if field.type is bool:
-        return st.checkbox(about.label, default and applies, **common)
-    return st.number_input(
+        value = st.checkbox(about.label, default and applies, **common)
+        write_setting(field, value, defaults.get(field.name) and applies)
+        return value
+    value = st.number_input(
         about.label,
         min(field.minimum, default),
         max(field.maximum, default),
@@ -130,6 +133,8 @@ def _draw_setting(
         format=f"%.{about.decimals}f" if field.type is float else None,
         **common,
     )
+    write_setting(field, value, defaults.get(field.name))
+    return value
 
 
 def _draw_input_size(source: SourceNetwork, key: str) -> int:

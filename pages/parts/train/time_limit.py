@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.train.fit_search import find_fits
+from pages.parts.train.setting_links import forget_settings
 from pages.parts.train.settings_form import RunSettings
 from pages.shared import session
 from pages.shared.choice import Choice
@@ -82,6 +83,7 @@ def _show_proposal(proposal: RunPlan, fits_here: bool) -> None:
 
 def _set_fit(fit: RunPlan | None, proposal: RunPlan | None) -> None:
     session.change(fit=fit, proposal=proposal, fits=session.get_workspace().fits + 1)
+    forget_settings()
 
 
 def _accept_proposal(proposal: RunPlan) -> None:
