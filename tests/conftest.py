@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browsing import browser, open_page, server  # noqa: F401 - fixtures
 from PIL import Image
 
 from transfer_core.system import let_threads_sleep

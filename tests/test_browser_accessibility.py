@@ -4,8 +4,8 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import Server, wait_until_settled
 from playwright.sync_api import Locator, Page
-from test_browser import Server, browser, wait_until_settled  # noqa: F401
 from zips import make_picture, write_zip
 
 from transfer_core import dataset

@@ -3,26 +3,19 @@
 import re
 
 import pytest
-from test_browser import (  # noqa: F401
-    Server,
-    browser,
-    measure_overflow,
-    open_page,
-    server,
-    wait_until_settled,
-)
+from browsing import measure_overflow, wait_until_settled
 from test_browser_accessibility import find_violations_in_both_themes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def open_part(page, server, part: str) -> None:  # noqa: F811
+def open_part(page, server, part: str) -> None:
     page.goto(f"{server.url}/learn?part={part}")
     page.get_by_role("button", name="Back").wait_for()
     wait_until_settled(page)
 
 
-def test_an_answer_and_the_place_survive_a_reload(server, open_page):  # noqa: F811
+def test_an_answer_and_the_place_survive_a_reload(server, open_page):
     page = open_page()
     open_part(page, server, "2.1")
     page.get_by_text("The three convolutional ones").click()
@@ -39,7 +32,7 @@ def test_an_answer_and_the_place_survive_a_reload(server, open_page):  # noqa: F
     page.get_by_text("0 of 20 checks answered right").wait_for()
 
 
-def test_a_word_opens_in_place_by_the_keyboard_alone(server, open_page):  # noqa: F811
+def test_a_word_opens_in_place_by_the_keyboard_alone(server, open_page):
     page = open_page(width=390)
     open_part(page, server, "3.1")
     word, card = page.locator("button.word").first, page.locator(".word-card:popover-open")
@@ -56,7 +49,7 @@ def test_a_word_opens_in_place_by_the_keyboard_alone(server, open_page):  # noqa
     assert measure_overflow(page) <= 1
 
 
-def test_a_prediction_is_put_beside_the_result_of_a_real_run(server, open_page):  # noqa: F811
+def test_a_prediction_is_put_beside_the_result_of_a_real_run(server, open_page):
     page = open_page()
     open_part(page, server, "1.2")
     page.locator("svg .nd-slab").last.wait_for()

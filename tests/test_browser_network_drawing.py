@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_browser import Server, browser, open_page, server, wait_until_settled  # noqa: F401
+from browsing import Server, wait_until_settled
 from test_browser_accessibility import find_violations_in_both_themes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -36,7 +36,7 @@ def address(tmp_path_factory):
     running.close()
 
 
-def open_drawing(open_page, address, **options):  # noqa: F811
+def open_drawing(open_page, address, **options):
     page = open_page(**options)
     page.goto(address)
     page.locator(".nd-network .nd-slab").last.wait_for()
@@ -45,7 +45,7 @@ def open_drawing(open_page, address, **options):  # noqa: F811
     return page
 
 
-def test_slabs_stand_in_the_inputs_order_each_with_its_state(open_page, address):  # noqa: F811
+def test_slabs_stand_in_the_inputs_order_each_with_its_state(open_page, address):
     page = open_drawing(open_page, address)
     slabs = page.locator(".nd-network .nd-slab")
     assert slabs.count() == page.locator(".small .nd-slab").count() == 7
@@ -66,7 +66,7 @@ def test_slabs_stand_in_the_inputs_order_each_with_its_state(open_page, address)
     assert find_violations_in_both_themes(page) == []
 
 
-def test_the_keyboard_reads_and_chooses_every_slab(open_page, address):  # noqa: F811
+def test_the_keyboard_reads_and_chooses_every_slab(open_page, address):
     page = open_drawing(open_page, address)
     slabs = page.locator(".nd-network .nd-slab")
     slabs.first.focus()
@@ -79,7 +79,7 @@ def test_the_keyboard_reads_and_chooses_every_slab(open_page, address):  # noqa:
     page.locator(".nd-detail", has_text="Convolution 1").wait_for()
 
 
-def test_what_training_moved_glows_without_a_new_drawing(open_page, address):  # noqa: F811
+def test_what_training_moved_glows_without_a_new_drawing(open_page, address):
     page = open_drawing(open_page, address)
     svg = page.locator(".nd-network svg.nd").first
     svg.evaluate("svg => { svg.marked = true }")
@@ -93,7 +93,7 @@ def test_what_training_moved_glows_without_a_new_drawing(open_page, address):  #
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_surgery_moves_on_request_and_not_for_people_who_asked_for_less(
     motion,
-    open_page,  # noqa: F811
+    open_page,
     address,
 ):
     page = open_drawing(open_page, address, reduced_motion=motion)
@@ -106,7 +106,7 @@ def test_surgery_moves_on_request_and_not_for_people_who_asked_for_less(
     assert page.locator(".nd-network svg.nd").first.evaluate(running) > 0
 
 
-def test_one_click_on_start_leads_to_live_curves(server, open_page):  # noqa: F811
+def test_one_click_on_start_leads_to_live_curves(server, open_page):
     page = open_page()
     page.goto(server.url)
     page.locator(".nd-network .nd-slab").last.wait_for()
@@ -116,7 +116,7 @@ def test_one_click_on_start_leads_to_live_curves(server, open_page):  # noqa: F8
     page.get_by_role("button", name="Go on: the result").wait_for()
 
 
-def test_presenting_enlarges_type_and_lines_and_a_link_keeps_it(server, open_page):  # noqa: F811
+def test_presenting_enlarges_type_and_lines_and_a_link_keeps_it(server, open_page):
     page = open_page()
     page.goto(f"{server.url}/?present=yes")
     text = page.locator(".nd-network .nd text").first

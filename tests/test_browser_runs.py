@@ -4,7 +4,7 @@ import re
 
 import pytest
 from answered_runs import make_data_set, make_finished_run
-from test_browser import Server, browser, open_page  # noqa: F401
+from browsing import Server
 
 pytestmark = pytest.mark.browser
 HEAD, ROW = 35, 35  # pixels, of the table

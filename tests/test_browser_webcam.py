@@ -7,15 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_browser import (  # noqa: F401
-    ARGUMENTS,
-    CHROMIUM,
-    Server,
-    browser,
-    measure_overflow,
-    server,
-    wait_until_settled,
-)
+from browsing import ARGUMENTS, CHROMIUM, Server, measure_overflow, wait_until_settled
 from test_browser_accessibility import find_violations_in_both_themes
 
 pytestmark = pytest.mark.browser
@@ -59,15 +51,8 @@ def video(tmp_path_factory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("home"))
-    yield running
-    running.close()
-
-
 @contextmanager
-def open_browser(browser, *flags, **view):  # noqa: F811
+def open_browser(browser, *flags, **view):
     """A page of another Chromium, with flags of its own."""
     launched = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *flags])
     try:
@@ -120,7 +105,7 @@ def record_classes(page, counter: ClickCounter) -> None:
 
 
 @pytest.mark.slow
-def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, video):  # noqa: F811
+def test_two_recorded_classes_are_trained_and_recognised_live(server, browser, video):
     with open_browser(browser, *FAKE_CAMERA, f"--use-file-for-fake-video-capture={video}") as page:
         began, counter = time.monotonic(), ClickCounter(page)
         open_recorder(page, server.url)
@@ -174,7 +159,7 @@ def read_counts(page) -> list[str]:
     return page.locator(".count").all_inner_texts()
 
 
-def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(server, browser):  # noqa: F811
+def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(server, browser):
     with open_browser(browser, *FAKE_CAMERA) as page:
         page.add_init_script(NOTE_TRACKS)
         open_recorder(page, server.url)
@@ -212,7 +197,7 @@ def test_recording_by_keyboard_outlives_other_pages_and_the_camera_does_not(serv
 
 def test_a_camera_that_is_denied_or_out_of_reach_is_explained_and_the_page_works(
     server,
-    browser,  # noqa: F811
+    browser,
 ):
     port = server.url.rpartition(":")[2]
     flags = (
@@ -262,7 +247,7 @@ window.setTimeout = (call, ms, ...more) => later(call, ms === 4000 ? 300 : ms, .
 """
 
 
-def test_photos_taken_while_the_server_is_busy_are_not_lost_nor_doubled(browser, tmp_path):  # noqa: F811
+def test_photos_taken_while_the_server_is_busy_are_not_lost_nor_doubled(browser, tmp_path):
     app = tmp_path / "busy.py"
     app.write_text(BUSY_APP)
     busy = Server(tmp_path, app)

@@ -5,8 +5,9 @@ from pathlib import Path
 import plotly
 import pytest
 import streamlit as st
+from browsing import Server
 from streamlit.testing.v1 import AppTest
-from test_browser import Server, browser, open_page, zoom_and_hide  # noqa: F401  (fixtures)
+from test_browser import zoom_and_hide
 
 from pages.shared.live_chart import build_library_url
 
@@ -68,7 +69,7 @@ def open_chart(page, address):
 @pytest.mark.browser
 def test_zoom_and_hidden_series_outlive_three_updates_of_the_same_node(
     chart_address,
-    open_page,  # noqa: F811
+    open_page,
 ):
     page = open_chart(open_page(), chart_address)
     page.evaluate("() => { document.querySelector('.live-chart').marked = 'same node' }")
@@ -82,7 +83,7 @@ def test_zoom_and_hidden_series_outlive_three_updates_of_the_same_node(
 
 
 @pytest.mark.browser
-def test_the_upper_axis_counts_the_steps_of_the_epochs_below(chart_address, open_page):  # noqa: F811
+def test_the_upper_axis_counts_the_steps_of_the_epochs_below(chart_address, open_page):
     page = open_chart(open_page(), chart_address)
     wait_for_update(page)
     epochs, steps = page.evaluate(
@@ -95,7 +96,7 @@ def test_the_upper_axis_counts_the_steps_of_the_epochs_below(chart_address, open
 @pytest.mark.browser
 def test_the_library_is_fetched_once_and_a_reload_takes_it_from_the_cache(
     chart_address,
-    open_page,  # noqa: F811
+    open_page,
 ):
     page = open_page()
     network, answers = page.context.new_cdp_session(page), []
@@ -114,7 +115,7 @@ def test_the_library_is_fetched_once_and_a_reload_takes_it_from_the_cache(
 @pytest.mark.browser
 def test_the_chart_is_an_image_with_words_and_a_failed_library_leaves_the_words(
     chart_address,
-    open_page,  # noqa: F811
+    open_page,
 ):
     page = open_chart(open_page(), chart_address)
     assert page.get_by_role("figure", name="Loss. So far").count() == 1
@@ -129,7 +130,7 @@ def test_the_chart_is_an_image_with_words_and_a_failed_library_leaves_the_words(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_chart_fits_and_takes_the_themes_text_colour(width, chart_address, open_page):  # noqa: F811
+def test_the_chart_fits_and_takes_the_themes_text_colour(width, chart_address, open_page):
     colours = []
     for scheme in ("light", "dark"):
         page = open_chart(open_page(width=width, scheme=scheme), chart_address)

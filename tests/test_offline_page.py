@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from browsing import ARGUMENTS, CHROMIUM
 from PIL import Image
-from test_browser import ARGUMENTS, CHROMIUM, browser  # noqa: F401
 from test_browser_webcam import FAKE_CAMERA
 from zips import make_picture
 

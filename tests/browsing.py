@@ -1,0 +1,115 @@
+"""What drives a real Chromium: the browser, servers of the app, and waiting for a page."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")  # not longer: its loop is in the way of tests that run their own
+def browser():
+    if CHROMIUM is None:
+        if REQUIRED:
+            pytest.fail("browser tests are required, and no chromium is installed")
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+class Server:
+    """A fresh server with a data folder of its own."""
+
+    def __init__(self, home: Path, app: Path = ROOT / "app.py") -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", str(app), *options],
+            cwd=ROOT,
+            env=os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1).read()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError("the server did not start")
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A server that tests share, each with sessions of its own."""
+    running = Server(tmp_path_factory.mktemp("home"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    contexts, elsewhere = [], []
+
+    def record_request(request):
+        if not re.match(r"(ws|http)://127\.0\.0\.1[:/]|data:|blob:", request.url):
+            elsewhere.append(request.url)
+
+    def open_tab(width=1280, scheme="light", **options):
+        view = {"width": width, "height": 900}
+        contexts.append(browser.new_context(viewport=view, color_scheme=scheme, **options))
+        contexts[-1].on("request", record_request)
+        page = contexts[-1].new_page()
+        page.set_default_timeout(90_000)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert elsewhere == []  # everything works offline
+
+
+def wait_until_settled(page) -> None:
+    """Wait until the page's script has ended and what it sent last is drawn."""
+    page.locator("h1").first.wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(200)
+
+
+def measure_overflow(page) -> int:
+    """Pixels by which the page is wider than the screen."""
+    wait_until_settled(page)
+    return page.evaluate(
+        "() => { const m = document.querySelector('[data-testid=stMain]');"
+        "return m.scrollWidth - m.clientWidth }"
+    )
