@@ -7,17 +7,18 @@ from pages.shared import caches, session
 from pages.shared.bundle_upload import upload_bundle
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from pages.shared.result_words import describe_result
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Take away", "pages/take_away.py")
+    show_page_title(_("Take away"), "pages/take_away.py")
     run_id = session.get_current_id("run")
     if not run_id:
-        words = "Train something first, choose a run, or bring a bundle in."
+        words = _("Train something first, choose a run, or bring a bundle in.")
         st.info(words, icon=":material/info:")
-        st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
+        st.page_link("pages/runs.py", label=_("See runs"), icon=":material/arrow_forward:")
         upload_bundle("pages/results.py", expanded=True)
         return
     with show_errors():
@@ -31,10 +32,12 @@ def draw() -> None:
 
 def show_missing_result(record: RunRecord) -> None:
     """Say that there is nothing to take away, and link to the run."""
-    st.info("This run has no result yet, so there is nothing to take away.", icon=":material/info:")
+    st.info(
+        _("This run has no result yet, so there is nothing to take away."), icon=":material/info:"
+    )
     st.page_link(
         "pages/train.py",
-        label="Watch the run",
+        label=_("Watch the run"),
         icon=":material/show_chart:",
         query_params={"run": record.id},
     )
@@ -43,10 +46,12 @@ def show_missing_result(record: RunRecord) -> None:
 
 def show_formats(record: RunRecord) -> None:
     """Draw the result in words, the formats, and the command that does the same."""
-    origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
-    st.markdown(escape_markdown(describe_result(record)) + origin)
+    words = escape_markdown(describe_result(record))
+    if record.is_imported:
+        words += " " + _("It was trained elsewhere and came in a bundle.")
+    st.markdown(words)
     clicked = show_format_cards(record)
-    with st.expander("The same on the command line", icon=":material/terminal:"):
+    with st.expander(_("The same on the command line"), icon=":material/terminal:"):
         st.code(
             f"transfer-lab export {record.id} --format onnx --to FOLDER\n"
             "transfer-lab load BUNDLE.zip",

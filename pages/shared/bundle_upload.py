@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import show_errors
+from transfer_core.languages import _
 from transfer_core.system import get_home
 
 
@@ -17,12 +18,12 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
         page: The page's path from the app's folder.
         expanded: Whether the box is open.
     """
-    with st.expander("Bring a bundle in", icon=":material/upload:", expanded=expanded):
+    with st.expander(_("Bring a bundle in"), icon=":material/upload:", expanded=expanded):
         upload = st.file_uploader(
-            "A bundle from Transfer Lab, as it was downloaded",
+            _("A bundle from Transfer Lab, as it was downloaded"),
             type="zip",
             key=f"take_away_upload_{session.get_workspace().upload_count}",
-            help="It becomes a finished run. Nothing in it can run a program here.",
+            help=_("It becomes a finished run. Nothing in it can run a program here."),
         )
         if upload is None:
             return
