@@ -114,7 +114,7 @@ def test_a_network_is_left_as_it_was():
 def test_a_map_without_evidence_stays_empty_when_enlarged():
     maps = np.zeros((2, 4, 4), np.float32)
     maps[1, 2, 2] = 0.25
-    enlarged = Attribution(maps, "").upsample(32)
+    enlarged = Attribution(maps, "Grad-CAM", False).upsample(32)
     assert enlarged[0].max() == 0 and enlarged[1].max() == 1
 
 

@@ -32,7 +32,7 @@ def read_table(app):
 def test_runs_are_listed_newest_first(runs):
     app = build_page("runs").run()
     assert list(read_table(app)["run"]) == ["second try", "first try"]
-    assert list(read_table(app)["accuracy"]) == [100, 75]
+    assert list(read_table(app)["test accuracy (%)"]) == [100, 75]
     assert set(read_table(app)["network"]) == {"Demonstration network"}
 
 

@@ -125,12 +125,12 @@ def show_runs_table(
         },
         column_config={
             "run": st.column_config.TextColumn(_("run"), width="medium"),
-            "accuracy": st.column_config.NumberColumn(
+            "test accuracy (%)": st.column_config.NumberColumn(
                 _("test accuracy (%)"),
                 format="%.1f",
                 help=_("On images that nothing has learned from."),
             ),
-            "interval": st.column_config.TextColumn(
+            "95 % interval": st.column_config.TextColumn(
                 _("95 % interval"),
                 help=_("Where the accuracy on very many images of this kind would lie."),
             ),
@@ -156,8 +156,8 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     return {
         "run": record.name,
         "state": _("imported") if record.is_imported else _name_state(record.state.value),
-        "accuracy": 100 * result.accuracy if result else None,
-        "interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
+        "test accuracy (%)": 100 * result.accuracy if result else None,
+        "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
         "data set": names.get(config.data_id, _("removed")),
         "network": names.get(config.network, config.network),

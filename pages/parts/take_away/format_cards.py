@@ -20,7 +20,8 @@ FORMATS = {
         N_("To give away: anyone opens it on a phone or a computer and shows it pictures."),
         N_(
             "One HTML file with the network, the camera and a card in simple words. It works "
-            "without internet and sends nothing. For the demonstration network and EfficientNet-Lite."
+            "without internet and sends nothing. For the demonstration network and "
+            "EfficientNet-Lite."
         ),
     ),
     "onnx": (
