@@ -105,8 +105,8 @@ def offer_retraining(record: RunRecord, data: DataSet) -> None:
     config = record.config
     st.markdown(
         f"The run you came from learned from the images as they were before. "
-        f"Train {config.strategy.title.lower()} on this version with the same settings and "
-        f"seed ({config.seed}):"
+        f"Train on this version with the same settings and seed ({config.seed}). "
+        f"{config.strategy.title}:"
     )
     if not st.button(
         "Train again with the same settings",

@@ -13,31 +13,34 @@ from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
 from pages.shared.run_states import STATE_LABELS
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 
 VIEWS = {
-    "scores": "Scores",
-    "training": "Training",
-    "images": "Mistakes",
-    "confidence": "Confidence",
-    "maps": "What it looks at",
-    "embedding": "Embedding map",
-    "settings": "Settings",
+    "scores": N_("Scores"),
+    "training": N_("Training"),
+    "images": N_("Mistakes"),
+    "confidence": N_("Confidence"),
+    "maps": N_("What it looks at"),
+    "embedding": N_("Embedding map"),
+    "settings": N_("Settings"),
 }
 IMPORTED_VIEWS = ("scores", "settings")  # of a run that came without its images and its log
 LINKS = (
-    ("repair", "Repair the data", "healing"),
-    ("take_away", "Take it away", "download"),
-    ("train", "Watch the training again", "show_chart"),
-    ("decide", "Try another case", "alt_route"),
+    ("repair", N_("Repair the data"), "healing"),
+    ("take_away", N_("Take it away"), "download"),
+    ("train", N_("Watch the training again"), "show_chart"),
+    ("decide", N_("Try another case"), "alt_route"),
 )
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Results", "pages/results.py")
+    show_page_title(_("Results"), "pages/results.py")
     run_id = session.get_current_id("run")
-    stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
+    stop_unless(
+        run_id, _("Train something first, or choose a run."), "pages/runs.py", _("See runs")
+    )
     with show_errors():
         record = caches.get_engine().get(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
@@ -53,10 +56,10 @@ def draw() -> None:
 def show_missing_result(record: RunRecord) -> None:
     """Say that the run has no result, and link to the run."""
     icon, words = STATE_LABELS[record.state]
-    st.info(f"This run has no result: {words.lower()}.", icon=icon)
+    st.info(_("This run has no result: {state}.", state=_(words).lower()), icon=icon)
     st.page_link(
         "pages/train.py",
-        label="Watch the run",
+        label=_("Watch the run"),
         icon=":material/show_chart:",
         query_params={"run": record.id},
     )
@@ -67,10 +70,14 @@ def choose_view(record: RunRecord) -> str:
     views = list(VIEWS)
     if record.is_imported:
         views = list(IMPORTED_VIEWS)
-        st.caption("It came in a bundle, without its images and the log of its training.")
+        st.caption(_("It came in a bundle, without its images and the log of its training."))
     session.read_widget_from_url(VIEW_KEY, views, "scores")
     view = st.segmented_control(
-        "What to see", views, required=True, format_func=VIEWS.get, key=VIEW_KEY
+        _("What to see"),
+        views,
+        required=True,
+        format_func=lambda name: _(VIEWS[name]),
+        key=VIEW_KEY,
     )
     session.write_widget_to_url(VIEW_KEY)
     return view
@@ -104,11 +111,18 @@ def show_settings(record: RunRecord) -> None:
     with show_errors():
         strategy, source = record.config.strategy, record.config.source()
     st.markdown(
-        f"{strategy.title}; kept through {source.format_titles((strategy.keep_through,))}, "
-        f"{strategy.initial_weights} weights, frozen: {source.format_titles(strategy.frozen)}; "
-        f"{source.input_size} pixels a side; seed {record.config.seed}."
+        _(
+            "{strategy}; kept through {stage}, {weights} weights, frozen: {frozen}; "
+            "{size} pixels a side; seed {seed}.",
+            strategy=_(strategy.title),
+            stage=source.format_titles((strategy.keep_through,)),
+            weights=_(strategy.initial_weights),
+            frozen=source.format_titles(strategy.frozen),
+            size=source.input_size,
+            seed=record.config.seed,
+        )
     )
-    st.caption("Every setting, enough to repeat the run:")
+    st.caption(_("Every setting, enough to repeat the run:"))
     st.json(asdict(record.config))
 
 
@@ -118,7 +132,7 @@ def show_links(record: RunRecord) -> None:
     with st.container(horizontal=True):
         for page, label, icon in LINKS:
             st.page_link(
-                f"pages/{page}.py", label=label, icon=f":material/{icon}:", query_params=query
+                f"pages/{page}.py", label=_(label), icon=f":material/{icon}:", query_params=query
             )
 
 

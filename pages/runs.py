@@ -15,6 +15,7 @@ from pages.parts.runs.runs_table import collect_tags, show_run_filters, show_run
 from pages.parts.runs.track_record import show_track_record
 from pages.shared import caches, session
 from pages.shared.layout import show_errors, show_page_title
+from transfer_core.languages import _
 from transfer_core.runs import UNFINISHED_STATES, RunRecord
 
 POLL_SECONDS = 2.0  # between looks at unfinished runs
@@ -22,7 +23,7 @@ POLL_SECONDS = 2.0  # between looks at unfinished runs
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Runs", "pages/runs.py")
+    show_page_title(_("Runs"), "pages/runs.py")
     with show_errors():
         records = caches.get_engine().list_runs()
     offer_undo()
@@ -30,8 +31,8 @@ def draw() -> None:
     if records:
         show_runs(records)
     else:
-        st.info("Nothing was trained here yet.", icon=":material/info:")
-        st.page_link("pages/start.py", label="Start", icon=":material/arrow_forward:")
+        st.info(_("Nothing was trained here yet."), icon=":material/info:")
+        st.page_link("pages/start.py", label=_("Start"), icon=":material/arrow_forward:")
     show_track_record()
     show_deleted_runs()
     unfinished = {run.id: run.state for run in records if not run.state.is_final}
@@ -53,18 +54,20 @@ def show_runs(records: Sequence[RunRecord]) -> None:
         show_bulk_actions(chosen)
     elif shown:
         st.caption(
-            "Choose a run by the box before it, or several to compare them. By keyboard: arrow "
-            "keys to a row, then Shift and Space."
+            _(
+                "Choose a run by the box before it, or several to compare them. By keyboard: arrow "
+                "keys to a row, then Shift and Space."
+            )
         )
     else:
-        st.info("No run is like that.", icon=":material/search_off:")
+        st.info(_("No run is like that."), icon=":material/search_off:")
 
 
 def show_bulk_actions(records: Sequence[RunRecord]) -> None:
     """Offer to compare or to delete several runs."""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{len(records)} runs chosen**", width="stretch")
-        if st.button("Compare", type="primary", icon=":material/compare:", key="runs_compare"):
+        st.markdown(_("**{runs:,} runs chosen**", runs=len(records)), width="stretch")
+        if st.button(_("Compare"), type="primary", icon=":material/compare:", key="runs_compare"):
             ids = ",".join(record.id for record in records)
             st.switch_page("pages/compare.py", query_params={"runs": ids})
         offer_deletion(records)

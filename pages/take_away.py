@@ -1,26 +1,25 @@
 """Take away: export a trained network and its run as files, and import bundles."""
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
 from pages.parts.take_away.format_cards import prepare, show_format_cards
 from pages.shared import caches, session
+from pages.shared.bundle_upload import upload_bundle
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
+from pages.shared.result_words import describe_result
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
-from transfer_core.system import get_home
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Take away", "pages/take_away.py")
+    show_page_title(_("Take away"), "pages/take_away.py")
     run_id = session.get_current_id("run")
     if not run_id:
-        words = "Train something first, choose a run, or bring a bundle in."
+        words = _("Train something first, choose a run, or bring a bundle in.")
         st.info(words, icon=":material/info:")
-        st.page_link("pages/runs.py", label="See runs", icon=":material/arrow_forward:")
-        upload_bundle(expanded=True)
+        st.page_link("pages/runs.py", label=_("See runs"), icon=":material/arrow_forward:")
+        upload_bundle("pages/results.py", expanded=True)
         return
     with show_errors():
         record = caches.get_engine().get(run_id)
@@ -33,53 +32,36 @@ def draw() -> None:
 
 def show_missing_result(record: RunRecord) -> None:
     """Say that there is nothing to take away, and link to the run."""
-    st.info("This run has no result yet, so there is nothing to take away.", icon=":material/info:")
+    st.info(
+        _("This run has no result yet, so there is nothing to take away."), icon=":material/info:"
+    )
     st.page_link(
         "pages/train.py",
-        label="Watch the run",
+        label=_("Watch the run"),
         icon=":material/show_chart:",
         query_params={"run": record.id},
     )
-    upload_bundle(expanded=False)
+    upload_bundle("pages/results.py", expanded=False)
 
 
 def show_formats(record: RunRecord) -> None:
     """Draw the result in words, the formats, and the command that does the same."""
-    origin = " It was trained elsewhere and came in a bundle." if record.is_imported else ""
-    st.markdown(escape_markdown(record.result.sentence) + origin)
+    words = escape_markdown(describe_result(record))
+    if record.is_imported:
+        words += " " + _("It was trained elsewhere and came in a bundle.")
+    st.markdown(words)
     clicked = show_format_cards(record)
-    with st.expander("The same on the command line", icon=":material/terminal:"):
+    with st.expander(_("The same on the command line"), icon=":material/terminal:"):
         st.code(
             f"transfer-lab export {record.id} --format onnx --to FOLDER\n"
             "transfer-lab load BUNDLE.zip",
             language="bash",
         )
-    upload_bundle(expanded=False)
+    upload_bundle("pages/results.py", expanded=False)
     if clicked:  # last, so that everything else is on the page meanwhile
         card, kind = clicked
         with card:
             prepare(record, kind)
-
-
-def upload_bundle(expanded: bool) -> None:
-    """Let a bundle be uploaded; it becomes a run, and its result is shown."""
-    with st.expander("Bring a bundle in", icon=":material/upload:", expanded=expanded):
-        upload = st.file_uploader(
-            "A bundle from Transfer Lab, as it was downloaded",
-            type="zip",
-            key=f"take_away_upload_{session.get_workspace().upload_count}",
-            help="It becomes a finished run. Nothing in it can run a program here.",
-        )
-        if upload is None:
-            return
-        from transfer_core.export import import_bundle
-
-        with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
-            file.write(upload.getbuffer())
-            file.flush()
-            record = import_bundle(get_home(), Path(file.name))
-        session.change(upload_count=session.get_workspace().upload_count + 1, run_id=record.id)
-        st.switch_page("pages/results.py", query_params={"run": record.id})
 
 
 draw()

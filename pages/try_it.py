@@ -1,4 +1,7 @@
-"""Try it: drop, photograph or name images, and see what the trained network says of them."""
+"""Try it: drop, photograph or name images, and see what the trained network says of them.
+
+With `test=1` in the address, it is the page of a tester: what others try is kept for the owner.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,22 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.try_it.image_sources import collect_images
+from pages.parts.try_it.outside_tries import show_outside_tries
 from pages.parts.try_it.prediction import Trial, show_prediction
+from pages.parts.try_it.testing import invite_to_test, show_test_link
 from pages.shared import caches, session
 from pages.shared.basket import list_pending
+from pages.shared.bundle_upload import upload_bundle
 from pages.shared.layout import (
     escape_markdown,
     show_errors,
     show_figure,
     show_page_title,
-    stop_unless,
 )
 from pages.shared.progress import show_progress
 from transfer_core.errors import DataSetError
 from transfer_core.figures import describe_distances, plot_distances
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -28,27 +34,47 @@ if TYPE_CHECKING:
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Try it", "pages/try_it.py")
+    show_page_title(_("Try it"), "pages/try_it.py")
     run_id = session.get_current_id("run")
-    stop_unless(run_id, "Train something first, or choose a run.", "pages/runs.py", "See runs")
+    if not run_id:
+        show_ways_to_a_network()
+        return
     with show_errors():
         record = caches.get_engine().get(run_id)
         trained = caches.load_trained_network(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
     st.caption(
-        f"It knows {len(trained.classes)} classes and is right on {record.result.accuracy:.0%} of "
-        "its test images. An image of anything else is called one of these classes too."
-    )
-    tries = collect_images(run_id)
-    if not tries:
-        st.info(
-            "Drop an image or use the camera, to see what the network says.", icon=":material/info:"
+        _(
+            "It knows {classes:,} classes and is right on {share:.0%} of its test images. An image "
+            "of anything else is called one of these classes too.",
+            classes=len(trained.classes),
+            share=record.result.accuracy,
         )
-        return
-    detector = load_detector(run_id)
-    trial = Trial(run_id, record.config.data_id, trained, detector is not None)
-    show_tries(trial, tries, detector)
-    show_way_to_repair(record)
+    )
+    is_test = session.get_requested("test") is not None
+    if is_test:
+        invite_to_test()
+    if tries := collect_images(run_id):
+        detector = load_detector(run_id)
+        trial = Trial(run_id, record.config.data_id, trained, detector is not None, is_test)
+        show_tries(trial, tries, detector)
+    else:
+        st.info(
+            _("Drop an image or use the camera, to see what the network says."),
+            icon=":material/info:",
+        )
+    if not is_test:
+        show_outside_tries(record, trained.classes)
+        show_test_link(record)
+        show_way_to_repair(record)
+
+
+def show_ways_to_a_network() -> None:
+    """Say where a trained network comes from: from a run, or from a bundle that someone sent."""
+    words = _("Train something first, choose a run, or open a network that someone sent you.")
+    st.info(words, icon=":material/info:")
+    st.page_link("pages/runs.py", label=_("See runs"), icon=":material/arrow_forward:")
+    upload_bundle("pages/try_it.py", expanded=True)
 
 
 def load_detector(run_id: str) -> OutOfDistributionDetector | None:
@@ -57,7 +83,12 @@ def load_detector(run_id: str) -> OutOfDistributionDetector | None:
         with show_progress() as report:
             return caches.load_known_images(run_id, report)
     except DataSetError as error:
-        st.caption(f"Whether it knows an image cannot be said: {escape_markdown(error.problem)}")
+        st.caption(
+            _(
+                "Whether it knows an image cannot be said: {problem}",
+                problem=escape_markdown(error.problem),
+            )
+        )
         return None
 
 
@@ -72,17 +103,20 @@ def show_tries(
             distances[str(number)] = distance
     if not distances or detector is None:
         return
-    st.subheader("Does it know these images?", anchor=False)
+    st.subheader(_("Does it know these images?"), anchor=False)
     show_figure(
         plot_distances(detector, distances),
         describe_distances(detector, distances),
         key="try_distances",
     )
     st.caption(
-        "The distance is measured between what the last layer sees of an image and of the nearest "
-        "training image. One in twenty images of the known kinds lies beyond the line too. Images "
-        "of quite other kinds are mostly found, such as a brain scan among insects; kinds that are "
-        "close to the known ones are often missed. It is a warning, not a proof."
+        _(
+            "The distance is measured between what the last layer sees of an image and of the "
+            "nearest training image. One in twenty images of the known kinds lies beyond the line "
+            "too. Images of quite other kinds are mostly found, such as a brain scan among "
+            "insects; kinds that are close to the known ones are often missed. It is a warning, "
+            "not a proof."
+        )
     )
 
 
@@ -91,7 +125,7 @@ def show_way_to_repair(record: RunRecord) -> None:
     if list_pending(record.config.data_id):
         st.page_link(
             "pages/repair.py",
-            label="See what waits, and make a new version of the data set",
+            label=_("See what waits, and make a new version of the data set"),
             icon=":material/healing:",
             query_params={"run": record.id, "data": record.config.data_id},
         )

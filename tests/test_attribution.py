@@ -69,7 +69,7 @@ def test_maps_are_those_of_the_formula_of_grad_cam():
         expected = (gradient.mean((2, 3), keepdim=True) * features).sum(1).relu()[0]
         found = compute_attribution(network, source, pixels, [label])
         torch.testing.assert_close(torch.from_numpy(found.maps[0]), expected.detach())
-    assert found.method == "Grad-CAM, on 8 x 8 positions"
+    assert "(Grad-CAM), on 8 x 8 positions" in found.describe()
 
 
 def test_maps_of_a_vision_transformer_are_gradient_times_activation_of_the_patches():
@@ -85,7 +85,7 @@ def test_maps_of_a_vision_transformer_are_gradient_times_activation_of_the_patch
     expected = (gradient * tokens).sum(2)[0, 1:].relu().view(3, 3)
     found = compute_attribution(network, source, pixels, [1])
     torch.testing.assert_close(torch.from_numpy(found.maps[0]), expected.detach())
-    assert found.method == "Gradient times activation of each patch, on 3 x 3 positions"
+    assert "(gradient times activation), on 3 x 3 positions" in found.describe()
 
 
 @pytest.mark.parametrize("case", [TransferCase.SMALL_DIFFERENT, TransferCase.LARGE_SIMILAR])
@@ -114,7 +114,7 @@ def test_a_network_is_left_as_it_was():
 def test_a_map_without_evidence_stays_empty_when_enlarged():
     maps = np.zeros((2, 4, 4), np.float32)
     maps[1, 2, 2] = 0.25
-    enlarged = Attribution(maps, "").upsample(32)
+    enlarged = Attribution(maps, "Grad-CAM", False).upsample(32)
     assert enlarged[0].max() == 0 and enlarged[1].max() == 1
 
 

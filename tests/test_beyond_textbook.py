@@ -189,7 +189,7 @@ def test_a_run_beyond_the_textbook_can_be_looked_at(key, trained, home):
     pixels = np.zeros((1, 64, 64, 3), np.uint8)
     found = compute_attribution(network.network, SOURCE, pixels[0], [0, 1])
     assert kept.probabilities.shape == (6, 2) and found.maps.shape == (2, 8, 8)
-    assert ("not shown" in found.method) == (key == "all-stages")
+    assert ("not shown" in found.describe()) == (key == "all-stages")
     if key == "all-stages":
         expected = torch.softmax(torch.from_numpy(seen.after), 1).numpy()
         assert np.allclose(kept.probabilities[seen.positions], expected, atol=1e-4)

@@ -148,7 +148,7 @@ def test_results_are_looked_through_by_clicks_on_cells_and_points(server, open_p
     assert chosen > 0  # at first it is image 1, at 0
     click_in(page, "results_points_before", x, y)
     page.get_by_role("button", name=f"Explain image {chosen + 1}").click()
-    page.get_by_text("Grad-CAM, on 8 x 8 positions").wait_for()
+    page.get_by_text("(Grad-CAM), on 8 x 8 positions").wait_for()
     assert f"run={run}" in page.url and "results_view=maps" in page.url
 
 

@@ -53,7 +53,7 @@ def test_the_largest_class_is_chosen_by_training_images_and_judged_on_test_image
     assert (result.majority_class, result.majority_accuracy) == ("dog", 0.25)
 
 
-def test_the_sentence_says_when_guessing_the_largest_class_cannot_be_ruled_out():
+def test_the_sentence_says_when_saying_the_same_class_cannot_be_ruled_out():
     logits = torch.eye(2)[[0, 0, 0, 1]]
     result = score(logits, np.array([0, 0, 1, 1]), ("cat", "dog"), (3, 3), None)
     assert "3 of 4" in result.sentence

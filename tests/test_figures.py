@@ -359,11 +359,11 @@ def test_confidence_is_drawn_with_intervals_and_the_images_behind_each_point():
     assert "about 95% sure, right 29 of 30" in describe_calibration_curve(CONFIDENCE)
 
 
-def test_accuracies_are_drawn_with_intervals_beside_the_largest_class():
+def test_accuracies_are_drawn_with_intervals_beside_always_saying_the_same_class():
     figure = plot_accuracies(ROWS, 0.3)
     assert [trace.x for trace in figure.data[:2]] == [(0.8,), (0.6,)]
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3]
-    assert "case 1 60.0% (50.0% to 70.0%); always the largest class 30.0%" in describe_accuracies(
+    assert "case 1 60.0% (50.0% to 70.0%); always the same class 30.0%" in describe_accuracies(
         ROWS, 0.3
     )
 

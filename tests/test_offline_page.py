@@ -209,6 +209,16 @@ def test_a_large_photo_is_turned_upright_and_reduced_as_the_app_does(
     assert difference.max() <= 2 and difference.mean() < 0.04
 
 
+@pytest.mark.browser
+def test_a_half_is_rounded_up_in_a_large_photo_as_the_app_does(scripts):
+    blocks = np.random.default_rng(0).integers(0, 256, (34, 40), dtype=np.uint8)
+    flat = Image.fromarray(blocks).resize((320, 272), Image.Resampling.NEAREST)
+    photo = save(flat, "JPEG", quality=63)  # the means are stored in steps of 12 eighths
+    transform = Transform(64, 64, "bilinear")
+    expected = apply_transform(decode_image(photo, transform.min_decoded_side), transform)
+    np.testing.assert_array_equal(scale_in_browser(scripts, photo, transform), expected)
+
+
 # The whole page
 
 

@@ -336,7 +336,7 @@ def test_results_show_interval_baseline_and_settings(finished):
     assert [metric.label for metric in app.metric][:3] == [
         "Test accuracy",
         "95 % interval",
-        "Always the largest class",
+        "Always the same class",
     ]
     assert "test images are right" in list_texts(app)
 

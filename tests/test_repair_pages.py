@@ -218,6 +218,24 @@ def test_a_try_is_kept_as_a_training_image_of_a_new_version(finished, data, tran
     assert new.classes[new.records[added].label] == "blue"
 
 
+def test_what_a_tester_judges_comes_back_to_the_owner_and_can_be_learned_from(finished):  # noqa: F811
+    red = encode_png(np.full((80, 64, 3), (205, 50, 50), np.uint8))
+    tester = try_images(build_page("try_it", run=finished, test="1").run(), ("r.png", red))
+    assert "Keep as a training image" not in [each.label for each in tester.button]
+    find_button(tester, "That is right").click().run()
+    assert "Kept for its owner: **red**" in list_texts(tester)
+    find_button(tester, "Take back").click().run()
+    assert not build_page("try_it", run=finished).run().subheader[1:]
+    tester.selectbox[0].set_value(0).run()  # the first of the other classes
+    find_button(tester, "Send").click().run()
+    owner = build_page("try_it", run=finished).run()
+    assert owner.subheader[1].value == "Tries of others: 0 of 1 right"
+    find_button(owner, "Keep as a training image").click().run()
+    assert not owner.exception and "Waits as a training image" in list_texts(owner)
+    find_button(owner, "Remove").click().run()
+    assert not owner.exception and not owner.subheader[1:]
+
+
 def test_addresses_are_asked_for_only_where_the_server_allows_it(finished, monkeypatch):  # noqa: F811
     assert not build_page("try_it", run=finished).run().text_input
     monkeypatch.setenv(remote.SETTING, "1")

@@ -87,7 +87,7 @@ def test_bins_of_confidence_are_those_of_scikit_learn():
     [
         (0.9, 0.5, 200, "over-confident"),
         (0.6, 0.95, 200, "under-confident"),
-        (0.9, 0.8, 10, "no surer and no less sure than chance allows"),
+        (0.9, 0.8, 10, "The two agree"),
     ],
 )
 def test_confidence_is_judged_with_its_interval(sure, right, images, told):

@@ -140,7 +140,7 @@ def test_case_1_is_trained_by_a_button_and_compared_image_by_image(noise):
     assert "this run" in list_texts(app).lower() and "case 1" in list_texts(app)
 
 
-def test_case_1_itself_is_compared_with_the_largest_class_alone(run):
+def test_case_1_itself_is_compared_with_always_the_same_answer_alone(run):
     app = build_page("results", run=run).run()
     assert "Train case 1, to compare" not in list_labels(app)
     assert "This run is case 1 itself" in list_texts(app)

@@ -101,8 +101,15 @@ class Strategy:
 
     @property
     def title(self) -> str:
-        """For people: "Case 1: small, similar", or what is done beyond the textbook's cases."""
-        return APPROACH_TITLES.get(self.approach, self.case.title)
+        """What is done, for people: "New layer on the frozen network (case 1)".
+
+        It says nothing of the data: a case's own title, "small, similar", would claim that.
+        """
+        if self.approach != "textbook":
+            return APPROACH_TITLES[self.approach]
+        if self.case == TransferCase.LARGE_DIFFERENT and self.initialise == "pretrained":
+            return TUNED_ANYWAY
+        return CASE_ACTIONS[self.case]
 
     @property
     def key(self) -> str:
@@ -140,6 +147,13 @@ class Strategy:
         return replace(self, optimiser=replace(self.optimiser, mirror=mirror))
 
 
+CASE_ACTIONS = {
+    TransferCase.SMALL_SIMILAR: N_("New layer on the frozen network (case 1)"),
+    TransferCase.SMALL_DIFFERENT: N_("New layer after an earlier cut (case 2)"),
+    TransferCase.LARGE_SIMILAR: N_("Everything trained (case 3)"),
+    TransferCase.LARGE_DIFFERENT: N_("Everything trained from random weights (case 4)"),
+}
+TUNED_ANYWAY = N_("Everything trained from pre-trained weights (case 4)")
 APPROACH_TITLES: dict[Approach, str] = {
     "all stages": N_("New layer over all stages"),
     "last stages": N_("Last stages tuned"),

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.shared.layout import escape_markdown, show_figure
 from transfer_core.figures import describe_attribution, plot_attribution
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ def show_attribution_maps(
     Args:
         trained: The trained network.
         pixels: The image at the network's input size, uint8, shape (H, W, 3).
-        classes: Index of each class, and its role, such as "predicted".
+        classes: Index of each class, and the title of its map, with the field `name`.
         key: Prefix of the figures' keys.
     """
     from transfer_core.inspection import compute_attribution
@@ -38,20 +39,24 @@ def show_attribution_maps(
         st.image(
             pixels,
             width="stretch",
-            alt="The image",
-            caption=f"As the network sees it, {size} x {size} pixels",
+            alt=_("The image"),
+            caption=_("As the network sees it, {size} x {size} pixels", size=size),
         )
-    for column, (number, role), evidence in zip(
+    for column, (number, title), evidence in zip(
         columns[1:], classes, found.upsample(size), strict=True
     ):
         name = trained.classes[number]
         with column:
             show_figure(
-                plot_attribution(pixels, evidence, f"{role.capitalize()}: {name}"),
+                plot_attribution(pixels, evidence, _(title, name=name)),
                 describe_attribution(evidence, name),
-                key=f"{key}_{number}_{role}",
+                key=f"{key}_{number}",
             )
     st.caption(
-        f"{escape_markdown(found.method)}. Each map has its own scale: compare where the evidence "
-        "lies, not how strong it is. It shows roughly what the network used, not why."
+        escape_markdown(found.describe())
+        + " "
+        + _(
+            "Each map has its own scale: compare where the evidence lies, not how strong it is. "
+            "It shows roughly what the network used, not why."
+        )
     )

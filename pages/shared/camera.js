@@ -1,20 +1,21 @@
 // The camera: opened when a person asks for it, closed when its place on the page is gone or out
 // of sight. The scripts of the recorder and of the live prediction follow below this one.
-const FAILURES = {
-  NotAllowedError: "The browser was told not to use the camera. Click the camera or lock symbol beside the address, allow the camera, then turn it on again.",
-  NotFoundError: "No camera was found. Plug one in, or open this page on a phone or a laptop with a camera.",
-  NotReadableError: "Another program is using the camera. Close it, then turn the camera on again.",
+let cameraWords = {} // by the names of `camera.py`, in the person's language
+
+function setCameraWords(words) {
+  cameraWords = words
 }
 
 function describeFailure(error) {
-  return FAILURES[error.name] ?? "The camera does not start (" + (error.message || error.name) + "). Unplug it or close other programs, then try again."
+  return cameraWords[error.name] ?? cameraWords.failed.replace("{error}", error.message || error.name)
 }
 
 function describeMissingCamera() {
   // Browsers hand out the camera only where nobody on the way can listen in.
   if (navigator.mediaDevices?.getUserMedia) return ""
-  if (window.isSecureContext) return "This browser has no camera to give. Use a current Firefox, Chrome, Edge or Safari."
-  return "Browsers give no camera to a page at " + window.location.origin + ". Open it at an address that begins with https://, or on the server's own computer at http://localhost" + (window.location.port ? ":" + window.location.port : "") + "."
+  if (window.isSecureContext) return cameraWords.none
+  const here = "http://localhost" + (window.location.port ? ":" + window.location.port : "")
+  return cameraWords.insecure.replace("{address}", window.location.origin).replace("{here}", here)
 }
 
 // A camera in a video element. `changed` is called whenever it is asked for, goes on or off, or fails.
@@ -112,13 +113,13 @@ async function encode(blob) {
 }
 
 // The picture of a camera with what turns it on and off.
-function createViewer(label, changed) {
-  const video = make("video", { muted: true, playsinline: true, "aria-label": label })
+function createViewer(changed) {
+  const video = make("video", { muted: true, playsinline: true, "aria-label": cameraWords.sees })
   video.muted = true
   const message = make("p", { class: "message", role: "alert" })
-  const start = make("button", { type: "button", class: "primary", onclick: () => camera.start() }, "Turn the camera on")
-  const other = make("button", { type: "button", onclick: () => camera.next() }, "Other camera")
-  const stop = make("button", { type: "button", onclick: () => camera.stop() }, "Turn off")
+  const start = make("button", { type: "button", class: "primary", onclick: () => camera.start() }, cameraWords.on)
+  const other = make("button", { type: "button", onclick: () => camera.next() }, cameraWords.other)
+  const stop = make("button", { type: "button", onclick: () => camera.stop() }, cameraWords.off)
   const off = make("div", { class: "off" }, message, start)
   const controls = make("div", { class: "controls" }, other, stop)
   const element = make("div", { class: "viewer" }, make("div", { class: "picture" }, video, off), controls)
@@ -134,7 +135,7 @@ function createViewer(label, changed) {
     message.hidden = !camera.message
     start.hidden = Boolean(describeMissingCamera())
     start.disabled = camera.asking
-    start.textContent = camera.asking ? "Waiting for your permission …" : "Turn the camera on"
+    start.textContent = camera.asking ? cameraWords.asking : cameraWords.on
   }
   show()
   return { element, camera }

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from transfer_core import dataset
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.languages import _
 from transfer_core.system import get_home
 
 URL_PATH = "downloads"
@@ -21,9 +22,13 @@ URL_PATH = "downloads"
 def show_download_link(run_id: str, kind: str, file: Path) -> None:
     """Draw a button that downloads a prepared export of a run."""
     size = file.stat().st_size
-    size_text = f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
+    size_text = (
+        _("{size:,.1f} MB", size=size / 1e6)
+        if size >= 1e5
+        else _("{size:,.0f} kB", size=size / 1e3)
+    )
     st.link_button(
-        f"Download ({size_text})",
+        _("Download ({size})", size=size_text),
         f"{URL_PATH}/{run_id}/{kind}",
         type="primary",
         icon=":material/download:",
@@ -45,7 +50,9 @@ def _send_export(request: Request) -> Response:
 def show_images_link(data_id: str) -> None:
     """Draw a button that downloads all images of a data set as a zip, packed while it is sent."""
     st.link_button(
-        "Download this version as a zip", f"{URL_PATH}/images/{data_id}", icon=":material/download:"
+        _("Download this version as a zip"),
+        f"{URL_PATH}/images/{data_id}",
+        icon=":material/download:",
     )
 
 

@@ -45,7 +45,7 @@ def show_curves(run_id: str) -> None:
     )
     st.caption(description)
     if followed and ended:
-        st.caption("Drawn more slowly than it learned, so that you can follow.")
+        st.caption(_("Drawn more slowly than it learned, so that you can follow."))
 
 
 def show_run_network(record: RunRecord, *, play: bool = False) -> None:

@@ -13,11 +13,11 @@ MARKER_STYLES = ((ORANGE, "diamond"), (BLUE, "circle"))
 def plot_accuracies(
     rows: Sequence[tuple[str, float, float, float]], majority_accuracy: float
 ) -> go.Figure:
-    """A point for each run, and a line for always guessing the largest class.
+    """A point for each run, and a line for always saying the largest class.
 
     Args:
         rows: Name of each run, its accuracy and both ends of its 95 % interval, in [0, 1].
-        majority_accuracy: Accuracy of always guessing the largest class, in [0, 1].
+        majority_accuracy: Accuracy of always saying the largest class, in [0, 1].
     """
     figure = go.Figure()
     for number, row in enumerate(rows):
@@ -26,13 +26,14 @@ def plot_accuracies(
         x=[None],
         y=[None],
         mode="lines",
-        name=_("always the largest class"),
+        name=_("always the same class"),
         line={"color": GREY, "dash": "dash"},
     )
     figure.add_vline(x=majority_accuracy, line={"color": GREY, "dash": "dash"})
     figure.update_xaxes(title=_("test accuracy, 95 % intervals"), tickformat=".0%", range=[0, 1.02])
     figure.update_yaxes(title=_("run"), automargin=True, autorange="reversed", showgrid=False)
-    return apply_layout(figure, _("Against simpler ways"), height=150 + 65 * len(rows))
+    title = _("Against simpler ways") if len(rows) > 1 else _("Against always the same answer")
+    return apply_layout(figure, title, height=150 + 65 * len(rows))
 
 
 def _add_point(
@@ -87,7 +88,7 @@ def describe_accuracies(
         for name, accuracy, low, high in rows
     )
     return _(
-        "Test accuracy: {accuracies}; always the largest class {majority:.1%}.",
+        "Test accuracy: {accuracies}; always the same class {majority:.1%}.",
         accuracies=accuracies,
         majority=majority_accuracy,
     )

@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["embedding_map", "prediction"],
+    submodules=["embedding_map", "outside_tries", "prediction"],
     submod_attrs={
         "activation_maximisation": ["make_exciting_image"],
         "attribution": ["compute_attribution"],
@@ -38,6 +38,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_or_fit_detector",
             "shrink_detector",
             "subsample",
+        ],
+        "outside_tries": [
+            "OutsideTry",
+            "keep_try",
+            "list_tries",
+            "read_try_image",
+            "remove_try",
         ],
         "prediction": [
             "Prediction",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from transfer_core.features import normalise
 from transfer_core.inspection.attribution_split import split_network
+from transfer_core.languages import N_, _
 from transfer_core.networks import AllStagesNetwork, SourceNetwork
 from transfer_core.system import get_device
 
@@ -21,7 +23,26 @@ class Attribution:
     """Evidence for several classes at each position of one image."""
 
     maps: np.ndarray  # float32 (K, h, w), at least 0; a map per class, a cell per feature position
-    method: str  # for people
+    method: Literal["Grad-CAM", "gradient times activation"]
+    skips_stages: bool  # whether the new layer reads stages of which nothing is shown
+
+    def describe(self) -> str:
+        """Say in a sentence what the maps are, with the method's name in brackets."""
+        rows, columns = self.maps.shape[1:]
+        if self.method == "Grad-CAM":
+            words = N_(
+                "Where the last maps speak for the class (Grad-CAM), on {rows} x {columns} "
+                "positions."
+            )
+        else:
+            words = N_(
+                "How much each patch speaks for the class (gradient times activation), on {rows} x "
+                "{columns} positions."
+            )
+        told = _(words, rows=rows, columns=columns)
+        if not self.skips_stages:
+            return told
+        return told + " " + _("They show the last stage with maps; other evidence is not shown.")
 
     def upsample(self, size: int) -> np.ndarray:
         """Return the maps at the size of the network's input, float32 (K, size, size).
@@ -63,14 +84,11 @@ def compute_attribution(
         hooked = nn.Identity()
         grad_cam = LayerGradCam(nn.Sequential(hooked, above), hooked)
         maps = grad_cam.attribute(features, target, relu_attributions=True)[:, 0]
-        name = "Grad-CAM"
+        method = "Grad-CAM"
     else:
         tokens = InputXGradient(above).attribute(features, target).sum(2)
         side = isqrt(tokens.shape[1])
         maps = tokens[:, -(side**2) :].unflatten(1, (side, side)).relu()  # no class token
-        name = "Gradient times activation of each patch"
-    height, width = maps.shape[1:]
-    method = f"{name}, on {height} x {width} positions"
-    if isinstance(network, AllStagesNetwork):
-        method += " of the last stage with maps; evidence that skips it is not shown"
-    return Attribution(maps.detach().cpu().numpy(), method)
+        method = "gradient times activation"
+    skips_stages = isinstance(network, AllStagesNetwork)
+    return Attribution(maps.detach().cpu().numpy(), method, skips_stages)

@@ -6,6 +6,7 @@ import numpy as np
 
 from transfer_core.inspection.mistakes import compute_confidences
 from transfer_core.inspection.prediction import TestPredictions
+from transfer_core.languages import _
 from transfer_core.training import compute_wilson_interval
 
 NUM_BINS = 10  # of equal width
@@ -47,15 +48,21 @@ class ConfidenceCalibration:
         right = sum(each.correct for each in self.bins)
         low, high = compute_wilson_interval(right, self.images)
         if self.stated > high:
-            verdict = "surer than it is right: over-confident"
+            verdict = _("It is surer than it is right (over-confident).")
         elif self.stated < low:
-            verdict = "less sure than it is right: under-confident"
+            verdict = _("It is right more often than it is sure (under-confident).")
         else:
-            verdict = "no surer and no less sure than chance allows"
-        return (
-            f"On average it is {self.stated:.0%} sure, and right in {right / self.images:.0%} of "
-            f"{self.images:,} test images (95 % interval {low:.0%} to {high:.0%}): {verdict}."
+            verdict = _("The two agree: what lies between them may be chance.")
+        numbers = _(
+            "On average it is {sure:.0%} sure, and {right:.0%} of {images:,} test images are right "
+            "(95 % interval {low:.0%} to {high:.0%}).",
+            sure=self.stated,
+            right=right / self.images,
+            images=self.images,
+            low=low,
+            high=high,
         )
+        return f"{numbers} {verdict}"
 
 
 def measure_calibration(predictions: TestPredictions) -> ConfidenceCalibration:

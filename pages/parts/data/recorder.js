@@ -225,7 +225,7 @@ function createRecorder(root, sender) {
   const app = { cards: [] }
   const list = make("div", { class: "classes" })
   const told = make("div", { class: "unseen", "aria-live": "polite" })
-  const viewer = createViewer("What the camera sees", () => {
+  const viewer = createViewer(() => {
     if (!app.camera) return
     if (!app.camera.on) app.cards.forEach((card) => card.stop())
     app.cards.forEach((card) => card.update())
@@ -282,6 +282,7 @@ function warnBeforeLeaving(event) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  setCameraWords(data.cameraWords)
   const root = parentElement.querySelector(".camera-root")
   store ??= openStore(data)
   if (!root.recorder) {

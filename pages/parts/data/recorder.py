@@ -12,7 +12,7 @@ from pages.parts.data.recordings import (
     get_recordings,
 )
 from pages.shared import session
-from pages.shared.camera import make_camera_component
+from pages.shared.camera import make_camera_component, translate_camera_words
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
@@ -54,6 +54,7 @@ def _draw_recorder(recordings: Recordings) -> None:
         "seq": recordings.seq,
         "missing": recordings.missing,
         "saved": recordings.is_saved,
+        "cameraWords": translate_camera_words(),
     }
     _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
     classes = recordings.list_classes()

@@ -16,6 +16,7 @@ from transfer_core import dataset, images
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_sanity_check, plot_sanity_check
 from transfer_core.images import IMAGE_EXTENSIONS
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     with left:
         position = choose_image(answers)
     upload = right.file_uploader(
-        "Or an image of your own",
+        _("Or an image of your own"),
         type=sorted(IMAGE_EXTENSIONS),
         key="results_own",
         max_upload_size=50,
@@ -40,7 +41,8 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
     if upload is None:
         pixels = _load_test_image(data, answers, position, trained)
         description = describe_image(data, answers, position)
-        st.write(escape_markdown(f"Test image {position + 1}: {description}"))
+        words = _("Test image {number}: {words}", number=position + 1, words=description)
+        st.write(escape_markdown(words))
         probabilities, actual = answers.probabilities[position], int(answers.labels[position])
         classes = _choose_classes(data, probabilities, actual, key=str(position))
     else:
@@ -48,8 +50,12 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
             image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
         pixels = images.apply_transform(image, trained.transform)
         probabilities = _predict(trained, pixels)
-        words = f"{data.classes[probabilities.argmax()]} ({probabilities.max():.0%} sure)"
-        st.write(escape_markdown(f"Your image: {words}"))
+        words = _(
+            "Your image: {name} ({sure:.0%} sure)",
+            name=data.classes[probabilities.argmax()],
+            sure=float(probabilities.max()),
+        )
+        st.write(escape_markdown(words))
         classes = _choose_classes(data, probabilities, None, key="own")
     show_attribution_maps(trained, pixels, classes, key="results_map")
     _show_sanity_check(data, answers, trained, run_id)
@@ -58,19 +64,26 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
 def _choose_classes(
     data: DataSet, probabilities: np.ndarray, actual: int | None, *, key: str
 ) -> list[tuple[int, str]]:
-    """The predicted class and another one that is chosen, each with its role."""
+    """The predicted class and another one that is chosen, each with the title of its map."""
     predicted, second = (int(number) for number in np.argsort(-probabilities)[:2])
     is_mistake = actual is not None and actual != predicted
     other = st.selectbox(
-        "Beside the predicted class",
+        _("Beside the predicted class"),
         [n for n in range(len(data.classes)) if n != predicted],
         index=_index_without(actual if is_mistake else second, predicted),
         format_func=lambda number: f"{data.classes[number]} ({probabilities[number]:.0%})",
         key=f"results_beside_{key}",
-        help="The true class if the image was mistaken, else the second likeliest.",
+        help=_("The true class if the image was mistaken, else the second likeliest."),
     )
-    role = "true" if other == actual else "second" if other == second else "beside it"
-    return [(predicted, "predicted, true" if predicted == actual else "predicted"), (other, role)]
+    role = (
+        N_("True: {name}")
+        if other == actual
+        else N_("Second: {name}")
+        if other == second
+        else N_("Beside it: {name}")
+    )
+    own = N_("Predicted, true: {name}") if predicted == actual else N_("Predicted: {name}")
+    return [(predicted, own), (other, role)]
 
 
 def _index_without(number: int, without: int) -> int:
@@ -97,13 +110,15 @@ def _show_sanity_check(
 ) -> None:
     """Randomise the weights in cascade, and show how much that changes the maps."""
     kept = caches.get_run_cache(run_id)
-    with st.expander("Do these maps show what was learned?", icon=":material/rule:"):
+    with st.expander(_("Do these maps show what was learned?"), icon=":material/rule:"):
         st.write(
-            "Some methods draw convincing maps whatever the network has learned. The check: make "
-            "the weights random, layer by layer from the output down, and see whether the maps "
-            "change (Adebayo et al. 2018)."
+            _(
+                "Some methods draw convincing maps whatever the network has learned. The check: "
+                "make the weights random, layer by layer from the output down, and see whether the "
+                "maps change (Adebayo et al. 2018)."
+            )
         )
-        if st.button("Check it on this network", icon=":material/rule:", key="results_sanity"):
+        if st.button(_("Check it on this network"), icon=":material/rule:", key="results_sanity"):
             from transfer_core.inspection import run_randomisation_test
 
             chosen = answers.images[:SANITY_CHECK_IMAGES]

@@ -17,12 +17,14 @@ from pages.shared.layout import disable_taps, escape_markdown, show_errors, show
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_embedding_projection, plot_embedding_projection
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
     from transfer_core.inspection import EmbeddedImages, TestPredictions
 
-PROJECTIONS = {"principal": "PCA: at once", "neighbours": "t-SNE: takes some seconds"}
+PROJECTIONS = {"principal": N_("PCA: at once"), "neighbours": N_("t-SNE: takes some seconds")}
+PHASES = {"before": N_("Before training"), "after": N_("After training")}
 MAP_KEY_PREFIX = "results_points"  # how the figures' keys begin
 
 
@@ -30,13 +32,15 @@ def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None
     """Both maps side by side, and the image that is chosen in either."""
     session.keep_in_url("results_way", "principal", PROJECTIONS)
     way = st.segmented_control(
-        "How to lay it out",
+        _("How to lay it out"),
         list(PROJECTIONS),
         required=True,
-        format_func=PROJECTIONS.get,
+        format_func=lambda name: _(PROJECTIONS[name]),
         key="results_way",
-        help="PCA shows the two directions in which the images differ most. t-SNE keeps neighbours "
-        "together; its distances and the sizes of its clusters mean nothing.",
+        help=_(
+            "PCA shows the two directions in which the images differ most. t-SNE keeps neighbours "
+            "together; its distances and the sizes of its clusters mean nothing."
+        ),
     )
     embedded = _embed_test_images(run_id)
     places, chosen = st.columns(2), st.container(border=True)
@@ -48,12 +52,18 @@ def show_embedding(data: DataSet, answers: TestPredictions, run_id: str) -> None
     disable_taps(MAP_KEY_PREFIX)
     if embedded.after_is_logits:
         st.caption(
-            "All kept layers stayed frozen, so their embedding is the same before and after: the "
-            "second map shows what the new layer makes of it, its scores."
+            _(
+                "All kept layers stayed frozen, so their embedding is the same before and after: "
+                "the second map shows what the new layer makes of it, its scores."
+            )
         )
     if len(embedded.positions) < len(answers.labels):
         st.caption(
-            f"{len(embedded.positions):,} of the {len(answers.labels):,} test images, at random."
+            _(
+                "{shown:,} of the {images:,} test images, at random.",
+                shown=len(embedded.positions),
+                images=len(answers.labels),
+            )
         )
 
 
@@ -86,7 +96,7 @@ def _show_map(
             embedded.labels,
             embedded.positions,
             data.classes,
-            f"{phase.capitalize()} training",
+            _(PHASES[phase]),
             position,
         ),
         describe_embedding_projection(neighbour_accuracy, len(embedded.labels), len(data.classes)),
@@ -103,7 +113,7 @@ def _project(embedded: EmbeddedImages, run_id: str, projection: str, phase: str)
     cache, features = caches.get_run_cache(run_id), getattr(embedded, phase)
     if (projection, phase) not in cache:
         project = core.project_with_pca if projection == "principal" else core.project_with_tsne
-        with st.spinner(f"Laying out the images, {phase} training"):
+        with st.spinner(_("Laying out the images")):
             cache[projection, phase] = project(features)
     if ("neighbour accuracy", phase) not in cache:
         accuracy = core.measure_nearest_neighbour_accuracy(features, embedded.labels)
@@ -117,10 +127,16 @@ def _show_chosen_image(data: DataSet, answers: TestPredictions) -> int:
     with words:
         position = choose_image(answers)
         st.write(
-            escape_markdown(f"Image {position + 1}: {describe_image(data, answers, position)}")
+            escape_markdown(
+                _(
+                    "Image {number}: {words}",
+                    number=position + 1,
+                    words=describe_image(data, answers, position),
+                )
+            )
         )
         st.button(
-            f"Explain image {position + 1}",
+            _("Explain image {number}", number=position + 1),
             on_click=open_attribution,
             args=(position,),
             key="results_explain",

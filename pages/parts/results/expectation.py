@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared.layout import format_duration
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord, RunState
 
 
@@ -12,12 +13,14 @@ def show_expectation(record: RunRecord) -> None:
         return
     sentences = [_compare_accuracy(record), _compare_time(record)]
     if record.state is not RunState.finished:
-        sentences.append("The run was stopped, so it is not counted in the track record.")
+        sentences.append(_("The run was stopped, so it is not counted in the track record."))
     if words := " ".join(filter(None, sentences)):
         st.markdown(
             f":material/balance: {words}",
-            help="An 80 % interval is meant to miss one result in five. The page Runs counts how "
-            "often it did.",
+            help=_(
+                "An 80 % interval is meant to miss one result in five. The page Runs counts how "
+                "often it did."
+            ),
         )
 
 
@@ -26,12 +29,22 @@ def _compare_accuracy(record: RunRecord) -> str:
     holds = told.holds_accuracy(accuracy)
     if holds is None:
         return ""
-    how = "measured" if told.measured else "forecast"
-    where = "inside" if holds else "below that" if accuracy < told.low else "above that"
-    return (
-        f"Before the run, {told.low:.0%} to {told.high:.0%} was {how} (80 % interval). "
-        f"The result, **{accuracy:.1%}**, lies **{where}**."
-    )
+    values = {"low": told.low, "high": told.high}
+    if told.measured:
+        before = _(
+            "Before the run, {low:.0%} to {high:.0%} was measured (80 % interval).", **values
+        )
+    else:
+        before = _(
+            "Before the run, {low:.0%} to {high:.0%} was forecast (80 % interval).", **values
+        )
+    if holds:
+        after = N_("The result, **{share:.1%}**, lies **inside**.")
+    elif accuracy < told.low:
+        after = N_("The result, **{share:.1%}**, lies **below that**.")
+    else:
+        after = N_("The result, **{share:.1%}**, lies **above that**.")
+    return f"{before} {_(after, share=accuracy)}"
 
 
 def _compare_time(record: RunRecord) -> str:
@@ -42,5 +55,7 @@ def _compare_time(record: RunRecord) -> str:
     if holds is None:
         return ""
     expected = describe_time_range(TimeRange(told.seconds_low, told.seconds_high))
-    link = "and it took" if holds else "but it took"
-    return f"It was to take {expected}, {link} {format_duration(seconds)}."
+    took = format_duration(seconds)
+    if holds:
+        return _("It was to take {expected}, and it took {took}.", expected=expected, took=took)
+    return _("It was to take {expected}, but it took {took}.", expected=expected, took=took)

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 
 TILES_PER_PAGE = 12
 TILE_WIDTH_PIXELS = 160
@@ -39,7 +40,7 @@ def show_gallery(
         positions: One number for each image, such as its position among the test images.
         make_tile: Makes the tile of a position; called only for tiles that are drawn.
         key: Prefix of the widgets' keys; no other gallery on the page may have it.
-        button: Beginning of the label of each image's button.
+        button: Label of each image's button, with the field `name`.
         icon: Icon of the buttons.
         on_click: Called with the position of the pressed button, before the page is drawn.
     """
@@ -55,7 +56,7 @@ def show_gallery(
                 width="stretch",
             )
             st.button(
-                f"{button} {shown.name}",
+                _(button, name=shown.name),
                 key=f"{key}_{position}",
                 on_click=on_click,
                 args=(int(position),),

@@ -12,6 +12,7 @@ from pages.parts.results.test_images import show_test_images
 from pages.shared import caches, session
 from pages.shared.layout import disable_taps, escape_markdown, show_errors, show_figure
 from transfer_core.figures import describe_confusion_matrix, plot_confusion_matrix
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 MATRIX_KEY, ACTUAL_KEY, PREDICTED_KEY = "results_confusion", "results_actual", "results_predicted"
 METRIC_HELP = {
-    "precision (%)": "Of the images that were taken for this class, how many are of it.",
-    "recall (%)": "Of the images of this class, how many were found.",
+    "precision": N_("Of the images that were taken for this class, how many are of it."),
+    "recall": N_("Of the images of this class, how many were found."),
 }
 
 
@@ -51,9 +52,9 @@ def _show_matrix(confusion: list[list[int]], classes: list[str]) -> tuple[int, i
     place, below = st.container(), st.columns(2)
     first = _find_commonest_mistake(confusion)
     with below[0]:
-        actual = _choose_class("Actual class", classes, first[0], ACTUAL_KEY)
+        actual = _choose_class(_("Actual class"), classes, first[0], ACTUAL_KEY)
     with below[1]:
-        predicted = _choose_class("Predicted class", classes, first[1], PREDICTED_KEY)
+        predicted = _choose_class(_("Predicted class"), classes, first[1], PREDICTED_KEY)
     with place:
         show_figure(
             plot_confusion_matrix(confusion, classes, (actual, predicted)),
@@ -73,7 +74,7 @@ def _choose_class(label: str, classes: list[str], index: int, key: str) -> int:
         index=index,
         format_func=classes.__getitem__,
         key=key,
-        help="Choose a cell here, or click it in the matrix; its images are shown below.",
+        help=_("Choose a cell here, or click it in the matrix; its images are shown below."),
     )
 
 
@@ -87,27 +88,32 @@ def _show_cell(record: RunRecord, classes: list[str], chosen: tuple[int, int]) -
     from transfer_core.inspection import find_in_confusion_cell
 
     actual, predicted = (classes[number] for number in chosen)
-    what = "found" if actual == predicted else f"taken for {predicted}"
-    st.subheader(escape_markdown(f"Test images: {actual}, {what}"), anchor=False)
+    if actual == predicted:
+        title = _("Test images: {actual}, found", actual=actual)
+    else:
+        title = _(
+            "Test images: {actual}, taken for {predicted}", actual=actual, predicted=predicted
+        )
+    st.subheader(escape_markdown(title), anchor=False)
     with show_errors():
         answers = caches.load_test_predictions(record.id)
         data = caches.load_data_set(record.config.data_id)
     positions = find_in_confusion_cell(answers, *chosen)
     if not len(positions):
-        st.caption("No test image is in this cell.")
+        st.caption(_("No test image is in this cell."))
         return
     show_test_images(data, answers, positions, key="results_cell")
 
 
 def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
-    st.markdown("**Each class**")
+    st.markdown(_("**Each class**"))
     st.dataframe(
         [
             {
-                "class": score.name,
-                "precision (%)": 100 * score.precision,
-                "recall (%)": 100 * score.recall,
-                "test images": score.support,
+                "name": score.name,
+                "precision": 100 * score.precision,
+                "recall": 100 * score.recall,
+                "support": score.support,
             }
             for score in scores
         ],
@@ -115,7 +121,13 @@ def _show_per_class(scores: Sequence[ClassMetrics]) -> None:
         width="stretch",
         height=min(300, 38 + 35 * len(scores)),
         column_config={
-            name: st.column_config.NumberColumn(format="%.1f", help=meaning)
-            for name, meaning in METRIC_HELP.items()
+            "name": _("class"),
+            "precision": _make_percent_column(_("precision (%)"), "precision"),
+            "recall": _make_percent_column(_("recall (%)"), "recall"),
+            "support": _("test images"),
         },
     )
+
+
+def _make_percent_column(label: str, metric: str):
+    return st.column_config.NumberColumn(label, format="%.1f", help=_(METRIC_HELP[metric]))

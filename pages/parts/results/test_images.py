@@ -10,6 +10,7 @@ from pages.parts.results.gallery import Tile, show_gallery
 from pages.shared import session
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import DataSet
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
     from transfer_core.inspection import TestPredictions
 
 LIST_LABELS = {
-    "mistakes": "Mistakes, the surest first",
-    "uncertain": "Most uncertain",
+    "mistakes": N_("Mistakes, the surest first"),
+    "uncertain": N_("Most uncertain"),
 }
-ALL_CLASSES = "Every class"
+ALL_CLASSES = ""  # among the names of classes
 IMAGE_KEY = "results_image"  # key of the number of the image that is looked at, counted from 1
 VIEW_KEY = "results_view"
 
@@ -35,11 +36,11 @@ def choose_image(answers: TestPredictions) -> int:
     count = len(answers.labels)
     session.read_widget_from_url(IMAGE_KEY, range(1, count + 1), 1)
     number = st.number_input(
-        "Test image, by its number",
+        _("Test image, by its number"),
         1,
         count,
         key=IMAGE_KEY,
-        help="The numbers stand on the buttons under the images in the galleries.",
+        help=_("The numbers stand on the buttons under the images in the galleries."),
     )
     session.write_widget_to_url(IMAGE_KEY)
     return int(number) - 1
@@ -51,8 +52,13 @@ def describe_image(data: DataSet, answers: TestPredictions, position: int) -> st
     actual = data.classes[answers.labels[position]]
     predicted = data.classes[answers.predicted[position]]
     if actual == predicted:
-        return f"{actual}, found ({sure:.0%} sure)"
-    return f"{actual}, taken for {predicted} ({sure:.0%} sure)"
+        return _("{actual}, found ({sure:.0%} sure)", actual=actual, sure=float(sure))
+    return _(
+        "{actual}, taken for {predicted} ({sure:.0%} sure)",
+        actual=actual,
+        predicted=predicted,
+        sure=float(sure),
+    )
 
 
 def show_test_images(
@@ -62,14 +68,14 @@ def show_test_images(
 
     def make_tile(position: int) -> Tile:
         words = describe_image(data, answers, position)
-        return Tile(int(answers.images[position]), f"image {position + 1}", words)
+        return Tile(int(answers.images[position]), _("image {number}", number=position + 1), words)
 
     show_gallery(
         data,
         positions,
         make_tile,
         key=key,
-        button="Explain",
+        button=N_("Explain {name}"),
         icon=":material/visibility:",
         on_click=open_attribution,
     )
@@ -83,38 +89,53 @@ def show_images(data: DataSet, answers: TestPredictions) -> None:
     session.keep_in_url("results_list", "mistakes", LIST_LABELS)
     session.keep_in_url("results_class", ALL_CLASSES, [ALL_CLASSES, *data.classes])
     which = left.segmented_control(
-        "Which images",
+        _("Which images"),
         list(LIST_LABELS),
         required=True,
-        format_func=LIST_LABELS.get,
+        format_func=lambda name: _(LIST_LABELS[name]),
         key="results_list",
     )
     only = right.selectbox(
-        "Of which class",
+        _("Of which class"),
         [ALL_CLASSES, *data.classes],
+        format_func=lambda name: name or _("Every class"),
         key="results_class",
-        help="The true class, by the folder that the image lay in.",
+        help=_("The true class, by the folder that the image lay in."),
     )
     positions = find_misclassified(answers) if which == "mistakes" else rank_by_uncertainty(answers)
     if only != ALL_CLASSES:
         positions = positions[answers.labels[positions] == data.classes.index(only)]
     _explain(which, len(positions), len(answers.labels), only)
     if not len(positions):
-        st.info("No such image: nothing was mistaken here.", icon=":material/task_alt:")
+        st.info(_("No such image: nothing was mistaken here."), icon=":material/task_alt:")
         return
     show_test_images(data, answers, positions, key=f"results_{which}")
 
 
-def _explain(which: str, shown: int, images: int, only: str) -> None:
+def _explain(which: str, shown: int, images: int, of_class: str) -> None:
     """Say what the images of the list have in common."""
-    if which == "mistakes":
-        of_class = "" if only == ALL_CLASSES else f" ({escape_markdown(only)} only)"
+    if which != "mistakes":
         st.caption(
-            f"{shown:,} of the {images:,} test images{of_class} were taken for another class. If "
-            "the network was sure and wrong, look whether the image lies in the right folder."
+            _(
+                "All test images, those first where the likeliest class leads the second by least: "
+                "the network wavers between the two."
+            )
+        )
+        return
+    if of_class == ALL_CLASSES:
+        taken = _(
+            "{shown:,} of the {images:,} test images were taken for another class.",
+            shown=shown,
+            images=images,
         )
     else:
-        st.caption(
-            "All test images, those first where the likeliest class leads the second by least: "
-            "the network wavers between the two."
+        taken = _(
+            "{shown:,} of the {images:,} test images ({name} only) were taken for another class.",
+            shown=shown,
+            images=images,
+            name=escape_markdown(of_class),
         )
+    advice = _(
+        "If the network was sure and wrong, look whether the image lies in the right folder."
+    )
+    st.caption(f"{taken} {advice}")

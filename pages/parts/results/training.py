@@ -10,6 +10,7 @@ from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_figure
 from pages.shared.training_figures import show_curves
 from transfer_core.figures import describe_calibration_curve, plot_calibration_curve
+from transfer_core.languages import _, ngettext
 
 if TYPE_CHECKING:
     from transfer_core.inspection import TestPredictions
@@ -28,9 +29,9 @@ def show_training(record: RunRecord) -> None:
 
     events = caches.get_run_log(record.id).events()
     history = build_training_history(events)
-    st.subheader("Training against validation and test", anchor=False)
+    st.subheader(_("Training against validation and test"), anchor=False)
     if history is None:
-        st.caption("No epoch ended, so there is nothing to compare.")
+        st.caption(_("No epoch ended, so there is nothing to compare."))
     else:
         for finding in diagnose(history, record.config, record.result):
             box, icon = FINDING_STYLES[finding.kind]
@@ -40,7 +41,7 @@ def show_training(record: RunRecord) -> None:
     left_out = _describe_leaks(record)
     if left_out:
         st.caption(left_out)
-    st.subheader("Learning curves of the whole run", anchor=False)
+    st.subheader(_("Learning curves of the whole run"), anchor=False)
     show_curves(record.id)
 
 
@@ -55,9 +56,12 @@ def _describe_leaks(record: RunRecord) -> str:
     copies = sum(problem.kind == "leak" for problem in problems)
     if not copies:
         return ""
-    return (
-        f"{copies:,} copies of images in another part of the split were found when the images were "
-        "read, and left out: they cannot have leaked."
+    return ngettext(
+        "{n:,} copy of an image in another part of the split was found when the images were read, "
+        "and left out: it cannot have leaked.",
+        "{n:,} copies of images in another part of the split were found when the images were "
+        "read, and left out: they cannot have leaked.",
+        copies,
     )
 
 
@@ -73,7 +77,9 @@ def show_calibration(answers: TestPredictions) -> None:
         key="results_confidence",
     )
     st.caption(
-        "Points below the dashed line: surer than right. The bars below count the test images "
-        "behind each point; where there are few, the interval is wide and a point off the line "
-        "says little."
+        _(
+            "Points below the dashed line: surer than right. The bars below count the test images "
+            "behind each point; where there are few, the interval is wide and a point off the line "
+            "says little."
+        )
     )

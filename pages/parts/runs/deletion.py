@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
+from transfer_core.languages import _
 from transfer_core.runs import (
     RunRecord,
     UnreadableRun,
@@ -19,13 +20,13 @@ from transfer_core.runs import (
 def offer_deletion(records: Sequence[RunRecord]) -> None:
     """Delete runs at once; `offer_undo` restores them."""
     unfinished = [record for record in records if not record.state.is_final]
-    label = "Delete" if len(records) == 1 else f"Delete these {len(records)}"
+    label = _("Delete") if len(records) == 1 else _("Delete these {runs:,}", runs=len(records))
     if st.button(
         label,
         icon=":material/delete:",
         key="runs_delete",
         disabled=bool(unfinished),
-        help="Stop it first: a run that is not over cannot be deleted." if unfinished else None,
+        help=_("Stop it first: a run that is not over cannot be deleted.") if unfinished else None,
     ):
         ids = tuple(record.id for record in records)
         with show_errors():
@@ -49,11 +50,11 @@ def _show_unreadable_run(run: UnreadableRun) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             f":material/help: **{escape_markdown(run.name)}**, "
-            f"{datetime.fromtimestamp(run.created):%d %B %Y}: "
+            f"{datetime.fromtimestamp(run.created):%Y-%m-%d}: "
             f"{escape_markdown(f'{run.problem.problem} {run.problem.remedy}')}",
             width="stretch",
         )
-        if st.button("Delete", icon=":material/delete:", key=f"runs_delete_{run.id}"):
+        if st.button(_("Delete"), icon=":material/delete:", key=f"runs_delete_{run.id}"):
             with show_errors():
                 delete_runs(caches.get_engine().store, [run.id])
             session.change(deleted=(run.id,))
@@ -67,12 +68,16 @@ def offer_undo() -> None:
         deleted = {run.id: run for run in store.list_all(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
     if again:
-        words = f"“{deleted[again[0]].name}” was" if len(again) == 1 else f"{len(again)} runs were"
+        if len(again) == 1:
+            name = escape_markdown(deleted[again[0]].name)
+            words = _(":material/delete: “{name}” was deleted.", name=name)
+        else:
+            words = _(":material/delete: {runs:,} runs were deleted.", runs=len(again))
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/delete: {escape_markdown(words)} deleted.", width="stretch")
-            if st.button("Undo", icon=":material/undo:", key="runs_undo"):
+            st.markdown(words, width="stretch")
+            if st.button(_("Undo"), icon=":material/undo:", key="runs_undo"):
                 _restore_runs(again)
-            if st.button("Hide", type="tertiary", icon=":material/close:", key="runs_hide"):
+            if st.button(_("Hide"), type="tertiary", icon=":material/close:", key="runs_hide"):
                 session.change(deleted=())
                 st.rerun()
 
@@ -84,24 +89,24 @@ def show_deleted_runs() -> None:
         deleted = store.list_all(deleted=True)
     if not deleted:
         return
-    with st.expander(f"Deleted runs: {len(deleted)}", icon=":material/delete:"):
-        st.caption("Their files are removed a day after the deletion.")
+    with st.expander(_("Deleted runs: {runs:,}", runs=len(deleted)), icon=":material/delete:"):
+        st.caption(_("Their files are removed a day after the deletion."))
         names = {run.id: run.name for run in deleted}
         back = st.multiselect(
-            "Runs to bring back", list(names), format_func=names.get, key="runs_back"
+            _("Runs to bring back"), list(names), format_func=names.get, key="runs_back"
         )
         with st.container(horizontal=True):
             if st.button(
-                "Bring back",
+                _("Bring back"),
                 icon=":material/undo:",
                 key="runs_bring",
                 disabled=not back,
-                help=None if back else "Choose runs above first.",
+                help=None if back else _("Choose runs above first."),
             ):
                 _restore_runs(back)
-            with st.popover("Remove all of them for good", icon=":material/delete_forever:"):
-                st.write("This cannot be undone: networks, curves and results are removed.")
-                if st.button("Remove for good", key="runs_empty"):
+            with st.popover(_("Remove all of them for good"), icon=":material/delete_forever:"):
+                st.write(_("This cannot be undone: networks, curves and results are removed."))
+                if st.button(_("Remove for good"), key="runs_empty"):
                     purge_deleted_runs(store, caches.get_engine().home, older_than=0)
                     st.rerun()
 

@@ -9,6 +9,7 @@ from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.runs import (
     MAX_NOTES_LENGTH,
     MAX_TAGS,
@@ -30,7 +31,7 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
     with st.container(border=True):
         st.subheader(escape_markdown(record.name), anchor=False)
         st.markdown(
-            f"{icon} {words}{_format_accuracy(record)}  \n"
+            f"{icon} {_(words)}{_format_accuracy(record)}  \n"
             f":small[{_describe_settings(record.config)}]"
         )
         events = caches.get_run_log(record.id).events()
@@ -44,18 +45,20 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
 
 def _show_actions(record: RunRecord) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        show_run_link(record.id, "pages/train.py", "Curves", ":material/show_chart:")
+        show_run_link(record.id, "pages/train.py", _("Curves"), ":material/show_chart:")
         if record.result:
-            show_run_link(record.id, "pages/results.py", "Result", ":material/fact_check:")
+            show_run_link(record.id, "pages/results.py", _("Result"), ":material/fact_check:")
         st.page_link(
             "pages/train.py",
-            label="Repeat with changes",
+            label=_("Repeat with changes"),
             icon=":material/tune:",
             query_params={"repeat": record.id},
         )
-        if st.button("Repeat exactly", icon=":material/replay:", key="runs_repeat"):
+        if st.button(_("Repeat exactly"), icon=":material/replay:", key="runs_repeat"):
             _repeat(record)
-        if not record.state.is_final and st.button("Stop", icon=":material/stop:", key="runs_stop"):
+        if not record.state.is_final and st.button(
+            _("Stop"), icon=":material/stop:", key="runs_stop"
+        ):
             with show_errors():
                 caches.get_engine().stop(record.id)
             st.rerun()
@@ -89,27 +92,27 @@ def _edit_description(record: RunRecord, tags: Collection[str]) -> None:
     left, right = st.columns(2)
     # A key holds the stored value, so that a change by another session is shown and not undone.
     name = left.text_input(
-        "Name", record.name, max_chars=120, key=f"runs_name_{record.id}_{record.name}"
+        _("Name"), record.name, max_chars=120, key=f"runs_name_{record.id}_{record.name}"
     )
     chosen = right.multiselect(
-        "Tags",
+        _("Tags"),
         sorted({*tags, *record.tags}),
         list(record.tags),
         accept_new_options=True,
         max_selections=MAX_TAGS,
         key=f"runs_tags_{record.id}_{record.tags}",
-        placeholder="choose or write",
+        placeholder=_("choose or write"),
         select_all=False,
     )
     notes = st.text_area(
-        "Notes",
+        _("Notes"),
         record.notes,
         max_chars=MAX_NOTES_LENGTH,
         height=90,
         key=f"runs_notes_{record.id}_{hash(record.notes)}",
-        placeholder="What did you try, and what did you find?",
+        placeholder=_("What did you try, and what did you find?"),
     )
-    st.caption("Kept as soon as you leave the field.")
+    st.caption(_("Kept as soon as you leave the field."))
     _save_description(record, name=name, tags=tuple(chosen), notes=notes)
 
 
@@ -127,7 +130,12 @@ def _format_accuracy(record: RunRecord) -> str:
     if not record.result:
         return ""
     result = record.result
-    return f"; test accuracy **{result.accuracy:.1%}** ({result.low:.0%} to {result.high:.0%})"
+    return "; " + _(
+        "test accuracy **{share:.1%}** ({low:.0%} to {high:.0%})",
+        share=result.accuracy,
+        low=result.low,
+        high=result.high,
+    )
 
 
 def _describe_settings(config: RunConfig) -> str:
@@ -138,8 +146,13 @@ def _describe_settings(config: RunConfig) -> str:
         network, kept = source.title, source.format_titles((strategy.keep_through,))
     except NetworkError:  # a person's own weights, removed meanwhile
         network, kept = config.network, strategy.keep_through
-    return (
-        f"{escape_markdown(network)}, kept through {kept}, {strategy.initial_weights} weights, "
-        f"learning rate {settings.learning_rate:g}, at most {settings.epochs} epochs, "
-        f"seed {config.seed}"
+    return _(
+        "{network}, kept through {stage}, {weights} weights, learning rate {rate:g}, at most "
+        "{epochs} epochs, seed {seed}",
+        network=escape_markdown(network),
+        stage=kept,
+        weights=_(strategy.initial_weights),
+        rate=settings.learning_rate,
+        epochs=settings.epochs,
+        seed=config.seed,
     )

@@ -8,8 +8,19 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import format_duration
 from transfer_core.cases import TransferCase
+from transfer_core.languages import N_, _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
 
+STATE_NAMES = {  # in the table, of runs that are not over too
+    "queued": N_("queued"),
+    "preparing": N_("preparing"),
+    "training": N_("training"),
+    "stopping": N_("stopping"),
+    "stopped": N_("stopped"),
+    "finished": N_("finished"),
+    "failed": N_("failed"),
+    "interrupted": N_("interrupted"),
+}
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
 ROW_HEIGHT_PIXELS = 35
 
@@ -22,17 +33,23 @@ def show_run_filters(
     session.keep_in_url("runs_text", "")
     session.keep_in_url("runs_order", next(iter(SORT_KEYS)), SORT_KEYS)
     text = left.text_input(
-        "Search",
+        _("Search"),
         key="runs_text",
         persist_state="session",
         icon=":material/search:",
-        placeholder="words of the name, notes, tags, data set or network",
+        placeholder=_("words of the name, notes, tags, data set or network"),
     )
-    order = right.selectbox("Order", list(SORT_KEYS), key="runs_order", persist_state="session")
+    order = right.selectbox(
+        _("Order"),
+        list(SORT_KEYS),
+        key="runs_order",
+        persist_state="session",
+        format_func=_,
+    )
     wanted = _choose_filters(records, names)
     shown = filter_runs(records, RunFilter(text, *wanted), order, names)
     if len(shown) < len(records):
-        st.caption(f"{len(shown):,} of {len(records):,} runs.")
+        st.caption(_("{shown:,} of {runs:,} runs.", shown=len(shown), runs=len(records)))
     return shown
 
 
@@ -42,19 +59,27 @@ def _choose_filters(
     """Let tags, data sets, states and cases be chosen, in this order."""
     used = list({record.config.data_id: None for record in records})
     cases = [case.value for case in TransferCase]
-    with st.expander("Filter by tag, data set, state or case", icon=":material/filter_list:"):
+    with st.expander(_("Filter by tag, data set, state or case"), icon=":material/filter_list:"):
         first, second = st.columns(2)
         third, fourth = st.columns(2)
         return (
-            _choose_several(first, "With all these tags", "tags", sorted(collect_tags(records))),
+            _choose_several(first, _("With all these tags"), "tags", sorted(collect_tags(records))),
             _choose_several(
-                second, "On these data sets", "data", used, lambda each: names.get(each, each)
+                second, _("On these data sets"), "data", used, lambda each: names.get(each, each)
             ),
             _choose_several(
-                third, "In these states", "states", [state.value for state in RunState]
+                third,
+                _("In these states"),
+                "states",
+                [state.value for state in RunState],
+                _name_state,
             ),
             _choose_several(
-                fourth, "Of these cases", "cases", cases, lambda each: TransferCase(each).title
+                fourth,
+                _("Of these cases"),
+                "cases",
+                cases,
+                lambda each: _(TransferCase(each).title),
             ),
         )
 
@@ -72,7 +97,7 @@ def _choose_several(place, label: str, name: str, options: list, words=str) -> l
         format_func=words,
         key=f"runs_{name}",
         persist_state="session",
-        placeholder="any",
+        placeholder=_("any"),
     )
 
 
@@ -99,18 +124,27 @@ def show_runs_table(
             "selection": {"rows": [i for i, r in enumerate(shown) if r.id in chosen]}
         },
         column_config={
-            "run": st.column_config.TextColumn(width="medium"),
+            "run": st.column_config.TextColumn(_("run"), width="medium"),
             "test accuracy (%)": st.column_config.NumberColumn(
-                format="%.1f", help="On images that nothing has learned from."
+                _("test accuracy (%)"),
+                format="%.1f",
+                help=_("On images that nothing has learned from."),
             ),
             "95 % interval": st.column_config.TextColumn(
-                help="Where the accuracy on very many images of this kind would lie."
+                _("95 % interval"),
+                help=_("Where the accuracy on very many images of this kind would lie."),
             ),
-            "tags": st.column_config.ListColumn(),
-            "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+            "state": _("state"),
+            "case": _("case"),
+            "data set": _("data set"),
+            "network": _("network"),
+            "took": _("took"),
+            "notes": _("notes"),
+            "tags": st.column_config.ListColumn(_("tags")),
+            "started": st.column_config.DatetimeColumn(_("started"), format="YYYY-MM-DD, HH:mm"),
         },
         placeholder="–",
-        alt=f"Table of {len(shown):,} runs; each row can be chosen.",
+        alt=_("Table of {runs:,} runs; each row can be chosen.", runs=len(shown)),
     )
     return tuple(shown[row].id for row in event.selection.rows if row < len(shown))
 
@@ -121,14 +155,18 @@ def make_row(record: RunRecord, names: Mapping[str, str]) -> dict:
     took = record.ended and record.started and format_duration(record.ended - record.started)
     return {
         "run": record.name,
-        "state": "imported" if record.is_imported else record.state.value,
+        "state": _("imported") if record.is_imported else _name_state(record.state.value),
         "test accuracy (%)": 100 * result.accuracy if result else None,
         "95 % interval": f"{result.low:.0%} – {result.high:.0%}" if result else "",
         "case": config.strategy.textbook_case,  # none beyond the textbook
-        "data set": names.get(config.data_id, "removed"),
+        "data set": names.get(config.data_id, _("removed")),
         "network": names.get(config.network, config.network),
         "tags": list(record.tags),
         "started": datetime.fromtimestamp(record.created),
         "took": took or "",
         "notes": record.notes,
     }
+
+
+def _name_state(state: str) -> str:
+    return _(STATE_NAMES[state])

@@ -9,44 +9,57 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.downloads import show_download_link
 from pages.shared.layout import show_errors
 from pages.shared.progress import empty_on_exit, show_progress
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
 FORMATS = {
     "page": (
         "smartphone",
-        "offline page",
-        "To give away: anyone opens it on a phone or a computer and shows it pictures.",
-        "One HTML file with the network, the camera and a card in simple words. It works without "
-        "internet and sends nothing. For the demonstration network and EfficientNet-Lite.",
+        N_("offline page"),
+        N_("To give away: anyone opens it on a phone or a computer and shows it pictures."),
+        N_(
+            "One HTML file with the network, the camera and a card in simple words. It works "
+            "without internet and sends nothing. For the demonstration network and "
+            "EfficientNet-Lite."
+        ),
     ),
     "onnx": (
         "memory",
         "ONNX",
-        "To use the network in other programs and languages, on phones and in browsers.",
-        "`network.onnx` with the normalisation in it, its card, the class names, and "
-        "`predict.py`, which classifies photos with onnxruntime.",
+        N_("To use the network in other programs and languages, on phones and in browsers."),
+        N_(
+            "`network.onnx`, which scales the colours itself (normalisation), its card, the class "
+            "names, and `predict.py`, which classifies photos with onnxruntime."
+        ),
     ),
     "script": (
         "code",
-        "script and notebook",
-        "To read, change and repeat exactly this run with plain torch and torchvision.",
-        "`train.py`, the same as `train.ipynb`, the list of your images with their splits, and "
-        "the weights that it begins with.",
+        N_("script and notebook"),
+        N_("To read, change and repeat exactly this run with plain torch and torchvision."),
+        N_(
+            "`train.py`, the same as `train.ipynb`, the list of your images with their splits, and "
+            "the weights that it begins with."
+        ),
     ),
     "bundle": (
         "inventory_2",
-        "bundle",
-        "To keep, to share, and to bring in again, here or in another Transfer Lab.",
-        "The weights as safetensors, a card (data, case, settings, result, versions, licence), "
-        "the class names, and `predict.py` for torch.",
+        N_("bundle"),
+        N_("To keep, to share, and to bring in again, here or in another Transfer Lab."),
+        N_(
+            "The weights in a file that cannot run programs (safetensors), a card (data, case, "
+            "settings, result, versions, licence), "
+            "the class names, and `predict.py` for torch."
+        ),
     ),
     "report": (
         "description",
-        "report",
-        "To hand in or to print: the whole run as one HTML file that opens without a network.",
-        "Data, decision and its evidence, settings, curves, result, history and versions, with "
-        "all figures.",
+        N_("report"),
+        N_("To hand in or to print: the whole run as one HTML file that opens without a network."),
+        N_(
+            "Data, decision and its evidence, settings, curves, result, history and versions, with "
+            "all figures."
+        ),
     ),
 }
 
@@ -64,7 +77,8 @@ def show_format_cards(record: RunRecord) -> tuple[DeltaGenerator, str] | None:
 def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None:
     from transfer_core.export import find_download  # brings torch
 
-    icon, name, purpose, content = FORMATS[key]
+    icon, *words = FORMATS[key]
+    name, purpose, content = map(_, words)
     card = st.container(border=True, height="stretch")
     with card:
         st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
@@ -74,13 +88,17 @@ def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None
         with st.container(horizontal=True):
             if file:
                 show_download_link(record.id, kind, file)
-            again, icon = (" again", "refresh") if file else ("", "build")
+            label, icon = (
+                (N_("Prepare {format} again"), "refresh")
+                if file
+                else (N_("Prepare {format}"), "build")
+            )
             clicked = st.button(
-                f"Prepare {name}{again}", icon=f":material/{icon}:", key=f"take_away_{key}"
+                _(label, format=name), icon=f":material/{icon}:", key=f"take_away_{key}"
             )
         if file:
             when = datetime.fromtimestamp(file.stat().st_mtime)
-            st.caption(f"Prepared on {when:%d %b at %H:%M}.")
+            st.caption(_("Prepared on {when:%Y-%m-%d at %H:%M}.", when=when))
             if key == "onnx":
                 _show_onnx_check(file)
     return (card, kind) if clicked else None
@@ -88,9 +106,9 @@ def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None
 
 def _choose_script_suffix() -> str:
     wanted = st.checkbox(
-        "With the images, so that it runs as it is",
+        _("With the images, so that it runs as it is"),
         key="take_away_images",
-        help="Without them, the script takes the zip of images that you have.",
+        help=_("Without them, the script takes the zip of images that you have."),
     )
     return "-with-images" if wanted else ""
 
@@ -100,7 +118,7 @@ def prepare(record: RunRecord, kind: str) -> None:
     from transfer_core.export import prepare_download
 
     cancel = st.empty()
-    cancel.button("Cancel", key="take_away_cancel")  # a click ends this run of the page
+    cancel.button(_("Cancel"), key="take_away_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         prepare_download(get_home(), record.id, kind, report)
     st.rerun()
@@ -111,9 +129,16 @@ def _show_onnx_check(file: Path) -> None:
 
     check = read_onnx_check(file)
     st.markdown(
-        f"Asked about {check.images:,} of your test images, onnxruntime and the network trained "
-        f"here differ by at most **{check.largest_difference:.1e}** in a probability, by "
-        f"{check.mean_difference:.1e} on average, and name the same class for "
-        f"**{check.same_class:,} of {check.images:,}**."
+        _(
+            "Asked about {images:,} of your test images, onnxruntime and the network trained here "
+            "differ by at most **{largest:.1e}** in a probability, by {mean:.1e} on average, and "
+            "name the same class for **{same:,} of {images:,}**.",
+            images=check.images,
+            largest=check.largest_difference,
+            mean=check.mean_difference,
+            same=check.same_class,
+        )
     )
-    st.caption(f"A file that differs by more than {check.tolerance:g} is not handed out.")
+    st.caption(
+        _("A file that differs by more than {limit:g} is not handed out.", limit=check.tolerance)
+    )

@@ -37,11 +37,11 @@ function createBars() {
   return list
 }
 
-function createLive(root) {
+function createLive(root, words) {
   const bars = createBars()
   const speed = make("p", { class: "speed" }), told = make("div", { class: "unseen", "aria-live": "polite" })
-  const viewer = createViewer("What the camera sees", () => changed())
-  const photo = make("button", { type: "button", onclick: () => takePhoto() }, "Take this picture")
+  const viewer = createViewer(() => changed())
+  const photo = make("button", { type: "button", onclick: () => takePhoto() }, words.take)
   const live = { camera: viewer.camera, send: null, side: 224 }
   const photos = [] // taken, and as far as is known not with the server
   let seq = Date.now() // answers to an earlier visit of the page never fit
@@ -91,7 +91,9 @@ function createLive(root) {
     const span = now - answers[0]
     const rate = span ? ((answers.length - 1) / span) * 1000 : 0
     speed.textContent = rate
-      ? rate.toFixed(1) + " pictures a second, " + Math.round(milliseconds) + " ms for the network"
+      ? words.speed
+          .replace("{rate}", rate.toLocaleString(words.language, { maximumFractionDigits: 1 }))
+          .replace("{time}", Math.round(milliseconds))
       : ""
     clearTimeout(timer)
     timer = setTimeout(sendNext, photos.length ? 0 : Math.max(0, MIN_INTERVAL_MS - (now - waiting.at)))
@@ -113,7 +115,8 @@ function createLive(root) {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".camera-root")
-  root.live ??= createLive(root)
+  setCameraWords(data.cameraWords)
+  root.live ??= createLive(root, data.words)
   root.live.send = setTriggerValue
   root.live.side = data.side
   if (data.answer) root.live.receive(data.answer)

@@ -8,8 +8,9 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.camera import make_camera_component
+from pages.shared.camera import make_camera_component, translate_camera_words
 from transfer_core.errors import ImageError
+from transfer_core.languages import _, get_language
 
 COMPONENT_KEY = "try_live"
 FRAME_KEY = "try_live_frame"  # the newest picture, until it is answered
@@ -37,6 +38,8 @@ def show_live_camera(run_id: str) -> None:
             # Told with every redraw: of two that follow each other the browser may see one.
             "answer": st.session_state.get(ANSWER_KEY),
             "taken": st.session_state.get(TAKEN_KEY),
+            "words": _translate_words(),
+            "cameraWords": translate_camera_words(),
         },
         on_frame_change=_take_frame,
         on_photo_change=_take_photo,
@@ -48,7 +51,9 @@ def show_live_camera(run_id: str) -> None:
 def list_photos() -> list[tuple[str, bytes]]:
     """Names and files of the photos that were taken in this session, the newest first."""
     photos = st.session_state.get(PHOTOS_KEY, [])
-    return [(f"photo {number}", file) for number, file in enumerate(photos, start=1)][::-1]
+    return [
+        (_("photo {number}", number=number), file) for number, file in enumerate(photos, start=1)
+    ][::-1]
 
 
 def forget_photos() -> None:
@@ -61,6 +66,15 @@ def choose_bars(probabilities: dict[str, float]) -> list[tuple[str, float]]:
     if len(probabilities) <= MAX_FIXED_BARS:
         return list(probabilities.items())
     return sorted(probabilities.items(), key=lambda item: -item[1])[:MAX_BARS]
+
+
+def _translate_words() -> dict[str, str]:
+    """The words of the script, by the names that it has for them."""
+    return {
+        "take": _("Take this picture"),
+        "speed": _("{rate} pictures a second, {time} ms for the network"),
+        "language": get_language(),
+    }
 
 
 def _take_frame() -> None:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.parts.try_it.testing import offer_verdict
 from pages.shared import caches
 from pages.shared.attribution_maps import show_attribution_maps
 from pages.shared.basket import PendingChange, find_pending, put_in_basket, take_from_basket
 from pages.shared.layout import escape_markdown, show_errors, show_problem
 from transfer_core import dataset, images
 from transfer_core.errors import ImageError
+from transfer_core.languages import N_, _, ngettext
 
 if TYPE_CHECKING:
     from transfer_core.inspection import Prediction, TrainedNetwork
@@ -28,6 +30,7 @@ class Trial:
     data_id: str
     trained: TrainedNetwork
     detects_unknown: bool  # whether its training images are here to compare with
+    is_test: bool = False  # whether a tester tries it, for its owner
 
 
 def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float | None:
@@ -47,17 +50,19 @@ def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float 
     likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:MAX_CLASSES_SHOWN]
     with st.container(border=True):
         image, words = st.columns([1, 2])
-        image.image(picture, alt=f"Image {name}", width="stretch")
+        image.image(picture, alt=_("Image {name}", name=name), width="stretch")
         with words:
             st.markdown(f"{title}: {escape_markdown(likely[0][0])}")
             _show_probabilities(answer, likely, seconds)
         if st.toggle(
-            f"What it looks at in image {number}",
+            _("What it looks at in image {number}", number=number),
             key=f"try_maps_{caches.get_added_path(file)}",
-            help="Where it finds evidence for the likeliest class and for the next one.",
+            help=_("Where it finds evidence for the likeliest class and for the next one."),
         ):
             _show_maps(trial.trained, file, [label for label, _ in likely[:2]])
-        if trial.detects_unknown:  # else the data set is not here
+        if trial.is_test:
+            offer_verdict(trial.run_id, trial.trained.classes, file, answer)
+        elif trial.detects_unknown:  # else the data set is not here
             _offer_as_training_image(trial, file)
     return answer.distance
 
@@ -67,23 +72,30 @@ def _show_probabilities(
 ) -> None:
     if answer.is_out_of_distribution:
         st.warning(
-            "This looks like nothing that the network knows; do not trust its answer. It has to "
-            "call every image one of its classes.",
+            _(
+                "This looks like nothing that the network knows; do not trust its answer. It has "
+                "to call every image one of its classes."
+            ),
             icon=":material/help:",
         )
     for label, share in likely:
-        st.progress(share, text=f"{escape_markdown(label)}: {share:.1%}")
+        st.progress(share, text=_("{name}: {share:.1%}", name=escape_markdown(label), share=share))
     rest = len(answer.probabilities) - len(likely)
-    others = f", {rest} further classes not shown" if rest else ""
-    st.caption(f"Answered in {1000 * seconds:,.0f} ms, decoding included{others}.")
+    words = _("Answered in {time:,.0f} ms, decoding included.", time=1000 * seconds)
+    if rest:
+        others = ngettext(
+            "{n:,} class more is not shown.", "{n:,} classes more are not shown.", rest
+        )
+        words = f"{words} {others}"
+    st.caption(words)
 
 
 def _show_maps(trained: TrainedNetwork, file: bytes, labels: list[str]) -> None:
     """Draw the attribution maps of an image for its likeliest classes."""
     transform = trained.transform
     image = images.decode_image(file, transform.min_decoded_side)
-    roles = zip(labels, ("likeliest", "next"), strict=False)
-    classes = [(trained.classes.index(label), role) for label, role in roles]
+    titles = zip(labels, (N_("Likeliest: {name}"), N_("Next: {name}")), strict=False)
+    classes = [(trained.classes.index(label), title) for label, title in titles]
     key = f"try_map_{caches.get_added_path(file)}"
     with show_errors():
         show_attribution_maps(trained, images.apply_transform(image, transform), classes, key=key)
@@ -96,35 +108,35 @@ def _offer_as_training_image(trial: Trial, file: bytes) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if pending:
             name = escape_markdown(pending.change.class_name)
-            st.markdown(f":material/pending: Waits as a training image of **{name}**")
+            st.markdown(_(":material/pending: Waits as a training image of **{name}**", name=name))
             st.button(
-                "Take back",
+                _("Take back"),
                 key=f"try_back_{path}",
                 icon=":material/undo:",
                 on_click=take_from_basket,
                 args=(trial.data_id, path),
             )
         elif caches.has_file(trial.data_id, file):
-            st.caption("This image is in the data set already.")
+            st.caption(_("This image is in the data set already."))
         else:
             _choose_class(trial, file, path)
 
 
 def _choose_class(trial: Trial, file: bytes, path: str) -> None:
     chosen = st.selectbox(
-        "It is",
+        _("It is"),
         trial.trained.classes,
         index=None,
         key=f"try_class_{path}",
         width=220,
-        placeholder="Choose its class",
+        placeholder=_("Choose its class"),
     )
     if st.button(
-        "Keep as a training image",
+        _("Keep as a training image"),
         key=f"try_keep_{path}",
         disabled=chosen is None,
         icon=":material/add_photo_alternate:",
-        help="Choose its class first." if chosen is None else None,
+        help=_("Choose its class first.") if chosen is None else None,
     ):
         put_in_basket(trial.data_id, PendingChange(dataset.make_addition(file, chosen), file))
         st.rerun()

@@ -7,6 +7,7 @@ import numpy as np
 
 from transfer_core.export.model_card import find_data_set
 from transfer_core.inspection import MAX_FALSE_ALARM_RATE, TrainedNetwork
+from transfer_core.languages import _
 from transfer_core.training import TestResult
 
 FEW_TEST_IMAGES = 50  # fewer make a rough measure
@@ -22,13 +23,18 @@ class LearnedClass:
     right: int  # test images that were recognised
     tested: int  # test images
 
+    @property
+    def score(self) -> str:
+        """How many were recognised, for people."""
+        return _("{right:,} of {images:,}", right=self.right, images=self.tested)
+
 
 @dataclass(frozen=True, slots=True)
 class ChildCard:
     """The texts of the card."""
 
     title: str
-    class_list: str
+    lead: str
     learned: str
     classes: tuple[LearnedClass, ...]
     quality: tuple[str, ...]
@@ -54,7 +60,10 @@ def write_child_card(home: Path, trained: TrainedNetwork, known_images: int | No
     classes = _list_classes(home, trained, result)
     return ChildCard(
         title=trained.record.name,
-        class_list=_list_names(trained.classes),
+        lead=_(
+            "Show me a picture. I say which of these I think it is: {names}.",
+            names=_list_names(trained.classes),
+        ),
         learned=_describe_learning(trained, classes),
         classes=classes,
         quality=_describe_quality(result, classes),
@@ -82,37 +91,52 @@ def _list_classes(
 
 def _list_names(names: tuple[str, ...]) -> str:
     shown = names[:MAX_NAMED_CLASSES]
-    if len(names) > len(shown):
-        return f"{', '.join(shown)} and {len(names) - len(shown)} more"
-    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+    quoted = ", ".join(f"“{name}”" for name in shown)
+    more = len(names) - len(shown)
+    if not more:
+        return quoted
+    return _("{names} and {n:,} more", names=quoted, n=more)
 
 
 def _describe_learning(trained: TrainedNetwork, classes: tuple[LearnedClass, ...]) -> str:
     pictures = [each.pictures for each in classes]
-    learned = (
-        "I was shown pictures" if None in pictures else f"I was shown {sum(pictures):,} pictures"
-    )
+    if None in pictures:
+        learned = _("I was shown pictures and told the name of each.")
+    else:
+        learned = _(
+            "I was shown {pictures:,} pictures and told the name of each.", pictures=sum(pictures)
+        )
     if trained.record.config.strategy.initialise == "random":
-        return f"{learned} and told what is on each. I began from nothing."
-    return (
-        f"{learned} and told what is on each. I did not begin from nothing: my first layers had "
-        "learned to see from other pictures."
-    )
+        began = _("I began from nothing.")
+    else:
+        began = _(
+            "I did not begin from nothing: my first layers had learned to see from other pictures."
+        )
+    return f"{learned} {began}"
 
 
 def _describe_quality(result: TestResult, classes: tuple[LearnedClass, ...]) -> tuple[str, ...]:
     texts = [
-        f"Of 100 pictures that I never saw while I learned, I get about "
-        f"{100 * result.accuracy:.0f} right. I was tested on {result.images:,} such pictures, so "
-        f"it may be anything from {100 * result.low:.0f} to {100 * result.high:.0f}."
+        _(
+            "Of 100 pictures that I never saw while I learned, I get about {right:.0f} right. I "
+            "was tested on {images:,} such pictures, so it may be anything from {low:.0f} to "
+            "{high:.0f}.",
+            right=100 * result.accuracy,
+            images=result.images,
+            low=100 * result.low,
+            high=100 * result.high,
+        )
     ]
-    guessing = f"Always saying “{result.majority_class}” gets {100 * result.majority_accuracy:.0f}"
+    guessing = _(
+        "Always saying “{name}” gets {right:.0f} right.",
+        name=result.majority_class,
+        right=100 * result.majority_accuracy,
+    )
     if result.low <= result.majority_accuracy:
-        texts.append(f"{guessing} right. So I may be no better than guessing!")
-    else:
-        texts.append(f"{guessing} right.")
+        guessing += " " + _("So I may be no better than guessing!")
+    texts.append(guessing)
     if result.images < FEW_TEST_IMAGES:
-        texts.append("That is a small test. Do not trust it much.")
+        texts.append(_("That is a small test. Do not trust it much."))
     mistake = _describe_worst_mistake(result, classes)
     return (*texts, mistake) if mistake else tuple(texts)
 
@@ -123,34 +147,46 @@ def _describe_worst_mistake(result: TestResult, classes: tuple[LearnedClass, ...
     actual, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
     if not mistakes[actual, predicted]:
         return None
-    return (
-        f"My most common mistake: I took {mistakes[actual, predicted]} of "
-        f"{classes[actual].tested} pictures of “{classes[actual].name}” for "
-        f"“{classes[predicted].name}”."
+    return _(
+        "My most common mistake: I took {mistakes:,} of {images:,} pictures of “{actual}” for "
+        "“{predicted}”.",
+        mistakes=int(mistakes[actual, predicted]),
+        images=classes[actual].tested,
+        actual=classes[actual].name,
+        predicted=classes[predicted].name,
     )
 
 
 def _describe_doubt(known_images: int | None) -> str:
     if known_images is None:
-        return (
+        return _(
             "I never say it, for I had too few pictures to learn when I should. So I give every "
             "picture one of my names, even if it shows something else."
         )
-    return (
-        f"I compare each picture with {known_images:,} that I learned from. If it is unlike all of "
-        f"them, I say so. About {100 * MAX_FALSE_ALARM_RATE:.0f} of 100 good pictures get that "
-        "answer too, and some strange pictures slip through."
+    return _(
+        "I compare each picture with {images:,} that I learned from. If it is unlike all of them, "
+        "I say so. About {alarms:.0f} of 100 good pictures get that answer too, and some strange "
+        "pictures slip through.",
+        images=known_images,
+        alarms=100 * MAX_FALSE_ALARM_RATE,
     )
 
 
 def _list_dangers(num_classes: int) -> tuple[str, ...]:
     return (
-        f"I know only these {num_classes} names. I have no name for anything else.",
-        "I may look at the wrong thing, such as the grass instead of the animal. Dark, blurred or "
-        "drawn pictures can fool me.",
-        "A high number does not mean that I am right.",
-        "Never use me where a mistake could hurt someone: no medicine, no mushrooms, no traffic, "
-        "no judging of people.",
+        _(
+            "I know only these {names:,} names. I have no name for anything else.",
+            names=num_classes,
+        ),
+        _(
+            "I may look at the wrong thing: at what is around, not at what you mean. Pictures that "
+            "are darker, more blurred or made in another way than mine can fool me."
+        ),
+        _("A high number does not mean that I am right."),
+        _(
+            "Never use me where a mistake could hurt someone: no medicine, no mushrooms, no "
+            "traffic, no judging of people."
+        ),
     )
 
 
@@ -158,7 +194,10 @@ def _describe_origin(trained: TrainedNetwork) -> tuple[str, ...]:
     source = trained.source
     licence = source.card.get("licence")
     return (
-        f"Made with Transfer Lab. My network is {source.title}; it first learned from "
-        f"{source.card['data']}.",
-        *((f"Licence of the network: {licence}",) if licence else ()),
+        _(
+            "Made with Transfer Lab. My network is {network}; it first learned from {data}.",
+            network=source.title,
+            data=source.card["data"],
+        ),
+        *((_("Licence of the network: {licence}", licence=licence),) if licence else ()),
     )

@@ -8,7 +8,13 @@ const MIN_SIDE = 8;
 const MAX_ASPECT_RATIO = 50;
 
 /** A file that cannot be used; its message is a sentence for people. */
-class PictureError extends Error {}
+/** Why a picture cannot be seen: a key of the page's words, and what stands in its fields. */
+class PictureError extends Error {
+  constructor(key, values = {}) {
+    super(key);
+    this.values = values;
+  }
+}
 
 /**
  * Returns { format, width, height, orientation, isComplete } and more of a JPEG. Width and height
@@ -137,17 +143,13 @@ function findOrientation(view, at) {
 
 /** Refuse what the app refuses, with its words. */
 function checkSize(width, height) {
-  const found = `${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`;
   if (width * height > MAX_PIXELS || Math.max(width, height) > MAX_SIDE) {
-    throw new PictureError(
-      `This picture is too large: ${found}. It may have 50 million pixels, and ` +
-        `${MAX_SIDE.toLocaleString("en")} a side. Make it smaller first.`,
-    );
+    throw new PictureError("tooLarge", { width, height, side: MAX_SIDE });
   }
   if (Math.min(width, height) < MIN_SIDE) {
-    throw new PictureError(`This picture is too small: ${found}. It needs ${MIN_SIDE} a side.`);
+    throw new PictureError("tooSmall", { width, height, side: MIN_SIDE });
   }
   if (Math.max(width, height) > MAX_ASPECT_RATIO * Math.min(width, height)) {
-    throw new PictureError(`This picture is too narrow: ${found}. Cut out what it should show.`);
+    throw new PictureError("tooNarrow", { width, height });
   }
 }

@@ -5,6 +5,7 @@
 "use strict";
 
 const BLOCK = 8; // pixels a side
+const ROUNDING_ERROR = 1e-6; // more than the sums of a block are off
 const WAVES = makeWaves();
 
 /** The cosine waves of a JPEG: row u holds wave u at the eight pixels. */
@@ -61,7 +62,8 @@ class BlockReducer {
     multiplyTransposed(means, first, count, count, BLOCK, second);
     for (let y = 0; y < count && top + y < plane.height; y++) {
       for (let x = 0; x < count && left + x < plane.width; x++) {
-        plane.data[(top + y) * plane.width + left + x] = Math.round(second[y * count + x]);
+        const value = second[y * count + x] + ROUNDING_ERROR; // a half must be rounded up
+        plane.data[(top + y) * plane.width + left + x] = Math.round(value);
       }
     }
   }

@@ -6,7 +6,16 @@ const QUIET_SECONDS = 3; // between two announcements of what the camera sees
 
 const find = (id) => document.getElementById(id);
 const description = JSON.parse(find("network").textContent);
-const { classes } = description;
+const { classes, words } = description;
+
+/** A sentence of the page, with values in its fields. */
+function say(key, values = {}) {
+  return words[key].replace(/\{(\w+)\}/g, (_field, name) => {
+    const value = values[name];
+    return typeof value === "number" ? value.toLocaleString(document.documentElement.lang) : value;
+  });
+}
+
 const asked = new Map(); // by number, the function that takes the answer
 let nextNumber = 1;
 
@@ -20,7 +29,7 @@ function startWorker() {
     asked.delete(data.id);
     takeAnswer(data);
   };
-  started.onerror = () => showProblem("This browser is too old for this page. Update it, or try another one.");
+  started.onerror = () => showProblem(say("tooOld"));
   started.postMessage({ network: description, weights: find("weights").textContent });
   find("weights").remove(); // several megabytes that only the worker needs
   return started;
@@ -54,20 +63,19 @@ function chooseBars(probabilities) {
 }
 
 function putInWords({ probabilities, isUnknown, problem }) {
-  if (problem) return { verdict: "I cannot see this one", remark: problem };
+  if (problem) return { verdict: say("cannotSee"), remark: say(problem.key, problem.values) };
   const share = Math.max(...probabilities);
   const name = classes[probabilities.indexOf(share)];
-  const sure = `I am ${formatShare(share)} sure.`;
+  const sure = say("sure", { share: formatShare(share) });
   if (isUnknown) {
-    const remark = `It is unlike all pictures that I learned from. If I must choose: ${name}.`;
-    return { verdict: "I am not sure", remark };
+    return { verdict: say("unsure"), remark: say("unlike", { name }) };
   }
-  return { verdict: `I think: ${name}`, remark: sure };
+  return { verdict: say("think", { name }), remark: sure };
 }
 
 function formatShare(share) {
-  if (share > 0.99) return "over 99 %";
-  return share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`;
+  if (share > 0.99) return say("over");
+  return share < 0.01 ? say("under") : `${Math.round(share * 100)} %`;
 }
 
 /** Draw an answer into a box that has a verdict, a remark, bars and a speed. */
@@ -79,8 +87,9 @@ function drawAnswer(box, answer) {
   box.classList.toggle("failed", Boolean(answer.problem));
   if (!answer.problem) {
     drawBars(box.querySelector(".bars"), chooseBars(answer.probabilities));
-    const others = classes.length > MAX_BARS ? `The ${MAX_BARS} likeliest of ${classes.length}. ` : "";
-    box.querySelector(".speed").textContent = `${others}It took ${Math.round(answer.milliseconds)} ms.`;
+    const took = say("took", { time: Math.round(answer.milliseconds) });
+    const others = say("likeliest", { shown: MAX_BARS, classes: classes.length });
+    box.querySelector(".speed").textContent = classes.length > MAX_BARS ? `${others} ${took}` : took;
   }
   return `${verdict}. ${remark}`;
 }
@@ -122,10 +131,10 @@ async function takeFiles(files) {
 
 async function takeFile(file) {
   const image = make("img");
-  image.alt = `The picture ${file.name}`;
+  image.alt = say("picture", { name: file.name });
   image.onload = image.onerror = () => URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(file);
-  const verdict = make("h2", "verdict", "Looking …");
+  const verdict = make("h2", "verdict", say("looking"));
   const rest = [make("p", "hint", file.name), make("p", "remark"), make("ul", "bars")];
   const box = make("article", "answer", image, make("div", "", verdict, ...rest, make("p", "speed")));
   find("answers").prepend(box);
@@ -151,7 +160,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   });
 }
 addEventListener("drop", ({ dataTransfer }) => {
-  if (!dataTransfer.files.length) showProblem("Drop files from your computer, not from a page.");
+  if (!dataTransfer.files.length) showProblem(say("dropFiles"));
   takeFiles(dataTransfer.files);
 });
 
@@ -160,28 +169,24 @@ addEventListener("drop", ({ dataTransfer }) => {
 const video = find("video");
 let stream = null;
 let facing = "environment"; // the camera at the back of a phone
-const CAMERA_PROBLEMS = {
-  NotAllowedError: "The camera is not allowed here. Allow it beside the address, or choose pictures.",
-  NotFoundError: "I found no camera on this device. Choose pictures instead.",
-  NotReadableError: "Another program uses the camera. Close it, or choose pictures.",
-};
+const CAMERA_PROBLEMS = ["NotAllowedError", "NotFoundError", "NotReadableError"]; // have words
 
 async function startCamera() {
   showProblem("");
   if (!navigator.mediaDevices?.getUserMedia) {
-    showProblem("This browser gives this page no camera. Choose pictures instead: a phone can take one.");
+    showProblem(say("noCamera"));
     return;
   }
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: facing } });
   } catch (error) {
-    showProblem(CAMERA_PROBLEMS[error.name] ?? "The camera does not start. Choose pictures instead.");
+    showProblem(say(CAMERA_PROBLEMS.includes(error.name) ? error.name : "cameraFailed"));
     return;
   }
   const own = stream;
   video.srcObject = own;
   find("camera").hidden = false;
-  find("camera-button").textContent = "Stop the camera";
+  find("camera-button").textContent = say("stop");
   const devices = await navigator.mediaDevices.enumerateDevices();
   find("other-camera").hidden = devices.filter(({ kind }) => kind === "videoinput").length < 2;
   own.getVideoTracks()[0].onended = stopCamera;
@@ -194,7 +199,7 @@ function stopCamera() {
   stream = null;
   video.srcObject = null;
   find("camera").hidden = true;
-  find("camera-button").textContent = "Start the camera";
+  find("camera-button").textContent = say("start");
 }
 
 /** Ask about one picture after another for as long as this stream is on. */

@@ -23,17 +23,17 @@ async function decodeFile(file, transform) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const header = readHeader(bytes);
   if (!header.format) {
-    throw new PictureError("This file is no picture. Choose a JPEG or PNG file.");
+    throw new PictureError("noPicture");
   }
   if (header.isDeepGrey) {
-    throw new PictureError("This picture has 16-bit greys, which browsers do not read whole. Save it with 8 bits.");
+    throw new PictureError("deepGrey");
   }
   if (header.channels === 4) {
-    throw new PictureError("This picture has the colours of a printing press (CMYK). Save it as RGB.");
+    throw new PictureError("printColours");
   }
   if (header.width && header.height) checkSize(header.width, header.height);
   if (!header.isComplete) {
-    throw new PictureError("This picture is cut off: its end is missing. Get the whole file.");
+    throw new PictureError("cutOff");
   }
   const reduction = chooseReduction(header, transform);
   if (reduction > 1 && header.orientationEntry) {
@@ -55,9 +55,9 @@ async function decodeWithBrowser(file, format) {
     });
   } catch {
     if (["TIFF", "HEIC", "AVIF"].includes(format)) {
-      throw new PictureError(`This browser cannot open ${format} pictures. Save it as JPEG or PNG.`);
+      throw new PictureError("format", { format });
     }
-    throw new PictureError("This picture is damaged and cannot be opened. Choose another one.");
+    throw new PictureError("damaged");
   }
 }
 

@@ -12,8 +12,10 @@ self.onmessage = async ({ data: message }) => {
   try {
     self.postMessage({ id: message.id, ...(await classify(message)) });
   } catch (error) {
-    const known = error instanceof PictureError;
-    const problem = known ? error.message : `This picture could not be read (${error.message}).`;
+    const isKnown = error instanceof PictureError;
+    const problem = isKnown
+      ? { key: error.message, values: error.values }
+      : { key: "unread", values: { error: error.message } };
     self.postMessage({ id: message.id, problem });
   }
 };

@@ -19,8 +19,10 @@ from transfer_core.export.model_card import find_data_set
 from transfer_core.export.offline_page.child_card import write_child_card
 from transfer_core.export.offline_page.known_pictures import store_known_pictures
 from transfer_core.export.offline_page.layer_list import LayerList, list_layers
+from transfer_core.export.offline_page.page_words import translate_words
 from transfer_core.export.offline_page.stored_weights import BinaryBlock, store_weights
 from transfer_core.inspection import TrainedNetwork, predict_proba
+from transfer_core.languages import get_language
 from transfer_core.system import Progress
 
 FOLDER = Path(__file__).parent
@@ -66,19 +68,25 @@ def render_page(home: Path, trained: TrainedNetwork, network: LayerList, progres
     style, script = _read("page.css"), _read("page.js")
     # The template escapes every text that a person wrote.
     page = jinja2.Environment(autoescape=True).from_string(_read(PAGE_FILE))
+    words, card = translate_words(), write_child_card(home, trained, known and known["images"])
     return page.render(
-        card=write_child_card(home, trained, known and known["images"]),
+        language=get_language(),
+        words=words,
+        card=card,
         policy=make_policy(script, style),
         style=style,
         worker="\n".join(map(_read, WORKER_FILES)),
-        network=_describe_network(trained, layers, known),
+        network=_describe_network(trained, layers, known, words),
         weights=block.encode(),
         script=script,
     )
 
 
 def _describe_network(
-    trained: TrainedNetwork, layers: list[dict[str, Any]], known: dict[str, Any] | None
+    trained: TrainedNetwork,
+    layers: list[dict[str, Any]],
+    known: dict[str, Any] | None,
+    words: dict[str, str],
 ) -> dict[str, Any]:
     source = trained.source
     transform = {
@@ -94,6 +102,7 @@ def _describe_network(
         "transform": transform,
         "layers": layers,
         "known": known,
+        "words": words,
     }
 
 

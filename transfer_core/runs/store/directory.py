@@ -38,6 +38,7 @@ class RunDirectory:
         self.baseline_file = path / "head_only.safetensors"  # the head that was trained alone
         self.test_logits_file = path / "test_logits.npy"  # float32 (N, C), in the data set's order
         self.detector_file = path / "known_images.npz"  # made when it is first needed
+        self.tries_folder = path / "tries"  # images that others showed the network
         self.downloads_folder = path / "take_away"  # exports, a folder for each format
 
     @classmethod
