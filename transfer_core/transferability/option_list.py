@@ -177,7 +177,7 @@ def _make_option(
 def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
     """Return the name of an option for people."""
     if key.startswith("2-"):
-        stage = source.format_titles((strategy.keep_through,))
+        stage = _(source.format_titles((strategy.keep_through,)))
         return _("Case 2, cut after {stage}", stage=stage)
     return _(CASE_NAMES.get(key, strategy.title))
 

@@ -134,7 +134,7 @@ def _draw(group: CaseRuns) -> None:
         runs = [
             (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
         ]
-        cut = group.source.format_titles((option.strategy.keep_through,))
+        cut = _(group.source.format_titles((option.strategy.keep_through,)))
         cell = build_case_cell(option, runs, group.results, marks, best and best.key, cut=cut)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)
         trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
