@@ -46,7 +46,7 @@ function layout(chart, style, perEpoch, shown) {
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true }
   const steps = {
     overlaying: "x", side: "top", tickmode: "auto", fixedrange: true, showgrid: false, zeroline: false,
-    title: { text: "optimiser step", standoff: 4 }, nticks: 6, uirevision: false,
+    title: { text: chart.stepTitle, standoff: 4 }, nticks: 6, uirevision: false,
     range: shown.map((epoch) => epoch * perEpoch),
   }
   return {
@@ -139,7 +139,7 @@ function drawAtPace(drawAll, charts, pace) {
 export default async function ({ data, parentElement }) {
   const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
-  root.setAttribute("aria-label", "Live charts")
+  root.setAttribute("aria-label", data.words.charts)
   const elements = data.charts.map((chart, index) => {
     const element = chartElement(root, index)
     element.setAttribute("aria-label", chart.title + ". " + data.description)
@@ -150,7 +150,7 @@ export default async function ({ data, parentElement }) {
     Plotly = await load(data.library)
   } catch {
     elements.forEach((element) => {
-      element.textContent = "This chart could not be loaded. " + data.description
+      element.textContent = `${data.words.failed} ${data.description}`
     })
     return
   }

@@ -11,6 +11,8 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as served
 
+from transfer_core.languages import _
+
 # The library comes from the installed plotly package, served (and cached by the browser)
 # as a static file: a component declared with a folder does exactly that.
 _PLOTLY_COMPONENT = served.declare_component(
@@ -39,16 +41,20 @@ def show_live_charts(
 
     Args:
         charts: Each {"title", "x", "y", "traces"}: axis titles and Plotly traces whose x
-            is in epochs and whose customdata is the optimiser step of each point.
+            is in epochs and whose customdata is the training step of each point.
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with more points.
         pace: {"run", "epochsPerSecond"}: draws the points of this run no faster than that, so
             that a person can follow; None draws what is there at once.
     """
     given = {
-        "charts": charts,
+        "charts": [chart | {"stepTitle": _("training steps, one batch each")} for chart in charts],
         "description": description,
         "library": build_library_url(),
+        "words": {
+            "charts": _("Live charts"),
+            "failed": _("This chart could not be loaded."),
+        },
         "pace": pace,
     }
     _COMPONENT(key=key, data=given)

@@ -29,7 +29,7 @@ def show_curves(run_id: str) -> None:
             {
                 "title": _("Loss"),
                 "x": _("epoch"),
-                "y": _("loss (nats per image)"),
+                "y": _("loss: lower is better"),
                 "traces": charts["loss"],
             },
             {
