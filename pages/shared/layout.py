@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.shared import presenting, session
+from pages.shared import language, presenting, session
 from transfer_core import networks
 from transfer_core.dataset import SPLITS, DataSet
 from transfer_core.errors import TransferError
@@ -26,7 +26,7 @@ PAGE_STYLE = """<style>
 
 
 def show_page_title(title: str, page: str) -> None:
-    """Draw the title of a page and the switch to present it.
+    """Draw the title of a page, the choice of a language, and the switch to present it.
 
     Args:
         title: For people.
@@ -36,6 +36,7 @@ def show_page_title(title: str, page: str) -> None:
     st.html(PAGE_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(title, anchor=False, width="stretch")
+        language.offer_languages()
         presenting.offer_presenting()
 
 
