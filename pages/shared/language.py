@@ -1,5 +1,7 @@
 """The language that a session reads: the one chosen, else the browser's own if there is one."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -39,6 +41,11 @@ def offer_languages() -> None:
         width=130,
         on_change=_switch,
     )
+
+
+def translate_words(words: Mapping[str, str]) -> dict[str, str]:
+    """The words of a component in the reader's language, for its `data`."""
+    return {name: _(word) for name, word in words.items()}
 
 
 def _switch() -> None:
