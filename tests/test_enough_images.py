@@ -11,6 +11,7 @@ from zips import make_picture, write_zip
 from transfer_core import dataset
 from transfer_core.errors import BusyError
 from transfer_core.networks import get_network
+from transfer_core.system import TrainingTurn
 from transfer_core.transferability import enough_job, enough_training
 from transfer_core.transferability.crossing import (
     average_by_size,
@@ -202,7 +203,11 @@ def test_it_stops_when_asked_and_one_is_trained_at_a_time(images, transfer_home,
     may_go_on.set()
     job.wait()
     assert job.points == () and not job.is_running
-    other.start(["3"], count=1)
+    with TrainingTurn():  # a run trains
+        other.start(["3"], count=1)
+        while not other.is_waiting:
+            assert other.is_running
+        assert other.points == ()
     other.wait()
     assert len(other.points) == len([d for d in other.draws if d.number == 0])
 

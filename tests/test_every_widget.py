@@ -119,6 +119,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Sample", {"address", "image"}),
         ("select_slider", "How deep", {"address", "caption"}),
         ("button", "How transferable", {"address", "subheader"}),
+        ("toggle", "Show all", {"address"}),
         ("button", "Measure every cut", {"plotly_chart"}),
     ],
     "learn": [

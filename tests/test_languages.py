@@ -19,6 +19,7 @@ from test_every_widget import (  # noqa: F401
 
 from tools.languages import list_problems
 from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, _, catalogue, ngettext
+from transfer_core.runs import translate_record_text
 
 ROOT = Path(__file__).resolve().parents[1]
 OTHERS = sorted({*LANGUAGES} - {SOURCE_LANGUAGE})
@@ -98,6 +99,24 @@ def test_a_translation_comes_from_the_files_of_its_language(language, tmp_path, 
         assert _("Layer") == "Layer"
     finally:
         catalogue.read_catalogue.cache_clear()
+
+
+def test_a_stored_sentence_is_read_in_the_language_of_its_reader(language):
+    stored = [
+        "Resume it: it continues after epoch 3.",
+        "Decoding images (only 1,200 fit into the cache, the others are decoded each time)",
+        "Start it again with the same settings.",
+        "No space left on device",
+    ]
+    assert [translate_record_text(each) for each in stored] == stored
+    language("de")
+    assert [translate_record_text(each) for each in stored] == [
+        "Setze ihn fort: Er geht nach Epoche 3 weiter.",
+        "Bilder werden gelesen (nur 1,200 passen in den Zwischenspeicher, die anderen werden jedes "
+        "Mal gelesen)",
+        "Starte ihn mit denselben Einstellungen noch einmal.",
+        "No space left on device",
+    ]
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -436,8 +436,10 @@ def test_the_code_beside_the_settings_follows_them(data):
     app.toggle(key="train_code").set_value(True).run()
     field = next(field for field in app.number_input if field.label == "Weight decay")
     field.set_value(0.125)
+    assert "Not as usual" not in list_texts(app)
     app.button(key="train_update").click().run()
     assert not app.exception
+    assert "Not as usual: **Weight decay** 0.125 (usual: " in list_texts(app)
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]
     assert any("def adapt()" in element.value for element in app.code)

@@ -194,7 +194,7 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
 @pytest.mark.slow
 def test_finished_runs_outlive_any_number_of_kills(tmp_path):
     finished = set()
-    for number in range(8):
+    for number in range(5):
         kill_child(
             tmp_path,
             lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
@@ -242,3 +242,19 @@ def test_line_that_a_crash_tore_is_dropped_and_numbering_goes_on(tmp_path):
     lines = path.read_text().splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('{"sequence": 2, "time": ')
+
+
+def test_checkpoint_that_the_run_removes_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    directory = RunDirectory.locate(tmp_path, "0123456789abcdef")
+    directory.checkpoints_folder.mkdir(parents=True)
+    save_toy_checkpoint(directory, 1)
+    kept = save_toy_checkpoint(directory, 2)
+    list_files = Path.glob
+
+    def list_and_remove(self, pattern):
+        found = list(list_files(self, pattern))
+        next(path for path in found if path != kept).unlink()
+        return found
+
+    monkeypatch.setattr(Path, "glob", list_and_remove)
+    assert directory.find_checkpoint_epoch() == 2

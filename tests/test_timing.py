@@ -45,8 +45,6 @@ from transfer_core.timing.time_budget import plan_run_within_budget
 from transfer_core.timing.training_measurement import compute_image_cost
 from transfer_core.training.events import EpochEnded, Started
 
-pytestmark = pytest.mark.measures
-
 SOURCE = get_network("demonstration")
 FREE = StepCosts(*[0.0] * 6)  # seconds
 STAGES = SOURCE.stage_names[:-1]
@@ -257,12 +255,14 @@ def test_the_process_counts_as_training_while_an_engine_drives_a_run(transfer_ho
     assert seen and all(seen) and not watch_for_training()()
 
 
+@pytest.mark.measures
 def test_timing_leaves_the_random_numbers_of_the_process_alone(data, transfer_home):
     before = torch.random.get_rng_state()
     forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+@pytest.mark.measures
 def test_a_network_is_timed_without_its_weights(data, transfer_home, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
     source = get_network("shufflenet_v2_x0_5")

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
+from transfer_core.languages import N_
 from transfer_core.settings import (
     WHOLE_NETWORK_DEFAULTS,
     NetworkKind,
@@ -23,7 +24,9 @@ TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
 DEFAULT_LINE = TEXTBOOK_SMALL_IMAGES  # images to learn from; fewer are a small data set
 MIN_LINE, MAX_LINE = 20, TEXTBOOK_LARGE_IMAGES  # images; where the line may be put
 CLOSE_TO_LINE = 0.1  # of the line
-MIN_WEIGHTED_IMBALANCE = 1.5  # largest class over smallest, above which classes are weighted
+MIN_WEIGHTED_IMBALANCE = (
+    1.5  # largest class over smallest, above which classes are weighted; in a help too
+)
 
 
 class TransferCase(IntEnum):
@@ -77,10 +80,11 @@ class Strategy:
     class_weights: Annotated[
         bool,
         Setting(
-            label="Give rare classes more weight if classes are unbalanced",
-            help="Each class then counts the same, however many images it has. Classes are "
-            f"unbalanced if the largest has over {MIN_WEIGHTED_IMBALANCE} times the images of the "
-            "smallest.",
+            label=N_("Give rare classes more weight if classes are unbalanced"),
+            help=N_(
+                "Each class then counts the same, however many images it has. Classes are "
+                "unbalanced if the largest has over 1.5 times the images of the smallest."
+            ),
             code="weights = compute_class_weights(labels) if {} else None",
         ),
     ] = True
@@ -108,13 +112,15 @@ class Strategy:
     def what_is_trained(self) -> str:
         """For people: "everything", "the new layer", "the last stages" or "the first stages"."""
         if self.approach in {"last stages", "first stages"}:
-            return f"the {self.approach}"
-        return "the new layer" if self.frozen else "everything"
+            return (
+                N_("the last stages") if self.approach == "last stages" else N_("the first stages")
+            )
+        return N_("the new layer") if self.frozen else N_("everything")
 
     @property
     def initial_weights(self) -> str:
         """The kind of initial weights, for people: "pre-trained" or "random"."""
-        return "random" if self.initialise == "random" else "pre-trained"
+        return N_("random") if self.initialise == "random" else N_("pre-trained")
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""

@@ -7,6 +7,7 @@ from pages.shared.live_chart import show_live_charts
 from pages.shared.network_drawing import make_drawing, show_network
 from transfer_core.errors import DataSetError
 from transfer_core.figures import build_curve_traces, describe_curves
+from transfer_core.languages import _
 from transfer_core.networks import resolve_effective_strategy
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import Ended, EpochEnded, Started
@@ -25,8 +26,18 @@ def show_curves(run_id: str) -> None:
     epochs = (ended or find_last_event(events, Started)).epochs if followed else None
     show_live_charts(
         [
-            {"title": "Loss", "x": "epoch", "y": "loss (nats per image)", "traces": charts["loss"]},
-            {"title": "Accuracy", "x": "epoch", "y": "accuracy (%)", "traces": charts["accuracy"]},
+            {
+                "title": _("Loss"),
+                "x": _("epoch"),
+                "y": _("loss (nats per image)"),
+                "traces": charts["loss"],
+            },
+            {
+                "title": _("Accuracy"),
+                "x": _("epoch"),
+                "y": _("accuracy (%)"),
+                "traces": charts["accuracy"],
+            },
         ],
         description,
         key=f"curves_{run_id}",

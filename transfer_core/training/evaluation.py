@@ -148,5 +148,5 @@ def _describe_result(correct: int, images: int, low: float, high: float, majorit
     return (
         f"{correct} of {images} test images are right: {accuracy:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%}); {verdict} "
-        f"always guessing the largest class ({majority:.1%})."
+        f"always saying the same class ({majority:.1%})."
     )

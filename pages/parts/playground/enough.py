@@ -100,7 +100,8 @@ def _show_points(job: EnoughJob) -> None:
 
 def _show_progress(job: EnoughJob) -> None:
     done, total = job.progress
-    words = "Stopping after this batch" if job.is_stopping else "Training"
+    words = "Waiting for another training to end" if job.is_waiting else "Training"
+    words = "Stopping after this batch" if job.is_stopping else words
     st.progress(done / max(1, total), text=f"{words}: {done} of {total}")
     if st.button("Stop and keep the points", icon=":material/stop:", key="enough_stop"):
         job.stop()

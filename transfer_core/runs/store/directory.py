@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,13 @@ class RunDirectory:
         shutil.rmtree(self.checkpoints_folder, ignore_errors=True)
 
     def _list_checkpoints(self) -> list[Path]:
-        paths = self.checkpoints_folder.glob("epoch-*")
-        whole = [path for path in paths if path.suffix != UNFINISHED_SUFFIX]
-        return sorted(whole, key=lambda path: (path.name[:12], path.stat().st_mtime), reverse=True)
+        """Whole checkpoints, the newest first; a run that goes on may remove some meanwhile."""
+        found = []
+        for path in self.checkpoints_folder.glob("epoch-*"):
+            with suppress(FileNotFoundError):
+                if path.suffix != UNFINISHED_SUFFIX:
+                    found.append((path.name[:12], path.stat().st_mtime, path))
+        return [path for *_order, path in sorted(found, reverse=True)]
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write the last file of a run, with the hashes of its other files."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from transfer_core.languages import N_
 from transfer_core.runs.store.records import RunRecord
 
 
@@ -27,12 +28,12 @@ def _get_accuracy_key(run: RunRecord, _names: Mapping[str, str]) -> float:
 
 
 SORT_KEYS: dict[str, SortKey] = {  # newest first among equals
-    "Newest first": lambda run, names: 0,
-    "Oldest first": lambda run, names: run.created,
-    "Best test accuracy first": _get_accuracy_key,
-    "Name": lambda run, names: run.name.casefold(),
-    "Data set": lambda run, names: names.get(run.config.data_id, "").casefold(),
-    "Case": lambda run, names: run.config.strategy.textbook_case or math.inf,
+    N_("Newest first"): lambda run, names: 0,
+    N_("Oldest first"): lambda run, names: run.created,
+    N_("Best test accuracy first"): _get_accuracy_key,
+    N_("Name"): lambda run, names: run.name.casefold(),
+    N_("Data set"): lambda run, names: names.get(run.config.data_id, "").casefold(),
+    N_("Case"): lambda run, names: run.config.strategy.textbook_case or math.inf,
 }
 
 

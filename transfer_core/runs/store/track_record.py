@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
+from transfer_core.languages import N_, _
 from transfer_core.runs.store.events import decode_values
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import RunState
@@ -43,11 +44,15 @@ class TrackRecord:
 
     def describe_accuracies(self) -> str:
         """For people: "12 of 14 results lay inside the 80 % interval"."""
-        return _describe(self.accuracies, "results lay inside the 80 % interval")
+        return _describe(
+            self.accuracies, N_("{inside} of {total} results lay inside the 80 % interval")
+        )
 
     def describe_seconds(self) -> str:
         """For people: "13 of 14 runs took as long as expected"."""
-        return _describe(self.seconds, "runs ended within the time that was told")
+        return _describe(
+            self.seconds, N_("{inside} of {total} runs ended within the time that was told")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,8 @@ def _summarise(network: str, checks: list[_Check]) -> TrackRecord:
     )
 
 
-def _describe(tally: Tally, what: str) -> str:
+def _describe(tally: Tally, text: str) -> str:
+    what = _(text, inside=tally.inside, total=tally.total)
     if tally.total < MIN_RESULTS:
-        return f"too few runs yet: {tally.inside} of {tally.total} {what}"
-    return f"{tally.inside} of {tally.total} {what}"
+        return _("too few runs yet: {tally}", tally=what)
+    return what
