@@ -16,7 +16,7 @@ your.zip
 and test may stand between the zip and the classes)""")
 
 _NUMBER_WORDS = [
-    N_("no"),
+    "no",
     N_("one"),
     N_("two"),
     N_("three"),

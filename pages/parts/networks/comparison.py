@@ -94,12 +94,13 @@ def _show_advice(ranking: NetworkRanking) -> None:
     }
     best = titles[ranking.best]
     if ranking.equal:
+        others = join_words(tuple(titles[name] for name in ranking.equal), _(" and "))
         words = ngettext(
             "Take {best}: {others} may be no better, and is larger.",
             "Take {best}: {others} may be no better, and are larger.",
             len(ranking.equal),
             best=best,
-            others=join_words(tuple(titles[name] for name in ranking.equal), _(" and ")),
+            others=others,
         )
     elif len(ranking.scores) > 1:
         words = _("Take {best}: it is better than the others by more than chance.", best=best)
