@@ -36,6 +36,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     "": [  # any page
         ("button", "Go on: ", {"title"}),
         ("toggle", "Present", {"address", "workspace"}),
+        ("selectbox", "Language", {"address", "workspace"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip

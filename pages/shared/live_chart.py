@@ -11,7 +11,8 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as served
 
-from transfer_core.languages import _
+from pages.shared.language import translate_words
+from transfer_core.languages import N_
 
 # The library comes from the installed plotly package, served (and cached by the browser)
 # as a static file: a component declared with a folder does exactly that.
@@ -25,6 +26,11 @@ _STYLE = """
 .live-chart { height: 20rem; min-width: 0; }
 @media (prefers-reduced-motion: reduce) { .live-chart * { transition: none !important; } }
 """
+WORDS = {
+    "name": N_("Live charts"),
+    "steps": N_("training steps, one batch each"),
+    "failed": N_("This chart could not be loaded."),
+}
 _COMPONENT = st.components.v2.component(
     "transfer_lab_live_chart",
     html='<div class="live-charts"></div>',
@@ -48,14 +54,11 @@ def show_live_charts(
             that a person can follow; None draws what is there at once.
     """
     given = {
-        "charts": [chart | {"stepTitle": _("training steps, one batch each")} for chart in charts],
+        "charts": charts,
         "description": description,
         "library": build_library_url(),
-        "words": {
-            "charts": _("Live charts"),
-            "failed": _("This chart could not be loaded."),
-        },
         "pace": pace,
+        "words": translate_words(WORDS),
     }
     _COMPONENT(key=key, data=given)
 

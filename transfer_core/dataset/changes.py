@@ -7,6 +7,7 @@ from typing import Literal
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images import ImageInfo
+from transfer_core.languages import _
 from transfer_core.system import hash_bytes
 
 Action = Literal["relabel", "set aside", "restore", "add"]
@@ -23,10 +24,14 @@ class Change:
     def describe(self) -> str:
         """The change in words, without a full stop."""
         return {
-            "relabel": f"{self.path} is now of the class {self.class_name}",
-            "set aside": f"{self.path} is set aside",
-            "restore": f"{self.path} is back",
-            "add": f"{self.path} is added to the training images of {self.class_name}",
+            "relabel": _("{path} is now of the class {name}", path=self.path, name=self.class_name),
+            "set aside": _("{path} is set aside", path=self.path),
+            "restore": _("{path} is back", path=self.path),
+            "add": _(
+                "{path} is added to the training images of {name}",
+                path=self.path,
+                name=self.class_name,
+            ),
         }[self.action]
 
 

@@ -19,6 +19,7 @@ from transfer_core import images
 from transfer_core.dataset import DataSet, list_versions, load
 from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
+from transfer_core.languages import N_
 from transfer_core.system import Progress, ignore_progress, write_atomically
 
 HASH_INPUT_SIZE = 64  # pixels a side; the demonstration network's, so often decoded already
@@ -108,7 +109,7 @@ def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -
         for batch in batches:
             hashes[new[done : done + len(batch)]] = [_compute_hash(image) for image in batch]
             done += len(batch)
-            progress("Looking for near-duplicates", done, len(new))
+            progress(N_("Looking for near-duplicates"), done, len(new))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, lambda opened: np.save(opened, hashes))
     return hashes
