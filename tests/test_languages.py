@@ -39,7 +39,8 @@ JSON_FIELDS = {"spec", "json", "mixed", "json_data"}
 NAMES = re.compile(  # what is no text: fields of figures, addresses, icons, names, units
     r"%?\{[^{}]*\}|https?://\S+|:material/\w+:|[\w./-]+\.(py|zip|png|jpg|bmp)\b|&\w+;|<[^>]+>|"
     r"\b(ImageNet|EfficientNet|MobileNet|ResNet|ViT|Transfer Lab|torch\w*|timm|ONNX|min|"
-    r"English|Deutsch|given|other|ant|bee|cat|run \d)\b"
+    r"English|Deutsch|small|convnext nano|SqueezeNet|Demonstration network|"
+    r"given|other|ant|bee|cat|run \d)\b"
 )
 
 
