@@ -46,7 +46,8 @@ NAMES = re.compile(  # what is no text: fields of figures, addresses, icons, nam
     r"%?\{[^{}]*\}|https?://\S+|rgba\([^()]*\)|(top|middle|bottom) (left|center|right)|y domain|"
     r":material/\w+:|[\w./-]+\.(py|zip|png|jpg|bmp)\b|&\w+;|<[^>]+>|"
     r"\b(ImageNet|EfficientNet|MobileNet|ResNet|ViT|Transfer Lab|torch\w*|timm|ONNX|min|"
-    r"English|Deutsch|Mystery set \w\\?: [\w ]+|given|other|ant|bee|cat|run \d|cut away)\b"
+    r"English|Deutsch|small|convnext nano|SqueezeNet 1.1|Demonstration network|rgb\([^()]*\)|kept|"
+    r"plankton \d+|Mystery set \w\\?: [\w ]+|given|other|ant|bee|cat|run \d|cut away)\b"
 )
 
 

@@ -65,7 +65,8 @@ def translate_problem(problem: Problem) -> str:
                 for name, value in found.groupdict().items()
             }
             return _(template, **values)
-    return _(problem.message)
+    whole, __, remedy = problem.message.partition(". ")
+    return f"{_(whole + '.')} {_(remedy)}" if remedy else _(problem.message)
 
 
 def translate_kind(problem: Problem) -> str:

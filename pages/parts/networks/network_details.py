@@ -27,7 +27,7 @@ def show_network_details(network: SourceNetwork) -> None:
         _(
             "Learned from: {data}. {classes} {side} x {side} pixels, {millions:.1f} million "
             "weights. Stages: {stages}.",
-            data=_format_data(card["data"]),
+            data=_format_data(_(card["data"])),
             classes=_describe_classes(network),
             side=network.input_size,
             millions=card["parameters"] / 1e6,
@@ -37,7 +37,7 @@ def show_network_details(network: SourceNetwork) -> None:
     )
     for detail in (card.get("how"), card.get("licence")):
         if detail:
-            st.caption(escape_markdown(detail))
+            st.caption(escape_markdown(_(detail)))
     _offer_network(network)
 
 
