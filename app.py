@@ -1,34 +1,35 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
+from importlib import import_module
 from threading import Thread
 
 import streamlit as st
 
 from pages.shared import downloads, session
-from pages.shared.language import find_language
+from pages.shared.language import find_language, read_language_from_url
 from transfer_core.cases import TransferCase, plan_strategy
-from transfer_core.languages import find_language_with
+from transfer_core.languages import N_, _, find_language_with
 from transfer_core.system import let_threads_sleep
 
 PAGES = {
     "": [  # shown side by side; other sections are folded
-        ("pages/start.py", "Start", ":material/home:"),
-        ("pages/data.py", "Data", ":material/photo_library:"),
-        ("pages/decide.py", "Decide", ":material/alt_route:"),
-        ("pages/train.py", "Train", ":material/model_training:"),
-        ("pages/results.py", "Results", ":material/fact_check:"),
-        ("pages/try_it.py", "Try it", ":material/camera:"),
-        ("pages/take_away.py", "Take away", ":material/download:"),
-        ("pages/learn.py", "Learn", ":material/school:"),
-        ("pages/layers.py", "Layers", ":material/layers:"),
-        ("pages/compare.py", "Compare", ":material/compare:"),
-        ("pages/playground.py", "Playground", ":material/tune:"),
+        ("pages/start.py", N_("Start"), ":material/home:"),
+        ("pages/data.py", N_("Data"), ":material/photo_library:"),
+        ("pages/decide.py", N_("Decide"), ":material/alt_route:"),
+        ("pages/train.py", N_("Train"), ":material/model_training:"),
+        ("pages/results.py", N_("Results"), ":material/fact_check:"),
+        ("pages/try_it.py", N_("Try it"), ":material/camera:"),
+        ("pages/take_away.py", N_("Take away"), ":material/download:"),
+        ("pages/learn.py", N_("Learn"), ":material/school:"),
+        ("pages/layers.py", N_("Layers"), ":material/layers:"),
+        ("pages/compare.py", N_("Compare"), ":material/compare:"),
+        ("pages/playground.py", N_("Playground"), ":material/tune:"),
     ],
-    "More": [
-        ("pages/repair.py", "Repair", ":material/healing:"),
-        ("pages/sabotage.py", "Sabotage lab", ":material/bug_report:"),
-        ("pages/networks.py", "Networks", ":material/hub:"),
-        ("pages/runs.py", "Runs", ":material/history:"),
+    N_("More"): [
+        ("pages/repair.py", N_("Repair"), ":material/healing:"),
+        ("pages/sabotage.py", N_("Sabotage lab"), ":material/bug_report:"),
+        ("pages/networks.py", N_("Networks"), ":material/hub:"),
+        ("pages/runs.py", N_("Runs"), ":material/history:"),
     ],
 }
 
@@ -37,11 +38,12 @@ def draw() -> None:
     """Draw the menu and the page of the address."""
     let_threads_sleep()
     find_language_with(find_language)
+    read_language_from_url()
     st.set_page_config(page_title="Transfer Lab", page_icon="🔀", layout="wide")
     first = "pages/start.py"
     sections = {
-        section: [
-            st.Page(path, title=title, icon=icon, default=path == first)
+        _(section): [
+            st.Page(path, title=_(title), icon=icon, default=path == first)
             for path, title, icon in entries
         ]
         for section, entries in PAGES.items()
@@ -63,5 +65,6 @@ if __name__ == "__main__":  # run again for every click in a browser
     draw()
 else:  # imported once, by the server
     let_threads_sleep()
+    import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
     Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
     app = st.App(__file__, routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE])

@@ -19,6 +19,7 @@ from transfer_core import dataset
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
 from transfer_core.transferability import (
     LayerTransferPoint,
+    list_arms,
     load_own_images,
     measure_layer_transfer,
 )
@@ -43,8 +44,9 @@ def measure(archive: Path, source: SourceNetwork) -> None:
     """Measure one archive, and keep each point."""
     with tempfile.TemporaryDirectory() as home:
         data_set = dataset.ingest(archive, home=Path(home))
+        arms = list_arms(source, both_controls=True)
         own = load_own_images(Path(home), data_set, source)
-        for point in measure_layer_transfer(source, own, known=find_known(archive.stem)):
+        for point in measure_layer_transfer(source, own, known=find_known(archive.stem), arms=arms):
             results = read_results()
             place = "control" if is_control(point) else archive.stem
             results.setdefault(place, []).append(point)

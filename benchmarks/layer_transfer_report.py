@@ -9,17 +9,19 @@ from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import Arm, LayerTransferPoint, list_arms, summarise_points
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 330, 48, 16, 220, 48  # pixels
-COLOURS = ("#2a78b5", "#12876a", "#a8558a", "#d1720a", "#7a7f87")
-DASHES = ("", "", "2 3", "7 4", "7 4")
+COLOURS = ("#2a78b5", "#12876a", "#a8558a", "#d1720a", "#7a7f87", "#b5352a", "#5b4fa0")
+DASHES = ("", "", "2 3", "7 4", "7 4", "7 2 2 2", "7 2 2 2")
 CERTAIN = 2.0  # standard errors by which a difference is called more than chance
 INTRODUCTION = """\
 # How transferable are the layers?
 
 The experiment of Yosinski et al. 2014 on two image sets that differ much, with the demonstration
 network. Layers up to a cut come from the pre-trained network or are random; they are frozen or
-trained on; all layers above the cut, and the new layer, begin with random weights. The control does
-the same on the network's own kind of images: new individuals of ten species of plankton that it
-learned from. The page Layers runs the same on your images.
+trained on; all layers above the cut, and the new layer, begin with random weights. Two controls cut
+a network from itself: the pre-trained one on its own kind of images, new individuals of ten species
+of plankton that it learned from ("source images"), and one that was trained on the new images first
+("its own layers"). The page Layers runs the same on your images, with the first control for the
+demonstration network and the second for others.
 
 ```
 {command}
@@ -80,7 +82,7 @@ def write_report(
 
 def write_table(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -> str:
     """The accuracies as a Markdown table, in percent."""
-    rows = tabulate_layer_transfer(source, list_arms(source), tuple(points))
+    rows = tabulate_layer_transfer(source, list_all_arms(source), tuple(points))
     names = list({name: None for row in rows for name in row})
     lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -88,10 +90,10 @@ def write_table(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -> 
 
 def list_findings(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -> list[str]:
     """Say of each finding of the original whether these points show it."""
-    arms, titles = list_arms(source), [stage.title for stage in source.stages[:-1]]
-    frozen, tuned, random, control, _ = (
+    titles = [stage.title for stage in source.stages[:-1]]
+    frozen, tuned, random, *controls = (
         {cut: (mean, error) for cut, mean, error, _ in summarise_points(tuple(points), arm)}
-        for arm in arms
+        for arm in list_all_arms(source)
     )
     found = []
     if len(frozen) > 2:
@@ -115,14 +117,31 @@ def list_findings(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -
             f"Both frozen, kept layers have a higher mean than random ones at {better} of "
             f"{len(both)} cuts."
         )
-    if len(control) > 3:
-        lowest, last = min(list(control)[1:], key=lambda cut: control[cut][0]), max(control)
-        rise = judge(control[last], control[lowest])
+    known, itself = controls[0], controls[2]  # the frozen ones
+    if len(known) > 3:
+        lowest, last = find_lowest(known), max(known)
+        rise = judge(known[lowest], known[last])
         found.append(
-            f"Control: lowest with everything through {titles[lowest - 1]} kept, where it {rise} "
-            f"than with all through {titles[last - 1]}."
+            f"Control, source images: lowest with everything through {titles[lowest - 1]} kept; "
+            f"with all through {titles[last - 1]} {rise}."
+        )
+    if len(itself) > 3:
+        lowest = find_lowest(itself)
+        found.append(
+            f"Control, its own layers: lowest with everything through {titles[lowest - 1]} kept; "
+            f"beside the network that was trained whole it {judge(itself[0], itself[lowest])}."
         )
     return found
+
+
+def list_all_arms(source: SourceNetwork) -> tuple[Arm, ...]:
+    """All curves, with both controls."""
+    return list_arms(source, both_controls=True)
+
+
+def find_lowest(accuracies: dict[int, tuple[float, float]]) -> int:
+    """The cut with the lowest mean, the whole network left out."""
+    return min((cut for cut in accuracies if cut), key=lambda cut: accuracies[cut][0])
 
 
 def judge(first: tuple[float, float], second: tuple[float, float]) -> str:
@@ -157,7 +176,7 @@ def draw_figure(source: SourceNetwork, points: Sequence[LayerTransferPoint]) -> 
     middle = LEFT + across / 2
     label = "layers kept, up to and with"
     parts.append(f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>')
-    for number, arm in enumerate(list_arms(source)):
+    for number, arm in enumerate(list_all_arms(source)):
         parts += _draw_arm(number, arm, tuple(points), place)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -173,8 +192,10 @@ def _draw_arm(number: int, arm: Arm, points: tuple[LayerTransferPoint, ...], pla
         (x, low), (_, high) = place(cut, mean - error), place(cut, mean + error)
         parts.append(f'<path d="M{x:.1f} {low:.1f}V{high:.1f}" stroke="{colour}"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{place(cut, mean)[1]:.1f}" r="3" fill="{colour}"/>')
-    images = "own" if arm.images == "own" else "control"
-    words = f"{images}: {'kept' if arm.initialise == 'pretrained' else 'random'}, "
+    kept = {"pretrained": "kept", "random": "random", "self": "its own"}[arm.initialise]
+    words = f"{kept}, " if arm.images == "own" else "source, "
+    if arm.images == "source" or arm.initialise == "self":
+        words = f"control: {words}"
     words += "frozen" if arm.frozen else "trained on"
     y, x = TOP + 20 + 22 * number, WIDTH - RIGHT + 24
     parts.append(f'<path d="M{x} {y - 4}h26" {style} stroke-dasharray="{dash}"/>')

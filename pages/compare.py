@@ -23,9 +23,8 @@ from pages.parts.compare.comparison import (
     show_significance,
 )
 from pages.parts.compare.four_cases import choose_effort, offer_four_cases
-from pages.parts.decide.option_runs import list_runs_of
 from pages.shared import caches, session
-from pages.shared.choice import resolve_choice
+from pages.shared.choice import list_runs_of, resolve_choice
 from pages.shared.layout import (
     build_page_url,
     escape_markdown,
@@ -36,6 +35,7 @@ from pages.shared.layout import (
 )
 from pages.shared.progress import show_progress
 from transfer_core.errors import TransferError
+from transfer_core.languages import _, ngettext
 from transfer_core.networks import has_weights
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ GRID_STYLE = """<style>
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Was the rule right?", "pages/compare.py")
+    show_page_title(_("Was the rule right?"), "pages/compare.py")
     with show_errors():
         records = {record.id: record for record in caches.get_engine().list_runs()}
     wanted = [run_id for run_id in session.get_chosen_runs() if run_id in records]
@@ -60,10 +60,10 @@ def draw() -> None:
         show_four_cases(group)
         session.keep_in_url("compare_details", False, (False, True))
         # Behind a switch, not an expander: it is long, and most never look.
-        if st.toggle("Run by run: differences, curves, settings", key="compare_details"):
+        if st.toggle(_("Run by run: differences, curves, settings"), key="compare_details"):
             compare_any(records)
         return
-    stop_unless(len(records) > 1, "Train at least two runs first.", "pages/start.py", "Start")
+    stop_unless(len(records) > 1, _("Train at least two runs first."), "pages/start.py", _("Start"))
     compare_any(records)
 
 
@@ -95,7 +95,7 @@ def measure(data: DataSet, source: SourceNetwork, chosen: list[RunRecord]) -> Ca
     with show_errors(), show_progress(cancel_page="pages/runs.py") as report:
         estimate = caches.estimate_similarity(data.id, source.name, report)
         options = caches.list_options(data.id, source.name, estimate, minutes, report)
-    choice = resolve_choice(data, source, estimate, options)
+    choice = resolve_choice(data, source, estimate, options, before_runs=True)
     return group_runs(data, source, choice, chosen or list_runs_of(data, source))
 
 
@@ -104,8 +104,14 @@ def show_four_cases(group: CaseRuns) -> None:
     data, textbook = group.data, group.choice.textbook
     tested = len(data.indices("test"))
     st.markdown(
-        f"**{escape_markdown(data.name)}** · {escape_markdown(group.source.title)} · "
-        f"{textbook.size.images:,} images to learn from, {tested:,} to test · dashed: guessing"
+        _(
+            "**{name}** · {network} · {images:,} images to learn from, {tested:,} to test · "
+            "dashed: guessing",
+            name=escape_markdown(data.name),
+            network=escape_markdown(_(group.source.title)),
+            images=textbook.size.images,
+            tested=tested,
+        )
     )
     st.html(GRID_STYLE)
     show_case_grid(group)
@@ -113,7 +119,7 @@ def show_four_cases(group: CaseRuns) -> None:
     best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
     with st.container(horizontal=True, vertical_alignment="center"):
         if group.is_complete:
-            label = f"Take the best: case {best.case.value}"
+            label = _("Take the best: case {case}", case=best.case.value)
             offer_next_page(label, "pages/results.py", run=best.runs[0])
         minutes, seeds = choose_effort()
         offer_four_cases(
@@ -123,26 +129,27 @@ def show_four_cases(group: CaseRuns) -> None:
             minutes=minutes,
             seeds=seeds,
             primary=not group.is_complete,
+            is_running=bool(group.unfinished),
         )
 
 
 def compare_any(records: Mapping[str, RunRecord]) -> None:
     """Compare any runs, image by image."""
     chosen = choose_runs(records)
-    message = "Choose at least two runs, here or in the table."
-    stop_unless(len(chosen) > 1, message, "pages/runs.py", "See runs")
+    message = _("Choose at least two runs, here or in the table.")
+    stop_unless(len(chosen) > 1, message, "pages/runs.py", _("See runs"))
     runs = {letter: records[run_id] for letter, run_id in zip(RUN_LETTERS, chosen, strict=False)}
     names = caches.list_names()
     show_outcomes(runs, names)
-    st.header("Is the difference real?", anchor=False)
+    st.header(_("Is the difference real?"), anchor=False)
     show_significance(runs)
-    st.header("Curves", anchor=False)
+    st.header(_("Curves"), anchor=False)
     with show_errors():
         show_overlaid_curves(runs)
-    st.header("Settings", anchor=False)
+    st.header(_("Settings"), anchor=False)
     show_settings_table(runs, names)
-    st.header("Share this comparison", anchor=False)
-    st.caption("Anyone who can reach this server sees the same at this address.")
+    st.header(_("Share this comparison"), anchor=False)
+    st.caption(_("Anyone who can reach this server sees the same at this address."))
     st.code(build_page_url(runs=",".join(chosen)), language=None, wrap_lines=True)
 
 
@@ -152,18 +159,21 @@ def choose_runs(records: Mapping[str, RunRecord]) -> list[str]:
     known = [run_id for run_id in wanted if run_id in records][: len(RUN_LETTERS)]
     if missing := len([run_id for run_id in wanted if run_id not in records]):
         st.warning(
-            f"{missing} of the runs at this address {'is' if missing == 1 else 'are'} not here: "
-            "deleted, or of another computer.",
+            ngettext(
+                "{n} of the runs at this address is not here: deleted, or of another computer.",
+                "{n} of the runs at this address are not here: deleted, or of another computer.",
+                missing,
+            ),
             icon=":material/link_off:",
         )
     chosen = st.multiselect(
-        "Runs to compare; the first is what the others are compared with",
+        _("Runs to compare; the first is what the others are compared with"),
         list(records),
         known,
         format_func=lambda run_id: label_run(records[run_id]),
         max_selections=len(RUN_LETTERS),
         key=f"compare_runs_{','.join(known)}",
-        placeholder="choose at least two",
+        placeholder=_("choose at least two"),
         select_all=False,
     )
     session.choose_runs(chosen)
@@ -177,7 +187,7 @@ def label_run(record: RunRecord) -> str:
 
     Its state is left out: a chosen run whose label changes would no longer be chosen.
     """
-    when = datetime.fromtimestamp(record.created).strftime("%d %b %H:%M:%S")
+    when = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
     return f"{record.name}, {when}"
 
 

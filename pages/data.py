@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.data.problem_words import translate_kind, translate_problem
 from pages.parts.data.recorder import offer_recorder
 from pages.parts.data.ways_in import offer_ways_in
 from pages.shared import caches, session
@@ -17,6 +18,7 @@ from pages.shared.network_note import show_network_note
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_class_counts, plot_class_counts
+from transfer_core.languages import _
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
 WARNED_KINDS = {
@@ -29,13 +31,15 @@ WARNED_KINDS = {
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Data", "pages/data.py")
+    show_page_title(_("Data"), "pages/data.py")
     sample = session.get_requested("sample")
     data_id = None if sample else session.get_current_id("data")
     offer_recorder()
     offer_ways_in(sample, expanded=data_id is None)
     if data_id is None:
-        st.info("Upload a zip, use a sample or record classes, to begin.", icon=":material/info:")
+        st.info(
+            _("Upload a zip, use a sample or record classes, to begin."), icon=":material/info:"
+        )
         return
     with show_errors():
         data = caches.load_data_set(data_id)
@@ -55,16 +59,16 @@ def show_summary(data: DataSet) -> None:
     """Say what was read, and how many images each part of the split has."""
     st.header(escape_markdown(data.name), anchor=False)
     summary = escape_markdown(dataset.describe_import(data))
-    st.success(f"What I read: {summary}.", icon=":material/task_alt:")
+    st.success(_("What I read: {summary}.", summary=summary), icon=":material/task_alt:")
     st.markdown(f"**{describe_split(data)}**")
 
 
 def show_ways_on(data: DataSet) -> None:
     """Link to Decide, to Repair and to the network that the images start with."""
-    offer_next_page("Go on: decide how to transfer", "pages/decide.py", data=data.id)
+    offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", data=data.id)
     st.page_link(
         "pages/repair.py",
-        label="Find images that look alike, relabel or set aside images",
+        label=_("Find images that look alike, relabel or set aside images"),
         icon=":material/healing:",
         query_params={"data": data.id},
     )
@@ -76,46 +80,57 @@ def show_warnings(data: DataSet) -> None:
     for problem in data.problems:
         if problem.kind in WARNED_KINDS:
             st.warning(
-                f"{escape_markdown(problem.path)}: {escape_markdown(problem.message)}",
+                f"{escape_markdown(problem.path)}: {escape_markdown(translate_problem(problem))}",
                 icon=":material/warning:",
             )
 
 
 def show_tree(data: DataSet) -> None:
     """Draw the folders of the archive as they were understood."""
-    st.markdown("**The tree as I read it**")
+    st.markdown(_("**The tree as I read it**"))
     tree = data.import_summary.draw_tree()
     st.code(tree, language=None, height=300 if tree.count("\n") > 9 else "content")
 
 
 def show_examples(data: DataSet) -> None:
     """Draw the first images of the first classes."""
-    st.subheader("A look at the images", anchor=False)
+    st.subheader(_("A look at the images"), anchor=False)
     for label, name in enumerate(data.classes[:MAX_CLASSES_SHOWN]):
         with show_errors():
             st.image(
                 caches.render_contact_sheet(data.id, label),
-                caption=escape_markdown(f"{name}: {data.counts()[label]:,} images"),
-                alt=f"First images of the class {name}",
+                caption=escape_markdown(
+                    _("{name}: {images:,} images", name=name, images=data.counts()[label])
+                ),
+                alt=_("First images of the class {name}", name=name),
                 width="content",
             )
     if len(data.classes) > MAX_CLASSES_SHOWN:
-        st.caption(f"The first {MAX_CLASSES_SHOWN} of {len(data.classes)} classes.")
+        st.caption(
+            _(
+                "The first {shown} of {classes} classes.",
+                shown=MAX_CLASSES_SHOWN,
+                classes=len(data.classes),
+            )
+        )
 
 
 def show_problems(data: DataSet) -> None:
     """List everything that was set aside or noticed, with a file of it."""
-    st.subheader("Everything set aside or noticed", anchor=False)
+    st.subheader(_("Everything set aside or noticed"), anchor=False)
     if not data.problems:
-        st.caption("Nothing: every file was used.")
+        st.caption(_("Nothing: every file was used."))
         return
     st.dataframe(
-        [{"kind": p.kind, "file": p.path, "what": p.message} for p in data.problems],
+        [
+            {_("kind"): translate_kind(p), _("file"): p.path, _("what"): translate_problem(p)}
+            for p in data.problems
+        ],
         hide_index=True,
         width="stretch",
     )
     st.download_button(
-        "Download as CSV",
+        _("Download as CSV"),
         dataset.export_problems_csv(data),
         file_name="problems.csv",
         mime="text/csv",

@@ -11,12 +11,7 @@ from pages.parts.decide.decision_diagram import show_diagram
 from pages.parts.decide.evidence import explain_words, show_measurements, show_warnings
 from pages.parts.decide.first_numbers import show_first_numbers
 from pages.parts.decide.option_rows import offer_default, show_table
-from pages.parts.decide.option_runs import (
-    collect_results,
-    list_option_runs,
-    offer_training,
-    show_unfinished,
-)
+from pages.parts.decide.option_runs import list_option_runs, offer_training, show_unfinished
 from pages.parts.decide.voices import (
     VOICE_STYLE,
     choose_minutes,
@@ -37,19 +32,20 @@ from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.network_note import show_network_note
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
-    from transfer_core.transferability import SimilarityEstimate
+    from transfer_core.transferability import Option, SimilarityEstimate
 
 NETWORK_HEIGHT = 190  # pixels
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("How should the network learn your images?", "pages/decide.py")
+    show_page_title(_("How should the network learn your images?"), "pages/decide.py")
     data_id = session.get_current_id("data")
-    stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+    stop_unless(data_id, _("Bring images in first."), "pages/data.py", _("Go to Data"))
     with show_errors():
         data = caches.load_data_set(data_id)
         source = require_weights(session.get_source())
@@ -58,17 +54,17 @@ def draw() -> None:
         estimate, choice = measure(data, source)
     session.write_choices_to_url()
     runs = list_option_runs(data, source, choice.options)
-    results = collect_results(runs, choice.options)
     st.html(VOICE_STYLE)
     left, right = st.columns(2)
     with left:
-        show_diagram(data, source, estimate, choice, results)
+        show_diagram(data, source, estimate, choice)
     with right, st.container(gap="xsmall"):
         show_textbook_voice(source, estimate, choice)
-        show_measured_voice(choice, results)
+        show_measured_voice(choice)
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            label = f"Go on: train {lower_first(choice.option.name.partition(', ')[0])}"
-            offer_next_page(label, "pages/train.py", data=data.id, new="run")
+            offer_next_page(
+                describe_next_step(choice.option), "pages/train.py", data=data.id, new="run"
+            )
             offer_four_cases(data, source, choice)
             offer_default(choice)
     show_chosen_network(data, source, choice)
@@ -77,8 +73,8 @@ def draw() -> None:
         choose_minutes()
         offer_training(data, source, choice, runs)
     show_warnings(estimate)
-    with st.expander("Every way as a table", icon=":material/table:"):
-        show_table(choice, results)
+    with st.expander(_("Every way as a table"), icon=":material/table:"):
+        show_table(choice)
     show_measurements(source, estimate, choice)
     explain_words()
 
@@ -88,8 +84,12 @@ def show_data_and_network(data: DataSet) -> None:
     learned_from = len(data.records) - len(data.indices("test"))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{escape_markdown(data.name)}**: {learned_from:,} images to learn from, "
-            f"{len(data.classes)} classes",
+            _(
+                "**{name}**: {images:,} images to learn from, {classes:,} classes",
+                name=escape_markdown(data.name),
+                images=learned_from,
+                classes=len(data.classes),
+            ),
             width="content",
         )
         show_network_note(data.id)
@@ -104,9 +104,15 @@ def measure(data: DataSet, source: SourceNetwork) -> tuple[SimilarityEstimate, C
     return estimate, resolve_choice(data, source, estimate, options)
 
 
-def lower_first(name: str) -> str:
-    """The name as it stands within a sentence."""
-    return name[:1].lower() + name[1:]
+def describe_next_step(option: Option) -> str:
+    """The label of the button that goes on to train the chosen option."""
+    if option.strategy.textbook_case:
+        return _("Go on: train case {case}", case=option.strategy.case.value)
+    if option.key == "all-stages":
+        return _("Go on: train new layer over all stages")
+    if option.key == "last-stages":
+        return _("Go on: train the last stages")
+    return _("Go on: train the first stages")
 
 
 def show_chosen_network(data: DataSet, source: SourceNetwork, choice: Choice) -> None:

@@ -16,6 +16,7 @@ from pages.shared.caches import LookedAt
 from pages.shared.layout import show_errors, show_page_title
 from transfer_core import networks
 from transfer_core.errors import NetworkError, RunError
+from transfer_core.languages import N_, _
 from transfer_core.networks import has_weights
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 NETWORK_KEY = "layers_network"  # in the address too
 VIEW_KEY = "layers_view"  # in the address too
-VIEWS = {"image": "An image inside", "transfer": "How transferable?"}
+VIEWS = {"image": N_("An image inside"), "transfer": N_("How transferable?")}
 RUN = "run"  # in place of a network's name: the network of the run that is open
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Layers", "pages/layers.py")
+    show_page_title(_("Layers"), "pages/layers.py")
     view = choose_view()
     choices, place = st.columns([2, 7], gap="medium")
     with choices, show_errors():
@@ -46,7 +47,7 @@ def draw() -> None:
         with place, show_errors():
             show_layer_transfer(data, networks.get_network(shown[-1].network))
     elif file is None:
-        place.info("Choose an image to send through the network.", icon=":material/info:")
+        place.info(_("Choose an image to send through the network."), icon=":material/info:")
     else:
         with show_errors():
             show_way_through(shown, file, data, place)
@@ -56,10 +57,10 @@ def choose_view() -> str:
     """Let one of the page's two views be chosen."""
     session.read_widget_from_url(VIEW_KEY, VIEWS, "image")
     view = st.segmented_control(
-        "View",
+        _("View"),
         list(VIEWS),
         required=True,
-        format_func=VIEWS.get,
+        format_func=lambda each: _(VIEWS[each]),
         key=VIEW_KEY,
         label_visibility="collapsed",
     )
@@ -70,7 +71,7 @@ def choose_view() -> str:
 def offer_experiment() -> None:
     """Draw the button to the page's other view."""
     st.button(
-        "How transferable are they?",
+        _("How transferable are they?"),
         type="primary",
         icon=":material/science:",
         key="layers_to_transfer",
@@ -99,11 +100,13 @@ def choose_networks() -> list[LookedAt]:
     """Let a network be chosen; a run's network comes as it was before and after training."""
     record = find_finished_run()
     present = {each.name: each.title for each in networks.list_networks() if has_weights(each)}
-    titles = {RUN: "The network you trained"} | present if record else present
+    titles = {RUN: N_("The network you trained")} | present if record else present
     names = list(titles)
     first = RUN if record else session.get_network_name()
     session.read_widget_from_url(NETWORK_KEY, names, first if first in names else names[0])
-    name = st.selectbox("Network", names, format_func=titles.get, key=NETWORK_KEY)
+    name = st.selectbox(
+        _("Network"), names, format_func=lambda each: _(titles[each]), key=NETWORK_KEY
+    )
     session.write_widget_to_url(NETWORK_KEY)
     if name != RUN:
         return [LookedAt(name)]

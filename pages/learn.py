@@ -5,8 +5,8 @@ import streamlit as st
 from pages.parts.learn import progress
 from pages.parts.learn.chapter import Chapter, Part
 from pages.parts.learn.checks import show_check
-from pages.parts.learn.drawings import show_drawing, show_surgery
-from pages.parts.learn.experiments import plan_experiment, show_experiment
+from pages.parts.learn.drawings import show_drawing, show_options
+from pages.parts.learn.experiments import show_experiment
 from pages.parts.learn.library import load_chapters
 from pages.parts.learn.places import (
     FIRST_PLACE,
@@ -14,52 +14,57 @@ from pages.parts.learn.places import (
     find_place,
     go_back,
     go_on,
-    list_checks,
-    make_part_id,
     open_place,
 )
 from pages.parts.learn.worksheet_cards import show_worksheets
 from pages.shared.glossary import show_glossary, show_text
 from pages.shared.layout import offer_next_page, show_errors, show_page_title
+from transfer_core.languages import _
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Learn", "pages/learn.py")
+    show_page_title(_("Learn"), "pages/learn.py")
+    lesson = st.container()
+    with st.container():  # drawn below the lesson, but first: a reload may come at once
+        progress.synchronise()
+    with lesson:
+        show_lesson()
+
+
+def show_lesson() -> None:
+    """Draw the part that the student is at, and what stands behind the lesson."""
     with show_errors():
         chapters = load_chapters()
     chapter, number = find_place(chapters)
     choose_chapter(chapters, chapter)
     show_part(chapters, chapter, number)
     show_more(chapters)
-    progress.synchronise()
 
 
 def show_part(chapters: tuple[Chapter, ...], chapter: Chapter, number: int) -> None:
     """Draw one part: the live object, the text, the experiment or the checks, the way on."""
     part = chapter.parts[number - 1]
-    key = make_part_id(chapter, part)
     if part.drawing:
-        show_drawing(part.drawing, f"learn_drawing_{key}")
+        show_drawing(part.drawing, f"learn_drawing_{part.id}")
     else:
-        first = plan_experiment(part.experiment)[0]
-        show_surgery(first, key=f"learn_drawing_{key}", sample=part.experiment.sample)
+        show_options(part.experiment, f"learn_drawing_{part.id}")
     words, work = st.columns([3, 2], gap="large")
     with words:
         st.subheader(part.title, anchor=False)
-        show_text(part.text, key=f"learn_text_{key}")
+        show_text(part.text, key=f"learn_text_{part.id}")
     with work:
-        is_done = show_work(chapter, part, key)
+        is_done = show_work(part)
     with words:
         show_way_on(chapters, chapter, number, is_primary=is_done)
 
 
-def show_work(chapter: Chapter, part: Part, key: str) -> bool:
+def show_work(part: Part) -> bool:
     """Draw the experiment, then the checks, which would give it away; returns if it has ended."""
-    if part.experiment and not show_experiment(part.experiment, part.afterwards, key):
+    if part.experiment and not show_experiment(part.experiment, part.afterwards, part.id):
         return False
-    for check, check_key in list_checks(chapter, part):
-        show_check(check, check_key)
+    for check in part.checks:
+        show_check(check)
     return True
 
 
@@ -71,37 +76,45 @@ def show_way_on(
     arrow, kind = ":material/arrow_forward:", "primary" if is_primary else "secondary"
     with st.container(horizontal=True, vertical_alignment="center"):
         if place != (0, 1):
-            st.button("Back", key="learn_back", on_click=go_back, args=(chapters,))
+            st.button(_("Back"), key="learn_back", on_click=go_back, args=(chapters,))
         if place != (len(chapters) - 1, len(chapter.parts)):
             st.button(
-                "Next", type=kind, icon=arrow, key="learn_next", on_click=go_on, args=(chapters,)
+                _("Next"),
+                type=kind,
+                icon=arrow,
+                key="learn_next",
+                on_click=go_on,
+                args=(chapters,),
             )
         else:
-            offer_next_page("Go on: your own pictures", "pages/data.py")
-        st.caption(f"Part {number} of {len(chapter.parts)}")
+            offer_next_page(_("Go on: your own pictures"), "pages/data.py")
+        st.caption(
+            _(
+                "Part {chapter}.{part} of {chapter}.{last}",
+                chapter=place[0] + 1,
+                part=number,
+                last=len(chapter.parts),
+            )
+        )
 
 
 def show_more(chapters: tuple[Chapter, ...]) -> None:
     """Draw what stands behind the lesson: progress, glossary, worksheets."""
-    checks = [
-        key
-        for chapter in chapters
-        for part in chapter.parts
-        for _, key in list_checks(chapter, part)
-    ]
-    right = len(set(checks) & set(progress.get_progress().right))
+    checks = {check.id for chapter in chapters for part in chapter.parts for check in part.checks}
+    right = len(checks & set(progress.get_progress().right))
     st.divider()
-    st.progress(right / len(checks), text=f"{right} of {len(checks)} checks answered right")
+    words = _("{right} of {checks} checks answered right", right=right, checks=len(checks))
+    st.progress(right / len(checks), text=words)
     with st.container(horizontal=True):
-        with st.popover("All words", icon=":material/menu_book:"):
+        with st.popover(_("All words"), icon=":material/menu_book:"):
             show_glossary()
-        with st.popover("For teachers: three lessons to print", icon=":material/print:"):
+        with st.popover(_("For teachers: three lessons to print"), icon=":material/print:"):
             show_worksheets()
         st.button(
-            "Start over",
+            _("Start over"),
             icon=":material/restart_alt:",
             key="learn_start_over",
-            help="Forgets your answers and guesses.",
+            help=_("Forgets your answers and guesses."),
             on_click=start_over,
         )
 

@@ -13,11 +13,12 @@ from pages.shared.layout import (
     show_page_title,
 )
 from pages.shared.progress import show_progress
+from transfer_core.languages import _, ngettext
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Playground", "pages/playground.py")
+    show_page_title(_("Playground"), "pages/playground.py")
     data_id = session.get_current_id("data")
     if data_id is None:
         offer_sample()
@@ -29,8 +30,13 @@ def draw() -> None:
             images = caches.load_head_images(data.id, source.name, report)
     session.write_choices_to_url()
     st.markdown(
-        f"The new layer on {escape_markdown(source.title)} learns "
-        f"**{escape_markdown(data.name)}**: {len(images.train):,} images"
+        ngettext(
+            "The new layer on {network} learns **{data}**: {n:,} image",
+            "The new layer on {network} learns **{data}**: {n:,} images",
+            len(images.train),
+            network=escape_markdown(source.title),
+            data=escape_markdown(data.name),
+        )
     )
     show_head_playground(data, source)
     show_enough(data, source)

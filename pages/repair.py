@@ -21,26 +21,31 @@ from pages.shared.layout import (
 )
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, SpoiledVersion
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
 VIEWS = {
-    "mistakes": "Mistakes of the run",
-    "copies": "Near-duplicates",
-    "suspects": "Suspect labels",
-    "aside": "Set aside",
+    "mistakes": N_("Mistakes of the run"),
+    "copies": N_("Near-duplicates"),
+    "suspects": N_("Suspect labels"),
+    "aside": N_("Set aside"),
 }
 VIEW_KEY = "repair_view"
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Repair", "pages/repair.py")
+    show_page_title(_("Repair"), "pages/repair.py")
     record, data = load_run_and_data_set()
     st.header(escape_markdown(data.name), anchor=False)
     st.caption(
-        f"{describe_split(data)} A new version never changes the data set that it is made from. "
-        "Images keep their part of the split."
+        describe_split(data)
+        + " "
+        + _(
+            "A new version never changes the data set that it is made from. Images keep their "
+            "part of the split."
+        )
     )
     if show_basket(data):
         make_new_version(data, record)
@@ -51,18 +56,22 @@ def draw() -> None:
     show_history(data, dataset.list_versions(get_home(), data.id), flaw)
     st.page_link(
         "pages/sabotage.py",
-        label="Sabotage lab: guess what was done here" if flaw else "Practise in the Sabotage lab",
+        label=_("Sabotage lab: guess what was done here")
+        if flaw
+        else _("Practise in the Sabotage lab"),
         icon=":material/bug_report:",
         query_params={"data": data.id},
     )
-    st.subheader("Take the images away", anchor=False)
+    st.subheader(_("Take the images away"), anchor=False)
     st.caption(
-        "A zip with a folder for each part of the split and in it one for each class, with the "
-        "original files. Loaded again here, it has the same classes, images and split."
+        _(
+            "A zip with a folder for each part of the split and in it one for each class, with the "
+            "original files. Loaded again here, it has the same classes, images and split."
+        )
     )
     show_images_link(data.id)
     if not record:
-        offer_next_page("Go on: decide how to transfer", "pages/decide.py", data=data.id)
+        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", data=data.id)
 
 
 def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
@@ -75,7 +84,7 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
                 session.change(data_id=record.config.data_id)
                 session.change(run_id=run_id)
         data_id = session.get_current_id("data")
-        stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+        stop_unless(data_id, _("Bring images in first."), "pages/data.py", _("Go to Data"))
         data = caches.load_data_set(data_id)
     before = {version.parent for version in dataset.list_versions(get_home(), data.id)}
     if record and (record.result is None or record.config.data_id not in {data.id, *before}):
@@ -88,7 +97,7 @@ def show_view(record: RunRecord | None, data: DataSet, flaw: SpoiledVersion | No
     views = [view for view in VIEWS if record or view != "mistakes"]
     session.keep_in_url(VIEW_KEY, views[0], views)
     match st.segmented_control(
-        "Look at", views, key=VIEW_KEY, format_func=VIEWS.get, required=True
+        _("Look at"), views, key=VIEW_KEY, format_func=lambda view: _(VIEWS[view]), required=True
     ):
         case "mistakes":
             show_mistakes(record, data)
@@ -104,12 +113,15 @@ def offer_retraining(record: RunRecord, data: DataSet) -> None:
     """Offer to train on this version with the settings and the seed of the run."""
     config = record.config
     st.markdown(
-        f"The run you came from learned from the images as they were before. "
-        f"Train on this version with the same settings and seed ({config.seed}). "
-        f"{config.strategy.title}:"
+        _(
+            "The run you came from learned from the images as they were before. Train on this "
+            "version with the same settings and seed ({seed}). {strategy}:",
+            seed=config.seed,
+            strategy=_(config.strategy.title),
+        )
     )
     if not st.button(
-        "Train again with the same settings",
+        _("Train again with the same settings"),
         type="primary",
         icon=":material/replay:",
         key="repair_train",

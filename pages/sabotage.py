@@ -6,16 +6,35 @@ from pages.parts.sabotage.guess import ask_for_guess
 from pages.parts.sabotage.key import show_key, show_key_images
 from pages.parts.sabotage.sets import offer_flaw, offer_mystery_sets
 from pages.shared import caches, session
-from pages.shared.guesses import get_guess
+from pages.shared.guesses import get_guess, synchronise_guesses
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, SpoiledVersion
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
+
+SHEETS = (  # part of the split, caption and text alternative of its first images
+    (
+        "train",
+        N_("Training images, {count:,} in all"),
+        N_("First training images of the class {name}"),
+    ),
+    ("test", N_("Test images, {count:,} in all"), N_("First test images of the class {name}")),
+)
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Sabotage lab", "pages/sabotage.py")
+    show_page_title(_("Sabotage lab"), "pages/sabotage.py")
+    lab = st.container()
+    with st.container():  # drawn below the lab, but first: a reload may come at once
+        synchronise_guesses()
+    with lab:
+        show_lab()
+
+
+def show_lab() -> None:
+    """Draw the spoiled set that is open, and the ways to another one."""
     data_id, data, flaw = session.get_current_id("data"), None, None
     if data_id:
         with show_errors():
@@ -23,16 +42,16 @@ def draw() -> None:
         flaw = dataset.find_flaw(get_home(), data.id)
     if flaw:
         show_spoiled_set(data, flaw)
-        st.subheader("Another one", anchor=False)
+        st.subheader(_("Another one"), anchor=False)
     else:
-        st.markdown("Somebody spoiled these images. Find out how, and repair them.")
+        st.markdown(_("Somebody spoiled these images. Find out how, and repair them."))
     offer_mystery_sets(is_first=flaw is None)
     if data and not flaw:
         offer_flaw(data)
     elif not data:
         st.page_link(
             "pages/data.py",
-            label="Or bring in your own images, and put a flaw into a copy of them",
+            label=_("Or bring in your own images, and put a flaw into a copy of them"),
             icon=":material/photo_library:",
         )
 
@@ -59,36 +78,36 @@ def show_images(data: DataSet) -> None:
     """Draw the first training and test images of the class that is chosen."""
     session.keep_in_url("sabotage_class", 0, range(len(data.classes)))
     label = st.selectbox(
-        "Look at the class",
+        _("Look at the class"),
         range(len(data.classes)),
         key="sabotage_class",
         format_func=lambda label: data.classes[label],
     )
-    for split, title in (("train", "Training images"), ("test", "Test images")):
+    for split, caption, alt in SHEETS:
         with show_errors():
             st.image(
                 caches.render_contact_sheet(data.id, label, split),
-                caption=f"{title}, {data.counts(split)[label]:,} in all",
-                alt=f"First {title.lower()} of the class {data.classes[label]}",
+                caption=_(caption, count=data.counts(split)[label]),
+                alt=_(alt, name=data.classes[label]),
                 width="stretch",
             )
 
 
 def show_ways(data: DataSet) -> None:
     """Link to the pages where the flaw shows."""
-    st.markdown("**Look for it**")
+    st.markdown(_("**Look for it**"))
     for page, label, icon in (
-        ("pages/data.py", "Data: how many images of each class", ":material/photo_library:"),
-        ("pages/decide.py", "Train, and look at the results", ":material/model_training:"),
-        ("pages/repair.py", "Repair: copies, suspect labels, mistakes", ":material/healing:"),
+        ("pages/data.py", N_("Data: how many images of each class"), ":material/photo_library:"),
+        ("pages/decide.py", N_("Train, and look at the results"), ":material/model_training:"),
+        ("pages/repair.py", N_("Repair: copies, suspect labels, mistakes"), ":material/healing:"),
     ):
-        st.page_link(page, label=label, icon=icon, query_params={"data": data.id})
+        st.page_link(page, label=_(label), icon=icon, query_params={"data": data.id})
 
 
 def offer_clean_set(flaw: SpoiledVersion) -> None:
     """Offer the images as they were before, which undoes the flaw."""
     if st.button(
-        "Undo: open the images without the flaw", icon=":material/undo:", key="sabotage_undo"
+        _("Undo: open the images without the flaw"), icon=":material/undo:", key="sabotage_undo"
     ):
         session.open_data_set(flaw.parent)
         st.rerun()

@@ -9,14 +9,17 @@ from pages.shared import caches
 from pages.shared.layout import show_page_title
 from pages.shared.network_drawing import show_network
 from transfer_core.cases import TransferCase
+from transfer_core.languages import _
 
 
 def draw() -> None:
     """Draw the page."""
-    show_page_title("Teach a network your pictures, and see why it works", "pages/start.py")
+    show_page_title(_("Teach a network your pictures, and see why it works"), "pages/start.py")
     st.markdown(
-        "It has looked at pictures before. Keep what it knows, teach it the rest: that is "
-        "**transfer learning**. Nothing leaves the computer that runs this."
+        _(
+            "It has looked at pictures before. Keep what it knows, teach it the rest: that is "
+            "**transfer learning**. Nothing leaves the computer that runs this."
+        )
     )
     show_moving_network()
     place = st.container()
@@ -39,8 +42,8 @@ def show_moving_network() -> None:
 def show_links() -> None:
     """Link to the lesson and to what was done before."""
     with st.container(horizontal=True):
-        st.page_link("pages/learn.py", label="The lesson", icon=":material/school:")
-        st.page_link("pages/runs.py", label="Earlier runs", icon=":material/history:")
+        st.page_link("pages/learn.py", label=_("The lesson"), icon=":material/school:")
+        st.page_link("pages/runs.py", label=_("Earlier runs"), icon=":material/history:")
 
 
 draw()

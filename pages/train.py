@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.live_run import show_run
+from pages.parts.train.setting_changes import show_changes
 from pages.parts.train.setting_code import show_code
 from pages.parts.train.setting_hints import describe_hints
 from pages.parts.train.setting_links import forget_settings
@@ -22,6 +23,7 @@ from pages.shared.network_drawing import make_drawing, show_network
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_accuracy
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunRecord
 from transfer_core.system import choose_device
@@ -30,18 +32,18 @@ from transfer_core.transferability import Option, SimilarityEstimate
 
 def draw() -> None:
     """Draw the page: the run of the address if there is one, else the way to start one."""
-    show_page_title("Train", "pages/train.py")
+    show_page_title(_("Train"), "pages/train.py")
     session.leave_run_if_asked()
     with show_errors():
         repeated = load_repeated_run()
     if run_id := session.get_current_id("run"):
         record = show_run(run_id)
-        if st.button("Set up another run", icon=":material/add:", key="train_another"):
+        if st.button(_("Set up another run"), icon=":material/add:", key="train_another"):
             session.set_up_another_run(record.config.data_id)
             st.rerun()
         return
     data_id = session.get_current_id("data")
-    stop_unless(data_id, "Bring images in first.", "pages/data.py", "Go to Data")
+    stop_unless(data_id, _("Bring images in first."), "pages/data.py", _("Go to Data"))
     with show_errors():
         data = caches.load_data_set(data_id)
         source = require_weights(session.get_source())
@@ -71,9 +73,11 @@ def set_up_run(
     describe_plan(defaults)
     session.keep_in_url("train_code", False, (False, True))
     with_code = st.toggle(
-        "Show the code",
+        _("Show the code"),
         key="train_code",
-        help="For each setting the lines of PyTorch that it becomes, as the run's script has them.",
+        help=_(
+            "For each setting the lines of PyTorch that it becomes, as the run's script has them."
+        ),
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
     work = session.get_workspace()
@@ -88,6 +92,8 @@ def set_up_run(
         )
     with form.time_place, show_errors():
         show_run_time(data, form.settings)
+        if usual := find_usual_settings(source, defaults, choice):
+            show_changes(form.settings, usual)
     if right:
         with right:
             show_code(data, form.settings.source, form.settings.strategy, form.settings.seed)
@@ -101,10 +107,19 @@ def make_defaults(source: SourceNetwork, choice: Choice, repeated: RunRecord | N
         return RunSettings(source, choice.strategy, seed=0)
     config = repeated.config
     st.info(
-        f"The settings of “{escape_markdown(repeated.name)}”, to be changed.",
+        _("The settings of “{run}”, to be changed.", run=escape_markdown(repeated.name)),
         icon=":material/tune:",
     )
     return RunSettings(config.source(), config.strategy, config.seed, config.compiled)
+
+
+def find_usual_settings(
+    source: SourceNetwork, settings: RunSettings, choice: Choice
+) -> RunSettings | None:
+    """What this way to train begins with; None if it is no longer offered."""
+    strategies = {each.key: each.strategy for each in choice.options.options}
+    strategy = strategies.get(settings.strategy.key)
+    return RunSettings(source, strategy, seed=0) if strategy else None
 
 
 def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> None:
@@ -116,16 +131,20 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
         option: What was chosen on Decide; None for a run that is repeated.
     """
     source, strategy = settings.source, settings.strategy
-    title = option.name if option else strategy.title
+    title = _(option.name if option else strategy.title)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{escape_markdown(title)}** on {escape_markdown(data.name)}."
-            + _describe_expectation(option),
+            _(
+                "**{way}** on {data}. {expectation}",
+                way=escape_markdown(title),
+                data=escape_markdown(data.name),
+                expectation=_describe_expectation(option),
+            ),
             width="content",
         )
         st.page_link(
             "pages/decide.py",
-            label="Choose another way",
+            label=_("Choose another way"),
             icon=":material/alt_route:",
             query_params={"data": data.id},
         )
@@ -134,25 +153,34 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
             make_drawing(source, strategy, data.classes),
             key=f"train_network_{strategy.key}",
             image=caches.render_tile(data.id, 0),
-            play=f"{data.id} {source.name} {strategy.key}",
+            play=f"{data.id}/{source.name}/{strategy.key}",
         )
 
 
 def _describe_expectation(option: Option | None) -> str:
     if option is None or option.accuracy is None:
         return ""
-    how = "Measured before" if option.measured else "Forecast"
-    return f" {how}: {escape_markdown(describe_accuracy(option))} of the test images right."
+    text = (
+        N_("Measured before: {accuracy} of the test images right.")
+        if option.measured
+        else N_("Forecast: {accuracy} of the test images right.")
+    )
+    return _(text, accuracy=escape_markdown(describe_accuracy(option)))
 
 
 def describe_plan(settings: RunSettings) -> None:
     """Say, folded, from which network the run starts, and what is frozen and trained."""
     source, strategy = settings.source, settings.strategy
-    with st.expander("What exactly is trained", icon=":material/help:"):
+    with st.expander(_("What exactly is trained"), icon=":material/help:"):
         st.markdown(
-            f"From: {escape_markdown(source.title)}. Frozen: "
-            f"{source.format_titles(strategy.frozen)}. Trained: {strategy.what_is_trained}. Starts "
-            f"from {strategy.initial_weights} weights."
+            _(
+                "From: {network}. Frozen: {frozen}. Trained: {trained}. Starts from {kind} "
+                "weights.",
+                network=escape_markdown(source.title),
+                frozen=source.format_titles(strategy.frozen),
+                trained=_(strategy.what_is_trained),
+                kind=_(strategy.initial_weights),
+            )
         )
 
 
@@ -163,10 +191,15 @@ def show_run_time(data: DataSet, settings: RunSettings) -> None:
         forecast = caches.forecast_run(data.id, settings.source, settings.strategy, report)
     if forecast:
         st.markdown(
-            f":material/timer: As set here, the run takes **{forecast.describe()}** on this "
-            "computer.",
-            help=f"{settings.strategy.optimiser.epochs} epochs at most, "
-            f"{settings.source.input_size} pixels a side.",
+            _(
+                ":material/timer: As set here, the run takes **{time}** on this computer.",
+                time=forecast.describe(),
+            ),
+            help=_(
+                "{epochs} epochs at most, {side} pixels a side.",
+                epochs=settings.strategy.optimiser.epochs,
+                side=settings.source.input_size,
+            ),
         )
 
 

@@ -365,7 +365,7 @@ def test_a_run_started_on_decide_ends_beside_its_forecast(server, open_page, arc
     go_to_decide(page, "1")
     # Another test of this server may have trained it already.
     page.get_by_role("button", name=re.compile("Train it (and compare|again)")).click()
-    page.locator('[role=radio][aria-label*="a run reached"]').first.wait_for()  # without a click
+    page.locator('[role=radio][aria-label*="your run reached"]').first.wait_for()  # without a click
     page.get_by_role("button", name="Train it again").wait_for()
 
 

@@ -25,6 +25,8 @@ def test_an_answer_and_the_place_survive_a_reload(server, open_page):
     page.goto(f"{server.url}/learn")  # another session, without the part in its address
     page.get_by_text("1 of 20 checks answered right").wait_for()
     page.get_by_role("heading", name="Six layers").wait_for()
+    open_part(page, server, "3.1")  # a link to a part loses nothing
+    page.get_by_text("1 of 20 checks answered right").wait_for()
     page.get_by_role("button", name="Start over").click()
     page.get_by_role("heading", name="Learn once, use again").wait_for()
     wait_until_settled(page)

@@ -5,11 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from pages.parts.decide.voices import compare_with_runs
 from transfer_core.cases import TransferCase, list_strategies
 from transfer_core.figures import build_case_cell
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.inspection import CaseResult, collect_case_results, judge_rule
+from transfer_core.inspection import CaseResult, collect_case_results, follow_runs, judge_rule
 from transfer_core.networks import get_network
 from transfer_core.runs.store.records import RunEvent, RunState
 from transfer_core.timing import TimeRange, case_plan, plan_cases
@@ -38,25 +37,42 @@ def make_run(key: str, accuracy: float | None, *, seed=0, created=0.0, epochs=No
     )
 
 
-def test_decide_says_where_runs_turned_out_against_the_recommendation():
-    names = {"1": "Case 1, new last layer", "3": "Case 3, everything trained"}
-    options = Options(
-        tuple(
-            Option(key, STRATEGIES[key], name, 0.8, 0.7, 0.9, 1, 2, False, key == "3")
-            for key, name in names.items()
-        ),
-        minutes=10,
-        reason="",
-    )
+OPTIONS = Options(
+    tuple(
+        Option(key, STRATEGIES[key], key, accuracy, 0.7, 0.9, 10, 20, key == "1", key == "3")
+        for key, accuracy in (("1", 0.8), ("3", 0.85), ("4-pretrained", 0.85))
+    ),
+    minutes=10,
+    reason="",
+)
 
-    def reach(accuracies, epochs=None):
-        runs = [make_run(key, accuracy, epochs=epochs) for key, accuracy in accuracies.items()]
-        return compare_with_runs(options, collect_case_results(runs, USUAL))
 
-    told = reach({"1": 0.86, "3": 0.80})
-    assert "“Case 1, new last layer” reached 86%, the recommended way 80%" in told
-    assert "the shortened run of the recommended way 80%" in reach({"1": 0.86, "3": 0.8}, 2)
-    assert reach({"1": 0.86}) == reach({"1": 0.8, "3": 0.86}) == reach({"1": 0.8, "3": 0.8}) == ""
+def follow(runs):
+    for run in runs:
+        run.config.data_id, run.config.network, run.config.input_size = "data", SOURCE.name, None
+    return follow_runs(OPTIONS, runs, "data", SOURCE)
+
+
+def test_the_recommendation_follows_what_runs_reached():
+    found = follow([make_run("1", 0.86), make_run("3", 0.82)])
+    assert found.recommended.key == "1" and found.recommended.accuracy == 0.86
+    assert found.recommended.low == pytest.approx(0.83)  # of the run's interval
+    assert "1: 86.0% right, measured by your run" in found.reason
+    assert found.find("1").expectation.accuracy == 0.8  # still told beside the result
+    assert found.find("4-pretrained").accuracy == 0.82  # trained as case 3
+
+
+def test_a_dearer_run_must_be_better_by_more_than_the_error_of_its_test():
+    assert follow([make_run("1", 0.86), make_run("3", 0.87)]).recommended.key == "1"
+    assert follow([make_run("1", 0.86), make_run("3", 0.88)]).recommended.key == "3"
+
+
+@pytest.mark.parametrize("changes", [{"epochs": 2}, {"state": RunState.stopped}])
+def test_shortened_runs_do_not_change_the_recommendation(changes):
+    found = follow([make_run("3", 0.5, **changes)])
+    assert found.recommended.key == "3" and found.find("3").runs == 0
+    full = follow([make_run("3", 0.6), make_run("3", 0.5, created=1.0, **changes)])
+    assert full.find("3").accuracy == 0.6  # the newer run was cut short
 
 
 def test_one_run_has_the_margin_of_its_interval_and_several_their_spread():
@@ -79,20 +95,29 @@ def test_a_run_with_fewer_epochs_than_its_case_asks_for_is_told_to_be_shortened(
     assert found["3"].is_shortened and not found["1"].is_shortened
 
 
-def judge(accuracies: dict[str, float], textbook: int, p_value: float = 0.001, epochs: int = 10):
+def judge(
+    accuracies: dict[str, float],
+    textbook: int,
+    p_value: float = 0.001,
+    epochs: int = 10,
+    alternative: int | None = None,
+):
     results = {
         key: CaseResult(key, (key,), accuracy, 0.01, 5.0, epochs, 10)
         for key, accuracy in accuracies.items()
     }
     pair = SimpleNamespace(p_value=p_value, may_be_chance=p_value >= 0.05)
-    return judge_rule(results, TransferCase(textbook), lambda one, other: pair)
+    other = alternative and TransferCase(alternative)
+    return judge_rule(results, TransferCase(textbook), lambda one, two: pair, alternative=other)
 
 
 def test_the_rule_was_right_where_its_case_is_the_best():
     verdict = judge({"1": 0.9, "3": 0.8}, 1)
     assert verdict.is_right and verdict.best == "1"
     assert verdict.sentences[0].startswith("Yes: the textbook said case 1")
-    assert "leads case 3 by 10.0 points, more than chance (p = 0.001)" in verdict.sentences[0]
+    assert (
+        "Case 1 leads case 3 by 10.0 points, more than chance (p = 0.001)" in verdict.sentences[0]
+    )
 
 
 def test_the_rule_was_wrong_where_another_case_is_better_by_more_than_chance():
@@ -104,6 +129,14 @@ def test_the_rule_was_wrong_where_another_case_is_better_by_more_than_chance():
 def test_the_rule_was_not_wrong_where_the_lead_may_be_chance():
     verdict = judge({"1": 0.89, "3": 0.9}, 1, p_value=0.4)
     assert verdict.is_right and verdict.sentences[0].startswith("Not wrong")
+
+
+def test_where_similarity_cannot_be_told_both_cases_are_the_textbooks():
+    verdict = judge({"1": 0.8, "2-conv2": 0.9, "3": 0.7}, 1, alternative=2)
+    assert verdict.is_right and "said case 1 or 2, and no other" in verdict.sentences[0]
+    assert "Case 2 leads case 3 by 20.0 points" in verdict.sentences[0]
+    assert "case 2 if not. Case 1 is likelier" in verdict.sentences[1]
+    assert judge({"1": 0.8, "2-conv2": 0.9}, 1, alternative=2).is_right is None
 
 
 @pytest.mark.parametrize("accuracies", [{}, {"3": 0.9, "4-random": 0.8}, {"1": 0.9}])
@@ -126,7 +159,7 @@ def test_what_pre_training_gave_is_told(tuned, p_value, told):
 
 
 def test_cases_that_were_shortened_are_named():
-    told = " ".join(judge({"3": 0.9, "4-random": 0.7}, 3, epochs=4).sentences)
+    told = judge({"3": 0.9, "4-random": 0.7}, 3, epochs=4).caveat
     assert "Cases 3 and 4 were shortened: full runs may end higher." in told
 
 
@@ -209,7 +242,7 @@ def test_a_cell_after_its_runs_shows_the_result_and_the_best_is_marked():
     marks = CaseMarks(TransferCase(1), TransferCase(3))
     run = make_run("3", 0.9)
     best = build_case_cell(make_option("3"), [(run, make_events([0.9]))], results, marks, "3")
-    assert best.marks == ("★ recommended", "best measured") and best.shade == 1.0
+    assert best.marks == ("★ recommended before", "best measured") and best.shade == 1.0
     other = build_case_cell(make_option("4-random"), [], results, marks, "3")
     assert other.shade == 0.0 and other.note.endswith("as case 3: 90.0% ± 2.0")
     assert "case 3" not in best.note and "90.0% ± 2.0" in best.description

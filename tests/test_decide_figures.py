@@ -8,6 +8,7 @@ import pytest
 from transfer_core.cases import TransferCase, judge_size, list_strategies
 from transfer_core.figures.decision import (
     CROSSOVER_NAME,
+    Crossover,
     describe_decision,
     plot_decision_diagram,
 )
@@ -37,6 +38,7 @@ def make_option(key: str, accuracy: float | None = 0.9, **changes) -> Option:
     return replace(made, **changes)
 
 
+CROSSOVER = Crossover(8, 600, wins=5, sets=9)
 OPTIONS = [
     make_option("1", 0.93, seconds_low=4.0, seconds_high=4.4),
     make_option("3", 0.94),
@@ -122,11 +124,12 @@ def test_the_line_is_named_on_the_axis_in_order_with_the_other_marks(line):
 def test_where_training_everything_began_to_win_is_a_second_mark():
     names = [t.name for t in plot_decision_diagram(SIZE, LIKELY, MARKS, {}).data]
     assert CROSSOVER_NAME not in names
-    figure = plot_decision_diagram(SIZE, LIKELY, MARKS, {}, crossover=600)
+    figure = plot_decision_diagram(SIZE, LIKELY, MARKS, {}, crossover=CROSSOVER)
     (mark,) = (t for t in figure.data if t.name == CROSSOVER_NAME)
     assert mark.y[0] == pytest.approx(find_point(figure).y[0])  # it has 600 images
-    told = describe_decision(SIZE, LIKELY, MARKS, {}, crossover=600)
-    assert "training everything began to win from 600 images" in told
+    told = describe_decision(SIZE, LIKELY, MARKS, {}, crossover=CROSSOVER)
+    assert "8 images of each class, 600 in all, training everything won on average" in told
+    assert "though only on 5 of 9 image sets" in told
 
 
 def test_the_diagrams_words_keep_the_voices_apart():
@@ -143,8 +146,8 @@ def test_a_persons_own_answer_is_told_beside_the_estimate():
 
 
 def test_a_runs_result_stands_beside_the_forecast():
-    told = describe_options(OPTIONS, {"3": ["★ recommended"]}, {"3": 0.91})
-    assert "way 3 (recommended): 94% (91–96%), forecast · 3–5 min, a run reached 91%" in told
+    told = describe_options(OPTIONS, {"3": ["★ recommended"]}, {"3": "91.0% ± 2.0"})
+    assert "way 3 (recommended): 91 to 96%, forecast · 3–5 min, your run reached 91.0%" in told
     assert "way last-stages: accuracy unknown, 3–5 min" in told
 
 
@@ -184,14 +187,19 @@ def test_a_run_replaces_what_was_expected_and_shades_its_cell_by_rank():
     assert cells[4].knowledge == "trained · 12 s · 2 seeds · 4/10 epochs"
     assert [cells[case].shade for case in (1, 3, 4)] == pytest.approx([1, 0.75, 0])
     assert cells[2].shade is None
-    assert "A run of case 3 reached 80.0% ± 2.0." in diagram.description
+    assert "A run of case 3 reached 80.0% ± 2.0, trained · 12 s." in diagram.description
 
 
 def test_the_diagram_says_its_point_line_and_marks_to_those_who_do_not_see_it():
-    diagram = build(own_answer="different", crossover=98)
-    assert (diagram.point.images, diagram.line, diagram.crossover) == (600, 1_000, 98)
+    diagram = build(own_answer="different", crossover=CROSSOVER)
+    assert (diagram.point.images, diagram.line, diagram.crossover) == (600, 1_000, 600)
     assert diagram.similarity == "similar"  # of the textbook's case
-    for words in ("600 images", "line is at 1,000", "Recommended is Case 3", "from 98 images"):
+    for words in (
+        "600 images",
+        "line is at 1,000",
+        "Recommended is Case 3",
+        "8 images of each class",
+    ):
         assert words in diagram.description
     assert [cell.case for cell in diagram.cells if cell.is_recommended] == [3]
     assert [cell.case for cell in diagram.cells if cell.is_chosen] == [4]

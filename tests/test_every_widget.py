@@ -16,6 +16,7 @@ from zips import make_picture, write_zip
 from pages.shared import caches
 from transfer_core import dataset, networks
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.dataset import FLAW_KINDS
 from transfer_core.export import prepare_download
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config, start_engine
@@ -35,6 +36,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     "": [  # any page
         ("button", "Go on: ", {"title"}),
         ("toggle", "Present", {"address", "workspace"}),
+        ("selectbox", "Language", {"address", "workspace"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
@@ -118,6 +120,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Sample", {"address", "image"}),
         ("select_slider", "How deep", {"address", "caption"}),
         ("button", "How transferable", {"address", "subheader"}),
+        ("toggle", "Show all", {"address"}),
         ("button", "Measure every cut", {"plotly_chart"}),
     ],
     "learn": [
@@ -214,7 +217,8 @@ def upload_image(app: AppTest) -> None:
 
 def guess_shortcut(app: AppTest) -> None:
     make_click("sabotage_set_A")(app)
-    app.radio(key="sabotage_guess").set_value("Shortcut background").run()
+    kind = app.radio(key="sabotage_guess")
+    kind.set_value(kind.options[FLAW_KINDS.index("shortcut")]).run()
 
 
 def open_key(app: AppTest) -> None:
@@ -237,7 +241,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
     ],
     "repair": [
         (("run", "data"), AppTest.run),
-        (("data",), None),
+        (("data",), AppTest.run),
         (("run", "data"), make_click("repair_set aside")),
     ],
     "try_it": [(("run",), upload_image)],
@@ -254,9 +258,13 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("data", "layers_network=demonstration", "layers_view=transfer"), AppTest.run),
         (("layers_network=demonstration",), AppTest.run),
     ],
-    "networks": [((), None), (("data",), None), (("data",), None)],  # the last: compared before
-    "runs": [(("one",), None), (("several",), None), ((), None)],
-    "compare": [(("several",), None), (("data",), None)],
+    "networks": [  # the last: compared before
+        ((), AppTest.run),
+        (("data",), AppTest.run),
+        (("data",), AppTest.run),
+    ],
+    "runs": [(("one",), AppTest.run), (("several",), AppTest.run), ((), AppTest.run)],
+    "compare": [(("several",), AppTest.run), (("data",), AppTest.run)],
     "playground": [
         (("data", "head_epochs=20"), AppTest.run),  # its sliders come from the address
         (("data",), measure_new_layer),  # the time that the rest takes is not known

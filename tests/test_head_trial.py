@@ -140,7 +140,7 @@ def make_result(
         EpochEnded(number, number, tl, ta, vl, va, False, 0.0, ())
         for number, (tl, ta, vl, va) in enumerate(zip(*rows, strict=True), start=1)
     )
-    ended = Ended("all epochs", length, 1, 0.1, 1.0, (), validation_accuracy[-1])
+    ended = Ended("all epochs", length, length, 0.1, 1.0, (), validation_accuracy[-1])
     trial = trial or HeadTrial()
     return HeadTrialResult(trial, ("ant", "bee"), counts, (100, 100), epochs, ended, correct)
 

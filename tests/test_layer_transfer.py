@@ -27,12 +27,8 @@ from transfer_core.transferability import (
     summarise_points,
     time_training,
 )
-from transfer_core.transferability.layer_transfer import (
-    OWN_ARMS,
-    SEEDS,
-    build_network,
-    draw_source_images,
-)
+from transfer_core.transferability.layer_transfer import build_network, draw_source_images
+from transfer_core.transferability.layer_transfer_plan import OWN_ARMS, SEEDS, SELF_ARMS
 
 FROZEN, TUNED, RANDOM = OWN_ARMS
 
@@ -85,7 +81,18 @@ def test_every_cut_of_every_arm_is_trained_once_for_each_seed(source):
     assert len(trainings) == len(set(trainings)) == len(SEEDS) * (2 + 5 * 5)
     assert [seed for *_, seed in trainings] == sorted(seed for *_, seed in trainings)
     photos = get_network("efficientnet_lite0")
-    assert {arm.images for arm in list_arms(photos)} == {"own"}  # its source images are not here
+    assert list_arms(photos) == OWN_ARMS + SELF_ARMS  # its source images are not here
+    bases = {(arm, seed) for arm, cut, seed in list_trainings(photos) if cut == 0}
+    assert bases == {(RANDOM, seed) for seed in SEEDS}
+
+
+def test_a_network_that_is_cut_from_itself_keeps_its_stages_and_draws_others_anew(source):
+    donor, _ = build_network(source, RANDOM, 0, 3, seed=0)
+    network, strategy = build_network(source, SELF_ARMS[0], 2, 3, 0, donor)
+    kept = source.stage_names[:-1]
+    assert [is_same(network, donor, name) for name in kept] == [True, True] + [False] * 3
+    assert strategy.frozen == ("conv1", "conv2")
+    assert all(each.requires_grad for each in donor.parameters())
 
 
 def test_points_arrive_one_by_one_and_are_not_measured_again(source, own):
@@ -94,6 +101,8 @@ def test_points_arrive_one_by_one_and_are_not_measured_again(source, own):
     known = (first, second)
     (third,) = islice(measure_layer_transfer(source, own, known=known, epochs=1), 1)
     assert (third.arm, third.cut) == (FROZEN.key, 1) and 0 <= third.accuracy <= 1
+    (own_layers,) = islice(measure_layer_transfer(source, own, arms=SELF_ARMS, epochs=1), 1)
+    assert (own_layers.arm, own_layers.cut) == (SELF_ARMS[0].key, 1)
     assert not list(measure_layer_transfer(source, own, epochs=1, stop_requested=lambda: True))
 
 

@@ -162,12 +162,19 @@ def test_maps_are_drawn_bright_where_the_channel_is_excited():
     assert overlay[0, 3].tolist() == [255] * 3 and overlay[3, 0].max() < 100
     assert render_patches([white] * 9, 4)[0, 0].tolist() == [255] * 3
     text = describe_stage_maps(stage, stage.rank_channels())
-    assert "2 channels, each a map of 2 by 2" in text and "excites 50%" in text
-    assert "channels 1, 2 most" in text
+    assert "2 channels: each looks for one thing, at 2 by 2 places" in text
+    assert "excites 50%" in text and "the strongest: 1, 2." in text
 
 
-def test_numbers_without_positions_are_drawn_relative_to_the_strongest():
+def test_numbers_without_positions_are_drawn_as_bars_relative_to_the_strongest():
     stage = StageMaps("fc1", "Fully connected 1", "mixes", np.array([[[4.0]], [[2.0]], [[0.0]]]))
-    light = [render_map(stage, channel, 2).sum() for channel in range(3)]
-    assert light[0] > light[1] > light[2]
-    assert "no positions" in describe_stage_maps(stage, [0])
+    full, half, none = (render_map(stage, channel, 4).sum(axis=2) for channel in range(3))
+    ground = none[0, 0]
+    assert (none == ground).all() and (full > ground).all()
+    assert (half[:2] == ground).all() and (ground < half[2:]).all() and (half[2:] < full[2:]).all()
+    whole = render_mosaic(stage, 2).sum(axis=2)  # 10 pixels wide, of three bars
+    assert (whole[0] > ground).tolist() == [True] * 4 + [False] * 6
+    assert (whole[9] > ground).tolist() == [True] * 7 + [False] * 3
+    many = StageMaps("fc1", "", "", np.where(np.arange(40) == 39, 1.0, 0)[:, None, None])
+    assert (render_mosaic(many, 2).sum(axis=2)[0] > ground).tolist() == [False] * 9 + [True]
+    assert "3 units: each gives one number" in describe_stage_maps(stage, [0])

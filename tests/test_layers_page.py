@@ -41,6 +41,9 @@ def test_without_images_a_sample_goes_through_the_network():
     assert "Fully connected 1 responds to combinations of features" in list_texts(app)
     assert read_query(app, "layers_stage") == "fc1"
     assert "Where in this image" not in list_captions(app)  # the positions are left behind
+    assert "**Unit " in list_texts(app)
+    app.toggle(key="layers_all").set_value(True).run()
+    assert not app.exception and read_query(app, "layers_all") == "True"
 
 
 def test_an_image_of_the_data_set_shows_what_excites_a_channel_in_it(no_made_images, data):

@@ -8,17 +8,20 @@ from reading_level import compute_grade, count_syllables
 from streamlit.testing.v1 import AppTest
 from test_pages import build_page, own_engine  # noqa: F401
 
-from pages.parts.learn.chapter import DRAWINGS, Rules
+from pages.parts.learn.chapter import DRAWINGS, Rules, adopt_ids
 from pages.parts.learn.chapter_file import read_chapter
-from pages.parts.learn.experiments import Outcome, describe_outcome
 from pages.parts.learn.facts import list_facts
 from pages.parts.learn.library import LESSONS, list_rules, load_chapters, load_worksheets
+from pages.parts.learn.outcomes import Outcome, describe_outcome, describe_pair
 from pages.parts.learn.progress import Progress
 from pages.parts.learn.worksheet import read_worksheet, render_key, render_worksheet
 from pages.shared import caches
-from pages.shared.glossary import GLOSSARY_FILE, load_glossary, read_glossary, render_text
+from pages.shared.glossary import GLOSSARY, load_glossary, read_glossary, render_text
 from transfer_core.errors import LessonError
+from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, catalogue
 from transfer_core.networks import get_network
+from transfer_core.runs import RunState
+from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.transferability import load_calibration
 
 RULES = Rules(("plankton",), ("1", "2-conv2"), {"line": "2,000"}, {"stage"})
@@ -197,7 +200,7 @@ def test_a_term_without_a_meaning_or_used_twice_is_named(tmp_path):
 
 
 def test_every_term_is_explained_without_brackets_left_over():
-    assert len(read_glossary(GLOSSARY_FILE)) > 20
+    assert len(read_glossary(LESSONS / GLOSSARY)) > 20
     assert not [t.name for t in load_glossary().values() if "[[" in t.meaning]
 
 
@@ -269,6 +272,7 @@ def test_a_prediction_is_kept_and_compared_with_a_real_run(transfer_home):
     said = next(each.value for each in app.markdown if each.value.startswith("**Case 1**"))
     assert f"{right} of {result.images} test pictures right" in said
     assert f"{round(100 * result.accuracy - 30)} more than you guessed" in said
+    assert any("blind guessing gets 10 of 100, you said 30" in each.value for each in app.markdown)
 
 
 def test_a_guess_that_was_close_is_called_so():
@@ -279,9 +283,38 @@ def test_a_guess_that_was_close_is_called_so():
     assert describe_outcome(Outcome("Case 1", 99, 1, 20)).endswith("94 fewer than you guessed.")
 
 
+def test_what_two_runs_have_shown_names_the_winner_the_luck_and_the_guess():
+    first, second = Outcome("A", 40, 18, 20), Outcome("B", 60, 16, 20)
+    assert describe_pair(first, second, may_be_chance=True) == (
+        "“A” got 10 of 100 more than “B”. That can be luck. You had guessed 20 fewer."
+    )
+    assert describe_pair(first, first, may_be_chance=True).startswith("both got the same.")
+
+
+def test_an_experiment_says_which_run_it_waits_for_and_can_be_stopped(transfer_home, monkeypatch):
+    app = build_page("learn", part="1.2").run()
+    app.slider[0].set_value(30).run()
+    engine = caches.get_engine()
+    monkeypatch.setattr(RunQueue, "claim", lambda *_: None)  # the one place is taken
+    next(each for each in app.button if each.label.startswith("Keep my guess")).click().run()
+    [[run]] = app.session_state["lesson"].runs.values()
+    record = engine.get(run)
+    other = engine.store.create(record.config, name="another", engine=record.engine)
+    engine.store.set_state(other.id, RunState.training, "")
+    app.run()
+    assert not app.exception
+    assert any("**another**" in each.value for each in app.markdown)
+    next(each for each in app.button if each.label == "Stop").click().run()
+    assert engine.get(run).state is RunState.stopped
+    assert app.run().slider[0].value == 30  # it can be predicted again, from the same guess
+
+
 def test_what_the_browser_kept_is_read_again_and_nonsense_is_not():
     kept = Progress("2.1", {"a": 1}, ("a",), {"e": [50]}, {"e": ["0123"]})
     assert Progress.from_json(kept.to_json()) == kept
+    later = Progress("1.1", {"a": 2, "b": 0}, ("b",), {"e": [60]})
+    joined = Progress("2.1", {"a": 2, "b": 0}, ("a", "b"), {"e": [60]}, {"e": ["0123"]})
+    assert kept.join(later) == joined
     for nonsense in ("", "{}", "[1]", '{"place": 1, "answers": []}'):
         assert Progress.from_json(nonsense) == Progress()
 
@@ -308,3 +341,38 @@ def test_the_rules_know_all_samples_and_options_that_the_readme_names():
     assert {name for name in rules.facts if f"{{{name}}}" in readme} >= {
         name for name in rules.facts if not name.startswith("loss_")
     }
+
+
+# ------------------------------------------------------------------ Other languages
+
+
+@pytest.mark.parametrize("language", sorted({*LANGUAGES} - {SOURCE_LANGUAGE}))
+def test_a_translated_lesson_has_the_parts_of_the_english_one(language, monkeypatch):
+    english, sheets, terms = load_chapters(), load_worksheets(), len(set(load_glossary().values()))
+    monkeypatch.setattr(catalogue, "_find_language", lambda: language)
+    assert len(set(load_glossary().values())) == terms
+    for own, original in zip(load_chapters(), english, strict=True):
+        assert own.title != original.title
+        for part, other in zip(own.parts, original.parts, strict=True):  # same drawings: adopt_ids
+            assert part.title != other.title and part.text != other.text
+            assert (part.id, [c.id for c in part.checks]) == (
+                other.id,
+                [c.id for c in other.checks],
+            )
+            assert len(part.text.split()) <= MAX_WORDS, part.title
+            assert part.text.count("[[") == other.text.count("[["), part.title
+    for own, original in zip(load_worksheets(), sheets, strict=True):
+        assert own.title != original.title
+        for section in ("worksheet", "exit_ticket", "key"):
+            rows = [getattr(sheet, section).count("\n|") for sheet in (own, original)]
+            lines = [re.findall(r"Lines: \d", getattr(each, section)) for each in (own, original)]
+            assert rows[0] == rows[1] and lines[0] == lines[1], own.title
+
+
+def test_a_translation_with_other_parts_is_refused(tmp_path):
+    english = read(tmp_path, GOOD)
+    other = read(
+        tmp_path, GOOD.replace("Show: network", "Show: filters").replace("A part", "Ein Teil")
+    )
+    with pytest.raises(LessonError, match="differs from the English"):
+        adopt_ids(other, english)

@@ -10,6 +10,7 @@ from tools.start_drawings import build_drawings
 from transfer_core.cases import list_strategies
 from transfer_core.figures import build_network_drawing, build_source_drawing
 from transfer_core.figures.network_drawing import MAX_SLABS, STATE_WORDS
+from transfer_core.languages import LANGUAGES, catalogue
 from transfer_core.networks import get_network, summarise_network
 from transfer_core.training import StageChange
 
@@ -116,5 +117,7 @@ def test_the_drawing_is_plain_data_for_the_browser():
     assert sent["slabs"][0]["stages"] == ["conv1"]
 
 
-def test_the_stored_drawings_of_start_are_those_of_the_networks_own_stages():
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_stored_drawings_of_start_are_those_of_the_networks_own_stages(language, monkeypatch):
+    monkeypatch.setattr(catalogue, "_find_language", lambda: language)
     assert load_drawings() == build_drawings()  # else: python -m tools.start_drawings

@@ -218,7 +218,7 @@ def draw_first_numbers():
 
     with show_first_numbers() as report_stage:
         for title, accuracy in (("Top", 0.9), ("Middle", 0.8)):
-            report_stage(SimpleNamespace(title=title, accuracy=accuracy))
+            report_stage(SimpleNamespace(title=title, plain_accuracy=accuracy))
 
 
 def test_the_accuracy_of_case_1_is_told_while_the_rest_is_measured(monkeypatch):
@@ -243,7 +243,7 @@ def test_a_finished_run_stands_beside_the_forecast_of_its_option(data, finished)
     app = build_page("decide", data=data.id).run()
     table = next(each.value for each in app.dataframe if "way" in each.value).set_index("way")
     (run,) = caches.get_engine().list_runs()
-    told = dict(table["measured by a run"].dropna())
+    told = dict(table["your runs"].dropna())
     assert told["Case 1, new last layer"].startswith(f"{run.result.accuracy:.1%} ±")
     assert read_row(app, "1")["result"] == run.result.accuracy
     cell = read_diagram(app)["cells"][0]
@@ -436,8 +436,10 @@ def test_the_code_beside_the_settings_follows_them(data):
     app.toggle(key="train_code").set_value(True).run()
     field = next(field for field in app.number_input if field.label == "Weight decay")
     field.set_value(0.125)
+    assert "Not as usual" not in list_texts(app)
     app.button(key="train_update").click().run()
     assert not app.exception
+    assert "Not as usual: **Weight decay** 0.125 (usual: " in list_texts(app)
     told = {element.value.split("\n")[0]: element.value for element in app.code}
     assert "0.125" in told["# Weight decay"]
     assert any("def adapt()" in element.value for element in app.code)

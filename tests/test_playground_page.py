@@ -4,7 +4,7 @@ import pytest
 from test_pages import build_page, list_texts, own_engine, read_query  # noqa: F401
 from zips import make_picture, write_zip
 
-from pages.parts.playground import head_playground
+from pages.parts.playground.presets import compare
 from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.transferability import HeadTrial
@@ -66,7 +66,7 @@ def test_a_preset_asks_first_and_then_compares_the_guess(data):
         caches.try_head(data.id, "demonstration", trial)
         for trial in (HeadTrial(missing_class=0), HeadTrial())
     )
-    assert f"it is {head_playground.compare(result, default)}" in said
+    assert f"it is {compare(result, default)}" in said
     app.select_slider(key="head_epochs").set_value(20).run()
     assert "You said" not in list_texts(app)
 
@@ -81,7 +81,7 @@ def test_values_of_another_data_set_are_left_out(data):
 
 
 def test_a_run_with_these_settings_ends_with_the_accuracy_shown(data):
-    app = build_page("playground", data=data.id, head_rate="30.0", head_epochs="20").run()
+    app = build_page("playground", data=data.id, head_rate="10.0", head_epochs="20").run()
     shown = read_metrics(app)["Validation accuracy"]
     app.button(key="playground_run").click().run()
     assert not app.exception and app.title[0].value == "Train"
@@ -92,6 +92,8 @@ def test_a_run_with_these_settings_ends_with_the_accuracy_shown(data):
     few = build_page("playground", data=data.id, head_images="2").run()
     assert few.button(key="playground_run").disabled
     assert "all images" in few.button(key="playground_run").help
+    fast = build_page("playground", data=data.id, head_rate="30.0").run()
+    assert "up to 10" in fast.button(key="playground_run").help
 
 
 @pytest.mark.measures

@@ -137,7 +137,7 @@ def test_an_image_set_aside_is_restored(copies, transfer_home):
     change = dataset.Change("set aside", "train/a/copy.png")
     new = dataset.make_version(transfer_home, copies, [change])
     app = build_page("repair", data=new.id).run()
-    app.segmented_control[0].set_value("Set aside").run()
+    app.segmented_control[0].set_value("aside").run()
     find_button(app, "Restore").click().run()
     find_button(app, "Make a new version").click().run()
     assert read_query(app, "data") == copies.id

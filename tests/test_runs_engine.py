@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.runs import launch
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
+from transfer_core.system import TrainingTurn
+from transfer_core.training import Preparing
 
 WAIT = 10.0  # seconds until a test gives up
 
@@ -252,6 +255,25 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
         assert {engine.wait(run_id, WAIT).state for run_id in ids} == {RunState.finished}
     assert sorted(seen) == sorted(ids)
     assert most[0] == 2
+
+
+def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_path, monkeypatch):
+    perform = make_perform(epochs=2)
+    monkeypatch.setattr(
+        launch,
+        "perform_run",
+        lambda config, folder, home, stop: perform(config, RunDirectory(folder), stop),
+    )
+    with launch.start_engine(tmp_path) as engine:
+        with TrainingTurn() as first, TrainingTurn() as stopped:
+            assert not first.is_waiting and stopped.is_waiting
+            run_id = engine.submit(make_config())
+            waits = Preparing(launch.WAITING_FOR_TURN, 0, 1)
+            wait_for(lambda: waits in [entry.event for entry in engine.events(run_id)])
+            stopped.wait(lambda: True)
+            with TrainingTurn() as last:
+                assert last.is_waiting and engine.get(run_id).state is RunState.preparing
+        assert engine.wait(run_id, WAIT).state is RunState.finished
 
 
 def test_double_submit_with_one_key_runs_once(tmp_path):

@@ -221,9 +221,12 @@ def test_all_four_cases_are_run_by_one_button_and_the_verdict_told(transfer_home
     keys = [run.config.strategy.key for run in engine.list_runs()][::-1]
     assert [key[0] for key in keys] == ["1", "2", "3", "4"] and keys[3] == "4-random"
     assert len({(run.config.data_id, run.config.seed) for run in engine.list_runs()}) == 1
+    running = build_page("compare", runs=read_query(app, "runs")).run(timeout=120)
+    if not all(run.state.is_final for run in engine.list_runs()):
+        assert running.button(key="four_cases").disabled
+        running.button(key="compare_stop").click().run(timeout=120)
     for run in engine.list_runs():
-        engine.stop(run.id)  # what was learned until now is enough for a test
-        engine.wait(run.id, timeout=120)
+        engine.wait(run.id, timeout=120)  # what was learned until now is enough for a test
     again = build_page("compare", runs=read_query(app, "runs")).run(timeout=120)
     assert not again.exception
     cells = next(

@@ -173,5 +173,7 @@ def test_mystery_sets_are_made_by_code_with_every_flaw_once(transfer_home):
     kinds = [find_flaw(transfer_home, each.id).key.kind for each in made.values()]
     assert sorted(kinds) == sorted(FLAW_KINDS)
     assert make_mystery_set(transfer_home, "B").id == made["B"].id
+    leaks = [g for g in find_near_duplicates(transfer_home, made["C"]) if g.is_leak]
+    assert len(leaks) == len(find_flaw(transfer_home, made["C"].id).key.images)
     assert made["B"].name == "Mystery set B: plankton"
     assert dataset.is_sample(transfer_home, made["B"].id)

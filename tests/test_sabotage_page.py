@@ -5,8 +5,9 @@ from test_pages import build_page, data, list_texts, own_engine, read_query  # n
 from test_repair_pages import find_button, list_labels
 
 from pages.shared import caches
+from pages.shared.guesses import read_guesses, write_guesses
 from transfer_core import dataset
-from transfer_core.dataset import find_flaw, make_mystery_set, make_version, plan_repair
+from transfer_core.dataset import Guess, find_flaw, make_mystery_set, make_version, plan_repair
 
 
 def share_session(app, page, **query):
@@ -27,6 +28,12 @@ def guess(app, kind: str, classes: tuple[str, ...] = ()):
     return app
 
 
+def test_a_guess_is_read_again_from_what_the_browser_kept_and_nonsense_is_not():
+    guesses = {"0123": Guess("leak", frozenset({"ant"}), frozenset({"a/1.png"}))}
+    assert read_guesses(write_guesses(guesses)) == guesses
+    assert not any(map(read_guesses, ("", "[]", '{"a": 1}', '{"a": ["cats", [], []]}')))
+
+
 def list_all_texts(app) -> str:
     return list_texts(app).replace("\\", "")
 
@@ -39,7 +46,7 @@ def test_a_mystery_set_is_opened_with_one_click_and_does_not_tell_its_flaw(trans
     flaw = find_flaw(transfer_home, data_id)
     assert flaw.key.kind == "imbalance" and find_button(app, "Guess, and open the key").disabled
     repair = share_session(app, "repair", data=data_id)
-    repair.segmented_control[0].set_value("Set aside").run()
+    repair.segmented_control[0].set_value("aside").run()
     assert "No image was set aside" in list_texts(repair)
     assert "Sealed" in list_texts(repair)
     assert not any(image.path in list_all_texts(repair) for image in flaw.key.images)
@@ -120,7 +127,7 @@ def test_suspect_training_images_are_relabelled_one_by_one_or_a_page_at_a_time(
     mislabelled, transfer_home
 ):
     app = build_page("repair", data=mislabelled.id).run()
-    app.segmented_control[0].set_value("Suspect labels").run()
+    app.segmented_control[0].set_value("suspects").run()
     assert not app.exception
     assert "training images that a new layer on" in list_texts(app)
     find_button(app, "Take all 12 suggestions of this page").click().run()
@@ -134,7 +141,7 @@ def test_suspect_training_images_are_relabelled_one_by_one_or_a_page_at_a_time(
 
 def test_of_classes_that_are_easy_to_tell_apart_none_is_suspected(data):  # noqa: F811
     app = build_page("repair", data=data.id).run()
-    app.segmented_control[0].set_value("Suspect labels").run()
+    app.segmented_control[0].set_value("suspects").run()
     assert not app.exception
     assert "No training image looks like another class" in app.success[0].value
 
@@ -144,7 +151,7 @@ def test_what_was_taken_away_is_restored_at_once_after_the_guess(transfer_home):
     flaw = find_flaw(transfer_home, spoiled.id)
     app = guess(build_page("sabotage", data=spoiled.id).run(), "imbalance")
     repair = share_session(app, "repair", data=spoiled.id)
-    repair.segmented_control[0].set_value("Set aside").run()
+    repair.segmented_control[0].set_value("aside").run()
     find_button(repair, f"Restore all {len(flaw.key.images)}").click().run()
     find_button(repair, "Make a new version").click().run()
     assert read_query(repair, "data") == flaw.parent

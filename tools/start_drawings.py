@@ -5,12 +5,14 @@ python -m tools.start_drawings
 
 import json
 from dataclasses import asdict
+from functools import partial
 
 from pages.parts.start.live_sample import get_demonstration_network, plan_case
 from pages.parts.start.stored_drawings import STORED_FILE
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import SAMPLES
 from transfer_core.figures import NetworkDrawing, build_network_drawing
+from transfer_core.languages import LANGUAGES, find_language_with
 from transfer_core.networks import summarise_network
 
 
@@ -30,9 +32,15 @@ def name_classes(sample: str) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Write the file."""
-    stored = {case.value: asdict(drawing) for case, drawing in build_drawings().items()}
-    STORED_FILE.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    """Write the file, with the drawings in each language."""
+    stored = {}
+    for language in LANGUAGES:
+        find_language_with(partial(str, language))
+        drawings = build_drawings().items()
+        stored[language] = {case.value: asdict(drawing) for case, drawing in drawings}
+    STORED_FILE.write_text(
+        json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

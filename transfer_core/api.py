@@ -17,7 +17,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
 from transfer_core.errors import SettingsError
 from transfer_core.export import bundle
-from transfer_core.inspection import Prediction, classify_files
+from transfer_core.inspection import Prediction, classify_files, follow_runs
 from transfer_core.networks import (
     DEFAULT_NETWORK,
     SourceNetwork,
@@ -152,7 +152,7 @@ def decide(
     options = list_options(
         data_set, source, estimate, get_home(), minutes=minutes, progress=_show_progress
     )
-    return Decision(textbook, options, estimate)
+    return Decision(textbook, follow_runs(options, list_runs(), data_set.id, source), estimate)
 
 
 def train(

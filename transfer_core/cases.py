@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Annotated, Literal, Self
 
 from transfer_core.errors import SettingsError
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.settings import (
     WHOLE_NETWORK_DEFAULTS,
     NetworkKind,
@@ -24,7 +24,9 @@ TEXTBOOK_LARGE_IMAGES = 1_000_000  # images; what courses call large
 DEFAULT_LINE = TEXTBOOK_SMALL_IMAGES  # images to learn from; fewer are a small data set
 MIN_LINE, MAX_LINE = 20, TEXTBOOK_LARGE_IMAGES  # images; where the line may be put
 CLOSE_TO_LINE = 0.1  # of the line
-MIN_WEIGHTED_IMBALANCE = 1.5  # largest class over smallest, above which classes are weighted
+MIN_WEIGHTED_IMBALANCE = (
+    1.5  # largest class over smallest, above which classes are weighted; in a help too
+)
 
 
 class TransferCase(IntEnum):
@@ -48,7 +50,16 @@ class TransferCase(IntEnum):
     @property
     def title(self) -> str:
         """For people: "Case 1: small, similar"."""
-        return f"Case {self.value}: {self.size}, {self.similarity}"
+        return CASE_TITLES[self - 1]
+
+
+CASE_TITLES = (  # English, for it is stored; pages translate it
+    N_("Case 1: small, similar"),
+    N_("Case 2: small, different"),
+    N_("Case 3: large, similar"),
+    N_("Case 4: large, different"),
+)
+ANSWERS = (N_("small"), N_("large"), N_("similar"), N_("different"))  # marked to be translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +89,11 @@ class Strategy:
     class_weights: Annotated[
         bool,
         Setting(
-            label="Give rare classes more weight if classes are unbalanced",
-            help="Each class then counts the same, however many images it has. Classes are "
-            f"unbalanced if the largest has over {MIN_WEIGHTED_IMBALANCE} times the images of the "
-            "smallest.",
+            label=N_("Give rare classes more weight if classes are unbalanced"),
+            help=N_(
+                "Each class then counts the same, however many images it has. Classes are "
+                "unbalanced if the largest has over 1.5 times the images of the smallest."
+            ),
             code="weights = compute_class_weights(labels) if {} else None",
         ),
     ] = True
@@ -116,13 +128,15 @@ class Strategy:
     def what_is_trained(self) -> str:
         """For people: "everything", "the new layer", "the last stages" or "the first stages"."""
         if self.approach in {"last stages", "first stages"}:
-            return f"the {self.approach}"
-        return "the new layer" if self.frozen else "everything"
+            return (
+                N_("the last stages") if self.approach == "last stages" else N_("the first stages")
+            )
+        return N_("the new layer") if self.frozen else N_("everything")
 
     @property
     def initial_weights(self) -> str:
         """The kind of initial weights, for people: "pre-trained" or "random"."""
-        return "random" if self.initialise == "random" else "pre-trained"
+        return N_("random") if self.initialise == "random" else N_("pre-trained")
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the strategy with another largest number of epochs."""
@@ -141,9 +155,9 @@ CASE_ACTIONS = {
 }
 TUNED_ANYWAY = N_("Everything trained from pre-trained weights (case 4)")
 APPROACH_TITLES: dict[Approach, str] = {
-    "all stages": "New layer over all stages",
-    "last stages": "Last stages tuned",
-    "first stages": "First stages tuned",
+    "all stages": N_("New layer over all stages"),
+    "last stages": N_("Last stages tuned"),
+    "first stages": N_("First stages tuned"),
 }
 
 
@@ -156,9 +170,9 @@ def judge_size(class_counts: tuple[int, ...], threshold: int) -> SizeJudgement:
     """
     if threshold < 1:
         raise SettingsError(
-            "The dividing line between small and large must be at least one image.",
+            _("The dividing line between small and large must be at least one image."),
             found=str(threshold),
-            remedy="Move the line to a positive number of images.",
+            remedy=_("Move the line to a positive number of images."),
         )
     images = sum(class_counts)
     is_starved = not all(class_counts)
@@ -214,15 +228,15 @@ def plan_strategy(
     kept, defaults = stages[:-1], WHOLE_NETWORK_DEFAULTS[kind]
     if cut is not None and (case != TransferCase.SMALL_DIFFERENT or cut not in kept):
         raise SettingsError(
-            "Only case 2 cuts at a chosen stage, and it must keep a stage before the last.",
-            found=f"case {case.value}, cut after {cut}",
-            remedy=f"Choose case 2 and one of {', '.join(kept)}.",
+            _("Only case 2 cuts at a chosen stage, and it must keep a stage before the last."),
+            found=_("case {case}, cut after {cut}", case=case.value, cut=cut),
+            remedy=_("Choose case 2 and one of {stages}.", stages=", ".join(kept)),
         )
     if initialise == "random" and case != TransferCase.LARGE_DIFFERENT:
         raise SettingsError(
-            "Only case 4 may start from random weights.",
-            found=f"case {case.value} with random weights",
-            remedy="Choose case 4, or start from the pre-trained weights.",
+            _("Only case 4 may start from random weights."),
+            found=_("case {case} with random weights", case=case.value),
+            remedy=_("Choose case 4, or start from the pre-trained weights."),
         )
     match case:
         case TransferCase.SMALL_SIMILAR:

@@ -8,10 +8,15 @@ from pages.shared import caches
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
+from transfer_core.languages import N_, _
 from transfer_core.networks import trains_head_only
 from transfer_core.runs import UNFINISHED_STATES, RunRecord, find_last_event
 from transfer_core.training import Ended, compute_difference_interval
 
+PART_TEXTS = {
+    "validation": N_("{baseline:.1%} of the validation images against {own:.1%}"),
+    "test": N_("{baseline:.1%} of the test images against {own:.1%}"),
+}
 POLL_SECONDS = 2.0  # between looks at case 1 while it is trained
 
 
@@ -23,8 +28,10 @@ def show_if_head_was_kept(record: RunRecord) -> None:
     ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended and ended.best_epoch == 0:
         st.info(
-            "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch of "
-            "training everything had a lower validation loss.",
+            _(
+                "What was kept, and tested, is the new layer trained alone, as in case 1: no epoch "
+                "of training everything had a lower validation loss."
+            ),
             icon=":material/info:",
         )
 
@@ -39,15 +46,15 @@ def show_if_below_case_one(record: RunRecord) -> None:
     known = {part: pair for part, pair in pairs.items() if None not in pair}
     if not any(baseline > own for baseline, own in known.values()):
         return
-    numbers = " and ".join(
-        f"{baseline:.1%} of the {part} images against {own:.1%}"
-        for part, (baseline, own) in known.items()
+    numbers = ", ".join(
+        _(PART_TEXTS[part], baseline=baseline, own=own) for part, (baseline, own) in known.items()
     )
-    st.warning(
-        f"The new layer trained alone, as in case 1, {_judge_lead(record)}: right on {numbers}. "
-        + _explain_lead(record),
-        icon=":material/compare_arrows:",
+    told = _(
+        "The new layer trained alone, as in case 1, {judgement}: right on {numbers}.",
+        judgement=_judge_lead(record),
+        numbers=numbers,
     )
+    st.warning(f"{told} {_explain_lead(record)}", icon=":material/compare_arrows:")
     if not record.is_imported:
         offer_case_one(record, key="case_1_below")
 
@@ -56,10 +63,10 @@ def _judge_lead(record: RunRecord) -> str:
     """Say whether the new layer alone is surely better on the test images."""
     result = record.result
     if result.baseline_accuracy is None:
-        return "is better"
+        return _("is better")
     alone = result.baseline_accuracy, result.images
-    low, _ = compute_difference_interval(alone, (result.accuracy, result.images))
-    return "is better" if low > 0 else "is about as good, and simpler"
+    low, _high = compute_difference_interval(alone, (result.accuracy, result.images))
+    return _("is better") if low > 0 else _("is about as good, and simpler")
 
 
 def _explain_lead(record: RunRecord) -> str:
@@ -67,12 +74,16 @@ def _explain_lead(record: RunRecord) -> str:
     ended = find_last_event(caches.get_run_log(record.id).events(), Ended)
     if ended is None:
         return ""
-    training = f"Training {record.config.strategy.what_is_trained}"
+    trained = _(record.config.strategy.what_is_trained)
     if ended.best_epoch == ended.epochs:
-        return f"{training} was still improving when it ended: more epochs may help."
-    return (
-        f"{training} went on after its best epoch without improving: with few images, it "
-        "begins to learn them by heart (over-fitting)."
+        return _(
+            "Training {trained} was still improving when it ended: more epochs may help.",
+            trained=trained,
+        )
+    return _(
+        "Training {trained} went on after its best epoch without improving: with few images, it "
+        "begins to learn them by heart (over-fitting).",
+        trained=trained,
     )
 
 
@@ -80,11 +91,11 @@ def offer_case_one(record: RunRecord, *, key: str) -> None:
     """Offer to train case 1 on the same images; if it was trained, link to it."""
     other = find_case_one(record)
     if other and other.result:
-        page, label, icon = "results", "See the result of case 1", "fact_check"
+        page, label, icon = "results", _("See the result of case 1"), "fact_check"
     elif other:
-        page, label, icon = "train", "Case 1 is being trained: watch it", "show_chart"
+        page, label, icon = "train", _("Case 1 is being trained: watch it"), "show_chart"
     else:
-        if st.button("Train case 1, to compare", icon=":material/science:", key=key):
+        if st.button(_("Train case 1, to compare"), icon=":material/science:", key=key):
             _start_case_one(record)
             st.rerun()
         return

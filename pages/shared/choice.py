@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
+from pages.shared.layout import show_errors
 from transfer_core.cases import DEFAULT_LINE, Strategy, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
+    from transfer_core.inspection import CaseResult
     from transfer_core.runs import RunRecord
     from transfer_core.transferability import (
         Option,
@@ -28,6 +30,7 @@ class Choice:
     options: Options
     case_keys: dict[TransferCase, str]  # the option that each of the four cases is
     option: Option  # chosen; what the person left open follows the recommendation
+    results: dict[str, CaseResult]  # what finished runs reached, by the key of their option
 
     @property
     def strategy(self) -> Strategy:
@@ -65,20 +68,45 @@ def load_repeated_run() -> RunRecord | None:
     return record
 
 
+def list_runs_of(data: DataSet, source: SourceNetwork) -> list[RunRecord]:
+    """The runs on this data set and network that have or will have a result, newest first."""
+    from transfer_core.inspection import select_runs
+
+    with show_errors():
+        return select_runs(caches.get_engine().list_runs(), data.id, source)
+
+
 def resolve_choice(
-    data: DataSet, source: SourceNetwork, estimate: SimilarityEstimate, options: Options
+    data: DataSet,
+    source: SourceNetwork,
+    estimate: SimilarityEstimate,
+    options: Options,
+    *,
+    before_runs: bool = False,
 ) -> Choice:
-    """This session's choice; what the person left open follows the recommendation."""
+    """This session's choice; what the person left open follows the recommendation.
+
+    Args:
+        data: The images.
+        source: The network.
+        estimate: Of the similarity.
+        options: With what is expected of them.
+        before_runs: Recommend as if nothing had been run.
+    """
+    from transfer_core.inspection import collect_case_results, follow_runs, list_usual_epochs
     from transfer_core.transferability import apply_textbook_rule, get_textbook_key
 
-    work = session.get_workspace()
+    work, runs = session.get_workspace(), list_runs_of(data, source)
+    results = collect_case_results(runs, list_usual_epochs(options))
+    if not before_runs:
+        options = follow_runs(options, runs, data.id, source)
     own = None if work.answer == "estimate" else work.answer
     textbook = apply_textbook_rule(data, estimate, answer=own, line=work.line or DEFAULT_LINE)
     case_keys = {case: get_textbook_key(case, estimate.evidence) for case in TransferCase}
     default = options.recommended or options.find(case_keys[textbook.case])
     known = {each.key: each for each in options.options}
     option = known.get(work.option, default)
-    return Choice(textbook, options, case_keys, option)
+    return Choice(textbook, options, case_keys, option, results)
 
 
 def choose_option(key: str, default: str) -> None:

@@ -1,7 +1,7 @@
 """The glossary that opens in place: a marked word is a button with its meaning behind it.
 
 In a text, `[[stage]]` marks a term, and `[[layers|stage]]` shows another word for it. The terms
-are in `pages/lessons/glossary.md`.
+are in `pages/lessons/glossary.md` and, translated, in `pages/lessons/de/glossary.md`.
 """
 
 import html
@@ -13,9 +13,11 @@ from pathlib import Path
 import streamlit as st
 from markdown import markdown
 
+from pages.shared.lesson_files import find_lesson_file
 from transfer_core.errors import LessonError
+from transfer_core.languages import _
 
-GLOSSARY_FILE = Path(__file__).parents[1] / "lessons" / "glossary.md"
+GLOSSARY = "glossary.md"
 TERM = re.compile(r"\[\[([^\]|]+)(?:\|([^\]]+))?\]\]")
 # The browser's own popovers: Enter and Space open them, Escape closes them, a screen reader is
 # told. Where it can, the browser puts them beside their word; elsewhere in the middle.
@@ -90,16 +92,16 @@ def render_markdown(text: str) -> str:
     return markdown(text, extensions=["tables", "sane_lists"])
 
 
-@cache
 def load_glossary() -> dict[str, Term]:
-    """All terms, by every word that leads to them.
+    """All terms in the session's language, by every word that leads to them.
 
     Raises:
         LessonError: If the file breaks a rule of its format.
     """
-    return read_glossary(GLOSSARY_FILE)
+    return read_glossary(find_lesson_file(GLOSSARY))
 
 
+@cache
 def read_glossary(path: Path) -> dict[str, Term]:
     """Read a glossary: a heading “## term” each, perhaps a line “Also: words”, and the meaning.
 
@@ -110,7 +112,7 @@ def read_glossary(path: Path) -> dict[str, Term]:
     blocks = re.split(r"(?m)^## ", path.read_text(encoding="utf-8"))
     line = 1 + blocks[0].count("\n")
     for block in blocks[1:]:
-        name, _, below = block.partition("\n")
+        name, __, below = block.partition("\n")
         also = re.search(r"(?m)^Also: (.+)$", below)
         meaning = " ".join(re.sub(r"(?m)^Also: .+$", "", below).split())
         words = [name, *(also[1].split(",") if also else ())]
@@ -118,11 +120,16 @@ def read_glossary(path: Path) -> dict[str, Term]:
         for word in term.names:
             if not meaning or word in terms:
                 raise LessonError(
-                    "A term of the glossary has no meaning."
+                    _("A term of the glossary has no meaning.")
                     if not meaning
-                    else f"The glossary has “{word}” twice.",
-                    found=f"{path.name}, line {line}: ## {name}",
-                    remedy="Write a sentence below it, or take one of the two away.",
+                    else _("The glossary has “{word}” twice.", word=word),
+                    found=_(
+                        "{file}, line {number}: {text}",
+                        file=path.name,
+                        number=line,
+                        text=f"## {name}",
+                    ),
+                    remedy=_("Write a sentence below it, or take one of the two away."),
                 )
             terms[word] = term
         line += block.count("\n")

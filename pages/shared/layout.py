@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.shared import presenting, session
+from pages.shared import language, presenting, session
 from transfer_core import networks
 from transfer_core.dataset import SPLITS, DataSet
 from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, has_weights
 
 # The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
@@ -26,7 +27,7 @@ PAGE_STYLE = """<style>
 
 
 def show_page_title(title: str, page: str) -> None:
-    """Draw the title of a page and the switch to present it.
+    """Draw the title of a page, the choice of a language, and the switch to present it.
 
     Args:
         title: For people.
@@ -36,6 +37,7 @@ def show_page_title(title: str, page: str) -> None:
     st.html(PAGE_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(title, anchor=False, width="stretch")
+        language.offer_languages()
         presenting.offer_presenting()
 
 
@@ -51,14 +53,15 @@ def show_errors() -> Iterator[None]:
 
 def show_problem(problem: str, found: str, remedy: str) -> None:
     """Draw a problem, the evidence for it, and the remedy."""
-    remedy, _, drawing = remedy.partition("\n")
+    problem, found = _(problem), _(found)
+    remedy, __, drawing = _(remedy).partition("\n")
     with st.container(border=True):
         st.error(escape_markdown(problem), icon=":material/error:")
         if "\n" in found:
             st.code(found, language=None)
         elif found:
-            st.markdown(f"**Found:** {escape_markdown(found)}")
-        st.markdown(f"**What to do:** {escape_markdown(remedy)}")
+            st.markdown(f"**{_('Found:')}** {escape_markdown(found)}")
+        st.markdown(f"**{_('What to do:')}** {escape_markdown(remedy)}")
         if drawing:
             st.code(drawing, language=None)
 
@@ -75,12 +78,15 @@ def require_weights(source: SourceNetwork) -> SourceNetwork:
     """Return the network if its weights are here; else end the page with two ways on."""
     if not has_weights(source):
         st.info(
-            f"The weights of {escape_markdown(source.title)} are not on this computer. Get them, "
-            "or take the demonstration network, whose weights are part of the program.",
+            _(
+                "The weights of {network} are not on this computer. Get them, or take the "
+                "demonstration network, whose weights are part of the program.",
+                network=escape_markdown(source.title),
+            ),
             icon=":material/info:",
         )
         icon = ":material/arrow_forward:"
-        st.page_link("pages/networks.py", label="Get them on Networks", icon=icon)
+        st.page_link("pages/networks.py", label=_("Get them on Networks"), icon=icon)
         offer_demonstration_network()
         st.stop()
     return source
@@ -91,7 +97,7 @@ def offer_demonstration_network() -> None:
     # A callback also works if the button is not drawn again; the new key resets the widgets that
     # show another network.
     st.button(
-        "Take the demonstration network",
+        _("Take the demonstration network"),
         icon=":material/check:",
         key="layout_demonstration",
         on_click=session.change,
@@ -121,7 +127,13 @@ def escape_markdown(text: str) -> str:
 def describe_split(data: DataSet) -> str:
     """Say how many images learn, validate and test."""
     train, validation, test = (len(data.indices(split)) for split in SPLITS)
-    return f"{len(data.records):,} images: {train:,} train, {validation:,} validate, {test:,} test."
+    return _(
+        "{images:,} images: {train:,} train, {validation:,} validate, {test:,} test.",
+        images=len(data.records),
+        train=train,
+        validation=validation,
+        test=test,
+    )
 
 
 def show_figure(figure, description: str, *, key: str, caption: bool = True, **options):
@@ -147,6 +159,8 @@ def disable_taps(key: str) -> None:
 def format_duration(seconds: float) -> str:
     """Write seconds for people: "48 s", "3 min 20 s"."""
     if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+        return _("{s:.0f} s", s=seconds) if seconds >= 10 else _("{s:.1f} s", s=seconds)
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 60:
+        return _("{minutes} min {s} s", minutes=minutes, s=rest)
+    return _("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)

@@ -38,7 +38,7 @@ function getScale() {
   return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 // "present" enlarges it
 }
 
-function layout(chart, style, perEpoch, shown) {
+function layout(chart, style, perEpoch, shown, words) {
   const scale = getScale()
   const colour = style.getPropertyValue("--st-text-color") || style.color
   const background = style.getPropertyValue("--st-background-color") || "#fff"
@@ -46,7 +46,7 @@ function layout(chart, style, perEpoch, shown) {
   const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true }
   const steps = {
     overlaying: "x", side: "top", tickmode: "auto", fixedrange: true, showgrid: false, zeroline: false,
-    title: { text: "optimiser step", standoff: 4 }, nticks: 6, uirevision: false,
+    title: { text: words.steps, standoff: 4 }, nticks: 6, uirevision: false,
     range: shown.map((epoch) => epoch * perEpoch),
   }
   return {
@@ -87,7 +87,7 @@ function enlarge(trace) {
   }
 }
 
-function draw(Plotly, element, chart, style) {
+function draw(Plotly, element, chart, style, words) {
   const perEpoch = stepsPerEpoch(chart.traces)
   const shown = element._fullLayout?.xaxis.range ?? [0, 1]
   const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
@@ -95,7 +95,7 @@ function draw(Plotly, element, chart, style) {
   const traces = perEpoch ? [...drawn, anchor] : drawn
   const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] }
   element.perEpoch = perEpoch
-  Plotly.react(element, traces, layout(chart, style, perEpoch, shown), options)
+  Plotly.react(element, traces, layout(chart, style, perEpoch, shown, words), options)
   alignSteps(element)
 }
 
@@ -139,7 +139,7 @@ function drawAtPace(drawAll, charts, pace) {
 export default async function ({ data, parentElement }) {
   const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
-  root.setAttribute("aria-label", "Live charts")
+  root.setAttribute("aria-label", data.words.name)
   const elements = data.charts.map((chart, index) => {
     const element = chartElement(root, index)
     element.setAttribute("aria-label", chart.title + ". " + data.description)
@@ -150,7 +150,7 @@ export default async function ({ data, parentElement }) {
     Plotly = await load(data.library)
   } catch {
     elements.forEach((element) => {
-      element.textContent = "This chart could not be loaded. " + data.description
+      element.textContent = data.words.failed + " " + data.description
     })
     return
   }
@@ -161,9 +161,9 @@ export default async function ({ data, parentElement }) {
       if (!element.isConnected) return
       if (!element._fullLayout) {
         element.textContent = ""
-        draw(Plotly, element, chart, style)
+        draw(Plotly, element, chart, style, data.words)
         element.on("plotly_afterplot", () => alignSteps(element))
-      } else draw(Plotly, element, chart, style)
+      } else draw(Plotly, element, chart, style, data.words)
     })
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
   if (data.pace && !isCalm) drawAtPace(drawAll, data.charts, data.pace)

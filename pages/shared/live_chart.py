@@ -11,6 +11,9 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as served
 
+from pages.shared.language import translate_words
+from transfer_core.languages import N_
+
 # The library comes from the installed plotly package, served (and cached by the browser)
 # as a static file: a component declared with a folder does exactly that.
 _PLOTLY_COMPONENT = served.declare_component(
@@ -23,6 +26,11 @@ _STYLE = """
 .live-chart { height: 20rem; min-width: 0; }
 @media (prefers-reduced-motion: reduce) { .live-chart * { transition: none !important; } }
 """
+WORDS = {
+    "name": N_("Live charts"),
+    "steps": N_("training steps, one batch each"),
+    "failed": N_("This chart could not be loaded."),
+}
 _COMPONENT = st.components.v2.component(
     "transfer_lab_live_chart",
     html='<div class="live-charts"></div>',
@@ -39,7 +47,7 @@ def show_live_charts(
 
     Args:
         charts: Each {"title", "x", "y", "traces"}: axis titles and Plotly traces whose x
-            is in epochs and whose customdata is the optimiser step of each point.
+            is in epochs and whose customdata is the training step of each point.
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with more points.
         pace: {"run", "epochsPerSecond"}: draws the points of this run no faster than that, so
@@ -50,6 +58,7 @@ def show_live_charts(
         "description": description,
         "library": build_library_url(),
         "pace": pace,
+        "words": translate_words(WORDS),
     }
     _COMPONENT(key=key, data=given)
 

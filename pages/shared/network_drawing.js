@@ -94,6 +94,7 @@ export default function ({ data, parentElement, setStateValue }) {
   drawLegend(state)
   state.root.classList.toggle("nd-learning", data.learning)
   state.again.hidden = !data.play
+  state.again.textContent = data.again
   if (data.play && data.play !== played && state.svg) playSurgery(state.svg, data.drawing)
   return () => {
     if (!root.isConnected) state.observer.disconnect()

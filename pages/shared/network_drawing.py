@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import caches
+from pages.shared.language import translate_words
 from transfer_core.figures import build_network_drawing
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +26,14 @@ HERE = Path(__file__).parent
 # Any component that draws small networks puts this before its own script.
 NETWORK_SVG_SCRIPT = (HERE / "network_svg.js").read_text(encoding="utf-8")
 HEIGHT_PIXELS = 220  # of the slabs with their labels, on a wide screen
+CUT_WORDS = {"cut": N_("cut"), "cut_away": N_("cut away")}
 _SCRIPTS = ("network_surgery.js", "network_drawing.js")
 _HTML = """
 <div class="nd-network">
   <div class="nd-canvas"></div>
   <div class="nd-below">
     <ul class="nd-legend"></ul>
-    <button class="nd-again" type="button" hidden>Play again</button>
+    <button class="nd-again" type="button" hidden></button>
   </div>
   <p class="nd-detail" aria-live="polite"></p>
 </div>"""
@@ -110,13 +113,14 @@ def show_network(
         height: Of the slabs with their labels, in pixels, on a wide screen.
     """
     given = {
-        "drawing": asdict(drawing),
+        "drawing": asdict(drawing) | translate_words(CUT_WORDS),
         "image": encode_picture(image) if image else None,
         "play": play,
         "learning": learning,
         "selectable": selectable,
         "selected": selected,
         "height": height,
+        "again": _("Play again"),
     }
     result = _COMPONENT(key=key, data=given, default={"slab": selected}, on_slab_change=_do_nothing)
     return result.get("slab")

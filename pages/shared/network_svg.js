@@ -100,7 +100,7 @@ function listRuns(data, { short, icons }) {
   const runs = []
   data.slabs.forEach((slab, index) => {
     const cut = slab.state === "cut away"
-    const words = cut ? (short ? "cut" : "cut away") : short ? slab.short_label : slab.label
+    const words = cut ? (short ? data.cut : data.cut_away) : short ? slab.short_label : slab.label
     const text = (icons || cut ? (NETWORK_ICONS[slab.state] ?? "") : "") + words
     const last = runs.at(-1)
     if (last && last.text === text) last.indices.push(index)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.shared import session
+from transfer_core.languages import _
 
 SCALE = 1.6  # times as large are type and lines while presenting
 SWITCH_KEY = "layout_present"
@@ -28,10 +29,10 @@ def offer_presenting() -> None:
         session.write_to_url("present", "yes")
     st.session_state[SWITCH_KEY] = is_presenting()
     st.toggle(
-        "Present",
+        _("Present"),
         key=SWITCH_KEY,
         on_change=_switch,
-        help="Larger type and lines, for a projector. The address keeps it.",
+        help=_("Larger type and lines, for a projector. The address keeps it."),
         width="content",
     )
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import streamlit as st
 
 from transfer_core.errors import BusyError
+from transfer_core.languages import N_, _
 
-TIMING_MESSAGE = "Timing a few batches on this computer"
+TIMING_MESSAGE = N_("Timing a few batches on this computer")
 
 
 @contextmanager
@@ -28,9 +29,11 @@ def show_progress(*, cancel_page: str | None = None) -> Iterator[Callable[[str, 
         if time.monotonic() - drawn > 0.1:
             drawn = time.monotonic()
             share = min(1.0, done / max(total, 1))
-            bar.progress(share, text=f"{what}: {done:,} of {total:,}")
+            bar.progress(
+                share, text=_("{what}: {done:,} of {total:,}", what=_(what), done=done, total=total)
+            )
             if cancel_page and not is_linked:
-                cancel.page_link(cancel_page, label="Cancel", icon=":material/close:")
+                cancel.page_link(cancel_page, label=_("Cancel"), icon=":material/close:")
                 is_linked = True
 
     with empty_on_exit(bar), empty_on_exit(cancel):
@@ -50,7 +53,7 @@ def empty_on_exit(placeholder) -> Iterator[None]:
 def show_timing() -> Iterator[Callable[[str, int, int], None]]:
     """Show progress while batches are timed; show one sentence if they cannot be timed now."""
     try:
-        with st.spinner(TIMING_MESSAGE), show_progress() as report:
+        with st.spinner(_(TIMING_MESSAGE)), show_progress() as report:
             yield report
     except BusyError as error:
         st.markdown(f":material/timer_off: {error.problem} {error.remedy}")

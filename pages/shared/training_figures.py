@@ -6,7 +6,7 @@ from pages.shared import caches, session
 from pages.shared.live_chart import show_live_charts
 from pages.shared.network_drawing import make_drawing, show_network
 from transfer_core.errors import DataSetError
-from transfer_core.figures import build_curve_traces, describe_curves
+from transfer_core.figures import build_curve_traces, describe_curves, translate_traces
 from transfer_core.languages import _
 from transfer_core.networks import resolve_effective_strategy
 from transfer_core.runs import RunRecord, find_last_event
@@ -19,8 +19,8 @@ def show_curves(run_id: str) -> None:
     """Draw loss and accuracy of a run, as far as it has come."""
     log = caches.get_run_log(run_id)
     events = log.events()
-    charts = log.compute_once(build_curve_traces, events)
-    description = log.compute_once(describe_curves, events)
+    charts = translate_traces(log.compute_once(build_curve_traces, events))
+    description = describe_curves(events)
     followed = session.get_workspace().followed == run_id
     ended = find_last_event(events, Ended)
     epochs = (ended or find_last_event(events, Started)).epochs if followed else None
@@ -29,7 +29,7 @@ def show_curves(run_id: str) -> None:
             {
                 "title": _("Loss"),
                 "x": _("epoch"),
-                "y": _("loss (nats per image)"),
+                "y": _("loss: lower is better"),
                 "traces": charts["loss"],
             },
             {

@@ -1,6 +1,7 @@
 """The commands for data sets: inspect one, decide how to transfer to it, write a sample."""
 
 from argparse import Namespace
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from transfer_core.cli.console import AddCommand, add_network_option, print_json
 from transfer_core.cli.network_choice import fetch_network
 from transfer_core.dataset import DataSet
 from transfer_core.dataset import samples as sample_sets
+from transfer_core.inspection import follow_runs
+from transfer_core.networks import SourceNetwork
+from transfer_core.runs import RunStore
 from transfer_core.system import get_home
 from transfer_core.transferability import (
     DEFAULT_MINUTES,
@@ -78,6 +82,7 @@ def decide(options: Namespace) -> int:
     found = list_options(
         data_set, source, estimate, get_home(), minutes=options.minutes, progress=show_progress
     )
+    found = follow_own_runs(found, data_set, source)
     if options.json:
         print_json(
             size=asdict(textbook.size),
@@ -94,6 +99,12 @@ def decide(options: Namespace) -> int:
         _print_textbook(textbook, estimate, own)
         _print_options(found, get_textbook_key(textbook.case, estimate.evidence))
     return 0
+
+
+def follow_own_runs(options: Options, data_set: DataSet, source: SourceNetwork) -> Options:
+    """Return the options with what runs in the data folder reached, as on the page."""
+    with closing(RunStore(get_home())) as store:
+        return follow_runs(options, store.list(), data_set.id, source)
 
 
 def _print_textbook(
@@ -123,6 +134,8 @@ def _format_accuracy(option: Option) -> str:
     if option.accuracy is None:
         return option.note or "unknown"
     kind = "measured" if option.measured else "forecast"
+    if option.runs:
+        kind = "measured by your runs"
     return f"{option.accuracy:.0%} ({option.low:.0%} to {option.high:.0%}, {kind})"
 
 
@@ -185,6 +198,7 @@ def _collect_option(option: Option) -> dict:
         "seconds_low": option.seconds_low,
         "seconds_high": option.seconds_high,
         "measured": option.measured,
+        "runs": option.runs,
         "recommended": option.recommended,
         "note": option.note,
     }

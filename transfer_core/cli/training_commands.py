@@ -11,7 +11,7 @@ from transfer_core.cases import (
     plan_strategy,
 )
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
-from transfer_core.cli.data_commands import ingest
+from transfer_core.cli.data_commands import follow_own_runs, ingest
 from transfer_core.cli.network_choice import fetch_network, select_network
 from transfer_core.cli.run_figures import collect_figures, format_label, summarise
 from transfer_core.cli.setting_options import (
@@ -149,6 +149,7 @@ def _choose_strategy(data_set: DataSet, source: SourceNetwork, options: Namespac
     estimate = _estimate(data_set, source)
     if options.case == "auto":
         found = list_options(data_set, source, estimate, get_home(), progress=show_progress)
+        found = follow_own_runs(found, data_set, source)
         if found.recommended:
             return found.recommended.strategy
         case = apply_textbook_rule(data_set, estimate).case

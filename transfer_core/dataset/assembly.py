@@ -25,6 +25,7 @@ from transfer_core.dataset.types import (
     encode_list,
 )
 from transfer_core.errors import DataSetError
+from transfer_core.languages import _, ngettext
 
 IMPORT_VERSION = 1  # part of every id; raise it when the same archive would be read differently
 MIN_IMBALANCE_RATIO = 5  # times as many images in the largest class as in the smallest
@@ -122,23 +123,36 @@ def _check_class_sizes(
     if not lacking:
         return
     shown = ", ".join(lacking[:10]) + (", ..." if len(lacking) > 10 else "")
+    parts = wording.join_words(tuple(_(split) for split in made_splits), _(" and "))
+    needs = _("{n}, one for each of train, {parts}", n=min_images, parts=parts)
+    needs = needs if made_splits else f"{min_images}"
     raise make_layout_error(
-        "Too few usable training images in "
-        f"{wording.format_count(len(lacking), 'class', 'classes')}: "
-        f"{shown}. Each class needs at least {min_images}"
-        + (f", one for each of train, {wording.join_words(made_splits)}." if made_splits else "."),
+        ngettext(
+            "Too few usable training images in {n:,} class: {classes}. Each class needs at least "
+            "{needed}.",
+            "Too few usable training images in {n:,} classes: {classes}. Each class needs at least "
+            "{needed}.",
+            len(lacking),
+            classes=shown,
+            needed=needs,
+        ),
         contents.source,
-        "Add images to these folders or remove the folders."
-        + _format_reasons(contents.unreadable, " Some images could not be read: "),
+        _("Add images to these folders or remove the folders.")
+        + _format_reasons(contents.unreadable, " " + _("Some images could not be read:") + " "),
     )
 
 
 def _make_no_readable_images_error(contents: ArchiveContents) -> DataSetError:
-    count = wording.format_count(len(contents.unreadable), "image")
+    count = len(contents.unreadable)
+    images = ngettext("{n:,} image", "{n:,} images", count)
     return DataSetError(
-        "None of the images can be read.",
-        found=f"{count} set aside{_format_reasons(contents.unreadable, ': ')}",
-        remedy="Save the images again as JPEG or PNG.",
+        _("None of the images can be read."),
+        found=_(
+            "{images} set aside{reasons}",
+            images=images,
+            reasons=_format_reasons(contents.unreadable, ": "),
+        ),
+        remedy=_("Save the images again as JPEG or PNG."),
     )
 
 

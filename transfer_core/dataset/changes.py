@@ -7,6 +7,7 @@ from typing import Literal
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images import ImageInfo
+from transfer_core.languages import _
 from transfer_core.system import hash_bytes
 
 Action = Literal["relabel", "set aside", "restore", "add"]
@@ -23,10 +24,14 @@ class Change:
     def describe(self) -> str:
         """The change in words, without a full stop."""
         return {
-            "relabel": f"{self.path} is now of the class {self.class_name}",
-            "set aside": f"{self.path} is set aside",
-            "restore": f"{self.path} is back",
-            "add": f"{self.path} is added to the training images of {self.class_name}",
+            "relabel": _("{path} is now of the class {name}", path=self.path, name=self.class_name),
+            "set aside": _("{path} is set aside", path=self.path),
+            "restore": _("{path} is back", path=self.path),
+            "add": _(
+                "{path} is added to the training images of {name}",
+                path=self.path,
+                name=self.class_name,
+            ),
         }[self.action]
 
 
@@ -74,9 +79,9 @@ def apply_changes(
 def _pop_record(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
     if change.path not in records:
         raise DataSetError(
-            "The change does not fit the data set.",
-            found=f"{change.action}: {change.path} is not there",
-            remedy="Take this change back; the data set may have another version meanwhile.",
+            _("The change does not fit the data set."),
+            found=_("{action}: {path} is not there", action=change.action, path=change.path),
+            remedy=_("Take this change back; the data set may have another version meanwhile."),
         )
     return records.pop(change.path)
 
@@ -84,9 +89,9 @@ def _pop_record(records: dict[str, ImageRecord], change: Change) -> ImageRecord:
 def _find_label(parent: DataSet, change: Change) -> int:
     if change.class_name not in parent.classes:
         raise DataSetError(
-            "The data set has no such class.",
+            _("The data set has no such class."),
             found=f"{change.path} as {change.class_name!r}",
-            remedy="Choose one of its classes.",
+            remedy=_("Choose one of its classes."),
         )
     return parent.classes.index(change.class_name)
 
@@ -97,8 +102,9 @@ def _check_nothing_is_emptied(parent: DataSet, records: Iterable[ImageRecord]) -
     emptied = [f"{parent.classes[label]} in {split}" for label, split in sorted(were - left)]
     if emptied:
         raise DataSetError(
-            "A class would have no image left in a part of the split.",
+            _("A class would have no image left in a part of the split."),
             found=", ".join(emptied[:10]),
-            remedy="Keep or restore at least one image of each class in train, validation and "
-            "test.",
+            remedy=_(
+                "Keep or restore at least one image of each class in train, validation and test."
+            ),
         )

@@ -29,6 +29,7 @@ from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import ImageError
 from transfer_core.images import ImageInfo, check_image
+from transfer_core.languages import N_
 from transfer_core.system import (
     Progress,
     StopRequested,
@@ -118,7 +119,7 @@ def _write_pack(
                 )
                 offset += pack.write(data)
             done += len(batch)
-            progress("Reading images", done, len(layout.images))
+            progress(N_("Reading images"), done, len(layout.images))
         pack.flush()
         os.fsync(pack.fileno())
     return images, unreadable

@@ -17,6 +17,7 @@ from transfer_core.dataset.folder_structure import (
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
 from transfer_core.images import IMAGE_EXTENSIONS
+from transfer_core.languages import _
 
 MAX_CLASSES = 1000
 
@@ -82,7 +83,13 @@ def make_layout_error(problem: str, archive: Archive, remedy: str) -> DataSetErr
     counts = count_per_folder([m.path for m in archive.members if is_image(m)])
     found = wording.draw_tree(archive.name, counts)
     return DataSetError(
-        problem, found=found, remedy=f"{remedy} Expected:\n{wording.EXPECTED_LAYOUT}"
+        problem,
+        found=found,
+        remedy=_(
+            "{remedy} Expected:\n{layout}",
+            remedy=remedy,
+            layout=_(wording.EXPECTED_LAYOUT),
+        ),
     )
 
 
@@ -177,19 +184,27 @@ def _iter_ancestors(folder: str) -> Iterator[str]:
 def _check_classes(classes: set[str], archive: Archive) -> None:
     if not classes:
         raise make_layout_error(
-            "The images do not lie in class folders.", archive, "Make one folder for each class."
+            _("The images do not lie in class folders."),
+            archive,
+            _("Make one folder for each class."),
         )
     if len(classes) == 1:
         raise make_layout_error(
-            f"There is only one class, {min(classes)}; there must be at least two to tell apart.",
+            _(
+                "There is only one class, {name}; there must be at least two to tell apart.",
+                name=min(classes),
+            ),
             archive,
-            "Add a folder with images of another class.",
+            _("Add a folder with images of another class."),
         )
     if len(classes) > MAX_CLASSES:
         raise DataSetError(
-            "There are too many classes.",
-            found=f"{len(classes):,} class folders",
-            remedy=f"At most {MAX_CLASSES:,} classes are supported; leave some out.",
+            _("There are too many classes."),
+            found=_("{classes:,} class folders", classes=len(classes)),
+            remedy=_(
+                "At most {limit:,} classes are supported; leave some out.",
+                limit=MAX_CLASSES,
+            ),
         )
 
 

@@ -19,6 +19,7 @@ from transfer_core import images
 from transfer_core.dataset import DataSet, list_versions, load
 from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
+from transfer_core.languages import N_
 from transfer_core.system import Progress, ignore_progress, write_atomically
 
 HASH_INPUT_SIZE = 64  # pixels a side; the demonstration network's, so often decoded already
@@ -70,6 +71,18 @@ def count_copies(data_set: DataSet, groups: Sequence[NearDuplicateGroup]) -> tup
     return exact, near
 
 
+def look_alike(first: bytes, second: bytes) -> bool:
+    """Return whether two image files count as near-duplicates of each other."""
+    transform = images.Transform(HASH_INPUT_SIZE)
+    one, other = (
+        _compute_hash(
+            images.apply_transform(images.decode_image(data, transform.min_decoded_side), transform)
+        )
+        for data in (first, second)
+    )
+    return one[1] and other[1] and (one[0] ^ other[0]).bit_count() <= MAX_HAMMING_DISTANCE
+
+
 def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
     records = [data_set.records[index] for index in group]
     splits, labels = {r.split for r in records}, {r.label for r in records}
@@ -96,7 +109,7 @@ def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -
         for batch in batches:
             hashes[new[done : done + len(batch)]] = [_compute_hash(image) for image in batch]
             done += len(batch)
-            progress("Looking for near-duplicates", done, len(new))
+            progress(N_("Looking for near-duplicates"), done, len(new))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, lambda opened: np.save(opened, hashes))
     return hashes

@@ -11,6 +11,7 @@ import numpy as np
 
 from transfer_core.dataset.packed_images import PackedImages
 from transfer_core.images import Transform
+from transfer_core.languages import N_
 from transfer_core.system import (
     NPY_HEADER_BYTES,
     CacheFullError,
@@ -240,4 +241,4 @@ def _report_progress(counts: Iterator[int], total: int, progress: Progress) -> N
     with closing(counts):
         for number in counts:
             done += number
-            progress("Decoding images", done, total)
+            progress(N_("Decoding images"), done, total)

@@ -22,6 +22,7 @@ from transfer_core.dataset.layout import normalise_class_name
 from transfer_core.dataset.types import SPLITS, DataSet
 from transfer_core.dataset.wording import join_words
 from transfer_core.errors import DataSetError
+from transfer_core.languages import _
 from transfer_core.system import hash_bytes
 
 MIN_CLASS_FRAMES = 10  # different frames of a class, so that each part gets some
@@ -142,8 +143,11 @@ def describe_import(data_set: DataSet) -> str:
     shares = ""
     if any(find_burst(record.path) for record in data_set.records):
         numbers = " / ".join(f"{len(data_set.indices(split)):,}" for split in SPLITS)
-        kind = "parts of" if describe_shared_recordings(data_set) else "whole"
-        shares = f"{kind} recordings: {numbers} images"
+        shares = (
+            _("parts of recordings: {numbers} images", numbers=numbers)
+            if describe_shared_recordings(data_set)
+            else _("whole recordings: {numbers} images", numbers=numbers)
+        )
     leaks = sum(problem.kind == "leak" for problem in data_set.problems)
     return data_set.import_summary.describe(shares, leaks)
 
@@ -151,17 +155,17 @@ def describe_import(data_set: DataSet) -> str:
 def _check_names(names: Sequence[str]) -> None:
     if len(names) < 2:
         raise DataSetError(
-            "There must be at least two classes to tell apart.",
-            found=join_words(tuple(names)) or "no class",
-            remedy="Record another class.",
+            _("There must be at least two classes to tell apart."),
+            found=join_words(tuple(names)) or _("no class"),
+            remedy=_("Record another class."),
         )
     keys = [make_folder_name(name).casefold() for name in names]
     twice = sorted({name for name, key in zip(names, keys, strict=True) if keys.count(key) > 1})
     if twice:
         raise DataSetError(
-            "Two classes have the same name.",
+            _("Two classes have the same name."),
             found=join_words(tuple(twice)),
-            remedy="Give each class a name of its own.",
+            remedy=_("Give each class a name of its own."),
         )
 
 
@@ -179,9 +183,9 @@ def _drop_copies(recorded: RecordedClass) -> list[list[bytes]]:
         bursts += [fresh] if fresh else []
     if len(seen) < MIN_CLASS_FRAMES:
         raise DataSetError(
-            f"There are too few different images of {recorded.name}.",
-            found=f"{len(seen)} of at least {MIN_CLASS_FRAMES}",
-            remedy="Record more of it, and move it a little before the camera.",
+            _("There are too few different images of {name}.", name=recorded.name),
+            found=_("{n} of at least {needed}", n=len(seen), needed=MIN_CLASS_FRAMES),
+            remedy=_("Record more of it, and move it a little before the camera."),
         )
     return bursts
 

@@ -11,6 +11,7 @@ from transfer_core.dataset.recordings import find_burst
 from transfer_core.dataset.types import SPLITS, Split
 from transfer_core.errors import DataSetError
 from transfer_core.images import ImageInfo
+from transfer_core.languages import _
 
 HELD_OUT_FRACTION = 0.2  # of the training images, for each of validation and test
 
@@ -175,9 +176,13 @@ def _gather_groups(group_of: list[str], members: list[int]) -> list[list[int]]:
 
 def _make_too_few_bursts_error(name: str, found: int, needed: int) -> DataSetError:
     return DataSetError(
-        f"The frames of {name} come from too few recordings to make a test of them.",
-        found=f"{found}, where {needed} are needed, one for each part of the split",
-        remedy="Record the class more often.",
+        _("The frames of {name} come from too few recordings to make a test of them.", name=name),
+        found=_(
+            "{found}, where {needed} are needed, one for each part of the split",
+            found=found,
+            needed=needed,
+        ),
+        remedy=_("Record the class more often."),
     )
 
 

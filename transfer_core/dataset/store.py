@@ -15,6 +15,7 @@ from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.wording import format_count
 from transfer_core.errors import DataSetError
 from transfer_core.images import decode_image
+from transfer_core.languages import _
 
 DATA_ID = re.compile(r"[0-9a-f]{20}")
 
@@ -65,9 +66,9 @@ def load(home: Path, data_id: str) -> DataSet:
     """
     if not exists(home, data_id):
         raise DataSetError(
-            "There is no such data set.",
+            _("There is no such data set."),
             found=repr(data_id[:40]),
-            remedy="Load the images again; it may have been removed.",
+            remedy=_("Load the images again; it may have been removed."),
         )
     text = (home / "data" / data_id / "dataset.json").read_text(encoding="utf-8")
     return DataSet.from_json(text)
@@ -91,9 +92,9 @@ def read_image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
         return next(data_set.iter_image_bytes(home, (index,)))
     except FileNotFoundError as error:
         raise DataSetError(
-            "The images of the data set are gone.",
+            _("The images of the data set are gone."),
             found=data_set.name,
-            remedy="Load the images again.",
+            remedy=_("Load the images again."),
         ) from error
 
 

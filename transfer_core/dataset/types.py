@@ -13,6 +13,7 @@ import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
+from transfer_core.languages import _, ngettext
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -59,12 +60,14 @@ class ImportSummary:
             leaks: How many of the exact copies were left out.
         """
         parts = [
-            f"{wording.spell_number(self.classes)} classes",
+            _("{number} classes", number=wording.spell_number(self.classes)),
             wording.describe_splits(self.given_splits, self.made_splits, self.seed, shares),
-            f"wrapper folder {self.wrapper} removed" if self.wrapper else "",
-            f"{wording.format_count(self.junk, 'junk file')} ignored" if self.junk else "",
-            f"{self.unreadable:,} unreadable" if self.unreadable else "",
-            f"{wording.format_count(self.not_images, 'file')} without an image"
+            _("wrapper folder {folder} removed", folder=self.wrapper) if self.wrapper else "",
+            ngettext("{n:,} junk file ignored", "{n:,} junk files ignored", self.junk)
+            if self.junk
+            else "",
+            _("{n:,} unreadable", n=self.unreadable) if self.unreadable else "",
+            ngettext("{n:,} file without an image", "{n:,} files without an image", self.not_images)
             if self.not_images
             else "",
             wording.describe_copies(self.duplicates, leaks),

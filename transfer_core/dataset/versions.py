@@ -22,6 +22,7 @@ from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images import check_image
+from transfer_core.languages import _
 from transfer_core.system import hash_bytes
 
 VERSION_FILE = "version.json"  # beside what describes the data set
@@ -71,8 +72,11 @@ def describe_test_edits(home: Path, data_set: DataSet) -> tuple[str, ...]:
     if not count:
         return ()
     return (
-        f"Test images that were relabelled, set aside or restored by hand: {count}. Where only "
-        "a network's mistakes were looked at, that flatters its accuracy.",
+        _(
+            "Test images that were relabelled, set aside or restored by hand: {count}. Where only "
+            "a network's mistakes were looked at, that flatters its accuracy.",
+            count=count,
+        ),
     )
 
 
@@ -154,9 +158,9 @@ def _check_not_present(
         same = records.get(hash_bytes(data))
         if same:
             raise DataSetError(
-                "This image is in the data set already.",
+                _("This image is in the data set already."),
                 found=f"{same.path}: {parent.classes[same.label]}, {same.split}",
-                remedy="Leave it out of what is added; relabel or restore the other one.",
+                remedy=_("Leave it out of what is added; relabel or restore the other one."),
             )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-EXPECTED_LAYOUT = """\
+from transfer_core.languages import N_, _, ngettext
+
+EXPECTED_LAYOUT = N_("""\
 your.zip
 ├── first class
 │   ├── one photo.jpg
@@ -11,22 +13,22 @@ your.zip
     ├── another photo.jpg
     └── ...
 (any number of folders may stand around these; folders named train, validation
-and test may stand between the zip and the classes)"""
+and test may stand between the zip and the classes)""")
 
 _NUMBER_WORDS = [
     "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
+    N_("one"),
+    N_("two"),
+    N_("three"),
+    N_("four"),
+    N_("five"),
+    N_("six"),
+    N_("seven"),
+    N_("eight"),
+    N_("nine"),
+    N_("ten"),
+    N_("eleven"),
+    N_("twelve"),
 ]
 _MAX_CHILDREN = 12  # folders drawn inside one folder
 
@@ -36,14 +38,14 @@ def format_count(number: int, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
-def join_words(words: tuple[str, ...]) -> str:
+def join_words(words: tuple[str, ...], joint: str = " and ") -> str:
     """A list in words, such as "train, validation and test"."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    return joint.join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def spell_number(number: int) -> str:
     """A number as people write it: "three" up to twelve, then "1,000"."""
-    return _NUMBER_WORDS[number] if number < len(_NUMBER_WORDS) else f"{number:,}"
+    return _(_NUMBER_WORDS[number]) if number < len(_NUMBER_WORDS) else _("{n:,}", n=number)
 
 
 def describe_splits(
@@ -58,21 +60,26 @@ def describe_splits(
         shares: Said of the parts that were made, instead of the usual shares and the seed.
     """
     if not given:
-        shares = shares or f"60/20/20 %, seed {seed}"
-        return f"split into train, validation and test ({shares})"
+        shares = shares or _("60/20/20 %, seed {seed}", seed=seed)
+        return _("split into train, validation and test ({shares})", shares=shares)
+    parts = join_words(tuple(_(split) for split in given), _(" and "))
     if not made:
-        return f"{join_words(given)} given"
-    each = "each " if len(made) > 1 else ""
-    shares = shares or f"{each}20 %, seed {seed}"
-    return f"{join_words(given)} given, {join_words(made)} taken from train ({shares})"
+        return _("{parts} given", parts=parts)
+    usual = N_("each 20 %, seed {seed}") if len(made) > 1 else N_("20 %, seed {seed}")
+    return _(
+        "{parts} given, {made} taken from train ({shares})",
+        parts=parts,
+        made=join_words(tuple(_(split) for split in made), _(" and ")),
+        shares=shares or _(usual, seed=seed),
+    )
 
 
 def describe_copies(copies: int, left_out: int) -> str:
     """Say how many images are exact copies of others; nothing if there are none."""
     if not copies:
         return ""
-    words = format_count(copies, "exact copy", "exact copies")
-    return f"{words} ({left_out:,} left out)" if left_out else words
+    words = ngettext("{n:,} exact copy", "{n:,} exact copies", copies)
+    return words + (" " + _("({n:,} left out)", n=left_out) if left_out else "")
 
 
 def draw_tree(root: str, counts: Mapping[str, int]) -> str:
@@ -107,9 +114,11 @@ def _draw_branches(folder: str, children, counts, indent: str) -> list[str]:
         )
         lines += _draw_branches(path, children, counts, indent + ("    " if last else "│   "))
     if shown is not inside:
-        lines.append(f"{indent}└── ... and {hidden:,} more folders")
+        lines.append(f"{indent}└── " + _("... and {n:,} more folders", n=hidden))
     return lines
 
 
 def _format_image_count(counts: Mapping[str, int], path: str) -> str:
-    return f"  ({format_count(counts[path], 'image')})" if path in counts else ""
+    if path not in counts:
+        return ""
+    return "  (" + ngettext("{n:,} image", "{n:,} images", counts[path]) + ")"

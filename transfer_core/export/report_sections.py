@@ -104,7 +104,7 @@ def build_decision_section(
         f"Size: {size.answer}, {size.images:,} images to learn from; the line is at "
         f"{size.line:,}. Similarity: {describe_similarity(estimate)}, with a probability of "
         f"{estimate.probability:.0%} that higher-level features carry over.",
-        f"Measured: {measured.reason} {compare_voices(measured, keys[textbook])}",
+        f"Measured before any run: {measured.reason} {compare_voices(measured, keys[textbook])}",
     )
     best = measured.recommended
     marks = CaseMarks.collect(textbook, best and best.strategy, strategy)

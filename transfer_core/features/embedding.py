@@ -18,6 +18,7 @@ from transfer_core.features.runtime_choice import (
     compute_fingerprint,
     remember_failure,
 )
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress, StopRequested, get_device, ignore_progress
 
@@ -106,7 +107,7 @@ def embed_with_runtime(
             for part in embed_batch(batch):
                 parts.append(part)
                 done += len(part[0])
-                progress("Embedding images", done, total)
+                progress(N_("Embedding images"), done, total)
     joined = (np.concatenate(each) for each in zip(*parts, strict=True))
     return dict(zip(stages, joined, strict=True))
 

@@ -20,10 +20,18 @@ import torch
 from torch import nn
 
 from transfer_core.dataset import PixelArray
-from transfer_core.features.embedding_runtime import CANNOT_RUN, EmbeddingRuntime, make_runtime
+from transfer_core.features.embedding_runtime import (
+    CANNOT_RUN,
+    DIFFERS,
+    ONNX_FASTER,
+    TORCH_FASTER,
+    EmbeddingRuntime,
+    make_runtime,
+)
 from transfer_core.features.onnx_stages import OnnxFailedError, OnnxStages
 from transfer_core.features.pooled_stages import PooledStages
 from transfer_core.features.preprocessing import choose_batch_size, normalise, normalise_array
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
     Progress,
@@ -37,7 +45,7 @@ TOLERANCE = 1e-4  # largest difference of a feature; relative to the stage's lar
 CHECKED_IMAGES = 32  # that both runtimes embed
 MIN_IMAGES = 64  # images to embed for which measuring pays: it costs about as much as they do
 MIN_SPEEDUP = 1.1  # from which ONNX Runtime is chosen, for writing the network down costs too
-CHOOSING = "Trying which program is faster here"
+CHOOSING = N_("Trying which program is faster here")
 
 _measuring = threading.Lock()  # one measurement at a time: two would slow down each other
 
@@ -62,12 +70,12 @@ def choose_runtime(
         progress: Called between the steps; may raise to end the work.
     """
     if get_device(network).type != "cpu":
-        return make_runtime("torch", "a GPU computes it")
+        return make_runtime("torch", N_("a GPU computes it"))
     if torch.is_autocast_enabled("cpu"):
-        return make_runtime("torch", "it is computed in another precision than float32")
+        return make_runtime("torch", N_("it is computed in another precision than float32"))
     count = len(pixels) if indices is None else len(indices)
     if count < MIN_IMAGES:  # whatever is remembered, so that a run repeated later is the same
-        return make_runtime("torch", "the images are too few to measure on")
+        return make_runtime("torch", N_("the images are too few to measure on"))
     fingerprint = compute_fingerprint(network, stages)
     with _measuring:
         remembered = recall_runtime(fingerprint, source)
@@ -164,14 +172,16 @@ def _measure(
 def _decide(onnx_speed: float, torch_speed: float, difference: float) -> EmbeddingRuntime:
     """Choose from images per second and the largest difference of a feature."""
     if not difference <= TOLERANCE:  # nor NaN
-        told = f"ONNX Runtime's features differ by {difference:.1g}, allowed is {TOLERANCE:g}"
+        told = DIFFERS.format(difference=f"{difference:.1g}", allowed=f"{TOLERANCE:g}")
         return make_runtime("torch", told)
-    agree = f"largest difference {difference:.1g}"
+    told = {
+        "torch": f"{torch_speed:.0f}",
+        "onnx": f"{onnx_speed:.0f}",
+        "difference": f"{difference:.1g}",
+    }
     if onnx_speed < MIN_SPEEDUP * torch_speed:
-        told = f"{torch_speed:.0f} images/s against {onnx_speed:.0f} with ONNX Runtime; {agree}"
-        return make_runtime("torch", told)
-    told = f"{onnx_speed:.0f} images/s against {torch_speed:.0f} with torch; {agree}"
-    return make_runtime("onnxruntime", told)
+        return make_runtime("torch", TORCH_FASTER.format(**told))
+    return make_runtime("onnxruntime", ONNX_FASTER.format(**told))
 
 
 def compute_difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape_label
+from transfer_core.languages import _
 
 MARKER_STYLES = ((ORANGE, "diamond"), (BLUE, "circle"))
 
@@ -25,13 +26,13 @@ def plot_accuracies(
         x=[None],
         y=[None],
         mode="lines",
-        name="always the same class",
+        name=_("always the same class"),
         line={"color": GREY, "dash": "dash"},
     )
     figure.add_vline(x=majority_accuracy, line={"color": GREY, "dash": "dash"})
-    figure.update_xaxes(title="test accuracy, 95 % intervals", tickformat=".0%", range=[0, 1.02])
-    figure.update_yaxes(title="run", automargin=True, autorange="reversed", showgrid=False)
-    title = "Against simpler ways" if len(rows) > 1 else "Against always the same answer"
+    figure.update_xaxes(title=_("test accuracy, 95 % intervals"), tickformat=".0%", range=[0, 1.02])
+    figure.update_yaxes(title=_("run"), automargin=True, autorange="reversed", showgrid=False)
+    title = _("Against simpler ways") if len(rows) > 1 else _("Against always the same answer")
     return apply_layout(figure, title, height=150 + 65 * len(rows))
 
 
@@ -62,7 +63,13 @@ def _add_point(
             "width": 6,
             "color": colour,
         },
-        hovertemplate=f"{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}<extra></extra>",
+        hovertemplate=_(
+            "{accuracy:.1%}, 95 % interval {low:.1%} to {high:.1%}",
+            accuracy=accuracy,
+            low=low,
+            high=high,
+        )
+        + "<extra></extra>",
     )
 
 
@@ -71,6 +78,17 @@ def describe_accuracies(
 ) -> str:
     """The figure in words."""
     accuracies = "; ".join(
-        f"{name} {accuracy:.1%} ({low:.1%} to {high:.1%})" for name, accuracy, low, high in rows
+        _(
+            "{name} {accuracy:.1%} ({low:.1%} to {high:.1%})",
+            name=name,
+            accuracy=accuracy,
+            low=low,
+            high=high,
+        )
+        for name, accuracy, low, high in rows
     )
-    return f"Test accuracy: {accuracies}; always the same class {majority_accuracy:.1%}."
+    return _(
+        "Test accuracy: {accuracies}; always the same class {majority:.1%}.",
+        accuracies=accuracies,
+        majority=majority_accuracy,
+    )

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from transfer_core.figures.theme import BLUE, GREY, TRANSPARENT, apply_layout, escape_label
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import SanityStep
@@ -19,9 +20,9 @@ MAX_OPACITY = 0.75  # of the tint, at the highest value
 CONTOUR_LEVEL = 0.5  # of the highest value; a line is drawn there
 MIN_SIDE_PIXELS = 384  # smaller images are enlarged
 REGION_NAMES = (
-    ("upper left", "top", "upper right"),
-    ("left", "centre", "right"),
-    ("lower left", "bottom", "lower right"),
+    (N_("at the upper left"), N_("at the top"), N_("at the upper right")),
+    (N_("at the left"), N_("at the centre"), N_("at the right")),
+    (N_("at the lower left"), N_("at the bottom"), N_("at the lower right")),
 )
 
 
@@ -76,7 +77,7 @@ def _build_colour_scale() -> go.Scatter:
                 "yanchor": "top",
                 "len": 0.9,
                 "tickvals": [0, 0.5, 1],
-                "ticktext": ["none", "half (the line)", "most"],
+                "ticktext": [_("none"), _("half (the line)"), _("most")],
                 "outlinewidth": 1,
             },
         },
@@ -86,20 +87,23 @@ def _build_colour_scale() -> go.Scatter:
 def describe_attribution(attribution: np.ndarray, name: str) -> str:
     """The map in words."""
     if attribution.max() <= 0:
-        return f"Nothing in this image speaks for {name}."
+        return _("Nothing in this image speaks for {name}.", name=name)
     row, column = np.unravel_index(attribution.argmax(), attribution.shape)
     height, width = attribution.shape
     place = REGION_NAMES[3 * int(row) // height][3 * int(column) // width]
     share = float((attribution >= CONTOUR_LEVEL).mean())
-    return (
-        f"What speaks for {name} lies most of all at the {place}; {share:.0%} of the image has at "
-        "least half of the highest value."
+    return _(
+        "What speaks for {name} lies most of all {place}; {share:.0%} of the image has at least "
+        "half of the highest value.",
+        name=name,
+        place=_(place),
+        share=share,
     )
 
 
 def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
     """Rank correlation of maps with the original ones, as weights are randomised stage by stage."""
-    names = ["nothing", *(escape_label(step.title, 18) for step in steps)]
+    names = [_("nothing"), *(escape_label(_(step.title), 18) for step in steps)]
     figure = go.Figure(
         go.Scatter(
             x=names,
@@ -109,22 +113,23 @@ def plot_sanity_check(steps: "Sequence[SanityStep]") -> go.Figure:
             marker={"size": 9},
             showlegend=False,
             error_y={"type": "data", "array": [0.0, *(step.standard_deviation for step in steps)]},
-            hovertemplate="random down to %{x}: %{y:.2f}<extra></extra>",
+            hovertemplate=_("random down to %{x}: %{y:.2f}") + "<extra></extra>",
         )
     )
     figure.add_hline(y=0, line={"color": GREY, "dash": "dash"})
-    figure.update_xaxes(title="weights randomised from the output down to")
-    figure.update_yaxes(title="rank correlation with the maps before", range=[-0.6, 1.1])
-    return apply_layout(figure, "Do the maps show what was learned?")
+    figure.update_xaxes(title=_("weights randomised from the output down to"))
+    figure.update_yaxes(title=_("rank correlation with the maps before"), range=[-0.6, 1.1])
+    return apply_layout(figure, _("Do the maps show what was learned?"))
 
 
 def describe_sanity_check(steps: "Sequence[SanityStep]") -> str:
     """The figure in words."""
-    correlations = ", ".join(f"{step.title} {step.correlation:.2f}" for step in steps)
-    return (
+    correlations = ", ".join(f"{_(step.title)} {step.correlation:.2f}" for step in steps)
+    return _(
         "Rank correlation of the maps with those before, weights randomised from the output down "
-        f"to: {correlations}. Near 0 means that the maps depend on what was learned; near 1 would "
-        "mean that they only show the image."
+        "to: {correlations}. Near 0 means that the maps depend on what was learned; near 1 would "
+        "mean that they only show the image.",
+        correlations=correlations,
     )
 
 
@@ -147,7 +152,7 @@ def _encode_png(pixels: np.ndarray, attribution: np.ndarray) -> str:
 def _find_outline(mask: np.ndarray) -> np.ndarray:
     """The border of a mask inside it, two pixels wide, bool (H, W)."""
     eroded = mask.copy()
-    for _ in range(2):
+    for _pixel in range(2):
         padded = np.pad(eroded, 1, constant_values=True)
         eroded = (
             padded[1:-1, 1:-1]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from transfer_core.cases import TransferCase
 from transfer_core.figures.decision_diagram import (
     CELL_TITLES,
-    describe_expectation,
     describe_result,
     describe_training,
     rank_accuracies,
 )
-from transfer_core.figures.options import describe_seconds
+from transfer_core.figures.options import describe_expectation, describe_seconds
+from transfer_core.languages import N_, _
 from transfer_core.runs import select_events
 from transfer_core.training import EpochEnded, Started
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 CurveKind = Literal["frozen", "trained", "random"]
 STATE_WORDS = {
-    "queued": "waits for its turn",
-    "preparing": "preparing",
-    "training": "training",
-    "stopping": "stopping",
-    "failed": "failed",
-    "interrupted": "interrupted",
+    "queued": N_("waits for its turn"),
+    "preparing": N_("preparing"),
+    "training": N_("training"),
+    "stopping": N_("stopping"),
+    "failed": N_("failed"),
+    "interrupted": N_("interrupted"),
 }
 
 
@@ -57,12 +57,14 @@ class CaseCell:
     shade: float | None  # rank of the accuracy in [0, 1]; None without a result
     note: str  # case 4: what the other initial weights gave
     curves: tuple[CaseCurve, ...]
-    marks: tuple[str, ...]  # words: textbook, ★ recommended, best measured
+    marks: tuple[str, ...]  # English words, to be translated: textbook, best measured
 
     @property
     def description(self) -> str:
         """The cell in words."""
-        parts = [f"Case {self.case}, {self.title}", *self.marks, self.state, self.accuracy]
+        name = _("Case {case}, {title}", case=self.case, title=self.title)
+        marks = (_(mark) for mark in self.marks)
+        parts = [name, *marks, self.state, self.accuracy]
         return ", ".join(filter(None, [*parts, self.knowledge, self.note]))
 
 
@@ -72,6 +74,8 @@ def build_case_cell(
     results: Mapping[str, CaseResult],
     marks: CaseMarks,
     best: str | None,
+    *,
+    cut: str = "",
 ) -> CaseCell:
     """Collect what one cell shows.
 
@@ -81,15 +85,25 @@ def build_case_cell(
         results: Of all cases, by the key of their option.
         marks: The textbook's and the recommended case.
         best: Key of the most accurate result.
+        cut: Case 2: title of the last stage that is kept.
     """
     case, result = option.strategy.case, results.get(option.key)
-    words = [("textbook", marks.textbook == case), ("★ recommended", marks.recommended == case)]
-    words.append(("best measured", result is not None and option.key == best))
+    textbook, may_be = marks.textbook == case, case in (marks.textbook, marks.alternative)
+    if_answer = {
+        "similar": N_("textbook if similar"),
+        "different": N_("textbook if different"),
+    }[case.similarity]
+    words = [
+        (N_("textbook"), marks.alternative is None and textbook),
+        (if_answer, marks.alternative is not None and may_be),
+        (N_("★ recommended before"), marks.recommended == case),
+        (N_("best measured"), result is not None and option.key == best),
+    ]
     shades = rank_accuracies({key: each.accuracy for key, each in results.items()})
     return CaseCell(
         case.value,
-        CELL_TITLES[case][0],
-        _summarise(option),
+        _(CELL_TITLES[case][0]),
+        _summarise(option, cut),
         _describe_state(runs),
         describe_result(result) if result else describe_expectation(option),
         describe_training(result) if result else _describe_expected(option),
@@ -117,11 +131,11 @@ def _get_kind(record: RunRecord) -> CurveKind:
     return "frozen" if strategy.frozen else "trained"
 
 
-def _summarise(option: Option) -> str:
+def _summarise(option: Option, cut: str) -> str:
     summary = CELL_TITLES[option.strategy.case][1]
-    if option.strategy.case is TransferCase.SMALL_DIFFERENT:
-        return option.name.partition(", ")[2] or summary
-    return "random weights, all trained" if option.key == "4-random" else summary
+    if cut and option.strategy.case is TransferCase.SMALL_DIFFERENT:
+        return _("cut after {stage}", stage=cut)
+    return _("random weights, all trained") if option.key == "4-random" else _(summary)
 
 
 def _describe_state(runs: Sequence[tuple[RunRecord, Sequence[RunEvent]]]) -> str:
@@ -129,10 +143,11 @@ def _describe_state(runs: Sequence[tuple[RunRecord, Sequence[RunEvent]]]) -> str
     if not unfinished:
         return ""
     record, events = unfinished[0]
-    words = STATE_WORDS.get(record.state.value, record.state.value)
+    words = _(STATE_WORDS.get(record.state.value, record.state.value))
     started, ended = select_events(events, Started), select_events(events, EpochEnded)
     if record.state.value == "training" and started and ended:
-        return f"{words}: epoch {ended[-1].epoch} of {started[-1].epochs}"
+        epoch, epochs = ended[-1].epoch, started[-1].epochs
+        return _("training: epoch {epoch} of {epochs}", epoch=epoch, epochs=epochs)
     return words
 
 
@@ -140,11 +155,13 @@ def _describe_expected(option: Option) -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
     if option.accuracy is None:
         return time
-    return f"{'measured' if option.measured else 'forecast'}, not trained · {time}"
+    if option.measured:
+        return _("measured, not trained · {time}", time=time)
+    return _("forecast, not trained · {time}", time=time)
 
 
 def _describe_other_start(results: Mapping[str, CaseResult]) -> str:
     other = results.get("4-pretrained") or results.get("3")
     if not other:
-        return "From pre-trained weights it is case 3."
-    return f"From pre-trained weights, as case 3: {describe_result(other)}"
+        return _("Pre-trained it is case 3.")
+    return _("Pre-trained, as case 3: {accuracy}", accuracy=describe_result(other))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunEvent, select_events
 from transfer_core.training import EpochEnded
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 
 Part = Literal["validation", "training"]
 Metric = Literal["loss", "accuracy"]
+TITLES = {  # of the axis and of the figure
+    ("validation", "loss"): (N_("validation loss"), N_("Validation loss of each run")),
+    ("training", "loss"): (N_("training loss"), N_("Training loss of each run")),
+    ("validation", "accuracy"): (
+        N_("validation accuracy (%)"),
+        N_("Validation accuracy of each run"),
+    ),
+    ("training", "accuracy"): (N_("training accuracy (%)"), N_("Training accuracy of each run")),
+}
+DESCRIBED = {
+    ("validation", "loss"): N_("Validation loss"),
+    ("training", "loss"): N_("Training loss"),
+    ("validation", "accuracy"): N_("Validation accuracy"),
+    ("training", "accuracy"): N_("Training accuracy"),
+}
 _KEY_PREFIXES = {"validation": "validation_", "training": "train_"}
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, GREY)
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -42,12 +58,13 @@ def plot_run_curves(
             textposition="middle right",
             line={"color": _COLOURS[number % 5], "dash": _DASHES[(number + number // 5) % 5]},
             marker={"symbol": _SYMBOLS[number % 8], "size": 8, "maxdisplayed": 20},
-            hovertemplate=f"{letter}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+            hovertemplate=_("{letter}, epoch %{{x}}: %{{y:.4g}}", letter=letter)
+            + "<extra></extra>",
         )
-    unit = " (%)" if metric == "accuracy" else ""
-    figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title=f"{part} {metric}{unit}")
-    return apply_layout(figure, f"{part.capitalize()} {metric} of each run")
+    axis, title = TITLES[part, metric]
+    figure.update_xaxes(title=_("epoch"), rangemode="tozero")
+    figure.update_yaxes(title=_(axis))
+    return apply_layout(figure, _(title))
 
 
 def describe_run_curves(
@@ -59,15 +76,22 @@ def describe_run_curves(
         name = _KEY_PREFIXES[part] + metric
         rows = [(getattr(row, name), row.epoch) for row in _select_epochs(events)]
         if not rows:
-            curves.append(f"{letter} has no epoch")
+            curves.append(_("{letter} has no epoch", letter=letter))
             continue
         value, epoch = best(rows, key=lambda row: row[0])
         curves.append(
-            f"{letter} comes to its best value in epoch {epoch} of {rows[-1][1]} "
-            f"with {_format_metric(value, metric)} "
-            f"and ends at {_format_metric(rows[-1][0], metric)}"
+            _(
+                "{letter} comes to its best value in epoch {epoch} of {epochs} with {best} and "
+                "ends at {last}",
+                letter=letter,
+                epoch=epoch,
+                epochs=rows[-1][1],
+                best=_format_metric(value, metric),
+                last=_format_metric(rows[-1][0], metric),
+            )
         )
-    return f"{part.capitalize()} {metric}: " + "; ".join(curves) + "."
+    measure = _(DESCRIBED[part, metric])
+    return f"{measure}: {'; '.join(curves)}."
 
 
 def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure:
@@ -95,26 +119,32 @@ def plot_differences(comparisons: Mapping[str, "PairedComparison"]) -> go.Figure
                 "arrayminus": [100 * (pair.difference - pair.low) for pair in pairs],
                 "color": GREY,
             },
-            hovertemplate="%{y}: %{x:+.1f} points<extra></extra>",
+            hovertemplate=_("%{y}: %{x:+.1f} points") + "<extra></extra>",
             showlegend=False,
         )
     )
     figure.add_vline(x=0, line={"color": GREY, "dash": "dash"})
-    figure.update_xaxes(title="difference of test accuracies, percentage points")
+    figure.update_xaxes(title=_("difference of test accuracies, percentage points"))
     figure.update_yaxes(autorange="reversed", type="category")
-    return apply_layout(figure, "How far the runs differ", height=190 + 40 * len(comparisons))
+    return apply_layout(figure, _("How far the runs differ"), height=190 + 40 * len(comparisons))
 
 
 def describe_differences(comparisons: Mapping[str, "PairedComparison"]) -> str:
     """The figure in words."""
     differences = "; ".join(
-        f"{title}: {100 * pair.difference:+.1f} points ({100 * pair.low:+.1f} to "
-        f"{100 * pair.high:+.1f})"
+        _(
+            "{title}: {points:+.1f} points ({low:+.1f} to {high:+.1f})",
+            title=title,
+            points=100 * pair.difference,
+            low=100 * pair.low,
+            high=100 * pair.high,
+        )
         for title, pair in comparisons.items()
     )
-    return (
-        f"Difference of test accuracies with 95 % intervals: {differences}. The dashed line is no "
-        "difference; a filled point is unlikely to be chance."
+    return _(
+        "Difference of test accuracies with 95 % intervals: {differences}. The dashed line is no "
+        "difference; a filled point is unlikely to be chance.",
+        differences=differences,
     )
 
 

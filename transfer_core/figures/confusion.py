@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from transfer_core.dataset import format_count
 from transfer_core.figures.theme import (
     COLOURSCALE_ON_LIGHT,
     ORANGE,
@@ -12,6 +11,7 @@ from transfer_core.figures.theme import (
     apply_layout,
     escape_label,
 )
+from transfer_core.languages import _, ngettext
 
 MAX_CLASSES_WITH_COUNTS = 15  # more cells have no room for their counts,
 MAX_CLASSES_WITH_FRACTIONS = 6  # or for percentages beside them,
@@ -60,7 +60,7 @@ def plot_confusion_matrix(
     row = 44 if len(classes) <= MAX_CLASSES_WITH_FRACTIONS else 34
     row_height = max(15, min(row, 420 / len(classes)))  # pixels
     height = round(min(1200, 250 + row_height * len(classes)))
-    return apply_layout(figure, "Confusion matrix of the test images", height=height)
+    return apply_layout(figure, _("Confusion matrix of the test images"), height=height)
 
 
 def _outline_cell(figure: go.Figure, actual: int, predicted: int) -> None:
@@ -83,14 +83,16 @@ def _label_axes(figure: go.Figure, names: list[str]) -> None:
     step = 1 if len(names) <= MAX_CLASSES_WITH_COUNTS else 5
     figure.update_xaxes(
         axis,
-        title=f"predicted class{'' if few else ', number'}<br>(colour: share of the actual class)",
+        title=_("predicted class<br>(colour: share of the actual class)")
+        if few
+        else _("predicted class, number<br>(colour: share of the actual class)"),
         tickvals=positions if few else positions[step - 1 :: step],
         ticktext=names if few else [f"{n + 1}" for n in positions[step - 1 :: step]],
         tickangle=-45 if few else 0,
     )
     figure.update_yaxes(
         axis,
-        title="actual class",
+        title=_("actual class"),
         ticktext=names,
         range=[len(names) - 0.5, -0.5],
         tickfont={"size": 11},
@@ -128,8 +130,14 @@ def _format_hover_texts(
     """The text of each cell for the pointer."""
     return [
         [
-            f"{actual} taken for {predicted}: {n:,} of {sum(row):,} images, "
-            f"{n / max(sum(row), 1):.0%}"
+            _(
+                "{actual} taken for {predicted}: {n:,} of {images:,} images, {share:.0%}",
+                actual=actual,
+                predicted=predicted,
+                n=n,
+                images=sum(row),
+                share=n / max(sum(row), 1),
+            )
             for predicted, n in zip(names, row, strict=True)
         ]
         for actual, row in zip(names, confusion, strict=True)
@@ -148,9 +156,15 @@ def describe_confusion_matrix(confusion: Sequence[Sequence[int]], classes: Seque
         key=lambda pair: -pair[0],
     )[:3]
     if not pairs:
-        return "No test image was taken for another class."
+        return _("No test image was taken for another class.")
     commonest = "; ".join(
-        f"{actual} taken for {predicted} ({format_count(n, 'image')})"
+        ngettext(
+            "{actual} taken for {predicted} ({n:,} image)",
+            "{actual} taken for {predicted} ({n:,} images)",
+            n,
+            actual=actual,
+            predicted=predicted,
+        )
         for n, actual, predicted in pairs
     )
-    return f"The commonest confusions: {commonest}."
+    return _("The commonest confusions: {pairs}.", pairs=commonest)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from transfer_core.figures.theme import BLUE, GREEN, ORANGE
+from transfer_core.languages import N_, _
 from transfer_core.runs import RunEvent, find_last_event, select_events
 from transfer_core.training import BaselineTrained, EpochEnded, Stepped
 
@@ -51,19 +52,22 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"
         charts[what] = [
-            _build_trace("training", shown, "epoch", what, factor, unit, _STEP_STYLE),
-            _build_trace("validation", epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
-            _build_trace("best epoch", best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
+            _build_trace(N_("training"), shown, "epoch", what, factor, unit, _STEP_STYLE),
+            _build_trace(N_("validation"), epochs, "epoch", validation, factor, unit, _EPOCH_STYLE),
+            _build_trace(_BEST, best, "epoch", validation, factor, unit, _BEST_EPOCH_STYLE),
         ]
         if alone:  # another training, so not joined to the epochs; older logs have it as epoch 0
             level = [*alone, *(replace(alone[0], epoch=row.epoch) for row in epochs[-1:])]
-            name = "new layer alone, validation"
+            name = N_("new layer alone, validation")
             charts[what] += [
                 _build_trace(name, level, "epoch", validation, factor, unit, _HEAD_ONLY_STYLE)
             ]
     return charts
 
 
+_BEST = N_("best epoch")
+_HOVER = N_("epoch %{x:.2f}, step %{customdata}: %{y:.4g}")
+_HOVER_PERCENT = N_("epoch %{x:.2f}, step %{customdata}: %{y:.4g} %")
 _STEP_STYLE = {"mode": "lines", "line": {"color": BLUE, "width": 1.5}}
 _EPOCH_STYLE = {
     "mode": "lines+markers",
@@ -84,20 +88,30 @@ def _build_trace(name, rows, x, y, factor, unit, look) -> dict[str, Any]:
         "x": [round(getattr(row, x), 3) for row in rows],
         "y": [_round_finite(getattr(row, y), 4, factor) for row in rows],
         "customdata": [row.step for row in rows],
-        "hovertemplate": f"epoch %{{x:.2f}}, step %{{customdata}}: %{{y:.4g}}{unit}",
+        "hovertemplate": _HOVER_PERCENT if unit else _HOVER,
     } | look
+
+
+def translate_traces(charts: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The traces with their words in the reader's language; those that are kept are English."""
+    return {
+        what: [
+            trace | {name: _(trace[name]) for name in ("name", "hovertemplate")} for trace in traces
+        ]
+        for what, traces in charts.items()
+    }
 
 
 def tabulate_epochs(events: Sequence[RunEvent]) -> list[dict[str, float | int | str | None]]:
     """Return a row per epoch, for a table; older logs have the head trained alone as epoch 0."""
     return [
         {
-            "epoch": row.epoch,
-            "training loss": _round_finite(row.train_loss, 4),
-            "validation loss": _round_finite(row.validation_loss, 4),
-            "training accuracy (%)": _round_finite(row.train_accuracy, 1, 100),
-            "validation accuracy (%)": _round_finite(row.validation_accuracy, 1, 100),
-            "best so far": "yes" if row.best else "",
+            _("epoch"): row.epoch,
+            _("training loss"): _round_finite(row.train_loss, 4),
+            _("validation loss"): _round_finite(row.validation_loss, 4),
+            _("training accuracy (%)"): _round_finite(row.train_accuracy, 1, 100),
+            _("validation accuracy (%)"): _round_finite(row.validation_accuracy, 1, 100),
+            _("best so far"): _("yes") if row.best else "",
         }
         for row in select_events(events, EpochEnded)
     ]
@@ -107,16 +121,34 @@ def describe_curves(events: Sequence[RunEvent]) -> str:
     """The newest epoch and the best one in words."""
     epochs = select_events(events, EpochEnded)
     if not epochs:
-        return "No epoch has ended."
+        return _("No epoch has ended.")
     last = epochs[-1]
     best = ([row for row in epochs if row.best] or epochs)[-1]
-    trained = f"training loss {last.train_loss:.3f}, " if last.epoch else ""
-    named = f"epoch {best.epoch}" if best.epoch else "the new layer trained alone"
-    return (
-        f"After epoch {last.epoch}: {trained}validation loss "
-        f"{last.validation_loss:.3f}, validation accuracy {last.validation_accuracy:.1%}. "
-        f"Best is {named} with validation loss "
-        f"{best.validation_loss:.3f} and accuracy {best.validation_accuracy:.1%}."
+    now = {
+        "epoch": last.epoch,
+        "loss": last.validation_loss,
+        "accuracy": last.validation_accuracy,
+    }
+    if last.epoch:
+        told = _(
+            "After epoch {epoch}: training loss {train_loss:.3f}, validation loss {loss:.3f}, "
+            "validation accuracy {accuracy:.1%}.",
+            train_loss=last.train_loss,
+            **now,
+        )
+    else:
+        told = _(
+            "After epoch {epoch}: validation loss {loss:.3f}, validation accuracy {accuracy:.1%}.",
+            **now,
+        )
+    which = _("the new layer trained alone")
+    if best.epoch:
+        which = _("epoch {epoch}", epoch=best.epoch)
+    return f"{told} " + _(
+        "Best is {which} with validation loss {loss:.3f} and accuracy {accuracy:.1%}.",
+        which=which,
+        loss=best.validation_loss,
+        accuracy=best.validation_accuracy,
     )
 
 

@@ -1,6 +1,7 @@
 """The decision diagram: size against similarity, four cells, and the data set as a point."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -14,11 +15,33 @@ from transfer_core.figures.size_axis import (
     scale_to_height,
 )
 from transfer_core.figures.theme import GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import Option, SimilarityEstimate
 
-CROSSOVER_NAME = "from here training everything<br>began to win in our measurements"
+CROSSOVER_NAME = N_("from about here training everything<br>won on average in our tests")
+
+
+@dataclass(frozen=True, slots=True)
+class Crossover:
+    """From how many images training everything won on average over the image sets measured."""
+
+    images_per_class: int
+    images: int  # in all classes together
+    wins: int  # image sets below the textbook's line on which it won
+    sets: int  # of so many
+
+    def describe(self) -> str:
+        """The number with its spread, in one sentence."""
+        return _(
+            "From about {per_class:,} images of each class, {images:,} in all, training everything "
+            "won on average, though only on {wins} of {sets} image sets.",
+            per_class=self.images_per_class,
+            images=self.images,
+            wins=self.wins,
+            sets=self.sets,
+        )
 
 
 def plot_decision_diagram(
@@ -27,7 +50,7 @@ def plot_decision_diagram(
     marks: CaseMarks,
     options: "Mapping[TransferCase, Option]",
     *,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> go.Figure:
     """Draw two axes and four cells: small data sets at the bottom, similar ones at the right.
 
@@ -52,20 +75,20 @@ def plot_decision_diagram(
         add_cell_label(figure, case, split, marks, options.get(case), point)
     figure.add_hline(y=split, line={"width": 3, "color": GREY})
     if crossover is not None:
-        _add_crossover(figure, scale_to_height(crossover, size.line))
+        _add_crossover(figure, scale_to_height(crossover.images, size.line))
     if estimate:
         _add_point(figure, size, estimate)
     _set_axes(figure, size.line)
     figure.update_layout(barmode="overlay", hovermode="closest", legend={"itemclick": False})
-    return apply_layout(figure, "Which case is it?", height=580)
+    return apply_layout(figure, _("Which case is it?"), height=580)
 
 
 def _set_axes(figure: go.Figure, line: int) -> None:
     figure.update_xaxes(
-        title="how likely your images are similar",
+        title=_("how likely your images are similar"),
         range=[-0.005, 1.005],
         tickvals=[0, 0.25, 0.5, 0.75, 1],
-        ticktext=["0%", "different", "50%", "similar", "100%"],
+        ticktext=["0%", _("different"), "50%", _("similar"), "100%"],
         showgrid=False,
         zeroline=False,
         fixedrange=True,
@@ -73,7 +96,7 @@ def _set_axes(figure: go.Figure, line: int) -> None:
     )
     ticks = choose_size_ticks(line)
     figure.update_yaxes(
-        title="images to learn from",
+        title=_("images to learn from"),
         range=[-0.005, 1.005],
         fixedrange=True,
         zeroline=False,
@@ -91,32 +114,49 @@ def describe_decision(
     options: "Mapping[TransferCase, Option]",
     *,
     own_answer: Similarity | None = None,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> str:
     """The diagram in words; the person's own answer stands beside the estimate."""
     sentences = [
-        f"{size.images:,} images to learn from, {size.answer} (the line is at {size.line:,})."
+        _(
+            "{images:,} images to learn from, {size} (the line is at {line:,}).",
+            images=size.images,
+            size=_(size.answer),
+            line=size.line,
+        )
     ]
     if estimate:
-        sentences.append(f"Similar with probability {estimate.probability:.0%}, says the network.")
+        probability = estimate.probability
+        told = _(
+            "Similar with probability {probability:.0%}, says the network.", probability=probability
+        )
+        sentences.append(told)
     if own_answer:
-        sentences.append(f"You say: {own_answer}; the textbook's case follows you.")
-    for word, case in (
-        ("The textbook's case", marks.textbook),
-        ("Recommended", marks.recommended),
-        ("Chosen", marks.chosen),
+        told = _("You say: {answer}; the textbook's case follows you.", answer=_(own_answer))
+        sentences.append(told)
+    for sentence, case in (
+        (N_("The textbook's case is {case}."), marks.textbook),
+        (
+            N_("If similarity is the other way, which can't be told, it is {case}."),
+            marks.alternative,
+        ),
+        (N_("Recommended is {case}."), marks.recommended),
+        (N_("Chosen is {case}."), marks.chosen),
     ):
         if case:
-            sentences.append(f"{word} is {case.title}.")
+            sentences.append(_(sentence, case=_(case.title)))
     for case, option in options.items():
         if option.accuracy is not None:
             sentences.append(
-                f"Case {case.value}: {describe_accuracy(option)}, {describe_knowledge(option)}."
+                _(
+                    "Case {case}: {accuracy}, {knowledge}.",
+                    case=case.value,
+                    accuracy=describe_accuracy(option),
+                    knowledge=describe_knowledge(option),
+                )
             )
     if crossover is not None:
-        sentences.append(
-            f"In our measurements training everything began to win from {crossover:,} images."
-        )
+        sentences.append(crossover.describe())
     return " ".join(sentences)
 
 
@@ -125,9 +165,9 @@ def _add_crossover(figure: go.Figure, height: float) -> None:
         x=[0.012],
         y=[height],
         mode="markers",
-        name=CROSSOVER_NAME,
+        name=_(CROSSOVER_NAME),
         marker={"symbol": "triangle-right", "size": 16, "color": PURPLE},
-        hovertemplate=f"{CROSSOVER_NAME}<extra></extra>",
+        hovertemplate=f"{_(CROSSOVER_NAME)}<extra></extra>",
         showlegend=True,
     )
 
@@ -137,7 +177,7 @@ def _add_point(figure: go.Figure, size: SizeJudgement, estimate: "SimilarityEsti
         x=[estimate.probability],
         y=[scale_to_height(size.images, size.line)],
         mode="markers",
-        name="your images, with 80% interval",
+        name=_("your images, with 80% interval"),
         marker={
             "symbol": "diamond",
             "size": 16,
@@ -153,6 +193,7 @@ def _add_point(figure: go.Figure, size: SizeJudgement, estimate: "SimilarityEsti
             "array": [estimate.high - estimate.probability],
             "arrayminus": [estimate.probability - estimate.low],
         },
-        hovertemplate=f"{size.images:,} images to learn from, %{{x:.0%}}<extra>your images</extra>",
+        hovertemplate=_("{images:,} images to learn from", images=size.images)
+        + f", %{{x:.0%}}<extra>{_('your images')}</extra>",
         showlegend=True,
     )

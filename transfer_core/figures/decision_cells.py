@@ -8,15 +8,16 @@ import plotly.graph_objects as go
 from transfer_core.cases import Strategy, TransferCase
 from transfer_core.figures.options import describe_accuracy, describe_knowledge
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, TRANSPARENT
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import Option
 
 CASE_SUMMARIES = {  # short enough for a phone
-    TransferCase.SMALL_SIMILAR: "freeze all, new layer",
-    TransferCase.SMALL_DIFFERENT: "freeze early layers",
-    TransferCase.LARGE_SIMILAR: "train everything",
-    TransferCase.LARGE_DIFFERENT: "start from random",
+    TransferCase.SMALL_SIMILAR: N_("freeze all, new layer"),
+    TransferCase.SMALL_DIFFERENT: N_("freeze early layers"),
+    TransferCase.LARGE_SIMILAR: N_("train everything"),
+    TransferCase.LARGE_DIFFERENT: N_("start from random"),
 }
 
 
@@ -27,6 +28,7 @@ class CaseMarks:
     textbook: TransferCase | None = None  # outlined
     recommended: TransferCase | None = None  # outlined with dashes, inside the other
     chosen: TransferCase | None = None  # filled
+    alternative: TransferCase | None = None  # the textbook's too, if similarity can't be told
 
     @classmethod
     def collect(
@@ -34,16 +36,18 @@ class CaseMarks:
         textbook: TransferCase,
         recommended: Strategy | None = None,
         chosen: Strategy | None = None,
+        *,
+        alternative: TransferCase | None = None,
     ) -> Self:
         """Mark the cases that these strategies are; those beyond the textbook are none."""
         best, own = (each and each.textbook_case for each in (recommended, chosen))
-        return cls(textbook, best, own)
+        return cls(textbook, best, own, alternative)
 
     def list_words(self, case: TransferCase) -> list[str]:
         """The lines that stand for the marks of a case: colour never carries them alone."""
-        words = {"textbook": self.textbook, "chosen": self.chosen}
+        words = {_("textbook"): self.textbook, _("chosen"): self.chosen}
         others = [word for word, marked in words.items() if marked == case]
-        best = ["★ recommended"] if case == self.recommended else []
+        best = [_("★ recommended")] if case == self.recommended else []
         return [*best, *([" · ".join(others)] if others else [])]
 
 
@@ -69,7 +73,7 @@ def add_cell(figure: go.Figure, case: TransferCase, line_height: float, marks: C
             "color": "rgba(209, 114, 10, 0.18)" if is_chosen else TRANSPARENT,
             "line": {"color": ORANGE if is_chosen else GREY, "width": 1},
         },
-        hovertemplate=f"{case.title}: choose it<extra></extra>",
+        hovertemplate=_("{case}: choose it", case=_(case.title)) + "<extra></extra>",
     )
     if case == marks.textbook:
         _add_outline(figure, left, low, high, 0.006, {"color": BLUE, "width": 4})
@@ -93,7 +97,8 @@ def add_cell_label(
 ) -> None:
     """Write the case, its surgery and its numbers into the cell, clear of the data set's point."""
     left, low, high = _compute_cell_edges(case, line_height)
-    title = [f"<b>Case {case.value}</b>: {case.size}, {case.similarity}", CASE_SUMMARIES[case]]
+    number, _colon, situation = _(case.title).partition(": ")
+    title = [f"<b>{number}</b>: {situation}", _(CASE_SUMMARIES[case])]
     numbers, words = [], [f"<b>{word}</b>" for word in marks.list_words(case)]
     if option and option.accuracy is not None:
         numbers = [f"<b>{describe_accuracy(option)}</b>", describe_knowledge(option)]

@@ -10,19 +10,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transfer_core.cases import Similarity, Size, SizeJudgement, TransferCase
-from transfer_core.figures.decision import describe_decision
+from transfer_core.figures.decision import Crossover, describe_decision
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.figures.options import describe_seconds
+from transfer_core.figures.options import (
+    describe_accuracy,
+    describe_expectation,
+    describe_knowledge,
+    describe_seconds,
+    format_margin,
+)
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import CaseResult
     from transfer_core.transferability import Option, SimilarityEstimate
 
 CELL_TITLES = {
-    TransferCase.SMALL_SIMILAR: ("Keep all, new end", "frozen; a new layer learns"),
-    TransferCase.SMALL_DIFFERENT: ("Keep the early layers", "frozen; a new layer learns"),
-    TransferCase.LARGE_SIMILAR: ("Train everything", "from what it knows"),
-    TransferCase.LARGE_DIFFERENT: ("Start from nothing", "random weights; or as case 3"),
+    TransferCase.SMALL_SIMILAR: (N_("Keep all, new end"), N_("frozen; a new layer learns")),
+    TransferCase.SMALL_DIFFERENT: (N_("Keep the early layers"), N_("frozen; a new layer learns")),
+    TransferCase.LARGE_SIMILAR: (N_("Train everything"), N_("from what it knows")),
+    TransferCase.LARGE_DIFFERENT: (N_("Start from nothing"), N_("random weights; or as case 3")),
 }
 
 
@@ -59,6 +66,7 @@ class DecisionDiagram:
     cells: tuple[DecisionCell, ...]
     line: int  # images; fewer are a small data set
     similarity: Similarity  # the answer that counts; with the size it makes the textbook's case
+    can_tell: bool  # False: the other answer is nearly as likely, so that the case is open
     point: DecisionPoint
     crossover: int | None  # images from which training everything won; None: not measured
     description: str  # text alternative
@@ -72,7 +80,7 @@ def build_decision_diagram(
     results: Mapping[str, CaseResult],
     *,
     own_answer: Similarity | None = None,
-    crossover: int | None = None,
+    crossover: Crossover | None = None,
 ) -> DecisionDiagram:
     """Collect what the diagram shows.
 
@@ -94,14 +102,22 @@ def build_decision_diagram(
         size, estimate, marks, options, own_answer=own_answer, crossover=crossover
     )
     trained = [
-        f"A run of case {c.case} reached {c.accuracy}." for c in cells if c.shade is not None
+        _(
+            "A run of case {case} reached {accuracy}, {knowledge}.",
+            case=c.case,
+            accuracy=c.accuracy,
+            knowledge=c.knowledge,
+        )
+        for c in cells
+        if c.shade is not None
     ]
     return DecisionDiagram(
         cells,
         size.line,
         marks.textbook.similarity,
+        marks.alternative is None,
         DecisionPoint(size.images, estimate.probability, estimate.low, estimate.high),
-        crossover,
+        crossover and crossover.images,
         " ".join([described, *trained]),
     )
 
@@ -123,48 +139,37 @@ def _make_cell(
     marks: CaseMarks,
 ) -> DecisionCell:
     title, summary = CELL_TITLES[case]
-    accuracy = describe_result(result) if result else describe_expectation(option)
+    expected = describe_accuracy(option) if option.runs else describe_expectation(option)
     return DecisionCell(
         case.value,
         case.size,
         case.similarity,
-        title,
-        summary,
-        accuracy,
-        describe_training(result) if result else _describe_how_known(option),
+        _(title),
+        _(summary),
+        describe_result(result) if result else expected,
+        describe_training(result) if result else describe_knowledge(option),
         shades.get(option.key) if result else None,
         case == marks.recommended,
         case == marks.chosen,
     )
 
 
-def describe_expectation(option: Option) -> str:
-    """The 80 % interval that a run is expected to end in, short: "91 to 96%"; "" if unknown."""
-    if option.accuracy is None:
-        return ""
-    low, high = round(100 * option.low), round(100 * option.high)
-    return f"{high}%" if low == high else f"{low} to {high}%"
-
-
 def describe_result(result: CaseResult) -> str:
-    """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"."""
-    return f"{result.accuracy:.1%} ± {100 * result.margin:.1f}"
+    """The accuracy of runs with its uncertainty, short: "95.3% ± 0.7"; "*" if shortened."""
+    told = format_margin(result.accuracy, result.margin)
+    return f"{told}*" if result.is_shortened else told
 
 
 def describe_training(result: CaseResult) -> str:
     """How a result came about: "trained · 12 s"."""
-    parts = ["trained"]
+    parts = [_("trained")]
     if result.seconds is not None:
         parts.append(describe_seconds(result.seconds, result.seconds))
     if len(result.runs) > 1:
-        parts.append(f"{len(result.runs)} seeds")
-    if result.is_shortened:
-        parts.append(f"{result.epochs}/{result.usual_epochs} epochs")
+        parts.append(_("{seeds} seeds", seeds=len(result.runs)))
+    if result.was_stopped:
+        parts.append(_("stopped early"))
+    elif result.is_shortened:
+        epochs = {"epochs": result.epochs, "usual": result.usual_epochs}
+        parts.append(_("{epochs}/{usual} epochs", **epochs))
     return " · ".join(parts)
-
-
-def _describe_how_known(option: Option) -> str:
-    time = describe_seconds(option.seconds_low, option.seconds_high)
-    if option.accuracy is None:
-        return time
-    return f"{'measured' if option.measured else 'forecast'} · {time}"

@@ -15,6 +15,7 @@ from transfer_core.figures.theme import (
     apply_layout,
     escape_label,
 )
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import Projection
@@ -54,14 +55,14 @@ def plot_embedding_projection(
             x=points[here, 0],
             y=points[here, 1],
             mode="markers",
-            name="chosen image",
+            name=_("chosen image"),
             marker={"symbol": "circle-open", "size": 20, "color": ORANGE, "line": {"width": 3}},
             hoverinfo="skip",
         )
-    titles = ["first direction", "second direction"]
+    titles = [_("first direction"), _("second direction")]
     if projection.explained_variance_ratio:
         titles = [
-            f"{name} ({share:.0%} of the spread)"
+            _("{name} ({share:.0%} of the spread)", name=name, share=share)
             for name, share in zip(titles, projection.explained_variance_ratio, strict=True)
         ]
     look = {"showticklabels": False, "zeroline": False}
@@ -100,7 +101,7 @@ def _add_class(
             # Five colours and eight symbols have no common divisor: 40 combinations.
             "symbol": SYMBOLS[label % len(SYMBOLS)],
         },
-        hovertemplate="%{fullData.name}, image %{customdata}<extra></extra>",
+        hovertemplate=_("%{fullData.name}, image %{customdata}") + "<extra></extra>",
     )
 
 
@@ -115,7 +116,10 @@ def describe_embedding_projection(
         count: Number of images M.
         classes: Number of classes.
     """
-    return (
-        f"{count:,} test images; for {nearest_neighbour_accuracy:.0%} of them the nearest other "
-        f"image, in all directions, is of the same class (about {1 / classes:.0%} would be chance)."
+    return _(
+        "{images:,} test images; for {share:.0%} of them the nearest other image, in all "
+        "directions, is of the same class (about {chance:.0%} would be chance).",
+        images=count,
+        share=nearest_neighbour_accuracy,
+        chance=1 / classes,
     )

@@ -7,14 +7,15 @@ from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from transfer_core.figures.theme import BLUE, ORANGE, PURPLE
+from transfer_core.languages import N_, _, ngettext
 
 if TYPE_CHECKING:
     from transfer_core.transferability import Crossing, SizeMean
 
 STYLES = {  # name, colour, marker and dashes of each way to train
-    "1": ("case 1: new layer alone", BLUE, "circle", None),
-    "3": ("case 3: everything", ORANGE, "square", "6 3"),
-    "4-random": ("from random weights", PURPLE, "diamond", "2 3"),
+    "1": (N_("case 1: new layer alone"), BLUE, "circle", None),
+    "3": (N_("case 3: everything"), ORANGE, "square", "6 3"),
+    "4-random": (N_("from random weights"), PURPLE, "diamond", "2 3"),
 }
 SHIFT = 3  # pixels between the error bars of two ways at the same size
 
@@ -31,7 +32,7 @@ def build_enough_chart(means: Sequence[SizeMean], crossing: Crossing | None) -> 
         own = sorted((m for m in means if m.key == key), key=lambda mean: mean.images_per_class)
         name, colour, marker, dash = STYLES[key]
         line = {
-            "name": name,
+            "name": _(name),
             "colour": colour,
             "marker": marker,
             "x": [mean.images_per_class for mean in own],
@@ -41,9 +42,9 @@ def build_enough_chart(means: Sequence[SizeMean], crossing: Crossing | None) -> 
             "shift": SHIFT * number,
         }
         series.append(line | ({"dash": dash} if dash else {}))
-    x = {"label": "training images of each class", "unit": "images of each class"}
+    x = {"label": _("training images of each class"), "unit": _("images of each class")}
     chart = {
-        "title": "Accuracy on images that it did not learn from",
+        "title": _("Accuracy on images that it did not learn from"),
         "height": 16,
         "x": x | {"log": len(sizes) > 1, "ticks": sizes},
         "y": {"percent": True, "min": 0, "max": 1},
@@ -59,20 +60,26 @@ def _mark_crossing(crossing: Crossing) -> dict[str, Any]:
     shown = {"band": inside} if inside[0] < inside[1] else {}
     if isinf(crossing.images_per_class):
         return shown
-    return shown | {"marks": [{"x": crossing.images_per_class, "label": "“large” begins"}]}
+    return shown | {"marks": [{"x": crossing.images_per_class, "label": _("“large” begins")}]}
 
 
 def describe_enough_chart(means: Sequence[SizeMean]) -> str:
     """Say every point of the chart."""
     if not means:
-        return "Nothing is measured yet."
+        return _("Nothing is measured yet.")
     lines = []
     for key in dict.fromkeys(mean.key for mean in means):
         own = sorted((m for m in means if m.key == key), key=lambda mean: mean.images_per_class)
         points = ", ".join(
-            f"{mean.images_per_class} images {mean.accuracy:.0%}"
+            ngettext(
+                "{n} image {accuracy:.0%}",
+                "{n} images {accuracy:.0%}",
+                mean.images_per_class,
+                accuracy=mean.accuracy,
+            )
             + (f" ± {mean.spread:.0%}" if mean.draws > 1 else "")
             for mean in own
         )
-        lines.append(f"{STYLES[key][0]}: {points}")
-    return f"Accuracy by training images of each class. {'; '.join(lines)}."
+        lines.append(f"{_(STYLES[key][0])}: {points}")
+    told = "; ".join(lines)
+    return _("Accuracy by training images of each class. {told}.", told=told)

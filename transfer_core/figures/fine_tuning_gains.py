@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import BenchmarkResult
@@ -24,8 +25,8 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
     won = [each for each in measured if each.fine_tuning_gain > 0]
     others = [each for each in measured if each.fine_tuning_gain <= 0]
     for sets, name, colour, symbol in (
-        (won, "training everything won", ORANGE, "diamond"),
-        (others, "one new layer did as well, or better", BLUE, "circle"),
+        (won, _("training everything won"), ORANGE, "diamond"),
+        (others, _("one new layer did as well, or better"), BLUE, "circle"),
     ):
         figure.add_scatter(
             x=[each.images for each in sets],
@@ -34,7 +35,7 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
             name=name,
             text=[each.name for each in sets],
             marker={"size": 9, "color": colour, "symbol": symbol},
-            hovertemplate="%{text}, %{x:,} pictures: %{y:+.1f} points<extra></extra>",
+            hovertemplate=_("%{text}, %{x:,} pictures: %{y:+.1f} points") + "<extra></extra>",
         )
     figure.add_hline(y=0, line={"width": 2, "color": GREY, "dash": "dash"})
     for each in _find_extremes(measured):
@@ -46,21 +47,29 @@ def plot_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> go.Figure:
             xanchor="left",
             xshift=9,
         )
-    figure.update_xaxes(title="pictures to learn from", type="log", tickvals=TICKS)
-    figure.update_yaxes(title="points won")
-    return apply_layout(figure, "New layer, or train everything?")
+    figure.update_xaxes(title=_("pictures to learn from"), type="log", tickvals=TICKS)
+    figure.update_yaxes(title=_("points won"))
+    return apply_layout(figure, _("New layer, or train everything?"))
 
 
 def describe_fine_tuning_gains(measured: "Sequence[BenchmarkResult]") -> str:
     """The figure in words."""
     won = sum(each.fine_tuning_gain > 0 for each in measured)
     ends = ", ".join(
-        f"{100 * each.fine_tuning_gain:+.0f} points on {each.name} with {each.images:,} pictures"
+        _(
+            "{points:+.0f} points on {name} with {images:,} pictures",
+            points=100 * each.fine_tuning_gain,
+            name=each.name,
+            images=each.images,
+        )
         for each in _find_extremes(measured)
     )
-    return (
-        f"Training everything won on {won} of {len(measured)} image sets; one new layer did as "
-        f"well, or better, on the others. The furthest: {ends}."
+    return _(
+        "Training everything won on {won} of {sets} image sets; one new layer did as well, or "
+        "better, on the others. The furthest: {ends}.",
+        won=won,
+        sets=len(measured),
+        ends=ends,
     )
 
 

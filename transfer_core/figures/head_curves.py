@@ -6,6 +6,7 @@ from math import isfinite, log
 from typing import TYPE_CHECKING, Any
 
 from transfer_core.figures.theme import BLUE, GREY, ORANGE
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.training import EpochEnded
@@ -23,17 +24,18 @@ def build_head_charts(result: HeadTrialResult, default: HeadTrialResult) -> list
         default: The trial with a run's settings, drawn in grey; equal to the result for none.
     """
     kept = result.ended and result.ended.best_epoch
-    marks = [{"x": kept, "label": f"kept: epoch {kept}"}] if kept else []
+    marks = [{"x": kept, "label": _("kept: epoch {epoch}", epoch=kept)}] if kept else []
     charts = []
-    for what, title in (("accuracy", "Accuracy: how many are right"), ("loss", "Loss: how wrong")):
+    titles = {"accuracy": _("Accuracy: how many are right"), "loss": _("Loss: how wrong")}
+    for what, title in titles.items():
         series = [
-            _build_series(result, f"train_{what}", "training", BLUE),
-            _build_series(result, f"validation_{what}", "validation", ORANGE, dash="6 3"),
+            _build_series(result, f"train_{what}", _("training"), BLUE),
+            _build_series(result, f"validation_{what}", _("validation"), ORANGE, dash="6 3"),
         ]
         if result.trial != default.trial:
             series.append(_build_default(default, what))
         axis = {"percent": True, "min": 0, "max": 1} if what == "accuracy" else _fit_axis(result)
-        epochs = {"label": "epochs", "unit": "epoch", "min": 1}
+        epochs = {"label": _("epochs"), "unit": _("epoch"), "min": 1}
         charts.append({"title": title, "x": epochs, "y": axis, "series": series, "marks": marks})
     return charts
 
@@ -41,24 +43,38 @@ def build_head_charts(result: HeadTrialResult, default: HeadTrialResult) -> list
 def describe_head_curves(result: HeadTrialResult) -> str:
     """Say where the curves begin and end."""
     if not result.epochs:
-        return "No epoch has ended."
+        return _("No epoch has ended.")
     first, last = result.epochs[0], result.epochs[-1]
     images = sum(result.train_counts)
     kept = result.ended and result.ended.best_epoch
-    end = f" A run keeps epoch {kept}: {result.accuracy:.0%} right." if kept else ""
-    return (
-        f"{last.epoch} epochs on {images:,} training images of {len(result.class_names)} classes. "
-        f"Accuracy on training images {first.train_accuracy:.0%} at first, "
-        f"{last.train_accuracy:.0%} at the end; on validation images "
-        f"{first.validation_accuracy:.0%} and {last.validation_accuracy:.0%}. Training loss "
-        f"{first.train_loss:.3g} and {last.train_loss:.3g}, validation loss "
-        f"{first.validation_loss:.3g} and {last.validation_loss:.3g}.{end}"
+    told = _(
+        "{epochs} epochs on {images:,} training images of {classes} classes. Accuracy on training "
+        "images {first_train:.0%} at first, {last_train:.0%} at the end; on validation images "
+        "{first_validation:.0%} and {last_validation:.0%}. Training loss {first_loss:.3g} and "
+        "{last_loss:.3g}, validation loss {first_validation_loss:.3g} and "
+        "{last_validation_loss:.3g}.",
+        epochs=last.epoch,
+        images=images,
+        classes=len(result.class_names),
+        first_train=first.train_accuracy,
+        last_train=last.train_accuracy,
+        first_validation=first.validation_accuracy,
+        last_validation=last.validation_accuracy,
+        first_loss=first.train_loss,
+        last_loss=last.train_loss,
+        first_validation_loss=first.validation_loss,
+        last_validation_loss=last.validation_loss,
+    )
+    if not kept:
+        return told
+    return f"{told} " + _(
+        "A run keeps epoch {epoch}: {accuracy:.0%} right.", epoch=kept, accuracy=result.accuracy
     )
 
 
 def _build_default(default: HeadTrialResult, what: str) -> dict[str, Any]:
     name = f"validation_{what}"
-    return _build_series(default, name, "default's validation", GREY, dash="2 3", width=1.8)
+    return _build_series(default, name, _("default's validation"), GREY, dash="2 3", width=1.8)
 
 
 def _build_series(

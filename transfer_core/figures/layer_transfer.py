@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREEN, GREY, ORANGE, PURPLE, apply_layout
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.networks import SourceNetwork
     from transfer_core.transferability import Arm, LayerTransferPoint
 
 STYLES = {  # of each arm, by its key: name, colour, marker, dash
-    "own-pretrained-frozen": ("kept and frozen", BLUE, "square", "solid"),
-    "own-pretrained-tuned": ("kept and trained on", GREEN, "circle", "solid"),
-    "own-random-frozen": ("random and frozen", PURPLE, "x", "dot"),
-    "source-pretrained-frozen": ("control: frozen, source images", ORANGE, "diamond", "dash"),
-    "source-pretrained-tuned": ("control: trained on, source images", GREY, "cross", "dash"),
+    "own-pretrained-frozen": (N_("kept and frozen"), BLUE, "square", "solid"),
+    "own-pretrained-tuned": (N_("kept and trained on"), GREEN, "circle", "solid"),
+    "own-random-frozen": (N_("random and frozen"), PURPLE, "x", "dot"),
+    "own-self-frozen": (N_("control: frozen, its own layers"), ORANGE, "triangle-up", "dashdot"),
+    "own-self-tuned": (N_("control: trained on, its own layers"), GREY, "star", "dashdot"),
+    "source-pretrained-frozen": (N_("control: frozen, source images"), ORANGE, "diamond", "dash"),
+    "source-pretrained-tuned": (N_("control: trained on, source images"), GREY, "cross", "dash"),
 }
 
 
@@ -35,21 +38,21 @@ def plot_layer_transfer(
             y=[100 * mean for _, mean, _, _ in rows],
             error_y={"type": "data", "array": [100 * error for _, _, error, _ in rows]},
             mode="lines+markers",
-            name=name,
+            name=_(name),
             line={"color": colour, "dash": dash},
             marker={"size": 9, "symbol": symbol},
             hovertemplate="%{y:.0f} %<extra>%{fullData.name}</extra>",
         )
     kept = source.stages[:-1]
-    titles = ["none", *(stage.title for stage in kept)]
+    titles = [_("none"), *(_(stage.title) for stage in kept)]
     figure.update_xaxes(
-        title="layers kept, up to and with",
+        title=_("layers kept, up to and with"),
         tickvals=list(range(len(titles))),
         ticktext=titles,
         range=[-0.3, len(kept) + 0.3],
     )
-    figure.update_yaxes(title="accuracy (%)", range=[0, 102])
-    figure = apply_layout(figure, "How transferable are the layers?", height=440)
+    figure.update_yaxes(title=_("accuracy (%)"), range=[0, 102])
+    figure = apply_layout(figure, _("How transferable are the layers?"), height=440)
     return figure.update_layout(margin={"t": 110})
 
 
@@ -59,12 +62,13 @@ def tabulate_layer_transfer(
     """A row for each cut: accuracy in percent by arm, with its standard error over the seeds."""
     from transfer_core.transferability import summarise_points
 
-    titles = ["none", *(stage.title for stage in source.stages[:-1])]
-    rows = [{"layers kept": title} for title in titles]
+    titles = [_("none"), *(_(stage.title) for stage in source.stages[:-1])]
+    rows = [{_("layers kept"): title} for title in titles]
     for arm in arms:
         for cut, mean, error, seeds in summarise_points(points, arm):
-            spread = f" ± {100 * error:.1f}" if seeds > 1 else ""  # one seed tells nothing of it
-            rows[cut][STYLES[arm.key][0]] = f"{100 * mean:.1f}{spread}"
+            # One seed tells nothing of the error.
+            text = "{mean:.1f} ± {error:.1f}" if seeds > 1 else "{mean:.1f}"
+            rows[cut][_(STYLES[arm.key][0])] = _(text, mean=100 * mean, error=100 * error)
     return rows
 
 
@@ -74,8 +78,11 @@ def describe_layer_transfer(
     """The figure in words."""
     sentences = []
     for row in tabulate_layer_transfer(source, arms, points):
-        found = [f"{name} {value} %" for name, value in row.items() if name != "layers kept"]
+        (_heading, kept), *values = row.items()
+        found = [f"{name} {value} %" for name, value in values]
         if found:
-            sentences.append(f"{row['layers kept']}: {', '.join(found)}")
-    words = "; ".join(sentences) or "nothing measured yet"
-    return f"Accuracy with standard error over the seeds, by the layers kept. {words}."
+            sentences.append(f"{kept}: {', '.join(found)}")
+    words = "; ".join(sentences) or _("nothing measured yet")
+    return _(
+        "Accuracy with standard error over the seeds, by the layers kept. {words}.", words=words
+    )

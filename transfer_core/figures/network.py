@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import LAYER_STATE_STYLES, TRANSPARENT, apply_layout
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.training import StageChange
 
 if TYPE_CHECKING:
     from transfer_core.networks import StageSummary
+
+MIN_SHOWN_CHANGE = 0.001  # of the size of the weights; less is told to be less
+STATE_NAMES = {
+    "kept": N_("kept"),
+    "frozen": N_("frozen"),
+    "randomised": N_("randomised"),
+    "new": N_("new"),
+    "cut away": N_("cut away"),
+}
 
 
 def plot_network(
@@ -41,14 +51,16 @@ def plot_network(
     figure.update_xaxes(visible=False, range=[0, longest * 3.4], fixedrange=True)
     figure.update_yaxes(
         tickvals=list(range(len(stages))),
-        ticktext=[part.title for part in stages],
+        ticktext=[_(part.title) for part in stages],
         autorange="reversed",
         showgrid=False,
         zeroline=False,
         fixedrange=True,
         automargin=True,
     )
-    title = "The network, with measured changes" if changes else "The network, input at the top"
+    title = _("The network, input at the top")
+    if changes:
+        title = _("The network, with measured changes")
     return apply_layout(figure, title, height=110 + (66 if changes else 52) * len(stages))
 
 
@@ -61,20 +73,31 @@ def describe_network(
     for part in stages:
         change = changes_by_stage.get(part.stage)
         after = f", {', '.join(_list_changes(part, change))}" if change else ""
-        size = f"{_format_shape(part)}, {part.weights:,} weights"
-        descriptions.append(f"{part.title} ({size}): {_describe_state(part)}{after}")
+        size = f"{_format_shape(part)}, {format_weights(part.weights)}"
+        descriptions.append(f"{_(part.title)} ({size}): {_describe_state(part)}{after}")
     return "; ".join(descriptions) + "."
 
 
 def describe_change(change: StageChange) -> str:
     """The change of a stage's weights in words."""
+    return ", ".join(_list_moves(change))
+
+
+def _list_moves(change: StageChange) -> list[str]:
     if change.relative_change == 0:
-        weights = "weights unchanged to the bit"
+        weights = _("weights unchanged to the bit")
+    elif change.relative_change < MIN_SHOWN_CHANGE:
+        least = MIN_SHOWN_CHANGE
+        weights = _("weights moved by less than {share:.1%} of their size", share=least)
     else:
-        shown = max(change.relative_change, 0.001)
-        bound = "less than " if change.relative_change < shown else ""
-        weights = f"weights moved by {bound}{shown:.1%} of their size"
-    return weights + (", normalisation moved" if change.statistics_moved else "")
+        share = change.relative_change
+        weights = _("weights moved by {share:.1%} of their size", share=share)
+    return [weights, *([_("normalisation moved")] if change.statistics_moved else [])]
+
+
+def format_weights(count: int) -> str:
+    """A number of weights for people: "6,405 weights"."""
+    return ngettext("{n:,} weight", "{n:,} weights", count)
 
 
 def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]) -> None:
@@ -85,7 +108,7 @@ def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]
         y=rows,
         x=[_compute_block_length(part) for part in parts],
         orientation="h",
-        name=state,
+        name=_(STATE_NAMES[state]),
         marker={
             "color": TRANSPARENT if cut else colour,
             "line": {"color": colour, "width": 2},
@@ -97,7 +120,7 @@ def _add_blocks(figure, state: str, rows: list[int], parts: list["StageSummary"]
                 "fgcolor": colour if cut else "white",
             },
         },
-        customdata=[part.note for part in parts],
+        customdata=[_(part.note) for part in parts],
         hovertemplate="%{customdata}<extra></extra>",
     )
 
@@ -108,20 +131,24 @@ def _compute_block_length(part: "StageSummary") -> float:
 
 
 def _format_label(part: "StageSummary", change: StageChange | None) -> str:
-    lines = [f"<b>{_describe_state(part)}</b>  {_format_shape(part)}", f"{part.weights:,} weights"]
+    lines = [f"<b>{_describe_state(part)}</b>  {_format_shape(part)}", format_weights(part.weights)]
     return "<br>".join(lines + (_list_changes(part, change) if change else []))
 
 
 def _list_changes(part: "StageSummary", change: StageChange) -> list[str]:
     """The change in words; for stages with batch norm, of its statistics too."""
-    words = describe_change(change).split(", ")
+    words = _list_moves(change)
     unchanged = part.has_running_stats and len(words) == 1
-    return words + (["normalisation unchanged"] if unchanged else [])
+    return words + ([_("normalisation unchanged")] if unchanged else [])
 
 
 def _describe_state(part: "StageSummary") -> str:
     """The state in words."""
-    return f"{part.state}, then trained" if part.state in {"kept", "randomised"} else part.state
+    if part.state == "kept":
+        return _("kept, then trained")
+    if part.state == "randomised":
+        return _("randomised, then trained")
+    return _(STATE_NAMES[part.state])
 
 
 def _format_shape(part: "StageSummary") -> str:

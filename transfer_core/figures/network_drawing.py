@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from transfer_core.figures.network import describe_change
+from transfer_core.figures.network import describe_change, format_weights
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.training import StageChange
 
 if TYPE_CHECKING:  # brings torch
@@ -30,31 +31,31 @@ STATES: dict[str, SlabState] = {  # by the state of a `StageSummary`
     "cut away": "cut away",
 }
 STATE_WORDS: dict[SlabState, str] = {
-    "kept": "learned before",
-    "frozen": "frozen, stays as it is",
-    "trained": "learned before, learns on",
-    "random": "random at first, learns",
-    "new": "new, learns now",
-    "cut away": "cut away",
+    "kept": N_("learned before"),
+    "frozen": N_("frozen, stays as it is"),
+    "trained": N_("learned before, learns on"),
+    "random": N_("random at first, learns"),
+    "new": N_("new, learns now"),
+    "cut away": N_("cut away"),
 }
 LEGEND_WORDS: dict[SlabState, str] = {
-    "kept": "Learned before: {} weights",
-    "frozen": "Frozen: {} weights stay as they are",
-    "trained": "Learned before: {} weights learn on",
-    "random": "Random at first: {} weights learn",
-    "new": "New layer: {} weights learn",
-    "cut away": "Cut away",
+    "kept": N_("Learned before: {weights} weights"),
+    "frozen": N_("Frozen: {weights} weights stay as they are"),
+    "trained": N_("Learned before: {weights} weights learn on"),
+    "random": N_("Random at first: {weights} weights learn"),
+    "new": N_("New layer: {weights} weights learn"),
+    "cut away": N_("Cut away"),
 }
 # What a stage responds to, for a drawing, and for one on a phone.
 LABELS = {
-    "edges and colours": ("edges, colours", "edges"),
-    "shapes and textures": ("shapes, textures", "shapes"),
-    "higher-level features": ("higher-level features", "features"),
-    "higher-level features, wherever they are": ("features, anywhere", "anywhere"),
-    "the same features, wherever they are": ("features, anywhere", "anywhere"),
-    "combinations of features": ("combinations", "mixes"),
-    "what tells the source classes apart": ("tells kinds apart", "kinds"),
-    "the source classes": ("its old classes", "old"),
+    N_("edges and colours"): (N_("edges, colours"), N_("edges")),
+    N_("shapes and textures"): (N_("shapes, textures"), N_("shapes")),
+    N_("higher-level features"): (N_("higher-level features"), N_("features")),
+    N_("higher-level features, wherever they are"): (N_("features, anywhere"), N_("anywhere")),
+    N_("the same features, wherever they are"): (N_("features, anywhere"), N_("anywhere")),
+    N_("combinations of features"): (N_("combinations"), N_("mixes")),
+    N_("what tells the source classes apart"): (N_("tells kinds apart"), N_("kinds")),
+    N_("the source classes"): (N_("its old classes"), N_("old")),
 }
 
 
@@ -142,7 +143,9 @@ def build_source_drawing(source: SourceNetwork, stages: Sequence[StageSummary]) 
 
 def format_count(count: int) -> str:
     """Write a number for people: "6,405", "3.4 million"."""
-    return f"{count / 1e6:.1f} million" if count >= 1e6 else f"{count:,}"
+    if count >= 1e6:
+        return _("{millions:.1f} million", millions=count / 1e6)
+    return _("{count:,}", count=count)
 
 
 # ------------------------------------------------------------------ One slab for each stage
@@ -155,9 +158,9 @@ def _make_slab(part: StageSummary, state: SlabState, sees: str, change: StageCha
     moved = change and state != "cut away"
     return Slab(
         stages=(part.stage,),
-        title=part.title,
-        label="your classes" if state == "new" else label,
-        short_label="yours" if state == "new" else short,
+        title=_(part.title),
+        label=_("your classes") if state == "new" else _(label),
+        short_label=_("yours") if state == "new" else _(short),
         state=state,
         width=math.sqrt(_count_channels(part.shape)) if side else 0.0,
         height=math.log2(1 + side) if side else 0.0,
@@ -171,17 +174,20 @@ def _make_slab(part: StageSummary, state: SlabState, sees: str, change: StageCha
 def _describe_slab(
     part: StageSummary, state: SlabState, sees: str, change: StageChange | None
 ) -> str:
-    what = f" ({sees})" if sees else ""
-    outputs = f"{part.shape[0]:,} outputs" if len(part.shape) == 1 else _describe_maps(part.shape)
-    weights = "1 weight" if part.weights == 1 else f"{part.weights:,} weights"
+    what = f" ({_(sees)})" if sees else ""
+    outputs = _describe_maps(part.shape)
+    if len(part.shape) == 1:
+        outputs = ngettext("{n:,} output", "{n:,} outputs", part.shape[0])
+    weights = format_weights(part.weights)
     after = f", {describe_change(change)}" if change else ""
-    return f"{part.title}{what}: {STATE_WORDS[state]}, {outputs}, {weights}{after}"
+    return f"{_(part.title)}{what}: {_(STATE_WORDS[state])}, {outputs}, {weights}{after}"
 
 
 def _describe_maps(shape: tuple[int, ...]) -> str:
     if len(shape) == 2:
-        return f"{shape[0]:,} patches of {shape[1]:,} features"
-    return f"{shape[0]:,} maps of {' x '.join(str(side) for side in shape[1:])}"
+        return _("{count:,} patches of {size:,} features", count=shape[0], size=shape[1])
+    size = " x ".join(str(side) for side in shape[1:])
+    return _("{count:,} maps of {size}", count=shape[0], size=size)
 
 
 def _measure_side(shape: tuple[int, ...]) -> float:
@@ -198,11 +204,11 @@ def _count_channels(shape: tuple[int, ...]) -> int:
 def _list_outputs(classes: Sequence[str], count: int) -> tuple[str, ...]:
     """The names of the outputs; if they are many, the first ones and how many more there are."""
     if not classes:
-        return (f"{count:,} classes",)
+        return (ngettext("{n:,} class", "{n:,} classes", count),)
     if len(classes) <= MAX_OUTPUTS:
         return tuple(classes)
     shown = tuple(classes[: MAX_OUTPUTS - 1])
-    return (*shown, f"and {len(classes) - len(shown):,} more")
+    return (*shown, _("and {count:,} more", count=len(classes) - len(shown)))
 
 
 # ------------------------------------------------------------------ All slabs together
@@ -230,11 +236,12 @@ def _find_fold(slabs: list[Slab]) -> int | None:
 
 
 def _fold(first: Slab, second: Slab) -> Slab:
+    between = _("{first} to {last}", first="", last="")  # the first slab may be folded itself
     changes = [slab.change for slab in (first, second) if slab.change is not None]
     return replace(
         second,
         stages=first.stages + second.stages,
-        title=f"{first.title.partition(' to ')[0]} to {second.title}",
+        title=_("{first} to {last}", first=first.title.partition(between)[0], last=second.title),
         width=max(first.width, second.width),
         height=max(first.height, second.height),
         depth=max(first.depth, second.depth),
@@ -256,14 +263,24 @@ def _make_legend(slabs: tuple[Slab, ...]) -> tuple[LegendEntry, ...]:
     for slab in slabs:
         totals[slab.state] = totals.get(slab.state, 0) + slab.weights
     return tuple(
-        LegendEntry(state, LEGEND_WORDS[state].format(format_count(weights)))
-        for state, weights in totals.items()
+        LegendEntry(state, _describe_legend(state, weights)) for state, weights in totals.items()
     )
+
+
+def _describe_legend(state: SlabState, weights: int) -> str:
+    if state == "cut away":
+        return _(LEGEND_WORDS[state])
+    return _(LEGEND_WORDS[state], weights=format_count(weights))
 
 
 def _describe(slabs: tuple[Slab, ...], outputs: tuple[str, ...], reads_all: bool) -> str:
     """The drawing in words, slab by slab."""
     steps = ". ".join(f"{n}. {slab.description}" for n, slab in enumerate(slabs, start=1))
-    ends = f". The new layer's outputs: {', '.join(outputs)}" if outputs else ""
-    reads = ". The new layer reads every kept stage" if reads_all else ""
-    return f"The network, in the order in which an image passes through it. {steps}{ends}{reads}."
+    told = [
+        _("The network, in the order in which an image passes through it. {steps}.", steps=steps)
+    ]
+    if outputs:
+        told.append(_("The new layer's outputs: {outputs}.", outputs=", ".join(outputs)))
+    if reads_all:
+        told.append(_("The new layer reads every kept stage."))
+    return " ".join(told)

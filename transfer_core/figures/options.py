@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from transfer_core.languages import _
+
 if TYPE_CHECKING:
     from transfer_core.transferability import Option
 
@@ -10,24 +12,59 @@ if TYPE_CHECKING:
 def describe_options(
     options: "Sequence[Option]",
     marks: Mapping[str, Sequence[str]],
-    results: Mapping[str, float],
+    results: Mapping[str, str],
 ) -> str:
-    """All options in words, for those who do not see their rows."""
+    """All options in words, for those who do not see their rows.
+
+    Args:
+        options: In the order of the rows.
+        marks: The words beside their names, by their keys.
+        results: What runs reached, as it is shown, by the keys of their options.
+    """
     rows = []
     for option in options:
         words = ", ".join(marks.get(option.key, ())).replace("★ ", "")
-        numbers = [describe_accuracy(option), describe_knowledge(option)]
+        numbers = [describe_expectation(option) or _("accuracy unknown")]
+        numbers.append(_describe_expected(option))
         if option.key in results:
-            numbers.append(f"a run reached {results[option.key]:.0%}")
+            numbers.append(_("your run reached {accuracy}", accuracy=results[option.key]))
         rows.append(f"{option.name}{f' ({words})' if words else ''}: {', '.join(numbers)}")
     return "; ".join(rows) + "."
 
 
+def _describe_expected(option: "Option") -> str:
+    time = describe_seconds(option.seconds_low, option.seconds_high)
+    if option.expectation is None:
+        return time
+    return f"{describe_expected_source(option)} · {time}"
+
+
+def describe_expected_source(option: "Option") -> str:
+    """How it is known what a run is expected to reach: "measured" or "forecast"."""
+    return _("measured") if option.measured else _("forecast")
+
+
+def describe_expectation(option: "Option") -> str:
+    """The 80 % interval that a run is expected to end in, short: "91 to 96%"; "" if unknown."""
+    if option.expectation is None:
+        return ""
+    low, high = round(100 * option.expectation.low), round(100 * option.expectation.high)
+    return f"{high}%" if low == high else _("{low} to {high}%", low=low, high=high)
+
+
 def describe_accuracy(option: "Option") -> str:
-    """The accuracy with its 80 % interval: "93% (91–95%)"."""
+    """The accuracy with its interval: "93% (91–95%)", or of runs "93.3% ± 2.0"."""
     if option.accuracy is None:
-        return "accuracy unknown"
-    return f"{option.accuracy:.0%} ({100 * option.low:.0f}–{option.high:.0%})"
+        return _("accuracy unknown")
+    if option.runs:
+        return format_margin(option.accuracy, option.accuracy - option.low)
+    ends = {"low": 100 * option.low, "high": option.high}
+    return _("{accuracy:.0%} ({low:.0f}–{high:.0%})", accuracy=option.accuracy, **ends)
+
+
+def format_margin(accuracy: float, margin: float) -> str:
+    """An accuracy with half its interval, both in [0, 1]: "93.3% ± 2.0"."""
+    return _("{accuracy:.1%} ± {margin:.1f}", accuracy=accuracy, margin=100 * margin)
 
 
 def describe_knowledge(option: "Option") -> str:
@@ -35,13 +72,20 @@ def describe_knowledge(option: "Option") -> str:
     time = describe_seconds(option.seconds_low, option.seconds_high)
     if option.accuracy is None:
         return time
-    return f"{'measured' if option.measured else 'forecast'} · {time}"
+    return f"{describe_how_known(option)} · {time}"
+
+
+def describe_how_known(option: "Option") -> str:
+    """How the accuracy is known: by runs, by cross-validation, or from other image sets."""
+    if option.runs:
+        return _("measured by your run") if option.runs == 1 else _("measured by your runs")
+    return describe_expected_source(option)
 
 
 def describe_seconds(low: float | None, high: float | None) -> str:
     """A range of seconds, short: "4 s", "3–5 min", "2 h"."""
     if low is None or high is None:
-        return "time unknown"
+        return _("time unknown")
     unit, seconds = next(
         (unit, seconds)
         for unit, seconds, least in (("h", 3600, 5400), ("min", 60, 90), ("s", 1, 0))

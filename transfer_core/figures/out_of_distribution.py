@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape_label
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import OutOfDistributionDetector
@@ -33,23 +34,23 @@ def plot_distances(
         mode="markers+text",
         text=[escape_label(name, 12) for name in distances],
         textposition="bottom center",
-        name="your images",
+        name=_("your images"),
         marker={"color": ORANGE, "symbol": "triangle-up", "size": 12},
         cliponaxis=False,
-        hovertemplate="image %{text}: %{x:.3g}<extra></extra>",
+        hovertemplate=_("image %{text}: %{x:.3g}") + "<extra></extra>",
     )
     if np.isfinite(detector.threshold):
         figure.add_scatter(
             x=[detector.threshold] * 2,
             y=[0, height],
             mode="lines",
-            name="unknown beyond this",
+            name=_("unknown beyond this"),
             line={"color": GREY, "dash": "dash", "width": 2},
-            hovertemplate="unknown beyond %{x:.3g}<extra></extra>",
+            hovertemplate=_("unknown beyond %{x:.3g}") + "<extra></extra>",
         )
-    figure.update_xaxes(title="distance (0 is the same image)", range=[0, most])
-    figure.update_yaxes(title="images", range=[-0.3 * height, 1.1 * height], zeroline=True)
-    return apply_layout(figure, "Distance from the training images", height=340)
+    figure.update_xaxes(title=_("distance (0 is the same image)"), range=[0, most])
+    figure.update_yaxes(title=_("images"), range=[-0.3 * height, 1.1 * height], zeroline=True)
+    return apply_layout(figure, _("Distance from the training images"), height=340)
 
 
 def _build_histogram(counts: np.ndarray, edges: np.ndarray) -> go.Bar:
@@ -57,9 +58,9 @@ def _build_histogram(counts: np.ndarray, edges: np.ndarray) -> go.Bar:
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
         width=np.diff(edges),
-        name="validation images",
+        name=_("validation images"),
         marker={"color": BLUE, "pattern": {"shape": "/"}},
-        hovertemplate="about %{x:.3g}: %{y} images<extra></extra>",
+        hovertemplate=_("about %{x:.3g}: %{y} images") + "<extra></extra>",
     )
 
 
@@ -68,20 +69,26 @@ def describe_distances(
 ) -> str:
     """The figure in words."""
     own_images = ", ".join(
-        f"image {name} at {distance:.3g}" for name, distance in distances.items()
+        _("image {name} at {distance:.3g}", name=name, distance=distance)
+        for name, distance in distances.items()
     )
     if not np.isfinite(detector.threshold):
-        return f"{explain_missing_threshold(detector)} Yours: {own_images}."
-    return (
-        f"Of the {len(detector.conformal_scores):,} validation images half lie within "
-        f"{np.median(detector.conformal_scores):.3g} of the training images and 95 % within "
-        f"{detector.threshold:.3g}. Yours: {own_images}."
+        missing = explain_missing_threshold(detector)
+        return _("{missing} Yours: {images}.", missing=missing, images=own_images)
+    return _(
+        "Of the {count:,} validation images half lie within {median:.3g} of the training images "
+        "and 95 % within {threshold:.3g}. Yours: {images}.",
+        count=len(detector.conformal_scores),
+        median=float(np.median(detector.conformal_scores)),
+        threshold=detector.threshold,
+        images=own_images,
     )
 
 
 def explain_missing_threshold(detector: "OutOfDistributionDetector") -> str:
     """Explain why no image is called unknown."""
-    return (
-        f"There are only {len(detector.conformal_scores)} validation images, too few to say what "
-        "is usual, so no image is called unknown."
+    return _(
+        "There are only {images} validation images, too few to say what is usual, so no image is "
+        "called unknown.",
+        images=len(detector.conformal_scores),
     )

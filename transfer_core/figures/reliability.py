@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from transfer_core.figures.theme import BLUE, GREY, apply_layout
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import ReliabilityBin
@@ -18,7 +19,7 @@ def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
             x=[0, 1],
             y=[0, 1],
             mode="lines",
-            name="as it should be",
+            name=_("as it should be"),
             hoverinfo="skip",
             line={"dash": "dash", "color": GREY},
         )
@@ -27,23 +28,29 @@ def plot_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> go.Figure:
         x=[each.stated for each in bins],
         y=[each.similar / each.count for each in bins],
         mode="lines+markers+text",
-        name="measured",
+        name=_("measured"),
         line={"color": BLUE},
         marker={"size": 10},
-        text=[f"{each.similar} of {each.count}" for each in bins],
+        text=[_("{n} of {all}", n=each.similar, all=each.count) for each in bins],
         textposition="top center",
         cliponaxis=False,
-        hovertemplate="stated %{x:.0%}: truly %{y:.0%}, %{text}<extra></extra>",
+        hovertemplate=_("stated %{x:.0%}: truly %{y:.0%}, %{text}") + "<extra></extra>",
     )
-    figure.update_xaxes(title="probability of similar, as stated", tickformat=".0%", range=[0, 1])
-    figure.update_yaxes(title="truly similar", tickformat=".0%", range=[0, 1.1])
-    return apply_layout(figure, "How right the estimate has been")
+    title = _("probability of similar, as stated")
+    figure.update_xaxes(title=title, tickformat=".0%", range=[0, 1])
+    figure.update_yaxes(title=_("truly similar"), tickformat=".0%", range=[0, 1.1])
+    return apply_layout(figure, _("How right the estimate has been"))
 
 
 def describe_reliability_diagram(bins: "Sequence[ReliabilityBin]") -> str:
     """The figure in words."""
     bins_in_words = ", ".join(
-        f"stated about {each.stated:.0%}, truly similar {each.similar} of {each.count}"
+        _(
+            "stated about {stated:.0%}, truly similar {similar} of {all}",
+            stated=each.stated,
+            similar=each.similar,
+            all=each.count,
+        )
         for each in bins
     )
-    return f"On image sets whose kind the estimate had not seen: {bins_in_words}."
+    return _("On image sets whose kind the estimate had not seen: {bins}.", bins=bins_in_words)

@@ -2,6 +2,8 @@
 
 from math import log10
 
+from transfer_core.languages import _
+
 MIN_AXIS_IMAGES, MAX_AXIS_IMAGES = 10, 3_000_000  # ends of the size axis
 MIN_ROW_HEIGHT = 0.42  # of the diagram's height; a row of cells needs it for its text
 MIN_TICK_DISTANCE = 0.06  # of the diagram's height; closer labels would overlap
@@ -35,4 +37,4 @@ def choose_size_ticks(line: int) -> dict[str, float]:
     split = compute_line_height(line)
     heights = {text: scale_to_height(mark, line) for mark, text in SIZE_TICKS.items()}
     shown = {text: y for text, y in heights.items() if abs(y - split) > MIN_TICK_DISTANCE}
-    return shown | {f"<b>line<br>{line:,}</b>": split}
+    return shown | {_("<b>line<br>{line:,}</b>", line=line): split}

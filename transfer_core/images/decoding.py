@@ -15,6 +15,7 @@ import pillow_heif
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from transfer_core.errors import ImageError
+from transfer_core.languages import N_
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
 IMAGE_EXTENSIONS = frozenset(
@@ -181,18 +182,19 @@ def _make_wrong_size_error(width: int, height: int, what: str, allowed: str) -> 
 
 
 def _make_undecodable_error(error: Exception) -> ImageError:
+    # In English: it is stored with the data set, and translated where it is shown.
     text = " ".join(str(error).split())[:120]
     if isinstance(error, UnidentifiedImageError):
-        problem = "The file is not an image of a supported format, whatever its name says."
+        problem = N_("The file is not an image of a supported format, whatever its name says.")
         text = "no known image header"
     elif isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        problem = "The image is too large."
+        problem = N_("The image is too large.")
     elif "truncated" in text.lower():
-        problem = "The image is truncated: its end is missing."
+        problem = N_("The image is truncated: its end is missing.")
     else:
-        problem = "The image is damaged and cannot be decoded."
+        problem = N_("The image is damaged and cannot be decoded.")
     return ImageError(
         problem,
         found=text or type(error).__name__,
-        remedy="Save it again as JPEG or PNG, or leave it out.",
+        remedy=N_("Save it again as JPEG or PNG, or leave it out."),
     )

@@ -1,19 +1,20 @@
-"""Finished runs of the four cases on one data set and network: what each reached, and the verdict.
+"""Finished runs on one data set and network: what each option reached, and what that recommends.
 
-Runs of one case with several seeds make one result.
+Runs of one option with several seeds make one result.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from transfer_core.cases import TransferCase
+from transfer_core.transferability import Options, load_calibration, recommend
 
 if TYPE_CHECKING:  # bring torch
-    from transfer_core.inspection.comparison import PairedComparison
+    from transfer_core.networks import SourceNetwork
     from transfer_core.runs import RunRecord
 
 
@@ -28,6 +29,7 @@ class CaseResult:
     seconds: float | None  # mean time of a run
     epochs: int  # at most, of the shortest run
     usual_epochs: int  # at most, unless a run is shortened
+    was_stopped: bool = False  # by a person, so that it had fewer epochs than planned
 
     @property
     def case(self) -> TransferCase:
@@ -36,17 +38,39 @@ class CaseResult:
 
     @property
     def is_shortened(self) -> bool:
-        """Whether a run had fewer epochs than its case asks for."""
-        return self.epochs < self.usual_epochs
+        """Whether a run had fewer epochs than its option asks for."""
+        return self.was_stopped or self.epochs < self.usual_epochs
 
 
-@dataclass(frozen=True, slots=True)
-class RuleVerdict:
-    """Whether the textbook's rule was right on these images."""
+def select_runs(
+    records: Iterable[RunRecord], data_id: str, source: SourceNetwork
+) -> list[RunRecord]:
+    """Return the runs on these images and this network that have or will have a result."""
+    return [
+        record
+        for record in records
+        if (record.config.data_id, record.config.network) == (data_id, source.name)
+        and (record.config.input_size or source.input_size) == source.input_size
+        and (record.result or not record.state.is_final)
+    ]
 
-    is_right: bool | None  # None if its case, or every other, was not trained
-    best: str | None  # key of the most accurate result
-    sentences: tuple[str, ...]  # for people; the first is the answer
+
+def list_usual_epochs(options: Options) -> dict[str, int]:
+    """Return how many epochs each option has at most, if nobody changes it."""
+    return {option.key: option.strategy.optimiser.epochs for option in options.options}
+
+
+def follow_runs(
+    options: Options, records: Iterable[RunRecord], data_id: str, source: SourceNetwork
+) -> Options:
+    """Return the options with what comparable runs reached, and recommend by that.
+
+    Comparable are finished runs on this version of the images, so with the same split, and on
+    this network at its own input size, if they were not shortened.
+    """
+    runs = select_runs(records, data_id, source)
+    results = collect_case_results(runs, list_usual_epochs(options))
+    return recommend(options.options, options.minutes, load_calibration(source), results)
 
 
 def collect_case_results(
@@ -54,20 +78,34 @@ def collect_case_results(
 ) -> dict[str, CaseResult]:
     """Group finished runs by their option; of two runs with one seed the newer counts.
 
+    Shortened runs count only where an option has no others.
+
     Args:
         runs: Runs on one data set and network.
         usual_epochs: Epochs of each option when it is not shortened, by its key. Options that
             are not in it are left out.
     """
     groups: dict[str, dict[int, RunRecord]] = {}
-    for run in sorted(runs, key=lambda each: each.created):
+    known = [run for run in runs if run.result and run.config.strategy.key in usual_epochs]
+    full = {run.id for run in known if not _is_cut_short(run, usual_epochs)}
+    has_full = {run.config.strategy.key for run in known if run.id in full}
+    for run in sorted(known, key=lambda each: each.created):
         key = run.config.strategy.key
-        if run.result and key in usual_epochs:
+        if run.id in full or key not in has_full:
             groups.setdefault(key, {})[run.config.seed] = run
     return {
         key: _summarise(key, [by_seed[seed] for seed in sorted(by_seed)], usual_epochs[key])
         for key, by_seed in groups.items()
     }
+
+
+def _is_cut_short(run: RunRecord, usual_epochs: Mapping[str, int]) -> bool:
+    strategy = run.config.strategy
+    return _was_stopped(run) or strategy.optimiser.epochs < usual_epochs[strategy.key]
+
+
+def _was_stopped(run: RunRecord) -> bool:
+    return run.state.value == "stopped"
 
 
 def _summarise(key: str, runs: list[RunRecord], usual_epochs: int) -> CaseResult:
@@ -84,90 +122,5 @@ def _summarise(key: str, runs: list[RunRecord], usual_epochs: int) -> CaseResult
         statistics.mean(times) if times else None,
         min(epochs),
         usual_epochs,
+        any(map(_was_stopped, runs)),
     )
-
-
-def judge_rule(
-    results: Mapping[str, CaseResult],
-    textbook: TransferCase,
-    compare: Callable[[str, str], PairedComparison],
-) -> RuleVerdict:
-    """Say whether the textbook's case was the best of those trained, by more than chance.
-
-    Args:
-        results: Of the four cases, by the key of their option.
-        textbook: The case that the rule points at.
-        compare: Compares two runs image by image; called with their ids.
-    """
-    best = max(results.values(), key=lambda each: each.accuracy, default=None)
-    own = max(
-        (each for each in results.values() if each.case == textbook),
-        key=lambda each: each.accuracy,
-        default=None,
-    )
-    if own is None or len(results) < 2:
-        missing = f"The textbook says case {textbook.value}. "
-        missing += "Train the cases to see whether it is right here."
-        return RuleVerdict(None, best and best.key, (missing,))
-    if best.case == own.case:
-        is_right, answer = True, _describe_win(own, results, compare)
-    else:
-        is_right, answer = _describe_loss(own, best, compare)
-    extra = [_describe_pretraining(results, compare), _describe_shortening(results)]
-    return RuleVerdict(is_right, best.key, (answer, *filter(None, extra)))
-
-
-def _describe_win(own, results: Mapping[str, CaseResult], compare) -> str:
-    others = [each for each in results.values() if each.case != own.case]
-    if not others:
-        return f"The textbook said case {own.case.value}; no other case was trained."
-    second = max(others, key=lambda each: each.accuracy)
-    pair = compare(own.runs[0], second.runs[0])
-    lead = 100 * (own.accuracy - second.accuracy)
-    sure = "which may be chance" if pair.may_be_chance else "more than chance"
-    return (
-        f"Yes: the textbook said case {own.case.value}, and no case did better. "
-        f"It leads case {second.case.value} by {lead:.1f} points, {sure} {_format_p(pair)}."
-    )
-
-
-def _describe_loss(own: CaseResult, best: CaseResult, compare) -> tuple[bool, str]:
-    pair = compare(best.runs[0], own.runs[0])
-    lead = 100 * (best.accuracy - own.accuracy)
-    ahead = f"case {best.case.value} is {lead:.1f} points ahead"
-    if pair.may_be_chance:
-        return True, (
-            f"Not wrong: the textbook said case {own.case.value}; {ahead}, which may be chance "
-            f"{_format_p(pair)}."
-        )
-    return False, (
-        f"No: the textbook said case {own.case.value}, but {ahead}, more than chance "
-        f"{_format_p(pair)}."
-    )
-
-
-def _describe_pretraining(results: Mapping[str, CaseResult], compare) -> str:
-    """Say whether training everything gained by what the network knew."""
-    tuned, scratch = results.get("3") or results.get("4-pretrained"), results.get("4-random")
-    if not (tuned and scratch):
-        return ""
-    pair = compare(tuned.runs[0], scratch.runs[0])
-    lead = 100 * (tuned.accuracy - scratch.accuracy)
-    if pair.may_be_chance:
-        return "Random weights did as well, as far as chance can tell."
-    if lead > 0:
-        return f"What the network knew before gave {lead:.1f} points over random weights."
-    return f"What the network knew before cost {-lead:.1f} points against random weights."
-
-
-def _describe_shortening(results: Mapping[str, CaseResult]) -> str:
-    cases = sorted({each.case.value for each in results.values() if each.is_shortened})
-    if not cases:
-        return ""
-    if len(cases) == 1:
-        return f"Case {cases[0]} was shortened: a full run may end higher."
-    return f"Cases {' and '.join(map(str, cases))} were shortened: full runs may end higher."
-
-
-def _format_p(pair: PairedComparison) -> str:
-    return "(p < 0.001)" if pair.p_value < 0.001 else f"(p = {pair.p_value:.2g})"

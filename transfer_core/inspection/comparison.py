@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from transfer_core import dataset
 from transfer_core.errors import RunError
 from transfer_core.inspection.prediction import load_test_predictions
+from transfer_core.languages import _, ngettext
 from transfer_core.runs import RunStore
 
 SIGNIFICANCE_LEVEL = 0.05  # p-value at and above which a difference may be chance
@@ -52,27 +53,39 @@ class PairedComparison:
     def describe(self, first: str = "A", second: str = "B") -> str:
         """Describe the comparison for people; the runs have these names."""
         if not self.only_first + self.only_second:
-            right = _format_image_count(self.both_right)
-            return (
-                f"{first} and {second} are right on the same {right} of {self.images:,}: "
-                "no difference to be seen."
+            return _(
+                "{first} and {second} are right on the same {right} of {images:,}: no difference "
+                "to be seen.",
+                first=first,
+                second=second,
+                right=_format_image_count(self.both_right),
+                images=self.images,
             )
-        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.2g}"
-        verdict = "may be chance" if self.may_be_chance else "is unlikely to be chance"
-        return (
-            f"{first} is right on {_format_image_count(self.only_first)} that {second} misses, "
-            f"{second} on {self.only_second:,} that {first} misses: "
-            f"the difference {verdict} ({p})."
+        chance = _("may be chance") if self.may_be_chance else _("is unlikely to be chance")
+        return _(
+            "{first} is right on {only_first} that {second} misses, {second} on {only_second:,} "
+            "that {first} misses: the difference {chance} ({p}).",
+            first=first,
+            second=second,
+            only_first=_format_image_count(self.only_first),
+            only_second=self.only_second,
+            chance=chance,
+            p="p < 0.001" if self.p_value < 0.001 else _("p = {p:.2g}", p=self.p_value),
         )
 
     def describe_excluded(self, first: str = "A", second: str = "B") -> str:
         """Describe the test images that were left out; "" if none were."""
         if not self.alone_first + self.alone_second:
             return ""
-        return (
-            f"Compared on the {_format_image_count(self.images)} that both were tested on. "
-            "Left out, because the other was not tested on them or has them in another class: "
-            f"{self.alone_first:,} of {first}, {self.alone_second:,} of {second}."
+        return _(
+            "Compared on the {images} that both were tested on. Left out, because the other was "
+            "not tested on them or has them in another class: {alone_first:,} of {first}, "
+            "{alone_second:,} of {second}.",
+            images=_format_image_count(self.images),
+            alone_first=self.alone_first,
+            alone_second=self.alone_second,
+            first=first,
+            second=second,
         )
 
 
@@ -94,10 +107,13 @@ def compare_runs(home: Path, first: str, second: str) -> PairedComparison:
     common = one.keys() & other.keys()
     if not common:
         raise RunError(
-            "These runs were tested on different images, so they cannot be compared.",
-            found=f"{_format_image_count(len(one))} of one, {len(other):,} of the other, "
-            "none in common",
-            remedy="Choose runs on the same data set, or train on the same one again.",
+            _("These runs were tested on different images, so they cannot be compared."),
+            found=_(
+                "{one} of one, {other:,} of the other, none in common",
+                one=_format_image_count(len(one)),
+                other=len(other),
+            ),
+            remedy=_("Choose runs on the same data set, or train on the same one again."),
         )
     counts = Counter((one[image], other[image]) for image in common)
     only_first, only_second = counts[True, False], counts[False, True]
@@ -180,4 +196,4 @@ def _mark_correct(home: Path, run_id: str) -> dict[_ImageKey, bool]:
 
 
 def _format_image_count(count: int) -> str:
-    return f"{count:,} image" + ("" if count == 1 else "s")
+    return ngettext("{n:,} image", "{n:,} images", count)

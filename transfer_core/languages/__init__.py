@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["catalogue"],
+    submodules=["catalogue", "stored"],
     submod_attrs={
         "catalogue": [
             "LANGUAGES",
@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "get_language",
             "ngettext",
         ],
+        "stored": ["translate_stored"],
     },
 )

@@ -5,6 +5,7 @@ import json
 from functools import cache
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks import (
     efficientnet_lite_catalog,
     own_networks,
@@ -85,8 +86,11 @@ def get_network(name: str) -> SourceNetwork:
     known = [*networks, *(f"{timm_catalog.PREFIX}{tag}" for tag in timm_catalog.list_timm_tags())]
     near = difflib.get_close_matches(name[:80], known, MAX_SUGGESTIONS)
     raise NetworkError(
-        "There is no source network of this name.",
+        _("There is no source network of this name."),
         found=repr(name[:80]),
-        remedy=f"Choose for instance {', '.join(near or [DEFAULT_NETWORK, 'resnet18'])}; the "
-        f"catalog has {len(known)} networks.",
+        remedy=_(
+            "Choose for instance {names}; the catalog has {known} networks.",
+            names=", ".join(near or [DEFAULT_NETWORK, "resnet18"]),
+            known=len(known),
+        ),
     )

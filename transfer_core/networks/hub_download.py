@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from transfer_core.errors import DownloadError
+from transfer_core.languages import _
 from transfer_core.networks.file_transfer import describe_failure, fetch_file
 from transfer_core.networks.hub_cache import (
     HUB_FILE,
@@ -147,9 +148,12 @@ def _find_reason(error: Exception) -> str | None:
 
 def _make_error(network: SourceNetwork, reason: str) -> DownloadError:
     return DownloadError(
-        f"The weights of {network.title} cannot be downloaded.",
+        _("The weights of {title} cannot be downloaded.", title=network.title),
         found=f"{get_hub_url(network)}: {reason}",
-        remedy="Try again when this computer is connected to the internet, or bring the file here "
-        f"by other means, to {find_hub_file(network.card['repository'])}. Without it, the "
-        "demonstration network is the way on: its weights are part of the program.",
+        remedy=_(
+            "Try again when this computer is connected to the internet, or bring the file "
+            "here by other means, to {path}. Without it, the demonstration"
+            " network is the way on: its weights are part of the program.",
+            path=find_hub_file(network.card["repository"]),
+        ),
     )

@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from transfer_core.languages import N_
 from transfer_core.networks.source_network import SourceNetwork
 
 CommercialUse = Literal["yes", "no", "see its licence", "your own"]
+WORDS = (N_("yes"), N_("no"), N_("see its licence"), N_("your own"))  # translated where shown
 
 
 def describe_commercial_use(source: SourceNetwork) -> CommercialUse:

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks import demonstration, efficientnet_lite
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
@@ -77,9 +78,11 @@ def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequ
         mismatch = describe_mismatch(state_dict.get(name), expected.get(name))
         if mismatch:
             raise NetworkError(
-                "The weights do not fit the network.",
+                _("The weights do not fit the network."),
                 found=f"{name[:200]}: {mismatch}",
-                remedy=f"Use weights of {network.title}, the very same architecture.",
+                remedy=_(
+                    "Use weights of {title}, the very same architecture.", title=network.title
+                ),
             )
     # Copied, for torch's own memory layout: the rounding of sums depends on it.
     state = type(expected)(
@@ -155,18 +158,24 @@ def _read_weights(network: SourceNetwork) -> StateDict:
     path = find_weights(network)
     if not path.is_file():
         raise NetworkError(
-            "The network's weights are not on this computer.",
-            found=f"{network.title} without {path.name}",
-            remedy="Download them on the page Networks, or take the demonstration network, "
-            "whose weights are part of the program.",
+            _("The network's weights are not on this computer."),
+            found=_("{title} without {name}", title=network.title, name=path.name),
+            remedy=_(
+                "Download them on the page Networks, or take the demonstration network, whose "
+                "weights are part of the program."
+            ),
         )
     remedy = f"Delete {path} and fetch the weights again."
     found_hash = hash_file(path)
     if not found_hash.startswith(network.weights_hash):
         raise NetworkError(
-            "The network's weights are not the ones its card describes.",
-            found=f"{path.name} with SHA-256 {found_hash[:12]}, "
-            f"expected {network.weights_hash[:12]}",
+            _("The network's weights are not the ones its card describes."),
+            found=_(
+                "{name} with SHA-256 {found}, expected {expected}",
+                name=path.name,
+                found=found_hash[:12],
+                expected=network.weights_hash[:12],
+            ),
             remedy=remedy,
         )
     try:
@@ -176,5 +185,5 @@ def _read_weights(network: SourceNetwork) -> StateDict:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         raise NetworkError(
-            "The network's weights are damaged.", found=f"{path.name}: {error}", remedy=remedy
+            _("The network's weights are damaged."), found=f"{path.name}: {error}", remedy=remedy
         ) from error

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks.network_builder import build_with_weights
 from transfer_core.networks.own_networks import get_card_path, make_own_network
 from transfer_core.networks.source_network import SourceNetwork
@@ -43,9 +44,9 @@ def import_weights(path: Path, source: SourceNetwork, name: str | None = None) -
         weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise NetworkError(
-            "The weights cannot be read.",
+            _("The weights cannot be read."),
             found=f"{name}: {error}",
-            remedy="Save them again with safetensors.torch.save_file.",
+            remedy=_("Save them again with safetensors.torch.save_file."),
         ) from error
     network = build_with_weights(source, weights)
     classes = len(next(network[-1].parameters()))
@@ -72,9 +73,14 @@ def _check_is_safetensors(path: Path, name: str) -> None:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise NetworkError(
-            "The weights are larger than can be taken in.",
-            found=f"{name}: {size / 2**30:.1f} GB, at most {MAX_FILE_BYTES / 2**30:.0f} GB",
-            remedy="Save them in half precision.",
+            _("The weights are larger than can be taken in."),
+            found=_(
+                "{name}: {size:.1f} GB, at most {limit:.0f} GB",
+                name=name,
+                size=size / 2**30,
+                limit=MAX_FILE_BYTES / 2**30,
+            ),
+            remedy=_("Save them in half precision."),
         )
     if first[8:] == b"{" and length < size:
         return
@@ -83,8 +89,11 @@ def _check_is_safetensors(path: Path, name: str) -> None:
         LOAD_EXPRESSIONS.get(ending, DEFAULT_LOAD_EXPRESSION).format(Path(name).name)
     )
     raise NetworkError(
-        "Only safetensors files are taken in: every other kind of weights file can run "
-        "programs or fill the memory of the computer that reads it. This one was not read.",
-        found=f"{name}, which does not begin as a safetensors file",
-        remedy=f'Convert it where you trust it:\npython -c "{line}"',
+        _(
+            "Only safetensors files are taken in: every other kind of weights file can run "
+            "programs or fill the memory of the computer that reads it. This one was not "
+            "read."
+        ),
+        found=_("{name}, which does not begin as a safetensors file", name=name),
+        remedy=_('Convert it where you trust it:\npython -c "{line}"', line=line),
     )

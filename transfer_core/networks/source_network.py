@@ -5,9 +5,28 @@ from typing import Literal
 
 from transfer_core.cases import NetworkKind
 from transfer_core.images import Interpolation, Transform
+from transfer_core.languages import N_
 
 # Of an output: (B, H, W, C), or maps of one pixel (B, C, 1, 1), or as every stage gives it.
 Layout = Literal["as is", "channels last", "one pixel"]
+
+TITLES = (  # of all networks' stages, marked to be translated where they are shown
+    N_("Convolution 1"),
+    N_("Convolution 2"),
+    N_("Convolution 3"),
+    N_("Fully connected 1"),
+    N_("Fully connected 2"),
+    N_("Fully connected 3"),
+    N_("Stage 1"),
+    N_("Stage 2"),
+    N_("Stage 3"),
+    N_("Stage 4"),
+    N_("Stage 5"),
+    N_("Features"),
+    N_("Pooling"),
+    N_("Classifier"),
+    N_("Demonstration network"),
+)
 
 
 @dataclass(frozen=True, slots=True)

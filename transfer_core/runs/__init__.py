@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.expectation": ["Expectation", "make_expectation"],
         "store.log": ["RunLog"],
         "store.records": [
+            "ACTIVE_STATES",
             "Failed",
             "Outcome",
             "RunEvent",
@@ -35,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.search": ["RunFilter", "SORT_KEYS", "filter_runs"],
         "store.config_json": ["to_json", "upgrade_config"],
         "store.store": ["RunStore"],
+        "stored_texts": ["translate_record_text"],
         "store.track_record": ["Tally", "TrackRecord", "load_track_records"],
     },
 )

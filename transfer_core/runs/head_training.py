@@ -13,9 +13,11 @@ from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.features import AugmentedView
+from transfer_core.languages import N_
 from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.stored_texts import EMBEDDING_VIEWS
 from transfer_core.system import WorkStopped, write_atomically
 from transfer_core.training import (
     BaselineTrained,
@@ -137,9 +139,9 @@ def _embed_examples(
     arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
     labels, train = arguments["labels"], arguments["train_indices"]
     embedder = ImageEmbedder(context, network, list_head_stages(context.source, strategy))
-    parts = [(yield from embedder.embed(None, "Embedding images once"))]
+    parts = [(yield from embedder.embed(None, N_("Embedding images once")))]
     for number in range(views):
-        what = f"Embedding augmented views, {number + 1} of {views}"
+        what = EMBEDDING_VIEWS.format(number=number + 1, views=views)
         view = AugmentedView(number, strategy.optimiser.mirror)
         parts.append((yield from embedder.embed(train, what, view)))
     if not views:
@@ -161,7 +163,7 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
     for event in train_head(network, embeddings, **arguments):
         if isinstance(event, EpochEnded):
             losses[event.epoch] = event.validation_loss
-            yield Preparing("Training the new layer alone", event.epoch, HEAD_SETTINGS.epochs)
+            yield Preparing(N_("Training the new layer alone"), event.epoch, HEAD_SETTINGS.epochs)
         elif isinstance(event, Ended):
             ended = event
     if ended is None or ended.best_epoch is None:

@@ -9,6 +9,7 @@ import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
@@ -20,13 +21,15 @@ from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
+    TrainingTurn,
     __version__,
     choose_device,
     keep_freed_memory,
 )
-from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
+from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
 
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
+WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 
 def start_engine(home: Path, *, resume: bool = True) -> Engine:
@@ -39,7 +42,11 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        return perform_run(config, directory.path, home, stop_requested)
+        with TrainingTurn() as turn:
+            if turn.is_waiting:
+                yield Preparing(WAITING_FOR_TURN, 0, 1)
+            turn.wait(stop_requested)
+            yield from perform_run(config, directory.path, home, stop_requested)
 
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):

@@ -19,7 +19,9 @@ from transfer_core.features import (
     join_embeddings,
     load_or_embed,
 )
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, adapt
+from transfer_core.runs.stored_texts import SMALL_CACHE
 from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
 from transfer_core.training import Preparing, RunConfig, RuntimeChosen, compute_class_weights
 
@@ -61,7 +63,7 @@ def decode_images(context: RunContext) -> Generator[Preparing, None, None]:
     """Decode as many images as the cache has room for."""
     return report_progress(
         context,
-        "Decoding images",
+        N_("Decoding images"),
         lambda progress: context.pixels.fill_cache(progress, context.stop_requested),
     )
 
@@ -140,7 +142,4 @@ def _add_cache_note(work: str, pixels: dataset.PixelArray) -> str:
     """Add a note for people if the cache does not hold all decoded images."""
     if pixels.cache_capacity == len(pixels):
         return work
-    return (
-        f"{work} (only {pixels.cache_capacity:,} fit into the cache, "
-        "the others are decoded each time)"
-    )
+    return SMALL_CACHE.format(work=work, count=f"{pixels.cache_capacity:,}")

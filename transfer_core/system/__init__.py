@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["devices", "disk_cache", "parallel", "precision"],
     submod_attrs={
-        "busy": ["mark_training", "watch_for_training"],
+        "busy": ["TrainingTurn", "mark_training", "watch_for_training"],
         "devices": ["Device", "choose_device", "copy_to_device", "get_device", "validate_device"],
         "disk_cache": [
             "CacheFullError",

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal
 
 from transfer_core.errors import SettingsError
+from transfer_core.languages import _
 
 if TYPE_CHECKING:  # pages read run configurations without torch
     import numpy as np
@@ -40,10 +41,12 @@ def validate_device(device: str) -> Device:
     if device == "cpu" or (device == "cuda" and torch.cuda.is_available()):
         return device
     raise SettingsError(
-        "This machine cannot compute on that device.",
+        _("This machine cannot compute on that device."),
         found=device,
-        remedy=f"Start a new run, or set {DEVICE_VARIABLE} to cpu, or to cuda where torch finds "
-        "a GPU.",
+        remedy=_(
+            "Start a new run, or set {variable} to cpu, or to cuda where torch finds a GPU.",
+            variable=DEVICE_VARIABLE,
+        ),
     )
 
 

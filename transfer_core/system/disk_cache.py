@@ -23,6 +23,7 @@ import numpy as np
 from filelock import FileLock
 
 from transfer_core.errors import SettingsError
+from transfer_core.languages import _
 from transfer_core.system.files import UNFINISHED_SUFFIX
 
 try:
@@ -186,7 +187,7 @@ def _allocate_file(folder: Path, size: int) -> tuple[int, Path]:
 
 def _iter_entries(home: Path) -> Iterator[_Entry]:
     for cache in CACHE_FOLDERS:
-        for folder, _, names in os.walk(home / cache):
+        for folder, __, names in os.walk(home / cache):
             for name in names:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):  # removed just now
@@ -207,7 +208,7 @@ def _parse_gigabytes(setting: str) -> int:
         if 0 <= float(setting) < math.inf:
             return int(float(setting) * GIGABYTE)
     raise SettingsError(
-        f"{SETTING} is not a size.",
+        _("{setting} is not a size.", setting=SETTING),
         found=repr(setting[:40]),
-        remedy="Set it to gigabytes, such as 20, or take it away.",
+        remedy=_("Set it to gigabytes, such as 20, or take it away."),
     )

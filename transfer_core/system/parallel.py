@@ -8,6 +8,7 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import TypeVar
 
 from transfer_core.errors import TransferError
+from transfer_core.languages import _
 
 Progress = Callable[[str, int, int], None]  # what is being done, done, total
 StopRequested = Callable[[], bool]
@@ -26,7 +27,7 @@ class WorkStopped(TransferError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The work was stopped.", found="a request to stop", remedy="Start it again."
+            _("The work was stopped."), found=_("a request to stop"), remedy=_("Start it again.")
         )
 
 
@@ -36,7 +37,7 @@ def ignore_progress(what: str, done: int, total: int) -> None:
 
 def rename_progress(progress: Progress, what: str) -> Progress:
     """Return a callback that reports the same numbers to `progress` under another text."""
-    return lambda _, done, total: progress(what, done, total)
+    return lambda __, done, total: progress(what, done, total)
 
 
 def map_in_order(

@@ -19,6 +19,7 @@ import torch
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError
 from transfer_core.features import make_runtime
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
     choose_device,
@@ -128,9 +129,9 @@ def _load_or_measure(
     if file.is_file():
         return _read(file)
     raise BusyError(
-        "How long this takes can't be measured while a run trains.",
-        found="a run in training on this computer",
-        remedy="Ask again when it has ended.",
+        _("How long this takes can't be measured while a run trains."),
+        found=_("a run in training on this computer"),
+        remedy=_("Ask again when it has ended."),
     )
 
 

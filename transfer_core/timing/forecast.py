@@ -12,6 +12,7 @@ from transfer_core.cases import HEAD_SETTINGS, Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.errors import BusyError
 from transfer_core.features import get_cache_folder, make_runtime
+from transfer_core.languages import _
 from transfer_core.networks import (
     SourceNetwork,
     list_head_stages,
@@ -72,7 +73,7 @@ def forecast_run(
         BusyError: If the steps were never measured before, and may not be or a run trains in
             this process.
     """
-    progress(f"Timing a few batches, {source.title}", 0, 1)
+    progress(_("Timing a few batches, {network}", network=_(source.title)), 0, 1)
     costs = collect_costs(data_set, source, strategy, home, may_measure)
     seconds_per_byte = _load_decoding_cost(data_set, source, home, may_measure)
     embedded = are_embeddings_cached(home, data_set, source, strategy)
@@ -103,7 +104,9 @@ def forecast_options(
     """
     ranges: dict[str, TimeRange] = {}
     for number, (key, strategy) in enumerate(strategies.items()):
-        progress(f"Timing a few batches, {source.title}", number, len(strategies))
+        progress(
+            _("Timing a few batches, {network}", network=_(source.title)), number, len(strategies)
+        )
         with suppress(BusyError):
             ranges[key] = forecast_run(
                 data_set, source, strategy, home, may_measure=may_measure
@@ -222,7 +225,7 @@ def are_embeddings_cached(
 def describe_time_range(seconds: TimeRange) -> str:
     """A range of time for people: "20 s to 3 min"; one number if both ends look the same."""
     low, high = _format_seconds(seconds.low), _format_seconds(seconds.high)
-    return high if low == high else f"{low} to {high}"
+    return high if low == high else _("{low} to {high}", low=low, high=high)
 
 
 def _format_seconds(seconds: float) -> str:
@@ -232,8 +235,8 @@ def _format_seconds(seconds: float) -> str:
     if seconds < 90:
         return f"{round(seconds / 5) * 5} s"
     if seconds < 600:
-        return f"{round(seconds / 30) / 2:g} min"
+        return _("{minutes:g} min", minutes=round(seconds / 30) / 2)
     if seconds < 3600:
-        return f"{round(seconds / 60)} min"
+        return _("{minutes:g} min", minutes=round(seconds / 60))
     hours, minutes = divmod(round(seconds / 600) * 10, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"

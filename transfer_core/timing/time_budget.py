@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, list_input_sizes, trains_head_only
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.forecast import (
@@ -123,7 +124,7 @@ class _BudgetSearch:
             source: At any input size.
             pixel_fraction: Its pixels as a fraction of those at its own input size.
         """
-        self.report_progress(f"Timing a few batches, {source.title}", 0, 1)
+        self.report_progress(_("Timing a few batches, {network}", network=_(source.title)), 0, 1)
         costs = collect_costs(self.data_set, source, self.build_strategy(source), self.home)
         self.measured[source.card["operations"] * pixel_fraction] = costs
         return costs

@@ -19,7 +19,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint_format": ["is_readable_checkpoint"],
         "config": ["RunConfig", "list_setting_values"],
         "data_loaders": ["EMBEDDING_BATCH_SIZE", "count_batches", "shuffle_into_batches"],
-        "early_stopping": ["MIN_LOSS_RISE", "compute_first_stop"],
+        "early_stopping": [
+            "MIN_LOSS_RISE",
+            "NEVER_FINITE",
+            "USED_RATE",
+            "compute_first_stop",
+            "describe_early_stop",
+        ],
         "evaluation": [
             "Z_95",
             "compute_difference_interval",

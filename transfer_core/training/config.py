@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from transfer_core.cases import Strategy
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.settings import OptimiserSettings, Setting, SettingField, list_settings
 from transfer_core.system import Device, Precision
@@ -22,8 +23,8 @@ class RunConfig:
         int,
         Field(ge=0, lt=2**31),
         Setting(
-            label="Seed",
-            help="The same seed repeats the same run on the same machine.",
+            label=N_("Seed"),
+            help=N_("Where chance begins: the same seed repeats the same run on the same machine."),
             code="generator = torch.Generator().manual_seed({})",
         ),
     ]
@@ -34,9 +35,11 @@ class RunConfig:
     compiled: Annotated[
         bool,
         Setting(
-            label="Translate the network for the GPU first (torch.compile)",
-            help="Takes a minute or more, then each step takes less time: worth it in long "
-            "trainings.",
+            label=N_("Translate the network for the GPU first (torch.compile)"),
+            help=N_(
+                "Takes a minute or more, then each step takes less time: worth it in long "
+                "trainings."
+            ),
             code="if {}: network.compile()",
             applies_to="more",
         ),
@@ -46,12 +49,15 @@ class RunConfig:
             int,
             Field(ge=32, le=1024),
             Setting(
-                label="Input size, in pixels a side",
-                help="Fewer pixels are less work and show less. With EfficientNet-Lite0, 128 in "
-                "place of 224 pixels took about a third of the time and cost one to two points of "
-                "accuracy on sharp photos, two to eight on scans, none on photos of 64 pixels.",
+                label=N_("Input size, in pixels a side"),
+                help=N_(
+                    "Fewer pixels are less work and show less. With EfficientNet-Lite0, 128 in "
+                    "place of 224 pixels took about a third of the time and cost one to two "
+                    "points of accuracy on sharp photos, two to eight on scans, none on photos of "
+                    "64 pixels."
+                ),
                 code="transform = Transform({})",
-                unit="pixels",
+                unit=N_("pixels"),
             ),
         ]
         | None

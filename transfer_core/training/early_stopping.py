@@ -4,8 +4,13 @@ import math
 from dataclasses import dataclass, field
 
 from transfer_core.errors import RunError
+from transfer_core.languages import N_, _
 
 MIN_LOSS_RISE = 1.1  # times the lowest validation loss, from which a rise is more than noise
+
+NEVER_FINITE = N_("The validation loss was not a finite number in any of {epochs} epochs.")
+NOT_FINITE_AT_ONCE = N_("The loss stopped being a finite number before the first epoch ended.")
+USED_RATE = N_("learning rate {rate}")
 
 
 @dataclass
@@ -49,10 +54,17 @@ class EarlyStopping:
 
     def describe(self) -> str:
         """Say for people why the training stopped."""
-        return (
-            f"the validation loss was {MIN_LOSS_RISE - 1:.0%} or more above its lowest value for "
-            f"{self.patience} epochs in a row, in the second half of the training"
-        )
+        return describe_early_stop(self.patience)
+
+
+def describe_early_stop(patience: int) -> str:
+    """Say for people why a training with this patience stopped early."""
+    return _(
+        "the validation loss was {rise:.0%} or more above its lowest value for {patience} epochs "
+        "in a row, in the second half of the training",
+        rise=MIN_LOSS_RISE - 1,
+        patience=patience,
+    )
 
 
 def compute_first_stop(epochs: int, patience: int) -> int:
@@ -62,11 +74,9 @@ def compute_first_stop(epochs: int, patience: int) -> int:
 
 def make_divergence_error(epochs: int, learning_rate: float) -> RunError:
     """Say for people that a training diverged after so many epochs and left nothing to keep."""
-    what = f"validation loss was not a finite number in any of {epochs} epochs"
-    if not epochs:
-        what = "loss stopped being a finite number before the first epoch ended"
+    problem = NEVER_FINITE.format(epochs=epochs) if epochs else NOT_FINITE_AT_ONCE
     return RunError(
-        f"The {what}.",
-        found=f"learning rate {learning_rate:g}",
-        remedy="Start again with a learning rate ten times smaller.",
+        problem,
+        found=USED_RATE.format(rate=f"{learning_rate:g}"),
+        remedy=N_("Start again with a learning rate ten times smaller."),
     )

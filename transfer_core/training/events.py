@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from transfer_core.features import CANNOT_RUN
+from transfer_core.features import CANNOT_RUN, RUNTIME_REASONS
+from transfer_core.languages import _, translate_stored
 from transfer_core.system import Device
 
 EndReason = Literal["all epochs", "early stopping", "stopped", "diverged"]
@@ -29,12 +30,17 @@ class RuntimeChosen:
     def describe(self) -> str:
         """Say it in a sentence or two; the error of a program stays in the log."""
         if self.reason.startswith(CANNOT_RUN):
-            return (
+            return _(
                 "The images went through the network with torch; the faster program ONNX Runtime "
                 "cannot run this network."
             )
         title = "ONNX Runtime" if self.runtime == "onnxruntime" else self.runtime
-        return f"Embedded by {title} {self.version}: {self.reason}."
+        return _(
+            "Embedded by {program} {version}: {reason}.",
+            program=title,
+            version=self.version,
+            reason=translate_stored(self.reason, RUNTIME_REASONS),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,15 +92,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "cross_validate_probabilities",
             "train_heads",
         ],
-        "layer_transfer": [
+        "layer_transfer": ["LabelledPixels", "measure_layer_transfer", "time_training"],
+        "layer_transfer_plan": [
             "Arm",
-            "LabelledPixels",
             "LayerTransferPoint",
             "list_arms",
             "list_trainings",
-            "measure_layer_transfer",
             "summarise_points",
-            "time_training",
         ],
         "layer_transfer_store": ["load_own_images", "load_points", "save_points"],
         "leep": ["compute_leep"],

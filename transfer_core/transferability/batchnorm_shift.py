@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 from torch import nn
 
 from transfer_core.features import embed
+from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork
 
 EPSILON = 1e-5  # added to variances, as normalisation layers do
@@ -168,14 +169,14 @@ def _make_variants(photos: np.ndarray) -> dict[str, np.ndarray]:
     grey = photos.mean(axis=3, keepdims=True).astype(np.uint8).repeat(3, axis=3)
     noise = np.random.default_rng(0).integers(0, 256, photos.shape, dtype=np.uint8)
     return {
-        "source photos, not trained on": photos,
-        "grey source photos": grey,
-        "blurred source photos": _apply_filter(
+        N_("source photos, not trained on"): photos,
+        N_("grey source photos"): grey,
+        N_("blurred source photos"): _apply_filter(
             photos, ImageFilter.GaussianBlur(BLUR_RADIUS_PIXELS)
         ),
-        "inverted source photos": 255 - photos,
-        "outlines of source photos": _apply_filter(photos, ImageFilter.FIND_EDGES),
-        "pure noise": noise,
+        N_("inverted source photos"): 255 - photos,
+        N_("outlines of source photos"): _apply_filter(photos, ImageFilter.FIND_EDGES),
+        N_("pure noise"): noise,
     }
 
 

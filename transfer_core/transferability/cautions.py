@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 
+from transfer_core.languages import _
 from transfer_core.transferability.evidence import TransferabilityEvidence
 from transfer_core.transferability.explanation import MIN_NOTABLE_POINTS, compute_gain_points
 from transfer_core.transferability.similarity_calibration import Calibration
@@ -20,14 +21,20 @@ def list_doubts(evidence: TransferabilityEvidence) -> tuple[str, ...]:
     if has_too_few_images(evidence):
         wanted = max(MIN_IMAGES_PER_CLASS, ceil(MIN_IMAGES / evidence.classes))
         return (
-            f"Too few images to say: bring at least {wanted} in each class, not counting test "
-            f"images. Now there are {evidence.images:,}, of the smallest class "
-            f"{evidence.min_images_per_class:,}.",
+            _(
+                "Too few images to say: bring at least {wanted} in each class, not counting test "
+                "images. Now there are {images:,}, of the smallest class {smallest:,}.",
+                wanted=wanted,
+                images=evidence.images,
+                smallest=evidence.min_images_per_class,
+            ),
         )
     if is_guessing(evidence):
         return (
-            "No stage tells these classes apart better than guessing: the labels may be "
-            "wrong, or the images may not show the difference.",
+            _(
+                "No stage tells these classes apart better than guessing: the labels may be "
+                "wrong, or the images may not show the difference."
+            ),
         )
     return ()
 
@@ -51,19 +58,27 @@ def list_warnings(evidence: TransferabilityEvidence, calibration: Calibration) -
     gain = compute_gain_points(evidence)
     if gain <= -MIN_NOTABLE_POINTS and np.quantile(evidence.draws.gain, GAIN_QUANTILE) < 0:
         warnings.append(
-            "Pre-training does not help to tell these classes apart: a new layer does better by "
-            f"{-gain} points without it."
+            _(
+                "Pre-training does not help to tell these classes apart: a new layer does better "
+                "by {points} points without it.",
+                points=-gain,
+            )
         )
     if evidence.leep >= MIN_LEEP_OF_KNOWN_CLASSES:
         warnings.append(
-            f"The network's old classes already tell {evidence.leep:.0%} of what your labels "
-            "say: your images may be of kinds that it was trained on."
+            _(
+                "The network's old classes already tell {share:.0%} of what your labels say: your "
+                "images may be of kinds that it was trained on.",
+                share=evidence.leep,
+            )
         )
     warnings += warn_of_near_copies(evidence)
     if evidence.distance and evidence.distance > calibration.furthest:
         warnings.append(
-            "Your images look more foreign to the network than every image set that this "
-            "estimate was checked on, so its percentages are a guess."
+            _(
+                "Your images look more foreign to the network than every image set that this "
+                "estimate was checked on, so its percentages are a guess."
+            )
         )
     return tuple(warnings)
 
@@ -73,8 +88,10 @@ def warn_of_near_copies(evidence: TransferabilityEvidence) -> tuple[str, ...]:
     if evidence.num_near_duplicates <= MAX_NEAR_DUPLICATE_FRACTION * evidence.images:
         return ()
     return (
-        "Many of your images are near-copies of others: Repair counts and shows them. Where one "
-        "is in training and its copy in the test, the test accuracy is flattered.",
+        _(
+            "Many of your images are near-copies of others: Repair counts and shows them. Where "
+            "one is in training and its copy in the test, the test accuracy is flattered."
+        ),
     )
 
 
@@ -84,6 +101,9 @@ def _warn_if_uncalibrated(calibration: Calibration) -> tuple[str, ...]:
     if basis.kind == "measured":
         return ()
     return (
-        "The percentages were not checked for this network: its measurements are judged by those "
-        f"of {basis.network}. Training tells for certain.",
+        _(
+            "The percentages were not checked for this network: its measurements are judged by "
+            "those of {network}. Training tells for certain.",
+            network=_(basis.network),
+        ),
     )

@@ -6,6 +6,7 @@ from math import inf, isinf, sqrt
 
 import numpy as np
 
+from transfer_core.languages import _, ngettext
 from transfer_core.transferability.accuracy_interval import Z_80
 from transfer_core.transferability.enough_images import NEW_LAYER, CurvePoint
 
@@ -150,24 +151,33 @@ def describe_crossing(crossing: Crossing, classes: int) -> str:
         crossing: Of training everything from the pre-trained weights.
         classes: Number of classes.
     """
-    fewest, most = crossing.sizes[0], crossing.sizes[-1]
-    images, error = crossing.images_per_class, Z_80 * crossing.errors[-1]
-    ahead = f"at {most} by {100 * abs(crossing.differences[-1]):.0f} ± {100 * error:.0f} points"
-    equal = "training everything is at least as good as the new layer alone"
-    interval = f"80 % interval: {_format_interval(crossing)}"
+    images = crossing.images_per_class
+    values = {
+        "ahead": _describe_difference(crossing),
+        "interval": _("80 % interval: {range}", range=_format_interval(crossing)),
+        "end": _describe_end(crossing),
+    }
     if images == inf:
-        text = f"Up to {_images(most)} of each class the new layer alone is ahead ({ahead})"
-        end = "“large” begins beyond what was measured"
-    elif images == -inf:
-        text = f"From {_images(fewest)} of each class on {equal} ({ahead})"
-        end = "these images are “large” from the start"
-    else:
-        text = f"From about {images:.0f} images of each class on, {images * classes:,.0f} in all, "
-        text += f"{equal} ({ahead})"
-        end = "here “large” begins"
-    if not crossing.is_certain:
-        end = "the spread is too wide to say where “large” begins; more draws narrow it"
-    return f"{text}: {end} ({interval})."
+        return _(
+            "Up to {images} of each class the new layer alone is ahead ({ahead}): {end} "
+            "({interval}).",
+            images=_format_images(crossing.sizes[-1]),
+            **values,
+        )
+    if images == -inf:
+        return _(
+            "From {images} of each class on training everything is at least as good as the new "
+            "layer alone ({ahead}): {end} ({interval}).",
+            images=_format_images(crossing.sizes[0]),
+            **values,
+        )
+    return _(
+        "From about {per_class:.0f} images a class ({total:,.0f} in all) training everything is at "
+        "least as good as the new layer alone ({ahead}): {end} ({interval}).",
+        per_class=images,
+        total=images * classes,
+        **values,
+    )
 
 
 def describe_new_layer(means: Sequence[SizeMean]) -> str:
@@ -178,33 +188,76 @@ def describe_new_layer(means: Sequence[SizeMean]) -> str:
     first, before, last = own[0], own[-2], own[-1]
     gain = last.accuracy - before.accuracy
     error = sqrt(sum(mean.spread**2 / mean.draws for mean in (before, last)))
-    verdict = "more images would still help" if gain > Z_80 * error else "more would hardly help"
-    return (
-        f"The new layer alone rises from {first.accuracy:.0%} with "
-        f"{_images(first.images_per_class)} of each class to {last.accuracy:.0%} with "
-        f"{last.images_per_class}. The last step brought {100 * gain:+.0f} points: {verdict}."
+    return _(
+        "The new layer alone rises from {first:.0%} with {fewest} of each class to {last:.0%} with "
+        "{most:,}. The last step brought {points:+.0f} points: {verdict}.",
+        first=first.accuracy,
+        fewest=_format_images(first.images_per_class),
+        last=last.accuracy,
+        most=last.images_per_class,
+        points=100 * gain,
+        verdict=_("more images would still help")
+        if gain > Z_80 * error
+        else _("more would hardly help"),
     )
 
 
 def describe_random_weights(crossing: Crossing) -> str:
     """Say how far training everything from random weights comes against the new layer alone."""
-    most, last = crossing.sizes[-1], crossing.differences[-1]
-    error = Z_80 * crossing.errors[-1]
-    behind = "behind" if last < 0 else "ahead of"
-    tail = f" It caught up at about {crossing.images_per_class:.0f}." if last >= 0 else ""
-    tail = "" if isinf(crossing.images_per_class) else tail
-    return (
-        f"From random weights, training everything is {100 * abs(last):.0f} ± {100 * error:.0f} "
-        f"points {behind} the new layer with {_images(most)} of each class.{tail}"
+    last = crossing.differences[-1]
+    values = {
+        "points": 100 * abs(last),
+        "error": 100 * Z_80 * crossing.errors[-1],
+        "images": _format_images(crossing.sizes[-1]),
+    }
+    if last < 0:
+        return _(
+            "From random weights, training everything is {points:.0f} ± {error:.0f} points behind "
+            "the new layer with {images} of each class.",
+            **values,
+        )
+    told = _(
+        "From random weights, training everything is {points:.0f} ± {error:.0f} points ahead of "
+        "the new layer with {images} of each class.",
+        **values,
+    )
+    if isinf(crossing.images_per_class):
+        return told
+    caught_up = _("It caught up at about {images:.0f}.", images=crossing.images_per_class)
+    return f"{told} {caught_up}"
+
+
+def _describe_difference(crossing: Crossing) -> str:
+    return _(
+        "at {images:,} by {points:.0f} ± {error:.0f} points",
+        images=crossing.sizes[-1],
+        points=100 * abs(crossing.differences[-1]),
+        error=100 * Z_80 * crossing.errors[-1],
     )
 
 
+def _describe_end(crossing: Crossing) -> str:
+    if not crossing.is_certain:
+        return _("the spread is too wide to say where “large” begins; more draws narrow it")
+    if crossing.images_per_class == inf:
+        return _("“large” begins beyond what was measured")
+    if crossing.images_per_class == -inf:
+        return _("these images are “large” from the start")
+    return _("here “large” begins")
+
+
 def _format_interval(crossing: Crossing) -> str:
-    fewest, most = crossing.sizes[0], crossing.sizes[-1]
-    names = {-inf: f"fewer than {fewest}", inf: f"more than {most}"}
-    low, high = (names.get(each, f"{each:.0f}") for each in (crossing.low, crossing.high))
-    return low if low == high else f"{low} to {high}"
+    low, high = (_format_end(crossing, each) for each in (crossing.low, crossing.high))
+    return low if low == high else _("{low} to {high}", low=low, high=high)
 
 
-def _images(count: int) -> str:
-    return f"{count} image" if count == 1 else f"{count} images"
+def _format_end(crossing: Crossing, images: float) -> str:
+    if images == -inf:
+        return _("fewer than {images:,}", images=crossing.sizes[0])
+    if images == inf:
+        return _("more than {images:,}", images=crossing.sizes[-1])
+    return _("{images:.0f}", images=images)
+
+
+def _format_images(count: int) -> str:
+    return ngettext("{n:,} image", "{n:,} images", count)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite, log, sqrt
 from typing import TYPE_CHECKING, Literal
 
+from transfer_core.languages import _, ngettext
 from transfer_core.training import MIN_LOSS_RISE
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ UNLEARNED = 0.25  # of the loss of guessing, by which a training loss is left be
 MIN_GAP = 0.1  # between the accuracies on training and validation images, in [0, 1]
 FEW_IMAGES = 10  # training images of a class
 LOW_ACCURACY = 0.9  # on the training images, in [0, 1]
+MAX_INTERVAL = 0.15  # width of the interval of an accuracy, above which it is called unsure
 
 Finding = Literal[
     "diverged",
@@ -55,13 +57,15 @@ def read_curves(result: HeadTrialResult, default: HeadTrialResult) -> CurveReadi
 
 
 def _describe_divergence(result: HeadTrialResult) -> str:
-    return (
-        f"Lost: after {len(result.epochs)} epochs the loss was no longer a number, and there is "
-        "nothing to keep. Learn more slowly."
+    return _(
+        "Lost: after {epochs} epochs the loss was no longer a number, and there is nothing to "
+        "keep. "
+        "Learn more slowly.",
+        epochs=len(result.epochs),
     )
 
 
-def _find_missing_class(result: HeadTrialResult, _: HeadTrialResult) -> CurveReading | None:
+def _find_missing_class(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | None:
     rows = zip(
         result.class_names,
         result.train_counts,
@@ -75,34 +79,46 @@ def _find_missing_class(result: HeadTrialResult, _: HeadTrialResult) -> CurveRea
         best = 1 - asked / sum(result.validation_counts)
         return CurveReading(
             "class missing",
-            f"No training image showed “{name}”: {correct} of its {asked} validation images are "
-            f"right, so the accuracy can't pass {best:.0%}. A network can't name what it was "
-            "never shown.",
+            _(
+                "No training image showed “{name}”: {correct} of its {asked} validation images are "
+                "right, so the accuracy can't pass {best:.0%}. A network can't name what it was "
+                "never shown.",
+                name=name,
+                correct=correct,
+                asked=asked,
+                best=best,
+            ),
         )
     return None
 
 
-def _find_jumps(result: HeadTrialResult, _: HeadTrialResult) -> CurveReading | None:
+def _find_jumps(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | None:
     losses, guessing = [epoch.train_loss for epoch in result.epochs], _guess(result)
     rises = [after - before for before, after in zip(losses, losses[1:], strict=False)]
     jumps = sum(rise > JUMP * guessing for rise in rises)
     if not jumps:
         return None
     worst = _format_loss(max(losses))
-    times = "once" if jumps == 1 else f"{jumps} times"
-    told = f"the training loss jumped up {times}, to {worst} at worst (guessing: {guessing:.1f})"
+    told = ngettext(
+        "the training loss jumped up once, to {worst} at worst (guessing: {guessing:.1f})",
+        "the training loss jumped up {n} times, to {worst} at worst (guessing: {guessing:.1f})",
+        jumps,
+        worst=worst,
+        guessing=guessing,
+    )
     if result.trial.learning_rate * result.trial.weight_decay >= 1:
         return CurveReading(
             "pulled too hard",
-            f"Pulled too hard: {told}. Each step takes more off the weights than there is.",
+            _(
+                "Pulled too hard: {told}. Each step takes more off the weights than there is.",
+                told=told,
+            ),
         )
-    calmed = losses[-1] < guessing / 2
-    end = (
-        f"The rate falls to 0 at the end, which calmed it: {losses[-1]:.2f}."
-        if calmed
-        else f"It never came to rest: {_format_loss(losses[-1])} at the end."
-    )
-    return CurveReading("too fast", f"Too fast: {told}. {end}")
+    if losses[-1] < guessing / 2:
+        end = _("The rate falls to 0 at the end, which calmed it: {loss:.2f}.", loss=losses[-1])
+    else:
+        end = _("It never came to rest: {loss} at the end.", loss=_format_loss(losses[-1]))
+    return CurveReading("too fast", _("Too fast: {told}. {end}", told=told, end=end))
 
 
 def _find_slowness(result: HeadTrialResult, default: HeadTrialResult) -> CurveReading | None:
@@ -112,11 +128,21 @@ def _find_slowness(result: HeadTrialResult, default: HeadTrialResult) -> CurveRe
     share, own = last / _guess(result), default.epochs[-1].train_loss / _guess(default)
     if share - own <= UNLEARNED:
         return None
-    told = f"the training loss went from {first:.2f} to {last:.2f} only (guessing: "
-    told += f"{_guess(result):.2f}). {result.accuracy:.0%} are right, but never surely"
+    told = _(
+        "the training loss went from {first:.2f} to {last:.2f} only (guessing: {guessing:.2f}). "
+        "{accuracy:.0%} are right, but never surely",
+        first=first,
+        last=last,
+        guessing=_guess(result),
+        accuracy=result.accuracy,
+    )
     if _is_held_back(result, default):
-        return CurveReading("pulled too hard", f"Held back: weight decay is strong; {told}.")
-    return CurveReading("too slow", f"Too slow for {len(result.epochs)} epochs: {told}.")
+        held = _("Held back: weight decay is strong; {told}.", told=told)
+        return CurveReading("pulled too hard", held)
+    epochs = len(result.epochs)
+    return CurveReading(
+        "too slow", _("Too slow for {epochs} epochs: {told}.", epochs=epochs, told=told)
+    )
 
 
 def _is_held_back(result: HeadTrialResult, default: HeadTrialResult) -> bool:
@@ -125,46 +151,79 @@ def _is_held_back(result: HeadTrialResult, default: HeadTrialResult) -> bool:
     return now.weight_decay > usual.weight_decay * max(1.0, slower)
 
 
-def _find_gap(result: HeadTrialResult, _: HeadTrialResult) -> CurveReading | None:
+def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | None:
     last = result.epochs[-1]
     gap, noise = last.train_accuracy - last.validation_accuracy, _compute_noise(result)
     if gap < max(MIN_GAP, 2 * noise):
         return None
-    own = f"{last.train_accuracy:.0%} of its training images and {last.validation_accuracy:.0%} of"
+    own = {"own": last.train_accuracy, "new": last.validation_accuracy}
     fewest, lowest = min(result.train_counts), _find_lowest(result)
     if fewest <= FEW_IMAGES:
-        images = "image" if fewest == 1 else "images"
         return CurveReading(
             "too few images",
-            f"Too few images: with {fewest} {images} of a class it gets {own} the new ones right. "
-            "It has learned these images, not the class.",
+            ngettext(
+                "Too few images: with {n} image of a class it gets {own:.0%} of its training "
+                "images "
+                "and {new:.0%} of the new ones right. It has learned these images, not the class.",
+                "Too few images: with {n} images of a class it gets {own:.0%} of its training "
+                "images and {new:.0%} of the new ones right. It has learned these images, not the "
+                "class.",
+                fewest,
+                **own,
+            ),
         )
     if last.validation_loss >= MIN_LOSS_RISE * lowest.validation_loss:
         return CurveReading(
             "learns by heart",
-            f"Learns by heart (over-fitting): after epoch {lowest.epoch} the validation loss rises "
-            f"from {lowest.validation_loss:.2f} to {last.validation_loss:.2f}. It ends with {own} "
-            f"the new ones right. A run keeps epoch {lowest.epoch}.",
+            _(
+                "Learns by heart (over-fitting): after epoch {epoch} the validation loss rises "
+                "from "
+                "{lowest:.2f} to {last:.2f}. It ends with {own:.0%} of its training images and "
+                "{new:.0%} of the new ones right. A run keeps epoch {epoch}.",
+                epoch=lowest.epoch,
+                lowest=lowest.validation_loss,
+                last=last.validation_loss,
+                **own,
+            ),
         )
     return CurveReading(
         "better on its own",
-        f"It knows its own images better: {own} the new ones are right. More images would help; "
-        "more epochs would not.",
+        _(
+            "It knows its own images better: {own:.0%} of its training images and {new:.0%} of the "
+            "new ones are right. More images would help; more epochs would not.",
+            **own,
+        ),
     )
 
 
 def _describe_fit(result: HeadTrialResult) -> CurveReading:
-    last = result.epochs[-1]
-    both = f"{last.train_accuracy:.0%} of its training images and {last.validation_accuracy:.0%} of"
-    if last.train_accuracy < LOW_ACCURACY:
+    kept = result.kept
+    both = {"own": kept.train_accuracy, "new": kept.validation_accuracy}
+    if kept.train_accuracy < LOW_ACCURACY:
         return CurveReading(
             "hard to tell apart",
-            f"{both} the new ones are right: even its own images it can't all tell apart. The "
-            "frozen layers don't show what differs; training them too (case 3) might.",
+            _(
+                "{own:.0%} of its training images and {new:.0%} of the new ones are right: even "
+                "its "
+                "own images it can't all tell apart. The frozen layers don't show what differs; "
+                "training them too (case 3) might.",
+                **both,
+            ),
         )
-    noise = _compute_noise(result)
-    unsure = f" With so few new images, {noise:.0%} more or less is chance." if noise > 0.04 else ""
-    return CurveReading("good", f"Good: {both} the new ones are right; no curve runs away.{unsure}")
+    told = _(
+        "Good: {own:.0%} of its training images and {new:.0%} of the new ones are right; no curve "
+        "runs away.",
+        **both,
+    )
+    low, high = result.interval
+    if high - low > MAX_INTERVAL:
+        chance = _(
+            "With so few new images, chance moves this between {low:.0%} and {high:.0%}.",
+            low=low,
+            high=high,
+        )
+        told = f"{told} {chance}"
+    return CurveReading("good", told)
 
 
 def _find_lowest(result: HeadTrialResult) -> EpochEnded:
@@ -187,4 +246,7 @@ def _compute_noise(result: HeadTrialResult) -> float:
 
 
 def _format_loss(loss: float) -> str:
-    return f"{loss:.1f}" if loss < 1000 else f"{loss:.0e}".replace("e+", " with ") + " zeros"
+    if loss < 1000:
+        return f"{loss:.1f}"
+    digit, zeros = f"{loss:.0e}".split("e+")
+    return _("{digit} with {zeros} zeros", digit=digit, zeros=zeros)

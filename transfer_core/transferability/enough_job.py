@@ -9,7 +9,8 @@ from pathlib import Path
 
 from transfer_core.errors import BusyError, TransferError
 from transfer_core.features import get_cache_folder
-from transfer_core.system import CacheFullError, add_entry
+from transfer_core.languages import _
+from transfer_core.system import CacheFullError, TrainingTurn, add_entry, mark_training
 from transfer_core.transferability.enough_images import (
     DRAWS,
     NEW_LAYER,
@@ -44,6 +45,7 @@ class EnoughJob:
         self._stop, self._lock = threading.Event(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._asked: tuple[tuple[str, Draw], ...] = ()
+        self._turn: TrainingTurn | None = None
 
     @property
     def points(self) -> tuple[CurvePoint, ...]:
@@ -60,6 +62,11 @@ class EnoughJob:
     def is_stopping(self) -> bool:
         """Whether it was asked to stop and has not done so yet."""
         return self.is_running and self._stop.is_set()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another training of this process has its turn first."""
+        return self.is_running and self._turn is not None and self._turn.is_waiting
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -92,9 +99,9 @@ class EnoughJob:
             return
         if not _training.acquire(blocking=False):
             raise BusyError(
-                "Another measurement of this kind is running on this computer.",
-                found="one is trained at a time",
-                remedy="Try again when it has ended, or stop it.",
+                _("Another measurement of this kind is running on this computer."),
+                found=_("one is trained at a time"),
+                remedy=_("Try again when it has ended, or stop it."),
             )
         self._asked, self.error = self.list_missing(keys, count), None
         self._stop.clear()
@@ -118,12 +125,23 @@ class EnoughJob:
                 self._add(point)
                 if self._stop.is_set():
                     return
-            for point in train_draws(self.images, self._home, others, self._stop.is_set):
-                self._add(point)
+            self._train_in_turn(others)
         except TransferError as error:
             self.error = error
         finally:
             _training.release()
+
+    def _train_in_turn(self, jobs: list[tuple[str, Draw]]) -> None:
+        """Train whole networks; before each one the other trainings of this process have a turn."""
+        trainings = train_draws(self.images, self._home, jobs, self._stop.is_set)
+        while jobs and not self._stop.is_set():
+            with TrainingTurn() as self._turn:
+                self._turn.wait(self._stop.is_set)
+                with mark_training():
+                    point = next(trainings, None)
+            if point is None:
+                return
+            self._add(point)
 
     def _add(self, point: CurvePoint) -> None:
         with self._lock:

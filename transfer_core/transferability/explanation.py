@@ -4,6 +4,7 @@ Every sentence chooses its words by the rounded numbers that it prints, so it ca
 them.
 """
 
+from transfer_core.languages import N_, _
 from transfer_core.transferability.evidence import TransferabilityEvidence, log_distance
 
 MIN_NOTABLE_POINTS = 2  # percentage points; accuracies that differ less count as equal
@@ -29,8 +30,10 @@ def list_reasons(
         _describe_gain(evidence),
         *_describe_experience(evidence, probability),
         *_describe_distance(evidence.distance, reference_distances),
-        f"The network's old classes already tell {max(0, evidence.leep):.0%} of what your labels "
-        "say.",
+        _(
+            "The network's old classes already tell {share:.0%} of what your labels say.",
+            share=max(0, evidence.leep),
+        ),
     ]
     if not evidence.is_flip_invariant:
         lines.append(describe_flip_invariance(evidence))
@@ -61,27 +64,37 @@ def is_open(probability: float) -> bool:
 def _describe_gap(evidence: TransferabilityEvidence) -> str:
     best, top, points = evidence.best_early_stage, evidence.top, compute_gap_points(evidence)
     if abs(points) < MIN_NOTABLE_POINTS:
-        first, second = best, top
-        comparison = (
-            f"{best.title} and {top.title}, the top, tell the classes apart about equally well"
+        text = N_(
+            "{early} and {top}, the top, tell the classes apart about equally well: balanced "
+            "accuracy {early_accuracy}% against {top_accuracy}%."
         )
     elif points > 0:
-        first, second = best, top
-        comparison = f"{best.title} tells the classes apart better than {top.title}, the top"
+        text = N_(
+            "{early} tells the classes apart better than {top}, the top: balanced accuracy "
+            "{early_accuracy}% against {top_accuracy}%."
+        )
     else:
-        first, second = top, best
-        comparison = f"{top.title}, the top, tells the classes apart better than any early stage"
-    return (
-        f"{comparison}: balanced accuracy {to_percent(first.accuracy)}% against "
-        f"{to_percent(second.accuracy)}%."
-    )
+        text = N_(
+            "{top}, the top, tells the classes apart better than any early stage: balanced "
+            "accuracy {top_accuracy}% against {early_accuracy}%."
+        )
+    values = {
+        "early": _(best.title),
+        "top": _(top.title),
+        "early_accuracy": to_percent(best.accuracy),
+        "top_accuracy": to_percent(top.accuracy),
+    }
+    return _(text, **values)
 
 
 def _describe_gain(evidence: TransferabilityEvidence) -> str:
     points, reached = compute_gain_points(evidence), to_percent(evidence.best_stage.accuracy)
-    return (
-        f"What pre-training buys a new layer: {points:+d} points (best stage {reached}%, without "
-        f"pre-training {reached - points}%)."
+    return _(
+        "What pre-training buys a new layer: {points:+d} points (best stage {reached}%, without "
+        "pre-training {without}%).",
+        points=points,
+        reached=reached,
+        without=reached - points,
     )
 
 
@@ -89,18 +102,28 @@ def _describe_experience(
     evidence: TransferabilityEvidence, probability: float | None
 ) -> tuple[str, ...]:
     """Say so if the answer is not the one that the two comparisons seem to give."""
-    if probability is None or is_open(probability):
+    if probability is None:
         return ()
     top_is_enough = compute_gap_points(evidence) < MIN_NOTABLE_POINTS
     seems_similar = top_is_enough and compute_gain_points(evidence) >= MIN_NOTABLE_POINTS
+    if is_open(probability):
+        return (
+            _(
+                "These two comparisons point to {answer}. But on image sets with such numbers that "
+                "was true only about half the time, so it can't tell.",
+                answer=_("similar") if seems_similar else _("different"),
+            ),
+        )
     if seems_similar == (probability >= 0.5):
         return ()
     if seems_similar:
         return (
-            "But on image sets with such numbers an early stage was mostly better in the end, or "
-            "pre-training of little use.",
+            _(
+                "But on image sets with such numbers an early stage was mostly better in the end, "
+                "or pre-training of little use."
+            ),
         )
-    return ("But on image sets with such numbers higher-level features mostly carried over.",)
+    return (_("But on image sets with such numbers higher-level features mostly carried over."),)
 
 
 def _describe_distance(
@@ -112,8 +135,13 @@ def _describe_distance(
         reference_distances, key=lambda each: abs(log_distance(each[1]) - log_distance(distance))
     )
     return (
-        f"To the network your images look about as foreign as this: {nearest[0]} "
-        f"(distance of yours {distance:.2g}, of those {nearest[1]:.2g}).",
+        _(
+            "To the network your images look about as foreign as this: {name} (distance of yours "
+            "{distance:.2g}, of those {other:.2g}).",
+            name=_(nearest[0]),
+            distance=distance,
+            other=nearest[1],
+        ),
     )
 
 
@@ -127,13 +155,18 @@ def _describe_disagreement(
     points = compute_gap_points(evidence)
     if evidence.distance < distances[len(distances) // 3] and points >= MIN_NOTABLE_POINTS:
         return (
-            "The measurements disagree: your images look familiar to the network, but what tells "
-            "your classes apart is lost towards the top. So it is with a new kind of label.",
+            _(
+                "The measurements disagree: your images look familiar to the network, but what "
+                "tells your classes apart is lost towards the top. So it is with a new kind of "
+                "label."
+            ),
         )
     if evidence.distance > distances[len(distances) // 2] and points <= -MIN_NOTABLE_POINTS:
         return (
-            "The measurements disagree: your images look foreign to the network, but its top "
-            "features tell your classes apart best all the same.",
+            _(
+                "The measurements disagree: your images look foreign to the network, but its top "
+                "features tell your classes apart best all the same."
+            ),
         )
     return ()
 
@@ -142,17 +175,16 @@ def describe_flip_invariance(evidence: TransferabilityEvidence) -> str:
     """Say whether a mirror image keeps its label, for people."""
     flips = evidence.flip_invariance
     if flips is None:
-        return "Too few images to tell whether a mirror image keeps its label."
-    change = (
-        f"from {flips.original_accuracy:.0%} on images to {flips.mirrored:.0%} on their mirror "
-        "images"
-    )
+        return _("Too few images to tell whether a mirror image keeps its label.")
     if evidence.is_flip_invariant:
-        return (
-            f"A new layer that knows no mirror images goes {change}: they seem to keep their "
-            "labels."
+        text = N_(
+            "A new layer that knows no mirror images goes from {original:.0%} on images to "
+            "{mirrored:.0%} on their mirror images: they seem to keep their labels."
         )
-    return (
-        f"A new layer that knows no mirror images falls {change}: left and right seem to make a "
-        "difference here, as in letters, so training images are not mirrored."
-    )
+    else:
+        text = N_(
+            "A new layer that knows no mirror images falls from {original:.0%} on images to "
+            "{mirrored:.0%} on their mirror images: left and right seem to make a difference here, "
+            "as in letters, so training images are not mirrored."
+        )
+    return _(text, original=flips.original_accuracy, mirrored=flips.mirrored)

@@ -86,6 +86,11 @@ class HeadTrialResult:
         return self.ended.validation_accuracy if self.ended else 0.0
 
     @property
+    def kept(self) -> EpochEnded | None:
+        """The epoch whose weights a run keeps; None if it kept none."""
+        return self.epochs[(self.ended.best_epoch or 0) - 1] if self.ended else None
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy."""
         return compute_wilson_interval(sum(self.correct), sum(self.validation_counts))

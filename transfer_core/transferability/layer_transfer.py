@@ -10,50 +10,31 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from torch import nn
 
 from transfer_core.cases import Strategy, list_strategies
 from transfer_core.dataset import draw_individuals, draw_species
+from transfer_core.errors import BusyError
+from transfer_core.languages import _
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, adapt
-from transfer_core.system import choose_device
+from transfer_core.system import choose_device, watch_for_training
 from transfer_core.training import EpochEnded, compute_class_weights, train_whole_network
 from transfer_core.transferability.grouped_folds import assign_grouped_folds
+from transfer_core.transferability.layer_transfer_plan import (
+    OWN_ARMS,
+    Arm,
+    LayerTransferPoint,
+    list_trainings,
+)
 
-Images = Literal["own", "source"]
-SEEDS = (0, 1, 2)  # each draws the held-back images and the random weights anew
 HELD_BACK_FOLDS = 2  # of five
 EPOCHS = 15
 BATCH_SIZE = 32  # images
 TIMED_IMAGES = 64
 REDRAWN = 1_000  # added to the seed of weights above a cut: not those of the donor below it
 SOURCE_SPECIES, SOURCE_INDIVIDUALS = 10, 30  # of the demonstration network's own source
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """One curve of the experiment: what lies below the cut, and on which images it is trained."""
-
-    images: Images  # the person's own, or drawings of kinds that the network learned from
-    initialise: Literal["pretrained", "random"]  # stages below the cut
-    frozen: bool  # whether the stages below the cut keep their weights
-
-    @property
-    def key(self) -> str:
-        """A short name: "own-pretrained-frozen"."""
-        return f"{self.images}-{self.initialise}-{'frozen' if self.frozen else 'tuned'}"
-
-
-@dataclass(frozen=True, slots=True)
-class LayerTransferPoint:
-    """The accuracy of one training."""
-
-    arm: str  # key of its `Arm`
-    cut: int  # stages below the cut; 0 is a network of random weights, all trained
-    seed: int
-    accuracy: float  # on images held back from the training, after the last epoch, in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -68,36 +49,6 @@ class LabelledPixels:
     def classes(self) -> int:
         """Number of classes."""
         return int(self.labels.max()) + 1
-
-
-OWN_ARMS = (
-    Arm("own", "pretrained", True),
-    Arm("own", "pretrained", False),
-    Arm("own", "random", True),
-)
-SOURCE_ARMS = (Arm("source", "pretrained", True), Arm("source", "pretrained", False))
-
-
-def list_arms(source: SourceNetwork) -> tuple[Arm, ...]:
-    """Return the curves of the experiment; the control needs images of the network's own source."""
-    return OWN_ARMS + (SOURCE_ARMS if source.name == DEFAULT_NETWORK else ())
-
-
-def list_trainings(source: SourceNetwork) -> tuple[tuple[Arm, int, int], ...]:
-    """Return every training as (arm, cut, seed), in the order in which they are performed.
-
-    All of the first seed come first, so that the whole figure is there early. A cut of 0 is the
-    same for all arms of the same images: it is the last of its arms, which is trained whole.
-    """
-    arms, kept = list_arms(source), len(source.stages) - 1
-    bases = {arm.images: arm for arm in arms}
-    return tuple(
-        (arm, cut, seed)
-        for seed in SEEDS
-        for cut in range(kept + 1)
-        for arm in arms
-        if cut or bases[arm.images] == arm
-    )
 
 
 def draw_source_images() -> LabelledPixels:
@@ -119,6 +70,7 @@ def measure_layer_transfer(
     own: LabelledPixels,
     *,
     known: tuple[LayerTransferPoint, ...] = (),
+    arms: tuple[Arm, ...] | None = None,
     epochs: int = EPOCHS,
     stop_requested: Callable[[], bool] = lambda: False,
 ) -> Iterator[LayerTransferPoint]:
@@ -131,6 +83,7 @@ def measure_layer_transfer(
         source: The network, with its weights on this computer.
         own: The person's images.
         known: Points that were measured before; they are left out.
+        arms: None for those of `list_arms`.
         epochs: Of each training.
         stop_requested: Asked between batches; the training then ends without a point.
 
@@ -139,11 +92,15 @@ def measure_layer_transfer(
     """
     done = {(point.arm, point.cut, point.seed) for point in known}
     control = draw_source_images() if source.name == DEFAULT_NETWORK else own
-    for arm, cut, seed in list_trainings(source):
+    donors: dict[int, nn.Sequential] = {}  # trained whole on the person's images, by seed
+    for arm, cut, seed in list_trainings(source, arms):
         if (arm.key, cut, seed) in done:
             continue
         images = own if arm.images == "own" else control
-        accuracy = _train(source, images, arm, cut, seed, epochs, stop_requested)
+        if arm.initialise == "self" and seed not in donors:
+            donors[seed], __ = _train(source, own, OWN_ARMS[-1], 0, seed, epochs, stop_requested)
+        donor = donors.get(seed) if arm.initialise == "self" else None
+        __, accuracy = _train(source, images, arm, cut, seed, epochs, stop_requested, donor)
         if stop_requested() or accuracy is None:
             return
         yield LayerTransferPoint(arm.key, cut, seed, accuracy)
@@ -155,16 +112,33 @@ def time_training(source: SourceNetwork, own: LabelledPixels) -> float:
     Args:
         source: The network.
         own: The person's images.
+
+    Raises:
+        BusyError: If something else trains in this process meanwhile.
     """
+    has_trained = watch_for_training()
     chosen = np.random.default_rng(0).permutation(len(own.labels))[:TIMED_IMAGES]
     few = LabelledPixels(own.pixels[chosen], own.labels[chosen] % 2, own.groups[chosen])
     began = time.perf_counter()
-    _train(source, few, OWN_ARMS[-1], 0, 0, 1, lambda: False)
-    return (time.perf_counter() - began) * EPOCHS * len(own.labels) / len(chosen)
+    if not has_trained():
+        _train(source, few, OWN_ARMS[-1], 0, 0, 1, has_trained)
+    seconds = time.perf_counter() - began
+    if has_trained():
+        raise BusyError(
+            _("How long this takes can't be measured while a run trains."),
+            found=_("a run in training on this computer"),
+            remedy=_("Ask again when it has ended."),
+        )
+    return seconds * EPOCHS * len(own.labels) / len(chosen)
 
 
 def build_network(
-    source: SourceNetwork, arm: Arm, cut: int, classes: int, seed: int
+    source: SourceNetwork,
+    arm: Arm,
+    cut: int,
+    classes: int,
+    seed: int,
+    donor: nn.Sequential | None = None,
 ) -> tuple[nn.Sequential, Strategy]:
     """Put a network together below and above a cut.
 
@@ -174,18 +148,21 @@ def build_network(
         cut: Stages below it.
         classes: Number of classes.
         seed: Draws the random weights.
+        donor: The network of the stages below the cut, where it was trained on the same images.
 
     Returns:
         The network, in eval mode, and the strategy to train it by.
     """
     strategies = list_strategies(source.stage_names, source.kind)
     from_scratch = strategies["4-random"]
-    stages = OrderedDict(adapt(source, from_scratch, classes, seed + REDRAWN).named_children())
+    # The donor itself began with the weights of the first redraw.
+    drawn = seed + REDRAWN * (1 if donor is None else 2)
+    stages = OrderedDict(adapt(source, from_scratch, classes, drawn).named_children())
     below = source.stage_names[:cut]
     if below:
-        donor = adapt(
-            source, strategies["3" if arm.initialise == "pretrained" else "4-random"], classes, seed
-        )
+        key = "3" if arm.initialise == "pretrained" else "4-random"
+        if donor is None:
+            donor = adapt(source, strategies[key], classes, seed)
         stages.update({name: deepcopy(donor.get_submodule(name)) for name in below})
     frozen = below if arm.frozen else ()
     for name, stage in stages.items():
@@ -201,9 +178,10 @@ def _train(
     seed: int,
     epochs: int,
     stop_requested: Callable[[], bool],
-) -> float | None:
-    """Return the accuracy after the last epoch; None if no epoch ended."""
-    network, strategy = build_network(source, arm, cut, images.classes, seed)
+    donor: nn.Sequential | None = None,
+) -> tuple[nn.Sequential, float | None]:
+    """Return the network and its accuracy after the last epoch; None if no epoch ended."""
+    network, strategy = build_network(source, arm, cut, images.classes, seed, donor)
     settings = replace(strategy.optimiser, epochs=epochs, patience=epochs, batch_size=BATCH_SIZE)
     folds = assign_grouped_folds(images.labels, list(images.groups), seed)
     held_back = folds < HELD_BACK_FOLDS
@@ -223,26 +201,4 @@ def _train(
     ):
         if isinstance(event, EpochEnded):
             accuracy = event.validation_accuracy
-    return accuracy
-
-
-def summarise_points(
-    points: tuple[LayerTransferPoint, ...], arm: Arm
-) -> tuple[tuple[int, float, float, int], ...]:
-    """Return (cut, mean, standard error, seeds) of an arm, by cut; of one seed the error is 0.
-
-    The networks of random weights, cut 0, belong to all arms of the same images.
-    """
-    rows = []
-    for cut in sorted({point.cut for point in points}):
-        accuracies = [
-            point.accuracy
-            for point in points
-            if point.cut == cut
-            and (point.arm == arm.key or (cut == 0 and point.arm.startswith(arm.images)))
-        ]
-        if accuracies:
-            count = len(accuracies)
-            error = np.std(accuracies, ddof=1) / np.sqrt(count) if count > 1 else 0.0
-            rows.append((cut, float(np.mean(accuracies)), float(error), count))
-    return tuple(rows)
+    return network, accuracy

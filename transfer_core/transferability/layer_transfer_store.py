@@ -16,7 +16,8 @@ from transfer_core.system import (
     ignore_progress,
     mark_used,
 )
-from transfer_core.transferability.layer_transfer import LabelledPixels, LayerTransferPoint
+from transfer_core.transferability.layer_transfer import LabelledPixels
+from transfer_core.transferability.layer_transfer_plan import LayerTransferPoint
 from transfer_core.transferability.network_ranking import draw_balanced_sample, group_images
 
 STORE_VERSION = 1  # of stored points; raised when they are measured in another way

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from transfer_core.features import embed
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, build_untrained, load_pretrained
 from transfer_core.system import Progress, ignore_progress, rename_progress
 from transfer_core.transferability.batchnorm_shift import (
@@ -94,7 +95,7 @@ def measure_transferability(
         return evidence
     folds, best = assign_grouped_folds(labels, groups, seed=0), evidence.best_stage.stage
     flipped = pixels[choose_images_to_flip(folds), :, ::-1]
-    progress = rename_progress(progress, "Embedding mirror images")
+    progress = rename_progress(progress, _("Embedding mirror images"))
     flipped_features = embed(network, flipped, source, (best,), progress=progress)[best]
     return replace(
         evidence,
@@ -214,7 +215,7 @@ def _embed_untrained(
         pixels,
         source,
         source.stage_names[:-1],
-        progress=rename_progress(progress, "Embedding them with random weights, to compare"),
+        progress=rename_progress(progress, _("Embedding them with random weights, to compare")),
     )
 
 

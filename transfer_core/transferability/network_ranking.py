@@ -14,6 +14,7 @@ from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.errors import TransferError
 from transfer_core.features import get_cache_folder
+from transfer_core.languages import _
 from transfer_core.networks import (
     DEFAULT_NETWORK,
     SourceNetwork,
@@ -96,7 +97,8 @@ def rank_networks(
         if groups is None:
             groups = group_images(data_set, home, indices)
 
-        report = rename_progress(progress, f"{number} of {len(present)}: {source.title}, images")
+        told = {"number": number, "networks": len(present), "network": _(source.title)}
+        report = rename_progress(progress, _("{number} of {networks}: {network}, images", **told))
         report("", 0, len(indices))
         try:
             figures = probe_network(data_set, source, home, indices, groups, progress=report)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.transferability.accuracy_interval import AccuracyInterval, predict_run_accuracy
@@ -14,8 +15,12 @@ from transfer_core.transferability.cautions import has_too_few_images, is_guessi
 from transfer_core.transferability.estimate import SimilarityEstimate
 from transfer_core.transferability.evidence import ALL_STAGES, TransferabilityEvidence
 from transfer_core.transferability.forecast_model import list_forecast_predictors
-from transfer_core.transferability.options import Option, Options
-from transfer_core.transferability.recommendation import choose_option, explain_recommendation
+from transfer_core.transferability.options import TRAINED_ALIKE, Option, Options
+from transfer_core.transferability.recommendation import (
+    apply_results,
+    choose_option,
+    explain_recommendation,
+)
 from transfer_core.transferability.similarity_calibration import (
     Basis,
     Calibration,
@@ -27,21 +32,21 @@ from transfer_core.transferability.textbook import (
 )
 
 if TYPE_CHECKING:  # brings torch
+    from transfer_core.inspection import CaseResult
     from transfer_core.timing import TimeRange
 
 DEFAULT_MINUTES = 10.0  # that a run may take
 MIN_INDEPENDENT_IMAGES = 10  # with fewer nothing is measured
 CASE_NAMES = {
-    "1": "Case 1, new last layer",
-    "3": "Case 3, everything trained",
-    "4-random": "Case 4, from random weights",
-    "4-pretrained": "Case 4, from pre-trained weights",
+    "1": N_("Case 1, new last layer"),
+    "3": N_("Case 3, everything trained"),
+    "4-random": N_("Case 4, from random weights"),
+    "4-pretrained": N_("Case 4, from pre-trained weights"),
 }
-SAME_FORECAST = {"4-pretrained": "3"}  # options that are trained alike
-TOO_FEW_TO_MEASURE = f"Fewer than {MIN_INDEPENDENT_IMAGES} different images: nothing to measure."
-TOO_FEW_TO_FORECAST = "Too few images to forecast it."
-NOTHING_TO_COMPARE_WITH = "Not forecast for this network. Train it, and see."
-NOTHING_TO_FORECAST_FROM = "No stage does better than guessing, so nothing can be forecast."
+TOO_FEW_TO_MEASURE = N_("Fewer than 10 different images: nothing to measure.")
+TOO_FEW_TO_FORECAST = N_("Too few images to forecast it.")
+NOTHING_TO_COMPARE_WITH = N_("Not forecast for this network. Train it, and see.")
+NOTHING_TO_FORECAST_FROM = N_("No stage does better than guessing, so nothing can be forecast.")
 
 
 def list_options(
@@ -78,10 +83,24 @@ def list_options(
     return recommend(options, minutes, load_calibration(source))
 
 
-def recommend(options: tuple[Option, ...], minutes: float, calibration: Calibration) -> Options:
-    """Mark the option to take within the minutes, and say why."""
-    chosen = choose_option(options, minutes, calibration)
-    marked = tuple(replace(each, recommended=each is chosen) for each in options)
+def recommend(
+    options: tuple[Option, ...],
+    minutes: float,
+    calibration: Calibration,
+    results: "Mapping[str, CaseResult] | None" = None,
+) -> Options:
+    """Mark the option to take within the minutes, and say why.
+
+    Args:
+        options: All options, with what is expected of them.
+        minutes: That a run may take.
+        calibration: With the margins.
+        results: What finished runs reached, by the key of their option; it replaces what was
+            expected, unless the runs were shortened.
+    """
+    known = apply_results(options, results or {})
+    chosen = choose_option(known, minutes, calibration)
+    marked = tuple(replace(each, recommended=each is chosen) for each in known)
     return Options(marked, minutes, explain_recommendation(marked, minutes))
 
 
@@ -137,7 +156,9 @@ def _make_option(
     known = None if isinstance(expected, str) else expected
     measured = trains_head_only(source, strategy)
     is_borrowed = not measured and basis.kind == "carried over"
-    source_of_it = f"Carried over from {basis.network}." if is_borrowed else ""
+    source_of_it = ""
+    if is_borrowed:
+        source_of_it = _("Carried over from {network}.", network=_(basis.network))
     return Option(
         key,
         strategy,
@@ -149,15 +170,16 @@ def _make_option(
         seconds and seconds.high,
         measured=measured,
         recommended=False,
-        note=source_of_it if known else expected,
+        note=source_of_it if known else _(expected),
     )
 
 
 def name_option(key: str, strategy: Strategy, source: SourceNetwork) -> str:
     """Return the name of an option for people."""
     if key.startswith("2-"):
-        return f"Case 2, cut after {source.format_titles((strategy.keep_through,))}"
-    return CASE_NAMES.get(key, strategy.title)
+        stage = _(source.format_titles((strategy.keep_through,)))
+        return _("Case 2, cut after {stage}", stage=stage)
+    return _(CASE_NAMES.get(key, strategy.title))
 
 
 def _get_read(strategy: Strategy) -> str:
@@ -194,7 +216,7 @@ def _forecast_accuracy(
         return TOO_FEW_TO_FORECAST
     if is_guessing(evidence):
         return NOTHING_TO_FORECAST_FROM
-    model = calibration.forecasts.get(SAME_FORECAST.get(key, key))
+    model = calibration.forecasts.get(key) or calibration.forecasts.get(TRAINED_ALIKE.get(key))
     if model is None:
         return NOTHING_TO_COMPARE_WITH
     predictors = calibration.clip_distance(list_forecast_predictors(evidence, images, best))

@@ -1,11 +1,57 @@
 """Which option to take: the most accurate within the minutes, ties to the cheaper; and why."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from transfer_core.languages import N_, _, ngettext
+from transfer_core.transferability.accuracy_interval import AccuracyInterval
 from transfer_core.transferability.explanation import to_percent
-from transfer_core.transferability.options import Option, Options
+from transfer_core.transferability.options import TRAINED_ALIKE, Option, Options
 from transfer_core.transferability.similarity_calibration import Calibration
 
+if TYPE_CHECKING:
+    from transfer_core.inspection import CaseResult
+
 COST_ORDER = ("1", "2-", "all-stages", "last-stages", "first-stages", "3", "4-")  # cheapest first
-NOTHING_KNOWN = "Too few images to say which option is best."
+NOTHING_KNOWN = N_("Too few images to say which option is best.")
+STANDARD_ERRORS = 2.0  # in the margin of a run's accuracy
+
+
+def apply_results(
+    options: tuple[Option, ...], results: Mapping[str, CaseResult]
+) -> tuple[Option, ...]:
+    """Return the options with what runs reached in place of what was expected.
+
+    Args:
+        options: All options.
+        results: Results of runs on the same images and network, by the key of their option;
+            shortened ones count for nothing.
+    """
+    full = {key: result for key, result in results.items() if not result.is_shortened}
+    reached = {TRAINED_ALIKE[key]: full[key] for key in TRAINED_ALIKE if key in full} | full
+    return tuple(
+        _apply_result(each, reached[each.key]) if each.key in reached else each for each in options
+    )
+
+
+def _apply_result(option: Option, result: CaseResult) -> Option:
+    known = option.accuracy is not None
+    expected = AccuracyInterval(option.accuracy, option.low, option.high) if known else None
+    times = (result.seconds,) * 2 if result.seconds else (option.seconds_low, option.seconds_high)
+    return replace(
+        option,
+        accuracy=result.accuracy,
+        low=max(0.0, result.accuracy - result.margin),
+        high=min(1.0, result.accuracy + result.margin),
+        seconds_low=times[0],
+        seconds_high=times[1],
+        note="",
+        runs=len(result.runs),
+        expected=expected,
+    )
 
 
 def choose_option(
@@ -13,8 +59,8 @@ def choose_option(
 ) -> Option | None:
     """Return the most accurate option within the minutes; None if nothing is known.
 
-    A dearer option must be better by more than the calibration's margin, for smaller
-    differences are noise.
+    A dearer option must be better by more than a margin, for smaller differences are noise: that
+    of the calibration or, between two options that were run, a standard error of their test.
 
     Args:
         options: In the order of `cases.list_strategies`.
@@ -56,6 +102,9 @@ def _rank_cost(option: Option) -> int:
 
 
 def _get_margin(one: Option, other: Option, calibration: Calibration) -> float:
+    if one.runs and other.runs:
+        half = max((each.high - each.low) / 2 for each in (one, other))
+        return max(calibration.margin, half / STANDARD_ERRORS)
     both_measured = one.measured and other.measured
     return calibration.margin if both_measured else calibration.forecast_margin
 
@@ -64,7 +113,7 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
     """Say which option is recommended and why, for people."""
     chosen = next((each for each in options if each.recommended), None)
     if chosen is None:
-        return NOTHING_KNOWN
+        return _(NOTHING_KNOWN)
     reached = describe_accuracy(chosen)
     better = [
         each
@@ -77,10 +126,15 @@ def explain_recommendation(options: tuple[Option, ...], minutes: float) -> str:
         default=None,
     )
     if late:
-        return f"{reached}. {describe_accuracy(late)}, but {_describe_lateness(late, minutes)}."
+        return _(
+            "{reached}. {late}, but {why}.",
+            reached=reached,
+            late=describe_accuracy(late),
+            why=_describe_lateness(late, minutes),
+        )
     if better:
-        return f"{reached}. Nothing else is better by more than chance may give."
-    return f"{reached}. Nothing else is expected to do better."
+        return _("{reached}. Nothing else is better by more than chance may give.", reached=reached)
+    return _("{reached}. Nothing else is expected to do better.", reached=reached)
 
 
 def compare_voices(options: Options, textbook_key: str) -> str:
@@ -92,27 +146,41 @@ def compare_voices(options: Options, textbook_key: str) -> str:
     """
     textbook, chosen = options.find(textbook_key), options.recommended
     if chosen is None or chosen is textbook:
-        return "" if chosen is None else "The textbook points at the same."
+        return "" if chosen is None else _("The textbook points at the same.")
     if textbook.accuracy is None:
-        return f"{textbook.name}, the textbook's case: {textbook.note}"
-    told = f"The textbook's case: {describe_accuracy(textbook)}"
+        return _("{option}, the textbook's case: {note}", option=textbook.name, note=textbook.note)
+    told = _("The textbook's case: {accuracy}", accuracy=describe_accuracy(textbook))
     if not fits(textbook, options.minutes):
-        return f"{told}, but {_describe_lateness(textbook, options.minutes)}."
+        late = _describe_lateness(textbook, options.minutes)
+        return _("{told}, but {why}.", told=told, why=late)
     if to_percent(textbook.accuracy) < to_percent(chosen.accuracy):
-        return f"{told}. The rule knows only size and similarity, not your images."
-    cost = ", at a higher cost" if _rank_cost(textbook) > _rank_cost(chosen) else ""
-    return f"{told}: no difference that counts{cost}."
+        return _("{told}. The rule knows only size and similarity, not your images.", told=told)
+    if _rank_cost(textbook) > _rank_cost(chosen):
+        return _("{told}: no difference that counts, at a higher cost.", told=told)
+    return _("{told}: no difference that counts.", told=told)
 
 
 def describe_accuracy(option: Option) -> str:
     """Say what an option reached, or what is forecast for it."""
     accuracy = to_percent(option.accuracy)
+    if option.runs:
+        return ngettext(
+            "{option}: {accuracy:.1%} right, measured by your run",
+            "{option}: {accuracy:.1%} right, measured by your {n} runs",
+            option.runs,
+            option=option.name,
+            accuracy=option.accuracy,
+        )
     if option.measured:
-        return f"{option.name}: {accuracy}% right, measured"
-    return f"{option.name}: {accuracy}% right, forecast"
+        text = N_("{option}: {accuracy}% right, measured")
+    else:
+        text = N_("{option}: {accuracy}% right, forecast")
+    return _(text, option=option.name, accuracy=accuracy)
 
 
 def _describe_lateness(option: Option, minutes: float) -> str:
     if option.seconds_high is None:
-        return "how long it takes is not known yet"
-    return f"it may take {max(1, round(option.seconds_high / 60)):,} min, and you allow {minutes:g}"
+        return _("how long it takes is not known yet")
+    longest = max(1, round(option.seconds_high / 60))
+    allowed = {"longest": longest, "minutes": minutes}
+    return _("it may take {longest:,} min, and you allow {minutes:g}", **allowed)

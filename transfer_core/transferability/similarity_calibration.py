@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from transfer_core.languages import N_
 from transfer_core.networks import DEFAULT_NETWORK, SourceNetwork, get_network
 from transfer_core.transferability.accuracy_prior import AccuracyPrior
 from transfer_core.transferability.forecast_model import ForecastModel
@@ -151,7 +152,9 @@ def carry_over_calibration(relative: str) -> Calibration:
     """
     measured = read_calibration(relative)
     title = (
-        "the demonstration network" if relative == DEFAULT_NETWORK else get_network(relative).title
+        N_("the demonstration network")
+        if relative == DEFAULT_NETWORK
+        else get_network(relative).title
     )
     middle = (math.log(measured.nearest) + math.log(measured.furthest)) / 2
     return replace(

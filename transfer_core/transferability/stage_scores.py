@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import torch
 
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress
 from transfer_core.transferability.bootstrap import Bootstrap
@@ -21,7 +22,7 @@ from transfer_core.transferability.head_cross_validation import (
 )
 
 Z_95 = 1.96  # standard normal quantile: 95 % lie within so many standard errors
-ALL_STAGES_TITLE = "All stages together"
+ALL_STAGES_TITLE = N_("All stages together")
 
 
 class StageScores:
@@ -57,13 +58,13 @@ class StageScores:
         """Measure every kept stage, from the top to the input, and then all together."""
         kept = self._source.stages[:-1]
         for number, stage in enumerate(reversed(kept)):
-            progress("Measuring a new layer on each stage", number, len(kept) + 1)
+            progress(_("Measuring a new layer on each stage"), number, len(kept) + 1)
             self.kernels[stage.name] = compute_kernel(embeddings[stage.name])
             scores = cross_validate_head(self.kernels[stage.name], labels, groups)
             self.kept.insert(0, scores)
             if self._report:
                 self._report(self._describe(stage.name, stage.title, scores))
-        progress("Measuring a new layer on each stage", len(kept), len(kept) + 1)
+        progress(_("Measuring a new layer on each stage"), len(kept), len(kept) + 1)
         everything = np.concatenate([embeddings[stage.name] for stage in kept], 1)
         self._together = cross_validate_head(compute_kernel(everything), labels, groups)
 

@@ -10,6 +10,7 @@ import numpy as np
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
 from transfer_core.transferability.confident_learning import find_label_errors
@@ -86,7 +87,7 @@ def _judge_images(
     probabilities = np.zeros((len(labels), len(data_set.classes)))
     parts = _part_images(indices, labels)
     for number, part in enumerate(parts):
-        progress("Asking the new layer about images it has not seen", number, len(parts))
+        progress(_("Asking the new layer about images it has not seen"), number, len(parts))
         present = np.unique(labels[part])
         probabilities[np.ix_(part, present)] = _cross_validate(
             features[part], labels[part], groups[part]

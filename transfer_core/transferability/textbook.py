@@ -21,11 +21,19 @@ from transfer_core.cases import (
 )
 from transfer_core.dataset import DataSet
 from transfer_core.errors import SettingsError
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.cautions import list_doubts
 from transfer_core.transferability.estimate import PROBABILITY_DECIMALS, SimilarityEstimate
 from transfer_core.transferability.evidence import TransferabilityEvidence
 from transfer_core.transferability.explanation import is_open
+
+CERTAINTIES = {  # by whether it is certain, and the answer
+    (True, "similar"): N_("very likely similar"),
+    (True, "different"): N_("very likely different"),
+    (False, "similar"): N_("likely similar"),
+    (False, "different"): N_("likely different"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class TextbookAnswer:
     size: SizeJudgement
     similarity: Similarity  # the person's answer, or the likelier one
     case: TransferCase
+    alternative: TransferCase | None = None  # of the other similarity, if nobody can tell
 
 
 def apply_textbook_rule(
@@ -57,13 +66,17 @@ def apply_textbook_rule(
     """
     if not MIN_LINE <= line <= MAX_LINE:
         raise SettingsError(
-            "The dividing line between small and large is out of range.",
+            _("The dividing line between small and large is out of range."),
             found=f"{line:,}",
-            remedy=f"Put it between {MIN_LINE} and {MAX_LINE:,} images.",
+            remedy=_("Put it between {low} and {high:,} images.", low=MIN_LINE, high=MAX_LINE),
         )
     size = judge_size(count_images_to_learn_from(data_set), line)
     similarity = answer or choose_similarity(estimate)
-    return TextbookAnswer(size, similarity, choose_case(size.answer, similarity))
+    alternative = None
+    if answer is None and estimate.answer == "can't tell":
+        other = "different" if similarity == "similar" else "similar"
+        alternative = choose_case(size.answer, other)
+    return TextbookAnswer(size, similarity, choose_case(size.answer, similarity), alternative)
 
 
 def count_images_to_learn_from(data_set: DataSet) -> tuple[int, ...]:
@@ -134,8 +147,8 @@ def describe_similarity(estimate: SimilarityEstimate) -> str:
     probability = round(estimate.probability, PROBABILITY_DECIMALS)
     if estimate.answer == "can't tell":
         if is_open(probability) or list_doubts(estimate.evidence):
-            return "can't tell"
-        return f"can't tell, leaning to {likelier}"
+            return _("can't tell")
+        return _("can't tell, leaning to {answer}", answer=_(likelier))
     has_one_side = not estimate.low <= 0.5 <= estimate.high
     is_certain = max(probability, 1 - probability) >= 0.9 and has_one_side
-    return f"{'very likely' if is_certain else 'likely'} {likelier}"
+    return _(CERTAINTIES[is_certain, likelier])

@@ -1,6 +1,7 @@
 """What would change the textbook's answer, and what more images would bring, for people."""
 
 from transfer_core.cases import SizeJudgement
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability.cautions import list_doubts
 from transfer_core.transferability.estimate import SimilarityEstimate
@@ -18,17 +19,25 @@ def explain_what_would_change(
     changes, evidence = [], estimate.evidence
     if size.answer == "small":
         missing = size.line - size.images
-        changes.append(f"More images: with {missing:,} more the textbook calls them large.")
+        told = _(
+            "More images: with {missing:,} more the textbook calls them large.", missing=missing
+        )
     else:
-        changes.append(f"Fewer images: below {size.line:,} the textbook calls them small.")
+        told = _("Fewer images: below {line:,} the textbook calls them small.", line=size.line)
+    changes.append(told)
     if not list_doubts(evidence):
         changes += _describe_tipping_lead(evidence, load_calibration(source))
     if evidence.learning_curve:
         now, twice, four_times = evidence.learning_curve.expected
         changes.append(
-            f"A new layer reaches about {now:.0%} with your images. If its learning curve goes on "
-            f"as it began, twice as many give {twice:.0%} and four times {four_times:.0%}; such "
-            f"continuations are off by up to {EXTRAPOLATION_ERROR_POINTS} points."
+            _(
+                "If a new layer goes on learning as it began, twice as many images bring it "
+                "{twice:+.0f} points, four times as many {four_times:+.0f}; such continuations are "
+                "off by up to {error} points.",
+                twice=100 * (twice - now),
+                four_times=100 * (four_times - now),
+                error=EXTRAPOLATION_ERROR_POINTS,
+            )
         )
     return tuple(changes)
 
@@ -43,11 +52,16 @@ def _describe_tipping_lead(
     if gap is None or abs(gap - lead) > MAX_TIPPING_POINTS:
         return ()
     return (
-        f"Features: your best early stage is {_describe_lead(lead)} the top; "
-        f"{_describe_lead(gap)} it, all else as it is, the answer would tip.",
+        _(
+            "Features: your best early stage is {now} the top. The answer would tip if it were "
+            "{then} it, all else as it is.",
+            now=_describe_lead(lead),
+            then=_describe_lead(gap),
+        ),
     )
 
 
 def _describe_lead(points: float) -> str:
     """Say how far an early stage lies above or below the top."""
-    return f"{abs(points):.1f} points {'above' if points >= 0 else 'below'}"
+    text = N_("{points:.1f} points above") if points >= 0 else N_("{points:.1f} points below")
+    return _(text, points=abs(points))

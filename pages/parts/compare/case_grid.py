@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.decide.option_runs import list_usual_epochs
+from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
-from transfer_core.inspection import collect_case_results, judge_rule
+from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from pages.shared.choice import Choice
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
+P_MEANING = N_("p: how often equally good networks differ so much by chance.")
 _FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
@@ -46,6 +48,11 @@ class CaseRuns:
     cell_keys: dict[TransferCase, str]  # the option in each cell
     runs: dict[str, list[RunRecord]]  # of each option, by their seeds
     results: dict[str, CaseResult]
+
+    @property
+    def guess_key(self) -> str:
+        """Of the guess which case will win."""
+        return f"{self.data.id} {self.source.name}"
 
     @property
     def is_complete(self) -> bool:
@@ -94,12 +101,32 @@ def _watch(group: CaseRuns) -> None:
     before = {run.id for run in group.unfinished}
     if any(run.state.is_final for run in fresh if run.id in before):
         st.rerun()  # its result changes the page
-    _draw(group_runs(group.data, group.source, group.choice, fresh))
+    current = group_runs(group.data, group.source, group.choice, fresh)
+    _draw(current)
+    _show_progress(current)
+
+
+def _show_progress(group: CaseRuns) -> None:
+    """Draw how many runs are over, and the button that stops the others."""
+    runs = [run for each in group.runs.values() for run in each]
+    done = len(runs) - len(group.unfinished)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(
+            done / len(runs), text=_("{done} of {all} runs are over", done=done, all=len(runs))
+        )
+        stop = st.button(_("Stop them all"), icon=":material/stop:", key="compare_stop")
+    if stop:
+        with show_errors():
+            for run in group.unfinished[::-1]:  # those that wait first
+                caches.get_engine().stop(run.id)
 
 
 def _draw(group: CaseRuns) -> None:
     best_option = group.choice.options.recommended
-    marks = CaseMarks.collect(group.choice.textbook.case, best_option and best_option.strategy)
+    textbook = group.choice.textbook
+    marks = CaseMarks.collect(
+        textbook.case, best_option and best_option.strategy, alternative=textbook.alternative
+    )
     best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
     cells = []
     for case in TransferCase:
@@ -107,51 +134,81 @@ def _draw(group: CaseRuns) -> None:
         runs = [
             (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
         ]
-        cell = build_case_cell(option, runs, group.results, marks, best and best.key)
+        cut = _(group.source.format_titles((option.strategy.keep_through,)))
+        cell = build_case_cell(option, runs, group.results, marks, best and best.key, cut=cut)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)
         trained = sum(slab.weights for slab in drawing.slabs if slab.state in TRAINED_STATES)
+        weights = _("{weights:,} weights learn", weights=trained)
         cells.append(
             asdict(cell)
             | {
+                "marks": [
+                    {"word": _(mark), "is_textbook": mark.startswith("textbook")}
+                    for mark in cell.marks
+                ],
                 "drawing": asdict(drawing),
-                "trained": f"{trained:,} weights learn",
-                "description": f"{cell.description}, {trained:,} weights learn.",
+                "trained": weights,
+                "description": f"{cell.description}, {weights}.",
             }
         )
     chance = max(group.data.counts("train")) / sum(group.data.counts("train"))
     with st.container(key="compare_grid"):
-        _COMPONENT(key="compare_grid_cells", data={"cells": cells, "chance": chance})
+        _COMPONENT(
+            key="compare_grid_cells",
+            data={"cells": cells, "chance": chance, "words": list_words()},
+        )
+
+
+def list_words() -> dict[str, str]:
+    """The words that are written into every cell."""
+    return {
+        "validation": _("% of validation images right"),
+        "test": _("of test images right"),
+        "epochs": _("{epochs} epochs"),
+        "not_trained": _("not trained yet"),
+    }
 
 
 def show_verdict(group: CaseRuns) -> None:
     """Say whether the rule was right here, and whether the recommendation was."""
+    textbook = group.choice.textbook
     with show_errors():
         # Before all runs are over there is nothing to judge.
         shown = group.results if group.is_complete else {}
         cells = {key: shown[key] for key in group.cell_keys.values() if key in shown}
-        verdict = judge_rule(cells, group.choice.textbook.case, caches.compare_pair)
+        verdict = judge_rule(
+            cells, textbook.case, caches.compare_pair, alternative=textbook.alternative
+        )
     with st.container(border=True, gap="xxsmall", key="compare_verdict"):
         first, *others = verdict.sentences
         others = [*others, _describe_recommendation(group, verdict)]
         with st.container(
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
-            st.subheader("Was the rule right here?", anchor=False, width="content")
+            st.subheader(_("Was the rule right here?"), anchor=False, width="content")
             if any(others):
-                with st.popover("More", type="tertiary"):
+                with st.popover(_("More"), type="tertiary"):
                     st.markdown("\n".join(f"- {escape_markdown(e)}" for e in others if e))
         st.markdown(f"**{escape_markdown(first)}**")
+        asides = [verdict.caveat, _(P_MEANING) if verdict.p_value is not None else ""]
+        if told := " ".join(filter(None, asides)):
+            st.caption(escape_markdown(told))
+        show_prediction(group.guess_key, group.results, verdict.best if cells else None)
 
 
 def _describe_recommendation(group: CaseRuns, verdict: RuleVerdict) -> str:
     recommended = group.choice.options.recommended
     result = group.results.get(recommended.key) if recommended else None
-    if verdict.is_right is None or result is None:
+    if verdict.p_value is None or result is None:
         return ""
     if result.key == verdict.best:
-        return f"★ The recommendation, case {result.case.value}, was the best."
-    lead = 100 * (group.results[verdict.best].accuracy - result.accuracy)
-    return f"★ The recommendation, case {result.case.value}, was {lead:.1f} points behind."
+        case = result.case.value
+        return _("What was recommended before the runs, case {case}, was the best.", case=case)
+    return _(
+        "What was recommended before the runs, case {case}, was {points:.1f} points behind.",
+        case=result.case.value,
+        points=100 * (group.results[verdict.best].accuracy - result.accuracy),
+    )
 
 
 def list_cases(records: Mapping[str, RunRecord]) -> set[TransferCase]:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts.decide.option_runs import list_runs_of
 from pages.shared import session
+from pages.shared.choice import list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 SEED_COUNTS = [1, 2, 3]
 USUAL_MINUTES = 3.0  # of all runs together; a lesson has no more
-FULL_LENGTH = "full length"
-LENGTHS = {"3 min": 3.0, "10 min": 10.0, "30 min": 30.0, FULL_LENGTH: None}
+FULL_LENGTH = N_("full length")
+LENGTHS = {N_("3 min"): 3.0, N_("10 min"): 10.0, N_("30 min"): 30.0, FULL_LENGTH: None}
 
 
 def offer_four_cases(
@@ -33,6 +34,7 @@ def offer_four_cases(
     minutes: float | None = USUAL_MINUTES,
     seeds: int = 1,
     primary: bool = False,
+    is_running: bool = False,
 ) -> None:
     """Draw the button that runs every case; it tells first how long that takes.
 
@@ -45,14 +47,16 @@ def offer_four_cases(
         minutes: That all runs together may take; runs are shortened to fit. None: full length.
         seeds: How often each case is run.
         primary: Whether it is what to do next on the page.
+        is_running: Whether runs of the cases go on; the button then waits.
     """
     plan, known = _plan(data, source, choice, minutes, seeds)
     if st.button(
-        f"Run all four cases{_describe_time(plan, known, seeds)}",
+        _label_button(plan, known, seeds),
         icon=":material/grid_view:",
         key="four_cases",
         type="primary" if primary else "secondary",
         help=describe_plan(plan, minutes),
+        disabled=is_running,
     ):
         with show_errors():
             ids = _start(data, source, choice, plan, known, seeds)
@@ -62,19 +66,25 @@ def offer_four_cases(
 
 def describe_plan(plan: CasePlan, minutes: float | None) -> str:
     """Say what will be run, and what is shortened to end in time."""
-    told = (
+    told = _(
         "Same images, same split, same seeds. Cases 1 and 2 take seconds. Case 4 starts from "
         "random weights; from pre-trained ones it is case 3, trained once for both."
     )
     if not plan.shortened:
         return told
-    shorter = " and ".join(
-        f"case {run.key[0]} ({run.strategy.optimiser.epochs} of {run.usual_epochs} epochs)"
+    shorter = ", ".join(
+        _(
+            "case {case} ({epochs} of {usual} epochs)",
+            case=run.key[0],
+            epochs=run.strategy.optimiser.epochs,
+            usual=run.usual_epochs,
+        )
         for run in plan.shortened
     )
-    return (
-        f"{told} To end within {minutes:g} min, these are shortened: {shorter}. A full run may "
-        "end higher."
+    return f"{told} " + _(
+        "To end within {minutes:g} min, these are shortened: {cases}. A full run may end higher.",
+        minutes=minutes,
+        cases=shorter,
     )
 
 
@@ -102,15 +112,18 @@ def _list_missing(plan: CasePlan, known, seeds: int) -> list[tuple[PlannedRun, i
     return [(run, seed) for run, seed in pairs if (run.key, seed) not in known]
 
 
-def _describe_time(plan: CasePlan, known, seeds: int) -> str:
+def _label_button(plan: CasePlan, known, seeds: int) -> str:
+    """What the button does, and how long that takes as far as it is known."""
     from transfer_core.timing import TimeRange, describe_time_range
 
     missing = [run for run, _ in _list_missing(plan, known, seeds)]
     if not missing or any(run.seconds is None for run in missing):
-        return ""
+        return _("Run all four cases")
     total = sum((run.seconds for run in missing), TimeRange(0.0, 0.0))
-    shorter = ", shortened" if any(run.is_shortened for run in missing) else ""
-    return f" ({describe_time_range(total)}{shorter})"
+    time = describe_time_range(total)
+    if any(run.is_shortened for run in missing):
+        return _("Run all four cases ({time}, shortened)", time=time)
+    return _("Run all four cases ({time})", time=time)
 
 
 def _start(data, source, choice: Choice, plan: CasePlan, known, seeds: int) -> list[str]:
@@ -134,22 +147,25 @@ def choose_effort() -> tuple[float | None, int]:
     """Let the length and the number of seeds be chosen; returns minutes (None: full) and seeds."""
     session.keep_in_url("compare_length", "3 min", LENGTHS)
     session.keep_in_url("compare_seeds", 1, SEED_COUNTS)
-    with st.popover("Length, seeds", icon=":material/tune:"):
+    with st.popover(_("Length, seeds"), icon=":material/tune:"):
         length = st.segmented_control(
-            "All runs together take at most",
+            _("All runs together take at most"),
             list(LENGTHS),
+            format_func=_,
             required=True,
             key="compare_length",
             persist_state="session",
-            help="Cases 3 and 4 get fewer epochs if they would not end in time.",
+            help=_("Cases 3 and 4 get fewer epochs if they would not end in time."),
         )
         seeds = st.segmented_control(
-            "Seeds: how often each case is run",
+            _("Seeds: how often each case is run"),
             SEED_COUNTS,
             required=True,
             key="compare_seeds",
             persist_state="session",
-            help="Another seed draws other first weights and another order of the images. How far "
-            "the results then spread is chance.",
+            help=_(
+                "Another seed draws other first weights and another order of the images. How far "
+                "the results then spread is chance."
+            ),
         )
     return LENGTHS[length], seeds

@@ -11,13 +11,15 @@ const MAX_BURST_FRAMES = 300 // one minute
 const MAX_CLASSES = 20
 const MAX_FRAMES = 2000 // of all classes; the server keeps no more
 
+let words = {} // of the page's language, with {fields}
 let store = null // {classes, images: Map of id to Blob, urls, seq, changed, saved}
 
 const makeId = () => Math.random().toString(36).slice(2, 12)
-const makeClass = (number) => ({ id: makeId(), name: "Class " + number, bursts: [] })
+const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name])
+const makeClass = (number) => ({ id: makeId(), name: say("class", { n: number }), bursts: [] })
 const countFrames = (each) => each.bursts.reduce((sum, burst) => sum + burst.length, 0)
 const listFrames = (classes) => classes.flatMap((each) => each.bursts.flat())
-const describeCount = (count) => count + (count === 1 ? " image" : " images")
+const describeCount = (count) => say(count === 1 ? "image" : "images", { n: count })
 
 function openStore(data) {
   const classes = data.classes.length ? data.classes : [makeClass(1), makeClass(2)]
@@ -61,12 +63,12 @@ function createSender() {
 // ---------------------------------------------------------------- One class
 
 function createCard(recorded, app) {
-  const input = make("input", { class: "name", maxlength: 60, "aria-label": "Name of the class", autocomplete: "off" })
+  const input = make("input", { class: "name", maxlength: 60, "aria-label": say("className"), autocomplete: "off" })
   input.value = recorded.name
   const count = make("span", { class: "count" })
-  const remove = make("button", { type: "button", class: "quiet" }, "Remove")
+  const remove = make("button", { type: "button", class: "quiet" }, say("remove"))
   const record = make("button", { type: "button", class: "record primary" })
-  const undo = make("button", { type: "button" }, "Undo last recording")
+  const undo = make("button", { type: "button" }, say("undo"))
   const thumbs = make("div", { class: "thumbs" })
   const element = make(
     "section", { class: "card" },
@@ -74,7 +76,7 @@ function createCard(recorded, app) {
   )
   const card = { element, recorded, timer: null, pressedAt: 0 }
 
-  const title = () => recorded.name.trim() || "this class"
+  const title = () => recorded.name.trim() || say("unnamed")
   card.update = () => {
     const frames = countFrames(recorded)
     count.textContent = describeCount(frames)
@@ -82,12 +84,12 @@ function createCard(recorded, app) {
     thumbs.hidden = !frames
     remove.hidden = frames > 0 || store.classes.length <= 2
     record.disabled = !app.camera.on || listFrames(store.classes).length >= MAX_FRAMES
-    record.textContent = card.timer ? "Recording …" : "Hold to record"
+    record.textContent = card.timer ? say("recording") : say("hold")
     record.classList.toggle("recording", Boolean(card.timer))
     record.setAttribute("aria-pressed", String(Boolean(card.timer)))
-    record.setAttribute("aria-label", "Record " + title() + ": hold, or press once to start and once to stop")
-    undo.setAttribute("aria-label", "Undo the last recording of " + title())
-    remove.setAttribute("aria-label", "Remove " + title())
+    record.setAttribute("aria-label", say("holdClass", { name: title() }))
+    undo.setAttribute("aria-label", say("undoClass", { name: title() }))
+    remove.setAttribute("aria-label", say("removeClass", { name: title() }))
     element.setAttribute("aria-label", title())
   }
 
@@ -96,12 +98,12 @@ function createCard(recorded, app) {
     const picture = make("img", { alt: "", src: store.urls.get(frame) })
     const thumb = make("button", { type: "button", class: "thumb", tabindex: thumbs.querySelector(".thumb") ? -1 : 0 }, picture)
     thumb.frame = frame
-    thumb.title = "Delete this image"
+    thumb.title = say("delete")
     group.append(thumb)
-    thumb.setAttribute("aria-label", "Delete image " + thumbs.querySelectorAll(".thumb").length + " of " + title())
+    thumb.setAttribute("aria-label", say("deleteImage", { n: thumbs.querySelectorAll(".thumb").length, name: title() }))
   }
   const addGroup = () => {
-    const group = make("div", { class: "burst", role: "group", "aria-label": "Recording " + (thumbs.children.length + 1) })
+    const group = make("div", { class: "burst", role: "group", "aria-label": say("burst", { n: thumbs.children.length + 1 }) })
     thumbs.append(group)
     return group
   }
@@ -120,7 +122,7 @@ function createCard(recorded, app) {
     card.redraw()
     const left = thumbs.querySelectorAll(".thumb")
     ;(left[Math.min(place, left.length - 1)] ?? record).focus()
-    app.changed("An image of " + title() + " was deleted. " + describeCount(countFrames(recorded)) + " left.")
+    app.changed(say("deleted", { name: title(), left: describeCount(countFrames(recorded)) }))
   }
   thumbs.addEventListener("click", (event) => {
     const thumb = event.target.closest(".thumb")
@@ -212,7 +214,7 @@ function createCard(recorded, app) {
     ;(recorded.bursts.pop() ?? []).forEach(drop)
     card.redraw()
     ;(undo.hidden ? record : undo).focus()
-    app.changed("The last recording of " + title() + " was deleted. " + describeCount(countFrames(recorded)) + " left.")
+    app.changed(say("undone", { name: title(), left: describeCount(countFrames(recorded)) }))
   })
   remove.addEventListener("click", () => app.removeClass(card))
   card.redraw()
@@ -231,8 +233,8 @@ function createRecorder(root, sender) {
     app.cards.forEach((card) => card.update())
   })
   app.camera = viewer.camera
-  const add = make("button", { type: "button", onclick: () => app.addClass() }, "Add a class")
-  const clear = make("button", { type: "button", class: "quiet", onclick: () => app.clear() }, "Delete all")
+  const add = make("button", { type: "button", onclick: () => app.addClass() }, say("add"))
+  const clear = make("button", { type: "button", class: "quiet", onclick: () => app.clear() }, say("clear"))
   const below = make("div", { class: "below" }, add, clear)
   root.replaceChildren(make("div", { class: "recorder" }, viewer.element, make("div", {}, list, below)), told)
 
@@ -258,20 +260,20 @@ function createRecorder(root, sender) {
     const name = list.lastElementChild.querySelector("input")
     name.focus()
     name.select()
-    app.changed("A class was added.")
+    app.changed(say("added"))
   }
   app.removeClass = (card) => {
     store.classes = store.classes.filter((each) => each !== card.recorded)
     draw()
     add.focus()
-    app.changed("A class was removed.")
+    app.changed(say("removed"))
   }
   app.clear = () => {
-    if (!window.confirm("Delete everything that was recorded?")) return
+    if (!window.confirm(say("sure"))) return
     listFrames(store.classes).forEach(drop)
     store.classes.forEach((each) => (each.bursts = []))
     draw()
-    app.changed("Everything that was recorded is deleted.")
+    app.changed(say("cleared"))
   }
   draw()
   return app
@@ -284,6 +286,7 @@ function warnBeforeLeaving(event) {
 export default function ({ data, parentElement, setTriggerValue }) {
   setCameraWords(data.cameraWords)
   const root = parentElement.querySelector(".camera-root")
+  words = data.words
   store ??= openStore(data)
   if (!root.recorder) {
     root.sender = createSender()

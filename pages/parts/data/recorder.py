@@ -13,14 +13,42 @@ from pages.parts.data.recordings import (
 )
 from pages.shared import session
 from pages.shared.camera import make_camera_component, translate_camera_words
+from pages.shared.language import translate_words
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
 from transfer_core.dataset import MIN_BURSTS, RecordedClass
 from transfer_core.errors import TransferError
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 COMPONENT_KEY = "data_recorder"
+WORDS = {  # of the script; {name}, {n} and {left} are filled in there
+    "class": N_("Class {n}"),
+    "className": N_("Name of the class"),
+    "unnamed": N_("this class"),
+    "remove": N_("Remove"),
+    "removeClass": N_("Remove {name}"),
+    "undo": N_("Undo last recording"),
+    "undoClass": N_("Undo the last recording of {name}"),
+    "image": N_("{n} image"),
+    "images": N_("{n} images"),
+    "recording": N_("Recording …"),
+    "hold": N_("Hold to record"),
+    "holdClass": N_("Record {name}: hold, or press once to start and once to stop"),
+    "delete": N_("Delete this image"),
+    "deleteImage": N_("Delete image {n} of {name}"),
+    "burst": N_("Recording {n}"),
+    "deleted": N_("An image of {name} was deleted. {left} left."),
+    "undone": N_("The last recording of {name} was deleted. {left} left."),
+    "sees": N_("What the camera sees"),
+    "add": N_("Add a class"),
+    "clear": N_("Delete all"),
+    "added": N_("A class was added."),
+    "removed": N_("A class was removed."),
+    "sure": N_("Delete everything that was recorded?"),
+    "cleared": N_("Everything that was recorded is deleted."),
+}
 _COMPONENT = make_camera_component("transfer_lab_recorder", Path(__file__).with_suffix(".js"))
 
 
@@ -34,7 +62,7 @@ def offer_recorder() -> None:
         is_unsaved = bool(recordings.frames) and not recordings.is_saved
         st.session_state[key] = is_unsaved or session.get_requested("way") == "record"
     box = st.expander(
-        "Record classes with the webcam",
+        _("Record classes with the webcam"),
         icon=":material/videocam:",
         key=key,
         on_change="rerun",  # a folded recorder lets go of the camera
@@ -46,8 +74,11 @@ def offer_recorder() -> None:
 
 def _draw_recorder(recordings: Recordings) -> None:
     st.caption(
-        f"Record each class {MIN_BURSTS} times or more, each time a little differently: whole "
-        "recordings are kept for the test."
+        _(
+            "Record each class {count} times or more, each time a little differently: whole "
+            "recordings are kept for the test.",
+            count=MIN_BURSTS,
+        )
     )
     data = {
         "classes": recordings.classes,
@@ -55,6 +86,7 @@ def _draw_recorder(recordings: Recordings) -> None:
         "missing": recordings.missing,
         "saved": recordings.is_saved,
         "cameraWords": translate_camera_words(),
+        "words": translate_words(WORDS),
     }
     _COMPONENT(key=COMPONENT_KEY, data=data, on_recorded_change=_take_in)
     classes = recordings.list_classes()
@@ -64,7 +96,7 @@ def _draw_recorder(recordings: Recordings) -> None:
         st.warning(escape_markdown(unfair), icon=":material/balance:")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Make the data set",
+            _("Make the data set"),
             type="primary",
             icon=":material/photo_library:",
             key="data_record_make",
@@ -88,7 +120,7 @@ def _ask_for_data_set() -> None:
 
 def _describe(classes: list[RecordedClass]) -> str:
     counts = [f"{each.name}: {sum(map(len, each.bursts))}" for each in classes]
-    return ", ".join(counts) + " images"
+    return _("{counts} images", counts=", ".join(counts))
 
 
 def _make_data_set(classes: list[RecordedClass]) -> None:

@@ -14,6 +14,7 @@ from transfer_core.dataset import (
     make_folder_name,
     needs_cutting,
 )
+from transfer_core.languages import _
 
 RECORDINGS_KEY = "recordings"
 MAX_CLASSES = 20
@@ -78,16 +79,20 @@ def explain_what_is_missing(recordings: Recordings) -> str:
     """What is still to be done before a data set can be made; empty if nothing is."""
     classes = recordings.list_classes()
     if not classes:
-        return "Turn the camera on and record two classes."
+        return _("Turn the camera on and record two classes.")
     short = [each.name for each in classes if sum(map(len, each.bursts)) < MIN_CLASS_FRAMES]
     if short:
-        return f"Record at least {MIN_CLASS_FRAMES} images of {' and of '.join(short)}."
+        return _(
+            "Record at least {count} images of {names}.",
+            count=MIN_CLASS_FRAMES,
+            names=_(" and of ").join(short),
+        )
     if len(classes) < 2:
-        return "Record a second class, so that there are two to tell apart."
+        return _("Record a second class, so that there are two to tell apart.")
     names = [each.name.casefold() for each in classes]
     if len(set(names)) < len(names):
-        return "Give each class a name of its own."
-    return "The last images are on their way." if recordings.missing else ""
+        return _("Give each class a name of its own.")
+    return _("The last images are on their way.") if recordings.missing else ""
 
 
 def explain_unfair_test(classes: list[RecordedClass]) -> str:
@@ -95,9 +100,11 @@ def explain_unfair_test(classes: list[RecordedClass]) -> str:
     cut = [each.name for each in classes if needs_cutting(map(len, each.bursts))]
     if not cut:
         return ""
-    return (
+    return _(
         "Good for a first try. The test will be too easy, though: there are fewer than "
-        f"{MIN_BURSTS} recordings of {' and of '.join(cut)}, so it shows other moments of the same."
+        "{count} recordings of {names}, so it shows other moments of the same.",
+        count=MIN_BURSTS,
+        names=_(" and of ").join(cut),
     )
 
 

@@ -5,13 +5,17 @@ import streamlit as st
 from pages.shared import caches
 from transfer_core.cases import TransferCase
 from transfer_core.dataset import SAMPLES, SAMPLES_LINE
+from transfer_core.languages import _
 
 
 def show_sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
     st.markdown(
-        "**Or take a built-in sample**, one for each case. With a sample the line between few and "
-        f"many is at {SAMPLES_LINE:,} images."
+        _(
+            "**Or take a built-in sample**, one for each case. With a sample the line between few "
+            "and many is at {line:,} images.",
+            line=SAMPLES_LINE,
+        )
     )
     asked = None
     columns = [*st.columns(2), *st.columns(2)]
@@ -19,11 +23,18 @@ def show_sample_cards() -> str | None:
         with column.container(border=True, height="stretch"):
             st.image(
                 caches.render_sample_preview(sample.name),
-                alt=f"One image of some classes of {sample.title.lower()}",
+                alt=_("One image of some classes of {sample}", sample=_(sample.title)),
                 width="stretch",
             )
-            st.markdown(f"**{sample.title}**  \n:small[{TransferCase(sample.case).title}]")
-            st.caption(f"{sample.count:,} images, {sample.classes} classes. {sample.description}")
-            if st.button(f"Use “{sample.title}”", key=f"data_use_{sample.name}"):
+            st.markdown(f"**{_(sample.title)}**  \n:small[{_(TransferCase(sample.case).title)}]")
+            counts = _(
+                "{images:,} images, {classes} classes.",
+                images=sample.count,
+                classes=sample.classes,
+            )
+            st.caption(f"{counts} {_(sample.description)}")
+            if st.button(
+                _("Use “{sample}”", sample=_(sample.title)), key=f"data_use_{sample.name}"
+            ):
                 asked = sample.name
     return asked

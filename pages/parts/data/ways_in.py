@@ -11,6 +11,7 @@ from pages.shared.layout import show_errors
 from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
+from transfer_core.languages import _
 from transfer_core.system import get_home
 
 PLAIN_LAYOUT = """\
@@ -36,7 +37,7 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
         sample: Name of a sample that the address asks for.
         expanded: Whether the ways in are unfolded.
     """
-    with st.expander("Bring images in", expanded=expanded):
+    with st.expander(_("Bring images in"), expanded=expanded):
         left, right = st.columns([3, 1])
         with left:
             upload = _upload_zip()
@@ -57,12 +58,12 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
 
 def _upload_zip():
     upload = st.file_uploader(
-        "A zip with one folder per class",
+        _("A zip with one folder per class"),
         type="zip",
         key=f"data_upload_{session.get_workspace().upload_count}",
-        help="JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter.",
+        help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
     )
-    st.caption("Either layout is understood; in the second, val and test may be missing:")
+    st.caption(_("Either layout is understood; in the second, val and test may be missing:"))
     plain, split = st.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
     split.code(SPLIT_LAYOUT, language=None)
@@ -72,21 +73,23 @@ def _upload_zip():
 def _open_earlier_data_set() -> None:
     known = {summary.id: summary for summary in dataset.list_data_sets(get_home())}
     if not known:
-        st.caption("What you bring in can be opened here again later.")
+        st.caption(_("What you bring in can be opened here again later."))
         return
     chosen = st.selectbox(
-        "An earlier data set",
+        _("An earlier data set"),
         list(known),
         index=None,
         key="data_earlier",
-        format_func=lambda i: f"{known[i].name} ({known[i].images:,} images)",
-        placeholder="Choose one",
+        format_func=lambda i: _(
+            "{name} ({images:,} images)", name=known[i].name, images=known[i].images
+        ),
+        placeholder=_("Choose one"),
     )
     if st.button(
-        "Open it",
+        _("Open it"),
         key="data_open",
         disabled=chosen is None,
-        help="Choose an earlier data set first." if chosen is None else None,
+        help=_("Choose an earlier data set first.") if chosen is None else None,
     ):
         session.open_data_set(chosen)
         st.rerun()
@@ -95,7 +98,7 @@ def _open_earlier_data_set() -> None:
 def _ingest_and_open(path: Path, name: str) -> None:
     """Read an archive into the store and make it this session's data set."""
     cancel = st.empty()
-    cancel.button("Cancel", key="data_cancel")  # a click ends this run of the page
+    cancel.button(_("Cancel"), key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
     session.open_data_set(data.id, upload_count=session.get_workspace().upload_count + 1)

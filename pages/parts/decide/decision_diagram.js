@@ -6,6 +6,7 @@ const TICKS = [[20, "20"], [100, "100"], [1e3, "1k"], [1e4, "10k"], [1e5, "100k"
 const POINT_HEIGHT = 26 // of the strip that the point's mark takes in a cell
 const KEY_STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 3, PageDown: -3 }
 
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
 const words = (text, attributes) => svgElement("text", attributes, [text])
 const estimateWidth = (text, font) => text.length * font * 0.49
 
@@ -38,44 +39,55 @@ function findLine(y, state, frame) {
   return state.data.lines.reduce((best, line) => (distance(line) < distance(best) ? line : best))
 }
 
-function describeLine({ diagram }, line) {
-  const { images } = diagram.point
-  return `${line.toLocaleString("en")} images: your ${images.toLocaleString("en")} are ${images < line ? "small" : "large"}`
+function describeLine({ diagram, data }, line) {
+  const { images } = diagram.point, { words: told, locale } = data
+  return fill(images < line ? told.line_small : told.line_large, { line: line.toLocaleString(locale), images: images.toLocaleString(locale) })
 }
 
 // ---------------------------------------------------------------------------------- One cell
 
+function makeDrawing(cell, x, y, width, height) {
+  const svg = drawNetwork(cell.drawing, { width: 160, height: 60, small: true })
+  for (const [key, value] of Object.entries({ x, y, width, height, preserveAspectRatio: "xMinYMid meet" })) svg.setAttribute(key, value)
+  return svg
+}
+
 function listBlocks(cell, state, frame, width, plan) {
   // From top to bottom: height, and how to draw at a left and an upper edge.
   const { scale, narrow } = frame
-  const line = (text, font, name) => wrap(text, width, font * scale).map((part) => ({
+  const corner = (plan.corner ?? 0) * scale, beside = (corner * 160) / 60 // a drawing at the right of the title
+  const line = (text, font, name, room = width) => wrap(text, room, font * scale).map((part) => ({
     height: font * scale * 1.3,
     draw: (x, y) => words(part, { x, y: y + font * scale, class: name, "font-size": font * scale }),
   }))
-  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong")
+  const blocks = line(`${cell.case} · ${cell.title}`, narrow ? 13 : 14, "dd-strong", width - beside)
+  if (corner) {
+    const [title] = blocks
+    blocks[0] = { ...title, right: width, draw: (x, y) => svgElement("g", {}, [title.draw(x, y), makeDrawing(cell, x + width - beside, y, beside, corner)]) }
+  }
   if (plan.summary) blocks.push(...line(cell.summary, 12, "dd-soft"))
   if (plan.drawing) {
-    blocks.push({
-      height: plan.drawing * scale + 6,
-      draw: (x, y) => {
-        const svg = drawNetwork(cell.drawing, { width: 160, height: 60, small: true })
-        const high = plan.drawing * scale, wide = Math.min(width, (high * 160) / 60)
-        for (const [key, value] of Object.entries({ x, y: y + 2, width: wide, height: high, preserveAspectRatio: "xMinYMid meet" })) svg.setAttribute(key, value)
-        return svg
-      },
-    })
+    const high = plan.drawing * scale, wide = Math.min(width, (high * 160) / 60)
+    blocks.push({ height: high + 6, right: wide, draw: (x, y) => makeDrawing(cell, x, y + 2, wide, high) })
   }
   if (cell.accuracy) blocks.push(...line(cell.accuracy, narrow ? 16 : 18, "dd-strong"))
   if (plan.knowledge) blocks.push(...line(cell.knowledge, 12, "dd-soft"))
   return blocks
 }
 
-function listPills(cell, isTextbook, { scale }) {
+function listPills(cell, textbook, { scale }, told) {
   const pills = []
-  if (cell.is_recommended) pills.push(["★ recommended", "dd-best"])
-  if (isTextbook) pills.push(["textbook", "dd-textbook"])
-  if (cell.is_chosen) pills.push(["✓ chosen", "dd-chosen-word"])
+  if (cell.is_recommended) pills.push([told.recommended, "dd-best"])
+  if (textbook) pills.push([textbook, "dd-textbook"])
+  if (cell.is_chosen) pills.push([told.chosen, "dd-chosen-word"])
   return pills.map(([text, name]) => ({ text, name, width: (text.length * 12 * 0.56 + 16) * scale, height: 21 * scale }))
+}
+
+function describeTextbook({ similarity }, { point, can_tell, similarity: answer }, told) {
+  // The textbook's mark on a cell of the data set's row: on both cells if the answer is open.
+  if (can_tell) return similarity === answer ? told.textbook : ""
+  const similar = Math.round(100 * point.probability)
+  return fill(told.maybe, { probability: similarity === "similar" ? similar : 100 - similar })
 }
 
 function findPillEnd(box, band, pills) {
@@ -104,14 +116,14 @@ function flow(blocks, box, band, pills) {
 
 const PLANS = [84, 72, 60, 52, 44, 36].map((drawing) => ({ summary: true, knowledge: true, drawing }))
 PLANS.push(...[60, 50, 40, 30].map((drawing) => ({ summary: false, knowledge: true, drawing })))
-PLANS.push({ knowledge: true }, {})
+PLANS.push(...[true, false].flatMap((knowledge) => [32, 24, 18].map((corner) => ({ knowledge, corner }))))
 
-function drawCell(cell, box, band, isTextbook, state, frame) {
-  const { scale } = frame, inside = box.width - 20, pills = listPills(cell, isTextbook, frame)
+function drawCell(cell, box, band, textbook, state, frame) {
+  const { scale } = frame, inside = box.width - 20, pills = listPills(cell, textbook, frame, state.data.words)
   const measureBlocks = (blocks) => blocks.forEach((block) => {
+    if (block.right !== undefined) return
     const drawn = block.draw(0, 0)
-    const font = parseFloat(drawn.getAttribute("font-size") || 0)
-    block.right = font ? estimateWidth(drawn.textContent, font) : Number(drawn.getAttribute("width"))
+    block.right = estimateWidth(drawn.textContent, parseFloat(drawn.getAttribute("font-size")))
   })
   let placed = null
   for (const plan of PLANS) {
@@ -120,11 +132,11 @@ function drawCell(cell, box, band, isTextbook, state, frame) {
     placed = flow(blocks, box, band, pills)
     if (placed) break
   }
-  placed ??= flow(listBlocks(cell, state, frame, inside, {}), { ...box, height: 1e6 }, null, [])
+  placed ??= flow(listBlocks(cell, state, frame, inside, { corner: 18 }), { ...box, height: 1e6 }, null, [])
   const names = ["dd-cell"]
   if (cell.is_chosen) names.push("dd-is-chosen")
   const group = svgElement("g", { class: names.join(" "), role: "button", tabindex: 0, "data-cell": cell.case, "aria-pressed": cell.is_chosen })
-  group.setAttribute("aria-label", [`Case ${cell.case}: ${cell.title}`, cell.accuracy && `${cell.accuracy}, ${cell.knowledge}`, ...pills.map((pill) => pill.text.replace(/[★✓] /, ""))].filter(Boolean).join(", "))
+  group.setAttribute("aria-label", [fill(state.data.words.case, { case: cell.case, title: cell.title }), cell.accuracy && `${cell.accuracy}, ${cell.knowledge}`, ...pills.map((pill) => pill.text.replace(/[★✓] /, ""))].filter(Boolean).join(", "))
   const face = svgElement("rect", { class: "dd-face", x: box.x, y: box.y, width: box.width, height: box.height, rx: 9 })
   if (cell.shade !== null) face.style.setProperty("--dd-shade", `${Math.round(6 + 22 * cell.shade)}%`)
   group.append(face)
@@ -167,7 +179,7 @@ function placePoint({ point }, frame) {
   return { x: at(point.probability), low: at(point.low), high: at(point.high), y, top: y - half, bottom: y + half }
 }
 
-function drawPoint(place, frame) {
+function drawPoint(place, frame, label) {
   const { scale } = frame, { x, y, low, high } = place, side = 8 * scale
   const spread = Math.max(high - low, 2 * side)
   const parts = [
@@ -175,7 +187,7 @@ function drawPoint(place, frame) {
     svgElement("path", { class: "dd-interval", d: `M${low} ${y}H${high}M${low} ${y - 5}v10M${high} ${y - 5}v10` }),
     svgElement("path", { class: "dd-point", d: `M${x} ${y - side}l${side} ${side}l${-side} ${side}l${-side} ${-side}z` }),
   ]
-  const label = "your images", width = estimateWidth(label, 12 * scale) + 14
+  const width = estimateWidth(label, 12 * scale) + 14
   const font = { class: "dd-soft", y: y + 4 * scale, "font-size": 12 * scale }
   const middle = (frame.left + frame.right) / 2 // the words stay in one cell
   if (high + width < (high < middle ? middle : frame.right)) parts.push(words(label, { ...font, x: high + 8 }))
@@ -193,8 +205,9 @@ function drawAxes(state, frame, y) {
       svgElement("path", { class: "dd-tick", d: `M${left - 7} ${place}h5` }),
       words(text, { class: "dd-soft", x: left - 10, y: place + 4, "text-anchor": "end", "font-size": 11 * scale })])
   const axis = svgElement("path", { class: "dd-tick", d: `M${left - 7} ${placeImages(MAX_LINE, frame)}V${placeImages(MIN_LINE, frame)}` })
-  const columns = frame.narrow ? ["different", "similar"] : ["different from its photos", "similar to its photos"]
-  const parts = [axis, ...ticks, turned("large", (top + y) / 2), turned("small", (bottom + y) / 2),
+  const told = state.data.words
+  const columns = frame.narrow ? [told.different_short, told.similar_short] : [told.different, told.similar]
+  const parts = [axis, ...ticks, turned(told.large, (top + y) / 2), turned(told.small, (bottom + y) / 2),
     ...columns.map((text, place) => words(text, { ...soft, x: place ? (middle + right) / 2 : (left + middle) / 2, y: height - 5 }))]
   if (state.diagram.crossover !== null) {
     const at = placeImages(state.diagram.crossover, frame)
@@ -205,9 +218,10 @@ function drawAxes(state, frame, y) {
 
 function moveHandle(state, frame, y) {
   const { handle, line } = state, { scale, left, right } = frame
-  const text = line >= 1e6 ? "1 million" : line.toLocaleString("en"), high = 24 * scale, wide = left - 4
+  const text = line >= 1e6 ? state.data.words.million : line.toLocaleString(state.data.locale), high = 24 * scale, wide = left - 4
   const font = Math.min(13 * scale, (wide - 8) / (text.length * 0.56))
   handle.setAttribute("transform", `translate(0 ${y})`)
+  handle.setAttribute("aria-label", state.data.words.handle)
   handle.setAttribute("aria-valuenow", line)
   handle.setAttribute("aria-valuetext", describeLine(state, line))
   const middle = wide / 2
@@ -232,15 +246,15 @@ function draw(state) {
     const x = isLeft ? left : middle + gap, from = isUpper ? top : y + gap, to = isUpper ? y - gap : bottom
     const box = { x, y: from, width: middle - gap - left, height: to - from }
     const touches = cell.size === size && point.low - 8 < x + box.width && point.high + 8 > x
-    const isTextbook = cell.size === size && cell.similarity === diagram.similarity
-    return drawCell(cell, box, touches ? point : null, isTextbook, state, frame)
+    const textbook = cell.size === size ? describeTextbook(cell, diagram, state.data.words) : ""
+    return drawCell(cell, box, touches ? point : null, textbook, state, frame)
   })
   svg.setAttribute("viewBox", `0 0 ${frame.width} ${frame.height}`)
   svg.setAttribute("width", frame.width)
   svg.setAttribute("height", frame.height)
   svg.setAttribute("aria-label", diagram.description)
   state.cells.replaceChildren(...cells)
-  state.axes.replaceChildren(...drawAxes(state, frame, y), ...drawPoint(point, frame))
+  state.axes.replaceChildren(...drawAxes(state, frame, y), ...drawPoint(point, frame, state.data.words.own))
   moveHandle(state, frame, y)
   if (focused) state.cells.querySelector(`[data-cell="${focused}"]`)?.focus()
   state.width = frame.width
@@ -285,7 +299,7 @@ function listenToHandle(state) {
 function begin(root) {
   const svg = svgElement("svg", { class: "dd", role: "group" })
   const [cells, axes] = [svgElement("g"), svgElement("g", { "aria-hidden": "true", class: "dd-axes" })]
-  const handle = svgElement("g", { class: "dd-handle", role: "slider", tabindex: 0, "aria-label": "Small below this many images", "aria-orientation": "vertical", "aria-valuemin": MIN_LINE, "aria-valuemax": MAX_LINE })
+  const handle = svgElement("g", { class: "dd-handle", role: "slider", tabindex: 0, "aria-orientation": "vertical", "aria-valuemin": MIN_LINE, "aria-valuemax": MAX_LINE })
   svg.append(cells, handle, axes)
   root.replaceChildren(svg)
   const state = { root, svg, cells, axes, handle, dragging: false, number: 0 }

@@ -1,6 +1,5 @@
 """The decision diagram: a click on a cell chooses its option, and the line can be dragged."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,13 +9,10 @@ from pages.shared import session
 from pages.shared.choice import Choice, choose_option
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from pages.shared.workspace import DIVIDING_LINES
-from transfer_core.cases import DEFAULT_LINE, TransferCase
+from transfer_core.cases import DEFAULT_LINE, TEXTBOOK_SMALL_IMAGES, TransferCase
 from transfer_core.dataset import DataSet
-from transfer_core.figures import (
-    CaseMarks,
-    build_decision_diagram,
-)
-from transfer_core.inspection import CaseResult
+from transfer_core.figures import CaseMarks, Crossover, build_decision_diagram
+from transfer_core.languages import _, get_language
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import SimilarityEstimate, load_calibration
 
@@ -38,7 +34,6 @@ def show_diagram(
     source: SourceNetwork,
     estimate: SimilarityEstimate,
     choice: Choice,
-    results: Mapping[str, CaseResult],
 ) -> None:
     """Draw the four cells with what each reaches, the data set as a point, and the line."""
     work, textbook, best = session.get_workspace(), choice.textbook, choice.options.recommended
@@ -47,9 +42,14 @@ def show_diagram(
     diagram = build_decision_diagram(
         textbook.size,
         estimate,
-        CaseMarks.collect(textbook.case, best and best.strategy, choice.strategy),
+        CaseMarks.collect(
+            textbook.case,
+            best and best.strategy,
+            choice.strategy,
+            alternative=textbook.alternative,
+        ),
         options,
-        results,
+        choice.results,
         own_answer=None if work.answer == "estimate" else work.answer,
         crossover=crossover,
     )
@@ -65,19 +65,51 @@ def show_diagram(
                 "lines": DIVIDING_LINES,
                 "height": HEIGHT_PIXELS,
                 "number": st.session_state.get(NUMBER_KEY, 0),
+                "words": list_words(),
+                "locale": get_language(),
             },
             on_wish_change=lambda: _take_wish(choice),
         )
-        legend = "◆ your images, 80 % interval"
+        legend = _("◆ your images, 80 % interval")
         if crossover is not None:
-            legend += f" · ▸ from {crossover:,} images training everything won in our tests"
+            legend += f" · ▸ {crossover.describe()}"
         st.caption(legend)
 
 
-def find_crossover(data: DataSet, source: SourceNetwork) -> int | None:
-    """Images from which training everything began to win on the image sets measured."""
-    per_class = load_calibration(source).crossover
-    return None if per_class is None else round(per_class * len(data.classes))
+def list_words() -> dict[str, str]:
+    """The words that are written into the drawing."""
+    return {
+        "case": _("Case {case}: {title}"),
+        "recommended": _("★ recommended"),
+        "textbook": _("textbook"),
+        "maybe": _("textbook, {probability}%"),
+        "chosen": _("✓ chosen"),
+        "small": _("small"),
+        "large": _("large"),
+        "similar": _("similar to its photos"),
+        "different": _("different from its photos"),
+        "similar_short": _("similar"),
+        "different_short": _("different"),
+        "own": _("your images"),
+        "million": _("1 million"),
+        "handle": _("Small below this many images"),
+        "line_small": _("{line} images: your {images} are small"),
+        "line_large": _("{line} images: your {images} are large"),
+    }
+
+
+def find_crossover(data: DataSet, source: SourceNetwork) -> Crossover | None:
+    """From how many images training everything won on average, with how often that was so."""
+    calibration = load_calibration(source)
+    if calibration.crossover is None:
+        return None
+    small = [each for each in calibration.measured if each.images < TEXTBOOK_SMALL_IMAGES]
+    return Crossover(
+        round(calibration.crossover),
+        round(calibration.crossover * len(data.classes)),
+        sum(each.fine_tuning_gain > 0 for each in small),
+        len(small),
+    )
 
 
 def _take_wish(choice: Choice) -> None:

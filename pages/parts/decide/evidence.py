@@ -1,12 +1,11 @@
 """What was measured: warnings, figures, and the words explained."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from pages.shared import caches
 from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown, show_errors, show_figure
+from pages.shared.lesson_files import find_lesson_file
 from transfer_core.figures import (
     describe_learning_curve,
     describe_reference_distances,
@@ -17,10 +16,9 @@ from transfer_core.figures import (
     plot_reliability_diagram,
     plot_stage_accuracy,
 )
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.transferability import SimilarityEstimate, load_calibration
-
-LESSONS = Path(__file__).parents[2] / "lessons"
 
 
 def show_warnings(estimate: SimilarityEstimate) -> None:
@@ -43,7 +41,7 @@ def show_measurements(source: SourceNetwork, estimate: SimilarityEstimate, choic
         figures.append(("reliability", figure, description))
     if curve := evidence.learning_curve:
         figures.append(("curve", plot_learning_curve(curve), describe_learning_curve(curve)))
-    with st.expander("Why these numbers? What was measured", icon=":material/query_stats:"):
+    with st.expander(_("Why these numbers? What was measured"), icon=":material/query_stats:"):
         _show_track_record(source)
         places = [*st.columns(2), *st.columns(2)]
         for place, (name, figure, description) in zip(places, figures, strict=False):
@@ -59,10 +57,11 @@ def _show_track_record(source: SourceNetwork) -> None:
         records = load_track_records(caches.get_engine().store)
     for record in records:
         if record.network == source.name:
-            st.markdown(f"**Held to account**: {record.describe_accuracies()}, on this computer.")
+            told = record.describe_accuracies()
+            st.markdown(_("**Held to account**: {told}, on this computer.", told=told))
 
 
 def explain_words() -> None:
     """Explain the words of the measurements."""
-    with st.expander("What these words mean", icon=":material/help:"):
-        st.markdown((LESSONS / "evidence.md").read_text(encoding="utf-8"))
+    with st.expander(_("What these words mean"), icon=":material/help:"):
+        st.markdown(find_lesson_file("evidence.md").read_text(encoding="utf-8"))

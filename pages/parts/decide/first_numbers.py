@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared.layout import escape_markdown
 from pages.shared.progress import empty_on_exit
+from transfer_core.languages import _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import StageEvidence
@@ -21,9 +22,11 @@ def show_first_numbers() -> Iterator[Callable[[StageEvidence], None]]:
     place, lines = st.empty(), []
 
     def report_stage(stage: StageEvidence) -> None:
-        name = "Case 1, new last layer" if not lines else f"Cut after {stage.title}"
-        lines.append(f"- **{escape_markdown(name)}**: about {stage.accuracy:.0%}")
-        place.markdown("Measured so far:\n" + "\n".join(lines))
+        cut = _("Cut after {stage}", stage=_(stage.title))
+        name = escape_markdown(cut if lines else _("Case 1, new last layer"))
+        accuracy = stage.plain_accuracy
+        lines.append(_("- **{name}**: about {accuracy:.0%}", name=name, accuracy=accuracy))
+        place.markdown(_("Measured so far:") + "\n" + "\n".join(lines))
 
     with empty_on_exit(place):
         yield report_stage

@@ -27,23 +27,17 @@ function drawTrack(row, place) {
     }
   }
   if (row.result !== null) {
-    const star = make("span", { class: "or-run" }, "★")
+    const star = make("span", { class: "or-run" }, "▲")
     star.style.left = place(row.result)
     track.append(star)
   }
   return track
 }
 
-function describeRow(row) {
-  const known = row.accuracy === null ? [row.note || "accuracy unknown"] : [`${row.expected} ${row.measured ? "measured" : "forecast"}`]
-  if (row.reached) known.push(`a run reached ${row.reached}`)
-  return [row.name, ...row.marks.map((mark) => mark.replace("★ ", "")), ...known, row.seconds].join(", ")
-}
-
 function drawRow(row, place) {
   const pills = row.marks.map((mark) => make("span", { class: `or-pill ${mark.includes("★") ? "or-best" : "or-textbook"}` }, mark))
   const numbers = make("span", { class: row.reached ? "or-number or-strong" : "or-number" }, row.reached ?? row.expected)
-  const element = make("div", { class: "or-row", role: "radio", "aria-checked": row.is_chosen, tabindex: row.is_chosen ? 0 : -1, "aria-label": describeRow(row), "data-key": row.key, title: row.note ?? "" },
+  const element = make("div", { class: "or-row", role: "radio", "aria-checked": row.is_chosen, tabindex: row.is_chosen ? 0 : -1, "aria-label": row.description, "data-key": row.key, title: row.note ?? "" },
     make("span", { class: "or-name" }, make("span", { class: "or-mark", "aria-hidden": "true" }), make("span", {}, row.name), ...(pills.length ? [make("span", { class: "or-pills" }, ...pills)] : [])),
     drawTrack(row, place), numbers, make("span", { class: "or-time" }, row.seconds))
   if (!row.is_shown) element.classList.add("or-more")
@@ -80,13 +74,17 @@ function draw(root, data) {
   const hidden = data.rows.filter((row) => !row.is_shown).length
   const more = make("button", { class: "or-toggle", type: "button", "aria-expanded": root.isOpen ?? false })
   const tell = () => {
-    more.textContent = root.isOpen ? "Fewer ways" : `${hidden} more ways`
+    more.textContent = root.isOpen ? data.fewer : data.more.replace("{number}", hidden)
     more.setAttribute("aria-expanded", root.isOpen ?? false)
     list.classList.toggle("or-open", root.isOpen ?? false)
+    list.style.maxHeight = root.isOpen ? `${root.closedHeight}px` : ""
   }
   more.addEventListener("click", () => {
+    // The list keeps its height and scrolls, so that nothing below it moves.
+    if (!root.isOpen) root.closedHeight = list.clientHeight
     root.isOpen = !root.isOpen
     tell()
+    list.scrollTop = root.isOpen ? list.scrollHeight : 0
   })
   tell()
   root.setAttribute("role", "group")

@@ -1,6 +1,6 @@
 """Every way to train as a row with its accuracy and its time; a row is chosen to be trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -10,15 +10,17 @@ from transfer_core.cases import TransferCase
 from transfer_core.figures import (
     describe_accuracy,
     describe_expectation,
+    describe_expected_source,
     describe_options,
     describe_result,
     describe_seconds,
 )
 from transfer_core.inspection import CaseResult
+from transfer_core.languages import N_, _
 from transfer_core.transferability import Option
 
 ROWS_KEY = "decide_options"
-LEGEND = "━ measured · ┅ forecast · ★ a run"
+LEGEND = N_("━ measured · ┅ forecast · ▲ your run")
 CUT_PREFIX = "2-"  # of the keys of case 2
 ALWAYS_SHOWN = ("1", CUT_PREFIX, "3", "4-random", "all-stages")  # the others stand behind "more"
 _FILE = Path(__file__)
@@ -31,16 +33,19 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def show_options(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+def show_options(choice: Choice) -> None:
     """Draw a row for each option; the address keeps the one that was chosen."""
     options, marks = list_shown(choice), list_marks(choice)
-    reached = {key: result.accuracy for key, result in results.items()}
+    results = choice.results
+    reached = {key: describe_result(result) for key, result in results.items()}
     with st.container(key=ROWS_KEY):
         _COMPONENT(
             key=f"{ROWS_KEY}_rows",
             data={
-                "label": "What to train",
-                "legend": LEGEND,
+                "label": _("What to train"),
+                "legend": _(LEGEND),
+                "fewer": _("Fewer ways"),
+                "more": _("{number} more ways"),
                 "description": describe_options(options, marks, reached),
                 "rows": [
                     _make_row(each, marks.get(each.key, ()), results.get(each.key), choice)
@@ -52,47 +57,71 @@ def show_options(choice: Choice, results: Mapping[str, CaseResult]) -> None:
 
 
 def list_shown(choice: Choice) -> list[Option]:
-    """The options that have a row: of case 2, the cut measured best and those with a mark."""
+    """The options that have a row: of case 2, the cut measured best and those with a mark.
+
+    Case 4 from pre-trained weights is trained as case 3, and has no row beside it.
+    """
     best = choice.options.recommended
     shown = {choice.case_keys[TransferCase.SMALL_DIFFERENT], choice.option.key, best and best.key}
     return [
         each
         for each in choice.options.options
-        if not each.key.startswith(CUT_PREFIX) or each.key in shown
+        if each.key in {*shown, *choice.results}
+        or not each.key.startswith((CUT_PREFIX, "4-pretrained"))
     ]
 
 
 def list_marks(choice: Choice) -> dict[str, list[str]]:
     """The words beside the names of options."""
     best, marks = choice.options.recommended, {}
-    for key, word in (
-        (best.key if best else None, "★ recommended"),
-        (choice.textbook_option.key, "textbook"),
-    ):
+    words = [(best.key if best else None, _("★ recommended")), *_list_textbook_marks(choice)]
+    for key, word in words:
         marks.setdefault(key, []).append(word)
     return marks
+
+
+def _list_textbook_marks(choice: Choice) -> list[tuple[str, str]]:
+    """The textbook's option, or both that it may be if similarity can't be told."""
+    textbook = choice.textbook
+    if textbook.alternative is None:
+        return [(choice.textbook_option.key, _("textbook"))]
+    words = {"similar": _("textbook if similar"), "different": _("textbook if different")}
+    cases = (textbook.case, textbook.alternative)
+    return [(choice.case_keys[case], words[case.similarity]) for case in cases]
 
 
 def _make_row(
     option: Option, marks: Sequence[str], result: CaseResult | None, choice: Choice
 ) -> dict[str, object]:
-    is_chosen = option.key == choice.option.key
+    is_chosen, expected = option.key == choice.option.key, option.expectation
     return {
         "key": option.key,
         "name": option.name,
         "marks": list(marks),
-        "low": option.low,
-        "high": option.high,
-        "accuracy": option.accuracy,
+        "low": expected and expected.low,
+        "high": expected and expected.high,
+        "accuracy": expected and expected.accuracy,
         "measured": option.measured,
-        "expected": describe_expectation(option) or "unknown",
+        "expected": describe_expectation(option) or _("unknown"),
         "result": result and result.accuracy,
         "reached": result and describe_result(result),
         "seconds": describe_seconds(option.seconds_low, option.seconds_high),
+        "description": _describe_row(option, marks, result),
         "note": option.note,
         "is_chosen": is_chosen,
         "is_shown": is_chosen or bool(marks) or option.key.startswith(ALWAYS_SHOWN),
     }
+
+
+def _describe_row(option: Option, marks: Sequence[str], result: CaseResult | None) -> str:
+    """The row for those who do not see it."""
+    known = option.note or _("accuracy unknown")
+    if option.expectation:
+        known = f"{describe_expectation(option)} {describe_expected_source(option)}"
+    parts = [option.name, *(mark.replace("★ ", "") for mark in marks), known]
+    if result:
+        parts.append(_("your run reached {accuracy}", accuracy=describe_result(result)))
+    return ", ".join([*parts, describe_seconds(option.seconds_low, option.seconds_high)])
 
 
 def _take_option(choice: Choice) -> None:
@@ -101,31 +130,36 @@ def _take_option(choice: Choice) -> None:
         choose_option(key, choice.default.key)
 
 
-def show_table(choice: Choice, results: Mapping[str, CaseResult]) -> None:
+def show_table(choice: Choice) -> None:
     """Draw all options as a table."""
     marks = list_marks(choice)
     st.dataframe(
         [
-            {
-                "way": option.name,
-                "marks": ", ".join(marks.get(option.key, ())) or None,
-                "accuracy, 80% interval": describe_accuracy(option)
-                if option.accuracy is not None
-                else None,
-                "how known": option.note
-                if option.accuracy is None
-                else ("measured" if option.measured else "forecast"),
-                "takes": describe_seconds(option.seconds_low, option.seconds_high),
-                "measured by a run": describe_result(results[option.key])
-                if option.key in results
-                else None,
-            }
-            for option in choice.options.options
+            _tabulate(each, marks.get(each.key, ()), choice)
+            for each in choice.options.options
+            if each.key != "4-pretrained"  # trained as case 3
         ],
         hide_index=True,
         height="content",
         placeholder="–",
+        column_config={
+            _("marks"): st.column_config.TextColumn(width=180),
+            _("how known"): st.column_config.TextColumn(width=330),
+        },
     )
+    st.caption(_("Case 4 from pre-trained weights is trained as case 3."))
+
+
+def _tabulate(option: Option, marks: Sequence[str], choice: Choice) -> dict[str, str | None]:
+    known, result = option.expectation, choice.results.get(option.key)
+    return {
+        _("way"): option.name,
+        _("marks"): ", ".join(marks) or None,
+        _("expected"): describe_expectation(option) or None,
+        _("how known"): describe_expected_source(option) if known else option.note,
+        _("takes"): describe_seconds(option.seconds_low, option.seconds_high),
+        _("your runs"): result and describe_result(result),
+    }
 
 
 def choose_cut(choice: Choice) -> None:
@@ -135,13 +169,13 @@ def choose_cut(choice: Choice) -> None:
     cuts = {o.key: o for o in choice.options.options if o.key.startswith(CUT_PREFIX)}
     key = f"decide_cut_{choice.option.key}"
     st.selectbox(
-        "Where to cut",
+        _("Where to cut"),
         list(cuts),
         index=list(cuts).index(choice.option.key),
         format_func=lambda each: f"{cuts[each].name}: {describe_accuracy(cuts[each])}",
         key=key,
         on_change=lambda: choose_option(st.session_state[key], choice.default.key),
-        help="The textbook cuts near the beginning; measured is every cut.",
+        help=_("The textbook cuts near the beginning; measured is every cut."),
     )
 
 
@@ -149,7 +183,7 @@ def offer_default(choice: Choice) -> None:
     """Offer the way back to the recommendation, if something else was chosen."""
     if choice.option.key != choice.default.key:
         st.button(
-            "Back to the recommendation",
+            _("Back to the recommendation"),
             icon=":material/undo:",
             key="decide_back",
             type="tertiary",

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import caches, session
-from pages.shared.choice import Choice
+from pages.shared.choice import Choice, list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.dataset import DataSet
-from transfer_core.inspection import collect_case_results
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
-    from transfer_core.inspection import CaseResult
     from transfer_core.runs import RunRecord
     from transfer_core.transferability import Options
 
@@ -32,29 +31,6 @@ def list_option_runs(
     return {run.config.strategy.key: run for run in runs if run.config.strategy.key in keys}
 
 
-def list_runs_of(data: DataSet, source: SourceNetwork) -> list[RunRecord]:
-    """The runs on this data set and network that have or will have a result."""
-    with show_errors():
-        records = caches.get_engine().list_runs()
-    return [
-        record
-        for record in records
-        if (record.config.data_id, record.config.network) == (data.id, source.name)
-        and (record.config.input_size or source.input_size) == source.input_size
-        and (record.result or not record.state.is_final)
-    ]
-
-
-def collect_results(runs: Mapping[str, RunRecord], options: Options) -> dict[str, CaseResult]:
-    """What the runs reached, by the key of their option."""
-    return collect_case_results(runs.values(), list_usual_epochs(options))
-
-
-def list_usual_epochs(options: Options) -> dict[str, int]:
-    """How many epochs each option has at most, if nobody changes it."""
-    return {option.key: option.strategy.optimiser.epochs for option in options.options}
-
-
 def offer_training(
     data: DataSet, source: SourceNetwork, choice: Choice, runs: Mapping[str, RunRecord]
 ) -> None:
@@ -62,12 +38,14 @@ def offer_training(
     run = runs.get(choice.option.key)
     if run and not run.result:
         return
-    label = "Train it again" if run else "Train it and compare"
+    label = _("Train it again") if run else _("Train it and compare")
     if st.button(
         label,
         icon=":material/science:",
         key="decide_measure",
-        help="Trains what is chosen in the background; its result then stands beside the forecast.",
+        help=_(
+            "Trains what is chosen in the background; its result then stands beside the forecast."
+        ),
     ):
         with show_errors():
             key = f"{session.get_workspace().start_key} {choice.option.key}"
@@ -82,7 +60,10 @@ def show_unfinished(options: Options, runs: Mapping[str, RunRecord]) -> None:
     for key, run in waiting.items():
         st.page_link(
             "pages/train.py",
-            label=f"{escape_markdown(options.find(key).name)} is being trained: watch it",
+            label=_(
+                "{option} is being trained: watch it",
+                option=escape_markdown(options.find(key).name),
+            ),
             icon=":material/show_chart:",
             query_params={"run": run.id},
         )

@@ -15,6 +15,7 @@ from pages.shared.layout import escape_markdown
 from pages.shared.progress import show_progress
 from transfer_core.dataset import DataSet
 from transfer_core.figures import render_overlay, render_patches
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.inspection import ForwardPass, StageMaps
@@ -39,12 +40,18 @@ def show_channel(
         pixels: The image as the network sees it, uint8 (H, W, 3).
         data: The data set whose patches are shown; None for none.
     """
-    st.markdown(f"**Channel {channel + 1}**: what excites it?")
+    *__, last = passes.values()
+    text = (
+        N_("**Channel {number}**: what excites it?")
+        if find_stage(last, stage).has_positions
+        else N_("**Unit {number}**: what excites it?")
+    )
+    st.markdown(_(text, number=channel + 1))
     shown = list(passes)[-1:] if _is_unchanged(passes, stage) else list(passes)
     for looked_at, column in zip(shown, st.columns(len(shown)), strict=True):
         with column:
             if len(shown) > 1:
-                st.markdown(MOMENTS[looked_at.moment])
+                st.markdown(_(MOMENTS[looked_at.moment]))
             with st.container(horizontal=True):
                 _show_place(find_stage(passes[looked_at], stage), channel, pixels)
                 _show_made_image(looked_at, stage, channel)
@@ -57,8 +64,8 @@ def _show_place(maps: StageMaps, channel: int, pixels: np.ndarray) -> None:
         st.image(
             render_overlay(maps, channel, pixels),
             width=PICTURE_PIXELS,
-            caption="Where in this image",
-            alt="The image, bright where the channel is excited",
+            caption=_("Where in this image"),
+            alt=_("The image, bright where the channel is excited"),
         )
 
 
@@ -69,13 +76,15 @@ def _is_unchanged(passes: dict[LookedAt, ForwardPass], stage: str) -> bool:
 
 
 def _show_made_image(looked_at: LookedAt, stage: str, channel: int) -> None:
-    with st.spinner("Making an image for it"):
+    with st.spinner(_("Making an image for it")):
         made = caches.make_exciting_image(looked_at, stage, channel)
     st.image(
         made,
         width=PICTURE_PIXELS,
-        caption="Made for it",
-        alt="An image made by optimisation, so that the channel responds to it as much as possible",
+        caption=_("Made for it"),
+        alt=_(
+            "An image made by optimisation, so that the channel responds to it as much as possible"
+        ),
     )
 
 
@@ -86,6 +95,6 @@ def _show_patches(looked_at: LookedAt, stage: str, channel: int, data: DataSet) 
     st.image(
         render_patches(patches, PATCH_PIXELS),
         width=3 * PATCH_PIXELS,
-        caption=f"What excites it most in {escape_markdown(data.name)}",
-        alt=f"The {len(patches)} patches of images that excite the channel most",
+        caption=_("What excites it most in {data}", data=escape_markdown(data.name)),
+        alt=_("The {count} patches of images that excite the channel most", count=len(patches)),
     )

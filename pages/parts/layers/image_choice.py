@@ -10,6 +10,7 @@ from pages.shared.picture_buttons import PictureChoice, make_data_url, show_pict
 from transfer_core import dataset
 from transfer_core.dataset import SAMPLES, DataSet
 from transfer_core.images import IMAGE_EXTENSIONS
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
 MAX_TILES = 6  # images to choose from
@@ -17,10 +18,10 @@ TILE_PIXELS = 44
 MAX_UPLOAD_MEGABYTES = 50  # of one image file
 IMAGE_KEY = "layers_image"  # number of the chosen image, in the address too
 WAYS = {
-    "data": "my images",
-    "sample": "a sample",
-    "file": "a file",
-    "camera": "the camera",
+    "data": N_("my images"),
+    "sample": N_("a sample"),
+    "file": N_("a file"),
+    "camera": N_("the camera"),
 }
 
 
@@ -28,12 +29,14 @@ def choose_image(data: DataSet | None) -> bytes | None:
     """Let an image be chosen; return its file, None while there is none."""
     ways = [way for way in WAYS if way != "data" or data]
     session.read_widget_from_url("layers_way", ways, ways[0])
-    way = st.selectbox("Image from", ways, format_func=WAYS.get, key="layers_way")
+    way = st.selectbox(
+        _("Image from"), ways, format_func=lambda each: _(WAYS[each]), key="layers_way"
+    )
     session.write_widget_to_url("layers_way")
     if way == "file":
         return _upload_image()
     if way == "camera":
-        photo = st.camera_input("Photo", key="layers_camera")
+        photo = st.camera_input(_("Photo"), key="layers_camera")
         return photo.getvalue() if photo else None
     if way == "sample":
         return _choose_sample_image()
@@ -42,11 +45,11 @@ def choose_image(data: DataSet | None) -> bytes | None:
 
 def _upload_image() -> bytes | None:
     file = st.file_uploader(
-        "Image file",
+        _("Image file"),
         sorted(IMAGE_EXTENSIONS),
         key="layers_file",
         max_upload_size=MAX_UPLOAD_MEGABYTES,
-        help="It stays on this server.",
+        help=_("It stays on this server."),
     )
     return file.getvalue() if file else None
 
@@ -54,9 +57,9 @@ def _upload_image() -> bytes | None:
 def _choose_sample_image() -> bytes:
     session.read_widget_from_url("layers_sample", SAMPLES, next(iter(SAMPLES)))
     name = st.selectbox(
-        "Sample",
+        _("Sample"),
         list(SAMPLES),
-        format_func=lambda each: SAMPLES[each].title,
+        format_func=lambda each: _(SAMPLES[each].title),
         key="layers_sample",
     )
     session.write_widget_to_url("layers_sample")
@@ -69,7 +72,7 @@ def _choose_data_set_image(data: DataSet) -> bytes:
     numbers = list(range(len(data.classes)))
     session.read_widget_from_url("layers_class", numbers, 0)
     label = st.selectbox(
-        "Class",
+        _("Class"),
         numbers,
         format_func=lambda each: data.classes[each].replace("_", " "),
         key="layers_class",
@@ -93,8 +96,11 @@ def _show_tiles(pictures: list[str]) -> int:
     session.read_widget_from_url(IMAGE_KEY, range(len(pictures)), 0)
     number = min(st.session_state[IMAGE_KEY], len(pictures) - 1)
     show_picture_buttons(
-        [PictureChoice(str(n), each, f"Image {n + 1}") for n, each in enumerate(pictures)],
-        "Images to choose from",
+        [
+            PictureChoice(str(n), each, _("Image {number}", number=n + 1))
+            for n, each in enumerate(pictures)
+        ],
+        _("Images to choose from"),
         str(number),
         key="layers_tiles",
         choose=lambda clicked: session.set_widgets(**{IMAGE_KEY: int(clicked)}),

@@ -18,6 +18,7 @@ from pages.shared.picture_buttons import (
 )
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.figures import NetworkDrawing, build_source_drawing, render_mosaic
+from transfer_core.languages import N_, _
 from transfer_core.runs import find_last_event
 from transfer_core.training import Ended
 
@@ -30,7 +31,7 @@ PICTURE_PIXELS = 96
 MAP_PIXELS = 46  # side of one map in a picture of several
 DRAWING_PIXELS = 150  # height
 MAX_CLASSES = 3  # named at the end
-MOMENTS = {"before": "Before training", "after": "After training"}
+MOMENTS = {"before": N_("Before training"), "after": N_("After training")}
 
 
 def choose_stage(passes: dict[LookedAt, ForwardPass], pixels: np.ndarray) -> str:
@@ -40,7 +41,7 @@ def choose_stage(passes: dict[LookedAt, ForwardPass], pixels: np.ndarray) -> str
         passes: The forward pass of each network that is shown; the last is drawn stage by stage.
         pixels: The image as the network sees it, uint8 (H, W, 3).
     """
-    *_, (looked_at, shown) = passes.items()
+    *__, (looked_at, shown) = passes.items()
     titles = {stage.name: stage.title for stage in shown.stages}
     names = list(titles)
     session.read_widget_from_url(STAGE_KEY, names, names[0])
@@ -52,13 +53,13 @@ def choose_stage(passes: dict[LookedAt, ForwardPass], pixels: np.ndarray) -> str
             PictureChoice(
                 stage.name,
                 encode_picture(render_mosaic(stage, MAP_PIXELS)),
-                stage.title,
-                stage.sees,
+                _(stage.title),
+                _(stage.sees),
                 True,
             )
             for stage in shown.stages
         ],
-        "What each stage makes of the image",
+        _("What each stage makes of the image"),
         st.session_state[STAGE_KEY],
         key="layers_way_through",
         choose=lambda clicked: session.set_widgets(**{STAGE_KEY: clicked}),
@@ -67,7 +68,11 @@ def choose_stage(passes: dict[LookedAt, ForwardPass], pixels: np.ndarray) -> str
         ends=[list_likely_classes(each, forward) for each, forward in passes.items()],
     )
     stage = st.select_slider(
-        "How deep do you look?", names, format_func=titles.get, key=STAGE_KEY, width="stretch"
+        _("How deep do you look?"),
+        names,
+        format_func=lambda each: _(titles[each]),
+        key=STAGE_KEY,
+        width="stretch",
     )
     session.write_widget_to_url(STAGE_KEY)
     return stage
@@ -79,9 +84,9 @@ def list_likely_classes(
     """What the network says at the end: a title, and the likeliest classes with their shares."""
     classes = caches.list_classes_at_the_end(looked_at)
     if not classes:
-        return "It gives features, no classes", []
+        return _("It gives features, no classes"), []
     likely = np.argsort(-forward.probabilities)[:MAX_CLASSES]
-    title = MOMENTS[looked_at.moment] if looked_at.run_id else "It says"
+    title = _(MOMENTS[looked_at.moment]) if looked_at.run_id else _("It says")
     return title, [(classes[n].replace("_", " "), float(forward.probabilities[n])) for n in likely]
 
 

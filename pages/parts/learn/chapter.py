@@ -1,7 +1,11 @@
 """A chapter of the lesson as plain data, and the names that it may use."""
 
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from transfer_core.errors import LessonError
+from transfer_core.languages import _
 
 DRAWINGS = {  # what `Show:` may name, and what it draws
     "network": "the network as it was learned",
@@ -29,6 +33,7 @@ class Answer:
 class Check:
     """A question with answers to choose from, one of them right."""
 
+    id: str  # of the English question; progress is kept by it
     question: str
     answers: tuple[Answer, ...]
 
@@ -46,6 +51,7 @@ class Experiment:
 class Part:
     """One screen: a live object, a text, and checks."""
 
+    id: str  # of the English title; it stays the same when other parts are put before it
     title: str
     text: str  # Markdown
     drawing: str | None = None  # one of DRAWINGS; None if there is an experiment
@@ -72,3 +78,44 @@ class Rules:
     facts: Mapping[str, str]  # measured numbers, by the name that stands for them in braces
     terms: Collection[str]  # of the glossary, in lower case
     drawings: Collection[str] = field(default_factory=lambda: tuple(DRAWINGS))
+
+
+def make_id(*titles: str) -> str:
+    """A title, with those that it stands below, as an id."""
+    return "-".join(re.sub(r"\W+", "-", title.lower()).strip("-") for title in titles)
+
+
+def adopt_ids(translated: Chapter, original: Chapter) -> Chapter:
+    """Give a translated chapter the ids of the original, so that progress counts in both.
+
+    Raises:
+        LessonError: If the parts, drawings, experiments or right answers differ.
+    """
+    if _list_structure(translated) != _list_structure(original):
+        raise LessonError(
+            _("A translated chapter differs from the English one."),
+            found=_(
+                "{file}: other parts, drawings, experiments or right answers",
+                file=f"{translated.name}.md",
+            ),
+            remedy=_("Give both the same, in the same order, or take the translated file away."),
+        )
+    pairs = zip(translated.parts, original.parts, strict=True)
+    return replace(translated, parts=tuple(_adopt_part_ids(*pair) for pair in pairs))
+
+
+def _adopt_part_ids(translated: Part, original: Part) -> Part:
+    pairs = zip(translated.checks, original.checks, strict=True)
+    checks = tuple(replace(check, id=english.id) for check, english in pairs)
+    return replace(translated, id=original.id, checks=checks)
+
+
+def _list_structure(chapter: Chapter) -> list[tuple]:
+    return [
+        (
+            part.drawing,
+            part.experiment,
+            [[answer.is_right for answer in check.answers] for check in part.checks],
+        )
+        for part in chapter.parts
+    ]

@@ -1,11 +1,14 @@
 """The live object of a part: network, surgery, filters, samples, questions, measurements."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
+from pages.parts.learn.chapter import Experiment
+from pages.parts.learn.options import describe_option, plan_experiment
 from pages.parts.start.live_sample import get_demonstration_network, plan_case
 from pages.shared import caches
 from pages.shared.layout import show_errors, show_figure
@@ -17,20 +20,21 @@ from transfer_core.figures import (
     describe_fine_tuning_gains,
     plot_fine_tuning_gains,
 )
-from transfer_core.transferability import load_calibration
+from transfer_core.languages import N_, _
+from transfer_core.transferability import BenchmarkResult, load_calibration
 
 FILTER_PIXELS = 40  # side of a filter
 FILTER_COLUMNS = 16
 CROSSOVER_PIXELS = 300  # height of the figure; the text stays on the first screen
 CELLS = {  # where the cases lie, and what to do in them, in few words
-    TransferCase.SMALL_SIMILAR: "Keep all, new end",
-    TransferCase.SMALL_DIFFERENT: "Keep the early layers, new end",
-    TransferCase.LARGE_SIMILAR: "New end, train everything",
-    TransferCase.LARGE_DIFFERENT: "Train everything, from random or old weights",
+    TransferCase.SMALL_SIMILAR: N_("Keep all, new end"),
+    TransferCase.SMALL_DIFFERENT: N_("Keep the early layers, new end"),
+    TransferCase.LARGE_SIMILAR: N_("New end, train everything"),
+    TransferCase.LARGE_DIFFERENT: N_("Train everything, from random or old weights"),
 }
 SHOWN_SAMPLES = {
-    "plankton": "New species of plankton: the network has seen others like them",
-    "digits": "Handwriting: the network has seen none",
+    "plankton": N_("New species of plankton: the network has seen others like them"),
+    "digits": N_("Handwriting: the network has seen none"),
 }
 
 
@@ -53,10 +57,29 @@ def show_surgery(strategy: Strategy, *, key: str, sample: str | None = None) -> 
     """Draw the network as a strategy changes it; the change is shown once."""
     by_case = {each.case: each.name for each in SAMPLES.values()}
     sample = sample or by_case[strategy.case.value]
-    classes = [f"kind {number}" for number in range(1, SAMPLES[sample].classes + 1)]
+    classes = [
+        _("kind {number}", number=number) for number in range(1, SAMPLES[sample].classes + 1)
+    ]
     with show_errors():
         drawing = make_drawing(get_demonstration_network(), strategy, classes)
     show_network(drawing, key=key, image=caches.render_sample_picture(sample), play=key)
+
+
+def show_options(experiment: Experiment, key: str) -> None:
+    """Draw the surgery of one option of an experiment, at first of the last one, which is new."""
+    strategies = plan_experiment(experiment)
+    place = len(strategies) - 1
+    if len(strategies) > 1:
+        place = st.segmented_control(
+            _("Which network"),
+            range(len(strategies)),
+            default=place,
+            required=True,
+            format_func=lambda place: describe_option(strategies[place]),
+            key=f"{key}_option",
+            label_visibility="collapsed",
+        )
+    show_surgery(strategies[place], key=f"{key}_{place}", sample=experiment.sample)
 
 
 def show_source_network(key: str) -> None:
@@ -75,8 +98,11 @@ def show_filters(key: str) -> None:
     st.image(
         lay_out_tiles(filters),
         width="stretch",
-        alt=f"The {len(filters)} filters of Convolution 1: stripes and edges in many directions, "
-        "and spots of colour",
+        alt=_(
+            "The {count} filters of Convolution 1: stripes and edges in many directions, and spots "
+            "of colour",
+            count=len(filters),
+        ),
     )
 
 
@@ -97,7 +123,8 @@ def lay_out_tiles(tiles: list[np.ndarray]) -> bytes:
 def show_samples(key: str) -> None:
     """Draw pictures that are like those the network knows, and others that are not."""
     for column, (name, words) in zip(st.columns(2), SHOWN_SAMPLES.items(), strict=True):
-        column.image(caches.render_sample_preview(name), alt=words, caption=words, width="stretch")
+        picture = caches.render_sample_preview(name)
+        column.image(picture, alt=_(words), caption=_(words), width="stretch")
 
 
 def show_questions(key: str) -> None:
@@ -105,14 +132,15 @@ def show_questions(key: str) -> None:
     how_many, how_alike = st.columns(2)
     options = {"key": f"{key}_size", "default": "small", "required": True}
     size = how_many.segmented_control(
-        "How many pictures?",
+        _("How many pictures?"),
         ["small", "large"],
-        format_func={"small": "few", "large": "many"}.get,
+        format_func={"small": _("few"), "large": _("many")}.get,
         **options,
     )
     similarity = how_alike.segmented_control(
-        "Like those it knows?",
+        _("Like those it knows?"),
         ["similar", "different"],
+        format_func={"similar": _("similar"), "different": _("different")}.get,
         key=f"{key}_similarity",
         default="similar",
         required=True,
@@ -123,7 +151,9 @@ def show_questions(key: str) -> None:
             drawing = make_drawing(get_demonstration_network(), plan_case(case), ["a", "b", "c"])
             show_small_network(drawing, key=f"{key}_{case.value}")
             mark = " :material/check_circle:" if case is chosen else ""
-            st.markdown(f"**Case {case.value}**{mark}  \n{CELLS[case]}")
+            title = _("Case {case}", case=case.value)
+            words = _(CELLS[case])
+            st.markdown(f"**{title}**{mark}  \n{words}")
 
 
 def show_crossover(key: str) -> None:
@@ -133,3 +163,32 @@ def show_crossover(key: str) -> None:
         height=CROSSOVER_PIXELS, margin={"t": 60}
     )
     show_figure(figure, describe_fine_tuning_gains(measured), key=key, caption=False)
+    with st.popover(_("All measurements"), icon=":material/table:"):
+        show_measurements(measured)
+
+
+def show_measurements(measured: Sequence[BenchmarkResult]) -> None:
+    """Draw the table behind the figure, the largest gain first."""
+    rows = [
+        {
+            "name": each.name,
+            "pictures": each.images,
+            "frozen": each.tuned - each.fine_tuning_gain,
+            "tuned": each.tuned,
+            "gain": 100 * each.fine_tuning_gain,
+        }
+        for each in sorted(measured, key=lambda each: -each.fine_tuning_gain)
+    ]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={
+            "name": _("Image set"),
+            "pictures": _("Pictures"),
+            "frozen": number(_("Best new layer"), format="percent"),
+            "tuned": number(_("All layers trained"), format="percent"),
+            "gain": number(_("Points won"), format="%+.1f"),
+        },
+    )
+    st.caption(_("Accuracy on test images, mean over repeated trainings."))

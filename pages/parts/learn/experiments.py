@@ -1,72 +1,26 @@
-"""An experiment: the student predicts, real runs follow, and both are put side by side."""
-
-from dataclasses import dataclass
+"""An experiment: the student predicts, and real runs follow."""
 
 import streamlit as st
 
 from pages.parts.learn import progress
 from pages.parts.learn.chapter import Experiment
+from pages.parts.learn.options import describe_option, plan_experiment
+from pages.parts.learn.outcomes import show_outcomes
 from pages.parts.start.live_sample import get_demonstration_network, read_sample
 from pages.shared import caches
-from pages.shared.glossary import show_text
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
-from transfer_core.cases import Strategy, list_strategies
+from pages.shared.run_states import STATE_LABELS
+from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
-from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.languages import _
+from transfer_core.runs import ACTIVE_STATES, RunRecord, find_last_event
 from transfer_core.training import EpochEnded
 
 REDRAW_SECONDS = 1.0
 FIRST_GUESS = 50  # percent
-CLOSE = 10  # points; a guess so near counts as close
-BARS_STYLE = """<style>
-.guess-bars { display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.35rem;
-  align-items: center; }
-.guess-bars strong { grid-column: 1 / -1; margin-top: 0.3rem; }
-.guess-bars i { height: 0.9rem; min-width: 2px; border: 2px solid currentColor; }
-.guess-bars .got { background: #2a78b5; border-color: #2a78b5; }
-</style>"""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was predicted of one option, and what its run reached."""
-
-    title: str  # for people
-    guess: int  # percent
-    right: int  # test images
-    images: int  # test images
-
-    @property
-    def percent(self) -> float:
-        """Of the test images, those that were right."""
-        return 100 * self.right / self.images
-
-
-def plan_experiment(experiment: Experiment) -> list[Strategy]:
-    """The strategy of each option; where more than a new layer learns, perhaps shortened."""
-    source = get_demonstration_network()
-    known = list_strategies(source.stage_names, source.kind)
-    planned = [known[key] for key in experiment.options]
-    return [
-        each.with_epochs(experiment.epochs) if experiment.epochs and not each.frozen else each
-        for each in planned
-    ]
-
-
-def describe_option(strategy: Strategy) -> str:
-    """An option in a child's words: "Case 2, cut after Convolution 2"."""
-    source = get_demonstration_network()
-    if not strategy.textbook_case:
-        return strategy.title
-    words = f"Case {strategy.case.value}"
-    if strategy.key.startswith("2-"):
-        return f"{words}, cut after {source.format_titles((strategy.keep_through,))}"
-    if strategy.case.value == 4:
-        return f"{words}, {strategy.initial_weights} weights"
-    return words
 
 
 def show_experiment(experiment: Experiment, afterwards: str, key: str) -> bool:
@@ -96,16 +50,24 @@ def find_records(runs: list[str]) -> list[RunRecord] | None:
 def ask_for_prediction(experiment: Experiment, key: str) -> None:
     """Draw a slider for each option, and the button that starts the runs."""
     sample = SAMPLES[experiment.sample]
-    st.markdown(f"**Predict first.** Of 100 new pictures, how many will be right? ({sample.title})")
-    strategies = plan_experiment(experiment)
-    guesses = [
-        st.slider(
-            describe_option(strategy), 0, 100, FIRST_GUESS, key=f"learn_guess_{key}_{strategy.key}"
+    st.markdown(
+        _(
+            "**Predict first.** Of 100 new pictures, how many will be right? ({sample})",
+            sample=_(sample.title),
         )
-        for strategy in strategies
+    )
+    strategies = plan_experiment(experiment)
+    before = progress.get_progress().guesses.get(key, [])
+    if len(before) != len(strategies):
+        before = [FIRST_GUESS] * len(strategies)
+    guesses = [
+        st.slider(describe_option(strategy), 0, 100, guess, key=f"learn_guess_{key}_{strategy.key}")
+        for strategy, guess in zip(strategies, before, strict=True)
     ]
+    if guesses != before:
+        progress.keep_guesses(key, guesses)
     if st.button(
-        "Keep my guess, and run it",
+        _("Keep my guess, and run it"),
         type="primary",
         icon=":material/play_arrow:",
         key=f"learn_run_{key}",
@@ -142,73 +104,39 @@ def watch(runs: list[str], key: str) -> None:
         epoch = find_last_event(caches.get_run_log(record.id).events(), EpochEnded)
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
-        title = describe_option(record.config.strategy)
-        st.progress(min(1.0, share), text=f"{escape_markdown(title)}: {record.state}")
-    st.caption("A real network is learning on this computer. Your guess is kept.")
+        title = escape_markdown(describe_option(record.config.strategy))
+        state = _(STATE_LABELS[record.state][1])
+        st.progress(min(1.0, share), text=_("{title}: {state}", title=title, state=state))
+    if others := find_runs_before(records):
+        show_wait(others)
+    else:
+        st.caption(_("A real network is learning on this computer. Your guess is kept."))
+    if st.button(_("Stop"), icon=":material/stop:", key=f"learn_stop_{key}"):
+        with show_errors():
+            for record in records:
+                caches.get_engine().stop(record.id)
 
 
-def show_outcomes(records: list[RunRecord], afterwards: str, key: str) -> None:
-    """Draw the predictions beside what was reached, what it means, and the ways on."""
-    guesses = progress.get_progress().guesses.get(key, [])
-    outcomes = [
-        Outcome(
-            describe_option(record.config.strategy),
-            guess,
-            round(record.result.accuracy * record.result.images),
-            record.result.images,
+def find_runs_before(records: list[RunRecord]) -> list[RunRecord]:
+    """The runs of others that these runs wait for; empty once one of these has begun."""
+    if any(record.state in ACTIVE_STATES for record in records):
+        return []
+    return list(caches.get_engine().store.list(states=ACTIVE_STATES))
+
+
+def show_wait(others: list[RunRecord]) -> None:
+    """Say what an experiment waits for, and where that can be stopped."""
+    names = ", ".join(escape_markdown(run.name) for run in others)
+    st.markdown(
+        _(
+            ":material/hourglass_empty: Another run is learning on this computer: **{names}**. "
+            "Yours begins by itself when it has ended. Your guess is kept.",
+            names=names,
         )
-        for record, guess in zip(records, guesses, strict=False)
-    ]
-    st.html(BARS_STYLE)
-    st.html(render_bars(outcomes))
-    for outcome in outcomes:
-        st.markdown(describe_outcome(outcome))
-    show_text(afterwards, key=f"learn_after_{key}")
-    with st.container(horizontal=True):
-        for record, outcome in zip(records, outcomes, strict=False):
-            st.page_link(
-                "pages/results.py",
-                label=f"Look inside: {outcome.title}",
-                icon=":material/fact_check:",
-                query_params={"run": record.id},
-            )
-        st.button(
-            "Predict again",
-            icon=":material/replay:",
-            key=f"learn_again_{key}",
-            on_click=predict_again,
-            args=(key,),
-        )
-
-
-def predict_again(key: str) -> None:
-    """Forget a prediction; the next one makes runs of its own."""
-    st.session_state["lesson_clicks"] = st.session_state.get("lesson_clicks", 0) + 1
-    progress.forget_runs(key)
-
-
-def describe_outcome(outcome: Outcome) -> str:
-    """A prediction and its result in a sentence."""
-    difference = round(outcome.percent - outcome.guess)
-    words = (
-        "exactly as you guessed"
-        if not difference
-        else f"{abs(difference)} {'more' if difference > 0 else 'fewer'} than you guessed"
     )
-    close = " Close!" if abs(difference) <= CLOSE else ""
-    return (
-        f"**{outcome.title}**: {outcome.right} of {outcome.images} test pictures right, that is "
-        f"{outcome.percent:.0f} of 100, {words}.{close}"
+    st.page_link(
+        "pages/train.py",
+        label=_("Look at that run, or stop it"),
+        icon=":material/model_training:",
+        query_params={"run": others[0].id},
     )
-
-
-def render_bars(outcomes: list[Outcome]) -> str:
-    """Bars of the predictions and the results; the sentences beside them say the same."""
-    rows = "".join(
-        f"<strong>{each.title}</strong>"
-        f'<span>guess</span><i style="width:{each.guess}%"></i><span>{each.guess}</span>'
-        f'<span>result</span><i class="got" style="width:{each.percent:.0f}%"></i>'
-        f"<span>{each.percent:.0f}</span>"
-        for each in outcomes
-    )
-    return f'<div class="guess-bars" aria-hidden="true">{rows}</div>'

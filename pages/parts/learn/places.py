@@ -1,31 +1,14 @@
 """Where a student is in the lesson: a chapter and a part, in the session and in the address."""
 
-import re
-
 import streamlit as st
 
 from pages.parts.learn import progress
-from pages.parts.learn.chapter import Chapter, Check, Part
+from pages.parts.learn.chapter import Chapter
 from pages.shared import session
+from transfer_core.languages import _
 
 FIRST_PLACE = "1.1"
 PLACE_KEY = "part"  # also its name in the address
-
-
-def make_part_id(chapter: Chapter, part: Part) -> str:
-    """A part's id: it stays the same when others are put before it."""
-    return f"{chapter.name}-{make_slug(part.title)}"
-
-
-def list_checks(chapter: Chapter, part: Part) -> list[tuple[Check, str]]:
-    """The checks of a part, each with its id."""
-    part_id = make_part_id(chapter, part)
-    return [(check, f"{part_id}-{make_slug(check.question)}") for check in part.checks]
-
-
-def make_slug(title: str) -> str:
-    """A title as part of an id."""
-    return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 
 def find_place(chapters: tuple[Chapter, ...]) -> tuple[Chapter, int]:
@@ -68,12 +51,12 @@ def choose_chapter(chapters: tuple[Chapter, ...], current: Chapter) -> None:
 
     def format_chapter(number: int) -> str:
         chapter = chapters[number - 1]
-        checks = {key for part in chapter.parts for _, key in list_checks(chapter, part)}
+        checks = {check.id for part in chapter.parts for check in part.checks}
         return f"{number} {chapter.title}{' ✓' if checks and checks <= right else ''}"
 
     st.session_state["learn_chapter"] = chapters.index(current) + 1
     st.segmented_control(
-        "Chapter",
+        _("Chapter"),
         range(1, len(chapters) + 1),
         format_func=format_chapter,
         required=True,

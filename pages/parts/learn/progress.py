@@ -2,17 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Self
 
 import streamlit as st
 
+from pages.shared.browser_memory import forget_in_browser, keep_in_browser
+
 KEY = "lesson"
-_COMPONENT = st.components.v2.component(
-    "transfer_lab_lesson_progress",
-    html="<span></span>",
-    js=(Path(__file__).parent / "progress.js").read_text(encoding="utf-8"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,16 @@ class Progress:
         """Write it for the browser."""
         return json.dumps(asdict(self))
 
+    def join(self, later: Self) -> Self:
+        """Add what was done later; the place stays."""
+        return replace(
+            self,
+            answers=self.answers | later.answers,
+            right=tuple(dict.fromkeys((*self.right, *later.right))),
+            guesses=self.guesses | later.guesses,
+            runs=self.runs | later.runs,
+        )
+
 
 def get_progress() -> Progress:
     """This session's progress."""
@@ -61,6 +67,11 @@ def answer(check: str, place: int, is_right: bool) -> None:
     now = get_progress()
     right = dict.fromkeys((*now.right, check)) if is_right else now.right
     change_progress(answers=now.answers | {check: place}, right=tuple(right))
+
+
+def keep_guesses(experiment: str, guesses: list[int]) -> None:
+    """Keep a prediction whose runs have not begun."""
+    change_progress(guesses=get_progress().guesses | {experiment: guesses})
 
 
 def keep_runs(experiment: str, guesses: list[int], runs: list[str]) -> None:
@@ -81,25 +92,15 @@ def forget_runs(experiment: str) -> None:
 def start_over() -> None:
     """Forget everything, here and in the browser."""
     st.session_state[KEY] = Progress()
-    st.session_state[f"{KEY}_restored"] = True
+    forget_in_browser(KEY)
     for key in [key for key in st.session_state if str(key).startswith("learn_")]:
         del st.session_state[key]
 
 
 def synchronise() -> None:
     """Once a session take over what the browser kept; afterwards let it keep what is new."""
-    now, restored = get_progress(), st.session_state.get(f"{KEY}_restored", False)
-    given = now.to_json() if restored or now != Progress() else None
-    result = _COMPONENT(
-        key="lesson_keeper", data={"progress": given}, on_kept_change=_do_nothing, height=1
-    )
-    kept = result.get("kept")
-    if given is None and kept is not None:
-        st.session_state[f"{KEY}_restored"] = True
-        if (before := Progress.from_json(kept)) != now:
-            st.session_state[KEY] = before
-            st.rerun()
-
-
-def _do_nothing() -> None:
-    """A state of a component needs a callback."""
+    now = get_progress()
+    kept = keep_in_browser(KEY, now.to_json())
+    if kept and (joined := Progress.from_json(kept).join(now)) != now:
+        st.session_state[KEY] = joined
+        st.rerun()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transfer_core.errors import LessonError
+from transfer_core.languages import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Line:
 
     def refuse(self, problem: str, remedy: str) -> LessonError:
         """Make the error that names this line."""
-        found = f"{self.file}, line {self.number}: {self.text.strip() or 'an empty line'}"
+        text = self.text.strip() or _("an empty line")
+        found = _("{file}, line {number}: {text}", file=self.file, number=self.number, text=text)
         return LessonError(problem, found=found, remedy=remedy)
 
 
@@ -52,5 +54,7 @@ def split_at_headings(
     if has_head:
         return [(first, head), *blocks]
     if not blocks or any(line.text.strip() for line in head):
-        raise first.refuse("The file has no title.", f"Let its first line be “{mark}Title”.")
+        raise first.refuse(
+            _("The file has no title."), _("Let its first line be “{mark}Title”.", mark=mark)
+        )
     return blocks

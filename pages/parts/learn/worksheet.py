@@ -8,6 +8,7 @@ import jinja2
 
 from pages.parts.learn.text_lines import Line, number_lines, split_at_headings
 from pages.shared.glossary import render_markdown
+from transfer_core.languages import _, get_language
 
 SECTIONS = ("Worksheet", "Exit ticket", "Teacher's key")
 MINUTES = 45  # of a lesson
@@ -35,16 +36,22 @@ def read_worksheet(path: Path) -> Worksheet:
     """
     (title, lines), *rest = split_at_headings(number_lines(path), "# ")
     if rest:
-        raise rest[0][0].refuse("A worksheet has one title.", "Use “## ” for its sections.")
-    _, *blocks = split_at_headings(lines, "## ", has_head=True)
-    names = [heading.text[3:].strip() for heading, _ in blocks]
+        raise rest[0][0].refuse(_("A worksheet has one title."), _("Use “## ” for its sections."))
+    __, *blocks = split_at_headings(lines, "## ", has_head=True)
+    names = [heading.text[3:].strip() for heading, __ in blocks]
     if tuple(names) != SECTIONS:
         raise title.refuse(
-            f"A worksheet has three sections; this one has: {', '.join(names) or 'none'}.",
-            f"Write these headings in this order: {', '.join(f'## {s}' for s in SECTIONS)}.",
+            _(
+                "A worksheet has three sections; this one has: {names}.",
+                names=", ".join(names) or "–",
+            ),
+            _(
+                "Write these headings in this order: {names}.",
+                names=", ".join(f"## {section}" for section in SECTIONS),
+            ),
         )
     check_minutes(*blocks[-1])
-    texts = ["\n".join(line.text for line in below).strip() for _, below in blocks]
+    texts = ["\n".join(line.text for line in below).strip() for __, below in blocks]
     return Worksheet(path.stem, title.text[2:].strip(), *texts)
 
 
@@ -57,19 +64,23 @@ def check_minutes(heading: Line, lines: list[Line]) -> None:
     steps = [int(found[1]) for line in lines if (found := STEP.fullmatch(line.text.strip()))]
     if sum(steps) != MINUTES:
         raise heading.refuse(
-            f"The steps of the plan last {sum(steps)} minutes, not {MINUTES}.",
-            "Let each row of its table begin with the minutes of a step.",
+            _(
+                "The steps of the plan last {found} minutes, not {wanted}.",
+                found=sum(steps),
+                wanted=MINUTES,
+            ),
+            _("Let each row of its table begin with the minutes of a step."),
         )
 
 
 def render_worksheet(sheet: Worksheet) -> str:
     """The page for students, with the exit ticket on a sheet of its own."""
-    return _render(sheet.title, sheet.worksheet, ("Exit ticket", sheet.exit_ticket))
+    return _render(sheet.title, sheet.worksheet, (_("Exit ticket"), sheet.exit_ticket))
 
 
 def render_key(sheet: Worksheet) -> str:
     """The page for the teacher."""
-    return _render(f"{sheet.title}: teacher's key", sheet.key)
+    return _render(_("{lesson}: teacher's key", lesson=sheet.title), sheet.key)
 
 
 def _render(title: str, text: str, ticket: tuple[str, str] | None = None) -> str:
@@ -78,6 +89,9 @@ def _render(title: str, text: str, ticket: tuple[str, str] | None = None) -> str
         title=title,
         body=_draw_lines(text),
         ticket=(ticket[0], _draw_lines(ticket[1])) if ticket else None,
+        language=get_language(),
+        name=_("Name:"),
+        date=_("Date:"),
     )
 
 

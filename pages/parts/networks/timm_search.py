@@ -5,7 +5,7 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import show_errors
 from transfer_core import networks
-from transfer_core.dataset import format_count
+from transfer_core.languages import _, ngettext
 from transfer_core.networks import SourceNetwork, has_timm, list_timm_tags
 
 MAX_MATCHES = 30  # networks to choose from
@@ -14,13 +14,13 @@ MAX_MATCHES = 30  # networks to choose from
 def search_timm_networks() -> SourceNetwork | None:
     """Draw the search; returns the network that was chosen there."""
     tags, key = list_timm_tags(), session.get_workspace().start_key
-    with st.expander(f"{len(tags):,} more networks, of timm", icon=":material/search:"):
+    with st.expander(_("{n:,} more networks, of timm", n=len(tags)), icon=":material/search:"):
         if not has_timm():
-            st.markdown("They need a package. Install it, and start the app again:")
+            st.markdown(_("They need a package. Install it, and start the app again:"))
             st.code("pip install timm", language="bash")
             return None
         text = st.text_input(
-            "Part of a name",
+            _("Part of a name"),
             key=f"networks_timm_text_{key}",
             placeholder="convnext nano",
         )
@@ -28,21 +28,22 @@ def search_timm_networks() -> SourceNetwork | None:
         if not text.strip():
             return None
         if not matches:
-            st.caption("No network of timm is called so.")
+            st.caption(_("No network of timm is called so."))
             return None
         tag = st.selectbox(
             _describe_matches(len(matches)),
             matches[:MAX_MATCHES],
             index=None,
-            placeholder="Choose one",
+            placeholder=_("Choose one"),
             key=f"networks_timm_chosen_{text}_{key}",
         )
         if tag is None:
             return None
-        with show_errors(), st.spinner("Looking at its layers"):
+        with show_errors(), st.spinner(_("Looking at its layers")):
             return networks.get_network(f"timm.{tag}")
 
 
 def _describe_matches(found: int) -> str:
-    shown = f", the first {MAX_MATCHES} of them" if found > MAX_MATCHES else ""
-    return format_count(found, "network") + shown
+    if found > MAX_MATCHES:
+        return _("{n:,} networks, the first {shown} of them", n=found, shown=MAX_MATCHES)
+    return ngettext("{n:,} network", "{n:,} networks", found)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared import session
 from transfer_core.cases import HEAD_SETTINGS
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.transferability import HeadImages, HeadTrial
@@ -18,7 +19,7 @@ RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 4.0, 10.0, 30.0, 100.0, 300.0)
 DECAYS = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
 EPOCHS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 300)
 COUNTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1_000)
-NO_CLASS, NO_CLASS_LABEL = -1, "none (default)"
+NO_CLASS, NO_CLASS_LABEL = -1, N_("none (default)")
 KEYS = {  # widget and name in the address of each slider
     "learning_rate": "head_rate",
     "weight_decay": "head_decay",
@@ -28,18 +29,18 @@ KEYS = {  # widget and name in the address of each slider
     "missing_class": "head_missing",
 }
 LABELS = {
-    "learning_rate": "Learning rate",
-    "weight_decay": "Weight decay",
-    "epochs": "Epochs",
-    "classes": "Classes",
-    "images_per_class": "Images per class",
+    "learning_rate": N_("Learning rate"),
+    "weight_decay": N_("Weight decay"),
+    "epochs": N_("Epochs"),
+    "classes": N_("Classes"),
+    "images_per_class": N_("Images per class"),
 }
 HELP = {
-    "learning_rate": "How far each step goes. It rises at first, then falls to 0.",
-    "weight_decay": "Pulls the weights towards 0, so that no feature counts too much.",
-    "epochs": "How often it sees all training images.",
-    "classes": "The first so many of the list.",
-    "images_per_class": "Training images. The validation images stay the same.",
+    "learning_rate": N_("How far each step goes. It rises at first, then falls to 0."),
+    "weight_decay": N_("Pulls the weights towards 0, so that no feature counts too much."),
+    "epochs": N_("How often it sees all training images."),
+    "classes": N_("The first so many of the list."),
+    "images_per_class": N_("Training images. The validation images stay the same."),
 }
 
 
@@ -53,10 +54,10 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Learn too fast", ":material/bolt:", {"learning_rate": 300.0}),
-    Preset("Learn too slowly", ":material/hourglass_bottom:", {"learning_rate": 0.01}),
-    Preset("Hardly any images", ":material/filter_1:", {"images_per_class": 1}),
-    Preset("One class missing", ":material/disabled_by_default:", {"missing_class": 0}),
+    Preset(N_("Learn too fast"), ":material/bolt:", {"learning_rate": 300.0}),
+    Preset(N_("Learn too slowly"), ":material/hourglass_bottom:", {"learning_rate": 0.01}),
+    Preset(N_("Hardly any images"), ":material/filter_1:", {"images_per_class": 1}),
+    Preset(N_("One class missing"), ":material/disabled_by_default:", {"missing_class": 0}),
 )
 
 
@@ -117,27 +118,27 @@ def set_trial(values: Mapping[str, object]) -> None:
 def draw_sliders(images: HeadImages) -> None:
     """Draw a slider for each setting, with the default marked, and the class that is left out."""
     values, defaults = list_values(images), get_defaults()
-    totals = {"classes": len(images.class_names), "images_per_class": "all"}
+    totals = {"classes": f"{len(images.class_names)}", "images_per_class": _("all")}
 
     def name_value(name: str, value: object) -> str:
-        shown = totals[name] if value is None else f"{value:g}"
-        return f"{shown} (default)" if value == defaults[name] else str(shown)
+        shown = totals[name] if value is None else _("{value:g}", value=value)
+        return _("{value} (default)", value=shown) if value == defaults[name] else shown
 
     for name, label in LABELS.items():
         if len(values[name]) > 1:
             st.select_slider(
-                label,
+                _(label),
                 values[name],
                 key=KEYS[name],
                 format_func=lambda value, name=name: name_value(name, value),
-                help=HELP[name],
+                help=_(HELP[name]),
             )
     st.selectbox(
-        "Class without images",
+        _("Class without images"),
         [NO_CLASS, *range(st.session_state[KEYS["classes"]] or len(images.class_names))],
         key=KEYS["missing_class"],
         format_func=lambda label: (
-            NO_CLASS_LABEL if label == NO_CLASS else images.class_names[label]
+            _(NO_CLASS_LABEL) if label == NO_CLASS else images.class_names[label]
         ),
-        help="Its training images are left out, its validation images stay.",
+        help=_("Its training images are left out, its validation images stay."),
     )

@@ -1,6 +1,7 @@
 // Small line charts: series with points and error bars, a cursor for mouse, finger and keyboard.
 const SVG = "http://www.w3.org/2000/svg"
 const states = new WeakMap()
+let language = "en" // of the numbers
 
 function make(name, attributes, parent, text) {
   const element = document.createElementNS(SVG, name)
@@ -21,7 +22,8 @@ function html(name, className, parent, text) {
 function format(value, axis) {
   if (axis.percent) return `${Math.round(100 * value)} %`
   if (value >= 1e5) return value.toExponential(0).replace("e+", "e")
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(axis.digits ?? 2)
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : (axis.digits ?? 2)
+  return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
 function niceStep(range, count) {
@@ -170,6 +172,7 @@ function build(root) {
 }
 
 export default function ({ data, parentElement }) {
+  language = data.language
   const root = parentElement.querySelector(".curve-charts")
   root.setAttribute("role", "group")
   root.setAttribute("aria-label", data.description)

@@ -6,6 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from transfer_core.languages import get_language
+
 _SCRIPT = Path(__file__).with_suffix(".js")
 _COMPONENT = st.components.v2.component(
     "transfer_lab_curve_chart",
@@ -24,4 +26,5 @@ def show_curve_charts(charts: Sequence[dict[str, Any]], description: str, *, key
         description: Text alternative of all charts.
         key: Constant while the charts are the same ones with other numbers.
     """
-    _COMPONENT(key=key, data={"charts": list(charts), "description": description})
+    given = {"charts": list(charts), "description": description, "language": get_language()}
+    _COMPONENT(key=key, data=given)

@@ -12,6 +12,7 @@ from pages.shared.layout import escape_markdown, show_errors, show_problem
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.errors import BusyError
 from transfer_core.figures import build_enough_chart, describe_enough_chart
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.system import get_home
 from transfer_core.timing import describe_time_range
 
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
 MAX_DRAWS = 5  # of whole networks
 REDRAW_SECONDS = 1.0
-WAYS = {"3": "case 3: everything", "4-random": "from random weights"}
+WAYS = {"3": N_("case 3: everything"), "4-random": N_("from random weights")}
 
 
 def show_enough(data: DataSet, source: SourceNetwork) -> None:
     """Draw the section; while something is measured, it is redrawn every second."""
-    st.header("How much is enough?", anchor=False)
+    st.header(_("How much is enough?"), anchor=False)
     opened = st.session_state.setdefault("enough_opened", set())
     if (data.id, source.name) not in opened:
-        st.markdown("From how many images of each class does training everything win?")
+        st.markdown(_("From how many images of each class does training everything win?"))
         st.button(
-            "Measure the new layer alone (seconds)",
+            _("Measure the new layer alone (seconds)"),
             icon=":material/query_stats:",
             key="enough_go",
             on_click=opened.add,
@@ -87,22 +88,29 @@ def _show_points(job: EnoughJob) -> None:
         chart = build_enough_chart(means, crossing)
         show_curve_charts([chart], describe_enough_chart(means), key="enough_chart")
     st.markdown(" ".join(words))
-    with st.expander("How it is measured", icon=":material/help:"):
+    with st.expander(_("How it is measured"), icon=":material/help:"):
         st.markdown(
-            "Each draw takes so many images of each class from the training and validation images, "
-            "and asks about a fifth that it left out; near-copies are never on both sides. All "
-            "ways learn from the same draws. Bars show one standard deviation over the draws. Test "
-            "images take no part. In 8 of 10 repetitions the crossing would lie in the interval, "
-            "and the difference within its ±. Between two sizes the difference lies on a straight "
-            "line over the logarithm of the images."
+            _(
+                "Each draw takes so many images of each class from the training and validation "
+                "images, and asks about a fifth that it left out; near-copies are never on both "
+                "sides. All ways learn from the same draws. Bars show one standard deviation over "
+                "the draws. Test images take no part. In 8 of 10 repetitions the crossing would "
+                "lie in the interval, and the difference within its ±. Between two sizes the "
+                "difference lies on a straight line over the logarithm of the images."
+            )
         )
 
 
 def _show_progress(job: EnoughJob) -> None:
     done, total = job.progress
-    words = "Stopping after this batch" if job.is_stopping else "Training"
-    st.progress(done / max(1, total), text=f"{words}: {done} of {total}")
-    if st.button("Stop and keep the points", icon=":material/stop:", key="enough_stop"):
+    if job.is_stopping:
+        words = _("Stopping after this batch: {done} of {total}", done=done, total=total)
+    elif job.is_waiting:
+        words = _("Waiting for another training to end: {done} of {total}", done=done, total=total)
+    else:
+        words = _("Training: {done} of {total}", done=done, total=total)
+    st.progress(done / max(1, total), text=words)
+    if st.button(_("Stop and keep the points"), icon=":material/stop:", key="enough_stop"):
         job.stop()
 
 
@@ -112,20 +120,20 @@ def _choose_training(*, disabled: bool) -> tuple[list[str], int]:
     session.keep_several_in_url("enough_ways", WAYS, WAYS)
     session.keep_in_url("enough_draws", 1, range(1, MAX_DRAWS + 1))
     keys = left.pills(
-        "Train on the same images",
+        _("Train on the same images"),
         list(WAYS),
         selection_mode="multi",
-        format_func=WAYS.get,
+        format_func=lambda way: _(WAYS[way]),
         key="enough_ways",
         disabled=disabled,
-        help="The new layer alone is measured already.",
+        help=_("The new layer alone is measured already."),
     )
     count = right.select_slider(
-        "Draws of each size",
+        _("Draws of each size"),
         range(1, MAX_DRAWS + 1),
         key="enough_draws",
         disabled=disabled,
-        help="More draws narrow the interval and take longer.",
+        help=_("More draws narrow the interval and take longer."),
     )
     return keys, count
 
@@ -136,24 +144,34 @@ def _offer_training(job: EnoughJob, keys: list[str], count: int) -> None:
         show_problem(job.error.problem, job.error.found, job.error.remedy)
     missing = job.list_missing(keys, count)
     if not missing:
-        st.caption("All of this is measured. More draws narrow the interval.")
+        st.caption(_("All of this is measured. More draws narrow the interval."))
         return
     minutes = _forecast(job, missing)
     with st.container(horizontal=True, vertical_alignment="center"):
         words = st.empty()
         if not minutes and st.button(
-            "How long would it take?", icon=":material/timer:", key="enough_time"
+            _("How long would it take?"), icon=":material/timer:", key="enough_time"
         ):
             with show_errors(), show_timing():
                 minutes = _forecast(job, missing, may_measure=True)
-        time = f", about **{escape_markdown(minutes)}**" if minutes else ""
-        words.markdown(f"{len(missing)} trainings{time}", width="content")
+        words.markdown(_describe_work(len(missing), minutes), width="content")
         if minutes and st.button(
-            "Start", type="primary", icon=":material/play_arrow:", key="enough_start"
+            _("Start"), type="primary", icon=":material/play_arrow:", key="enough_start"
         ):
             with show_errors():
                 job.start(keys, count)
             st.rerun()
+
+
+def _describe_work(trainings: int, minutes: str) -> str:
+    if not minutes:
+        return ngettext("{n} training", "{n} trainings", trainings)
+    return ngettext(
+        "{n} training, about **{time}**",
+        "{n} trainings, about **{time}**",
+        trainings,
+        time=escape_markdown(minutes),
+    )
 
 
 def _forecast(job: EnoughJob, missing, *, may_measure: bool = False) -> str:

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.playground.controls import (
-    PRESETS,
-    Preset,
     draw_sliders,
     read_address,
     read_trial,
-    set_trial,
     write_address,
 )
 from pages.parts.playground.curve_chart import show_curve_charts
+from pages.parts.playground.presets import offer_presets, show_preset_words
 from pages.shared import caches, session
 from pages.shared.launching import start_run
-from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.layout import show_errors
 from transfer_core.figures import build_head_charts, describe_head_curves
+from transfer_core.languages import _
+from transfer_core.settings import OptimiserSettings, list_settings
 
 if TYPE_CHECKING:
     from transfer_core.dataset import DataSet
     from transfer_core.networks import SourceNetwork
     from transfer_core.transferability import HeadTrial, HeadTrialResult
 
-ASKED_KEY = "playground_asked"  # name of the preset that waits for a guess
-GUESS_KEY = "playground_guess"  # the trial that was guessed at, and the guess
-SAME = 0.02  # of the accuracy, in [0, 1]; a smaller change is "about the same"
+MAX_RUN_RATE = next(
+    each.maximum for each in list_settings(OptimiserSettings) if each.name == "learning_rate"
+)
 # On a phone the curves stay in sight while the sliders move below them.
 STYLE = """<style>
 @media (max-width: 640px) {
@@ -46,7 +46,7 @@ def show_head_playground(data: DataSet, source: SourceNetwork) -> None:
     st.html(STYLE)
     images = caches.load_head_images(data.id, source.name)
     read_address(images)
-    _offer_presets()
+    offer_presets()
     with show_errors():
         default, result = _train(data.id, source.name)
     write_address()
@@ -57,20 +57,11 @@ def show_head_playground(data: DataSet, source: SourceNetwork) -> None:
         show_curve_charts(
             build_head_charts(result, default), describe_head_curves(result), key="head_curves"
         )
-        _show_words(result, default)
+        show_preset_words(result, default)
     with sliders:
         draw_sliders(images)
     _show_numbers(result, default)
     _offer_run(data, source, result, is_sample=images.is_sample)
-
-
-def compare(result: HeadTrialResult, default: HeadTrialResult) -> str:
-    """Say whether the accuracy is higher than with the default, by more than one image or so."""
-    change = result.accuracy - default.accuracy
-    images = sum(result.validation_counts)
-    if abs(change) <= max(SAME, 1.01 / images):
-        return "about the same"
-    return "up" if change > 0 else "down"
 
 
 def _train(data_id: str, network: str) -> tuple[HeadTrialResult, HeadTrialResult]:
@@ -80,92 +71,38 @@ def _train(data_id: str, network: str) -> tuple[HeadTrialResult, HeadTrialResult
     return default, caches.try_head(data_id, network, read_trial())
 
 
-def _offer_presets() -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for preset in PRESETS:
-            st.button(
-                preset.name,
-                icon=preset.icon,
-                key=f"playground_try_{preset.name}",
-                on_click=_ask,
-                args=(preset,),
-            )
-        st.button(
-            "Back to the default",
-            icon=":material/undo:",
-            key="playground_default",
-            on_click=_go_back,
-        )
-
-
-def _ask(preset: Preset) -> None:
-    set_trial({})
-    session.set_widgets(**{ASKED_KEY: preset.name})
-
-
-def _go_back() -> None:
-    set_trial({})
-    session.set_widgets(**{ASKED_KEY: None, GUESS_KEY: None})
-
-
-def _answer(preset: Preset, guess: str) -> None:
-    set_trial(preset.values)
-    session.set_widgets(**{ASKED_KEY: None, GUESS_KEY: (read_trial(), guess)})
-
-
-def _show_words(result: HeadTrialResult, default: HeadTrialResult) -> None:
-    """Ask for a guess, or say what the curves show and what was guessed."""
-    from transfer_core.transferability import read_curves
-
-    asked = next((p for p in PRESETS if p.name == st.session_state.get(ASKED_KEY)), None)
-    if asked:
-        st.markdown(f"**{asked.name}.** Predict first: the validation accuracy will …")
-        with st.container(horizontal=True):
-            for guess, label in (("up", "go up"), ("about the same", "stay"), ("down", "go down")):
-                st.button(
-                    label,
-                    key=f"playground_guess_{guess}",
-                    on_click=_answer,
-                    args=(asked, guess),
-                )
-        return
-    guessed = _describe_guess(result, default)
-    st.markdown(guessed + escape_markdown(read_curves(result, default).sentence))
-
-
-def _describe_guess(result: HeadTrialResult, default: HeadTrialResult) -> str:
-    trial, guess = st.session_state.get(GUESS_KEY) or (None, None)
-    if trial != result.trial:
-        return ""
-    truth = compare(result, default)
-    change = f"{default.accuracy:.0%} to {result.accuracy:.0%}"
-    if guess == truth:
-        return f":green[:material/check:] **You said {guess}, and so it is** ({change}). "
-    return f":orange[:material/lightbulb:] **You said {guess}; it is {truth}** ({change}). "
-
-
 def _show_numbers(result: HeadTrialResult, default: HeadTrialResult) -> None:
     low, high = result.interval
     points = 100 * (result.accuracy - default.accuracy)
     columns = st.columns(4)
     columns[0].metric(
-        "Validation accuracy",
-        f"{result.accuracy:.1%}",
-        f"{points:+.1f} points" if result.trial != default.trial else None,
-        help="Of the weights that a run keeps. The change is against the default.",
+        _("Validation accuracy"),
+        _("{share:.1%}", share=result.accuracy),
+        _("{points:+.1f} points", points=points) if result.trial != default.trial else None,
+        help=_(
+            "Of the weights that a run keeps: those of the epoch that is marked in the curves. The "
+            "change is against the default."
+        ),
     )
     columns[1].metric(
-        "95 % interval",
-        f"{low:.0%} to {high:.0%}",
-        help=f"On {sum(result.validation_counts):,} validation images. Test images take no part.",
+        _("95 % interval"),
+        _("{low:.0%} to {high:.0%}", low=low, high=high),
+        help=_(
+            "What chance leaves open: on {images:,} validation images. Test images take no part.",
+            images=sum(result.validation_counts),
+        ),
     )
-    trained = f"{result.epochs[-1].train_accuracy:.1%}" if result.epochs else "–"
-    columns[2].metric("Training accuracy", trained, help="At the last epoch.")
+    trained = _("{share:.1%}", share=result.kept.train_accuracy) if result.kept else "–"
+    columns[2].metric(_("Training accuracy"), trained, help=_("At the same epoch."))
     columns[3].metric(
-        "Trained in",
-        f"{result.ended.seconds:.2f} s" if result.ended else "–",
-        help=f"{len(result.epochs)} epochs on {sum(result.train_counts):,} images, which went "
-        "through the frozen layers once, before.",
+        _("Trained in"),
+        _("{seconds:.2f} s", seconds=result.ended.seconds) if result.ended else "–",
+        help=_(
+            "{epochs:,} epochs on {images:,} images, which went through the frozen layers once, "
+            "before.",
+            epochs=len(result.epochs),
+            images=sum(result.train_counts),
+        ),
     )
 
 
@@ -175,18 +112,20 @@ def _offer_run(
     """Offer a real run with these settings; its validation curve is the same."""
     reason = None
     if is_sample:
-        reason = "The playground takes 2,000 of your images; a run takes all of them."
+        reason = _("The playground takes 2,000 of your images; a run takes all of them.")
     elif not result.trial.takes_all_images:
-        reason = "A run learns from all images of all classes. Set these back first."
+        reason = _("A run learns from all images of all classes. Set these back first.")
+    elif result.trial.learning_rate > MAX_RUN_RATE:
+        reason = _("A run takes learning rates up to {rate:g}.", rate=MAX_RUN_RATE)
     elif result.ended is None:
-        reason = "This training ends without a result."
+        reason = _("This training ends without a result.")
     if st.button(
-        "Make it a run",
+        _("Make it a run"),
         type="primary",
         icon=":material/play_arrow:",
         key="playground_run",
         disabled=reason is not None,
-        help=reason or "Trains a network with exactly these settings, and tests it once.",
+        help=reason or _("Trains a network with exactly these settings, and tests it once."),
     ):
         with show_errors():
             run_id = _start(data, source, result.trial)

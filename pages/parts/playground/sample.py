@@ -7,6 +7,7 @@ from pages.shared.layout import show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
 from transfer_core.dataset import SAMPLES, samples
+from transfer_core.languages import _
 from transfer_core.system import get_home
 
 SAMPLE = "stripes"  # not too easy for the demonstration network
@@ -15,9 +16,9 @@ SAMPLE = "stripes"  # not too easy for the demonstration network
 def offer_sample() -> None:
     """Draw the sample, and a button that opens it."""
     sample = SAMPLES[SAMPLE]
-    st.markdown("Train a new layer in a blink: move a slider, see the curves.")
+    st.markdown(_("Train a new layer in a blink: move a slider, see the curves."))
     if st.button(
-        f"Play with “{sample.title}”",
+        _("Play with “{sample}”", sample=_(sample.title)),
         type="primary",
         icon=":material/play_arrow:",
         key="playground_sample",
@@ -29,8 +30,10 @@ def offer_sample() -> None:
         st.rerun()
     st.image(
         caches.render_sample_preview(SAMPLE),
-        alt=f"One image of some classes of {sample.title.lower()}",
+        alt=_("One image of some classes: {sample}", sample=_(sample.title)),
         width=640,
     )
-    st.caption(f"{sample.count:,} images, {sample.classes} classes.")
-    st.page_link("pages/data.py", label="Bring your own images", icon=":material/upload:")
+    st.caption(
+        _("{images:,} images, {classes:,} classes.", images=sample.count, classes=sample.classes)
+    )
+    st.page_link("pages/data.py", label=_("Bring your own images"), icon=":material/upload:")

@@ -15,6 +15,7 @@ from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.guesses import get_guess
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import Change, DataSet, SpoiledVersion, Version
+from transfer_core.languages import _
 
 
 def show_set_aside(data: DataSet, flaw: SpoiledVersion | None) -> None:
@@ -28,11 +29,11 @@ def show_set_aside(data: DataSet, flaw: SpoiledVersion | None) -> None:
     records = caches.load_set_aside(data.id).records
     offered = [index for index, record in enumerate(records) if record.path not in hidden]
     if not offered:
-        st.info("No image was set aside.", icon=":material/info:")
+        st.info(_("No image was set aside."), icon=":material/info:")
         return
     restore = [PendingChange(Change("restore", records[index].path)) for index in offered]
     st.button(
-        f"Restore all {len(offered)}",
+        _("Restore all {n:,}", n=len(offered)),
         icon=":material/undo:",
         key="repair_restore_all",
         on_click=put_in_basket,
@@ -46,12 +47,18 @@ def show_set_aside(data: DataSet, flaw: SpoiledVersion | None) -> None:
 
 def show_history(data: DataSet, versions: tuple[Version, ...], flaw: SpoiledVersion | None) -> None:
     """Draw every version up to this one, the newest first, with a link to the one before."""
-    st.subheader("History", anchor=False)
+    st.subheader(_("History"), anchor=False)
     for version in reversed(versions):
         _show_version(version, sealed=_is_sealed(flaw) and version.id == flaw.id)
     if not versions:
         archive = escape_markdown(data.import_summary.archive)
-        st.caption(f"{escape_markdown(data.name)} is as it was read from {archive}.")
+        st.caption(
+            _(
+                "{name} is as it was read from {archive}.",
+                name=escape_markdown(data.name),
+                archive=archive,
+            )
+        )
 
 
 def _is_sealed(flaw: SpoiledVersion | None) -> bool:
@@ -64,14 +71,14 @@ def _show_version(version: Version, *, sealed: bool) -> None:
     when = datetime.fromtimestamp(version.made).strftime("%d %b %Y %H:%M")
     lines = [f"- {escape_markdown(each.describe())}" for each in version.changes[:ITEMS_PER_PAGE]]
     if len(version.changes) > ITEMS_PER_PAGE:
-        lines.append(f"- and {len(version.changes) - ITEMS_PER_PAGE:,} more")
+        lines.append("- " + _("and {n:,} more", n=len(version.changes) - ITEMS_PER_PAGE))
     if sealed:
-        lines = ["- Sealed: the Sabotage lab tells after your guess what was done here"]
+        lines = ["- " + _("Sealed: the Sabotage lab tells after your guess what was done here")]
     st.markdown(f"**{name}**, {when}\n" + "\n".join(lines))
     before = caches.load_data_set(version.parent).name
     st.page_link(
         "pages/repair.py",
-        label=f"Open the version before: {escape_markdown(before)}",
+        label=_("Open the version before: {name}", name=escape_markdown(before)),
         icon=":material/history:",
         query_params={"data": version.parent},
     )

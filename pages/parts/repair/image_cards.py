@@ -6,6 +6,7 @@ from pages.shared import caches, session
 from pages.shared.basket import PendingChange, find_pending, put_in_basket, take_from_basket
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import Change, DataSet, ImageRecord
+from transfer_core.languages import _
 
 GRID_COLUMNS = 4
 ITEMS_PER_PAGE = 12  # images or groups
@@ -27,7 +28,7 @@ def paginate(items: list, name: str) -> list:
         return items
     session.keep_in_url(f"repair_page_{name}", 1, range(1, pages + 1))
     chosen = st.number_input(
-        f"Page, of {pages}",
+        _("Page, of {pages}", pages=pages),
         1,
         pages,
         key=f"repair_page_{name}",
@@ -63,21 +64,21 @@ def show_card(
         return
     if suggested_class:
         relabel = Change("relabel", record.path, suggested_class)
-        _show_change_button(data.id, relabel, f"It is {suggested_class}", index)
+        _show_change_button(data.id, relabel, _("It is {name}", name=suggested_class), index)
     own = data.classes[record.label]
     others = [name for name in data.classes if name not in (own, suggested_class)]
     if can_relabel and others:
         _choose_class(data, record, others, index)
-    _show_change_button(data.id, Change("set aside", record.path), "Set aside", index)
+    _show_change_button(data.id, Change("set aside", record.path), _("Set aside"), index)
 
 
 def _choose_class(data: DataSet, record: ImageRecord, classes: list[str], index: int) -> None:
     chosen = st.selectbox(
-        "Another class",
+        _("Another class"),
         classes,
         index=None,
         key=f"repair_class_{index}",
-        placeholder="It is another class",
+        placeholder=_("It is another class"),
         label_visibility="collapsed",
     )
     if chosen:
@@ -89,29 +90,33 @@ def show_set_aside_card(data: DataSet, index: int) -> None:
     """Draw an image that was set aside, with the button that restores it."""
     record = caches.load_set_aside(data.id).records[index]
     _show_image(caches.render_thumbnail(data.id, index, from_set_aside=True), record, data)
-    st.markdown(f"{escape_markdown(data.classes[record.label])}, {record.split}")
+    st.markdown(f"{escape_markdown(data.classes[record.label])}, {_(record.split)}")
     waiting = find_pending(data.id, record.path)
     if waiting:
         _show_undo(data.id, waiting.change, index)
     else:
-        _show_change_button(data.id, Change("restore", record.path), "Restore", index)
+        _show_change_button(data.id, Change("restore", record.path), _("Restore"), index)
 
 
 def _show_image(image: bytes, record: ImageRecord, data: DataSet) -> None:
     name = record.path.rpartition("/")[2]
     half = MAX_NAME_LENGTH // 2
     short = name if len(name) <= MAX_NAME_LENGTH else f"{name[:half]}…{name[-half:]}"
-    description = f"Image {name} of the class {data.classes[record.label]}"
+    description = _(
+        "Image {name} of the class {label}", name=name, label=data.classes[record.label]
+    )
     st.image(image, caption=escape_markdown(short), alt=description, width="stretch")
 
 
 def _show_undo(data_id: str, change: Change, index: int) -> None:
-    words = {"relabel": f"Will be {change.class_name}", "set aside": "Will be set aside"}
-    st.markdown(
-        f":material/pending: **{escape_markdown(words.get(change.action, 'Will be restored'))}**"
-    )
+    words = {
+        "relabel": _("Will be {name}", name=change.class_name),
+        "set aside": _("Will be set aside"),
+        "restore": _("Will be restored"),
+    }
+    st.markdown(f":material/pending: **{escape_markdown(words[change.action])}**")
     st.button(
-        "Take back",
+        _("Take back"),
         key=f"repair_back_{index}",
         icon=":material/undo:",
         width="stretch",

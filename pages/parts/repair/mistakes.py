@@ -10,8 +10,9 @@ import streamlit as st
 from pages.parts.repair.image_cards import make_grid, paginate, show_card
 from pages.shared import caches
 from pages.shared.layout import escape_markdown, show_problem
-from transfer_core.dataset import DataSet, format_count
+from transfer_core.dataset import DataSet
 from transfer_core.errors import RunError
+from transfer_core.languages import _, ngettext
 from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -27,20 +28,29 @@ def show_mistakes(record: RunRecord, data: DataSet) -> None:
         return
     mistakes = _find_mistakes(record, data, answers)
     if not mistakes:
-        st.success("No mistake is left on the test images.", icon=":material/task_alt:")
+        st.success(_("No mistake is left on the test images."), icon=":material/task_alt:")
         return
     st.caption(
-        f"{format_count(len(mistakes), 'test image')} that the network takes for another class, "
-        "the surest mistakes first. Change only what is clearly wrong: correcting test images "
-        "wherever the network disagrees, and only there, makes its accuracy look better than it is."
+        ngettext(
+            "{n:,} test image that the network takes for another class.",
+            "{n:,} test images that the network takes for another class, the surest first.",
+            len(mistakes),
+        )
+        + " "
+        + _(
+            "Change only what is clearly wrong: correcting test images wherever the network "
+            "disagrees, and only there, makes its accuracy look better than it is."
+        )
     )
     shown = paginate(mistakes, "mistakes")
     for place, (index, label, confidence) in zip(make_grid(len(shown)), shown, strict=True):
         own, predicted = data.classes[data.records[index].label], data.classes[label]
         with place:
-            caption = (
-                f"**{escape_markdown(own)}**, taken for **{escape_markdown(predicted)}** "
-                f"({confidence:.0%} sure)"
+            caption = _(
+                "**{own}**, taken for **{other}** ({share:.0%} sure)",
+                own=escape_markdown(own),
+                other=escape_markdown(predicted),
+                share=confidence,
             )
             show_card(data, index, caption, suggested_class=predicted)
 

@@ -13,10 +13,10 @@ from transfer_core.dataset import (
     DataSet,
     NearDuplicateGroup,
     count_copies,
-    format_count,
 )
+from transfer_core.languages import N_, _, ngettext
 
-HOW_FOUND = (
+HOW_FOUND = N_(
     "Each image is reduced to its coarse light and dark shapes (perceptual hash), and the shapes "
     "are compared: brightness, size or colour may differ. The first of each group does not count."
 )
@@ -27,16 +27,28 @@ def show_near_duplicates(data: DataSet) -> None:
     with show_errors(), show_progress() as report:
         groups = caches.find_near_duplicates(data.id, report)
     if not groups:
-        st.success("No two images look the same.", icon=":material/task_alt:")
+        st.success(_("No two images look the same."), icon=":material/task_alt:")
         return
     leaks = sum(group.is_leak for group in groups)
     exact, near = count_copies(data, groups)
-    copies = "1 exact copy" if exact == 1 else f"{exact:,} exact copies"
-    st.markdown(f"**{copies}, {near:,} more look almost alike**", help=HOW_FOUND)
+    copies = ngettext(
+        "{n:,} exact copy, {near:,} more look almost alike",
+        "{n:,} exact copies, {near:,} more look almost alike",
+        exact,
+        near=near,
+    )
+    st.markdown(f"**{copies}**", help=_(HOW_FOUND))
     st.caption(
-        f"In {format_count(len(groups), 'group')}; {leaks:,} of them stand in several parts of the "
-        "split, so that the test asks for what was learned by heart. Those come first. Look before "
-        "you set aside: pictures of one kind can look alike."
+        ngettext(
+            "In {n:,} group; {leaks:,} of them stand in several parts of the split, so that the "
+            "test asks for what was learned by heart. Those come first.",
+            "In {n:,} groups; {leaks:,} of them stand in several parts of the split, so that the "
+            "test asks for what was learned by heart. Those come first.",
+            len(groups),
+            leaks=leaks,
+        )
+        + " "
+        + _("Look before you set aside: pictures of one kind can look alike.")
     )
     for group in paginate(list(groups), "duplicates"):
         with st.container(border=True):
@@ -44,18 +56,20 @@ def show_near_duplicates(data: DataSet) -> None:
 
 
 def _show_group(data: DataSet, group: NearDuplicateGroup) -> None:
-    notes = ["in several parts of the split: a leak"] * group.is_leak
-    notes += ["in several classes: one of them may be wrong"] * group.is_conflict
-    st.markdown(f"**{len(group.images)} images** {escape_markdown('; '.join(notes))}")
+    notes = [_("in several parts of the split: a leak")] * group.is_leak
+    notes += [_("in several classes: one of them may be wrong")] * group.is_conflict
+    st.markdown(
+        _("**{n:,} images**", n=len(group.images)) + f" {escape_markdown('; '.join(notes))}"
+    )
     _offer_to_keep_one(data, group)
     shown = group.images[:ITEMS_PER_PAGE]
     for place, index in zip(make_grid(len(shown)), shown, strict=True):
         record = data.records[index]
         with place:
-            caption = f"{escape_markdown(data.classes[record.label])}, **{record.split}**"
+            caption = f"{escape_markdown(data.classes[record.label])}, **{_(record.split)}**"
             show_card(data, index, caption, can_relabel=group.is_conflict)
     if len(group.images) > len(shown):
-        st.caption(f"The first {len(shown)} of {len(group.images)}.")
+        st.caption(_("The first {shown} of {n:,}.", shown=len(shown), n=len(group.images)))
 
 
 def _offer_to_keep_one(data: DataSet, group: NearDuplicateGroup) -> None:
@@ -65,7 +79,7 @@ def _offer_to_keep_one(data: DataSet, group: NearDuplicateGroup) -> None:
     others = [record for record in records if record is not kept]
     changes = [PendingChange(Change("set aside", record.path)) for record in others]
     st.button(
-        f"Keep only one ({kept.split})",
+        _("Keep only one ({split})", split=_(kept.split)),
         icon=":material/filter_1:",
         key=f"repair_keep_{group.images[0]}",
         on_click=put_in_basket,

@@ -11,7 +11,8 @@ from pages.shared import caches, session
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown, require_weights, show_errors
 from pages.shared.progress import show_progress
-from transfer_core.dataset import Change, DataSet, format_count
+from transfer_core.dataset import Change, DataSet
+from transfer_core.languages import _, ngettext
 from transfer_core.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -30,13 +31,19 @@ def show_suspects(record: RunRecord | None, data: DataSet) -> None:
         with show_progress() as report:
             suspects = caches.find_suspect_labels(data.id, source, report)
     if not suspects:
-        st.success("No training image looks like another class.", icon=":material/task_alt:")
+        st.success(_("No training image looks like another class."), icon=":material/task_alt:")
         return
     st.caption(
-        f"{format_count(len(suspects), 'training image')} that a new layer on "
-        f"{escape_markdown(source.title)}, trained without them, takes for another class. The most "
-        "doubtful come first. Some labels are right and the image is only hard: look before you "
-        "change one."
+        ngettext(
+            "{n:,} training image that a new layer on {network}, trained without it, takes for "
+            "another class.",
+            "{n:,} training images that a new layer on {network}, trained without them, takes for "
+            "another class. The most doubtful come first.",
+            len(suspects),
+            network=escape_markdown(source.title),
+        )
+        + " "
+        + _("Some labels are right and the image is only hard: look before you change one.")
     )
     shown = paginate(list(suspects), "suspects")
     _offer_to_take_all(data, shown)
@@ -44,9 +51,12 @@ def show_suspects(record: RunRecord | None, data: DataSet) -> None:
         with place:
             own = data.classes[data.records[suspect.image].label]
             suggested = data.classes[suspect.suggested]
-            caption = (
-                f"**{escape_markdown(own)}** ({suspect.own_probability:.0%}), looks like "
-                f"**{escape_markdown(suggested)}** ({suspect.probability:.0%})"
+            caption = _(
+                "**{own}** ({own_share:.0%}), looks like **{other}** ({share:.0%})",
+                own=escape_markdown(own),
+                own_share=suspect.own_probability,
+                other=escape_markdown(suggested),
+                share=suspect.probability,
             )
             show_card(data, suspect.image, caption, suggested_class=suggested)
 
@@ -60,7 +70,7 @@ def _offer_to_take_all(data: DataSet, shown: list[SuspectLabel]) -> None:
         for each in shown
     ]
     st.button(
-        f"Take all {len(shown)} suggestions of this page",
+        _("Take all {n} suggestions of this page", n=len(shown)),
         icon=":material/done_all:",
         key="repair_take_all",
         on_click=put_in_basket,

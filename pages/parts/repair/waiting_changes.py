@@ -7,6 +7,7 @@ from pages.shared.basket import PendingChange, list_pending, take_from_basket
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _, ngettext
 from transfer_core.runs import RunRecord
 from transfer_core.system import get_home
 
@@ -16,21 +17,25 @@ def show_basket(data: DataSet) -> bool:
     waiting = list_pending(data.id)
     if not waiting:
         st.info(
-            "No change waits. What you choose below waits here, and can be taken back, until you "
-            "make a new version of the data set.",
+            _(
+                "No change waits. What you choose below waits here, and can be taken back, until "
+                "you make a new version of the data set."
+            ),
             icon=":material/shopping_basket:",
         )
         return False
     with st.container(border=True):
-        count = f"{len(waiting)} changes wait" if len(waiting) > 1 else "One change waits"
-        st.markdown(f":material/shopping_basket: **{count}** in this tab.")
+        count = ngettext(
+            "**One change waits** in this tab.", "**{n:,} changes wait** in this tab.", len(waiting)
+        )
+        st.markdown(f":material/shopping_basket: {count}")
         _list_changes(data, waiting)
         with st.container(horizontal=True):
             make = st.button(
-                "Make a new version", type="primary", icon=":material/add:", key="repair_make"
+                _("Make a new version"), type="primary", icon=":material/add:", key="repair_make"
             )
             st.button(
-                "Take all back",
+                _("Take all back"),
                 icon=":material/undo:",
                 key="repair_undo_all",
                 on_click=take_from_basket,
@@ -40,12 +45,12 @@ def show_basket(data: DataSet) -> bool:
 
 
 def _list_changes(data: DataSet, waiting: tuple[PendingChange, ...]) -> None:
-    with st.expander("See them, take them back", expanded=len(waiting) <= 3):
+    with st.expander(_("See them, take them back"), expanded=len(waiting) <= 3):
         for number, pending in enumerate(waiting):
             words, undo = st.columns([4, 1], vertical_alignment="center")
             words.markdown(escape_markdown(pending.change.describe()))
             undo.button(
-                "Take back",
+                _("Take back"),
                 key=f"repair_undo_{number}",
                 icon=":material/undo:",
                 on_click=take_from_basket,

@@ -4,34 +4,41 @@ import streamlit as st
 
 from pages.shared.basket import list_pending
 from pages.shared.guesses import keep_guess
-from transfer_core.dataset import FLAW_KINDS, FLAWS, DataSet, Guess, SpoiledVersion, format_count
+from transfer_core.dataset import FLAW_KINDS, FLAWS, DataSet, Guess, SpoiledVersion
+from transfer_core.languages import _, ngettext
 
 
 def ask_for_guess(data: DataSet, flaw: SpoiledVersion) -> None:
     """Draw the form of the guess; giving it opens the key."""
-    st.subheader("What was done to them?", anchor=False)
+    st.subheader(_("What was done to them?"), anchor=False)
     kind = st.radio(
-        "Your guess",
+        _("Your guess"),
         FLAW_KINDS,
         index=None,
         key="sabotage_guess",
-        format_func=lambda kind: FLAWS[kind].title,
-        captions=[FLAWS[kind].trace for kind in FLAW_KINDS],
+        format_func=lambda kind: _(FLAWS[kind].title),
+        captions=[_(FLAWS[kind].trace) for kind in FLAW_KINDS],
     )
     classes = []
     if kind and FLAWS[kind].concerns_classes:
         classes = st.multiselect(
-            "Which classes were spoiled", list(data.classes), key="sabotage_classes"
+            _("Which classes were spoiled"), list(data.classes), key="sabotage_classes"
         )
     repaired = list_repaired_paths(data, flaw)
-    st.caption(f"Changed on Repair so far: {format_count(len(repaired), 'image')}.")
+    st.caption(
+        ngettext(
+            "Changed on Repair so far: {n:,} image.",
+            "Changed on Repair so far: {n:,} images.",
+            len(repaired),
+        )
+    )
     if st.button(
-        "Guess, and open the key",
+        _("Guess, and open the key"),
         type="primary",
         icon=":material/key:",
         key="sabotage_open",
         disabled=kind is None,
-        help="Choose what you think was done." if kind is None else None,
+        help=_("Choose what you think was done.") if kind is None else None,
     ):
         keep_guess(flaw, Guess(kind, frozenset(classes), repaired))
         st.rerun()

@@ -16,16 +16,16 @@ from transfer_core.dataset import (
     GuessScore,
     SpoiledVersion,
     TamperedImage,
-    format_count,
     plan_repair,
     score_guess,
 )
+from transfer_core.languages import N_, _, ngettext
 
 ACTIONS = {  # what was done to one image
-    "labels": "is really **{}**",
-    "leak": "**{}**, a copy of a test image",
-    "imbalance": "**{}**, taken away",
-    "shortcut": "**{}**, with a painted background",
+    "labels": N_("is really **{name}**"),
+    "leak": N_("**{name}**, a copy of a test image"),
+    "imbalance": N_("**{name}**, taken away"),
+    "shortcut": N_("**{name}**, with a painted background"),
 }
 
 
@@ -33,41 +33,57 @@ def show_key(data: DataSet, flaw: SpoiledVersion, guess: Guess) -> None:
     """Draw how good the guess was, what was done, and how to repair it."""
     _show_verdict(flaw.key, guess, score_guess(flaw.key, guess))
     about = FLAWS[flaw.key.kind]
-    st.markdown(f"**What was done.** {about.harm}\n\n**To repair it:** {about.repair}")
+    st.markdown(
+        _(
+            "**What was done.** {harm}\n\n**To repair it:** {repair}",
+            harm=_(about.harm),
+            repair=_(about.repair),
+        )
+    )
     classes = Counter(image.class_name for image in flaw.key.images)
     counts = ", ".join(f"{escape_markdown(name)} {count}" for name, count in classes.items())
-    st.caption(f"Images tampered with, by their true class: {counts}.")
+    st.caption(_("Images tampered with, by their true class: {counts}.", counts=counts))
     _offer_repair(data, flaw)
 
 
 def show_key_images(flaw: SpoiledVersion, guess: Guess) -> None:
     """Draw every image of the key, those that were missed first."""
-    with st.expander(f"All {format_count(len(flaw.key.images), 'image')} of the key"):
+    images = len(flaw.key.images)
+    with st.expander(ngettext("The {n:,} image of the key", "All {n:,} images of the key", images)):
         _show_images(flaw, score_guess(flaw.key, guess))
 
 
 def _show_verdict(key: FlawKey, guess: Guess, score: GuessScore) -> None:
-    title, share = FLAWS[key.kind].title, f"{len(score.found)} of {len(key.images)}"
-    alarms = (
-        f" {format_count(score.false_alarms, 'image')} changed that nothing was done to."
-        if score.false_alarms
-        else ""
-    )
+    title = _(FLAWS[key.kind].title)
     if score.is_kind_right:
-        st.success(f"Right: {title}.", icon=":material/task_alt:")
+        st.success(_("Right: {title}.", title=title), icon=":material/task_alt:")
     else:
-        st.error(f"You said {FLAWS[guess.kind].title}. It was: {title}.", icon=":material/close:")
-    st.markdown(f"**Found: {share} images that were tampered with.**{alarms}")
+        said = _(FLAWS[guess.kind].title)
+        words = _("You said {said}. It was: {title}.", said=said, title=title)
+        st.error(words, icon=":material/close:")
+    found = _(
+        "**Found: {found} of {images} images that were tampered with.**",
+        found=len(score.found),
+        images=len(key.images),
+    )
+    alarms = ngettext(
+        "{n:,} image changed that nothing was done to.",
+        "{n:,} images changed that nothing was done to.",
+        score.false_alarms,
+    )
+    st.markdown(f"{found} {alarms}" if score.false_alarms else found)
 
 
 def _offer_repair(data: DataSet, flaw: SpoiledVersion) -> None:
     """Offer to put all that is left to repair into the basket of Repair."""
     left = plan_repair(data, flaw.key)
     if not left:
-        st.success("Nothing is left to repair.", icon=":material/healing:")
+        st.success(_("Nothing is left to repair."), icon=":material/healing:")
         return
     if st.button(
-        f"Repair what is left ({format_count(len(left), 'change')})",
+        ngettext(
+            "Repair what is left ({n:,} change)", "Repair what is left ({n:,} changes)", len(left)
+        ),
         type="primary",
         icon=":material/healing:",
         key="sabotage_repair",
@@ -87,8 +103,12 @@ def _show_images(flaw: SpoiledVersion, score: GuessScore) -> None:
     for place, image in zip(make_grid(len(shown)), shown, strict=True):
         with place:
             _show_image(data, image, present.get(image.path), aside.get(image.path))
-            mark = ":material/check: found" if image in score.found else ":material/close: missed"
-            action = ACTIONS[flaw.key.kind].format(escape_markdown(image.class_name))
+            mark = (
+                _(":material/check: found")
+                if image in score.found
+                else _(":material/close: missed")
+            )
+            action = _(ACTIONS[flaw.key.kind], name=escape_markdown(image.class_name))
             st.markdown(f"{action}  \n{mark}")
 
 
@@ -99,6 +119,6 @@ def _show_image(
     if index is not None:
         st.image(
             caches.render_thumbnail(data.id, index, from_set_aside=present is None),
-            alt=f"An image of the class {image.class_name}",
+            alt=_("An image of the class {name}", name=image.class_name),
             width="stretch",
         )

@@ -10,9 +10,10 @@ from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import dataset
 from transfer_core.dataset import FLAW_KINDS, FLAWS, MYSTERY_SETS, DataSet
+from transfer_core.languages import N_, _
 from transfer_core.system import get_home
 
-SURPRISE = "surprise"
+SURPRISE, SURPRISE_TITLE = "surprise", N_("Surprise me")
 
 
 def offer_mystery_sets(*, is_first: bool) -> None:
@@ -26,12 +27,14 @@ def offer_mystery_sets(*, is_first: bool) -> None:
         with place.container(border=True):
             st.image(
                 caches.render_sample_preview(each.sample),
-                caption=each.title,
-                alt=f"Some images of {each.title.lower()}",
+                caption=_(each.title),
+                alt=_("Some images: {title}", title=_(each.title)),
                 width="stretch",
             )
             kind = "primary" if is_first and letter == "A" else "secondary"
-            if st.button(f"Open set {letter}", key=f"sabotage_set_{letter}", type=kind):
+            if st.button(
+                _("Open set {letter}", letter=letter), key=f"sabotage_set_{letter}", type=kind
+            ):
                 asked = letter
     if asked:
         with show_errors(), show_progress() as report:
@@ -42,17 +45,17 @@ def offer_mystery_sets(*, is_first: bool) -> None:
 def offer_flaw(data: DataSet) -> None:
     """Offer to put a flaw into the data set that is open."""
     with st.container(border=True):
-        st.markdown(f"**Put a flaw into {escape_markdown(data.name)}**")
+        st.markdown(_("**Put a flaw into {data}**", data=escape_markdown(data.name)))
         chosen = st.selectbox(
-            "Which flaw",
+            _("Which flaw"),
             [SURPRISE, *FLAW_KINDS],
             key="sabotage_kind",
-            format_func=lambda kind: FLAWS[kind].title if kind in FLAWS else "Surprise me",
+            format_func=lambda kind: _(FLAWS[kind].title if kind in FLAWS else SURPRISE_TITLE),
         )
         if chosen in FLAWS:
-            st.caption(FLAWS[chosen].harm)
-        spoil = st.button("Spoil a copy", icon=":material/bug_report:", key="sabotage_spoil")
-        st.caption("Your images stay as they are: the flaw goes into a new version.")
+            st.caption(_(FLAWS[chosen].harm))
+        spoil = st.button(_("Spoil a copy"), icon=":material/bug_report:", key="sabotage_spoil")
+        st.caption(_("Your images stay as they are: the flaw goes into a new version."))
     if not spoil:
         return
     kind = random.choice(FLAW_KINDS) if chosen == SURPRISE else chosen

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from transfer_core.cases import TransferCase
 from transfer_core.figures import LegendEntry, NetworkDrawing, Slab
+from transfer_core.languages import get_language
 
 STORED_FILE = Path(__file__).with_suffix(".json")  # written by `python -m tools.start_drawings`
 
 
-@cache
 def load_drawings() -> dict[TransferCase, NetworkDrawing]:
-    """The demonstration network in each of the four cases, for the case's sample."""
-    stored = json.loads(STORED_FILE.read_text(encoding="utf-8"))
+    """The demonstration network in each of the four cases, in the reader's language."""
+    return _read_drawings(get_language())
+
+
+@cache
+def _read_drawings(language: str) -> dict[TransferCase, NetworkDrawing]:
+    stored = json.loads(STORED_FILE.read_text(encoding="utf-8"))[language]
     return {TransferCase(int(case)): _read_drawing(given) for case, given in stored.items()}
 
 

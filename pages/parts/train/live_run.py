@@ -9,6 +9,7 @@ from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
+from transfer_core.languages import _
 from transfer_core.runs import RunRecord, find_last_event
 from transfer_core.training import EpochEnded, StageChange, Started
 
@@ -41,7 +42,7 @@ def _watch(run_id: str) -> None:
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
     with bar:
         show_progress_of_run(record, caches.get_run_log(run_id).events())
-    if stop.button("Stop and keep what was learned", icon=":material/stop:", key="train_stop"):
+    if stop.button(_("Stop and keep what was learned"), icon=":material/stop:", key="train_stop"):
         caches.get_engine().stop(run_id)
     _draw(record)
 
@@ -53,29 +54,35 @@ def _draw(record: RunRecord) -> None:
     events = caches.get_run_log(record.id).events()
     if find_last_event(events, Started) is None:
         if not record.state.is_final:
-            st.caption("The curves begin with the first step.")
+            st.caption(_("The curves begin with the first step."))
         return
     show_curves(record.id)
     show_numbers(record, events)
     epoch = find_last_event(events, EpochEnded)
     if epoch and not record.state.is_final:
         rows = [f"- {change.stage}: {_describe_change(change)}" for change in epoch.changes]
-        with st.expander("How far each layer has moved since the start"):
+        with st.expander(_("How far each layer has moved since the start")):
             st.markdown("\n".join(rows))
 
 
 def _describe_change(change: StageChange) -> str:
-    return describe_change(change) + (" (frozen)" if change.frozen else "")
+    words = describe_change(change)
+    return _("{change} (frozen)", change=words) if change.frozen else words
 
 
 def _describe_run(record: RunRecord) -> None:
     """Say, folded, what is trained and who can watch it."""
     with show_errors():
         strategy, source = record.config.strategy, record.config.source()
-    with st.expander("About this run"):
+    with st.expander(_("About this run")):
         st.caption(
-            f"{strategy.title}, from: {escape_markdown(source.title)}, "
-            f"{strategy.initial_weights} weights, frozen: "
-            f"{source.format_titles(strategy.frozen)}; {source.input_size} pixels a side. Anyone "
-            "who can reach this server can watch the run at this address."
+            _(
+                "{way}, from: {network}, {kind} weights, frozen: {frozen}; {side} pixels a side. "
+                "Anyone who can reach this server can watch the run at this address.",
+                way=_(strategy.title),
+                network=escape_markdown(source.title),
+                kind=_(strategy.initial_weights),
+                frozen=source.format_titles(strategy.frozen),
+                side=source.input_size,
+            )
         )

@@ -6,21 +6,23 @@ from pages.parts.train.run_progress import show_progress_of_run
 from pages.shared import caches
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from transfer_core.figures import tabulate_epochs
-from transfer_core.runs import RunRecord, find_last_event
-from transfer_core.training import Ended
+from transfer_core.languages import N_, _, ngettext
+from transfer_core.runs import RunRecord, find_last_event, translate_record_text
+from transfer_core.training import Ended, describe_early_stop
 
 END_REASON_LABELS = {
-    "all epochs": "Trained to the end",
-    "early stopping": "Ended early, by its validation loss,",
-    "stopped": "Stopped by hand",
-    "diverged": "Ended because the loss grew beyond all numbers,",
+    "all epochs": N_("Trained to the end {when}; {kept}."),
+    "early stopping": N_("Ended early, by its validation loss, {when}; {kept}."),
+    "stopped": N_("Stopped by hand {when}; {kept}."),
+    "diverged": N_("Ended because the loss grew beyond all numbers, {when}; {kept}."),
 }
 
 
 def show_end(record: RunRecord) -> None:
     """Say why a run ended, and lead on to its result."""
     if record.error:
-        show_problem(record.error.problem, record.error.found, record.error.remedy)
+        error = record.error
+        show_problem(*map(translate_record_text, (error.problem, error.found, error.remedy)))
     _offer_resume(record)
     words, on = st.columns([3, 1], vertical_alignment="bottom")
     events = caches.get_run_log(record.id).events()
@@ -30,27 +32,31 @@ def show_end(record: RunRecord) -> None:
             _explain_end(record, ended)
     if record.result:
         with on:
-            offer_next_page("Go on: the result", "pages/results.py", run=record.id)
+            offer_next_page(_("Go on: the result"), "pages/results.py", run=record.id)
 
 
 def _explain_end(record: RunRecord, ended: Ended) -> None:
     """Say after how long and why the training ended, and which weights were kept."""
-    trained = record.config.strategy.what_is_trained
-    epochs = "1 epoch" if ended.epochs == 1 else f"{ended.epochs} epochs"
-    when = (
-        f"after {epochs} and {format_duration(ended.seconds)}"
-        if ended.epochs
-        else f"before an epoch of training {trained} had ended"
-    )
-    why = f"Why it ended: {ended.explanation}." if ended.reason == "early stopping" else None
+    strategy, why = record.config.strategy, None
+    if ended.epochs:
+        time = format_duration(ended.seconds)
+        when = ngettext(
+            "after {n} epoch and {time}", "after {n} epochs and {time}", ended.epochs, time=time
+        )
+    else:
+        trained = _(strategy.what_is_trained)
+        when = _("before an epoch of training {what} had ended", what=trained)
+    if ended.reason == "early stopping":
+        reason = describe_early_stop(strategy.optimiser.patience)
+        why = _("Why it ended: {reason}.", reason=reason)
     kept = _describe_kept_weights(record, ended)
-    st.markdown(f"{END_REASON_LABELS[ended.reason]} {when}; {kept}.", help=why)
+    st.markdown(_(END_REASON_LABELS[ended.reason], when=when, kept=kept), help=why)
 
 
 def show_epochs(record: RunRecord) -> None:
     """Draw the measurements of all epochs as a table, folded."""
     if table := tabulate_epochs(caches.get_run_log(record.id).events()):
-        with st.expander("All epochs as a table"):
+        with st.expander(_("All epochs as a table")):
             st.dataframe(table, hide_index=True, width="stretch")
 
 
@@ -60,7 +66,11 @@ def _offer_resume(record: RunRecord) -> None:
         epoch = caches.get_engine().find_resume_epoch(record.id)
     if epoch is None:
         return
-    label = f"Resume from epoch {epoch}" if epoch else "Resume after the new layer trained alone"
+    label = (
+        _("Resume from epoch {epoch}", epoch=epoch)
+        if epoch
+        else _("Resume after the new layer trained alone")
+    )
     if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
             caches.get_engine().resume(record.id)
@@ -69,7 +79,7 @@ def _offer_resume(record: RunRecord) -> None:
 
 def _describe_kept_weights(record: RunRecord, ended: Ended) -> str:
     if ended.best_epoch:
-        return f"the weights are those of epoch {ended.best_epoch}"
+        return _("the weights are those of epoch {epoch}", epoch=ended.best_epoch)
     if not record.result:
-        return "no epoch had ended, so nothing was learned"
-    return "the weights are those of the new layer trained alone, as far as it had come"
+        return _("no epoch had ended, so nothing was learned")
+    return _("the weights are those of the new layer trained alone, as far as it had come")

@@ -4,6 +4,7 @@ import streamlit as st
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.training import list_setting_values
 
@@ -16,9 +17,9 @@ def show_code(data: DataSet, source: SourceNetwork, strategy: Strategy, seed: in
     config = make_run_config(data, source, strategy, seed)
     script = render_script(config, source, data.classes)
     lines = find_setting_lines(script, collect_settings(config, source, data.classes))
-    for field, _ in list_setting_values(config):
+    for field, __ in list_setting_values(config):
         if field.name != "compiled":  # of GPUs
             code = lines.get(field.name) or lines[field.name.upper()]
-            st.code(f"# {field.setting.label}\n{code}", language="python", wrap_lines=True)
-    with st.expander("The whole script", icon=":material/code:"):
+            st.code(f"# {_(field.setting.label)}\n{code}", language="python", wrap_lines=True)
+    with st.expander(_("The whole script"), icon=":material/code:"):
         st.code(script, language="python", height=500)

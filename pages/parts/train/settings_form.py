@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.parts.train.setting_links import read_setting, write_setting
 from pages.shared import caches
 from transfer_core.cases import Strategy
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, trains_head_only
 from transfer_core.settings import OptimiserSettings, SettingField, list_settings
 from transfer_core.training import RunConfig
@@ -20,8 +21,8 @@ NUMBER_FIELDS = tuple(f for f in FIELDS if f.type is not bool and f.name != "inp
 SWITCH_FIELDS = tuple(field for field in FIELDS if field.type is bool)
 (SIZE_FIELD,) = (field for field in FIELDS if field.name == "input_size")
 NO_EFFECT = {
-    "head": "No effect here: it is for runs that train the new layer alone.",
-    "more": "No effect here: it is for runs that train more than the new layer.",
+    "head": N_("No effect here: it is for runs that train the new layer alone."),
+    "more": N_("No effect here: it is for runs that train more than the new layer."),
 }
 
 
@@ -33,6 +34,11 @@ class RunSettings:
     strategy: Strategy
     seed: int
     compiled: bool = False
+
+    @property
+    def input_size(self) -> int:
+        """Pixels a side."""
+        return self.source.input_size
 
     def get(self, name: str) -> bool | int | float:
         """The value of a declared setting."""
@@ -63,19 +69,21 @@ def show_settings_form(
     # Enter in a field would click the first button, which starts the run.
     with st.form("train_form", enter_to_submit=False):
         started = st.form_submit_button(
-            "Start training", type="primary", icon=":material/play_arrow:", key="train_start"
+            _("Start training"), type="primary", icon=":material/play_arrow:", key="train_start"
         )
         time_place = st.container()
-        with st.expander("Settings", icon=":material/tune:"):
+        with st.expander(_("Settings"), icon=":material/tune:"):
             st.markdown(
-                "These are all the settings; nothing else changes while training. If in doubt, "
-                "leave them as they are: they suit this way to train."
+                _(
+                    "These are all the settings; nothing else changes while training. If in doubt, "
+                    "leave them as they are: they suit this way to train."
+                )
             )
             settings = _draw_settings(defaults, hints, key, on_gpu)
             if st.form_submit_button(
-                "Update code and time", icon=":material/refresh:", key="train_update"
+                _("Update code and time"), icon=":material/refresh:", key="train_update"
             ):
-                st.caption("The time above, and the code if it is shown, are of these settings.")
+                st.caption(_("The time above, and the code if it is shown, are of these settings."))
     return SubmittedForm(settings, started, time_place)
 
 
@@ -114,18 +122,22 @@ def _draw_setting(
     """Draw the widget of a declared setting; returns its value."""
     about, default = field.setting, read_setting(field, defaults.get(field.name))
     applies = about.applies(trains_head_only(defaults.source, defaults.strategy))
-    words = [about.help, hints.get(field.name), None if applies else NO_EFFECT[about.applies_to]]
+    words = [
+        _(about.help),
+        hints.get(field.name),
+        None if applies else _(NO_EFFECT[about.applies_to]),
+    ]
     common = {
         "key": f"{key}_{field.name}_{default}",
         "help": " ".join(filter(None, words)),
         "disabled": not applies,
     }
     if field.type is bool:
-        value = st.checkbox(about.label, default and applies, **common)
+        value = st.checkbox(_(about.label), default and applies, **common)
         write_setting(field, value, defaults.get(field.name) and applies)
         return value
     value = st.number_input(
-        about.label,
+        _(about.label),
         min(field.minimum, default),
         max(field.maximum, default),
         default,
@@ -139,12 +151,12 @@ def _draw_setting(
 
 def _draw_input_size(source: SourceNetwork, key: str) -> int:
     sizes = caches.list_input_sizes(source.name)
-    only = " This network takes no other size." if len(sizes) == 1 else ""
+    only = [_("This network takes no other size.")] if len(sizes) == 1 else []
     return st.selectbox(
-        SIZE_FIELD.setting.label,
+        _(SIZE_FIELD.setting.label),
         sizes,
         sizes.index(source.input_size),
         key=f"{key}_size_{source.input_size}",
         disabled=len(sizes) == 1,
-        help=SIZE_FIELD.setting.help + only,
+        help=" ".join([_(SIZE_FIELD.setting.help), *only]),
     )

@@ -15,6 +15,7 @@ from pages.shared.choice import Choice
 from pages.shared.layout import escape_markdown
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 
 if TYPE_CHECKING:
@@ -42,18 +43,20 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
     work = session.get_workspace()
     fit, proposal = (_match_fit(each, choice.strategy) for each in (work.fit, work.proposal))
     with st.expander(
-        "Finish within a number of minutes", icon=":material/timer:", expanded=bool(fit)
+        _("Finish within a number of minutes"), icon=":material/timer:", expanded=bool(fit)
     ):
         first, second, third = st.columns([1, 2, 1], vertical_alignment="bottom")
-        minutes = first.number_input("Minutes", 1, MAX_MINUTES, 10, key="train_minutes")
-        more = second.toggle("Also networks that are still to be downloaded", key="train_download")
-        if third.button("Fit the run", icon=":material/timer:", key="train_fit"):
+        minutes = first.number_input(_("Minutes"), 1, MAX_MINUTES, 10, key="train_minutes")
+        more = second.toggle(
+            _("Also networks that are still to be downloaded"), key="train_download"
+        )
+        if third.button(_("Fit the run"), icon=":material/timer:", key="train_fit"):
             fit, proposal = find_fits(minutes, data, source, choice, more)
             _set_fit(fit, proposal)
         if fit:
-            _show_reasons("These settings are filled in", fit)
+            _show_reasons(_("These settings are filled in"), fit)
             st.button(
-                "Back to the usual settings",
+                _("Back to the usual settings"),
                 icon=":material/undo:",
                 key="train_unfit",
                 on_click=_set_fit,
@@ -62,18 +65,18 @@ def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> No
         if proposal:
             _show_proposal(proposal, bool(fit))
         elif fit:
-            st.caption("Of the networks asked for, no more accurate one would end in time.")
+            st.caption(_("Of the networks asked for, no more accurate one would end in time."))
 
 
 def _show_proposal(proposal: RunPlan, fits_here: bool) -> None:
     _show_reasons(
-        "A more accurate network would end in time too"
+        _("A more accurate network would end in time too")
         if fits_here
-        else "Another network would end in time",
+        else _("Another network would end in time"),
         proposal,
     )
     st.button(
-        f"Take {escape_markdown(proposal.source.title)} with these settings",
+        _("Take {network} with these settings", network=escape_markdown(proposal.source.title)),
         icon=":material/check:",
         key="train_propose",
         on_click=_accept_proposal,

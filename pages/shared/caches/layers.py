@@ -13,8 +13,9 @@ from pages.shared.caches.data_sets import load_data_set
 from pages.shared.caches.runs import get_engine, load_trained_network
 from transfer_core import dataset, images, networks
 from transfer_core.dataset import SAMPLES
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import get_home, ignore_progress
+from transfer_core.system import TrainingTurn, get_home, ignore_progress, mark_training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,10 +151,10 @@ def crop_exciting_patches(
     source, field = get_source_of(looked_at), measure_fields(looked_at)[stage]
     pixels = dataset.PixelArray(get_home(), load_data_set(data_id), source.transform)
     boxes = list(found.locate(channel, field, source.input_size))
-    read = pixels.read(np.array([image for image, _ in boxes]))
+    read = pixels.read(np.array([image for image, __ in boxes]))
     return [
         image[box.top : box.top + box.side, box.left : box.left + box.side]
-        for image, (_, box) in zip(read, boxes, strict=True)
+        for image, (__, box) in zip(read, boxes, strict=True)
     ]
 
 
@@ -164,7 +165,7 @@ def load_layer_transfer(data_id: str, network: str) -> tuple[LayerTransferPoint,
     return load_points(get_home(), load_data_set(data_id), networks.get_network(network))
 
 
-@st.cache_data(max_entries=32, show_spinner="Timing one training")
+@st.cache_data(max_entries=32, show_spinner=False)
 def time_layer_transfer(data_id: str, network: str) -> float:
     """The seconds of one training of the experiment on this computer."""
     from transfer_core.transferability import load_own_images, time_training
@@ -182,7 +183,8 @@ def measure_layer_transfer(
     Args:
         data_id: The data set.
         network: Name of the network.
-        progress: Called between batches; may raise to end the work.
+        progress: Called between batches, and while another training of this server has its turn;
+            may raise to end the work.
     """
     from transfer_core.transferability import (
         list_trainings,
@@ -196,11 +198,22 @@ def measure_layer_transfer(
     points, total = load_layer_transfer(data_id, network), len(list_trainings(source))
 
     def report() -> bool:
-        progress("Training every cut", len(points), total)
+        progress(_("Training every cut"), len(points), total)
+        return False
+
+    def report_waiting() -> bool:
+        progress(_("Waiting for another training to end"), len(points), total)
         return False
 
     own = load_own_images(home, data, source)
-    for point in compute(source, own, known=points, stop_requested=report):
+    trainings = compute(source, own, known=points, stop_requested=report)
+    while True:
+        with TrainingTurn() as turn:
+            turn.wait(report_waiting)
+            with mark_training():
+                point = next(trainings, None)
+        if point is None:
+            return
         points = (*points, point)
         save_points(home, data, source, points)
         yield points

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 MEGABYTE = 1024**2
 GIGABYTE = 1024**3
@@ -88,9 +89,12 @@ class ByteBudget:
             total, ratio = self._unpacked, self._unpacked / max(1, self._packed)
         if total > limits.total_bytes:
             raise ArchiveError(
-                "The archive unpacks to more than may be stored.",
-                found=f"more than {limits.total_bytes // MEGABYTE:,} MB",
-                remedy="Use fewer or smaller images, or free space on the disk.",
+                _("The archive unpacks to more than may be stored."),
+                found=_(
+                    "more than {size:,} MB",
+                    size=limits.total_bytes // MEGABYTE,
+                ),
+                remedy=_("Use fewer or smaller images, or free space on the disk."),
             )
         if total > limits.min_bytes_for_ratio and ratio > limits.archive_ratio:
             raise make_compression_ratio_error(ratio, limits.archive_ratio)
@@ -99,25 +103,29 @@ class ByteBudget:
 def make_compression_ratio_error(ratio: float, allowed: int) -> ArchiveError:
     """The error for an archive that unpacks to far more than photos ever do."""
     return ArchiveError(
-        "The archive is compressed far more tightly than images can be, as a zip bomb is.",
-        found=f"{ratio:,.0f} bytes from each byte, where {allowed} is the most allowed",
-        remedy="Pack the original image files into a new zip.",
+        _("The archive is compressed far more tightly than images can be, as a zip bomb is."),
+        found=_(
+            "{ratio:,.0f} bytes from each byte, where {allowed} is the most allowed",
+            ratio=ratio,
+            allowed=allowed,
+        ),
+        remedy=_("Pack the original image files into a new zip."),
     )
 
 
 def make_too_many_entries_error(limits: Limits) -> ArchiveError:
     """The error for an archive with too many files."""
     return ArchiveError(
-        "The archive holds too many files.",
-        found=f"more than {limits.entries:,}",
-        remedy="Split it into several archives or leave images out.",
+        _("The archive holds too many files."),
+        found=_("more than {entries:,}", entries=limits.entries),
+        remedy=_("Split it into several archives or leave images out."),
     )
 
 
 def make_damaged_zip_error(what: str) -> ArchiveError:
     """The error for a zip whose inner structure is broken."""
     return ArchiveError(
-        "The zip is damaged, or was made to deceive.",
+        _("The zip is damaged, or was made to deceive."),
         found=what,
-        remedy="Pack the images again, or copy the file again if the copy was interrupted.",
+        remedy=_("Pack the images again, or copy the file again if the copy was interrupted."),
     )

@@ -3,6 +3,7 @@
 from transfer_core.dataset.archive import entry_paths
 from transfer_core.dataset.archive.base import Limits, Member, Problem
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 
 class EntryCollector:
@@ -73,8 +74,8 @@ class EntryCollector:
             return None
         if other == path:
             raise ArchiveError(
-                "The archive holds two files with the same name.",
+                _("The archive holds two files with the same name."),
                 found=entry_paths.make_printable(path),
-                remedy="Pack the folder again, so that each file is in it once.",
+                remedy=_("Pack the folder again, so that each file is in it once."),
             )
         return other

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 JUNK_NAMES = frozenset(
     {
@@ -115,7 +116,7 @@ def _is_full_width_letter(character: str) -> bool:
 
 def _make_unsafe_name_error(name: str, what: str) -> ArchiveError:
     return ArchiveError(
-        f"The archive names a file with {what}.",
+        _("The archive names a file with {what}.", what=what),
         found=make_printable(name),
-        remedy="Pack the folder again with the zip function of your computer.",
+        remedy=_("Pack the folder again with the zip function of your computer."),
     )

@@ -9,6 +9,7 @@ from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.archive.folder_archive import FolderArchive
 from transfer_core.dataset.archive.zip_archive import ZipArchive
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 DEFAULT_LIMITS = Limits()
 
@@ -32,9 +33,9 @@ def open_archive(
         source = FolderArchive(path, limits) if path.is_dir() else ZipArchive(path, limits)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         raise ArchiveError(
-            "The file cannot be opened.",
+            _("The file cannot be opened."),
             found=f"{make_printable(str(path))} ({getattr(error, 'strerror', None) or error})",
-            remedy="Check the name and that you may read it.",
+            remedy=_("Check the name and that you may read it."),
         ) from error
     if name is not None:
         source.name = make_printable(name)

@@ -15,6 +15,7 @@ from transfer_core.dataset.archive.base import (
 from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 _OTHER_ARCHIVE_SIGNATURES = (
     (0, b"Rar!", "RAR"),
@@ -75,10 +76,13 @@ class ZipArchive:
     def _refuse_other_kinds(self, length: int) -> None:
         if length > self._limits.archive_bytes:
             raise ArchiveError(
-                "The archive is too large.",
+                _("The archive is too large."),
                 found=f"{length / 1024**2:,.0f} MB",
-                remedy=f"At most {self._limits.archive_bytes / 1024**2:,.0f} MB are accepted; "
-                "make the images smaller or leave some out.",
+                remedy=_(
+                    "At most {size:,.0f} MB are accepted; make the images smaller or "
+                    "leave some out.",
+                    size=self._limits.archive_bytes / 1024**2,
+                ),
             )
         start = self._file.read(512)
         for offset, signature, kind in _OTHER_ARCHIVE_SIGNATURES:
@@ -88,9 +92,9 @@ class ZipArchive:
             raise _make_not_a_zip_error("an empty file")
         if start.startswith(b"PK\5\6"):
             raise ArchiveError(
-                "There are no images in the archive.",
-                found="an empty zip",
-                remedy="Pack a folder that holds one folder of images for each class.",
+                _("There are no images in the archive."),
+                found=_("an empty zip"),
+                remedy=_("Pack a folder that holds one folder of images for each class."),
             )
         if not start.startswith(b"PK\3\4"):
             raise _make_not_a_zip_error("a file of another kind")
@@ -116,7 +120,9 @@ class ZipArchive:
 
 def _make_not_a_zip_error(found: str) -> ArchiveError:
     return ArchiveError(
-        "This is not a zip.", found=found, remedy="Pack the folder of images as an ordinary zip."
+        _("This is not a zip."),
+        found=found,
+        remedy=_("Pack the folder of images as an ordinary zip."),
     )
 
 

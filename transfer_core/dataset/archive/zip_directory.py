@@ -21,6 +21,7 @@ from transfer_core.dataset.archive.base import (
 )
 from transfer_core.dataset.archive.entry_paths import decode_old_name, make_printable
 from transfer_core.errors import ArchiveError
+from transfer_core.languages import _
 
 STORED, DEFLATED = 0, 8
 _END = struct.Struct("<4s4H2LH")
@@ -106,7 +107,7 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
         raise make_damaged_zip_error(
             "the directory at its end is missing, so it is cut off or no zip"
         )
-    _, disk, start_disk, count, _, size, start, _ = _END.unpack_from(tail, at)
+    __, disk, start_disk, count, __, size, start, __ = _END.unpack_from(tail, at)
     end = tail_start + at
     if disk not in (0, 0xFFFF) or start_disk not in (0, 0xFFFF):
         raise make_damaged_zip_error("it is one part of a zip that was split into several files")
@@ -132,11 +133,11 @@ def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[in
     locator = file.read(_LOCATOR64.size)
     if not locator.startswith(b"PK\6\7"):
         return end, size, start  # exactly 65,535 entries, or the caller finds the sizes wrong
-    _, disk, record, _ = _LOCATOR64.unpack(locator)
+    __, disk, record, __ = _LOCATOR64.unpack(locator)
     if disk or record != end - _LOCATOR64.size - _END64.size:
         raise make_damaged_zip_error("its zip64 record is not where it says")
     file.seek(record)
-    signature, *_, size, start = _END64.unpack(file.read(_END64.size))
+    signature, *__, size, start = _END64.unpack(file.read(_END64.size))
     if signature != b"PK\6\6":
         raise make_damaged_zip_error("its zip64 record is missing")
     return record, size, start
@@ -165,24 +166,28 @@ def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:
 def _refuse_unsupported(line: DirectoryRecord) -> None:
     if line.flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
         raise ArchiveError(
-            "The archive is protected by a password.",
+            _("The archive is protected by a password."),
             found=make_printable(line.name),
-            remedy="Remove the password: unpack it and pack the images again without one.",
+            remedy=_("Remove the password: unpack it and pack the images again without one."),
         )
     if line.method not in (STORED, DEFLATED):
         raise ArchiveError(
-            "The archive uses a compression method that is not supported.",
-            found=f"method {line.method} for {make_printable(line.name)}",
-            remedy="Pack the images as an ordinary zip (deflate).",
+            _("The archive uses a compression method that is not supported."),
+            found=_(
+                "method {method} for {file}",
+                method=line.method,
+                file=make_printable(line.name),
+            ),
+            remedy=_("Pack the images as an ordinary zip (deflate)."),
         )
 
 
 def _refuse_special_files(line: DirectoryRecord, mode: int) -> None:
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise ArchiveError(
-            "The archive holds a link or a device instead of a file.",
+            _("The archive holds a link or a device instead of a file."),
             found=make_printable(line.name),
-            remedy="Pack the images themselves, not links to them.",
+            remedy=_("Pack the images themselves, not links to them."),
         )
 
 
@@ -242,7 +247,7 @@ def _read_data_offset(file: BinaryIO, line: DirectoryRecord, directory: int) -> 
         )
     file.seek(line.header)
     header = file.read(wanted)
-    signature, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack_from(header)
+    signature, __, flags, method, *__, name_length, extra_length = _LOCAL.unpack_from(header)
     if signature != b"PK\3\4" or header[_LOCAL.size :] != line.raw_name:
         raise make_damaged_zip_error(
             f"the directory says {make_printable(line.name)}, the file itself does not"

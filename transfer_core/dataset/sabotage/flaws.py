@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from transfer_core.languages import N_
+
 FlawKind = Literal["labels", "leak", "imbalance", "shortcut"]
 FLAW_KINDS: tuple[FlawKind, ...] = get_args(FlawKind)
 
@@ -25,40 +27,50 @@ FLAWS: dict[FlawKind, Flaw] = {
     for flaw in (
         Flaw(
             "labels",
-            "Wrong labels",
-            "15 of 100 training images carry the name of another class. The network is taught "
-            "mistakes.",
-            "Repair, Suspect labels: images that look like another class than theirs.",
-            "Give each image its right class, or set it aside.",
+            N_("Wrong labels"),
+            N_(
+                "15 of 100 training images carry the name of another class. The network is taught "
+                "mistakes."
+            ),
+            N_("Repair, Suspect labels: images that look like another class than theirs."),
+            N_("Give each image its right class, or set it aside."),
             concerns_classes=False,
         ),
         Flaw(
             "leak",
-            "Leaked copies",
-            "Copies of half of the test images, a little brighter, stand among the training "
-            "images. The test asks for what was learned by heart, so its accuracy promises too "
-            "much.",
-            "Repair, Near-duplicates: the same picture in train and in test.",
-            "Keep only the test image of each pair.",
+            N_("Leaked copies"),
+            N_(
+                "Copies of half of the test images, a little brighter, stand among the training "
+                "images. The test asks for what was learned by heart, so its accuracy promises too "
+                "much."
+            ),
+            N_("Repair, Near-duplicates: the same picture in train and in test."),
+            N_("Keep only the test image of each pair."),
             concerns_classes=False,
         ),
         Flaw(
             "imbalance",
-            "Ten to one",
-            "Half of the classes kept one training image for every ten of the largest class. The "
-            "network hardly knows them.",
-            "Data counts the images of each class; Results shows which classes are missed.",
-            "Bring in more images of these classes: restore those that were taken away.",
+            N_("Ten to one"),
+            N_(
+                "Half of the classes kept one training image for every ten of the largest class. "
+                "The network hardly knows them."
+            ),
+            N_("Data counts the images of each class; Results shows which classes are missed."),
+            N_("Bring in more images of these classes: restore those that were taken away."),
             concerns_classes=True,
         ),
         Flaw(
             "shortcut",
-            "Shortcut background",
-            "All training images of two classes got a background of one colour, the test images "
-            "did not. The network learns the colour instead of the thing.",
-            "Results: two classes are missed in the test. Their training images have something "
-            "in common that the test images lack.",
-            "Take the spoiled images out, and use images with many backgrounds.",
+            N_("Shortcut background"),
+            N_(
+                "All training images of two classes got a background of one colour, the test "
+                "images did not. The network learns the colour instead of the thing."
+            ),
+            N_(
+                "Results: two classes are missed in the test. Their training images have something "
+                "in common that the test images lack."
+            ),
+            N_("Take the spoiled images out, and use images with many backgrounds."),
             concerns_classes=True,
         ),
     )

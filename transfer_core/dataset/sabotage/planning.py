@@ -12,6 +12,7 @@ from transfer_core.dataset.sabotage.flaws import FLAW_KINDS, FlawKind, TamperedI
 from transfer_core.dataset.sabotage.pictures import make_near_copy, paint_background
 from transfer_core.dataset.types import DataSet, Split
 from transfer_core.errors import DataSetError
+from transfer_core.languages import N_, _
 from transfer_core.system import Progress, hash_bytes, ignore_progress
 
 WRONG_SHARE = 0.15  # of each class's training images
@@ -60,9 +61,9 @@ def plan_flaw(
             plan = _plan_shortcut(home, data_set, rng, progress)
     if not plan.tampered:
         raise DataSetError(
-            "The data set is too small for this flaw.",
-            found=f"{len(data_set.indices('train')):,} training images",
-            remedy="Choose another flaw, or bring in more images of each class.",
+            _("The data set is too small for this flaw."),
+            found=_("{images:,} training images", images=len(data_set.indices("train"))),
+            remedy=_("Choose another flaw, or bring in more images of each class."),
         )
     return plan
 
@@ -142,7 +143,7 @@ def _plan_made_pictures(
         tampered.append(TamperedImage(path, class_name, record.path))
         changes.append(Change("add", path, class_name))
         added[path] = data
-        progress("Spoiling images", done, len(make))
+        progress(N_("Spoiling images"), done, len(make))
     return FlawPlan(tuple(tampered), tuple(changes), added)
 
 

@@ -12,6 +12,7 @@ from transfer_core.dataset.samples import PRACTICE_PREFIX, SAMPLE_PREFIX, resolv
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import list_versions, make_version
 from transfer_core.errors import DataSetError
+from transfer_core.languages import N_, _
 from transfer_core.system import Progress, ignore_progress
 
 KEY_FILE = "flaw.json"  # beside what describes the version
@@ -28,10 +29,10 @@ class MysterySet:
 
 
 MYSTERY_SETS: dict[str, MysterySet] = {
-    "A": MysterySet("digits", "Handwritten digits", "labels", 2),
-    "B": MysterySet("plankton_many", "Plankton", "shortcut", 7),
-    "C": MysterySet("stripes", "Striped cloth", "leak", 1),
-    "D": MysterySet("digits", "Handwritten digits", "imbalance", 4),
+    "A": MysterySet("digits", N_("Handwritten digits"), "labels", 2),
+    "B": MysterySet("plankton_many", N_("Plankton"), "shortcut", 7),
+    "C": MysterySet("stripes", N_("Striped cloth"), "leak", 1),
+    "D": MysterySet("digits", N_("Handwritten digits"), "imbalance", 4),
 }
 
 
@@ -69,9 +70,9 @@ def spoil(
     """
     if find_flaw(home, data_set.id):
         raise DataSetError(
-            "This data set has a flaw already.",
+            _("This data set has a flaw already."),
             found=data_set.name,
-            remedy="Repair it first, or open the images without the flaw.",
+            remedy=_("Repair it first, or open the images without the flaw."),
         )
     plan = plan_flaw(home, data_set, kind, seed, progress)
     key = FlawKey(kind, seed, plan.tampered)

@@ -13,6 +13,7 @@ from PIL import Image
 from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.samples import generators
 from transfer_core.errors import ArchiveError, DataSetError
+from transfer_core.languages import N_, _
 from transfer_core.system import Progress, ignore_progress, write_atomically
 
 SAMPLE_PREFIX = "sample:"
@@ -58,9 +59,9 @@ def write_sample_zip(name: str, to: Path, *, progress: Progress = ignore_progres
     generators_by_name = _list_generators()
     if name not in generators_by_name:
         raise DataSetError(
-            "There is no such sample.",
+            _("There is no such sample."),
             found=make_printable(name),
-            remedy=f"Choose one of: {', '.join(SAMPLES)}.",
+            remedy=_("Choose one of: {names}.", names=", ".join(SAMPLES)),
         )
     to.parent.mkdir(parents=True, exist_ok=True)
     count, images = generators_by_name[name]
@@ -124,7 +125,7 @@ def _write_zip(
             data = io.BytesIO()
             image.save(data, "PNG" if name.endswith(".png") else "JPEG", quality=JPEG_QUALITY)
             archive.writestr(zipfile.ZipInfo(name, _ZIP_TIMESTAMP), data.getvalue())
-            progress("Making the sample", done, count)
+            progress(N_("Making the sample"), done, count)
 
 
 SAMPLES: dict[str, Sample] = {
@@ -132,8 +133,8 @@ SAMPLES: dict[str, Sample] = {
     for sample in (
         Sample(
             name="plankton",
-            title="Plankton, a few",
-            description=(
+            title=N_("Plankton, a few"),
+            description=N_(
                 "An expedition brought home 15 pictures each of ten new species. The network has "
                 "seen other species, so its features fit, and a new layer will do. The species "
                 "do not exist; code draws them."
@@ -146,8 +147,8 @@ SAMPLES: dict[str, Sample] = {
         ),
         Sample(
             name="stripes",
-            title="Striped cloth, a few",
-            description=(
+            title=N_("Striped cloth, a few"),
+            description=N_(
                 "A weaver sorts cloth by how its stripes run, whatever their colours. That is "
                 "for the layers that see edges; the higher ones have learned to look past it. "
                 "Code draws the cloth."
@@ -160,8 +161,8 @@ SAMPLES: dict[str, Sample] = {
         ),
         Sample(
             name="plankton_many",
-            title="Plankton, many",
-            description=(
+            title=N_("Plankton, many"),
+            description=N_(
                 "The same ten species after a year at sea: 200 pictures of each. Enough to train "
                 "every layer, and the pre-trained weights are still a good start."
             ),
@@ -173,8 +174,8 @@ SAMPLES: dict[str, Sample] = {
         ),
         Sample(
             name="digits",
-            title="Handwritten digits, many",
-            description=(
+            title=N_("Handwritten digits, many"),
+            description=N_(
                 "1,797 scans of the digits 0 to 9, written by 13 people, from the UCI repository "
                 "through scikit-learn. So many that a network can learn them from nothing: does "
                 "pre-training on photos still help?"

@@ -10,6 +10,7 @@ from time import monotonic
 from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError
+from transfer_core.languages import _
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.reader import RunReader
@@ -56,7 +57,7 @@ class Engine(RunReader):
         self._closing, self._submitted = threading.Event(), threading.Condition()
         self._workers = [
             Worker(self.store, home, self._executor, self._lock.id, self._closing, self._submitted)
-            for _ in range(self._executor.capacity)
+            for __ in range(self._executor.capacity)
         ]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
@@ -102,9 +103,9 @@ class Engine(RunReader):
         epoch = self.directory(run_id).find_resume_epoch(verify=True)
         if run.state is not RunState.interrupted or epoch is None:
             raise RunError(
-                "This run cannot be resumed: only an interrupted run with a checkpoint can.",
-                found=f"the run is {run.state}",
-                remedy="Start it again with the same settings.",
+                _("This run cannot be resumed: only an interrupted run with a checkpoint can."),
+                found=_("the run is {state}", state=_(run.state.value)),
+                remedy=_("Start it again with the same settings."),
             )
         after = f"epoch {epoch}" if epoch else "the head that was trained alone"
         self.store.set_state(
@@ -120,9 +121,9 @@ class Engine(RunReader):
     def _refuse_while_closing(self) -> None:
         if self._closing.is_set():
             raise RunError(
-                "The program is shutting down and takes no more runs.",
-                found="a new run",
-                remedy="Start the program again, then the run.",
+                _("The program is shutting down and takes no more runs."),
+                found=_("a new run"),
+                remedy=_("Start the program again, then the run."),
             )
 
     def stop(self, run_id: str) -> None:
@@ -169,9 +170,9 @@ class Engine(RunReader):
         except OSError as error:
             if not is_here:  # a run of this process stops without the file, on a full disk too
                 raise RunError(
-                    "The stop could not be passed on to the program that runs this run.",
+                    _("The stop could not be passed on to the program that runs this run."),
                     found=error.strerror or type(error).__name__,
-                    remedy="Make space on the disk with the data folder and stop it again.",
+                    remedy=_("Make space on the disk with the data folder and stop it again."),
                 ) from error
 
     def reconcile(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError
+from transfer_core.languages import N_
 from transfer_core.runs.engine.queue import fail_unreadable_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
@@ -22,6 +23,7 @@ from transfer_core.runs.store.records import (
 from transfer_core.runs.store.rows import add_events, check_writable
 from transfer_core.runs.store.schema import EVENTS
 from transfer_core.runs.store.store import RunStore
+from transfer_core.runs.stored_texts import KEPT_EPOCH, RESUMES_AFTER_EPOCH, WAS_INTERRUPTED
 
 MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is given up
 
@@ -120,8 +122,8 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
 
 def _make_interruption_error(run: RunRecord, directory: RunDirectory) -> Failed:
     return Failed(
-        "The run was interrupted: the program that ran it ended before the run did.",
-        f"it was {run.state.value} in attempt {max(run.attempt, 1)}",
+        N_("The run was interrupted: the program that ran it ended before the run did."),
+        WAS_INTERRUPTED.format(state=run.state.value, attempt=max(run.attempt, 1)),
         describe_restart(directory.find_resume_epoch()),
     )
 
@@ -132,10 +134,8 @@ def make_stop_error(epoch: int) -> Failed:
     Args:
         epoch: From `RunDirectory.find_resume_epoch`.
     """
-    kept = f"what it had learned by epoch {epoch}" if epoch else "the new layer trained alone"
-    return Failed(
-        "The run was stopped before it continued.", f"{kept} is kept", describe_restart(epoch)
-    )
+    kept = KEPT_EPOCH.format(epoch=epoch) if epoch else N_("the new layer trained alone is kept")
+    return Failed(N_("The run was stopped before it continued."), kept, describe_restart(epoch))
 
 
 def describe_restart(epoch: int | None) -> str:
@@ -145,6 +145,7 @@ def describe_restart(epoch: int | None) -> str:
         epoch: From `RunDirectory.find_resume_epoch`.
     """
     if epoch is None:
-        return "Start it again with the same settings."
-    after = f"epoch {epoch}" if epoch else "the head that was trained alone"
-    return f"Resume it: it continues after {after}."
+        return N_("Start it again with the same settings.")
+    if not epoch:
+        return N_("Resume it: it continues after the head that was trained alone.")
+    return RESUMES_AFTER_EPOCH.format(epoch=epoch)

@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from transfer_core.errors import TransferError
+from transfer_core.languages import N_
 from transfer_core.runs.engine.executor import JobStatus, RunFunction
 from transfer_core.runs.engine.recovery import make_stop_error
 from transfer_core.runs.store.directory import RunDirectory
@@ -135,18 +136,21 @@ def _describe_exception(error: Exception) -> Failed:
     kind = type(error).__name__
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
         return Failed(
-            "The memory of this computer was not enough for this run.",
+            N_("The memory of this computer was not enough for this run."),
             kind,
-            "Choose a smaller batch size, or close other programs, and start it again.",
+            N_("Choose a smaller batch size, or close other programs, and start it again."),
         )
     if isinstance(error, OSError):
         return Failed(
-            "The run could not read or write its files.",
+            N_("The run could not read or write its files."),
             error.strerror or kind,
-            "Check that the disk with the data folder has space and can be written; start again.",
+            N_(
+                "Check that the disk with the data folder has space and can be written; "
+                "start again."
+            ),
         )
     return Failed(
-        "The run broke off because of a fault in the program, not in your data.",
+        N_("The run broke off because of a fault in the program, not in your data."),
         kind,
-        "Start it again; if it fails again, report it with the log of this run.",
+        N_("Start it again; if it fails again, report it with the log of this run."),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from transfer_core.errors import RunError
+from transfer_core.languages import N_
 from transfer_core.runs.engine.event_writer import EventWriter
 from transfer_core.runs.engine.executor import Executor
 from transfer_core.runs.engine.queue import RunQueue
@@ -151,7 +152,7 @@ def _describe_log_failure(error: Exception) -> Failed:
     """Describe a failure of the log, not of the training, for people."""
     cause = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
     return Failed(
-        "What the run reported could not be written, so the run was ended.",
+        N_("What the run reported could not be written, so the run was ended."),
         str(cause)[:200],
         "Check that the disk with the data folder has space and can be written; start again.",
     )

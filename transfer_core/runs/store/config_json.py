@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from transfer_core.errors import SettingsError
+from transfer_core.languages import _
 from transfer_core.settings import describe_bounds
 from transfer_core.training import RunConfig
 
@@ -63,9 +64,9 @@ def _make_settings_error(error: ValidationError) -> SettingsError:
     path = tuple(str(part) for part in first["loc"])
     name = path[-1].replace("_", " ") if path else "configuration"
     return SettingsError(
-        f"The {name} is not a setting that can be run.",
+        _("The {name} is not a setting that can be run.", name=name),
         found=f"{'.'.join(path) or 'configuration'} = {str(first['input'])[:80]}",
-        remedy=f"Set it to {_describe_allowed_values(path) or first['msg']}.",
+        remedy=_("Set it to {allowed}.", allowed=_describe_allowed_values(path) or first["msg"]),
     )
 
 
@@ -76,5 +77,5 @@ def _describe_allowed_values(path: tuple[str, ...]) -> str:
         hints = get_type_hints(hint, include_extras=True) if is_dataclass(hint) else {}
         hint = hints.get(part)
     if get_origin(hint) is Literal:
-        return "one of " + ", ".join(get_args(hint))
+        return _("one of {names}", names=", ".join(get_args(hint)))
     return describe_bounds(hint)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError
+from transfer_core.languages import _
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
@@ -129,9 +130,9 @@ def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
         )
         if names := connection.execute(going).scalars().all():
             raise RunError(
-                "A run that is not over cannot be deleted.",
+                _("A run that is not over cannot be deleted."),
                 found=", ".join(names[:5]),
-                remedy="Stop it first, then delete it.",
+                remedy=_("Stop it first, then delete it."),
             )
         hidden = sa.update(RUNS).where(RUNS.c.id.in_(chosen), RUNS.c.deleted.is_(None))
         connection.execute(hidden.values(deleted=time.time()))

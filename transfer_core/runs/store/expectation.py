@@ -46,13 +46,14 @@ def make_expectation(
 
     What was told holds for the network's own input size and the option's own settings. With
     another learning rate, say, nothing was told, and the result neither confirms nor refutes it.
+    Nor is anything expected of an option that was run before: its result is known.
 
     Args:
         option: What was chosen.
         source: The network, at the input size of the run.
         strategy: Of the run.
     """
-    if strategy != option.strategy or source != get_network(source.name):
+    if option.runs or strategy != option.strategy or source != get_network(source.name):
         return None
     return Expectation(
         option.key,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transfer_core.errors import RunError
+from transfer_core.languages import N_, _
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.training import Event, RunConfig, TestResult
 
@@ -16,14 +17,14 @@ _ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 class RunState(StrEnum):
     """State of a run. It ends in one of the four final ones; `interrupted` can be resumed."""
 
-    queued = "queued"
-    preparing = "preparing"
-    training = "training"
-    stopping = "stopping"  # a stop was requested; the network is being tested
-    stopped = "stopped"
-    finished = "finished"
-    failed = "failed"
-    interrupted = "interrupted"  # its process ended before it did
+    queued = N_("queued")
+    preparing = N_("preparing")
+    training = N_("training")
+    stopping = N_("stopping")  # a stop was requested; the network is being tested
+    stopped = N_("stopped")
+    finished = N_("finished")
+    failed = N_("failed")
+    interrupted = N_("interrupted")  # its process ended before it did
 
     @property
     def is_final(self) -> bool:
@@ -140,18 +141,18 @@ def validate_run_id(run_id: object) -> str:
 def make_unknown_run_error(run_id: object) -> RunError:
     """Make the error for an id that no run has."""
     return RunError(
-        "There is no such run.",
-        found=f"run id {ascii(run_id)[:60]}",
-        remedy="Choose a run from the list of runs.",
+        _("There is no such run."),
+        found=_("run id {id}", id=ascii(run_id)[:60]),
+        remedy=_("Choose a run from the list of runs."),
     )
 
 
 def make_deleted_run_error(run_id: str) -> RunError:
     """Make the error for a run that was deleted."""
     return RunError(
-        "This run was deleted.",
+        _("This run was deleted."),
         found=f"run {run_id}",
-        remedy="Bring it back on the page Runs, which can be done for a day.",
+        remedy=_("Bring it back on the page Runs, which can be done for a day."),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.errors import RunError, SettingsError
+from transfer_core.languages import N_, _
 from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.events import decode_values, encode_event
 from transfer_core.runs.store.expectation import Expectation
@@ -77,9 +78,9 @@ def check_writable(connection: sa.Connection, run_id: str, engine: str | None) -
         raise make_unknown_run_error(run_id)
     if row.state in FINAL_STATES or engine not in (None, row.engine):
         raise RunError(
-            "This run is over or goes on elsewhere; nothing more can be added to it.",
+            _("This run is over or goes on elsewhere; nothing more can be added to it."),
             found=f"state {row.state}",
-            remedy="Start the run again.",
+            remedy=_("Start the run again."),
         )
 
 
@@ -108,9 +109,9 @@ def _decode_json(target: type, text: str | None):
 
 def _describe_unreadable(error: Exception) -> Failed:
     return Failed(
-        "This run cannot be read: another version of Transfer Lab wrote it.",
+        N_("This run cannot be read: another version of Transfer Lab wrote it."),
         error.found if isinstance(error, SettingsError) else str(error)[:120],
-        "Delete it, or open it with the version that wrote it.",
+        N_("Delete it, or open it with the version that wrote it."),
     )
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from filelock import FileLock
 
 from transfer_core.errors import RunError
+from transfer_core.languages import _
 
 # Version of the tables below, stored as SQLite's user_version. Increase it when a table changes,
 # and add the statements that change the older tables to `_MIGRATIONS`. The JSON inside the
@@ -132,15 +133,20 @@ def _read_version(path: Path) -> int:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise RunError(
-            "The database of the runs cannot be read.",
+            _("The database of the runs cannot be read."),
             found=f"{path.name}: {error}",
-            remedy="Move this file away or put a copy back in its place, then start again.",
+            remedy=_("Move this file away or put a copy back in its place, then start again."),
         ) from error
     if version > SCHEMA_VERSION:
         raise RunError(
-            "The runs were written by a newer version of Transfer Lab.",
-            found=f"{path.name} of version {version}; this program knows version {SCHEMA_VERSION}",
-            remedy="Install the newer version, or set TRANSFER_HOME to another folder.",
+            _("The runs were written by a newer version of Transfer Lab."),
+            found=_(
+                "{file} of version {version}; this program knows version {known}",
+                file=path.name,
+                version=version,
+                known=SCHEMA_VERSION,
+            ),
+            remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
         )
     return version
 

@@ -45,13 +45,13 @@ class TrackRecord:
     def describe_accuracies(self) -> str:
         """For people: "12 of 14 results lay inside the 80 % interval"."""
         return _describe(
-            self.accuracies, N_("{inside:,} of {total:,} results lay inside the 80 % interval")
+            self.accuracies, N_("{inside} of {total} results lay inside the 80 % interval")
         )
 
     def describe_seconds(self) -> str:
         """For people: "13 of 14 runs took as long as expected"."""
         return _describe(
-            self.seconds, N_("{inside:,} of {total:,} runs ended within the time that was told")
+            self.seconds, N_("{inside} of {total} runs ended within the time that was told")
         )
 
 
@@ -141,8 +141,8 @@ def _summarise(network: str, checks: list[_Check]) -> TrackRecord:
     )
 
 
-def _describe(tally: Tally, what: str) -> str:
-    words = _(what, inside=tally.inside, total=tally.total)
+def _describe(tally: Tally, text: str) -> str:
+    what = _(text, inside=tally.inside, total=tally.total)
     if tally.total < MIN_RESULTS:
-        return _("too few runs yet: {words}", words=words)
-    return words
+        return _("too few runs yet: {tally}", tally=what)
+    return what

@@ -1,0 +1,12 @@
+"""Settings: how one is declared, those of the optimiser, and the usual ones."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "declaration": ["Setting", "SettingField", "describe_bounds", "list_settings"],
+        "optimiser_settings": ["OptimiserSettings"],
+        "usual_settings": ["NetworkKind", "WHOLE_NETWORK_DEFAULTS"],
+    },
+)
