@@ -43,7 +43,7 @@ JSON_FIELDS = {"spec", "json", "mixed", "json_data"}
 EXPLANATIONS = ("evidence.md", "options.md")  # whole files, with a copy for each language
 LESSONS = ROOT / "pages" / "lessons"
 NAMES = re.compile(  # what is no text: fields of figures, addresses, icons, names, units
-    r"%?\{[^{}]*\}|https?://\S+|rgba\([^()]*\)|(top|middle|bottom) (left|center|right)|y domain|"
+    r"%?\{[^{}]*\}|https?://\S+|rgba?\([^()]*\)|(top|middle|bottom) (left|center|right)|y domain|"
     r":material/\w+:|[\w./-]+\.(py|zip|png|jpg|bmp)\b|&\w+;|<[^>]+>|"
     r"\b(ImageNet|EfficientNet|MobileNet|ResNet|ViT|Transfer Lab|torch\w*|timm|ONNX|min|"
     r"English|Deutsch|small|convnext nano|SqueezeNet 1.1|Demonstration network|rgb\([^()]*\)|kept|"
@@ -189,7 +189,9 @@ def find_untranslated(texts: list[str]) -> list[str]:
         rest, before = text, None
         while rest != before:  # brackets stand in brackets
             rest, before = re.sub(r"⟦[^⟦⟧]*⟧", "", rest), rest
-        if not text.lstrip().startswith("<style") and re.search("[A-Za-z]{3}", NAMES.sub("", rest)):
+        if not text.lstrip().startswith(("<style", '{"')) and re.search(
+            "[A-Za-z]{3}", NAMES.sub("", rest)
+        ):
             found.add(text)
     return sorted(found)
 
