@@ -204,7 +204,7 @@ def test_every_setting_of_the_optimiser_is_an_option(colours, transfer_home, cap
 @pytest.mark.parametrize(
     ("option", "allowed"),
     [
-        (["--learning-rate", "0"], "a number, more than 0 and at most 300"),
+        (["--learning-rate", "0"], "a number, more than 0 and at most 10"),
         (["--batch-size", "1"], "a whole number, at least 2 and at most 4,096"),
     ],
 )

@@ -189,7 +189,7 @@ def find_untranslated(texts: list[str]) -> list[str]:
         rest, before = text, None
         while rest != before:  # brackets stand in brackets
             rest, before = re.sub(r"⟦[^⟦⟧]*⟧", "", rest), rest
-        if not text.lstrip().startswith(("<style", '{"data_id"')) and re.search(
+        if not text.lstrip().startswith(("<style", '{"')) and re.search(
             "[A-Za-z]{3}", NAMES.sub("", rest)
         ):
             found.add(text)

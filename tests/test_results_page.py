@@ -72,7 +72,7 @@ def test_near_copies_that_decide_found_are_told_beside_the_scores(noise, run):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(asdict(known)))
     warnings = build_page("results", run=run).run().warning
-    assert sum("near-copies of others" in each.value for each in warnings) == 1
+    assert sum("copies of others" in each.value for each in warnings) == 1
 
 
 def test_a_view_or_image_that_does_not_exist_opens_the_first(run):

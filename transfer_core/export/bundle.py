@@ -17,6 +17,7 @@ from transfer_core.dataset import Archive, Limits, Member, has_hidden_characters
 from transfer_core.errors import BundleError
 from transfer_core.export.formats import WEIGHTS_FILE
 from transfer_core.export.model_card import CARD_FILE, CARD_FORMAT
+from transfer_core.languages import N_, _
 from transfer_core.networks import adapt, init_empty_weights, upgrade_head_name
 from transfer_core.runs import (
     Outcome,
@@ -35,7 +36,7 @@ from transfer_core.training import RunConfig, TestResult
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".pt2", ".npy")
-RETRY_REMEDY = "Take the bundle from Transfer Lab once more, and bring it in as it is."
+RETRY_REMEDY = N_("Take the bundle from Transfer Lab once more, and bring it in as it is.")
 MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 
@@ -95,16 +96,21 @@ def _find_member(source: Archive, name: str) -> Member:
     names = [member.path for member in source.members]
     if name == WEIGHTS_FILE and any(each.lower().endswith(PICKLE_SUFFIXES) for each in names):
         raise BundleError(
-            "The weights are in a form that can run programs on the computer that reads it. "
-            "They were not read.",
+            _(
+                "The weights are in a form that can run programs on the computer that reads it. "
+                "They were not read."
+            ),
             found=", ".join(names[:5]),
-            remedy=f"A bundle has its weights in {WEIGHTS_FILE}. {RETRY_REMEDY}",
+            remedy=_("A bundle has its weights in {file}.", file=WEIGHTS_FILE)
+            + " "
+            + _(RETRY_REMEDY),
         )
     raise BundleError(
-        f"This zip is no bundle of Transfer Lab: it needs one {name}.",
-        found=", ".join(names[:5]) or "no file",
-        remedy="Take the zip that the page Take away calls the bundle. Images go in on the page "
-        "Data.",
+        _("This zip is no bundle of Transfer Lab: it needs one {file}.", file=name),
+        found=", ".join(names[:5]) or _("no file"),
+        remedy=_(
+            "Take the zip that the page Take away calls the bundle. Images go in on the page Data."
+        ),
     )
 
 
@@ -180,17 +186,17 @@ def _format_shape(shape: tuple[int, ...] | None) -> str:
 
 def _make_card_error(found: Any) -> BundleError:
     return BundleError(
-        f"The bundle's {CARD_FILE} does not say what a card says.",
+        _("The bundle's {file} does not say what a card says.", file=CARD_FILE),
         found=str(found),
-        remedy=f"It may be of another version. {RETRY_REMEDY}",
+        remedy=_("It may be of another version.") + " " + _(RETRY_REMEDY),
     )
 
 
 def _make_weights_error(found: str) -> BundleError:
     return BundleError(
-        "The bundle's weights do not fit the network that its card describes.",
+        _("The bundle's weights do not fit the network that its card describes."),
         found=found,
-        remedy=RETRY_REMEDY,
+        remedy=_(RETRY_REMEDY),
     )
 
 

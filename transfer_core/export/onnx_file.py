@@ -15,11 +15,12 @@ from transfer_core.export.onnx_prediction import predict_onnx
 from transfer_core.export.prediction_script import write_prediction_script
 from transfer_core.features import choose_batch_size, open_onnx_session
 from transfer_core.inspection import TrainedNetwork, predict_proba
+from transfer_core.languages import N_, _
 from transfer_core.system import Progress
 
 TOLERANCE = 1e-4  # largest difference of a probability between the network and its ONNX file
 MAX_CHECKED_IMAGES = 2_000  # test images; a larger split is sampled evenly
-REMEDY = "Take the bundle or the script instead; both work for every network."
+REMEDY = N_("Take the bundle or the script instead; both work for every network.")
 ONNX_FILE = "network.onnx"
 
 
@@ -48,15 +49,18 @@ def write_onnx(
     """
     pixels = _read_test_images(home, trained)
     about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
-    progress("Writing the ONNX file", 0, 1)
+    progress(_("Writing the ONNX file"), 0, 1)
     convert_to_onnx(part, trained, about)
     agreement = compare_onnx_with_torch(trained, pixels, part, progress)
     if agreement.largest_difference > TOLERANCE:
         raise RunError(
-            "The ONNX file does not give the network's answers, so it was not kept.",
-            found=f"probabilities differ by up to {agreement.largest_difference:.2g}, "
-            f"allowed is {TOLERANCE:g}",
-            remedy=REMEDY,
+            _("The ONNX file does not give the network's answers, so it was not kept."),
+            found=_(
+                "probabilities differ by up to {difference:.2g}, allowed is {limit:g}",
+                difference=agreement.largest_difference,
+                limit=TOLERANCE,
+            ),
+            remedy=_(REMEDY),
         )
     part.replace(to / ONNX_FILE)
     described = write_model_card(to, about | {"onnx_check": asdict(agreement)})
@@ -102,9 +106,9 @@ def convert_to_onnx(file: Path, trained: TrainedNetwork, card: dict) -> None:
     except Exception as error:  # the exporter raises many kinds, and so may any layer
         message = " ".join(str(error).split())[:160]
         raise RunError(
-            "This network cannot be written as an ONNX file.",
+            _("This network cannot be written as an ONNX file."),
             found=f"{trained.source.title}: {type(error).__name__}: {message}",
-            remedy=REMEDY,
+            remedy=_(REMEDY),
         ) from error
 
 
@@ -112,9 +116,9 @@ def _read_test_images(home: Path, trained: TrainedNetwork) -> np.ndarray:
     data_set = find_data_set(home, trained)
     if data_set is None:
         raise RunError(
-            "An ONNX file is checked on your test images, which are not on this computer.",
-            found=f"no data set {trained.record.config.data_id}",
-            remedy="Bring the images in again, or take the bundle.",
+            _("An ONNX file is checked on your test images, which are not on this computer."),
+            found=_("no data set {id}", id=trained.record.config.data_id),
+            remedy=_("Bring the images in again, or take the bundle."),
         )
     test = data_set.indices("test")
     chosen = test[np.linspace(0, len(test) - 1, min(len(test), MAX_CHECKED_IMAGES)).astype(int)]
@@ -128,7 +132,7 @@ def compare_onnx_with_torch(
     session, step = open_onnx_session(file), choose_batch_size(trained.source)
     expected, answered = [], []
     for start in range(0, len(pixels), step):
-        progress("Comparing on your test images", start, len(pixels))
+        progress(_("Comparing on your test images"), start, len(pixels))
         batch = pixels[start : start + step]
         answered.append(predict_onnx(session, batch))
         expected.append(predict_proba(trained, batch))

@@ -18,6 +18,7 @@ from transfer_core.export.source_text import (
 )
 from transfer_core.features import augmentation, augmented_views, standardisation
 from transfer_core.inspection import TrainedNetwork
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, list_kept_stages, load_pretrained, train_mode
 from transfer_core.system import Progress
 from transfer_core.training import (
@@ -81,7 +82,7 @@ def write_script_with_images(
     files, images = write_script(to, home, trained, progress), to / "images.zip"
     with zipfile.ZipFile(images, "w") as archive:
         for number, record in enumerate(data_set.records):
-            progress("Adding the images", number, len(data_set.records))
+            progress(_("Adding the images"), number, len(data_set.records))
             archive.writestr(record.path, dataset.read_image_bytes(home, data_set, number))
     return *files, images
 

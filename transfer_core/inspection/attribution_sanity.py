@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from transfer_core.inspection.attribution import compute_attribution
 from transfer_core.inspection.trained_network import TrainedNetwork
+from transfer_core.languages import _
 from transfer_core.networks import HEAD, adapt
 from transfer_core.system import Progress, get_device, ignore_progress
 
@@ -56,7 +57,7 @@ def run_randomisation_test(
         similarities = [compute_rank_correlation(a, b) for a, b in zip(before, maps, strict=True)]
         title = "New layer" if name == HEAD else source.format_titles((name,))
         steps.append(SanityStep(title, float(np.mean(similarities)), float(np.std(similarities))))
-        progress("Randomising stages", done, len(stages))
+        progress(_("Randomising stages"), done, len(stages))
     return tuple(steps)
 
 

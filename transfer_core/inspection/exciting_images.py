@@ -11,6 +11,7 @@ from transfer_core.dataset import PixelArray, iter_batches
 from transfer_core.features import choose_batch_size, normalise
 from transfer_core.inspection.feature_maps import arrange_maps
 from transfer_core.inspection.receptive_field import Box, locate_patch
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress, get_device, ignore_progress
 
@@ -93,7 +94,7 @@ def find_exciting_images(
             features = stage(features)
             best[name] = _merge(best.get(name), _find_peaks(arrange_maps(features), here))
         done += len(batch)
-        progress("Looking for what excites the channels", done, len(indices))
+        progress(_("Looking for what excites the channels"), done, len(indices))
     return best
 
 

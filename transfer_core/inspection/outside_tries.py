@@ -13,6 +13,7 @@ from pathlib import Path
 
 from transfer_core.errors import RunError
 from transfer_core.images import decode_image
+from transfer_core.languages import _
 from transfer_core.runs import RunDirectory
 from transfer_core.system import hash_bytes, write_atomically
 
@@ -118,7 +119,7 @@ def _check_room(folder: Path, size: int) -> None:
     kept = [path.stat().st_size for path in folder.glob("*.jpg")]
     if len(kept) >= MAX_TRIES or sum(kept) + size > MAX_BYTES:
         raise RunError(
-            "No more tries can be kept for this network.",
-            found=f"{len(kept)} images, {sum(kept) / 1e6:.0f} MB",
-            remedy="Ask its owner to remove some on the page Try it.",
+            _("No more tries can be kept for this network."),
+            found=_("{images:,} images, {size:.0f} MB", images=len(kept), size=sum(kept) / 1e6),
+            remedy=_("Ask its owner to remove some on the page Try it."),
         )

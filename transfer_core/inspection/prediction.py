@@ -22,6 +22,7 @@ from transfer_core.inspection.trained_network import (
     open_run,
     require_file,
 )
+from transfer_core.languages import N_
 from transfer_core.networks import HEAD, compute_head_inputs
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.training import predict_logits
@@ -51,7 +52,7 @@ def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
         DataSetError: If the data set of the run was removed.
     """
     record, directory = open_run(home, run_id)
-    file = require_file(directory.test_logits_file, record, "answers for its test images")
+    file = require_file(directory.test_logits_file, record, N_("answers for its test images"))
     data_set = dataset.load(home, record.config.data_id)
     indices, logits = data_set.indices("test"), torch.from_numpy(np.load(file))
     probabilities = torch.softmax(logits, dim=1).numpy()

@@ -9,6 +9,7 @@ from torch import nn
 
 from transfer_core import images
 from transfer_core.errors import RunError
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, adapt, init_empty_weights, upgrade_head_name
 from transfer_core.runs import RunDirectory, RunRecord, RunStore
 
@@ -35,7 +36,7 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
         RunError: If no run has this id, or it has no result.
     """
     record, directory = open_run(home, run_id)
-    weights = require_file(directory.weights_file, record, "trained network")
+    weights = require_file(directory.weights_file, record, N_("trained network"))
     config, source = record.config, record.config.source()
     classes = tuple(each.name for each in record.result.per_class)
     # All weights come from the run, so that the source's need not be on this machine.
@@ -71,8 +72,8 @@ def require_file(file: Path, record: RunRecord, what: str) -> Path:
     """Return a file of a run with a result; RunError, which names what is missing, without it."""
     if record.result is None or not file.is_file():
         raise RunError(
-            f"This run has no {what}.",
-            found=f"run {record.id} is {record.state}",
-            remedy="Choose a run that has finished, or train one.",
+            _("This run has no {file}.", file=_(what)),
+            found=_("run {id} is {state}", id=record.id, state=_(record.state.value)),
+            remedy=_("Choose a run that has finished, or train one."),
         )
     return file

@@ -30,10 +30,8 @@ def show_run_details(record: RunRecord, tags: Collection[str]) -> None:
     icon, words = STATE_LABELS[record.state]
     with st.container(border=True):
         st.subheader(escape_markdown(record.name), anchor=False)
-        st.markdown(
-            f"{icon} {_(words)}{_format_accuracy(record)}  \n"
-            f":small[{_describe_settings(record.config)}]"
-        )
+        st.markdown(f"{icon} {_(words)}{_format_accuracy(record)}")
+        st.caption(_describe_settings(record.config))
         events = caches.get_run_log(record.id).events()
         if runtime := find_last_event(events, RuntimeChosen):
             st.caption(runtime.describe())

@@ -67,7 +67,7 @@ FORMATS = {
 def show_format_cards(record: RunRecord) -> tuple[DeltaGenerator, str] | None:
     """Draw the cards; returns the card whose button was clicked, and the format to prepare."""
     clicked = None
-    columns = (column for _ in range(0, len(FORMATS), 2) for column in st.columns(2))
+    columns = (column for __ in range(0, len(FORMATS), 2) for column in st.columns(2))
     for column, name in zip(columns, FORMATS, strict=False):
         with column:
             clicked = _show_card(record, name) or clicked
@@ -82,7 +82,8 @@ def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None
     card = st.container(border=True, height="stretch")
     with card:
         st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
-        st.markdown(f"{purpose}  \n:small[{content}]")
+        st.markdown(purpose)
+        st.caption(content)
         kind = f"script{_choose_script_suffix()}" if key == "script" else key
         file = find_download(get_home(), record.id, kind)
         with st.container(horizontal=True):

@@ -16,10 +16,11 @@ from torch import nn
 from transfer_core.errors import RunError
 from transfer_core.export.offline_page.stored_weights import BinaryBlock, store_weights
 from transfer_core.inspection import TrainedNetwork
+from transfer_core.languages import N_, _
 from transfer_core.networks import HEAD, AllStagesNetwork, compute_pool_size, efficientnet_lite
 
 LIBRARIES = ("demonstration", "efficientnet_lite")  # whose layers the page can compute
-REMEDY = "Take the ONNX file instead, or train the demonstration network or EfficientNet-Lite."
+REMEDY = N_("Take the ONNX file instead, or train the demonstration network or EfficientNet-Lite.")
 
 LayerKind = Literal[
     "convolution", "depthwise", "linear", "max pool", "average pool", "remember", "collect", "join"
@@ -72,10 +73,12 @@ def list_layers(trained: TrainedNetwork) -> LayerList:
     """
     if trained.source.library not in LIBRARIES:
         raise RunError(
-            "The offline page cannot compute the layers of this network: it knows convolution, "
-            "ReLU, pooling and linear layers, as the two networks that come with the app have.",
+            _(
+                "The offline page cannot compute the layers of this network: it knows convolution, "
+                "ReLU, pooling and linear layers, as the two networks that come with the app have."
+            ),
             found=trained.source.title,
-            remedy=REMEDY,
+            remedy=_(REMEDY),
         )
     size, reads_all = trained.source.input_size, isinstance(trained.network, AllStagesNetwork)
     chain = _Chain((3, size, size))
@@ -117,7 +120,7 @@ class _Chain:
                 case nn.Flatten():
                     self._flatten()
                 case efficientnet_lite.SamePadding():
-                    _, height, width = self.shape
+                    __, height, width = self.shape
                     self.padding = (*each.compute_zeros(height), *each.compute_zeros(width))
                 case "remember":
                     self.layers.append(Layer("remember"))
@@ -134,7 +137,7 @@ class _Chain:
         kind = "depthwise" if layer.groups > 1 else "convolution"
         weights = _to_array(layer.weight).transpose(0, 2, 3, 1)  # outputs, height, width, inputs
         self._add_weighted(kind, settings, weights, layer.bias)
-        _, height, width = self.shape
+        __, height, width = self.shape
         sides = (height + top + bottom, width + left + right)
         self.shape = (layer.out_channels, *((side - kernel) // stride + 1 for side in sides))
 

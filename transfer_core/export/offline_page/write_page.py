@@ -22,7 +22,7 @@ from transfer_core.export.offline_page.layer_list import LayerList, list_layers
 from transfer_core.export.offline_page.page_words import translate_words
 from transfer_core.export.offline_page.stored_weights import BinaryBlock, store_weights
 from transfer_core.inspection import TrainedNetwork, predict_proba
-from transfer_core.languages import get_language
+from transfer_core.languages import N_, _, get_language
 from transfer_core.system import Progress
 
 FOLDER = Path(__file__).parent
@@ -31,7 +31,7 @@ MAX_PAGE_BYTES = 15_000_000  # so that it can be sent by e-mail and opened on a 
 TEXT_BYTES = 200_000  # of the page, for everything but the weights
 MAX_ROUNDING_DIFFERENCE = 1e-3  # of a probability, from the rounding of the weights
 MAX_CHECKED_IMAGES = 100  # test images
-REMEDY = "Take the ONNX file or the bundle instead: they keep the weights as they are."
+REMEDY = N_("Take the ONNX file or the bundle instead: they keep the weights as they are.")
 MAY_SCALE_COLUMNS_FIRST = int(PIL.__version__.split(".")[0]) >= 13  # see picture.js
 WORKER_FILES = ("file_header.js", "large_photo.js", "picture.js", "network.js", "worker.js")
 
@@ -51,9 +51,13 @@ def write_page(
     size = len(text.encode())
     if size > MAX_PAGE_BYTES:
         raise RunError(
-            f"The page would be too large: {size / 1e6:.1f} MB.",
-            found=f"{trained.source.title} with {len(trained.classes):,} classes",
-            remedy=f"A page may have {MAX_PAGE_BYTES / 1e6:.0f} MB. {REMEDY}",
+            _("The page would be too large: {size:.1f} MB.", size=size / 1e6),
+            found=_(
+                "{network} with {classes:,} classes",
+                network=trained.source.title,
+                classes=len(trained.classes),
+            ),
+            remedy=_("A page may have {size:.0f} MB.", size=MAX_PAGE_BYTES / 1e6) + " " + _(REMEDY),
         )
     (to / PAGE_FILE).write_text(text, encoding="utf-8", newline="\n")
     return (to / PAGE_FILE,)
@@ -138,14 +142,17 @@ def check_rounding(home: Path, trained: TrainedNetwork, progress: Progress) -> N
     chosen = test[np.linspace(0, len(test) - 1, min(len(test), MAX_CHECKED_IMAGES)).astype(int)]
     pixels = dataset.PixelArray(home, data_set, trained.transform)[chosen]
     rounded = replace(trained, network=round_weights(trained.network))
-    progress("Comparing on your test images", 0, len(pixels))
+    progress(_("Comparing on your test images"), 0, len(pixels))
     difference = np.abs(predict_proba(rounded, pixels) - predict_proba(trained, pixels)).max()
     if difference > MAX_ROUNDING_DIFFERENCE:
         raise RunError(
-            "The page would not give the network's answers, so it was not written.",
-            found=f"probabilities differ by up to {difference:.2g}, "
-            f"allowed is {MAX_ROUNDING_DIFFERENCE:g}",
-            remedy=REMEDY,
+            _("The page would not give the network's answers, so it was not written."),
+            found=_(
+                "probabilities differ by up to {difference:.2g}, allowed is {limit:g}",
+                difference=float(difference),
+                limit=MAX_ROUNDING_DIFFERENCE,
+            ),
+            remedy=_(REMEDY),
         )
 
 
