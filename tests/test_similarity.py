@@ -313,7 +313,7 @@ def test_the_answer_tips_where_it_is_said_to(source):
     found = estimate_from_evidence(make_evidence(0.79, 0.8, spread=1e-3, leep=0.2), source)
     size = judge_size((10, 10), DEFAULT_LINE)
     told = " ".join(explain_what_would_change(found, size, source))
-    points, side = re.search(r"top; ([\d.]+) points (above|below) it", told).groups()
+    points, side = re.search(r"were ([\d.]+) points (above|below) it", told).groups()
     lead = float(points) / 100 * (1 if side == "above" else -1)
     tipped = estimate_from_evidence(make_evidence(0.8 + lead, 0.8, spread=1e-3, leep=0.2), source)
     # The skill of the best stage rises a little with its lead.
@@ -329,7 +329,7 @@ def test_what_would_change_names_images_lead_and_learning_curve():
     )
     told = explain_what_would_change(found, judge_size((20, 20), DEFAULT_LINE), SOURCE)
     assert "with 1,960 more" in told[0]
-    assert any("the answer would tip" in line for line in told)
+    assert any("The answer would tip" in line for line in told)
     assert "off by up to 7 points" in told[-1]
 
 
