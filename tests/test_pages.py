@@ -507,7 +507,7 @@ def test_presenting_is_kept_in_the_address_until_it_is_switched_off(data):
 
 
 ADDRESSES = {  # what the address of a page holds beside the data set and the run
-    "data": {"present": "yes"},
+    "data": {"present": "yes", "lang": "de"},
     "decide": {"answer": "different", "line": "20", "minutes": "2", "option": "3"},
     "train": {"set_epochs": "7", "train_code": "True"},
     "results": {"results_view": "images", "results_list": "uncertain", "results_class": "red"},
@@ -531,6 +531,7 @@ def test_an_address_brings_its_state_back(page, data, request):
         query["run"] = request.getfixturevalue("finished")
     app = build_page(page, **query).run()
     assert not app.exception and not app.error
+    assert page != "data" or app.title[0].value == "Daten"
     assert {name: read_query(app, name) for name in query} == query
     for name, text in query.items():
         if "_" in name and name != "set_epochs":  # a widget has it

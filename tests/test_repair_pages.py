@@ -204,7 +204,7 @@ def test_an_image_of_the_data_set_is_not_kept_again(finished, data, transfer_hom
 def test_a_try_is_kept_as_a_training_image_of_a_new_version(finished, data, transfer_home):  # noqa: F811
     odd = encode_png(make_photo(3))
     app = try_images(build_page("try_it", run=finished).run(), ("odd.png", odd))
-    app.selectbox[0].set_value("blue").run()
+    app.selectbox[1].set_value("blue").run()
     find_button(app, "Keep as a training image").click().run()
     assert "Waits as a training image of **blue**" in list_texts(app)
     workspace = app.session_state["workspace"], app.session_state["baskets"]
@@ -226,7 +226,7 @@ def test_what_a_tester_judges_comes_back_to_the_owner_and_can_be_learned_from(fi
     assert "Kept for its owner: **red**" in list_texts(tester)
     find_button(tester, "Take back").click().run()
     assert not build_page("try_it", run=finished).run().subheader[1:]
-    tester.selectbox[0].set_value(0).run()  # the first of the other classes
+    tester.selectbox[1].set_value(0).run()  # the first of the other classes
     find_button(tester, "Send").click().run()
     owner = build_page("try_it", run=finished).run()
     assert owner.subheader[1].value == "Tries of others: 0 of 1 right"

@@ -102,7 +102,7 @@ def test_an_upload_starts_with_the_network_for_photos_and_a_sample_does_not(inst
 
 def test_a_network_that_the_person_chose_stays_chosen(installed):
     app = build_page("networks").run(timeout=120)
-    app.selectbox[0].set_value("demonstration").run()
+    app.selectbox[1].set_value("demonstration").run()
     assert "This network is used now" in app.success[0].value
     app.session_state["workspace"] = type(app.session_state["workspace"])(network="squeezenet1_1")
     app.switch_page("pages/data.py").run()
