@@ -92,6 +92,8 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("toggle", "What it looks at", {"plotly_chart"}),
         ("selectbox", "It is", {"button"}),
         ("button", "Keep as a training image", {"basket"}),
+        ("button", "That is right", {"markdown"}),
+        ("selectbox", "That is wrong: it is", {"button"}),
     ],
     "take_away": [
         ("button", "Prepare offline page", {"link_button"}),
@@ -244,7 +246,7 @@ STATES = {  # of each page that has widgets: what its address asks for, and what
         (("data",), AppTest.run),
         (("run", "data"), make_click("repair_set aside")),
     ],
-    "try_it": [(("run",), upload_image)],
+    "try_it": [(("run",), upload_image), (("run", "test=1"), upload_image)],
     "take_away": [(("run",), None), ((), None)],
     "sabotage": [
         (("data",), None),
