@@ -5,7 +5,7 @@ import json
 from functools import cache
 
 from transfer_core.errors import NetworkError
-from transfer_core.languages import _
+from transfer_core.languages import N_, _
 from transfer_core.networks import (
     efficientnet_lite_catalog,
     own_networks,
@@ -16,6 +16,21 @@ from transfer_core.networks.source_network import SourceNetwork, Stage
 from transfer_core.networks.weights_location import BUNDLED_WEIGHTS_FOLDER, get_weights_status
 
 DEFAULT_NETWORK = "demonstration"
+DEMONSTRATION_TEXTS = (  # of its card, `weights/demonstration.json`, marked to be translated
+    N_(
+        "Natural photos of 160 classes of Tiny ImageNet (Stanford CS231n), and drawings made by"
+        " code of 64 species of plankton that do not exist, 64 x 64 pixels"
+    ),
+    N_(
+        "SGD with momentum on a one-cycle schedule, random crops, flips and colour changes, "
+        "label smoothing 0.1; most epochs on 48 pixel images, the last ones on 64 pixels; at "
+        "the end the normalisation statistics are taken anew from plain training photos"
+    ),
+    N_(
+        "The photos are from ImageNet: non-commercial research and teaching use. The weights "
+        "were learned from them and are meant for the same use."
+    ),
+)
 MAX_SUGGESTIONS = 5  # names, after a misspelt one
 DEMONSTRATION_STAGES = (
     Stage("conv1", "Convolution 1", "convolutional", "edges and colours"),

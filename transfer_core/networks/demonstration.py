@@ -9,24 +9,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-from transfer_core.languages import N_
-
-CARD_TEXTS = (  # what `weights/demonstration.json` tells people, marked to be translated
-    N_(
-        "Natural photos of 160 classes of Tiny ImageNet (Stanford CS231n), and drawings made by"
-        " code of 64 species of plankton that do not exist, 64 x 64 pixels"
-    ),
-    N_(
-        "SGD with momentum on a one-cycle schedule, random crops, flips and colour changes, "
-        "label smoothing 0.1; most epochs on 48 pixel images, the last ones on 64 pixels; at "
-        "the end the normalisation statistics are taken anew from plain training photos"
-    ),
-    N_(
-        "The photos are from ImageNet: non-commercial research and teaching use. The weights "
-        "were learned from them and are meant for the same use."
-    ),
-)
-
 
 def build(num_classes: int) -> nn.Sequential:
     """Build the network with random weights.
