@@ -82,8 +82,7 @@ def _show_card(record: RunRecord, key: str) -> tuple[DeltaGenerator, str] | None
     card = st.container(border=True, height="stretch")
     with card:
         st.subheader(f":material/{icon}: {name[:1].upper()}{name[1:]}", anchor=False)
-        st.markdown(purpose)
-        st.caption(content)
+        st.markdown(f"{purpose}  \n:small[{content}]")
         kind = f"script{_choose_script_suffix()}" if key == "script" else key
         file = find_download(get_home(), record.id, kind)
         with st.container(horizontal=True):
