@@ -35,7 +35,8 @@ from pages.shared.layout import (
 )
 from pages.shared.progress import show_progress
 from transfer_core.errors import TransferError
-from transfer_core.languages import _, ngettext
+from transfer_core.inspection import find_simplest_equal
+from transfer_core.languages import N_, _, ngettext
 from transfer_core.networks import has_weights
 
 if TYPE_CHECKING:
@@ -117,10 +118,16 @@ def show_four_cases(group: CaseRuns) -> None:
     show_case_grid(group)
     show_verdict(group)
     best = max(group.results.values(), key=lambda each: each.accuracy, default=None)
+    taken = find_simplest_equal(group.results, caches.compare_pair) if group.is_complete else None
     with st.container(horizontal=True, vertical_alignment="center"):
-        if group.is_complete:
-            label = _("Take the best: case {case}", case=best.case.value)
-            offer_next_page(label, "pages/results.py", run=best.runs[0])
+        if taken:
+            label = (
+                N_("Take the best: case {case}")
+                if taken is best
+                else N_("Take case {case}: as good, and quicker")
+            )
+            label = _(label, case=taken.case.value)
+            offer_next_page(label, "pages/results.py", run=taken.runs[0])
         minutes, seeds = choose_effort()
         offer_four_cases(
             data,

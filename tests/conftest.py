@@ -29,8 +29,10 @@ def pytest_collection_modifyitems(config, items):
     """Leave out the tests marked `all_networks`, unless they are asked for.
 
     A browser test that fails is run once more: Chromium may be slow where others use the machine.
-    The summary names what was run again.
+    The summary names what was run again. Browser tests come first, for they take long, and
+    processes that share the tests end together if what is left over is quick.
     """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))

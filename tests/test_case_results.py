@@ -8,7 +8,13 @@ import pytest
 from transfer_core.cases import TransferCase, list_strategies
 from transfer_core.figures import build_case_cell
 from transfer_core.figures.decision_cells import CaseMarks
-from transfer_core.inspection import CaseResult, collect_case_results, follow_runs, judge_rule
+from transfer_core.inspection import (
+    CaseResult,
+    collect_case_results,
+    find_simplest_equal,
+    follow_runs,
+    judge_rule,
+)
 from transfer_core.networks import get_network
 from transfer_core.runs.store.records import RunEvent, RunState
 from transfer_core.timing import TimeRange, case_plan, plan_cases
@@ -156,6 +162,21 @@ def test_nothing_is_judged_without_the_textbooks_case_and_another(accuracies):
 )
 def test_what_pre_training_gave_is_told(tuned, p_value, told):
     assert told in " ".join(judge({"3": tuned, "4-random": 0.7}, 3, p_value).sentences)
+
+
+def test_of_results_that_chance_may_order_the_quickest_is_taken():
+    results = {
+        key: CaseResult(key, (key,), accuracy, 0.01, seconds, 10, 10)
+        for key, accuracy, seconds in (("1", 0.95, 1.0), ("2-conv2", 0.7, 0.5), ("3", 0.96, 90.0))
+    }
+
+    def compare(best: str, other: str):
+        assert best == "3"
+        return SimpleNamespace(may_be_chance=other == "1")
+
+    assert find_simplest_equal(results, compare).key == "1"
+    assert find_simplest_equal(results, lambda *_: SimpleNamespace(may_be_chance=False)).key == "3"
+    assert find_simplest_equal({}, compare) is None
 
 
 def test_cases_that_were_shortened_are_named():

@@ -39,6 +39,13 @@ def make_option(key: str, accuracy: float | None = 0.9, **changes) -> Option:
 
 
 CROSSOVER = Crossover(8, 600, wins=5, sets=9)
+
+
+def test_a_crossover_without_counted_image_sets_names_none():
+    assert "only on 5 of 9 image sets" in CROSSOVER.describe()
+    assert Crossover(8, 600, wins=0, sets=0).describe().endswith("won on average in our tests.")
+
+
 OPTIONS = [
     make_option("1", 0.93, seconds_low=4.0, seconds_high=4.4),
     make_option("3", 0.94),

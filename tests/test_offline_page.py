@@ -397,6 +397,7 @@ def test_names_are_text_and_the_page_stays_small(made, tmp_path):
     home, run, _ = made
     (file,) = export_run(home, run, "page", tmp_path)
     text = file.read_text(encoding="utf-8")
+    assert ">Clear all</button>" in text
     assert "<b>" not in text and "blue &lt;b&gt;" in text and r"blue \u003cb\u003e" in text
     assert file.stat().st_size < pages.MAX_PAGE_BYTES
 

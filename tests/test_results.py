@@ -161,7 +161,7 @@ def test_a_run_in_order_is_called_so_and_nothing_else_is_found():
             },
             "Ended too early",
         ),
-        ({"validation_losses": (1.0, 0.8, 0.7, 0.65, 0.6, 0.9)}, "Stopped in time"),
+        ({"validation_losses": (1.0, 0.8, 0.7, 0.65, 0.6, 0.9)}, "Kept in time"),
     ],
 )
 def test_what_went_wrong_is_named(changes, title):

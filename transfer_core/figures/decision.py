@@ -33,14 +33,20 @@ class Crossover:
     sets: int  # of so many
 
     def describe(self) -> str:
-        """The number with its spread, in one sentence."""
+        """The number with its spread, if it was counted, in one sentence."""
+        numbers = {"per_class": self.images_per_class, "images": self.images}
+        if not self.sets:
+            return _(
+                "From about {per_class:,} images of each class, {images:,} in all, training "
+                "everything won on average in our tests.",
+                **numbers,
+            )
         return _(
             "From about {per_class:,} images of each class, {images:,} in all, training everything "
             "won on average, though only on {wins} of {sets} image sets.",
-            per_class=self.images_per_class,
-            images=self.images,
             wins=self.wins,
             sets=self.sets,
+            **numbers,
         )
 
 

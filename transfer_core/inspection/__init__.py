@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "list_usual_epochs",
             "select_runs",
         ],
-        "rule_verdict": ["RuleVerdict", "judge_rule"],
+        "rule_verdict": ["RuleVerdict", "find_simplest_equal", "judge_rule"],
         "calibration": ["ConfidenceCalibration", "measure_calibration"],
         "comparison": ["PairedComparison", "compare_runs"],
         "diagnosis": ["build_training_history", "diagnose"],

@@ -95,10 +95,10 @@ def _diagnose_loss_rise(history: TrainingHistory) -> Finding | None:
         return None
     return Finding(
         "good",
-        _("Stopped in time"),
+        _("Kept in time"),
         _(
             "After epoch {epoch} the validation loss rose again, from {best:.3f} to {last:.3f}: "
-            "more epochs would mostly have taught it its training images by heart. The weights of "
+            "what it learned then was mostly its training images by heart. So the weights of "
             "epoch {epoch}, from before, were kept.",
             epoch=history.best_epoch,
             best=best,

@@ -71,6 +71,27 @@ def _name(cases: set[TransferCase]) -> str:
     return _("case {first} or {second}", first=first, second=others[0])
 
 
+def find_simplest_equal(
+    results: Mapping[str, CaseResult], compare: Callable[[str, str], PairedComparison]
+) -> CaseResult | None:
+    """The quickest result that chance alone may keep from being the most accurate; None of none.
+
+    Args:
+        results: By the key of their option.
+        compare: See `judge_rule`.
+    """
+    best = _find_best(results.values())
+    quickest = sorted(results.values(), key=lambda each: each.seconds or float("inf"))
+    return next(
+        (
+            each
+            for each in quickest
+            if each is best or compare(best.runs[0], each.runs[0]).may_be_chance
+        ),
+        None,
+    )
+
+
 def _find_best(results: Iterable[CaseResult]) -> CaseResult | None:
     return max(results, key=lambda each: each.accuracy, default=None)
 

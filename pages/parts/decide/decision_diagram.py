@@ -106,7 +106,7 @@ def find_crossover(data: DataSet, source: SourceNetwork) -> Crossover | None:
     small = [each for each in calibration.measured if each.images < TEXTBOOK_SMALL_IMAGES]
     return Crossover(
         round(calibration.crossover),
-        round(calibration.crossover * len(data.classes)),
+        round(calibration.crossover) * len(data.classes),
         sum(each.fine_tuning_gain > 0 for each in small),
         len(small),
     )

@@ -55,7 +55,7 @@ FORMATS = {
     "report": (
         "description",
         N_("report"),
-        N_("To hand in or to print: the whole run as one HTML file that opens without a network."),
+        N_("To hand in or to print: the whole run as one HTML file that opens without internet."),
         N_(
             "Data, decision and its evidence, settings, curves, result, history and versions, with "
             "all figures."
