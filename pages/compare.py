@@ -78,7 +78,7 @@ def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
         session.change(data_id=data_id)
         if network != session.get_network_name():
             session.change(network=network)
-    data_id = session.get_workspace().data_id if chosen else session.get_current_id("data")
+    data_id = session.get_journey().data_id if chosen else session.get_current_id("data")
     if data_id is None:
         return None
     try:
@@ -92,7 +92,7 @@ def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
 
 def measure(data: DataSet, source: SourceNetwork, chosen: list[RunRecord]) -> CaseRuns:
     """Sort the runs into the cells of what both voices say."""
-    minutes = session.get_workspace().minutes
+    minutes = session.get_journey().minutes
     with show_errors(), show_progress(cancel_page="pages/runs.py") as report:
         estimate = caches.estimate_similarity(data.id, source.name, report)
         options = caches.list_options(data.id, source.name, estimate, minutes, report)

@@ -49,7 +49,7 @@ def draw() -> None:
         source = require_weights(session.get_source())
         with show_progress(cancel_page="pages/data.py") as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
-            minutes = session.get_workspace().minutes
+            minutes = session.get_journey().minutes
             options = caches.list_options(data_id, source.name, estimate, minutes, report)
         choice = resolve_choice(data, source, estimate, options)
     session.write_choices_to_url()
@@ -80,7 +80,7 @@ def set_up_run(
         ),
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
-    work = session.get_workspace()
+    work = session.get_journey()
     # An option, a run that is repeated, and a time to finish within bring their own defaults.
     origin = repeated.id if repeated else defaults.strategy.key
     with left:

@@ -35,36 +35,36 @@ FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
-        ("toggle", "Present", {"address", "workspace"}),
-        ("selectbox", "Language", {"address", "workspace"}),
+        ("toggle", "Present", {"address", "journey"}),
+        ("selectbox", "Language", {"address", "journey"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
         ("selectbox", "An earlier data set", {"button"}),
-        ("button", "Open it", {"address", "workspace"}),
-        ("button", "Use ", {"data sets", "address", "workspace", "markdown", "plotly_chart"}),
+        ("button", "Open it", {"address", "journey"}),
+        ("button", "Use ", {"data sets", "address", "journey", "markdown", "plotly_chart"}),
         ("download_button", "", {"download"}),
     ],
     "decide": [
-        ("button_group", "Similar to what", {"workspace", "address", "bidi_component"}),
-        ("select_slider", "Minutes I have", {"workspace", "address"}),
-        ("button", "Back to the recommendation", {"workspace", "address", "bidi_component"}),
-        ("selectbox", "Where to cut", {"workspace", "address", "bidi_component"}),
+        ("button_group", "Similar to what", {"journey", "address", "bidi_component"}),
+        ("select_slider", "Minutes I have", {"journey", "address"}),
+        ("button", "Back to the recommendation", {"journey", "address", "bidi_component"}),
+        ("selectbox", "Where to cut", {"journey", "address", "bidi_component"}),
         ("button", "Train it", {"runs"}),
         ("button", "Run all four", {"runs", "title"}),
     ],
     "train": [
-        ("number_input", "Minutes", {"workspace"}),
-        ("toggle", "Also networks", {"workspace"}),
-        ("button", "Fit the run", {"workspace", "number_input"}),
+        ("number_input", "Minutes", {"journey"}),
+        ("toggle", "Also networks", {"journey"}),
+        ("button", "Fit the run", {"journey", "number_input"}),
         ("toggle", "Show the code", {"code"}),
         ("number_input", "", {"code"}),  # every setting is a line of the code
         ("checkbox", "", {"code"}),
         ("selectbox", "", {"code"}),
         ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
-        ("button", "Start", {"runs", "address", "workspace"}),
-        ("button", "Back to the usual", {"workspace", "number_input"}),
-        ("button", "Set up another run", {"address", "workspace", "number_input"}),
+        ("button", "Start", {"runs", "address", "journey"}),
+        ("button", "Back to the usual", {"journey", "number_input"}),
+        ("button", "Set up another run", {"address", "journey", "number_input"}),
     ],
     "results": [
         ("button", "Try it", {"title"}),
@@ -82,7 +82,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     ],
     "repair": [
         ("button_group", "Look at", {"image"}),
-        ("button", "Make a new version", {"data sets", "basket", "address", "workspace"}),
+        ("button", "Make a new version", {"data sets", "basket", "address", "journey"}),
         ("button", "", {"basket"}),  # every button of an image
         ("selectbox", "Another class", {"basket"}),
     ],
@@ -103,16 +103,16 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "sabotage": [
-        ("button", "Open set", {"data sets", "address", "workspace"}),
+        ("button", "Open set", {"data sets", "address", "journey"}),
         ("selectbox", "Which flaw", {"caption"}),
         ("selectbox", "Look at the class", {"image"}),
-        ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
+        ("button", "Spoil a copy", {"data sets", "address", "journey"}),
         ("radio", "Your guess", {"button"}),
         ("multiselect", "Which classes", set()),  # counts in the guess; see the page's own tests
         ("button", "Guess, and open the key", {"markdown", "image"}),
         ("number_input", "Page", {"image"}),
         ("button", "Repair what is left", {"title", "basket"}),
-        ("button", "Undo", {"address", "workspace"}),
+        ("button", "Undo", {"address", "journey"}),
     ],
     "layers": [
         ("button_group", "View", {"address", "subheader"}),
@@ -144,7 +144,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("text_input", "Part of a name", {"caption"}),  # it is given no name of timm
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
-        ("button", "Take it", {"workspace", "button"}),
+        ("button", "Take it", {"journey", "button"}),
         ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
     ],
     "runs": [
@@ -166,7 +166,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "Seeds", {"button"}),
         ("button", "Run all four", {"runs", "address"}),
         ("toggle", "Run by run", {"multiselect"}),
-        ("multiselect", "Runs to compare", {"address", "workspace", "plotly_chart"}),
+        ("multiselect", "Runs to compare", {"address", "journey", "plotly_chart"}),
         ("button_group", "Images", {"plotly_chart"}),
         ("toggle", "Only what differs", {"dataframe"}),
     ],
@@ -400,7 +400,7 @@ def observe(app: AppTest, except_widget: str) -> dict[str, object]:
     return seen | {
         "runs": runs,
         "deleted runs": deleted,
-        "workspace": str(state["workspace"]) if "workspace" in state else None,
+        "journey": str(state["journey"]) if "journey" in state else None,
         "basket": str(state["baskets"]) if "baskets" in state else None,
         "address": {name: read_query(app, name) for name in app.query_params},
         "files": {file: file.stat().st_mtime_ns for file in engine.home.rglob("*.zip")},

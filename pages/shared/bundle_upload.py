@@ -22,7 +22,7 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
         upload = st.file_uploader(
             _("A bundle from Transfer Lab, as it was downloaded"),
             type="zip",
-            key=f"take_away_upload_{session.get_workspace().upload_count}",
+            key=f"take_away_upload_{session.get_journey().upload_count}",
             help=_("It becomes a finished run. Nothing in it can run a program here."),
         )
         if upload is None:
@@ -33,5 +33,5 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
             file.write(upload.getbuffer())
             file.flush()
             record = import_bundle(get_home(), Path(file.name))
-        session.change(upload_count=session.get_workspace().upload_count + 1, run_id=record.id)
+        session.change(upload_count=session.get_journey().upload_count + 1, run_id=record.id)
         st.switch_page(page, query_params={"run": record.id})

@@ -96,7 +96,7 @@ def resolve_choice(
     from transfer_core.inspection import collect_case_results, follow_runs, list_usual_epochs
     from transfer_core.transferability import apply_textbook_rule, get_textbook_key
 
-    work, runs = session.get_workspace(), list_runs_of(data, source)
+    work, runs = session.get_journey(), list_runs_of(data, source)
     results = collect_case_results(runs, list_usual_epochs(options))
     if not before_runs:
         options = follow_runs(options, runs, data.id, source)

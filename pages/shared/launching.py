@@ -39,7 +39,7 @@ def start_run(
     """
     from transfer_core.runs import launch_run, make_expectation  # brings torch
 
-    work = session.get_workspace()
+    work = session.get_journey()
     return launch_run(
         caches.get_engine(),
         data,

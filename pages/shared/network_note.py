@@ -24,7 +24,7 @@ def show_network_note(data_id: str) -> None:
             query_params={"data": data_id},
         )
     missing = describe_missing_photo_network()
-    if missing and not session.get_workspace().network and not is_sample(get_home(), data_id):
+    if missing and not session.get_journey().network and not is_sample(get_home(), data_id):
         reason, command = missing
         st.info(_(reason), icon=":material/info:")
         st.code(command, language="bash")

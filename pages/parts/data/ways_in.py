@@ -60,7 +60,7 @@ def _upload_zip():
     upload = st.file_uploader(
         _("A zip with one folder per class"),
         type="zip",
-        key=f"data_upload_{session.get_workspace().upload_count}",
+        key=f"data_upload_{session.get_journey().upload_count}",
         help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
     )
     st.caption(_("Either layout is understood; in the second, val and test may be missing:"))
@@ -101,5 +101,5 @@ def _ingest_and_open(path: Path, name: str) -> None:
     cancel.button(_("Cancel"), key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
-    session.open_data_set(data.id, upload_count=session.get_workspace().upload_count + 1)
+    session.open_data_set(data.id, upload_count=session.get_journey().upload_count + 1)
     st.rerun()

@@ -48,7 +48,7 @@ def offer_training(
         ),
     ):
         with show_errors():
-            key = f"{session.get_workspace().start_key} {choice.option.key}"
+            key = f"{session.get_journey().start_key} {choice.option.key}"
             start_run(data, source, choice.strategy, 0, key=key, option=choice.option)
         session.change(start_key=session.make_key())
         st.rerun()

@@ -112,7 +112,7 @@ def upload_own_weights(network: SourceNetwork) -> None:
     """Let a safetensors file be uploaded as weights of the network."""
     upload = st.file_uploader(
         _("A safetensors file with weights of {network}", network=network.title),
-        key=f"networks_upload_{session.get_workspace().upload_count}",
+        key=f"networks_upload_{session.get_journey().upload_count}",
         help=_("With the names that torchvision gives them; any number of classes."),
     )
     if upload is None:
@@ -124,5 +124,5 @@ def upload_own_weights(network: SourceNetwork) -> None:
             from transfer_core.networks import import_weights
 
             taken = import_weights(Path(file.name), network, upload.name)
-    session.change(network=taken.name, upload_count=session.get_workspace().upload_count + 1)
+    session.change(network=taken.name, upload_count=session.get_journey().upload_count + 1)
     st.rerun()

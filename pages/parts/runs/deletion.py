@@ -31,7 +31,7 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
         ids = tuple(record.id for record in records)
         with show_errors():
             delete_runs(caches.get_engine().store, ids)
-        shown = session.get_workspace().run_id
+        shown = session.get_journey().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
         st.rerun()
@@ -63,7 +63,7 @@ def _show_unreadable_run(run: UnreadableRun) -> None:
 
 def offer_undo() -> None:
     """Offer to restore the runs that were deleted last."""
-    store, last = caches.get_engine().store, session.get_workspace().deleted
+    store, last = caches.get_engine().store, session.get_journey().deleted
     with show_errors():
         deleted = {run.id: run for run in store.list_all(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]

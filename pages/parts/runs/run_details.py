@@ -71,7 +71,7 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 def _repeat(record: RunRecord) -> None:
     from transfer_core.runs import repeat_run
 
-    work = session.get_workspace()
+    work = session.get_journey()
     with show_errors():
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
         run_id = repeat_run(

@@ -17,7 +17,7 @@ from pages.shared.session.choices import (
     change,
     get_network_name,
     get_source,
-    get_workspace,
+    get_journey,
     make_key,
 )
 from pages.shared.session.current import (
@@ -47,7 +47,7 @@ __all__ = [
     "get_repeated_run_id",
     "get_requested",
     "get_source",
-    "get_workspace",
+    "get_journey",
     "has_data_in_url",
     "leave_run_if_asked",
     "make_key",

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from pages.shared.session.address import empty_url, get_requested, take_request, write_to_url
-from pages.shared.session.choices import change, get_network_name, get_workspace, make_key
-from pages.shared.workspace import Workspace, list_choice_values
+from pages.shared.session.choices import change, get_network_name, get_journey, make_key
+from pages.shared.journey import Journey, list_choice_values
 from transfer_core import networks
 from transfer_core.system import get_home
 
@@ -17,7 +17,7 @@ def get_current_id(name: Literal["data", "run"]) -> str | None:
 
     The address is updated, so that a refresh, a second tab and a shared link show the same.
     """
-    own = get_workspace().data_id if name == "data" else get_workspace().run_id
+    own = get_journey().data_id if name == "data" else get_journey().run_id
     current = get_requested(name) or own
     if current and current != own:
         change(**{f"{name}_id": current})
@@ -35,7 +35,7 @@ def has_data_in_url() -> bool:
 
 def open_data_set(data_id: str, *, upload_count: int | None = None) -> None:
     """Make a data set the current one, and leave nothing else in the address."""
-    change(data_id=data_id, upload_count=upload_count or get_workspace().upload_count)
+    change(data_id=data_id, upload_count=upload_count or get_journey().upload_count)
     empty_url()
     write_to_url("data", data_id)
 
@@ -83,7 +83,7 @@ def repeat_run(data_id: str, network: str) -> None:
 def get_chosen_runs() -> tuple[str, ...]:
     """Ids of the runs that are compared: from the address, else this session's own."""
     text = get_requested("runs")
-    return tuple(filter(None, text.split(","))) if text else get_workspace().chosen_run_ids
+    return tuple(filter(None, text.split(","))) if text else get_journey().chosen_run_ids
 
 
 def choose_runs(run_ids: Iterable[str]) -> None:
@@ -98,7 +98,7 @@ def choose_runs(run_ids: Iterable[str]) -> None:
 
 def write_choices_to_url() -> None:
     """Write the choices into the address, so that a refresh and a shared link keep them."""
-    work, untouched = get_workspace(), Workspace()
+    work, untouched = get_journey(), Journey()
     for name, values in list_choice_values(get_network_name()).items():
         value = getattr(work, name)
         text = next((text for text, each in values.items() if each == value), None)

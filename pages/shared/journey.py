@@ -1,4 +1,4 @@
-"""The choices of one browser session, and the texts that stand for them in the address."""
+"""The choices of one browser session along the journey, and the texts that stand for them in the address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTES = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 240.0, 480.0]
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class Journey:
     """The choices along the journey; each rests on those before it."""
 
     data_id: str | None = None
