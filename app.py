@@ -1,11 +1,12 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
+from contextlib import asynccontextmanager
 from importlib import import_module
 from threading import Thread
 
 import streamlit as st
 
-from pages.shared import downloads, session
+from pages.shared import downloads, session, workspace_cookie
 from pages.shared.language import find_language, read_language_from_url
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _, find_language_with
@@ -53,6 +54,16 @@ def draw() -> None:
     page.run()
 
 
+@asynccontextmanager
+async def welcome(_app: st.App):
+    """Print where what was made on this computer is found, once the port is known."""
+    host = st.get_option("server.address")
+    host = "localhost" if host in (None, "0.0.0.0", "127.0.0.1", "::") else host
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    workspace_cookie.announce_this_computer(f"{scheme}://{host}:{st.get_option('server.port')}")
+    yield
+
+
 def warm_up() -> None:
     """Import what draws and trains networks, which takes seconds, and use it once."""
     from transfer_core.networks import DEFAULT_NETWORK, get_network, summarise_network
@@ -67,4 +78,9 @@ else:  # imported once, by the server
     let_threads_sleep()
     import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
     Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
-    app = st.App(__file__, routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE])
+    app = st.App(
+        __file__,
+        routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE],
+        middleware=[workspace_cookie.COOKIE],
+        lifespan=welcome,
+    )

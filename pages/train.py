@@ -38,7 +38,9 @@ def draw() -> None:
         repeated = load_repeated_run()
     if run_id := session.get_current_id("run"):
         record = show_run(run_id)
-        if st.button(_("Set up another run"), icon=":material/add:", key="train_another"):
+        if session.is_own_run(record) and st.button(
+            _("Set up another run"), icon=":material/add:", key="train_another"
+        ):
             session.set_up_another_run(record.config.data_id)
             st.rerun()
         return
@@ -146,7 +148,7 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
             "pages/decide.py",
             label=_("Choose another way"),
             icon=":material/alt_route:",
-            query_params={"data": data.id},
+            query_params=session.make_query(data=data.id),
         )
     with show_errors():
         show_network(

@@ -32,6 +32,6 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
         with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
             file.write(upload.getbuffer())
             file.flush()
-            record = import_bundle(get_home(), Path(file.name))
+            record = import_bundle(get_home(), Path(file.name), owner=session.get_owner())
         session.change(upload_count=session.get_journey().upload_count + 1, run_id=record.id)
         st.switch_page(page, query_params={"run": record.id})

@@ -1,4 +1,4 @@
-"""The choices of one browser session along the journey, and the texts that stand for them in the address."""
+"""A session's choices along the journey, and the texts that stand for them in the address."""
 
 from __future__ import annotations
 
@@ -53,7 +53,6 @@ class Journey:
     present: bool = False  # larger type and lines, for a projector
     language: str | None = None  # key of `LANGUAGES`; None is the browser's
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
-    owner: str = field(default_factory=lambda: uuid4().hex)  # owners share the queue in turns
 
 
 def list_choice_values(network: str) -> dict[str, dict[str, object]]:

@@ -46,7 +46,7 @@ def start_run(
         source,
         strategy,
         seed,
-        owner=work.owner,
+        owner=session.get_owner(),
         key=key or work.start_key,
         compiled=compiled,
         expectation=option and make_expectation(option, source, strategy),

@@ -71,7 +71,7 @@ def _upload_zip():
 
 
 def _open_earlier_data_set() -> None:
-    known = {summary.id: summary for summary in dataset.list_data_sets(get_home())}
+    known = {each.id: each for each in session.get_belongings().list_data_sets()}
     if not known:
         st.caption(_("What you bring in can be opened here again later."))
         return
@@ -101,5 +101,6 @@ def _ingest_and_open(path: Path, name: str) -> None:
     cancel.button(_("Cancel"), key="data_cancel")  # a click ends this run of the page
     with show_errors(), show_progress() as report, empty_on_exit(cancel):
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
+        session.take_in(data.id)
     session.open_data_set(data.id, upload_count=session.get_journey().upload_count + 1)
     st.rerun()

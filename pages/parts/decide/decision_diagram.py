@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.choice import Choice, choose_option
-from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from pages.shared.journey import DIVIDING_LINES
+from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import DEFAULT_LINE, TEXTBOOK_SMALL_IMAGES, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import CaseMarks, Crossover, build_decision_diagram

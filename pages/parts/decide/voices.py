@@ -5,9 +5,9 @@ import streamlit as st
 from pages.parts.decide.option_rows import choose_cut, has_unknown_times, show_options
 from pages.shared import session
 from pages.shared.choice import Choice
+from pages.shared.journey import MINUTES
 from pages.shared.layout import escape_markdown
 from pages.shared.lesson_files import find_lesson_file
-from pages.shared.journey import MINUTES
 from transfer_core.figures import describe_accuracy, describe_how_known, describe_seconds
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork

@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from pages.parts.repair.image_cards import make_grid, paginate
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import (
@@ -89,7 +89,7 @@ def _offer_repair(data: DataSet, flaw: SpoiledVersion) -> None:
         key="sabotage_repair",
     ):
         put_in_basket(data.id, *(PendingChange(change) for change in left))
-        st.switch_page("pages/repair.py", query_params={"data": data.id})
+        st.switch_page("pages/repair.py", query_params=session.make_query(data=data.id))
 
 
 def _show_images(flaw: SpoiledVersion, score: GuessScore) -> None:

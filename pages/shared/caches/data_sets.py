@@ -33,10 +33,9 @@ def load_data_set(data_id: str) -> dataset.DataSet:
     return dataset.load(get_home(), data_id)
 
 
-def list_names() -> dict[str, str]:
-    """Names of all data sets by their ids, and titles of all networks by their names."""
-    titles = {each.name: each.title for each in networks.list_networks()}
-    return titles | {each.id: each.name for each in dataset.list_data_sets(get_home())}
+def list_network_titles() -> dict[str, str]:
+    """Titles of all networks by their names."""
+    return {each.name: each.title for each in networks.list_networks()}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

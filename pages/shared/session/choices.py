@@ -29,7 +29,6 @@ def change(**choices) -> None:
             network=before.network,
             minutes=before.minutes,
             upload_count=before.upload_count,
-            owner=before.owner,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
             present=before.present,

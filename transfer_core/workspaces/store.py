@@ -1,0 +1,287 @@
+"""The store of workspaces: who holds which data set, and what is shared by which link.
+
+A workspace is known by a secret that its browser keeps; the store has the secret's hash alone. A
+data set lies once on the disk, whoever reads it in. What a workspace may see is what it holds,
+under a random id of its own, so that nobody learns an id from the content. A run has one owner,
+which its record names.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from filelock import FileLock
+
+from transfer_core.errors import WorkspaceError
+from transfer_core.languages import _
+from transfer_core.system import write_atomically
+from transfer_core.workspaces.database import connect, create_tables, write
+
+SEEN_SECONDS = 3600.0  # between two notes of when a workspace was last seen
+SECRET_FILE = "this_computer.secret"  # noqa: S105 - a file's name
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What belongs to one browser, or to whoever works on the computer itself."""
+
+    id: str  # hash of its secret; also the owner of its runs
+    is_this_computer: bool = False  # has what the command line made, and what has no owner
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A data set that a workspace holds, or may look at."""
+
+    public_id: str  # random, for addresses
+    data_id: str
+    is_own: bool  # else it is shared, to look at only
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that lets whoever has it look at something, until it is withdrawn."""
+
+    token: str
+    kind: str  # "data" or "run"
+    targets: tuple[str, ...]  # public ids of data sets, or ids of runs
+
+
+class WorkspaceStore:
+    """The workspaces under one data folder; threads and processes may share it.
+
+    Args:
+        home: The data folder; the database is `workspaces.db` in it.
+
+    Raises:
+        WorkspaceError: If a newer version of this program made the database.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._path = home, home / "workspaces.db"
+        with FileLock(self._path.with_name("workspaces.db.lock")):
+            create_tables(self._path)
+            if not (home / SECRET_FILE).is_file():
+                write_atomically(home / SECRET_FILE, secrets.token_urlsafe(32))
+                (home / SECRET_FILE).chmod(0o600)
+        self._this_computer = _hash_secret(self.read_own_secret())
+        self._add(self._this_computer)
+
+    # ------------------------------------------------------------------ Workspaces
+
+    def read_own_secret(self) -> str:
+        """The secret of the workspace of this computer, which its owner can read on the disk."""
+        return (self._home / SECRET_FILE).read_text(encoding="utf-8")
+
+    @property
+    def this_computer(self) -> Workspace:
+        """The workspace of whoever works on the computer itself."""
+        return Workspace(self._this_computer, is_this_computer=True)
+
+    def create(self) -> str:
+        """Make a workspace and return its secret, which is stored nowhere."""
+        secret = secrets.token_urlsafe(32)
+        self._add(_hash_secret(secret))
+        return secret
+
+    def find(self, secret: str | None) -> Workspace | None:
+        """Return the workspace with this secret; None if there is none."""
+        if not secret:
+            return None
+        known, now = _hash_secret(secret), time.time()
+        with connect(self._path) as connection:
+            row = connection.execute("SELECT seen FROM workspaces WHERE id = ?", [known]).fetchone()
+        if row is None:
+            return None
+        if now - row[0] > SEEN_SECONDS:
+            with write(self._path) as connection:
+                connection.execute("UPDATE workspaces SET seen = ? WHERE id = ?", [now, known])
+        return Workspace(known, known == self._this_computer)
+
+    def remove(self, workspace: Workspace) -> None:
+        """Forget a workspace with its holdings and links; that of this computer stays, empty."""
+        with write(self._path) as connection:
+            connection.execute("DELETE FROM workspaces WHERE id = ?", [workspace.id])
+        if workspace.is_this_computer:
+            self._add(workspace.id)
+
+    def owns(self, workspace: Workspace, owner: str) -> bool:
+        """Whether a run of this owner is the workspace's own.
+
+        What names no workspace as its owner belongs to this computer: runs of the command line,
+        and runs from before there were workspaces.
+        """
+        if owner == workspace.id:
+            return True
+        return workspace.is_this_computer and owner not in self.list_others(workspace)
+
+    def list_others(self, workspace: Workspace) -> frozenset[str]:
+        """Return the ids of all other workspaces."""
+        query = "SELECT id FROM workspaces WHERE id <> ?"
+        with connect(self._path) as connection:
+            return frozenset(row[0] for row in connection.execute(query, [workspace.id]))
+
+    # ------------------------------------------------------------------ Holdings
+
+    def hold(self, workspace: Workspace, data_id: str) -> str:
+        """Let a workspace hold a data set; return its public id.
+
+        Raises:
+            WorkspaceError: If the workspace was emptied, or the data set is gone.
+        """
+        with write(self._path) as connection:  # nobody removes the files meanwhile
+            if not (self._home / "data" / data_id).is_dir():
+                raise WorkspaceError(
+                    _("These images were removed meanwhile."),
+                    found=_("a data set without its files"),
+                    remedy=_("Load the images again."),
+                )
+            row = data_id, workspace.id
+            if found := connection.execute(_FIND_PUBLIC_ID, row).fetchone():
+                return found[0]
+            public_id = make_public_id(data_id)
+            try:
+                connection.execute(
+                    "INSERT INTO holdings VALUES (?, ?, ?, ?)",
+                    [public_id, workspace.id, data_id, time.time()],
+                )
+            except sqlite3.IntegrityError as error:
+                raise WorkspaceError(
+                    _("This workspace was emptied meanwhile."),
+                    found=_("data of a workspace that is gone"),
+                    remedy=_("Load this page again."),
+                ) from error
+        return public_id
+
+    def adopt(self, data_ids: Iterable[str]) -> None:
+        """Let this computer hold the data sets that nobody holds."""
+        with connect(self._path) as connection:
+            held = {row[0] for row in connection.execute("SELECT data_id FROM holdings")}
+        for data_id in data_ids:
+            if data_id not in held:
+                self.hold(self.this_computer, data_id)
+
+    def find_holding(self, workspace: Workspace, public_id: str) -> Holding | None:
+        """Return what a workspace holds, or may look at, under an id of an address.
+
+        An id of somebody else gives the same answer as one that does not exist.
+        """
+        query = "SELECT data_id, workspace FROM holdings WHERE public_id = ?"
+        with connect(self._path) as connection:
+            row = connection.execute(query, [public_id]).fetchone()
+        if row is None:
+            return None
+        is_own = row[1] == workspace.id
+        if is_own or self.was_shown(workspace, "data", public_id):
+            return Holding(public_id, row[0], is_own)
+        return None
+
+    def find_public_id(self, workspace: Workspace, data_id: str) -> str | None:
+        """Return the id under which a workspace holds a data set; None if it does not."""
+        with connect(self._path) as connection:
+            row = connection.execute(_FIND_PUBLIC_ID, [data_id, workspace.id]).fetchone()
+        return row and row[0]
+
+    def list_held(self, workspace: Workspace) -> tuple[str, ...]:
+        """Return the ids of the data sets that a workspace holds."""
+        query = "SELECT data_id FROM holdings WHERE workspace = ?"
+        with connect(self._path) as connection:
+            return tuple(row[0] for row in connection.execute(query, [workspace.id]))
+
+    def release(self, workspace: Workspace, data_id: str) -> None:
+        """Let a workspace no longer hold a data set; links to it end."""
+        with write(self._path) as connection:
+            row = connection.execute(_FIND_PUBLIC_ID, [data_id, workspace.id]).fetchone()
+            if row:
+                connection.execute("DELETE FROM links WHERE target = ?", row)
+                connection.execute("DELETE FROM holdings WHERE public_id = ?", row)
+
+    @contextmanager
+    def keep_others_out(self) -> Iterator[frozenset[str]]:
+        """The ids of all data sets that anybody holds; nobody can take hold of more meanwhile."""
+        with write(self._path) as connection:
+            yield frozenset(row[0] for row in connection.execute("SELECT data_id FROM holdings"))
+
+    # ------------------------------------------------------------------ Links
+
+    def share(self, workspace: Workspace, kind: str, targets: Sequence[str]) -> Link:
+        """Make a link that lets others look at data sets or runs of a workspace.
+
+        The caller has checked that they are its own.
+        """
+        token, now = secrets.token_urlsafe(16), time.time()
+        rows = [(token, target, kind, workspace.id, now) for target in targets]
+        with write(self._path) as connection:
+            connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
+        return Link(token, kind, tuple(targets))
+
+    def list_links(self, workspace: Workspace, targets: Sequence[str]) -> tuple[Link, ...]:
+        """Return a workspace's links to exactly these targets, the oldest first."""
+        query = "SELECT token, kind, target FROM links WHERE workspace = ? ORDER BY created, rowid"
+        links: dict[str, Link] = {}
+        with connect(self._path) as connection:
+            for token, kind, target in connection.execute(query, [workspace.id]):
+                known = links[token].targets if token in links else ()
+                links[token] = Link(token, kind, (*known, target))
+        return tuple(link for link in links.values() if link.targets == tuple(targets))
+
+    def withdraw(self, workspace: Workspace, token: str) -> None:
+        """End a link of a workspace; whoever came by it sees nothing more."""
+        with write(self._path) as connection:
+            found = connection.execute(
+                "DELETE FROM links WHERE token = ? AND workspace = ?", [token, workspace.id]
+            )
+            if found.rowcount:
+                connection.execute("DELETE FROM visits WHERE token = ?", [token])
+
+    def visit(self, workspace: Workspace, token: str) -> Link | None:
+        """Let a workspace look at what a link shows; None if the link does not exist."""
+        query = "SELECT kind, target FROM links WHERE token = ? ORDER BY rowid"
+        with write(self._path) as connection:
+            rows = connection.execute(query, [token]).fetchall()
+            if not rows:
+                return None
+            connection.execute("INSERT OR IGNORE INTO visits VALUES (?, ?)", [token, workspace.id])
+        return Link(token, rows[0][0], tuple(row[1] for row in rows))
+
+    def was_shown(self, workspace: Workspace, kind: str, target: str) -> bool:
+        """Whether a workspace came by a link to this target that still exists."""
+        query = (
+            "SELECT 1 FROM links JOIN visits USING (token) "
+            "WHERE target = ? AND kind = ? AND visits.workspace = ?"
+        )
+        with connect(self._path) as connection:
+            return connection.execute(query, [target, kind, workspace.id]).fetchone() is not None
+
+    # ------------------------------------------------------------------ The database
+
+    def _add(self, workspace_id: str) -> None:
+        now = time.time()
+        with write(self._path) as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO workspaces VALUES (?, ?, ?)", [workspace_id, now, now]
+            )
+
+
+_FIND_PUBLIC_ID = "SELECT public_id FROM holdings WHERE data_id = ? AND workspace = ?"
+
+
+@cache
+def open_workspaces(home: Path) -> WorkspaceStore:
+    """The store of a data folder, opened once a process."""
+    return WorkspaceStore(home)
+
+
+def make_public_id(_data_id: str) -> str:
+    """A random id that nobody can guess; nothing of the content is in it."""
+    return secrets.token_hex(8)
+
+
+def _hash_secret(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]
