@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.workspace_cookie import find_workspace_of
 from transfer_core import dataset
 from transfer_core.errors import DataSetError, RunError, WorkspaceError
 from transfer_core.languages import _
 from transfer_core.system import get_home
-from transfer_core.workspaces import Belongings, open_workspaces
+from transfer_core.workspaces import Belongings
 
 URL_PATH = "downloads"
 
@@ -85,8 +85,7 @@ def _find_belongings(request: Request) -> Belongings:
     workspace = find_workspace_of(request)
     if workspace is None:
         raise WorkspaceError("There is no workspace.", found="no cookie", remedy="Open a page.")
-    home = get_home()
-    return Belongings(home, workspace, open_workspaces(home), caches.get_run_store())
+    return Belongings(get_home(), workspace)
 
 
 IMAGES_ROUTE = Route(f"/{URL_PATH}/images/{{data}}", _send_images)

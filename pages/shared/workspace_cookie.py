@@ -14,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.system import get_home
 from transfer_core.workspaces import Belongings, Workspace, WorkspaceStore, open_workspaces
@@ -82,8 +81,7 @@ def _must_ask(asked: Request, workspaces: WorkspaceStore, own: str | None) -> bo
     proof = asked.query_params.get(PROOF_NAME, "")
     if hmac.compare_digest(proof.encode(), make_proof(own, wanted).encode()):
         return False
-    home = get_home()
-    return not Belongings(home, workspaces.find(own), workspaces, caches.get_run_store()).is_empty()
+    return not Belongings(get_home(), workspaces.find(own)).is_empty()
 
 
 def is_page_request(scope: Scope) -> bool:

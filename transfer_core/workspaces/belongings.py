@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from transfer_core import dataset
@@ -26,8 +27,16 @@ class Belongings:
 
     home: Path  # the data folder
     workspace: Workspace
-    workspaces: WorkspaceStore
-    runs: RunStore
+
+    @property
+    def workspaces(self) -> WorkspaceStore:
+        """The store of all workspaces."""
+        return open_workspaces(self.home)
+
+    @property
+    def runs(self) -> RunStore:
+        """The records of all runs; look one up by the methods below."""
+        return _open_runs(self.home)
 
     # ------------------------------------------------------------------ Runs
 
@@ -121,6 +130,11 @@ class Belongings:
     def _log_refusal(self, what: str, asked: str) -> None:
         shown = ascii(asked)[:60]
         _LOG.warning("workspace %s is refused the %s %s", self.workspace.id[:8], what, shown)
+
+
+@cache
+def _open_runs(home: Path) -> RunStore:
+    return RunStore(home)
 
 
 def hold_for_this_computer(home: Path, data_set: dataset.DataSet) -> dataset.DataSet:

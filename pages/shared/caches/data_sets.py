@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transfer_core import dataset, images, networks
+from transfer_core import dataset, images
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import DataSetError
 from transfer_core.images import Transform, apply_transform
@@ -31,11 +31,6 @@ SINGLE_IMAGE_PIXELS = 240  # longer side of an image by itself
 def load_data_set(data_id: str) -> dataset.DataSet:
     """A data set of the store."""
     return dataset.load(get_home(), data_id)
-
-
-def list_network_titles() -> dict[str, str]:
-    """Titles of all networks by their names."""
-    return {each.name: each.title for each in networks.list_networks()}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

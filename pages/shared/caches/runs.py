@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         TrainedNetwork,
     )
     from transfer_core.networks import SourceNetwork
-    from transfer_core.runs import Engine, RunLog, RunStore
+    from transfer_core.runs import Engine, RunLog
     from transfer_core.system import Progress
     from transfer_core.timing import Forecast
 
@@ -35,14 +35,6 @@ def get_engine() -> Engine:
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return start_engine(get_home())
-
-
-@st.cache_resource(show_spinner=False)
-def get_run_store() -> RunStore:
-    """The records of all runs, without the engine, whose start takes seconds."""
-    from transfer_core.runs import RunStore
-
-    return RunStore(get_home())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import streamlit as st
 
-from pages.shared import caches
 from pages.shared.session.address import get_requested, take_request
 from pages.shared.workspace_cookie import LINK_NAME, PROOF_NAME, make_proof, name_cookie
+from transfer_core import networks
 from transfer_core.errors import RunError
 from transfer_core.languages import _
 from transfer_core.system import get_home
@@ -26,9 +26,7 @@ TAB_KEY = "workspace_of_tab"  # the secret of a browser that refuses cookies
 
 def get_belongings() -> Belongings:
     """What belongs to this browser's workspace; ends the page if the workspace was emptied."""
-    home = get_home()
-    workspaces = open_workspaces(home)
-    return Belongings(home, find_workspace(workspaces), workspaces, caches.get_run_store())
+    return Belongings(get_home(), find_workspace(open_workspaces(get_home())))
 
 
 def find_workspace(workspaces: WorkspaceStore) -> Workspace:
@@ -99,7 +97,7 @@ def build_workspace_url() -> str:
 
 def list_runs(states: Collection[RunState] | None = None) -> tuple[RunRecord, ...]:
     """The workspace's own runs, newest first."""
-    caches.get_engine()  # adopts the runs of engines that died
+    _start_engine()
     return get_belongings().list_runs(states)
 
 
@@ -109,8 +107,15 @@ def find_run(run_id: str) -> RunRecord:
     Raises:
         RunError: If there is none.
     """
-    caches.get_engine()
+    _start_engine()
     return get_belongings().get_run(run_id)
+
+
+def _start_engine() -> None:
+    """Let the engine adopt the runs of engines that died."""
+    from pages.shared import caches  # they want a server that runs, not one that starts
+
+    caches.get_engine()
 
 
 def find_shown_runs(run_ids: Collection[str]) -> dict[str, RunRecord]:
@@ -152,6 +157,5 @@ def find_public_id(data_id: str | None) -> str | None:
 
 def list_names() -> dict[str, str]:
     """Names of the workspace's data sets by their ids, titles of all networks by their names."""
-    return caches.list_network_titles() | {
-        each.id: each.name for each in get_belongings().list_data_sets()
-    }
+    titles = {each.name: each.title for each in networks.list_networks()}
+    return titles | {each.id: each.name for each in get_belongings().list_data_sets()}
