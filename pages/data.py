@@ -56,7 +56,7 @@ def show_data_of_others(data_id: str) -> None:
     """Draw a data set that a link shows; it can be taken over, and nothing else."""
     with show_errors():
         data = caches.load_data_set(data_id)
-    st.caption(_(":material/visibility: Not your images: shared with you, to look at."))
+    st.caption(":material/visibility: " + _("Not your images: shared with you, to look at."))
     show_summary(data)
     if st.button(_("Take a copy"), type="primary", icon=":material/content_copy:", key="data_copy"):
         with show_errors():

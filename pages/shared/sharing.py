@@ -9,10 +9,12 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import build_page_url
-from transfer_core.languages import _
+from transfer_core.languages import N_, _
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord
+
+NOT_YOURS = N_("Not your run: shared with you, to look at.")
 
 
 def offer_sharing(kind: Literal["data", "run"], targets: Sequence[str]) -> None:
@@ -61,14 +63,14 @@ def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str
 def show_shared_note(record: RunRecord) -> None:
     """Say of a run of somebody else that it is not one's own."""
     if not session.is_own_run(record):
-        st.caption(_(":material/visibility: Not your run: shared with you, to look at."))
+        st.caption(f":material/visibility: {_(NOT_YOURS)}")
 
 
 def require_own_run(record: RunRecord) -> None:
     """End a page that changes a run, or gives it away, if the run is somebody else's."""
     if session.is_own_run(record):
         return
-    st.info(_("Not your run: it is shared with you, to look at."), icon=":material/visibility:")
+    st.info(_(NOT_YOURS), icon=":material/visibility:")
     st.page_link(
         "pages/results.py",
         label=_("See its result"),
