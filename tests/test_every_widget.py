@@ -14,7 +14,7 @@ from test_pages import build_page, own_engine, read_query  # noqa: F401
 from zips import make_picture, write_zip
 
 from pages.shared import caches
-from transfer_core import dataset, networks
+from transfer_core import dataset, networks, workspaces
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import FLAW_KINDS
 from transfer_core.export import prepare_download
@@ -37,6 +37,8 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Go on: ", {"title"}),
         ("toggle", "Present", {"address", "journey"}),
         ("selectbox", "Language", {"address", "journey"}),
+        ("button", "Make a link", {"code"}),
+        ("button", "Withdraw the link", {"code"}),
     ],
     "data": [
         ("file_uploader", "", {"error"}),  # it is given no zip
@@ -157,8 +159,10 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("multiselect", "", {"dataframe"}),  # every filter
         ("button", "Bring back", {"runs", "deleted runs", "dataframe"}),
         ("button", "Remove for good", {"deleted runs"}),
+        ("button", "Delete everything", {"success"}),  # see `nothing_cleared`
         ("button", "Delete", {"runs", "deleted runs", "dataframe"}),
         ("button", "Repeat exactly", {"runs", "title"}),
+        ("toggle", "Show the link", {"code"}),
         ("button", "Compare", {"title"}),
     ],
     "compare": [
@@ -323,6 +327,12 @@ def few_networks(monkeypatch):
     monkeypatch.setattr(networks, "list_networks", lambda: few)
     here = get_network("demonstration"), get_network("efficientnet_lite0")
     monkeypatch.setattr(network_ranking, "list_present_networks", lambda: here)
+
+
+@pytest.fixture(autouse=True)
+def nothing_cleared(monkeypatch):
+    """Other widgets need what the workspace has."""
+    monkeypatch.setattr(workspaces, "clear_workspace", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
