@@ -7,6 +7,7 @@ which its record names.
 """
 
 import hashlib
+import os
 import secrets
 import sqlite3
 import time
@@ -20,7 +21,7 @@ from filelock import FileLock
 
 from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
-from transfer_core.system import write_atomically
+from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk
 from transfer_core.workspaces.database import connect, create_tables, write
 
 SEEN_SECONDS = 3600.0  # between two notes of when a workspace was last seen
@@ -68,8 +69,7 @@ class WorkspaceStore:
         with FileLock(self._path.with_name("workspaces.db.lock")):
             create_tables(self._path)
             if not (home / SECRET_FILE).is_file():
-                write_atomically(home / SECRET_FILE, secrets.token_urlsafe(32))
-                (home / SECRET_FILE).chmod(0o600)
+                _write_secret(home / SECRET_FILE)
         self._this_computer = _hash_secret(self.read_own_secret())
         self._add(self._this_computer)
 
@@ -281,6 +281,17 @@ def open_workspaces(home: Path) -> WorkspaceStore:
 def make_public_id(_data_id: str) -> str:
     """A random id that nobody can guess; nothing of the content is in it."""
     return secrets.token_hex(8)
+
+
+def _write_secret(path: Path) -> None:
+    """Write a new secret that no other user of the computer can read."""
+    part = path.with_name(f"{path.name}{UNFINISHED_SUFFIX}")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(secrets.token_urlsafe(32))
+    flush_to_disk(part)
+    part.replace(path)
 
 
 def _hash_secret(secret: str) -> str:
