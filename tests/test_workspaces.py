@@ -177,7 +177,7 @@ def test_a_link_shows_a_run_until_it_is_withdrawn_and_lets_nobody_change_it(peop
     secret = owner.workspaces.create()
     guest = Belongings(owner.home, owner.workspaces.find(secret))
     run, __, data_id = get_own_ids(owner)
-    link = owner.workspaces.share(owner.workspace, "run", [run])
+    link = owner.share("run", [run])
     app = open_as(monkeypatch, secret, "results", share=link.token)
     assert not app.exception and "share" not in app.query_params
     assert app.subheader[0].value == "secret run 0"
@@ -187,12 +187,15 @@ def test_a_link_shows_a_run_until_it_is_withdrawn_and_lets_nobody_change_it(peop
     assert not [b for b in train.button if b.key in ("train_stop", "train_another")]
     assert "Not your run" in open_as(monkeypatch, secret, "take_away", run=run).info[0].value
     assert succeeds(guest.get_run, run) and not succeeds(guest.own_run, run)
+    assert not succeeds(guest.share, "run", [run])
     assert not succeeds(guest.find_public_id, data_id)
     assert not guest.list_runs()
     assert not succeeds(other.get_run, run)  # only who came by the link
-    guest.workspaces.withdraw(guest.workspace, link.token)  # it is not the guest's to withdraw
+    guest.workspaces.links.withdraw(
+        guest.workspace, link.token
+    )  # it is not the guest's to withdraw
     assert succeeds(guest.get_run, run)
-    owner.workspaces.withdraw(owner.workspace, link.token)
+    owner.workspaces.links.withdraw(owner.workspace, link.token)
     assert not succeeds(guest.get_run, run)
     again = open_as(monkeypatch, secret, "results", share=link.token)
     assert again.warning[0].value == "This link was withdrawn." and not again.subheader
@@ -202,14 +205,18 @@ def test_a_shared_data_set_is_looked_at_or_copied(people, monkeypatch):
     owner = people[0]
     secret = owner.workspaces.create()
     __, public_id, data_id = get_own_ids(owner)
-    link = owner.workspaces.share(owner.workspace, "data", [public_id])
+    link = owner.share("data", [public_id])
     app = open_as(monkeypatch, secret, "data", share=link.token)
     assert "Not your images: shared with you, to look at." in list_texts(app)
     assert "secret 0" in app.header[0].value and read_query(app, "data") == public_id
     assert not open_as(monkeypatch, secret, "decide", data=public_id).header
+    guest = Belongings(owner.home, owner.workspaces.find(secret))
+    assert succeeds(guest.find_data_set, public_id) and not succeeds(
+        guest.share, "data", [public_id]
+    )
     app.button(key="data_copy").click().run()
     assert read_query(app, "data") not in (public_id, data_id)
-    owner.workspaces.withdraw(owner.workspace, link.token)
+    owner.workspaces.links.withdraw(owner.workspace, link.token)
     assert open_as(monkeypatch, secret, "data", data=read_query(app, "data")).header
 
 

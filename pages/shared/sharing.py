@@ -39,14 +39,14 @@ def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str
     belongings = session.get_belongings()
     workspaces, own = belongings.workspaces, belongings.workspace
     key = f"share_{kind}_{'_'.join(targets)}"
-    if links := workspaces.list_links(own, targets):
+    if links := workspaces.links.list(own, targets):
         link = links[-1]
         st.code(build_page_url(share=link.token, **query), language=None, wrap_lines=True)
         st.button(
             _("Withdraw the link"),
             icon=":material/link_off:",
             key=f"{key}_withdraw",
-            on_click=workspaces.withdraw,
+            on_click=workspaces.links.withdraw,
             args=(own, link.token),
         )
         return
@@ -55,8 +55,8 @@ def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str
         _("Make a link"),
         icon=":material/link:",
         key=key,
-        on_click=workspaces.share,
-        args=(own, kind, targets),
+        on_click=belongings.share,
+        args=(kind, targets),
     )
 
 

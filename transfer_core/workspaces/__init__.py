@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "belongings": ["Belongings", "hold_for_this_computer"],
         "clearing": ["clear_workspace", "release_data_set"],
-        "store": ["Holding", "Link", "Workspace", "WorkspaceStore", "open_workspaces"],
+        "links": ["Link", "LinkStore", "Workspace"],
+        "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },
 )

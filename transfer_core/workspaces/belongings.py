@@ -1,7 +1,7 @@
 """What one workspace may see and change: the one place that every look-up by an id goes through."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,8 @@ from transfer_core.runs import (
     UnreadableRun,
     make_unknown_run_error,
 )
-from transfer_core.workspaces.store import Holding, Workspace, WorkspaceStore, open_workspaces
+from transfer_core.workspaces.links import Link, Workspace
+from transfer_core.workspaces.store import Holding, WorkspaceStore, open_workspaces
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Belongings:
         record = self.runs.read(run_id)
         if self.is_own_run(record):
             return
-        if not own and self.workspaces.was_shown(self.workspace, "run", run_id):
+        if not own and self.workspaces.links.was_shown(self.workspace, "run", run_id):
             return
         self._log_refusal("run", run_id)
         raise make_unknown_run_error(run_id)
@@ -96,13 +97,16 @@ class Belongings:
         """
         holding = self.workspaces.find_holding(self.workspace, public_id)
         if holding is None:
-            self._log_refusal("data set", public_id)
-            raise DataSetError(
-                _("There is no such data set."),
-                found=ascii(public_id)[:60],
-                remedy=_("Load the images again; it may have been removed."),
-            )
+            raise self._refuse_data_set(public_id)
         return holding
+
+    def _refuse_data_set(self, public_id: str) -> DataSetError:
+        self._log_refusal("data set", public_id)
+        return DataSetError(
+            _("There is no such data set."),
+            found=ascii(public_id)[:60],
+            remedy=_("Load the images again; it may have been removed."),
+        )
 
     def is_empty(self) -> bool:
         """Whether nothing belongs to the workspace."""
@@ -126,6 +130,25 @@ class Belongings:
     def find_public_id(self, data_id: str) -> str | None:
         """Return the id of a data set for addresses; None if the workspace does not hold it."""
         return self.workspaces.find_public_id(self.workspace, data_id)
+
+    # ------------------------------------------------------------------ Links
+
+    def share(self, kind: str, targets: Sequence[str]) -> Link:
+        """Make a link that lets others look at runs or data sets of the workspace's own.
+
+        Args:
+            kind: "run" or "data".
+            targets: Ids of runs, or public ids of data sets.
+
+        Raises:
+            TransferError: If one of them is not the workspace's own.
+        """
+        for target in targets:
+            if kind == "run":
+                self.own_run(target)
+            elif not self.find_data_set(target).is_own:
+                raise self._refuse_data_set(target)
+        return self.workspaces.links.share(self.workspace, kind, targets)
 
     def _log_refusal(self, what: str, asked: str) -> None:
         shown = ascii(asked)[:60]

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,17 +23,10 @@ from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
 from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk
 from transfer_core.workspaces.database import connect, create_tables, write
+from transfer_core.workspaces.links import LinkStore, Workspace
 
 SEEN_SECONDS = 3600.0  # between two notes of when a workspace was last seen
 SECRET_FILE = "this_computer.secret"  # noqa: S105 - a file's name
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """What belongs to one browser, or to whoever works on the computer itself."""
-
-    id: str  # hash of its secret; also the owner of its runs
-    is_this_computer: bool = False  # has what the command line made, and what has no owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +36,6 @@ class Holding:
     public_id: str  # random, for addresses
     data_id: str
     is_own: bool  # else it is shared, to look at only
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link that lets whoever has it look at something, until it is withdrawn."""
-
-    token: str
-    kind: str  # "data" or "run"
-    targets: tuple[str, ...]  # public ids of data sets, or ids of runs
 
 
 class WorkspaceStore:
@@ -66,6 +50,7 @@ class WorkspaceStore:
 
     def __init__(self, home: Path) -> None:
         self._home, self._path = home, home / "workspaces.db"
+        self.links = LinkStore(self._path)
         with FileLock(self._path.with_name("workspaces.db.lock")):
             create_tables(self._path)
             if not (home / SECRET_FILE).is_file():
@@ -178,7 +163,7 @@ class WorkspaceStore:
         if row is None:
             return None
         is_own = row[1] == workspace.id
-        if is_own or self.was_shown(workspace, "data", public_id):
+        if is_own or self.links.was_shown(workspace, "data", public_id):
             return Holding(public_id, row[0], is_own)
         return None
 
@@ -207,57 +192,6 @@ class WorkspaceStore:
         """The ids of all data sets that anybody holds; nobody can take hold of more meanwhile."""
         with write(self._path) as connection:
             yield frozenset(row[0] for row in connection.execute("SELECT data_id FROM holdings"))
-
-    # ------------------------------------------------------------------ Links
-
-    def share(self, workspace: Workspace, kind: str, targets: Sequence[str]) -> Link:
-        """Make a link that lets others look at data sets or runs of a workspace.
-
-        The caller has checked that they are its own.
-        """
-        token, now = secrets.token_urlsafe(16), time.time()
-        rows = [(token, target, kind, workspace.id, now) for target in targets]
-        with write(self._path) as connection:
-            connection.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
-        return Link(token, kind, tuple(targets))
-
-    def list_links(self, workspace: Workspace, targets: Sequence[str]) -> tuple[Link, ...]:
-        """Return a workspace's links to exactly these targets, the oldest first."""
-        query = "SELECT token, kind, target FROM links WHERE workspace = ? ORDER BY created, rowid"
-        links: dict[str, Link] = {}
-        with connect(self._path) as connection:
-            for token, kind, target in connection.execute(query, [workspace.id]):
-                known = links[token].targets if token in links else ()
-                links[token] = Link(token, kind, (*known, target))
-        return tuple(link for link in links.values() if link.targets == tuple(targets))
-
-    def withdraw(self, workspace: Workspace, token: str) -> None:
-        """End a link of a workspace; whoever came by it sees nothing more."""
-        with write(self._path) as connection:
-            found = connection.execute(
-                "DELETE FROM links WHERE token = ? AND workspace = ?", [token, workspace.id]
-            )
-            if found.rowcount:
-                connection.execute("DELETE FROM visits WHERE token = ?", [token])
-
-    def visit(self, workspace: Workspace, token: str) -> Link | None:
-        """Let a workspace look at what a link shows; None if the link does not exist."""
-        query = "SELECT kind, target FROM links WHERE token = ? ORDER BY rowid"
-        with write(self._path) as connection:
-            rows = connection.execute(query, [token]).fetchall()
-            if not rows:
-                return None
-            connection.execute("INSERT OR IGNORE INTO visits VALUES (?, ?)", [token, workspace.id])
-        return Link(token, rows[0][0], tuple(row[1] for row in rows))
-
-    def was_shown(self, workspace: Workspace, kind: str, target: str) -> bool:
-        """Whether a workspace came by a link to this target that still exists."""
-        query = (
-            "SELECT 1 FROM links JOIN visits USING (token) "
-            "WHERE target = ? AND kind = ? AND visits.workspace = ?"
-        )
-        with connect(self._path) as connection:
-            return connection.execute(query, [target, kind, workspace.id]).fetchone() is not None
 
     # ------------------------------------------------------------------ The database
 

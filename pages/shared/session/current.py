@@ -142,7 +142,7 @@ def open_shared_link() -> bool:
     if token is None:
         return True
     belongings = get_belongings()
-    link = belongings.workspaces.visit(belongings.workspace, token)
+    link = belongings.workspaces.links.visit(belongings.workspace, token)
     if link is None:
         return False
     if link.kind == "run" and len(link.targets) > 1:
