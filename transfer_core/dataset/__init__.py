@@ -54,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
         "store": [
             "DataSetSummary",
+            "escape_csv_cell",
             "export_problems_csv",
             "list_data_sets",
             "load",

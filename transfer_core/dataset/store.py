@@ -109,13 +109,13 @@ def export_problems_csv(data_set: DataSet) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(("kind", "path", "message"))
     for problem in data_set.problems:
-        writer.writerow(map(_escape_cell, (problem.kind, problem.path, problem.message)))
+        writer.writerow(map(escape_csv_cell, (problem.kind, problem.path, problem.message)))
     if data_set.import_summary.junk:
         message = f"{format_count(data_set.import_summary.junk, 'hidden or system file')} ignored."
         writer.writerow(("junk", "", message))
     return text.getvalue()
 
 
-def _escape_cell(text: str) -> str:
+def escape_csv_cell(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
     return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text

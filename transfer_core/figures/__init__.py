@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_attribution",
             "plot_sanity_check",
         ],
+        "class_spread": ["describe_class_spread", "plot_class_spread"],
         "classes": ["describe_class_counts", "describe_count_range", "plot_class_counts"],
         "comparison": [
             "describe_differences",

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "engine.engine": ["Engine"],
         "launch": ["launch_run", "make_run_config", "repeat_run", "run_to_end", "start_engine"],
+        "engine.queue": ["move_to_front"],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",
@@ -20,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "store.directory": ["RunDirectory"],
         "store.events": ["encode_event", "encode_values", "find_last_event", "select_events"],
         "store.expectation": ["Expectation", "make_expectation"],
+        "store.heads": ["RunHead", "list_run_heads"],
         "store.log": ["RunLog"],
         "store.records": [
             "ACTIVE_STATES",

@@ -1,4 +1,4 @@
-"""Workspaces: whose data sets and runs are whose, and what is shared by a link."""
+"""Workspaces: whose data sets and runs are whose, what is shared by a link, and classes."""
 
 import lazy_loader
 
@@ -6,6 +6,27 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "belongings": ["Belongings", "hold_for_this_computer"],
+        "classes.board": [
+            "BoardRow",
+            "ClassBoard",
+            "ClassRun",
+            "get_class_run",
+            "name_student",
+            "select_results",
+            "write_results_csv",
+        ],
+        "classes.deletion": ["delete_class", "leave_class", "sweep_classes"],
+        "classes.password": ["check_password", "is_password_given", "make_password"],
+        "classes.store": [
+            "Class",
+            "DAYS_KEPT",
+            "MAX_DAYS_KEPT",
+            "MAX_NAME_LENGTH",
+            "Member",
+            "Task",
+            "open_classes",
+        ],
+        "classes.tasks": ["close_class", "hand_out", "take_task"],
         "clearing": ["clear_workspace", "release_data_set"],
         "links": ["Link", "LinkStore", "Workspace"],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],

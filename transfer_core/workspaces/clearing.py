@@ -39,23 +39,33 @@ def clear_workspace(belongings: Belongings, engine: Engine) -> None:
         WorkspaceError: If a run does not end, or its files cannot be removed.
         DataSetError: If the disk does not let files be removed.
     """
-    unfinished = [run.id for run in belongings.list_all_runs(states=UNFINISHED_STATES)]
+    runs = (*belongings.list_all_runs(), *belongings.list_all_runs(deleted=True))
+    remove_runs(belongings, engine, {run.id for run in runs})
+    held = belongings.workspaces.list_held(belongings.workspace)
+    belongings.workspaces.remove(belongings.workspace)
+    remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, held)
+
+
+def remove_runs(belongings: Belongings, engine: Engine, run_ids: Collection[str]) -> None:
+    """Stop runs of a workspace's own and remove them for good, also those that were deleted.
+
+    Raises:
+        WorkspaceError: If a run does not end, or its files cannot be removed.
+    """
+    there = [run for run in belongings.list_all_runs() if run.id in run_ids]
+    unfinished = [run.id for run in there if run.state in UNFINISHED_STATES]
     for run_id in unfinished:
         engine.stop(run_id)
     for run_id in unfinished:
         engine.wait(run_id, STOP_SECONDS)
-    delete_runs(belongings.runs, [run.id for run in belongings.list_all_runs()])
-    deleted = {run.id for run in belongings.list_all_runs(deleted=True)}
-    purge_deleted_runs(belongings.runs, belongings.home, older_than=0, among=deleted)
-    if left := belongings.list_all_runs(deleted=True):
+    delete_runs(belongings.runs, [run.id for run in there])
+    purge_deleted_runs(belongings.runs, belongings.home, older_than=0, among=run_ids)
+    if left := [run for run in belongings.list_all_runs(deleted=True) if run.id in run_ids]:
         raise WorkspaceError(
             _("The files of some runs could not be removed."),
             found=", ".join(run.name for run in left[:5]),
             remedy=_("Close programs that have these files open, and try again."),
         )
-    held = belongings.workspaces.list_held(belongings.workspace)
-    belongings.workspaces.remove(belongings.workspace)
-    remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, held)
 
 
 def remove_unneeded(

@@ -37,6 +37,28 @@ CREATE TABLE visits (
     workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
     PRIMARY KEY (token, workspace)
 ) WITHOUT ROWID;
+CREATE TABLE classes (
+    id TEXT PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    teacher TEXT NOT NULL,  -- a workspace; the class outlives it, until it is deleted in time
+    created REAL NOT NULL,
+    closed REAL,
+    delete_after_days INTEGER NOT NULL,
+    names_hidden INTEGER NOT NULL,
+    task TEXT  -- JSON
+) WITHOUT ROWID;
+CREATE TABLE members (
+    class TEXT NOT NULL REFERENCES classes ON DELETE CASCADE,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    nickname TEXT NOT NULL,
+    joined REAL NOT NULL,
+    left_at REAL,
+    guess REAL,
+    guessed REAL,
+    PRIMARY KEY (class, workspace)
+) WITHOUT ROWID;
+CREATE INDEX members_by_workspace ON members (workspace);
 """
 
 

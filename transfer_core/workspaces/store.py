@@ -179,6 +179,12 @@ class WorkspaceStore:
         with connect(self._path) as connection:
             return tuple(row[0] for row in connection.execute(query, [workspace.id]))
 
+    def list_held_since(self, workspace: Workspace) -> tuple[tuple[str, float], ...]:
+        """Return the ids of the data sets that a workspace holds, each with the time it took it."""
+        query = "SELECT data_id, created FROM holdings WHERE workspace = ?"
+        with connect(self._path) as connection:
+            return tuple(connection.execute(query, [workspace.id]))
+
     def release(self, workspace: Workspace, data_id: str) -> None:
         """Let a workspace no longer hold a data set; links to it end."""
         with write(self._path) as connection:

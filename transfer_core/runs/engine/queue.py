@@ -2,11 +2,17 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from transfer_core.runs.store.records import RunRecord, RunState, StateChanged, UnreadableRun
+from transfer_core.runs.store.records import (
+    RunRecord,
+    RunState,
+    StateChanged,
+    UnreadableRun,
+    validate_run_id,
+)
 from transfer_core.runs.store.rows import add_events
 from transfer_core.runs.store.schema import RUNS
 from transfer_core.runs.store.store import RunStore
@@ -34,6 +40,29 @@ def order_round_robin(
         if queues[owner]:
             circle.append(owner)
     return tuple(order)
+
+
+def put_moved_first(order: Sequence[str], turns: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the order with the runs that were moved to the front first, the last moved leading.
+
+    Args:
+        order: Ids of waiting runs.
+        turns: Each run's turn; it is negative of one that was moved.
+    """
+    return tuple(sorted(order, key=lambda run_id: min(turns[run_id], 0)))
+
+
+def move_to_front(store: RunStore, run_id: str) -> bool:
+    """Let a waiting run start before all others; return whether it waits.
+
+    Raises:
+        RunError: If no run has this id.
+    """
+    waiting = sa.and_(RUNS.c.id == validate_run_id(run_id), RUNS.c.state == RunState.queued)
+    first = sa.select(sa.func.coalesce(sa.func.min(RUNS.c.turn), 0)).scalar_subquery()
+    with store.begin_write() as connection:
+        change = sa.update(RUNS).where(waiting).values(turn=sa.func.min(first, 0) - 1)
+        return connection.execute(change).rowcount == 1
 
 
 def fail_unreadable_run(store: RunStore, run: UnreadableRun) -> None:
@@ -106,7 +135,7 @@ class RunQueue:
 
 def _fetch_order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
     waiting = (
-        sa.select(RUNS.c.id, RUNS.c.owner)
+        sa.select(RUNS.c.id, RUNS.c.owner, RUNS.c.turn)
         .where(RUNS.c.state == RunState.queued, RUNS.c.engine == engine)
         .order_by(RUNS.c.number)
     )
@@ -119,6 +148,7 @@ def _fetch_order(connection: sa.Connection, engine: str | None) -> tuple[str, ..
         .where(RUNS.c.owner.in_(owners))
         .group_by(RUNS.c.owner)
     )
-    return order_round_robin(
+    order = order_round_robin(
         ((row.id, row.owner) for row in rows), dict(connection.execute(last).all())
     )
+    return put_moved_first(order, {row.id: row.turn for row in rows})

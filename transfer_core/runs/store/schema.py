@@ -34,7 +34,9 @@ RUNS = sa.Table(
     sa.Column("result", sa.Text),  # JSON
     sa.Column("engine", sa.Text),
     sa.Column("attempt", sa.Integer, nullable=False, default=0),
-    sa.Column("turn", sa.Integer, nullable=False, default=0),  # order of starting; 0 is never
+    sa.Column(
+        "turn", sa.Integer, nullable=False, default=0
+    ),  # order of starting; 0: never, <0: to front
     sa.Column("resumable", sa.Boolean, nullable=False),
     sa.Column("notes", sa.Text, nullable=False, server_default=""),
     sa.Column("tags", sa.Text, nullable=False, server_default="[]"),  # JSON
