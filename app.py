@@ -1,12 +1,13 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from importlib import import_module
 from threading import Thread
 
 import streamlit as st
 
-from pages.shared import downloads, session, workspace_cookie
+from pages.shared import class_keeping, downloads, session, workspace_cookie
 from pages.shared.language import find_language, read_language_from_url
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _, find_language_with
@@ -31,6 +32,7 @@ PAGES = {
         ("pages/sabotage.py", N_("Sabotage lab"), ":material/bug_report:"),
         ("pages/networks.py", N_("Networks"), ":material/hub:"),
         ("pages/runs.py", N_("Runs"), ":material/history:"),
+        ("pages/class_room.py", N_("Class"), ":material/groups:"),
     ],
 }
 
@@ -61,7 +63,10 @@ async def welcome(_app: st.App):
     host = "localhost" if host in (None, "0.0.0.0", "127.0.0.1", "::") else host
     scheme = "https" if st.get_option("server.sslCertFile") else "http"
     workspace_cookie.announce_this_computer(f"{scheme}://{host}:{st.get_option('server.port')}")
+    class_keeping.announce_password()
+    sweeping = asyncio.create_task(class_keeping.keep_sweeping())
     yield
+    sweeping.cancel()
 
 
 def warm_up() -> None:

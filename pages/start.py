@@ -6,6 +6,7 @@ from pages.parts.start.live_sample import start_sample
 from pages.parts.start.stored_drawings import load_drawings
 from pages.parts.start.ways_in import FIRST_SAMPLE, show_cases, show_ways_in
 from pages.shared import caches
+from pages.shared.class_task import offer_class_task
 from pages.shared.layout import show_page_title
 from pages.shared.network_drawing import show_network
 from transfer_core.cases import TransferCase
@@ -21,6 +22,7 @@ def draw() -> None:
             "**transfer learning**. Nothing leaves the computer that runs this."
         )
     )
+    offer_class_task(once=True)
     show_moving_network()
     place = st.container()
     asked = show_ways_in()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transfer_core.runs import Engine, RunLog
     from transfer_core.system import Progress
     from transfer_core.timing import Forecast
+    from transfer_core.workspaces import ClassBoard
 
 
 @st.cache_resource(show_spinner="Starting the engine")
@@ -43,6 +44,14 @@ def get_run_log(run_id: str) -> RunLog:
     from transfer_core.runs import RunLog
 
     return RunLog(get_engine().store, run_id)
+
+
+@st.cache_resource(show_spinner=False)
+def get_class_board() -> ClassBoard:
+    """What is read of classes again and again, one copy for everyone who looks at a board."""
+    from transfer_core.workspaces import ClassBoard
+
+    return ClassBoard(get_home())
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -1,0 +1,142 @@
+"""The board of a class: a row for each student, live, and the spread of what came out."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from pages.parts.runs.runs_table import ROW_HEIGHT_PIXELS, STATE_NAMES
+from pages.shared import caches, session
+from pages.shared.layout import show_errors, show_figure
+from transfer_core.figures import describe_class_spread, plot_class_spread
+from transfer_core.languages import _
+from transfer_core.runs import RunState, move_to_front
+from transfer_core.workspaces import (
+    BoardRow,
+    Class,
+    ClassRun,
+    get_class_run,
+    name_student,
+    open_classes,
+    select_results,
+)
+
+REDRAW_SECONDS = 2.5
+
+
+@st.fragment(run_every=REDRAW_SECONDS)
+def watch_board(class_id: str) -> None:
+    """Draw the board of an open class, anew every few seconds."""
+    belongings = session.get_belongings()
+    with show_errors():
+        class_ = open_classes(belongings.home).get_taught(belongings.workspace, class_id)
+    show_board(class_)
+
+
+def show_board(class_: Class) -> None:
+    """Draw the rows, what can be done with the chosen one, and the spread.
+
+    Args:
+        class_: Of the teacher whose browser this is.
+    """
+    with show_errors():
+        rows, runs = caches.get_class_board().read(class_)
+    if not rows:
+        st.caption(_("Nobody has joined yet."))
+        return
+    row = _show_rows(class_, rows)
+    if row and row.run and not row.run.record.state.is_final:
+        _offer_actions(class_, row.run)
+    _show_spread(class_, select_results(runs))
+
+
+def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
+    """Draw the table; returns the chosen row."""
+    number = st.column_config.NumberColumn
+    event = st.dataframe(
+        [_make_row(class_, row) for row in rows],
+        key=f"class_board_{class_.id}_{class_.names_hidden}",
+        height=ROW_HEIGHT_PIXELS * (len(rows) + 1) + 3,
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "student": _("student"),
+            "data": _("data set"),
+            "case": number(_("case")),
+            "now": _("now"),
+            "live": number(
+                _("live (%)"), format="%.0f", help=_("Accuracy on the validation images.")
+            ),
+            "guess": number(_("guess (%)"), format="%.0f"),
+            "told": st.column_config.TextColumn(
+                _("expected"), help=_("80 % interval that Decide told before the run.")
+            ),
+            "test": number(_("result (%)"), format="%.1f", help=_("Accuracy on the test images.")),
+        },
+        placeholder="–",
+        alt=_("A row for each of {students:,} students.", students=len(rows)),
+    )
+    chosen = event.selection.rows
+    return rows[chosen[0]] if chosen and chosen[0] < len(rows) else None
+
+
+def _make_row(class_: Class, row: BoardRow) -> dict:
+    run, record = row.run, row.run and row.run.record
+    told, result = record and record.expectation, record and record.result
+    has_interval = told and told.low is not None
+    return {
+        "student": _name(class_, row),
+        "data": run and run.data_name,
+        "case": record and record.config.strategy.textbook_case,
+        "now": record and _(STATE_NAMES[record.state.value]),
+        "live": run and run.live_accuracy and 100 * run.live_accuracy,
+        "guess": run and run.guess is not None and 100 * run.guess or None,
+        "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,
+        "test": result and 100 * result.accuracy,
+    }
+
+
+def _name(class_: Class, each: BoardRow | ClassRun) -> str:
+    return name_student(each, hidden=class_.names_hidden, word=_("Student"))
+
+
+def _offer_actions(class_: Class, run: ClassRun) -> None:
+    """Draw the buttons that stop a run or let it start next."""
+    who, belongings, run_id = _name(class_, run), session.get_belongings(), run.record.id
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            _("Stop the run of {student}", student=who), icon=":material/stop:", key="class_stop"
+        ):
+            with show_errors():
+                caches.get_engine().stop(get_class_run(belongings, class_.id, run_id))
+        if run.record.state is RunState.queued and st.button(
+            _("Let it start next"), icon=":material/vertical_align_top:", key="class_front"
+        ):
+            with show_errors():
+                move_to_front(belongings.runs, get_class_run(belongings, class_.id, run_id))
+
+
+def _show_spread(class_: Class, results: tuple[ClassRun, ...]) -> None:
+    if not results:
+        return
+    points = [
+        (
+            run.record.config.strategy.textbook_case,
+            run.record.result.accuracy,
+            _name(class_, run),
+        )
+        for run in results
+    ]
+    data_name = results[0].data_name
+    show_figure(
+        plot_class_spread(points, data_name),
+        describe_class_spread(points, data_name),
+        key="class_spread",
+        width="stretch",
+    )
+
+
+def format_date(seconds: float) -> str:
+    """A day for people, from seconds since 1970."""
+    return f"{datetime.fromtimestamp(seconds):%Y-%m-%d}"

@@ -1,0 +1,27 @@
+"""What a class keeps of a student, and what it never does."""
+
+import streamlit as st
+
+from transfer_core.languages import _
+
+
+def show_privacy(*, days: int) -> None:
+    """Draw the lists, folded.
+
+    Args:
+        days: From the end of the class until what was made in it is deleted.
+    """
+    with st.expander(_("What is never collected"), icon=":material/privacy_tip:"):
+        st.markdown(
+            _(
+                "- **Never:** your name, an e-mail address, a password, the address of your "
+                "computer, your place, your pictures for anybody else, what you do outside of "
+                "this class. Nothing is sent to other computers.\n"
+                "- **Your teacher sees:** the nickname, your guess, and the runs that you start "
+                "from joining until the class is closed: on which data set, how, and how good. "
+                "Classmates see nothing of you; on the board the teacher can hide the names.\n"
+                "- **It ends:** when you press “Leave and delete my data”, or {days} days after "
+                "the class is closed. Runs and images that you made in it are then deleted.",
+                days=days,
+            )
+        )

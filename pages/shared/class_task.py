@@ -1,0 +1,83 @@
+"""What a teacher hands to a class, as a card with one button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.layout import escape_markdown, show_errors
+from transfer_core import networks
+from transfer_core.cases import list_strategies
+from transfer_core.languages import _
+from transfer_core.system import get_home
+from transfer_core.workspaces import open_classes, take_task
+
+if TYPE_CHECKING:
+    from transfer_core.workspaces import Class, Task
+
+
+def offer_class_task(*, once: bool) -> None:
+    """Draw the task of the open class that this workspace is in, if there is one.
+
+    Args:
+        once: Whether it is drawn no more once a run was started after it was handed out.
+    """
+    belongings = session.get_belongings()
+    joined = open_classes(belongings.home).find_joined(belongings.workspace)
+    class_ = joined[0] if joined else None
+    if class_ is None or class_.closed is not None or class_.task is None:
+        return
+    if once and any(run.created >= class_.task.given for run in belongings.list_runs()):
+        return
+    _show_task(class_, class_.task)
+
+
+def _show_task(class_: Class, task: Task) -> None:
+    with st.container(border=True):
+        left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
+        left.markdown(
+            _(
+                "**Your teacher hands you {data}.**  \n{way}",
+                data=escape_markdown(task.name),
+                way=escape_markdown(describe_way(task)),
+            )
+        )
+        guess = middle.number_input(
+            _("Your guess: right of 100 test images"), 0, 100, None, key=f"class_guess_{task.given}"
+        )
+        if right.button(
+            _("Open it"),
+            type="primary",
+            icon=":material/arrow_forward:",
+            key="class_task",
+            width="stretch",
+        ):
+            _open_task(class_, guess)
+
+
+def _open_task(class_: Class, guess: int | None) -> None:
+    """Take the images over, keep the guess, and go to where the next choice is made."""
+    belongings = session.get_belongings()
+    with show_errors():
+        task, data_id = take_task(belongings)
+    if guess is not None:
+        open_classes(belongings.home).keep_guess(belongings.workspace, class_.id, guess / 100)
+    session.open_data_set(data_id)
+    starting = networks.choose_starting_network(get_home(), data_id).name
+    session.change(network=None if task.network == starting else task.network)
+    session.change(option=task.option, run_id=None)
+    page = "pages/train.py" if task.option else "pages/decide.py"
+    st.switch_page(page, query_params=session.make_query(data=data_id))
+
+
+def describe_way(task: Task) -> str:
+    """Say how a task is to be trained."""
+    known = {each.name: each for each in networks.list_networks()}
+    source = known.get(task.network)
+    if task.option is None or source is None:
+        return _("Decide how to train it.")
+    strategies = list_strategies(source.stage_names, source.kind)
+    strategy = strategies.get(task.option)
+    return _("{way}.", way=_(strategy.title)) if strategy else _("Decide how to train it.")
