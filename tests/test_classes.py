@@ -10,7 +10,6 @@ from test_workspaces import get_own_ids, make_people, open_as
 from toy_runs import make_config, make_epoch, make_test_result
 
 from pages.shared import caches, class_keeping
-from transfer_core import dataset
 from transfer_core.errors import RunError, TransferError, WorkspaceError
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.runs import Expectation, RunState, RunStore, move_to_front
@@ -31,8 +30,8 @@ from transfer_core.workspaces import (
     take_task,
     write_results_csv,
 )
-from transfer_core.workspaces.classes import password
-from transfer_core.workspaces.classes.store import CODE_LETTERS, MAX_MEMBERS
+from transfer_core.workspaces.classes import password, store
+from transfer_core.workspaces.classes.store import CODE_LETTERS
 from transfer_core.workspaces.classes.throttle import FAILURES_PER_MINUTE, Throttle
 
 pytestmark = pytest.mark.real_workspaces
@@ -95,9 +94,10 @@ def test_a_code_lets_in_however_it_is_typed_and_only_while_the_class_is_open(
         classes.join(make_workspace(people[0].home), opened.code, "too late")
 
 
-def test_a_class_takes_no_more_than_fit_on_the_board(classes, people, opened, transfer_home):
-    for number in range(MAX_MEMBERS - 2):
-        classes.join(make_workspace(transfer_home), opened.code, f"n{number}")
+def test_a_class_takes_no_more_than_fit_on_the_board(
+    classes, people, opened, transfer_home, monkeypatch
+):
+    monkeypatch.setattr(store, "MAX_MEMBERS", 2)
     with pytest.raises(WorkspaceError, match="full"):
         classes.join(make_workspace(transfer_home), opened.code, "one more")
     classes.join(people[1].workspace, opened.code, "renamed")  # who is in stays in
@@ -136,9 +136,7 @@ def test_all_together_have_few_wrong_tries_for_a_workspace_costs_nothing():
     assert throttle.attempt("another", lambda: "right") == "right"
 
 
-def test_the_password_comes_from_the_environment_or_is_printed(
-    transfer_home, monkeypatch, capsys
-):
+def test_the_password_comes_from_the_environment_or_is_printed(transfer_home, monkeypatch, capsys):
     password._get_tries.cache_clear()
     who = make_workspace(transfer_home)
     class_keeping.announce_password()
@@ -315,19 +313,19 @@ def test_a_task_is_taken_as_a_copy_until_it_is_replaced_or_the_class_closes(
 
 
 def test_a_run_that_is_moved_to_the_front_starts_next(people, transfer_home):
-    store = RunStore(transfer_home)
+    records = RunStore(transfer_home)
     runs = [start_run(people[number], engine="e") for number in (0, 0, 1, 2)]
-    queue = RunQueue(store)
+    queue = RunQueue(records)
 
     def list_waiting():
-        waiting = [run for run in runs if store.get(run).state is RunState.queued]
-        return sorted(waiting, key=lambda run: queue.position(store.get(run)))
+        waiting = [run for run in runs if records.get(run).state is RunState.queued]
+        return sorted(waiting, key=lambda run: queue.position(records.get(run)))
 
     assert list_waiting() == [runs[0], runs[2], runs[3], runs[1]]
-    assert move_to_front(store, runs[1]) and move_to_front(store, runs[3])
+    assert move_to_front(records, runs[1]) and move_to_front(records, runs[3])
     assert list_waiting() == [runs[3], runs[1], runs[0], runs[2]]
     assert queue.claim("e").id == runs[3]
-    assert not move_to_front(store, runs[3])  # it waits no more
+    assert not move_to_front(records, runs[3])  # it waits no more
     # The owner of the moved run has had a turn now.
     assert [queue.claim("e").id for __ in range(3)] == [runs[1], runs[2], runs[0]]
 
@@ -368,11 +366,11 @@ def test_a_closed_class_is_deleted_after_its_days_and_not_before(
     closed = _get(classes, people[0], opened).closed
     for days, deleted in ((29.99, ()), (30.01, (opened.id,)), (31, ())):
         assert sweep_classes(transfer_home, caches.get_engine, closed + days * DAY) == deleted
-    store = RunStore(transfer_home)
-    assert store.get(later) and classes.list_taught(people[0].workspace) == ()
+    records = RunStore(transfer_home)
+    assert records.get(later) and classes.list_taught(people[0].workspace) == ()
     assert classes.list_members(opened.id) == ()
     with pytest.raises(RunError):
-        store.get(run)
+        records.get(run)
 
 
 def test_a_class_that_nobody_closes_closes_itself(classes, people, opened, transfer_home):
@@ -403,3 +401,103 @@ def test_the_teacher_deletes_a_class_with_a_run_that_goes_on(people, opened, tra
     delete_class(transfer_home, caches.get_engine(), opened)
     with pytest.raises(RunError):
         RunStore(transfer_home).get(run)
+
+
+# ------------------------------------------------------------------ The page
+
+
+@pytest.fixture
+def secrets(transfer_home):
+    """The cookies of a teacher's browser and a student's."""
+    password._get_tries.cache_clear()
+    return [open_workspaces(transfer_home).create() for __ in range(2)]
+
+
+def open_class_page(monkeypatch, secret, **query):
+    app = open_as(monkeypatch, secret, "class_room", **query)
+    assert not app.exception
+    return app
+
+
+def list_keys(app) -> set[str]:
+    return {each.key for each in (*app.button, *app.text_input, *app.toggle) if each.key}
+
+
+def join_by_page(monkeypatch, secret, code, nickname="Ada"):
+    app = open_class_page(monkeypatch, secret, **{"class": code})
+    assert app.text_input(key="class_code").value == code
+    app.text_input(key="class_nickname").set_value(nickname)
+    next(each for each in app.button if each.label == "Join").click().run()
+    return app
+
+
+def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
+    secrets, transfer_home, monkeypatch
+):
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.text_input(key="class_password").set_value("wrong")
+    next(each for each in teacher.button if each.label == "Open the class").click().run()
+    assert "not the teacher's password" in list_texts(teacher)
+    teacher.text_input(key="class_password").set_value(password.make_password())
+    next(each for each in teacher.button if each.label == "Open the class").click().run()
+    (class_,) = open_classes(transfer_home).list_all()
+    assert class_.code in list_texts(teacher) and "Nobody has joined" in list_texts(teacher)
+    assert "<svg" in "".join(each.value for each in teacher.get("html"))
+
+    student = join_by_page(monkeypatch, secrets[1], class_.code)
+    assert "Ada in" in student.subheader[0].value and "class" not in student.query_params
+    assert not {"class_stop", "class_close", "class_delete"} & list_keys(student)
+
+    teacher = open_class_page(monkeypatch, secrets[0])
+    assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
+    teacher.selectbox(key="class_way").set_value("1")
+    next(each for each in teacher.button if each.label == "Hand it to all").click().run()
+    assert not teacher.exception
+
+    assert "hands you" in list_texts(open_as(monkeypatch, secrets[1], "start"))
+    student = open_class_page(monkeypatch, secrets[1])
+    student.number_input[0].set_value(90).run()
+    student.button(key="class_task").click().run()
+    assert student.title[0].value == "Train" and not student.exception
+    engine = caches.get_engine()
+    (run,) = engine.store.list()
+    engine.wait(run.id, timeout=60)
+    assert "hands you" not in list_texts(open_as(monkeypatch, secrets[1], "start"))
+
+    teacher = open_class_page(monkeypatch, secrets[0])
+    row = teacher.dataframe[0].value.iloc[0]
+    assert (row["guess"], row["case"], row["now"]) == (90, 1, "finished") and row["test"] > 50
+    assert "1 run, " in list_texts(teacher)
+    teacher.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
+    assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
+    assert "Ada" not in list_texts(teacher)
+
+
+def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    class_ = classes.open(workspaces.find(secrets[0]), "7b")
+    student = join_by_page(monkeypatch, secrets[1], class_.code)
+    student.button(key="class_leave").click().run()
+    assert classes.list_members(class_.id) == () and "class_code" in list_keys(student)
+    join_by_page(monkeypatch, secrets[1], class_.code)
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.button(key="class_close").click().run()
+    assert "closed, deleted on" in list_texts(teacher)
+    assert "The class is closed" in list_texts(open_class_page(monkeypatch, secrets[1]))
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.button(key="class_delete").click().run()
+    assert classes.list_all() == () and "class_code" in list_keys(teacher)
+
+
+def test_a_stranger_and_a_student_see_no_board(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    class_ = classes.open(workspaces.find(secrets[0]), "secret class")
+    classes.join(workspaces.find(secrets[1]), class_.code, "Ada")
+    stranger = workspaces.create()
+    for secret in (secrets[1], stranger):
+        app = open_class_page(monkeypatch, secret, class_chosen=class_.id)
+        assert not app.dataframe and not {"class_close", "class_stop"} & list_keys(app)
+    shown = list_texts(app) + "".join(each.value for each in app.subheader)
+    assert "secret class" not in shown and "Ada" not in shown
+    app = join_by_page(monkeypatch, stranger, "AAAAAA")
+    assert "no open class" in list_texts(app) and "secret class" not in list_texts(app)

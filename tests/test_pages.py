@@ -42,6 +42,7 @@ PAGES = [
     "runs",
     "compare",
     "playground",
+    "class_room",
 ]
 
 

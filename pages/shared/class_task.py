@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import session
-from pages.shared.layout import escape_markdown, show_errors
+from pages.shared import caches, session
+from pages.shared.launching import start_run
+from pages.shared.layout import escape_markdown, require_weights, show_errors
 from transfer_core import networks
 from transfer_core.cases import list_strategies
 from transfer_core.languages import _
@@ -15,6 +16,7 @@ from transfer_core.system import get_home
 from transfer_core.workspaces import open_classes, take_task
 
 if TYPE_CHECKING:
+    from transfer_core.cases import Strategy
     from transfer_core.workspaces import Class, Task
 
 
@@ -48,7 +50,7 @@ def _show_task(class_: Class, task: Task) -> None:
             _("Your guess: right of 100 test images"), 0, 100, None, key=f"class_guess_{task.given}"
         )
         if right.button(
-            _("Open it"),
+            _("Train it") if _find_strategy(task) else _("Open it"),
             type="primary",
             icon=":material/arrow_forward:",
             key="class_task",
@@ -58,7 +60,7 @@ def _show_task(class_: Class, task: Task) -> None:
 
 
 def _open_task(class_: Class, guess: int | None) -> None:
-    """Take the images over, keep the guess, and go to where the next choice is made."""
+    """Take the images over and keep the guess; then train as told, or go where it is decided."""
     belongings = session.get_belongings()
     with show_errors():
         task, data_id = take_task(belongings)
@@ -68,16 +70,34 @@ def _open_task(class_: Class, guess: int | None) -> None:
     starting = networks.choose_starting_network(get_home(), data_id).name
     session.change(network=None if task.network == starting else task.network)
     session.change(option=task.option, run_id=None)
-    page = "pages/train.py" if task.option else "pages/decide.py"
-    st.switch_page(page, query_params=session.make_query(data=data_id))
+    strategy = _find_strategy(task)
+    if strategy is None:
+        st.switch_page("pages/decide.py", query_params=session.make_query(data=data_id))
+    with show_errors():
+        data, source = caches.load_data_set(data_id), require_weights(session.get_source())
+        run_id = start_run(data, source, strategy, _choose_seed(class_))
+    session.change(start_key=session.make_key(), followed=run_id)
+    st.switch_page("pages/train.py", query_params=session.make_query(run=run_id, data=data_id))
+
+
+def _choose_seed(class_: Class) -> int:
+    """Another seed for each student, so that the class sees how much is chance."""
+    belongings = session.get_belongings()
+    members = open_classes(belongings.home).list_members(class_.id)
+    return next(
+        (n for n, each in enumerate(members) if each.workspace == belongings.workspace.id), 0
+    )
+
+
+def _find_strategy(task: Task) -> Strategy | None:
+    """How a task is to be trained; None if that is for the student to decide."""
+    source = {each.name: each for each in networks.list_networks()}.get(task.network)
+    if task.option is None or source is None:
+        return None
+    return list_strategies(source.stage_names, source.kind).get(task.option)
 
 
 def describe_way(task: Task) -> str:
     """Say how a task is to be trained."""
-    known = {each.name: each for each in networks.list_networks()}
-    source = known.get(task.network)
-    if task.option is None or source is None:
-        return _("Decide how to train it.")
-    strategies = list_strategies(source.stage_names, source.kind)
-    strategy = strategies.get(task.option)
+    strategy = _find_strategy(task)
     return _("{way}.", way=_(strategy.title)) if strategy else _("Decide how to train it.")

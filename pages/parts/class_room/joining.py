@@ -26,5 +26,5 @@ def show_join_card() -> None:
         belongings = session.get_belongings()
         with show_errors():
             open_classes(belongings.home).join(belongings.workspace, code, nickname)
-        session.take_request("class")
+        session.write_to_url("class", None)
         st.rerun()
