@@ -10,10 +10,14 @@ from test_workspaces import get_own_ids, make_people, open_as
 from toy_runs import make_config, make_epoch, make_test_result
 
 from pages.shared import caches, class_keeping
+from transfer_core import dataset
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import RunError, TransferError, WorkspaceError
 from transfer_core.figures import describe_class_spread, plot_class_spread
+from transfer_core.networks import get_network
 from transfer_core.runs import Expectation, RunState, RunStore, move_to_front
 from transfer_core.runs.engine.queue import RunQueue
+from transfer_core.runs.launch import make_run_config
 from transfer_core.workspaces import (
     Belongings,
     ClassBoard,
@@ -401,6 +405,35 @@ def test_the_teacher_deletes_a_class_with_a_run_that_goes_on(people, opened, tra
     delete_class(transfer_home, caches.get_engine(), opened)
     with pytest.raises(RunError):
         RunStore(transfer_home).get(run)
+
+
+# ------------------------------------------------------------------ What a class costs
+
+
+def test_students_with_the_same_sample_share_one_embedding(transfer_home, monkeypatch):
+    from transfer_core.features import cached_embedding
+
+    embedded, embed = [], cached_embedding.embed_with_runtime
+
+    def count(network, pixels, source, stages, **options):
+        embedded.append((tuple(stages), options["indices"] is None, options["preprocess"]))
+        return embed(network, pixels, source, stages, **options)
+
+    monkeypatch.setattr(cached_embedding, "embed_with_runtime", count)
+    path = dataset.samples.resolve_path("sample:plankton", transfer_home)
+    source, engine, runs = get_network("demonstration"), caches.get_engine(), []
+    strategy = plan_strategy(TransferCase.SMALL_SIMILAR, source.stage_names, kind=source.kind)
+    for seed in range(2):
+        student = Belongings(transfer_home, make_workspace(transfer_home))
+        data = dataset.ingest(path, home=transfer_home, name="Plankton")
+        student.take_in(data.id)
+        config = make_run_config(data, source, strategy, seed)
+        runs.append(engine.submit(config, "run", student.workspace.id))
+        engine.wait(runs[-1], timeout=60)
+        assert engine.get(runs[-1]).result
+        if seed == 0:
+            once = list(embedded)
+    assert once and embedded == once  # the second run embeds nothing
 
 
 # ------------------------------------------------------------------ The page

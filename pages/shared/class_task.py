@@ -100,4 +100,4 @@ def _find_strategy(task: Task) -> Strategy | None:
 def describe_way(task: Task) -> str:
     """Say how a task is to be trained."""
     strategy = _find_strategy(task)
-    return _("{way}.", way=_(strategy.title)) if strategy else _("Decide how to train it.")
+    return f"{_(strategy.title)}." if strategy else _("Decide how to train it.")

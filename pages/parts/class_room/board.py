@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts.runs.runs_table import ROW_HEIGHT_PIXELS, STATE_NAMES
 from pages.shared import caches, session
-from pages.shared.layout import show_errors, show_figure
+from pages.shared.layout import escape_markdown, show_errors, show_figure
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
 from transfer_core.runs import RunState, move_to_front
@@ -106,7 +106,9 @@ def _offer_actions(class_: Class, run: ClassRun) -> None:
     who, belongings, run_id = _name(class_, run), session.get_belongings(), run.record.id
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
-            _("Stop the run of {student}", student=who), icon=":material/stop:", key="class_stop"
+            _("Stop the run of {student}", student=escape_markdown(who)),
+            icon=":material/stop:",
+            key="class_stop",
         ):
             with show_errors():
                 caches.get_engine().stop(get_class_run(belongings, class_.id, run_id))

@@ -14,9 +14,9 @@ def show_privacy(*, days: int) -> None:
     with st.expander(_("What is never collected"), icon=":material/privacy_tip:"):
         st.markdown(
             _(
-                "- **Never:** your name, an e-mail address, a password, the address of your "
-                "computer, your place, your pictures for anybody else, what you do outside of "
-                "this class. Nothing is sent to other computers.\n"
+                "- **A class never keeps** your name, an e-mail address, the address of your "
+                "computer, or what you do outside of it. Nobody in it sees your pictures. "
+                "Nothing is sent to other computers.\n"
                 "- **Your teacher sees:** the nickname, your guess, and the runs that you start "
                 "from joining until the class is closed: on which data set, how, and how good. "
                 "Classmates see nothing of you; on the board the teacher can hide the names.\n"

@@ -1,28 +1,25 @@
 """A student's side of a class: the task, what was made, and the way out."""
 
-from datetime import datetime
-
 import streamlit as st
 
+from pages.parts.class_room.board import format_date
 from pages.shared import caches, session
 from pages.shared.class_task import offer_class_task
-from pages.shared.layout import show_errors
+from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.languages import _
 from transfer_core.workspaces import Class, Member
 
 
 def show_student(class_: Class, member: Member) -> None:
     """Draw the task of the class, the links to what the student made, and the button to leave."""
-    st.subheader(
-        _("{nickname} in {name}", nickname=member.nickname, name=class_.name), anchor=False
-    )
+    words = _("{nickname} in {name}", nickname=member.nickname, name=class_.name)
+    st.subheader(escape_markdown(words), anchor=False)
     if class_.closed is not None:
-        ends = datetime.fromtimestamp(class_.deleted_at)
         st.info(
             _(
                 "The class is closed. What you made in it is deleted on {date}; take away what you "
                 "want to keep.",
-                date=f"{ends:%Y-%m-%d}",
+                date=format_date(class_.deleted_at),
             ),
             icon=":material/event:",
         )
