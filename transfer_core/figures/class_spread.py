@@ -1,6 +1,7 @@
 """The test accuracies of a whole class, so that chance and choice can be seen."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import floor
 from statistics import median
 
 import plotly.graph_objects as go
@@ -9,7 +10,8 @@ from transfer_core.figures.theme import BLUE, GREY, ORANGE, apply_layout, escape
 from transfer_core.languages import _, ngettext
 
 Point = tuple[int | None, float, str]  # the textbook's case, accuracy in [0, 1], whose it is
-SPREAD = 0.28  # of the points around the line of their case
+STEP = 0.13  # between points that lie over each other, as a part of the room of a case
+ROOM = 0.4  # on each side of the line of a case
 
 
 def plot_class_spread(points: Sequence[Point], data_name: str) -> go.Figure:
@@ -23,7 +25,7 @@ def plot_class_spread(points: Sequence[Point], data_name: str) -> go.Figure:
     for number, (case, group) in enumerate(groups.items()):
         figure.add_scatter(
             x=[accuracy for accuracy, __ in group],
-            y=[number + _shift(place) for place in range(len(group))],
+            y=[number + shift for shift in _shift([accuracy for accuracy, __ in group])],
             text=[escape_label(name, 40) for __, name in group],
             mode="markers",
             marker={"color": ORANGE if case is None else BLUE, "size": 11, "opacity": 0.75},
@@ -40,7 +42,8 @@ def plot_class_spread(points: Sequence[Point], data_name: str) -> go.Figure:
             showlegend=number == 0,
             hoverinfo="skip",
         )
-    figure.update_xaxes(title=_("test accuracy"), tickformat=".0%", range=[0, 1.02])
+    lowest = max(0, floor(10 * min((each[1] for each in points), default=0)) - 1) / 10
+    figure.update_xaxes(title=_("test accuracy"), tickformat=".0%", range=[lowest, 1.01])
     figure.update_yaxes(
         tickvals=[*range(len(groups))],
         ticktext=[_name_case(case) for case in groups],
@@ -49,7 +52,7 @@ def plot_class_spread(points: Sequence[Point], data_name: str) -> go.Figure:
         zeroline=False,
     )
     title = _("Test accuracy on {data}", data=escape_label(data_name, 40))
-    return apply_layout(figure, title, height=150 + 65 * len(groups))
+    return apply_layout(figure, title, height=150 + 75 * len(groups))
 
 
 def describe_class_spread(points: Sequence[Point], data_name: str) -> str:
@@ -77,9 +80,15 @@ def _group(points: Iterable[Point]) -> Mapping[int | None, list[tuple[float, str
     return groups
 
 
-def _shift(place: int) -> float:
-    """Where a point lies beside its line, so that equal ones are seen beside each other."""
-    return SPREAD * ((place * 0.618034) % 1 * 2 - 1) if place else 0.0
+def _shift(accuracies: Sequence[float]) -> list[float]:
+    """Where points lie beside the line of their case, so that equal ones are seen side by side."""
+    bins = [round(accuracy * 100) for accuracy in accuracies]
+    shifts = []
+    for place, each in enumerate(bins):
+        before, together = bins[:place].count(each), bins.count(each)
+        step = min(STEP, 2 * ROOM / together)
+        shifts.append(step * ((before + 1) // 2) * (-1) ** before)
+    return shifts
 
 
 def _name_case(case: int | None) -> str:

@@ -67,12 +67,8 @@ def _show_open_class(class_: Class) -> None:
 
 def _show_qr_code(class_: Class) -> None:
     url = build_page_url(**{"class": class_.code})
-    code = segno.make(url, error="m")
-    st.html(
-        '<div style="background: white; width: fit-content; padding: 8px">'
-        + code.svg_inline(scale=7, border=2, title=url)
-        + "</div>"
-    )
+    drawn = segno.make(url, error="m").svg_inline(scale=7, border=3, light="white")
+    st.image(drawn, alt=_("QR code of the address below"), width=320)
     st.code(url, language=None, wrap_lines=True)
     if urlsplit(url).hostname in LOCAL_HOSTS:
         st.warning(
@@ -96,7 +92,7 @@ def _offer_hiding(class_: Class) -> None:
 
 def _offer_csv(class_: Class) -> None:
     st.download_button(
-        _("Results"),
+        _("Results as CSV"),
         lambda: write_results_csv(caches.get_class_board().read(class_)[1]),
         file_name="class.csv",
         mime="text/csv",
