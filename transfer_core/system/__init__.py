@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "home": ["get_home", "get_machine_folder"],
         "memory": ["keep_freed_memory"],
+        "network": ["LOCAL_HOSTS", "list_addresses"],
         "parallel": [
             "MAX_TASK_BYTES",
             "MAX_TASK_IMAGES",

@@ -1,0 +1,72 @@
+"""Refuse requests under a strange name, from another site's pages, or for a closed address."""
+
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from pages.server.hosts import is_answered_to
+from pages.server.log import log_request
+
+CLOSED = (  # addresses of Streamlit that this app does not use
+    "_stcore/metrics",
+    "_stcore/script-health-check",
+    "_stcore/agent",
+    "auth/",
+    "oauth2callback",
+)
+SAFE_METHODS = ("GET", "HEAD")
+
+
+class Guard:
+    """The outermost layer of the server."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it with a status and a sentence."""
+        if scope["type"] == "lifespan":
+            return await self._app(scope, receive, send)
+        connection = HTTPConnection(scope)
+        refusal = find_refusal(connection)
+        if refusal is None:
+            return await self._app(scope, receive, log_request(connection, send))
+        status, reason = refusal
+        send = log_request(connection, send, reason)
+        if scope["type"] == "websocket":
+            return await WebSocketClose(1008, reason)(scope, receive, send)
+        return await PlainTextResponse(reason, status)(scope, receive, send)
+
+
+def find_refusal(connection: HTTPConnection) -> tuple[int, str] | None:
+    """Status and reason if a request must be refused."""
+    host = connection.headers.get("host", "")
+    if not is_answered_to(host):
+        return 403, "This server does not answer to this name: see server.allowedHosts."
+    if not _is_origin_own(connection, host):
+        return 403, "This request comes from another site."
+    base = st.get_option("server.baseUrlPath").strip("/")
+    path = connection.scope["path"].strip("/").removeprefix(base).lstrip("/").lower()
+    if path.startswith(CLOSED):
+        return 404, "There is nothing here."
+    return None
+
+
+def _is_origin_own(connection: HTTPConnection, host: str) -> bool:
+    """Whether a page of this server sends the request; it need not say so to read only.
+
+    Browsers name the origin with every websocket and with all that is no mere reading.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return connection.scope.get("method") in SAFE_METHODS
+    if origin in st.get_option("server.corsAllowedOrigins"):
+        return True
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower() != ""
+    except ValueError:
+        return False
