@@ -43,7 +43,7 @@ def archive(tmp_path_factory) -> Path:
 def upload(page, server: Server, archive: Path) -> None:
     """Upload a zip, and choose the demonstration network for it, which is quick."""
     page.goto(f"{server.url}/data")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
+    page.locator(".upload input[type=file]").set_input_files(archive)
     page.get_by_text("What I read").wait_for()
     page.wait_for_url(re.compile(r"data=[0-9a-f]+"))
     page.goto(f"{page.url}&network=demonstration")
@@ -264,7 +264,7 @@ def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path)
     (tmp_path / "notes.zip").write_text("this is no archive")
     page = open_page()
     page.goto(f"{server.url}/data")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "notes.zip")
+    page.locator(".upload input[type=file]").set_input_files(tmp_path / "notes.zip")
     page.get_by_text("What to do").wait_for()
     assert page.get_by_text("Traceback").count() == 0
 

@@ -16,18 +16,32 @@ from transfer_core.system import __version__, get_home
 EVERY_SECONDS = 5.0
 LATE_SECONDS = 60.0
 ENOUGH_BYTES = 2 * 1024**3  # free on the disk
-_last: dict[str, object] = {}
 
 
-async def keep_measuring() -> None:
-    """Measure again and again, beside the requests, until it is cancelled."""
-    while True:
-        try:
-            measured = await asyncio.to_thread(measure, get_home())
-            _last.update(measured, at=time.monotonic())
-        except Exception:  # then the answer says soon that something is wrong
-            LOGGER.exception("the health of the server cannot be measured")
-        await asyncio.sleep(EVERY_SECONDS)
+class Health:
+    """What was measured last."""
+
+    def __init__(self) -> None:
+        self._measured: dict[str, object] = {}
+        self._at = float("-inf")
+
+    async def keep_measuring(self) -> None:
+        """Measure again and again, beside the requests, until it is cancelled."""
+        while True:
+            try:
+                self._measured = await asyncio.to_thread(measure, get_home())
+                self._at = time.monotonic()
+            except Exception:  # then the answer says soon that something is wrong
+                LOGGER.exception("the health of the server cannot be measured")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def tell(self, _request: Request) -> JSONResponse:
+        """Answer a request from memory."""
+        is_late = time.monotonic() - self._at > LATE_SECONDS
+        is_good = not is_late and self._measured["disk_is_enough"]
+        status = {"status": "ok" if is_good else "trouble", "version": __version__}
+        headers = {"Cache-Control": "no-store"}
+        return JSONResponse(status | self._measured, 200 if is_good else 503, headers)
 
 
 def measure(home: Path) -> dict[str, object]:
@@ -46,12 +60,5 @@ def _open_store(home: Path):
     return RunStore(home)
 
 
-async def _tell(_request: Request) -> JSONResponse:
-    age = time.monotonic() - _last["at"] if "at" in _last else None
-    good = age is not None and age < LATE_SECONDS and _last["disk_is_enough"]
-    told = {key: value for key, value in _last.items() if key != "at"}
-    status = {"status": "ok" if good else "trouble", "version": __version__} | told
-    return JSONResponse(status, 200 if good else 503, {"Cache-Control": "no-store"})
-
-
-HEALTH_ROUTE = Route("/health", _tell)
+HEALTH = Health()
+HEALTH_ROUTE = Route("/health", HEALTH.tell)

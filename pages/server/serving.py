@@ -10,7 +10,7 @@ from streamlit import runtime
 
 from pages.server.announce import announce
 from pages.server.guard import Guard
-from pages.server.health import HEALTH_ROUTE, keep_measuring
+from pages.server.health import HEALTH, HEALTH_ROUTE
 from pages.server.log import report, start_log, stop_log
 from pages.server.request_bodies import BodyLimits, LeftFiles
 from pages.server.upload_route import UPLOAD_ROUTE
@@ -30,7 +30,7 @@ async def run_beside(_app: st.App) -> AsyncIterator[None]:
     report("server started", version=__version__, port=port)
     await asyncio.to_thread(get_uploads)
     announce()
-    tasks = [asyncio.create_task(each()) for each in (keep_measuring, _keep_sweeping)]
+    tasks = [asyncio.create_task(each()) for each in (HEALTH.keep_measuring, _keep_sweeping)]
     try:
         yield
     finally:

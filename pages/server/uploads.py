@@ -5,6 +5,7 @@ ticket, which says how large the file will be; the browser then sends it to an a
 server's own, which writes it to the disk a block at a time. Only who has the ticket can send.
 """
 
+import functools
 import os
 import secrets
 import shutil
@@ -169,20 +170,17 @@ def _measure(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-_made: list[Uploads] = []
-_making = threading.Lock()
+@functools.cache
+def _make_uploads(home: Path) -> Uploads:
+    return Uploads(home / "uploads")
 
 
 def get_uploads() -> Uploads:
-    """The uploads of this process, made when they are first needed."""
-    with _making:
-        if not _made:
-            _made.append(Uploads(get_home() / "uploads"))
-        return _made[0]
+    """The uploads of this process into the data folder."""
+    return _make_uploads(get_home())
 
 
 def close_uploads() -> None:
     """Remove the uploads of this process."""
-    with _making:
-        while _made:
-            _made.pop().close()
+    get_uploads().close()
+    _make_uploads.cache_clear()

@@ -21,6 +21,7 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
     with st.expander(_("Bring a bundle in"), icon=":material/upload:", expanded=expanded):
         label = _("A bundle from Transfer Lab, as it was downloaded")
         upload = receive_file(label, key=UPLOAD_KEY, ending=".zip")
+        st.caption(_("It becomes a finished run. Nothing in it can run a program here."))
         if upload is None:
             return
         from transfer_core.export import import_bundle

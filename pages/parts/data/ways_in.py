@@ -59,7 +59,10 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
 
 def _upload_zip() -> Upload | None:
     upload = receive_file(_("A zip with one folder per class"), key=UPLOAD_KEY, ending=".zip")
-    st.caption(_("Either layout is understood; in the second, val and test may be missing:"))
+    st.caption(
+        _("Either layout is understood; in the second, val and test may be missing:"),
+        help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
+    )
     plain, split = st.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
     split.code(SPLIT_LAYOUT, language=None)

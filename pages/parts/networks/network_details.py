@@ -112,6 +112,7 @@ def upload_own_weights(network: SourceNetwork) -> None:
     """Let a safetensors file be uploaded as weights of the network."""
     label = _("A safetensors file with weights of {network}", network=network.title)
     upload = receive_file(label, key=UPLOAD_KEY, ending=".safetensors")
+    st.caption(_("With the names that torchvision gives them; any number of classes."))
     if upload is None:
         return
     from transfer_core.networks import import_weights
