@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 from uploading import upload
+from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
@@ -170,6 +171,14 @@ def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
     shown = list_texts(app)
     assert "<img" not in shown.replace("\\<img", "")
     assert "[x](" not in shown
+
+
+def test_many_problems_of_one_kind_are_told_in_one_box(transfer_home, tmp_path):
+    files = {f"{c}/{n}.png": make_picture(n) for c in "ab" for n in range(9)}
+    data = dataset.ingest(write_zip(tmp_path / "a.zip", files), home=transfer_home)
+    app = build_page("data", data=data.id).run()
+    assert len([p for p in data.problems if p.kind == "conflict"]) > 3
+    assert len(app.warning) == 1 and "more of this kind" in app.warning[0].value
 
 
 def test_a_sample_is_one_click_away():

@@ -65,6 +65,9 @@ class ZipArchive:
         self._refuse_other_kinds(length)
         listing = EntryCollector(self._limits)
         for name, entry in read_directory(self._file, length, self._limits):
+            if len(name) > self._limits.name_bytes:
+                listing.add_too_long(name)
+                continue
             parts = entry_paths.check_and_split_path(name)
             if name.endswith(("/", "\\")):
                 listing.add_folder(parts)
