@@ -46,11 +46,16 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
             upload = _upload_zip()
         with right:
             _open_earlier_data_set()
+            offered = _choose_offered_folder()
         place = st.container()  # for the progress and the errors of an upload
         sample = show_sample_cards() or sample
     if upload is not None:
         with place:
             _ingest_and_open(upload.path, Path(upload.name).stem, UPLOAD_KEY)
+    if offered:
+        with place, show_errors():
+            path = dataset.find_offered(offered)
+            _ingest_and_open(path, path.stem)
     if sample:
         with show_errors(), show_progress() as report:
             path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
@@ -92,6 +97,27 @@ def _open_earlier_data_set() -> None:
     ):
         session.open_data_set(chosen)
         st.rerun()
+
+
+def _choose_offered_folder() -> str | None:
+    """Draw what the administrator offers, if anything; returns the name of what was opened."""
+    offered = list(dataset.list_offered())
+    if not offered:
+        return None
+    chosen = st.selectbox(
+        _("On this server"),
+        offered,
+        index=None,
+        key="data_offered",
+        placeholder=_("Choose one"),
+    )
+    is_asked = st.button(
+        _("Read it"),
+        key="data_read_offered",
+        disabled=chosen is None,
+        help=_("Choose a folder first.") if chosen is None else None,
+    )
+    return chosen if is_asked else None
 
 
 def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> None:
