@@ -1,6 +1,7 @@
 """The journey in a real Chromium: upload, decide, train, refresh in the middle, result."""
 
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -267,6 +268,24 @@ def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path)
     page.locator(".upload input[type=file]").set_input_files(tmp_path / "notes.zip")
     page.get_by_text("What to do").wait_for()
     assert page.get_by_text("Traceback").count() == 0
+
+
+def test_an_upload_can_be_cancelled_and_another_one_begun(server, open_page, tmp_path):
+    (tmp_path / "large.zip").write_bytes(os.urandom(20 * 1024**2))
+    (tmp_path / "notes.zip").write_text("this is no archive")
+    page = open_page()
+    page.goto(f"{server.url}/data")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 10**6}
+    line = page.context.new_cdp_session(page)
+    line.send("Network.emulateNetworkConditions", slow)
+    field = page.locator(".upload input[type=file]")
+    field.set_input_files(tmp_path / "large.zip")
+    page.get_by_text(re.compile(r"large\.zip: [1-9]\d* of 20 MB")).wait_for()
+    page.locator(".upload .moving button").press("Enter")
+    page.get_by_text("The upload was cancelled").wait_for()
+    line.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    field.set_input_files(tmp_path / "notes.zip")
+    page.get_by_text("What to do").wait_for()
 
 
 def read_decision(page) -> tuple[int, int]:
