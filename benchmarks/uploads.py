@@ -30,6 +30,7 @@ from pages.server.upload_route import TICKET_HEADER
 MEGABYTE = 1024**2
 UPLOADER = "data_upload"
 ATTACK_FILES, ATTACK_BYTES = 5, 200 * MEGABYTE
+WARM_UP_SECONDS = 15  # in which the server imports what it will need
 PATIENCE_SECONDS = 150  # after which nothing may be left of an attack
 
 
@@ -155,6 +156,7 @@ async def measure(home: Path, process: int, address: str, megabytes: int, count:
         print(rows[-1], flush=True)
 
     visitor = await visit(address)
+    await asyncio.sleep(WARM_UP_SECONDS)
     note("the first page")
     attacker = await visit(address)
     lines = list(await asyncio.to_thread(lambda: list(_attack_small(attacker))))
@@ -170,11 +172,11 @@ async def measure(home: Path, process: int, address: str, megabytes: int, count:
     note(f"the attacker has been gone for {time.monotonic() - began:.0f} s")
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
-            path = write_archive(Path(folder) / "small.zip", MEGABYTE, number)
-            await visitor.upload(path)
+            await visitor.upload(write_archive(Path(folder) / "small.zip", MEGABYTE, number))
             if number in (9, count - 1):
                 note(f"{number + 1} uploads")
-        await visitor.upload(write_archive(Path(folder) / "large.zip", megabytes * 10**6))
+        large = Path(folder) / "large.zip"  # written while the websocket is kept alive
+        await visitor.upload(await asyncio.to_thread(write_archive, large, megabytes * 10**6))
     note(f"a zip of {megabytes} MB")
     return rows
 
