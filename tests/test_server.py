@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -58,6 +59,18 @@ def connect(url: str, context=None, **headers) -> int:
 def test_no_address_answers_to_a_strange_name(server, path, host):
     assert ask(server.url, "GET", path, Host=host) in (400, 403)
     assert ask(server.url, "GET", "/") == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/data?workspace=secret", "/downloads/x/y"])
+def test_no_answer_can_be_framed_guessed_at_or_named_to_other_sites(server, path):
+    try:
+        answer = urllib.request.urlopen(f"{server.url}{path}", timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    told = [answer.headers[name] for name in ("X-Frame-Options", "X-Content-Type-Options")]
+    assert told == ["SAMEORIGIN", "nosniff"]
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    answer.close()
 
 
 def test_a_websocket_opens_for_the_pages_of_this_server_only(server):

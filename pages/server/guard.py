@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from pages.server.hosts import is_answered_to
@@ -17,6 +17,11 @@ CLOSED = (  # addresses of Streamlit that this app does not use
     "_stcore/agent",
     "auth/",
     "oauth2callback",
+)
+HEADERS = (  # of every answer: no guessing of kinds, no frames and no addresses for other sites
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"referrer-policy", b"same-origin"),
 )
 SAFE_METHODS = ("GET", "HEAD")
 
@@ -31,7 +36,7 @@ class Guard:
         """Pass a request on, or refuse it with a status and a sentence."""
         if scope["type"] == "lifespan":
             return await self._app(scope, receive, send)
-        connection = HTTPConnection(scope)
+        connection, send = HTTPConnection(scope), add_headers(send)
         refusal = find_refusal(connection)
         if refusal is None:
             return await self._app(scope, receive, log_request(connection, send))
@@ -40,6 +45,19 @@ class Guard:
         if scope["type"] == "websocket":
             return await WebSocketClose(1008, reason)(scope, receive, send)
         return await PlainTextResponse(reason, status)(scope, receive, send)
+
+
+def add_headers(send: Send) -> Send:
+    """The same `send`, which adds the headers of every answer."""
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = {name.lower() for name, _ in message["headers"]}
+            more = [header for header in HEADERS if header[0] not in given]
+            message = message | {"headers": [*message["headers"], *more]}
+        await send(message)
+
+    return send_more
 
 
 def find_refusal(connection: HTTPConnection) -> tuple[int, str] | None:

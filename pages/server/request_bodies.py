@@ -85,16 +85,7 @@ def measure_held() -> Counter[str]:
     return Counter({s: sum(len(file.data) for file in f.values()) for s, f in held.items()})
 
 
-class LeftFiles:
-    """Frees the files of sessions that have ended, which Streamlit does at its next occasion."""
-
-    def __init__(self) -> None:
-        self._ended: set[str] = set()  # without a browser at the last look
-
-    def free(self) -> None:
-        """Free the files of sessions that have had no browser since the last call."""
-        streamlit = runtime.get_instance()
-        gone = {each for each in measure_held() if not streamlit.is_active_session(each)}
-        for session in gone & self._ended:
-            streamlit.uploaded_file_mgr.remove_session_files(session)
-        self._ended = gone - self._ended
+def free_small_files(sessions: set[str]) -> None:
+    """Free the files of sessions that have ended, which Streamlit does at some later occasion."""
+    for session in sessions:
+        runtime.get_instance().uploaded_file_mgr.remove_session_files(session)

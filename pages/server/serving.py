@@ -11,8 +11,8 @@ from streamlit import runtime
 from pages.server.announce import announce
 from pages.server.guard import Guard
 from pages.server.health import HEALTH, HEALTH_ROUTE
-from pages.server.log import report, start_log, stop_log
-from pages.server.request_bodies import BodyLimits, LeftFiles
+from pages.server.log import LOGGER, report, start_log, stop_log
+from pages.server.request_bodies import BodyLimits, free_small_files, measure_held
 from pages.server.upload_route import UPLOAD_ROUTE
 from pages.server.uploads import close_uploads, get_uploads
 from transfer_core.system import __version__, get_home
@@ -44,8 +44,18 @@ async def run_beside(_app: st.App) -> AsyncIterator[None]:
 
 
 async def _keep_sweeping() -> None:
-    left = LeftFiles()
+    """Remove what ended sessions have left."""
+    gone: set[str] = set()  # at the last look; one that was gone twice does not come back
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(get_uploads().sweep, runtime.get_instance().is_active_session)
-        left.free()
+        try:
+            known = get_uploads().list_sessions() | set(measure_held())
+            gone, before = {each for each in known if not _is_active(each)}, gone
+            free_small_files(gone & before)
+            await asyncio.to_thread(get_uploads().sweep, gone & before)
+        except Exception:  # the next time may go better
+            LOGGER.exception("what was left cannot be removed")
+
+
+def _is_active(session: str) -> bool:
+    return runtime.get_instance().is_active_session(session)

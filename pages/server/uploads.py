@@ -11,7 +11,6 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,15 +124,19 @@ class Uploads:
                 if (upload.session, upload.slot) == (session, slot):
                     self._drop(ticket)
 
-    def sweep(self, is_active: Callable[[str], bool]) -> None:
+    def list_sessions(self) -> set[str]:
+        """The sessions that have an upload."""
+        with self._lock:
+            return {upload.session for upload in self._uploads.values()}
+
+    def sweep(self, ended: set[str]) -> None:
         """Remove what belongs to ended sessions, and what nobody sends or takes any more."""
         now = time.monotonic()
         with self._lock:
             for ticket, upload in list(self._uploads.items()):
-                waits = upload.state in ("expected", "arrived")
-                if not is_active(upload.session) or (
-                    waits and now - upload.touched > TICKET_SECONDS
-                ):
+                is_waiting = upload.state in ("expected", "arrived")
+                is_late = is_waiting and now - upload.touched > TICKET_SECONDS
+                if upload.session in ended or is_late:
                     self._drop(ticket)
 
     def close(self) -> None:
