@@ -190,7 +190,7 @@ def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | No
         "better on its own",
         _(
             "It knows its own images better: {own:.0%} of its training images and {new:.0%} of the "
-            "new ones are right. More images would help; more epochs would not.",
+            "new ones are right. More images would help.",
             **own,
         ),
     )
