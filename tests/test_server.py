@@ -1,5 +1,6 @@
 """The server's door: names, origins, closed addresses, health, log; asked as a stranger would."""
 
+import asyncio
 import http.client
 import json
 import logging
@@ -19,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pages.server import announce, hosts
+from pages.server.guard import Guard
 from pages.server.log import LineFormatter
 from transfer_core.cli import certificate
 from transfer_core.system import list_addresses
@@ -116,7 +118,11 @@ def test_health_is_told_in_a_few_words(server):
 
 def set_options(monkeypatch, **options):
     known = {"server.allowedHosts": [], "server.sslCertFile": None, "server.port": 8501}
-    known |= {"server.baseUrlPath": "", "server.address": "localhost"}
+    known |= {
+        "server.corsAllowedOrigins": [],
+        "server.baseUrlPath": "",
+        "server.address": "localhost",
+    }
     known |= {f"server.{name}": value for name, value in options.items()}
     for module in (hosts.st, hosts.st.config):
         monkeypatch.setattr(module, "get_option", known.get)
@@ -134,6 +140,25 @@ def test_a_server_for_others_answers_to_its_own_name_and_to_numbers(monkeypatch)
         assert not hosts.is_answered_to(name), name
     set_options(monkeypatch, address="0.0.0.0", allowedHosts=["lab.example"])
     assert hosts.is_answered_to("lab.example:443") and not hosts.is_answered_to("192.168.1.20")
+
+
+def test_a_proxy_that_renames_the_host_is_let_in_by_its_outer_address(monkeypatch):
+    outer = "https://lab.example"
+    set_options(monkeypatch, corsAllowedOrigins=[outer])
+    passed = []
+
+    async def app(scope, _receive, _send):
+        passed.append(dict(scope["headers"])[b"origin"])
+
+    async def send(message):
+        passed.append(message["type"])
+
+    for origin in (outer, "https://evil.example"):
+        headers = [(b"host", b"localhost:8501"), (b"origin", origin.encode())]
+        scope = {"type": "websocket", "path": "/_stcore/stream", "headers": headers}
+        asyncio.run(Guard(app)(scope, None, send))
+    # Streamlit would ask the internet whether another origin is this computer's address.
+    assert passed == [b"http://localhost:8501", "websocket.close"]
 
 
 @pytest.mark.parametrize("address", ["localhost", "127.0.0.1", "0.0.0.0", "192.168.1.20"])

@@ -39,7 +39,8 @@ class Guard:
         connection, send = HTTPConnection(scope), add_headers(send)
         refusal = find_refusal(connection)
         if refusal is None:
-            return await self._app(scope, receive, log_request(connection, send))
+            send = log_request(connection, send)
+            return await self._app(_name_own_origin(scope), receive, send)
         status, reason = refusal
         send = log_request(connection, send, reason)
         if scope["type"] == "websocket":
@@ -72,6 +73,18 @@ def find_refusal(connection: HTTPConnection) -> tuple[int, str] | None:
     if path.startswith(CLOSED):
         return 404, "There is nothing here."
     return None
+
+
+def _name_own_origin(scope: Scope) -> Scope:
+    """The same websocket, whose origin was found good, under the origin that it is asked at.
+
+    For another one Streamlit would ask the internet whether it is this server's address.
+    """
+    if scope["type"] != "websocket":
+        return scope
+    host = next(value for name, value in scope["headers"] if name == b"host")
+    others = [header for header in scope["headers"] if header[0] != b"origin"]
+    return scope | {"headers": [*others, (b"origin", b"http://" + host)]}
 
 
 def _is_origin_own(connection: HTTPConnection, host: str) -> bool:
