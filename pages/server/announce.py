@@ -1,6 +1,7 @@
 """What the server prints when it starts: where it is, and who can reach it."""
 
 import io
+from contextlib import suppress
 
 import segno
 import streamlit as st
@@ -28,7 +29,8 @@ def announce() -> None:
         print("Only with --https, browsers give it their\n  cameras.")
     drawn = io.StringIO()
     segno.make(addresses[0], error="m").terminal(drawn, compact=True)
-    print(f"\n{drawn.getvalue()}", flush=True)
+    with suppress(UnicodeError):  # not every terminal has the blocks that it is drawn with
+        print(f"\n{drawn.getvalue()}", flush=True)
 
 
 def list_urls() -> list[str]:

@@ -46,7 +46,7 @@ def start_log(folder: Path, port: int) -> logging.Handler:
         folder: For the log, created if it is missing.
         port: Each server process writes a file of its own.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     handler = RotatingFileHandler(
         folder / f"server-{port}.log", maxBytes=MAX_BYTES, backupCount=OLD_FILES, encoding="utf-8"
     )

@@ -36,7 +36,7 @@ function createUploader(root) {
     drop.textContent = say("drop")
     limit.textContent = app.data.limit
     cancel.textContent = say("cancel")
-    choose.disabled = input.disabled = Boolean(app.file) || app.data.busy
+    choose.disabled = input.disabled = Boolean(app.file)
     moving.hidden = !app.file
   }
   app.tell = (words, isBad = false) => {
@@ -53,7 +53,7 @@ function createUploader(root) {
     choose.focus({ preventScroll: true })
   }
   app.take = (file) => {
-    if (!file || app.file || app.data.busy) return
+    if (!file || app.file) return
     Object.assign(app, { file, number: ++number + "-" + Date.now() })
     progress(0)
     app.show()
@@ -96,9 +96,9 @@ function createUploader(root) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".upload")
   root.app ??= createUploader(root)
-  const wasBusy = root.app.data?.busy
+  const wasAnswered = Boolean(root.app.data?.answer)
   Object.assign(root.app, { data, send: setTriggerValue })
-  if (wasBusy && !data.busy && !root.app.file) root.app.tell("")
+  if (wasAnswered && !data.answer && !root.app.file) root.app.tell("") // the file was read
   root.app.show()
   root.app.receive(data.answer)
   return () => {

@@ -53,7 +53,6 @@ def receive_file(label: str, *, key: str, ending: str) -> Upload | None:
             "address": URL_PATH,
             "header": TICKET_HEADER,
             "answer": st.session_state.get(_make_answer_key(key)),
-            "busy": upload is not None,
         },
         on_wanted_change=lambda: _answer(key),
         on_sent_change=_do_nothing,
