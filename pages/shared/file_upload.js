@@ -21,10 +21,11 @@ function createUploader(root) {
   const cancel = make("button", { type: "button", onclick: () => app.end("stopped") })
   const moving = make("div", { className: "moving", hidden: true }, bar, cancel)
   const label = make("div", { className: "label", id: "label" })
+  const count = make("p", { className: "told" }) // not read aloud whenever it changes
   const told = make("p", { className: "told" })
   told.setAttribute("role", "status")
   root.setAttribute("role", "group")
-  root.replaceChildren(label, zone, moving, told)
+  root.replaceChildren(label, zone, moving, count, told)
 
   app.show = () => {
     label.textContent = app.data.label
@@ -37,7 +38,7 @@ function createUploader(root) {
     limit.textContent = app.data.limit
     cancel.textContent = say("cancel")
     choose.disabled = input.disabled = Boolean(app.file)
-    moving.hidden = !app.file
+    moving.hidden = count.hidden = !app.file
   }
   app.tell = (words, isBad = false) => {
     told.textContent = words
@@ -55,13 +56,14 @@ function createUploader(root) {
   app.take = (file) => {
     if (!file || app.file) return
     Object.assign(app, { file, number: ++number + "-" + Date.now() })
+    app.tell("")
     progress(0)
     app.show()
     app.send("wanted", { number: app.number, name: file.name, size: file.size })
   }
   const progress = (done) => {
     bar.value = app.file.size ? done / app.file.size : 0
-    app.tell(say("sending", { name: app.file.name, done: format(done), total: format(app.file.size) }))
+    count.textContent = say("sending", { name: app.file.name, done: format(done), total: format(app.file.size) })
   }
   app.receive = (answer) => {
     if (!app.file || app.request || answer?.number !== app.number) return
