@@ -5,6 +5,7 @@ from threading import Thread
 
 import streamlit as st
 
+from pages import server
 from pages.shared import downloads, session
 from pages.shared.language import find_language, read_language_from_url
 from transfer_core.cases import TransferCase, plan_strategy
@@ -67,4 +68,9 @@ else:  # imported once, by the server
     let_threads_sleep()
     import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
     Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
-    app = st.App(__file__, routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE])
+    app = st.App(
+        __file__,
+        routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE, *server.ROUTES],
+        middleware=server.MIDDLEWARE,
+        lifespan=server.run_beside,
+    )

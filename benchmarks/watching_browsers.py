@@ -45,8 +45,8 @@ def queue_run(home: Path, archive: Path) -> str:
 async def watch(address: str, run: str, seconds: float, latencies: list[float], sent: list[int]):
     """One session: the page once, then its fragment once a second, in no step with others."""
     await asyncio.sleep(random.random())
-    url = f"ws://{address}/_stcore/stream"
-    async with connect(url, max_size=None, subprotocols=["streamlit"]) as socket_:
+    url, given = f"ws://{address}/_stcore/stream", {"subprotocols": ["streamlit"]}
+    async with connect(url, max_size=None, origin=f"http://{address}", **given) as socket_:
         fragment, size = await _rerun_script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
         while fragment and time.monotonic() < end:

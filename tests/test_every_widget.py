@@ -39,7 +39,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Language", {"address", "workspace"}),
     ],
     "data": [
-        ("file_uploader", "", {"error"}),  # it is given no zip
         ("selectbox", "An earlier data set", {"button"}),
         ("button", "Open it", {"address", "workspace"}),
         ("button", "Use ", {"data sets", "address", "workspace", "markdown", "plotly_chart"}),
@@ -100,7 +99,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Prepare report", {"link_button"}),
         ("button", "Prepare", {"files"}),
         ("checkbox", "With the images", {"link_button"}),
-        ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "sabotage": [
         ("button", "Open set", {"data sets", "address", "workspace"}),
@@ -145,7 +143,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
         ("button", "Take it", {"workspace", "button"}),
-        ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
     ],
     "runs": [
         ("text_input", "Name", {"runs", "dataframe"}),
@@ -435,7 +432,6 @@ def choose_other_value(widget) -> object:
             return f"{widget.value} other"
         case "file_uploader":
             file = ("new.png", make_picture(2_000, (64, 64)), "image/png")
-            file = file if ".png" in widget.allowed_type else ("new.zip", b"no zip", "")
             return [file] if widget.accept_multiple_files else file
         case "multiselect":
             return [each for each in widget.options if each not in widget.values][:1]

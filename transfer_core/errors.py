@@ -51,5 +51,9 @@ class BundleError(TransferError):
     """A bundle cannot be taken in."""
 
 
+class UploadError(TransferError):
+    """A file cannot be uploaded."""
+
+
 class LessonError(TransferError):
     """A text file of the lesson breaks the rules of its format."""

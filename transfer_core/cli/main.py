@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
-from transfer_core.cli.serve import LOCAL_HOSTS, serve
+from transfer_core.cli.serve import serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
 from transfer_core.system import let_threads_sleep
@@ -20,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     let_threads_sleep()
     given = sys.argv[1:] if arguments is None else arguments
-    options = _build_parser().parse_args(given or ["serve"])
+    if all(each.startswith("-") and each not in ("-h", "--help") for each in given[:1]):
+        given = ["serve", *given]  # so that `transfer-lab --share` works
+    options = _build_parser().parse_args(given)
     try:
         return options.command(options)
     except TransferError as error:
@@ -51,7 +53,9 @@ def _build_parser() -> argparse.ArgumentParser:
         return command
 
     app = add("serve", serve, "start the app in the browser; also without a command", json=False)
-    app.add_argument("--address", default=LOCAL_HOSTS[0], help="0.0.0.0: for other computers too")
+    app.add_argument("--share", action="store_true", help="for the computers of the network too")
+    app.add_argument("--https", action="store_true", help="by a certificate that is made here")
+    app.add_argument("--address", help="to listen on one address of this computer only")
     app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")
     for commands in (data_commands, training_commands, run_commands, network_commands):
         commands.add_commands(add)

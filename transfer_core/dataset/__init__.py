@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "changes": ["Change"],
         "ingestion": ["ingest"],
         "near_duplicates": ["NearDuplicateGroup", "count_copies", "find_near_duplicates"],
+        "offered_folders": ["find_offered", "list_offered"],
         "pixel_cache": ["PixelArray", "iter_batches", "load_pixels"],
         "recordings": [
             "MIN_BURSTS",

@@ -24,7 +24,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_atomically",
         ],
         "home": ["get_home", "get_machine_folder"],
-        "memory": ["keep_freed_memory"],
+        "memory": ["keep_freed_memory", "pause_collection"],
+        "network": ["LOCAL_HOSTS", "list_addresses"],
         "parallel": [
             "MAX_TASK_BYTES",
             "MAX_TASK_IMAGES",

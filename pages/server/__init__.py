@@ -1,0 +1,5 @@
+"""What surrounds the pages in the server: who may call it, uploads, its health and its log."""
+
+from pages.server.serving import MIDDLEWARE, ROUTES, run_beside
+
+__all__ = ["MIDDLEWARE", "ROUTES", "run_beside"]
