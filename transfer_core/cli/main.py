@@ -9,7 +9,7 @@ from transfer_core.cli import data_commands, network_commands, run_commands, tra
 from transfer_core.cli.serve import LOCAL_HOSTS, serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
-from transfer_core.system import let_threads_sleep
+from transfer_core.system import let_threads_sleep, translate_disk_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     options = _build_parser().parse_args(given or ["serve"])
     try:
-        return options.command(options)
+        with translate_disk_errors():
+            return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
         if not isinstance(error, DownloadError):

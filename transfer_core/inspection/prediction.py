@@ -21,6 +21,7 @@ from transfer_core.inspection.trained_network import (
     load_trained_network,
     open_run,
     require_file,
+    translate_damage,
 )
 from transfer_core.languages import N_
 from transfer_core.networks import HEAD, compute_head_inputs
@@ -54,7 +55,11 @@ def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
     record, directory = open_run(home, run_id)
     file = require_file(directory.test_logits_file, record, N_("answers for its test images"))
     data_set = dataset.load(home, record.config.data_id)
-    indices, logits = data_set.indices("test"), torch.from_numpy(np.load(file))
+    indices = data_set.indices("test")
+    with translate_damage(file):
+        logits = torch.from_numpy(np.load(file))
+        if logits.shape != (len(indices), len(data_set.classes)):
+            raise ValueError(f"logits of shape {tuple(logits.shape)}")
     probabilities = torch.softmax(logits, dim=1).numpy()
     return TestPredictions(indices, data_set.labels[indices], probabilities)
 

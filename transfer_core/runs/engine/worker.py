@@ -15,7 +15,7 @@ from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import write_final_state
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
+from transfer_core.runs.store.records import FINAL_STATES, Failed, Outcome, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training import Started
 
@@ -95,7 +95,7 @@ class Worker:
             return True
         except RunError:  # it was removed
             return False
-        return record.engine == self._engine and not record.state.is_final
+        return record.engine == self._engine and record.state not in FINAL_STATES
 
     def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
         self._executor.submit(run.config, directory)

@@ -16,8 +16,8 @@ from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import (
-    FINAL_STATES,
     IMPORTED_OWNER,
+    UNFINISHED_STATES,
     RunRecord,
     RunState,
     StateChanged,
@@ -126,7 +126,7 @@ def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
     chosen = [validate_run_id(run_id) for run_id in run_ids]
     with store.begin_write() as connection:
         going = sa.select(RUNS.c.name).where(
-            RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL_STATES)
+            RUNS.c.id.in_(chosen), RUNS.c.state.in_(UNFINISHED_STATES)
         )
         if names := connection.execute(going).scalars().all():
             raise RunError(

@@ -8,13 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.store.events import decode_values, encode_values
+from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
-from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk, hash_file, write_atomically
+from transfer_core.system import (
+    UNFINISHED_SUFFIX,
+    check_seal,
+    flush_to_disk,
+    hash_file,
+    hash_unchanged_file,
+    seal,
+    write_atomically,
+)
 from transfer_core.training import TestResult, is_readable_checkpoint
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -151,23 +158,39 @@ class RunDirectory:
             "error": encode_values(outcome.error) if outcome.error else None,
             "files": files,
         }
-        write_atomically(self.result_file, json.dumps(content, indent=1).encode())
+        write_atomically(self.result_file, json.dumps(seal(content), indent=1).encode())
 
     def read_outcome(self) -> Outcome | None:
         """Return how the run ended; None if its last file was never written or is damaged."""
         if not self.result_file.exists():
             return None
         try:
-            content: dict[str, Any] = json.loads(self.result_file.read_bytes())
+            content = self._read_result_file()
             result, error = content["result"], content["error"]
             return Outcome(
                 RunState(content["state"]),
                 decode_values(TestResult, result) if result else None,
                 decode_values(Failed, error) if error else None,
             )
-        except (ValueError, TypeError, KeyError) as damage:
+        except UNREADABLE as damage:
             _LOG.warning("%s is damaged and left out: %s", self.result_file, damage)
             return None
+
+    def _read_result_file(self) -> dict[str, Any]:
+        return check_seal(json.loads(self.result_file.read_bytes()))
+
+    def is_damaged(self, file: Path) -> bool:
+        """Whether a file of this folder is not the one that was there when the run ended.
+
+        A file that was not there then is not known, and so not damaged.
+        """
+        if not self.result_file.is_file():
+            return False
+        try:
+            expected = self._read_result_file()["files"].get(file.name)
+        except UNREADABLE:  # it is damaged itself, so that nothing can be compared
+            return True
+        return expected not in (None, hash_unchanged_file(file))
 
 
 def get_checkpoint_epoch(path: Path) -> int:

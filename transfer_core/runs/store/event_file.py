@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from transfer_core.runs.store.events import decode_event, encode_event
+from transfer_core.runs.store.events import UNREADABLE, decode_event, encode_event
 from transfer_core.runs.store.records import LoggedEvent
 
 SYNC_INTERVAL = 1.0  # seconds; a power cut loses at most the events of this time
@@ -62,6 +62,6 @@ def _read_line(path: Path, number: int, line: bytes) -> LoggedEvent | None:
     try:
         entry = json.loads(line)
         return decode_event(entry["kind"], entry["values"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except UNREADABLE as error:
         _LOG.warning("line %d of %s is damaged and left out: %s", number, path, error)
         return None

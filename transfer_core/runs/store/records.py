@@ -110,7 +110,7 @@ class UnreadableRun:
 
     id: str
     name: str
-    state: RunState
+    state: str  # of `RunState`, or a word of another version
     engine: str | None
     created: float  # seconds since 1970
     deleted: float | None
