@@ -238,6 +238,8 @@ def _train_and_report(
             _emit_event(options, {"event": kind, "run": run} | values)
 
         record = run_to_end(engine, run, emit)
+        if record.error:  # it ended early, but has a result
+            print(record.error.problem, record.error.remedy, file=sys.stderr)
         return collect_figures(record, find_last_event(engine.events(run), Ended))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -37,6 +38,7 @@ class RunDirectory:
         self.spec_file = path / "spec.json"  # the configuration and the attempt
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
+        self.reserve_file = path / f"reserve{UNFINISHED_SUFFIX}"  # space for the last files
         self.stop_file = path / "STOP"  # exists once a stop was requested
         self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
         self.log_file = path / "run.log"  # tracebacks, for developers
@@ -72,6 +74,25 @@ class RunDirectory:
         spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
         write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
 
+    def reserve_space(self, size: int) -> None:
+        """Set bytes of the disk aside, so that the last files also fit on a disk that fills up.
+
+        Where the system or the disk has none to give, nothing is set aside.
+        """
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            with self.reserve_file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            _LOG.warning("no space was set aside for the end of run %s: %s", self.id, error)
+            self.release_space()
+
+    def release_space(self) -> None:
+        """Give back what `reserve_space` set aside, before the last files are written."""
+        with suppress(OSError):
+            self.reserve_file.unlink(missing_ok=True)
+
     def request_stop(self) -> None:
         """Ask the process that runs the loop to stop; works from any process."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -90,10 +111,14 @@ class RunDirectory:
         """
         self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
-        write(part)
-        flush_to_disk(part)
-        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
-        part.replace(path)
+        try:
+            write(part)
+            flush_to_disk(part)
+            path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)  # half of it would take the space of the next one
         flush_to_disk(self.checkpoints_folder)
         for old in self._list_checkpoints()[MAX_CHECKPOINTS:]:
             old.unlink()
