@@ -2,6 +2,7 @@
 
 import logging
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, inf
 from pathlib import Path
@@ -113,14 +114,15 @@ def load_or_fit_detector(
         rename_progress(progress, "Learning what the network knows"),
     )
     detector = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
-    write_atomically(
-        file_path,
-        lambda file: np.savez(
-            file,
-            embeddings=detector.embeddings.astype(np.float16),
-            conformal_scores=detector.conformal_scores,
-        ),
-    )
+    with suppress(OSError):  # a full disk only costs that it is fitted again
+        write_atomically(
+            file_path,
+            lambda file: np.savez(
+                file,
+                embeddings=detector.embeddings.astype(np.float16),
+                conformal_scores=detector.conformal_scores,
+            ),
+        )
     return detector
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from transfer_core.errors import StorageError
 from transfer_core.languages import N_, _
+from transfer_core.system.home import get_home
 
 MARGIN_BYTES = 16 * 2**20  # beside what is asked for: the database, logs, others who write
+LEAST_BYTES = 2**20  # with less, SQLite may not even read
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _OS_ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")  # as Rust, and so safetensors, writes it
@@ -114,11 +116,12 @@ def _classify_sqlite_error(error: sqlite3.Error) -> str:
         sqlite3.SQLITE_NOTADB: "damaged",
         sqlite3.SQLITE_BUSY: "busy",
         sqlite3.SQLITE_LOCKED: "busy",
-    }.get(code, "full" if _is_full_in_words(error) else "unusable")
+    }.get(code, "full" if "disk is full" in str(error) or _is_home_full() else "unusable")
 
 
-def _is_full_in_words(error: sqlite3.Error) -> bool:
-    return "disk is full" in str(error)
+def _is_home_full() -> bool:
+    """Whether SQLite's "disk I/O error" comes of a disk that has no room for its memory file."""
+    return shutil.disk_usage(get_home()).free < LEAST_BYTES
 
 
 def _describe_os_error(error: OSError) -> str:
