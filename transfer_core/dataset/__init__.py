@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "archive.opening": ["open_archive"],
         "changes": ["Change"],
         "ingestion": ["ingest"],
+        "layout": ["MAX_CLASSES"],
         "near_duplicates": ["NearDuplicateGroup", "count_copies", "find_near_duplicates"],
         "pixel_cache": ["PixelArray", "iter_batches", "load_pixels"],
         "recordings": [
