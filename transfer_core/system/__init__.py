@@ -13,9 +13,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "NPY_HEADER_BYTES",
             "add_entry",
             "get_limit",
-            "mark_used",
+            "load_json",
             "open_array",
             "save_array",
+            "save_json",
         ],
         "files": [
             "UNFINISHED_SUFFIX",

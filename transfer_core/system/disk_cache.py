@@ -11,6 +11,7 @@ remove it, and it stays).
 import errno
 import hashlib
 import io
+import json
 import logging
 import math
 import os
@@ -22,7 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock
@@ -127,6 +128,26 @@ def _hash_start(file: BinaryIO, size: int) -> bytes:
         digest.update(block)
         size -= len(block)
     return digest.digest()
+
+
+def load_json(path: Path) -> Any | None:
+    """The values that `save_json` kept; None if they are not there or damaged."""
+    try:
+        content = path.read_bytes()
+        values, digest = content[:-HASH_BYTES], content[-HASH_BYTES:]
+        is_whole = hashlib.sha256(values).digest() == digest
+        loaded = json.loads(values if is_whole else content)  # without a hash: an older version's
+    except (OSError, ValueError, RecursionError):
+        return None
+    mark_used(path)
+    return loaded
+
+
+def save_json(home: Path, path: Path, values: Any) -> None:
+    """Keep JSON values as an entry, if there is room for them."""
+    data = json.dumps(values).encode()
+    with suppress(CacheFullError), add_entry(home, path, len(data)) as file:
+        file.write(data)
 
 
 def mark_used(path: Path) -> None:
