@@ -8,7 +8,7 @@ import streamlit as st
 from pages.shared import session
 from pages.shared.layout import show_errors
 from transfer_core.languages import _
-from transfer_core.system import get_home
+from transfer_core.system import TEMPORARY_PREFIX, get_home
 
 
 def upload_bundle(page: str, *, expanded: bool) -> None:
@@ -29,7 +29,10 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
             return
         from transfer_core.export import import_bundle
 
-        with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        with (
+            show_errors(),
+            tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, suffix=".zip") as file,
+        ):
             file.write(upload.getbuffer())
             file.flush()
             record = import_bundle(get_home(), Path(file.name))

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "archive.base": ["Archive", "Limits", "Member", "Problem"],
         "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
+        "atomic_folder": ["remove_abandoned_folders"],
         "changes": ["Change"],
         "ingestion": ["ingest"],
         "layout": ["MAX_CLASSES"],

@@ -17,6 +17,7 @@ from transfer_core.runs.perform import FLOAT_BYTES, perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
+from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
@@ -52,6 +53,8 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
             turn.wait(stop_requested)
             yield from perform_run(config, directory.path, home, stop_requested)
 
+    if resume:  # a server; a command is too short to look
+        sweep_orphans(home)
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
         run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)

@@ -14,11 +14,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "add_entry",
             "get_limit",
             "load_json",
+            "remove_abandoned_entries",
             "open_array",
             "save_array",
             "save_json",
         ],
         "files": [
+            "TEMPORARY_PREFIX",
             "UNFINISHED_SUFFIX",
             "flush_to_disk",
             "check_seal",

@@ -183,6 +183,14 @@ def add_entry(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
+def remove_abandoned_entries(home: Path) -> None:
+    """Remove the unfinished entries of processes that were killed."""
+    for entry in _iter_entries(home):
+        if entry.path.suffix == UNFINISHED_SUFFIX and entry.is_removable:
+            with suppress(OSError):  # open in some process, on Windows
+                entry.path.unlink(missing_ok=True)
+
+
 def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

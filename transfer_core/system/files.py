@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 UNFINISHED_SUFFIX = ".part"  # ending of a file that is still being written
+TEMPORARY_PREFIX = "transfer-lab-"  # of what lies in the system's folder for temporary files
 SEAL = "sha256"  # key of the hash of all other values
 
 

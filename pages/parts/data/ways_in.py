@@ -12,7 +12,7 @@ from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
 from transfer_core.languages import _
-from transfer_core.system import get_home
+from transfer_core.system import TEMPORARY_PREFIX, get_home
 
 PLAIN_LAYOUT = """\
 my_photos.zip
@@ -46,7 +46,7 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
         place = st.container()  # for the progress and the errors of an upload
         sample = show_sample_cards() or sample
     if upload is not None:
-        with place, tempfile.NamedTemporaryFile(suffix=".zip") as file:
+        with place, tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, suffix=".zip") as file:
             file.write(upload.getbuffer())
             file.flush()
             _ingest_and_open(Path(file.name), Path(upload.name).stem)

@@ -16,6 +16,7 @@ from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core.errors import DownloadError
 from transfer_core.languages import N_, _, ngettext
 from transfer_core.networks import SourceNetwork, get_weights_status
+from transfer_core.system import TEMPORARY_PREFIX
 from transfer_core.transferability import describe_basis
 
 
@@ -117,7 +118,7 @@ def upload_own_weights(network: SourceNetwork) -> None:
     )
     if upload is None:
         return
-    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+    with tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, suffix=".safetensors") as file:
         file.write(upload.getbuffer())
         file.flush()
         with show_errors(), st.spinner(_("Checking every weight")):
