@@ -16,6 +16,8 @@ import sqlalchemy as sa
 
 CALLS = ("fsync", "replace", "rename", "link", "mkdir", "unlink", "remove", "rmdir", "truncate")
 MAX_FAULTS = 400  # of one action; more mean that it never ends
+# Of an action that takes long every third fault is tried; all are with FAULT_STEP=1.
+STEP = int(os.environ.get("FAULT_STEP", "3"))
 
 
 class Killed(BaseException):
@@ -118,7 +120,9 @@ def cause_fault(number: int, *, dies: bool) -> Iterator[FaultyDisk]:
                 sa.event.remove(sa.Engine, event, listener)
 
 
-def cause_every_fault(prepare: Callable, act: Callable, check: Callable, *, dies: bool) -> int:
+def cause_every_fault(
+    prepare: Callable, act: Callable, check: Callable, *, dies: bool, step: int = 1
+) -> int:
     """Try an action once for each of its faults; return their number.
 
     Args:
@@ -126,8 +130,9 @@ def cause_every_fault(prepare: Callable, act: Callable, check: Callable, *, dies
         act: Changes the disk.
         check: Looks at the disk after each fault; told whether the action has ended well.
         dies: Whether the process is dead after the fault.
+        step: Distance between the faults that are tried.
     """
-    for number in range(1, MAX_FAULTS):
+    for number in range(1 + dies % step, MAX_FAULTS, step):
         state, ended_well = prepare(number), True
         with cause_fault(number, dies=dies) as disk:
             try:

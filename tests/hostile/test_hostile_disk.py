@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faults import cause_every_fault
+from faults import STEP, cause_every_fault
 from PIL import Image
 from toy_runs import make_config, make_test_result, save_toy_checkpoint
 
@@ -98,7 +98,7 @@ def test_a_data_set_is_read_in_as_a_whole_or_not_at_all(archive, make_home, dies
         assert dataset.ingest(archive, home=home) == expected
 
     faults = cause_every_fault(
-        make_home, lambda home: dataset.ingest(archive, home=home), check, dies=dies
+        make_home, lambda home: dataset.ingest(archive, home=home), check, dies=dies, step=STEP
     )
     assert faults >= 20
 
@@ -115,7 +115,10 @@ def test_a_damaged_data_set_is_put_right_as_a_whole_or_not_at_all(archive, make_
         again = dataset.ingest(archive, home=home)
         assert check_data_sets(home) == [again.id]
 
-    cause_every_fault(prepare, lambda home: dataset.ingest(archive, home=home), check, dies=dies)
+    def load_again(home):
+        dataset.ingest(archive, home=home)
+
+    cause_every_fault(prepare, load_again, check, dies=dies, step=STEP)
 
 
 def test_a_version_is_made_as_a_whole_or_not_at_all(archive, make_home, dies):
@@ -138,7 +141,7 @@ def test_a_version_is_made_as_a_whole_or_not_at_all(archive, make_home, dies):
         assert set(check_data_sets(home)) == {parent.id, version.id}
         assert [v.parent for v in dataset.list_versions(home, version.id)] == [parent.id]
 
-    cause_every_fault(prepare, make, check, dies=dies)
+    cause_every_fault(prepare, make, check, dies=dies, step=STEP)
 
 
 def test_a_checkpoint_is_the_old_or_the_new_one(make_home, dies):
@@ -187,7 +190,9 @@ def test_a_bundle_is_taken_in_as_a_whole_or_not_at_all(made, make_home, dies, mo
         if not ids:
             bundle.import_bundle(home, made[2])
 
-    cause_every_fault(make_home, lambda home: bundle.import_bundle(home, made[2]), check, dies=dies)
+    cause_every_fault(
+        make_home, lambda home: bundle.import_bundle(home, made[2]), check, dies=dies, step=STEP
+    )
 
 
 def test_a_run_is_removed_as_a_whole_or_not_at_all(make_home, dies):
@@ -219,7 +224,7 @@ def test_a_run_is_removed_as_a_whole_or_not_at_all(make_home, dies):
         for folder in folders:
             assert {file.name for file in folder.iterdir()} == files
 
-    cause_every_fault(prepare, remove, check, dies=dies)
+    cause_every_fault(prepare, remove, check, dies=dies, step=STEP)
 
 
 def test_an_older_database_is_migrated_as_a_whole_or_not_at_all(make_home, dies):

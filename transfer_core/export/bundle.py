@@ -178,11 +178,7 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     with init_empty_weights():
         strategy = replace(card.config.strategy, initialise="random")
         network = adapt(source, strategy, len(card.classes), card.config.seed)
-    expected = network.state_dict()
-    try:
-        weights = upgrade_head_name(load_file(path))
-    except (SafetensorError, ValueError, LookupError) as error:  # it is damaged, or a type unknown
-        raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
+    expected, weights = network.state_dict(), _read_weights(path)
     for name in sorted(expected.keys() | weights.keys()):
         found, wanted = (_describe(tensors.get(name)) for tensors in (weights, expected))
         if found != wanted:
@@ -190,6 +186,13 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise _make_weights_error(f"{name} holds a value that is no number")
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return upgrade_head_name(load_file(path))
+    except (SafetensorError, ValueError, LookupError) as error:  # damaged, or of an unknown type
+        raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
 
 
 def _describe(tensor: torch.Tensor | None) -> str:
