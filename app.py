@@ -8,6 +8,7 @@ import streamlit as st
 from pages import server
 from pages.shared import downloads, session
 from pages.shared.language import find_language, read_language_from_url
+from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _, find_language_with
 from transfer_core.system import let_threads_sleep
@@ -51,7 +52,8 @@ def draw() -> None:
     }
     page = st.navigation(sections, position="top")
     session.mark_pages_arranged()
-    page.run()
+    with show_errors():  # that a page did not expect, such as a damaged file
+        page.run()
 
 
 def warm_up() -> None:

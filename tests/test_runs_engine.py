@@ -10,6 +10,7 @@ from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
 from transfer_core.errors import DataSetError, RunError
 from transfer_core.runs import launch
+from transfer_core.runs.engine import event_writer
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
@@ -301,12 +302,15 @@ def test_forged_id_is_refused_whatever_is_asked(tmp_path, forged):
                 ask(forged)
 
 
-def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
+def test_database_that_is_full_ends_the_run_which_keeps_its_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_writer, "PATIENCE", 0.05)
+
     def limit(connection, _record):
         connection.execute("PRAGMA max_page_count = 1")  # never less than there are pages
 
     def talkative(config, directory, stop_requested):
-        yield from (e for e in make_perform(epochs=3_000)(config, directory, stop_requested))
+        perform = make_perform(epochs=30_000, pause=0.001)
+        yield from (e for e in perform(config, directory, stop_requested))
 
     with Engine(tmp_path, talkative) as engine:
         sa.event.listen(engine.store._database, "connect", limit)
@@ -318,10 +322,10 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
             sa.event.remove(engine.store._database, "connect", limit)
             engine.store.close()
         run = engine.wait(run_id, WAIT)
-        assert run.state is RunState.failed
-        assert "full" in run.error.found
+        assert (run.state, run.result) == (RunState.stopped, make_test_result())
+        assert "full" in run.error.found and "could not be written" in run.error.problem
         again = engine.submit(make_config())
-        assert engine.wait(again, WAIT).state is RunState.finished
+        wait_for(lambda: engine.state(again) is RunState.training)
 
 
 def test_file_that_cannot_be_written_fails_the_run_and_the_engine_goes_on(tmp_path):

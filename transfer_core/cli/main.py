@@ -9,7 +9,7 @@ from transfer_core.cli import data_commands, network_commands, run_commands, tra
 from transfer_core.cli.serve import serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
-from transfer_core.system import let_threads_sleep
+from transfer_core.system import let_threads_sleep, translate_disk_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = ["serve", *given]  # so that `transfer-lab --share` works
     options = _build_parser().parse_args(given)
     try:
-        return options.command(options)
+        with translate_disk_errors():
+            return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
         if not isinstance(error, DownloadError):

@@ -32,6 +32,7 @@ from transfer_core.networks import (
     trains_head_only,
 )
 from transfer_core.runs import encode_event, find_last_event
+from transfer_core.settings import check_minutes
 from transfer_core.system import get_home
 from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
@@ -42,6 +43,7 @@ from transfer_core.transferability import (
     list_options,
 )
 
+MAX_SEEDS = 100  # of a comparison
 INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 
@@ -76,6 +78,8 @@ def add_commands(add: AddCommand) -> None:
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
+    if options.minutes is not None:
+        check_minutes(options.minutes)  # before anything is measured
     data_set = ingest(options.data, options.seed)
     # A run from random weights needs no pre-trained ones.
     random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
@@ -100,6 +104,12 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
+    if not 1 <= options.seeds <= MAX_SEEDS:
+        raise SettingsError(
+            "That is no number of seeds to repeat a comparison with.",
+            found=f"--seeds {options.seeds}",
+            remedy=f"Give a number from 1 to {MAX_SEEDS}.",
+        )
     rows, source = [], None
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
@@ -238,6 +248,8 @@ def _train_and_report(
             _emit_event(options, {"event": kind, "run": run} | values)
 
         record = run_to_end(engine, run, emit)
+        if record.error:  # it ended early, but has a result
+            print(record.error.problem, record.error.remedy, file=sys.stderr)
         return collect_figures(record, find_last_event(engine.events(run), Ended))
 
 

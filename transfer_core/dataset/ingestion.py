@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     remove_abandoned_folders,
-    translate_disk_errors,
 )
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
@@ -38,6 +37,8 @@ from transfer_core.system import (
     hash_bytes,
     ignore_progress,
     map_in_order,
+    require_space,
+    translate_disk_errors,
     write_atomically,
 )
 
@@ -79,20 +80,26 @@ def ingest(
         data.mkdir(parents=True, exist_ok=True)
         remove_abandoned_folders(data)
         note = _locate_known_id(source, data, seed, stop)
-        if note and note.is_file() and store.exists(home, note.read_text()):
-            return store.load(home, note.read_text())
+        if note and note.is_file() and (known := store.load_whole(home, _read_note(note))):
+            return known
         limits = replace(Limits(), total_bytes=_compute_max_bytes(data))
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
+        require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
             images, unreadable = _write_pack(opened, layout, folder, progress, stop)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
-            new = publish(folder, data / data_set.id)
+            new = publish(
+                folder,
+                data / data_set.id,
+                lambda: store.load_whole(home, data_set.id) is not None,
+            )
             if note:
-                note.parent.mkdir(exist_ok=True)
-                write_atomically(note, data_set.id)
+                with suppress(OSError):  # the zip is then read again next time
+                    note.parent.mkdir(exist_ok=True)
+                    write_atomically(note, data_set.id)
     return data_set if new else store.load(home, data_set.id)
 
 
@@ -134,6 +141,11 @@ def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem
         return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
 
 
+def _sum_sizes(layout: Layout, limits: Limits) -> int:
+    """Bytes that the images claim to have; what claims more than an image may is left out."""
+    return sum(min(member.size, limits.entry_bytes) for member in layout.images)
+
+
 def _compute_max_bytes(data: Path) -> int:
     """Bytes that an archive may unpack to: half of the free disk at most."""
     return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
@@ -156,7 +168,11 @@ def _locate_known_id(
 
 def list_known_ids(home: Path, digest: str) -> set[str]:
     """The ids of the data sets that were read from the zip of this SHA-256, one for each seed."""
-    return {note.read_text() for note in (home / "data" / "known").glob(f"{digest}-*")}
+    return {_read_note(note) for note in (home / "data" / "known").glob(f"{digest}-*")}
+
+
+def _read_note(note: Path) -> str:
+    return note.read_text(errors="replace")
 
 
 def _derive_name(source: Path) -> str:

@@ -13,7 +13,9 @@ import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
+from transfer_core.errors import DataSetError
 from transfer_core.languages import _, ngettext
+from transfer_core.system import hash_bytes
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -118,6 +120,7 @@ class DataSet:
 
         Raises:
             FileNotFoundError: If the data set was removed from the disk.
+            DataSetError: If an image is damaged on the disk.
         """
         with ExitStack() as opened:
             packs = {}
@@ -126,7 +129,10 @@ class DataSet:
                     file = self.pack_path(home, added=record.added).open("rb")
                     packs[record.added] = opened.enter_context(file)
                 packs[record.added].seek(record.offset)
-                yield packs[record.added].read(record.length)
+                data = packs[record.added].read(record.length)
+                if hash_bytes(data) != record.digest:
+                    raise _make_damage_error(record)
+                yield data
 
     def to_json(self) -> Iterator[str]:
         """Everything but the pixels, in pieces. Records are stored by column: half as long."""
@@ -164,6 +170,14 @@ class DataSet:
             problems=tuple(Problem(**problem) for problem in values["problems"]),
             import_summary=ImportSummary(**summary),
         )
+
+
+def _make_damage_error(record: ImageRecord) -> DataSetError:
+    return DataSetError(
+        _("An image of the data set is damaged on the disk."),
+        found=record.path,
+        remedy=_("Load the same images again: that puts it right."),
+    )
 
 
 def encode_list(values: Iterable) -> Iterator[str]:

@@ -16,15 +16,14 @@ from transfer_core.dataset.assembly import compute_content_id, find_class_imbala
 from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
-    translate_disk_errors,
 )
 from transfer_core.dataset.changes import Change, apply_changes, make_added_path
 from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images import check_image
-from transfer_core.languages import _
-from transfer_core.system import hash_bytes
+from transfer_core.languages import N_, _
+from transfer_core.system import hash_bytes, require_space, translate_disk_errors
 
 _NUMBER_IN_NAME = re.compile(r", version \d+$")
 VERSION_FILE = "version.json"  # beside what describes the data set
@@ -128,22 +127,28 @@ def make_version(
         number = _compute_version_number(home, root.id)
         name = f"{_NUMBER_IN_NAME.sub('', parent.name)}, version {number}"
     version_set = _build_data_set(root, records, name)
+    require_space(home / "data", start + sum(map(len, added.values())), N_("this version"))
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
         texts = {VERSION_FILE: json.dumps(asdict(version))} | dict(extra_files or {})
         store.write(version_set, folder, texts)
-        new = publish(folder, home / "data" / version_set.id)
+        new = publish(
+            folder,
+            home / "data" / version_set.id,
+            lambda: store.load_whole(home, version_set.id) is not None,
+        )
     return version_set if new else store.load(home, version_set.id)
 
 
 def _load_version(home: Path, data_id: str) -> Version | None:
     if not store.exists(home, data_id):
         return None
-    with suppress(FileNotFoundError):
-        values = json.loads((home / "data" / data_id / VERSION_FILE).read_text(encoding="utf-8"))
-        return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
-    return None
+    folder = home / "data" / data_id
+    if not (folder / VERSION_FILE).is_file():
+        return None
+    values = json.loads(store.read_stored_text(folder, VERSION_FILE))
+    return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
 
 
 def _compute_version_number(home: Path, root: str) -> int:

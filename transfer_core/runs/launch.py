@@ -13,10 +13,11 @@ from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import StopRequested
-from transfer_core.runs.perform import perform_run
-from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.perform import FLOAT_BYTES, perform_run
+from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
+from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
@@ -25,9 +26,13 @@ from transfer_core.system import (
     __version__,
     choose_device,
     keep_freed_memory,
+    require_space,
 )
 from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
 
+# Sizes of the weights that the checkpoints take at most: two are kept while a third is written,
+# each with the weights, the best weights, and two moments of the optimiser.
+CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 WAITING_FOR_TURN = N_("Waiting for another training to end")
 
@@ -48,6 +53,8 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
             turn.wait(stop_requested)
             yield from perform_run(config, directory.path, home, stop_requested)
 
+    if resume:  # a server; a command is too short to look
+        sweep_orphans(home)
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
         run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)
@@ -84,8 +91,10 @@ def launch_run(
     Raises:
         SettingsError: If a setting is not allowed.
         RunError: If the engine is shutting down.
+        StorageError: If the files of the run would not fit on the disk.
     """
     config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
+    _require_space(engine, config)
     name = name or f"{data_set.name}, {strategy.title.lower()}"
     return engine.submit(config, name, owner, key, expectation)
 
@@ -97,8 +106,17 @@ def repeat_run(
 
     Args and errors as for `launch_run`.
     """
+    _require_space(engine, config)
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
+
+
+def _require_space(engine: Engine, config: RunConfig) -> None:
+    """Refuse a run whose weights and checkpoints would not fit on the disk."""
+    source = config.source()
+    weights = FLOAT_BYTES * source.card["parameters"]
+    copies = 1 if trains_head_only(source, config.strategy) else 1 + CHECKPOINT_COPIES
+    require_space(engine.home, copies * weights, N_("this run"))
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:

@@ -34,6 +34,9 @@ from transfer_core.training import (
     train_whole_network,
 )
 
+FLOAT_BYTES = 4  # of a float32
+LAST_TEXTS_BYTES = 2 << 20  # headers, the outcome, and what the database still has to record
+
 
 def perform_run(
     config: RunConfig,
@@ -68,6 +71,7 @@ def perform_run(
     context = RunContext(config, home, data_set, source, pixels, stop_requested)
     files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
     network = context.adapt_network(config.strategy)
+    files.reserve_space(_estimate_last_bytes(context, network))
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
@@ -77,6 +81,8 @@ def perform_run(
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
+    finally:
+        files.release_space()
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -176,6 +182,14 @@ def _score_test_images(
     if baseline is None:
         return result
     return compare_with_baseline(result, ended, baseline, context.config.strategy)
+
+
+def _estimate_last_bytes(context: RunContext, network: nn.Sequential) -> int:
+    """Bytes of the weights, the answers to the test images and the texts beside them."""
+    weights = sum(value.nbytes for value in network.state_dict().values())
+    data_set = context.data_set
+    answers = FLOAT_BYTES * len(data_set.indices("test")) * len(data_set.classes)
+    return weights + answers + LAST_TEXTS_BYTES
 
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from transfer_core.errors import RunError
+from transfer_core.errors import RunError, StorageError
 from transfer_core.languages import _
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
@@ -174,6 +174,21 @@ class Engine(RunReader):
                     found=error.strerror or type(error).__name__,
                     remedy=_("Make space on the disk with the data folder and stop it again."),
                 ) from error
+
+    def check_recorded(self, run_id: str) -> None:
+        """Raise a StorageError if a run of this engine has ended, and the disk refuses its end.
+
+        The next engine finds the end in the run's folder.
+        """
+        if any(worker.unwritten == run_id for worker in self._workers):
+            raise StorageError(
+                _("The run has ended, but the disk refuses to record it."),
+                found=_("run {id}", id=run_id),
+                remedy=_(
+                    "Make space on the disk with the data folder. What was learned is found at "
+                    "the next start."
+                ),
+            )
 
     def reconcile(self) -> None:
         """Recover the runs of dead engines, adopt waiting runs, and purge old deleted runs."""

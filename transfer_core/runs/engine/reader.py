@@ -68,15 +68,23 @@ class RunReader:
         return self.directory(run_id).find_resume_epoch()
 
     def follow(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
-        """Yield the run's log behind a sequence number, as it grows, until the run is over."""
+        """Yield the run's log behind a sequence number, as it grows, until the run is over.
+
+        Raises:
+            StorageError: If the end of the run cannot be recorded.
+        """
         over = False
         while not over:
             over = self.state(run_id).is_final  # asked first, so that nothing is missed
+            self.check_recorded(run_id)
             news = self.events(run_id, after)
             yield from news
             after = news[-1].sequence if news else after
             if not (over or news):
                 sleep(POLL_INTERVAL)
+
+    def check_recorded(self, run_id: str) -> None:
+        """Raise an error if the run's end cannot be recorded, which only its engine knows."""
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
         """Wait until a run is over, or for some seconds; return its record then."""

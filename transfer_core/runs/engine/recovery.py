@@ -1,6 +1,5 @@
 """Recovery of the runs of a dead engine."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from transfer_core.languages import N_
 from transfer_core.runs.engine.queue import fail_unreadable_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
-from transfer_core.runs.store.events import decode_event
+from transfer_core.runs.store.events import parse_event
 from transfer_core.runs.store.records import (
     UNFINISHED_STATES,
     Failed,
@@ -78,7 +77,7 @@ def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) ->
 def _count_reported(connection: sa.Connection, run_id: str) -> int:
     """Count the events in the database that `read_event_file` would return too."""
     query = sa.select(EVENTS.c.kind, EVENTS.c["values"]).where(EVENTS.c.run == run_id)
-    events = [decode_event(kind, json.loads(text)) for kind, text in connection.execute(query)]
+    events = [parse_event(kind, text) for kind, text in connection.execute(query)]
     return sum(
         event is not None and not isinstance(event, StateChanged | Failed) for event in events
     )

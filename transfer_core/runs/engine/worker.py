@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +16,7 @@ from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import write_final_state
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
+from transfer_core.runs.store.records import FINAL_STATES, Failed, Outcome, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training import Started
 
@@ -50,6 +51,7 @@ class Worker:
         self._closing, self._submitted = closing, submitted
         self._queue = RunQueue(store)
         self._directory: RunDirectory | None = None  # of the active run
+        self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
 
     def work(self) -> None:
         """Take and perform runs until the engine closes; the body of a thread."""
@@ -84,8 +86,10 @@ class Worker:
             with suppress(OSError):  # the record below is what counts
                 directory.write_outcome(outcome)
         while not self._try_write_final_state(run, directory, outcome):
+            self.unwritten = run.id
             if self._closing.wait(RETRY_INTERVAL):
                 return
+        self.unwritten = None
 
     def _owns(self, run: RunRecord) -> bool:
         """Return whether the run is still this engine's; yes if the database cannot say."""
@@ -95,10 +99,11 @@ class Worker:
             return True
         except RunError:  # it was removed
             return False
-        return record.engine == self._engine and not record.state.is_final
+        return record.engine == self._engine and record.state not in FINAL_STATES
 
     def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
         self._executor.submit(run.config, directory)
+        refusal: SQLAlchemyError | None = None  # of the disk, which ends the run
         try:
             self._remove_old_stop(run, directory)
             directory.prepare(to_json(run.config), run.attempt)
@@ -111,11 +116,15 @@ class Worker:
                         journal.flush()  # the log keeps the order of events
                         self._set_training(run)
                     journal.put(event)
+                    if refusal := refusal or journal.find_lasting_refusal():
+                        self._executor.cancel(run.id)  # what was learned may still fit
         except Exception as error:  # only this run may end, never the thread
             _LOG.exception("run %s cannot be logged", run.id)
-            self._executor.pop_outcome(run.id)
-            return Outcome(RunState.failed, error=_describe_log_failure(error))
-        return self._executor.pop_outcome(run.id)
+            outcome = self._executor.pop_outcome(run.id)
+            state = outcome.state if outcome.result else RunState.failed
+            return Outcome(state, outcome.result, _describe_log_failure(error))
+        outcome = self._executor.pop_outcome(run.id)
+        return replace(outcome, error=_describe_log_failure(refusal)) if refusal else outcome
 
     def _remove_old_stop(self, run: RunRecord, directory: RunDirectory) -> None:
         """Remove the stop file of an earlier attempt, and no stop of this one.
@@ -154,5 +163,5 @@ def _describe_log_failure(error: Exception) -> Failed:
     return Failed(
         N_("What the run reported could not be written, so the run was ended."),
         str(cause)[:200],
-        "Check that the disk with the data folder has space and can be written; start again.",
+        N_("Check that the disk with the data folder has space and can be written; start again."),
     )

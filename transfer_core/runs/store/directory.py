@@ -2,19 +2,27 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transfer_core.runs.store.events import decode_values, encode_values
+from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
-from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk, hash_file, write_atomically
+from transfer_core.system import (
+    UNFINISHED_SUFFIX,
+    check_seal,
+    flush_to_disk,
+    hash_file,
+    hash_unchanged_file,
+    seal,
+    write_atomically,
+)
 from transfer_core.training import TestResult, is_readable_checkpoint
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -30,6 +38,7 @@ class RunDirectory:
         self.spec_file = path / "spec.json"  # the configuration and the attempt
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
+        self.reserve_file = path / f"reserve{UNFINISHED_SUFFIX}"  # space for the last files
         self.stop_file = path / "STOP"  # exists once a stop was requested
         self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
         self.log_file = path / "run.log"  # tracebacks, for developers
@@ -65,6 +74,25 @@ class RunDirectory:
         spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
         write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
 
+    def reserve_space(self, size: int) -> None:
+        """Set bytes of the disk aside, so that the last files also fit on a disk that fills up.
+
+        Where the system or the disk has none to give, nothing is set aside.
+        """
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            with self.reserve_file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            _LOG.warning("no space was set aside for the end of run %s: %s", self.id, error)
+            self.release_space()
+
+    def release_space(self) -> None:
+        """Give back what `reserve_space` set aside, before the last files are written."""
+        with suppress(OSError):
+            self.reserve_file.unlink(missing_ok=True)
+
     def request_stop(self) -> None:
         """Ask the process that runs the loop to stop; works from any process."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -83,10 +111,14 @@ class RunDirectory:
         """
         self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
-        write(part)
-        flush_to_disk(part)
-        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
-        part.replace(path)
+        try:
+            write(part)
+            flush_to_disk(part)
+            path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)  # half of it would take the space of the next one
         flush_to_disk(self.checkpoints_folder)
         for old in self._list_checkpoints()[MAX_CHECKPOINTS:]:
             old.unlink()
@@ -151,23 +183,39 @@ class RunDirectory:
             "error": encode_values(outcome.error) if outcome.error else None,
             "files": files,
         }
-        write_atomically(self.result_file, json.dumps(content, indent=1).encode())
+        write_atomically(self.result_file, json.dumps(seal(content), indent=1).encode())
 
     def read_outcome(self) -> Outcome | None:
         """Return how the run ended; None if its last file was never written or is damaged."""
         if not self.result_file.exists():
             return None
         try:
-            content: dict[str, Any] = json.loads(self.result_file.read_bytes())
+            content = self._read_result_file()
             result, error = content["result"], content["error"]
             return Outcome(
                 RunState(content["state"]),
                 decode_values(TestResult, result) if result else None,
                 decode_values(Failed, error) if error else None,
             )
-        except (ValueError, TypeError, KeyError) as damage:
+        except UNREADABLE as damage:
             _LOG.warning("%s is damaged and left out: %s", self.result_file, damage)
             return None
+
+    def _read_result_file(self) -> dict[str, Any]:
+        return check_seal(json.loads(self.result_file.read_bytes()))
+
+    def is_damaged(self, file: Path) -> bool:
+        """Whether a file of this folder is not the one that was there when the run ended.
+
+        A file that was not there then is not known, and so not damaged.
+        """
+        if not self.result_file.is_file():
+            return False
+        try:
+            expected = self._read_result_file()["files"].get(file.name)
+        except UNREADABLE:  # it is damaged itself, so that nothing can be compared
+            return True
+        return expected not in (None, hash_unchanged_file(file))
 
 
 def get_checkpoint_epoch(path: Path) -> int:
