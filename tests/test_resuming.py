@@ -200,6 +200,9 @@ class CountingStore:
     def find_latest_checkpoint(self):
         return None
 
+    def is_stopped(self):
+        return False
+
 
 @pytest.mark.parametrize("seconds", [0.01, 0.2, 1.0])
 def test_checkpoints_take_no_more_than_their_share_of_the_time(seconds, monkeypatch):

@@ -1,18 +1,21 @@
 """Start the engine and launch runs on it, for pages, command line and notebooks."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.engine.executor import StopRequested
+from transfer_core.runs.engine.executor import RunFunction, StopRequested
+from transfer_core.runs.engine.lanes import Lane
+from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.perform import perform_run
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.expectation import Expectation
@@ -21,19 +24,44 @@ from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
-    TrainingTurn,
     __version__,
     choose_device,
     keep_freed_memory,
+    read_memory_share,
 )
-from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
+from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
-WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 
-def start_engine(home: Path, *, resume: bool = True) -> Engine:
-    """Start an engine that performs runs; `resume` as for `Engine`.
+def start_engine(
+    home: Path, *, resume: bool = True, executor: Literal["thread", "process"] = "thread"
+) -> Engine:
+    """Start an engine that performs runs.
+
+    Args:
+        home: The data folder.
+        resume: As for `Engine`. An engine that resumes runs has two lanes, so that short runs do
+            not wait for long ones; without it there is one run at a time.
+        executor: "thread" performs runs in this process; "process" in processes of their own, whose
+            death ends nothing else.
+
+    Raises:
+        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used, or
+            `TRANSFER_MEMORY_SHARE` is no share.
+    """
+    lanes = (Lane.short, Lane.long) if resume else (None,)
+    run_function = make_run_function(home)
+    if executor == "thread":
+        return Engine(home, run_function, resume=resume, lanes=lanes)
+    read_memory_share()
+    command = [sys.executable, "-m", "transfer_core.runs.worker_process", str(home)]
+    command += ["--threads", str(torch.get_num_threads())]
+    return Engine(home, ProcessExecutor(command, len(lanes)), resume=resume, lanes=lanes)
+
+
+def make_run_function(home: Path) -> RunFunction:
+    """Return the function that performs a run in this process.
 
     Raises:
         SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
@@ -42,16 +70,12 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        with TrainingTurn() as turn:
-            if turn.is_waiting:
-                yield Preparing(WAITING_FOR_TURN, 0, 1)
-            turn.wait(stop_requested)
-            yield from perform_run(config, directory.path, home, stop_requested)
+        return perform_run(config, directory.path, home, stop_requested)
 
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
-        run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)
-    return Engine(home, run_function, resume=resume)
+        return log_to_tracker(run_function, parse_tracker_setting(setting), home)
+    return run_function
 
 
 def launch_run(

@@ -24,7 +24,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_atomically",
         ],
         "home": ["get_home", "get_machine_folder"],
-        "memory": ["keep_freed_memory"],
+        "memory": [
+            "count_memory_kills",
+            "is_out_of_memory",
+            "keep_freed_memory",
+            "limit_memory",
+            "read_memory_share",
+        ],
         "parallel": [
             "MAX_TASK_BYTES",
             "MAX_TASK_IMAGES",

@@ -28,13 +28,16 @@ if TYPE_CHECKING:
 
 @st.cache_resource(show_spinner="Starting the engine")
 def get_engine() -> Engine:
-    """The one engine of this server; training leaves a processor core to the pages."""
+    """The one engine of this server; training leaves a processor core to the pages.
+
+    Runs are performed in processes of their own, unless `TRANSFER_EXECUTOR` is "thread".
+    """
     import torch
 
     from transfer_core.runs import start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-    return start_engine(get_home())
+    return start_engine(get_home(), executor=os.environ.get("TRANSFER_EXECUTOR", "process"))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -13,6 +14,7 @@ from transfer_core.errors import RunError
 from transfer_core.languages import _
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
+from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.engine.recovery import make_stop_error, recover_runs
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
@@ -37,28 +39,33 @@ class Engine(RunReader):
 
     Args:
         home: The data folder.
-        run_function: Performs a run; see `executor.RunFunction`.
+        executor: Performs the runs; a function performs them in threads of the engine.
         resume: Whether runs outlive this engine: a run that waits or has a checkpoint when
             this engine ends continues in the next engine that resumes runs. Without `resume`
             (the command line) such runs are interrupted.
-        slots: Number of runs that are performed at the same time.
+        lanes: One for each run that is performed at the same time: the runs that may take it;
+            None takes any.
 
     Raises:
         RunError: If the run database cannot be used.
     """
 
     def __init__(
-        self, home: Path, run_function: RunFunction, *, resume: bool = True, slots: int = 1
+        self,
+        home: Path,
+        executor: Executor | RunFunction,
+        *,
+        resume: bool = True,
+        lanes: Sequence[Lane | None] = (None,),
     ) -> None:
         super().__init__(home)
         self._resume = resume
-        self._executor: Executor = ThreadExecutor(run_function, slots)
+        given = isinstance(executor, Executor)
+        self._executor = executor if given else ThreadExecutor(executor, len(lanes))
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
-        self._workers = [
-            Worker(self.store, home, self._executor, self._lock.id, self._closing, self._submitted)
-            for __ in range(self._executor.capacity)
-        ]
+        shared = home, self._executor, self._lock.id, self._closing, self._submitted
+        self._workers = [Worker(self.store, *shared, lane) for lane in lanes]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]

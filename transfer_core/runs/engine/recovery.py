@@ -51,7 +51,7 @@ def recover_runs(store: RunStore, home: Path, engine: str) -> None:
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
-    _restore_events(store, directory, run)
+    restore_events(store, directory, run)
     outcome = directory.read_outcome()
     if outcome is None and _can_resume(run, directory):
         store.set_state(
@@ -67,7 +67,7 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
     write_final_state(store, directory, run, outcome or interrupted)
 
 
-def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+def restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     """Append events that are in the run's file but were not yet in the database at the crash."""
     reported = read_event_file(directory.events_file)
     with store.begin_write() as connection:  # nobody else restores them between count and insert
@@ -117,7 +117,10 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
         return False
     if run.state is RunState.queued:
         return True
-    return run.attempt < MAX_ATTEMPTS and directory.find_resume_epoch(verify=True) is not None
+    if run.attempt >= MAX_ATTEMPTS:
+        return False
+    # What only prepared has lost nothing: its images and embeddings are in the caches.
+    return run.state is RunState.preparing or directory.find_resume_epoch(verify=True) is not None
 
 
 def _make_interruption_error(run: RunRecord, directory: RunDirectory) -> Failed:
