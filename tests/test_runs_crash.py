@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import make_perform, make_step, make_test_result, save_toy_checkpoint
+from toy_runs import (
+    make_checkpointing_perform,
+    make_perform,
+    make_step,
+    make_test_result,
+    save_toy_checkpoint,
+)
 
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
@@ -29,8 +35,7 @@ def start_child(home, *, perform="make_perform(epochs=10_000, pause=0.02)", resu
         import sys, time
         from pathlib import Path
         sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
-        from toy_runs import make_config, make_perform
-        from test_runs_crash import make_checkpointing_perform
+        from toy_runs import make_checkpointing_perform, make_config, make_perform
         from transfer_core.runs.engine.engine import Engine
         engine = Engine(Path({str(home)!r}), {perform}, resume={resume})
         print(*[engine.submit(make_config(n)) for n in range({runs})], flush=True)
@@ -58,22 +63,6 @@ def kill_child(home, until, **options):
 def is_training(reader, run_id):
     """Whether a run has taken a step."""
     return find_last_event(reader.events(run_id), Stepped) is not None
-
-
-def make_checkpointing_perform(epochs=10_000, pause=0.02):
-    """A `perform` that saves a checkpoint after each epoch and continues behind the last one."""
-
-    def perform(config, directory, stop_requested):
-        first = directory.find_checkpoint_epoch() or 0
-        for event in make_perform(epochs, pause)(config, directory, stop_requested):
-            epoch = getattr(event, "epoch", None)
-            if isinstance(epoch, int) and epoch <= first:
-                continue
-            yield event
-            if isinstance(event, EpochEnded):
-                save_toy_checkpoint(directory, event.epoch)
-
-    return perform
 
 
 def test_killed_run_is_interrupted_and_what_waited_goes_on(tmp_path):

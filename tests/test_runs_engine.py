@@ -8,9 +8,11 @@ import pytest
 import sqlalchemy as sa
 from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
+from transfer_core.cases import TransferCase
 from transfer_core.errors import DataSetError, RunError
 from transfer_core.runs import launch
 from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.worker import WAITING_FOR_TURN
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
@@ -250,7 +252,7 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
         with lock:
             at_once[0] -= 1
 
-    with Engine(tmp_path, perform, slots=2) as engine:
+    with Engine(tmp_path, perform, lanes=(None, None)) as engine:
         ids = [engine.submit(make_config(n), owner=f"owner {n % 5}") for n in range(20)]
         assert {engine.wait(run_id, WAIT).state for run_id in ids} == {RunState.finished}
     assert sorted(seen) == sorted(ids)
@@ -267,8 +269,8 @@ def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_pat
     with launch.start_engine(tmp_path) as engine:
         with TrainingTurn() as first, TrainingTurn() as stopped:
             assert not first.is_waiting and stopped.is_waiting
-            run_id = engine.submit(make_config())
-            waits = Preparing(launch.WAITING_FOR_TURN, 0, 1)
+            run_id = engine.submit(make_config(case=TransferCase.LARGE_SIMILAR))
+            waits = Preparing(WAITING_FOR_TURN, 0, 1)
             wait_for(lambda: waits in [entry.event for entry in engine.events(run_id)])
             stopped.wait(lambda: True)
             with TrainingTurn() as last:

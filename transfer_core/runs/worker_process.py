@@ -100,7 +100,26 @@ def main(arguments: Iterable[str] | None = None) -> None:
     from transfer_core.runs.launch import make_run_function
 
     torch.set_num_threads(options.threads)
-    serve_runs(options.home, make_run_function(options.home))
+    run_function = make_run_function(options.home)
+    _warm_up()
+    serve_runs(options.home, run_function)
+
+
+def _warm_up() -> None:
+    """Use once what a run uses: its imports take seconds, most of them only at the first use."""
+    import torch
+
+    from transfer_core.cases import TransferCase, plan_strategy
+    from transfer_core.features import build_onnx_graph, open_onnx_session
+    from transfer_core.networks import DEFAULT_NETWORK, adapt, get_network, list_head_stages
+
+    source = get_network(DEFAULT_NETWORK)
+    case = TransferCase.SMALL_SIMILAR
+    strategy = plan_strategy(case, source.stage_names, kind=source.kind)
+    network = adapt(source, strategy, 2, seed=0)
+    stages = list_head_stages(source, strategy)
+    open_onnx_session(build_onnx_graph(network, stages, source.input_size))
+    torch.optim.SGD(network.parameters(), 0.1).zero_grad()
 
 
 if __name__ == "__main__":

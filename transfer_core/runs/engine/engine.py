@@ -16,7 +16,8 @@ from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_l
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import make_stop_error, recover_runs
+from transfer_core.runs.engine.recovery import recover_runs
+from transfer_core.runs.engine.restart_words import make_stop_error
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs

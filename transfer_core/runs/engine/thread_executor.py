@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from transfer_core.errors import TransferError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.executor import JobStatus, RunFunction
-from transfer_core.runs.engine.recovery import make_stop_error
+from transfer_core.runs.engine.restart_words import make_stop_error
 from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState

@@ -17,10 +17,10 @@ from transfer_core.runs.engine.lanes import Lane, LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import (
     MAX_ATTEMPTS,
-    describe_restart,
     restore_events,
     write_final_state,
 )
+from transfer_core.runs.engine.restart_words import describe_restart
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
