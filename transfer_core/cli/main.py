@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
 from transfer_core.cli.serve import LOCAL_HOSTS, serve
@@ -16,11 +18,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 1 failed, 2 bad input.
+        Exit status: 0 done, 1 failed, 2 bad input, 130 ended by Ctrl-C or SIGTERM.
     """
     let_threads_sleep()
     given = sys.argv[1:] if arguments is None else arguments
     options = _build_parser().parse_args(given or ["serve"])
+    with suppress(ValueError):  # only the main thread hears signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         return options.command(options)
     except TransferError as error:
@@ -29,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         print(f"Take it by --network {DEFAULT_NETWORK}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "Stopped.", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -6,7 +6,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "engine.engine": ["Engine"],
-        "launch": ["launch_run", "make_run_config", "repeat_run", "run_to_end", "start_engine"],
+        "launch": [
+            "get_result",
+            "launch_run",
+            "make_run_config",
+            "repeat_run",
+            "run_to_end",
+            "start_engine",
+        ],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",

@@ -31,8 +31,6 @@ from transfer_core.system import (
 )
 from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
-STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
-
 
 def start_engine(
     home: Path, *, resume: bool = True, executor: Literal["thread", "process"] = "thread"
@@ -126,7 +124,7 @@ def repeat_run(
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
-    """Follow a queued run to its end; Ctrl-C stops it, and what was learned is tested.
+    """Follow a queued run to its end.
 
     Args:
         engine: From `start_engine`.
@@ -139,12 +137,17 @@ def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> 
     Raises:
         RunError: If the run failed, or was stopped before it had a result.
     """
-    try:
-        for entry in engine.follow(run_id):
-            report(entry.event)
-    except KeyboardInterrupt:
-        engine.stop(run_id)
-        engine.wait(run_id, timeout=STOP_SECONDS)
+    for entry in engine.follow(run_id):
+        report(entry.event)
+    return get_result(engine, run_id)
+
+
+def get_result(engine: Engine, run_id: str) -> RunRecord:
+    """Return an ended run, which has a result.
+
+    Raises:
+        RunError: If the run failed, or was stopped before it had a result.
+    """
     record = engine.get(run_id)
     if record.result is None:
         missing = Failed(f"The run is {record.state}.", run_id, "Run it again.")

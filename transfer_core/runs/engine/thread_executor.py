@@ -15,7 +15,7 @@ from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
 from transfer_core.system import is_out_of_memory
-from transfer_core.training import RunConfig, TestResult
+from transfer_core.training import Ended, RunConfig, TestResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -91,8 +91,8 @@ class ThreadExecutor:
         run = self._run_function(job.config, job.directory, stop_requested)
         with closing(run) as events:
             for event in events:
-                if self._closing.is_set():
-                    break
+                if self._closing.is_set() and isinstance(event, Ended):
+                    break  # the training has written a checkpoint, and is not over
                 if isinstance(event, TestResult):
                     result = event
                 yield event
