@@ -3,13 +3,15 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
-from transfer_core.cases import TransferCase
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.networks import get_network
 from transfer_core.runs import launch
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.worker import WAITING_FOR_TURN
@@ -259,6 +261,12 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
     assert most[0] == 2
 
 
+def plan_whole_training():
+    """The strategy of a run that takes turns with experiments."""
+    source = get_network("demonstration")
+    return plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
+
+
 def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_path, monkeypatch):
     perform = make_perform(epochs=2)
     monkeypatch.setattr(
@@ -269,7 +277,7 @@ def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_pat
     with launch.start_engine(tmp_path) as engine:
         with TrainingTurn() as first, TrainingTurn() as stopped:
             assert not first.is_waiting and stopped.is_waiting
-            run_id = engine.submit(make_config(case=TransferCase.LARGE_SIMILAR))
+            run_id = engine.submit(replace(make_config(), strategy=plan_whole_training()))
             waits = Preparing(WAITING_FOR_TURN, 0, 1)
             wait_for(lambda: waits in [entry.event for entry in engine.events(run_id)])
             stopped.wait(lambda: True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transfer_core.timing import Forecast
 
 
-@st.cache_resource(show_spinner="Starting the engine")
+@st.cache_resource(show_spinner=False)  # the server starts it, see app.py
 def get_engine() -> Engine:
     """The one engine of this server; training leaves a processor core to the pages.
 
@@ -38,6 +38,13 @@ def get_engine() -> Engine:
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     return start_engine(get_home(), executor=os.environ.get("TRANSFER_EXECUTOR", "process"))
+
+
+def close_engine() -> None:
+    """Interrupt the runs of this server, with their checkpoints, if it has an engine."""
+    from transfer_core.runs import close_engines
+
+    close_engines()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from weakref import WeakSet
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -30,6 +31,16 @@ HEARTBEAT_INTERVAL = 1.0  # seconds
 RECONCILE_INTERVAL = 10.0  # seconds between checks for dead engines
 
 _LOG = logging.getLogger(__name__)
+
+
+_OPEN: "WeakSet[Engine]" = WeakSet()
+
+
+@atexit.register  # a training thread must not meet a dying interpreter
+def close_engines() -> None:
+    """Close every engine of this process, as it must be before the process ends."""
+    for engine in tuple(_OPEN):
+        engine.close()
 
 
 class Engine(RunReader):
@@ -72,7 +83,7 @@ class Engine(RunReader):
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
         for thread in self._threads:
             thread.start()
-        atexit.register(self.close)  # a training thread must not meet a dying interpreter
+        _OPEN.add(self)
 
     def submit(
         self,
@@ -207,7 +218,6 @@ class Engine(RunReader):
         if self._closing.is_set():
             return
         self._closing.set()
-        atexit.unregister(self.close)
         self._executor.close()
         self._wake()
         end = monotonic() + timeout

@@ -68,11 +68,13 @@ class ProcessExecutor:
             return
         job.status = JobStatus.running
         try:
+            process.is_busy = True
             process.send(perform=run_id)
             job.attach(process)
             yield from self._read_events(job, process)
         finally:
             job.status = JobStatus.over
+            process.is_busy = False
             if process.is_alive() and job.is_told:
                 self._idle.put(process)
             else:
@@ -113,7 +115,10 @@ class ProcessExecutor:
         with self._lock:
             self._closing, processes = True, tuple(self._processes)
         for process in processes:
-            process.dismiss()
+            if process.is_busy:
+                process.dismiss()
+            else:
+                process.end(0)
         for _ in range(self.capacity):
             self._idle.put(None)
         threading.Thread(target=_end_all, args=(processes,), daemon=True).start()
@@ -168,6 +173,7 @@ class _Process:
     """One process, and the lines of JSON that go to it and come from it."""
 
     def __init__(self, command: Sequence[str]) -> None:
+        self.is_busy = False  # with a run
         path = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
         self._kills_before, self._writing = count_memory_kills(), threading.Lock()
         self._process = subprocess.Popen(
