@@ -112,7 +112,7 @@ def test_the_remedy_of_an_interruption_is_what_the_page_offers(store, tmp_path):
         assert remedies == [
             "Start it again with the same settings.",
             "Resume it: it continues after epoch 4.",
-            "Resume it: it continues after the head that was trained alone.",
+            "Resume it: it continues where it was, in its first epoch or before.",
         ]
         epochs = [engine.find_resume_epoch(run.id) for run in runs]
         assert epochs == [None, 4, 0]

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
+            "EXECUTOR_VARIABLE",
             "get_result",
             "launch_run",
             "make_run_config",

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
+from transfer_core.errors import SettingsError
+from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.executor import RunFunction, StopRequested
@@ -31,10 +32,10 @@ from transfer_core.system import (
 )
 from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
+EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
 
-def start_engine(
-    home: Path, *, resume: bool = True, executor: Literal["thread", "process"] = "thread"
-) -> Engine:
+
+def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -> Engine:
     """Start an engine that performs runs.
 
     Args:
@@ -45,9 +46,15 @@ def start_engine(
             death ends nothing else.
 
     Raises:
-        SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used, or
-            `TRANSFER_MEMORY_SHARE` is no share.
+        SettingsError: If there is no such executor, `TRANSFER_LOG_TO` is set and names no tracker
+            that can be used, or `TRANSFER_MEMORY_SHARE` is no share.
     """
+    if executor not in ("thread", "process"):
+        raise SettingsError(
+            _("{variable} names no way to perform runs.", variable=EXECUTOR_VARIABLE),
+            found=ascii(executor)[:60],
+            remedy=_("Set it to thread or process, or unset it."),
+        )
     lanes = (Lane.short, Lane.long) if resume else (None,)
     run_function = make_run_function(home)
     if executor == "thread":

@@ -72,6 +72,8 @@ def perform_run(
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
+            if not files.baseline_file.is_file():
+                raise WorkStopped  # a head half trained is nothing to go on from
             if config.strategy.optimiser.train_head_first:
                 network.get_submodule(HEAD).load_state_dict(baseline.head)
         checkpointer = Checkpointer(files, checkpoint_time_share)

@@ -34,10 +34,10 @@ def get_engine() -> Engine:
     """
     import torch
 
-    from transfer_core.runs import start_engine
+    from transfer_core.runs import EXECUTOR_VARIABLE, start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-    return start_engine(get_home(), executor=os.environ.get("TRANSFER_EXECUTOR", "process"))
+    return start_engine(get_home(), executor=os.environ.get(EXECUTOR_VARIABLE, "process"))
 
 
 def close_engine() -> None:

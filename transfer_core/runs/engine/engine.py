@@ -126,11 +126,11 @@ class Engine(RunReader):
                 found=_("the run is {state}", state=_(run.state.value)),
                 remedy=_("Start it again with the same settings."),
             )
-        after = f"epoch {epoch}" if epoch else "the head that was trained alone"
+        where = f"after epoch {epoch}" if epoch else "where it was"
         self.store.set_state(
             run_id,
             RunState.queued,
-            f"Waiting to continue after {after}.",
+            f"Waiting to continue {where}.",
             expected_states={RunState.interrupted},
             engine=self._lock.id,
             resumable=self._resume,

@@ -95,7 +95,7 @@ class RunReader:
     def find_resume_epoch(self, run_id: str) -> int | None:
         """Return the epoch after which an interrupted run can continue; None if it cannot.
 
-        0 says that it continues with the head that was trained alone. The checkpoint is not
+        0 says that it continues in its first epoch or before. The checkpoint is not
         verified, so that a page can ask often; `Engine.resume` verifies it.
         """
         if self.state(run_id) is not RunState.interrupted:

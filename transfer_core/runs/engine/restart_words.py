@@ -11,7 +11,7 @@ def make_stop_error(epoch: int) -> Failed:
     Args:
         epoch: From `RunDirectory.find_resume_epoch`.
     """
-    kept = KEPT_EPOCH.format(epoch=epoch) if epoch else N_("the new layer trained alone is kept")
+    kept = KEPT_EPOCH.format(epoch=epoch) if epoch else N_("what it had learned is kept")
     return Failed(N_("The run was stopped before it continued."), kept, describe_restart(epoch))
 
 
@@ -24,5 +24,5 @@ def describe_restart(epoch: int | None) -> str:
     if epoch is None:
         return N_("Start it again with the same settings.")
     if not epoch:
-        return N_("Resume it: it continues after the head that was trained alone.")
+        return N_("Resume it: it continues where it was, in its first epoch or before.")
     return RESUMES_AFTER_EPOCH.format(epoch=epoch)
