@@ -14,6 +14,7 @@ from transfer_core.errors import DataSetError, RunError
 from transfer_core.networks import get_network
 from transfer_core.runs import launch
 from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.worker import WAITING_FOR_TURN
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
@@ -284,6 +285,26 @@ def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_pat
             with TrainingTurn() as last:
                 assert last.is_waiting and engine.get(run_id).state is RunState.preparing
         assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def test_short_runs_do_not_wait_for_long_ones_and_long_ones_are_told_how_long_they_wait(tmp_path):
+    source, case = get_network("demonstration"), TransferCase.SMALL_SIMILAR
+    of_seconds = plan_strategy(case, source.stage_names, kind=source.kind)
+
+    def perform(config, directory, stop_requested):
+        epochs = 2 if config.strategy == of_seconds else 10_000
+        return make_perform(epochs, 0.01)(config, directory, stop_requested)
+
+    with Engine(tmp_path, perform, lanes=(Lane.short, Lane.long)) as engine:
+        long = replace(make_config(), strategy=plan_whole_training())
+        first, second, third = (engine.submit(long, owner="ann") for _ in range(3))
+        short = engine.submit(replace(make_config(), strategy=of_seconds), owner="ann")
+        assert engine.wait(short, WAIT).state is RunState.finished
+        assert engine.state(first) is RunState.training
+        assert [engine.queue_position(each) for each in (first, second, third)] == [None, 1, 2]
+        assert engine.forecast_wait(first) is None  # it runs
+        assert engine.forecast_wait(second) == 1.0  # that the first says it still takes
+        assert engine.forecast_wait(third) is None  # nobody knows the time of the second
 
 
 def test_double_submit_with_one_key_runs_once(tmp_path):

@@ -112,6 +112,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     said = str(error).lower()
+    if said == "could not create a primitive":  # oneDNN, in a convolution
+        return True
     return any(all(word in said for word in words) for words in _OUT_OF_MEMORY_WORDS)
 
 
