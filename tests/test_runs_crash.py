@@ -8,7 +8,6 @@ import textwrap
 import time
 from pathlib import Path
 
-import pytest
 from test_runs_engine import WAIT, list_states, wait_for
 from toy_runs import (
     make_checkpointing_perform,
@@ -18,6 +17,7 @@ from toy_runs import (
     save_toy_checkpoint,
 )
 
+from benchmarks.kills import Server, try_kills
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.directory import RunDirectory
@@ -180,25 +180,12 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
-@pytest.mark.slow
-def test_finished_runs_outlive_any_number_of_kills(tmp_path):
-    finished = set()
-    for number in range(5):
-        kill_child(
-            tmp_path,
-            lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
-            perform="make_perform(epochs=2, pause=0.01)",
-            runs=20,
-            resume=bool(number % 2),
-        )
-        with RunReader(tmp_path) as reader:
-            now = {run.id for run in reader.list_runs() if run.state is RunState.finished}
-            assert all(reader.directory(run_id).read_outcome().result for run_id in now)
-            check = reader.store._database.raw_connection()
-            assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            check.close()
-        assert finished <= now
-        finished = now
+def test_no_kill_loses_a_run_or_changes_its_result(tmp_path):
+    server = Server([sys.executable, str(TESTS / "toy_server.py")], tmp_path)
+    tally = try_kills(server, 6, seed=3, patience=WAIT)
+    assert tally.faults == []
+    assert tally.counts["equal"] + tally.counts["marked as interrupted"] >= 6
+    assert tally.counts["went on by itself"]
 
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):

@@ -29,6 +29,7 @@ def hang(config, directory, stop_requested):
 ERROR = DataSetError("The images are gone.", found="data set x", remedy="Upload them again.")
 KINDS = {
     "long": make_checkpointing_perform(),
+    "short": make_checkpointing_perform(epochs=10, pause=0.03),
     "quick": make_checkpointing_perform(epochs=2),
     "killed": make_checkpointing_perform(4, 0.0, 2, end_by(signal.SIGKILL)),
     "faulty": make_checkpointing_perform(4, 0.0, 2, end_by(signal.SIGSEGV)),

@@ -4,6 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["worker_process"],
     submod_attrs={
         "engine.engine": ["Engine", "close_engines"],
         "launch": [
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "run_to_end",
             "start_engine",
         ],
+        "engine.process_executor": ["ProcessExecutor"],
         "perform": ["perform_run"],
         "store.curation": [
             "MAX_NOTES_LENGTH",

@@ -106,6 +106,11 @@ class ProcessExecutor:
         if (job := self._jobs.get(run_id)) is not None:
             job.stop()
 
+    def list_busy_processes(self) -> list[int]:
+        """Return the ids of the processes that perform a run now."""
+        with self._lock:
+            return [each.pid for each in self._processes if each.is_busy]
+
     def reconcile(self) -> tuple[str, ...]:
         """Return no run: a process ends when the one that started it does."""
         return ()
@@ -185,6 +190,11 @@ class _Process:
             env=os.environ | {"PYTHONPATH": path},
         )
 
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        return self._process.pid
+
     def send(self, **message: str) -> None:
         """Send a message; nothing happens if the process has died, which `read` shows."""
         with self._writing, suppress(OSError, ValueError):
@@ -227,7 +237,7 @@ class _Process:
         self.dismiss()
         code, kills = self.end(CLOSE_SECONDS), count_memory_kills()
         found = _name_exit(code)
-        _LOG.warning("the process %d, which performed a run, ended: %s", self._process.pid, found)
+        _LOG.warning("the process %d, which performed a run, ended: %s", self.pid, found)
         if code == -_KILLED and kills != self._kills_before:
             return ProcessDied(
                 Failed(
