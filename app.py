@@ -1,5 +1,8 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import import_module
 from threading import Thread
 
@@ -57,22 +60,34 @@ def draw() -> None:
 
 
 def warm_up() -> None:
-    """Import what draws and trains networks, which takes seconds, and use it once."""
+    """Start the engine, which resumes runs, and use once what takes seconds to import."""
+    from pages.shared import caches
     from transfer_core.networks import DEFAULT_NETWORK, get_network, summarise_network
 
     source, case = get_network(DEFAULT_NETWORK), TransferCase.SMALL_SIMILAR
+    caches.get_engine()
     summarise_network(source, plan_strategy(case, source.stage_names, kind=source.kind), 2)
+
+
+@asynccontextmanager
+async def run_beside(running: st.App) -> AsyncIterator[None]:
+    """Start the engine with the server; at its end let runs write their checkpoints."""
+    from pages.shared import caches
+
+    async with server.run_beside(running):
+        Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
+        yield
+        await asyncio.to_thread(caches.close_engine)
 
 
 if __name__ == "__main__":  # run again for every click in a browser
     draw()
 else:  # imported once, by the server
     let_threads_sleep()
-    import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
-    Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
+    import_module("pandas")  # whole before a thread needs it: Plotly uses it half imported
     app = st.App(
         __file__,
         routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE, *server.ROUTES],
         middleware=server.MIDDLEWARE,
-        lifespan=server.run_beside,
+        lifespan=run_beside,
     )

@@ -3,15 +3,20 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.networks import get_network
 from transfer_core.runs import launch
 from transfer_core.runs.engine import event_writer
 from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.lanes import Lane
+from transfer_core.runs.engine.worker import WAITING_FOR_TURN
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
@@ -251,11 +256,17 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
         with lock:
             at_once[0] -= 1
 
-    with Engine(tmp_path, perform, slots=2) as engine:
+    with Engine(tmp_path, perform, lanes=(None, None)) as engine:
         ids = [engine.submit(make_config(n), owner=f"owner {n % 5}") for n in range(20)]
         assert {engine.wait(run_id, WAIT).state for run_id in ids} == {RunState.finished}
     assert sorted(seen) == sorted(ids)
     assert most[0] == 2
+
+
+def plan_whole_training():
+    """The strategy of a run that takes turns with experiments."""
+    source = get_network("demonstration")
+    return plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
 
 
 def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_path, monkeypatch):
@@ -268,13 +279,33 @@ def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_pat
     with launch.start_engine(tmp_path) as engine:
         with TrainingTurn() as first, TrainingTurn() as stopped:
             assert not first.is_waiting and stopped.is_waiting
-            run_id = engine.submit(make_config())
-            waits = Preparing(launch.WAITING_FOR_TURN, 0, 1)
+            run_id = engine.submit(replace(make_config(), strategy=plan_whole_training()))
+            waits = Preparing(WAITING_FOR_TURN, 0, 1)
             wait_for(lambda: waits in [entry.event for entry in engine.events(run_id)])
             stopped.wait(lambda: True)
             with TrainingTurn() as last:
                 assert last.is_waiting and engine.get(run_id).state is RunState.preparing
         assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def test_short_runs_do_not_wait_for_long_ones_and_long_ones_are_told_how_long_they_wait(tmp_path):
+    source, case = get_network("demonstration"), TransferCase.SMALL_SIMILAR
+    of_seconds = plan_strategy(case, source.stage_names, kind=source.kind)
+
+    def perform(config, directory, stop_requested):
+        epochs = 2 if config.strategy == of_seconds else 10_000
+        return make_perform(epochs, 0.01)(config, directory, stop_requested)
+
+    with Engine(tmp_path, perform, lanes=(Lane.short, Lane.long)) as engine:
+        long = replace(make_config(), strategy=plan_whole_training())
+        first, second, third = (engine.submit(long, owner="ann") for _ in range(3))
+        short = engine.submit(replace(make_config(), strategy=of_seconds), owner="ann")
+        assert engine.wait(short, WAIT).state is RunState.finished
+        assert engine.state(first) is RunState.training
+        assert [engine.queue_position(each) for each in (first, second, third)] == [None, 1, 2]
+        assert engine.forecast_wait(first) is None  # it runs
+        assert engine.forecast_wait(second) == 1.0  # that the first says it still takes
+        assert engine.forecast_wait(third) is None  # nobody knows the time of the second
 
 
 def test_double_submit_with_one_key_runs_once(tmp_path):

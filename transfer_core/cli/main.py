@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
 from transfer_core.cli.serve import serve
@@ -16,13 +18,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 1 failed, 2 bad input.
+        Exit status: 0 done, 1 failed, 2 bad input, 130 ended by Ctrl-C or SIGTERM.
     """
     let_threads_sleep()
     given = sys.argv[1:] if arguments is None else arguments
     if all(each.startswith("-") and each not in ("-h", "--help") for each in given[:1]):
         given = ["serve", *given]  # so that `transfer-lab --share` works
     options = _build_parser().parse_args(given)
+    with suppress(ValueError):  # only the main thread hears signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
         with translate_disk_errors():
             return options.command(options)
@@ -32,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         print(f"Take it by --network {DEFAULT_NETWORK}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "Stopped.", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -13,7 +13,12 @@ from transfer_core.cases import (
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.data_commands import follow_own_runs, ingest
 from transfer_core.cli.network_choice import fetch_network, select_network
-from transfer_core.cli.run_figures import collect_figures, format_label, summarise
+from transfer_core.cli.run_figures import (
+    collect_figures,
+    describe_interruption,
+    format_label,
+    summarise,
+)
 from transfer_core.cli.setting_options import (
     add_setting_options,
     check_settings_apply,
@@ -247,7 +252,12 @@ def _train_and_report(
             kind, values = encode_event(event)
             _emit_event(options, {"event": kind, "run": run} | values)
 
-        record = run_to_end(engine, run, emit)
+        try:
+            record = run_to_end(engine, run, emit)
+        except KeyboardInterrupt:
+            engine.close()  # the run writes a checkpoint
+            told = describe_interruption(run, engine.find_resume_epoch(run))
+            raise KeyboardInterrupt(told) from None
         if record.error:  # it ended early, but has a result
             print(record.error.problem, record.error.remedy, file=sys.stderr)
         return collect_figures(record, find_last_event(engine.events(run), Ended))

@@ -1,6 +1,7 @@
 """Start the engine and launch runs on it, for pages, command line and notebooks."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,13 @@ import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.languages import N_
+from transfer_core.errors import SettingsError
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.engine.executor import StopRequested
+from transfer_core.runs.engine.executor import RunFunction, StopRequested
+from transfer_core.runs.engine.lanes import Lane
+from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.perform import FLOAT_BYTES, perform_run
 from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
@@ -22,23 +26,54 @@ from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
-    TrainingTurn,
     __version__,
     choose_device,
     keep_freed_memory,
+    read_memory_share,
     require_space,
 )
-from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
+from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
 # Sizes of the weights that the checkpoints take at most: two are kept while a third is written,
 # each with the weights, the best weights, and two moments of the optimiser.
 CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
-STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
-WAITING_FOR_TURN = N_("Waiting for another training to end")
+EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
 
 
-def start_engine(home: Path, *, resume: bool = True) -> Engine:
-    """Start an engine that performs runs; `resume` as for `Engine`.
+def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -> Engine:
+    """Start an engine that performs runs.
+
+    Args:
+        home: The data folder.
+        resume: As for `Engine`. An engine that resumes runs has two lanes, so that short runs do
+            not wait for long ones; without it there is one run at a time.
+        executor: "thread" performs runs in this process; "process" in processes of their own, whose
+            death ends nothing else.
+
+    Raises:
+        SettingsError: If there is no such executor, `TRANSFER_LOG_TO` is set and names no tracker
+            that can be used, or `TRANSFER_MEMORY_SHARE` is no share.
+    """
+    if executor not in ("thread", "process"):
+        raise SettingsError(
+            _("{variable} names no way to perform runs.", variable=EXECUTOR_VARIABLE),
+            found=ascii(executor)[:60],
+            remedy=_("Set it to thread or process, or unset it."),
+        )
+    if resume:  # a server; a command is too short to look
+        sweep_orphans(home)
+    lanes = (Lane.short, Lane.long) if resume else (None,)
+    run_function = make_run_function(home)
+    if executor == "thread":
+        return Engine(home, run_function, resume=resume, lanes=lanes)
+    read_memory_share()
+    command = [sys.executable, "-m", "transfer_core.runs.worker_process", str(home)]
+    command += ["--threads", str(torch.get_num_threads())]
+    return Engine(home, ProcessExecutor(command, len(lanes)), resume=resume, lanes=lanes)
+
+
+def make_run_function(home: Path) -> RunFunction:
+    """Return the function that performs a run in this process.
 
     Raises:
         SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
@@ -47,18 +82,12 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        with TrainingTurn() as turn:
-            if turn.is_waiting:
-                yield Preparing(WAITING_FOR_TURN, 0, 1)
-            turn.wait(stop_requested)
-            yield from perform_run(config, directory.path, home, stop_requested)
+        return perform_run(config, directory.path, home, stop_requested)
 
-    if resume:  # a server; a command is too short to look
-        sweep_orphans(home)
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
-        run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)
-    return Engine(home, run_function, resume=resume)
+        return log_to_tracker(run_function, parse_tracker_setting(setting), home)
+    return run_function
 
 
 def launch_run(
@@ -120,7 +149,7 @@ def _require_space(engine: Engine, config: RunConfig) -> None:
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
-    """Follow a queued run to its end; Ctrl-C stops it, and what was learned is tested.
+    """Follow a queued run to its end.
 
     Args:
         engine: From `start_engine`.
@@ -133,12 +162,17 @@ def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> 
     Raises:
         RunError: If the run failed, or was stopped before it had a result.
     """
-    try:
-        for entry in engine.follow(run_id):
-            report(entry.event)
-    except KeyboardInterrupt:
-        engine.stop(run_id)
-        engine.wait(run_id, timeout=STOP_SECONDS)
+    for entry in engine.follow(run_id):
+        report(entry.event)
+    return get_result(engine, run_id)
+
+
+def get_result(engine: Engine, run_id: str) -> RunRecord:
+    """Return an ended run, which has a result.
+
+    Raises:
+        RunError: If the run failed, or was stopped before it had a result.
+    """
     record = engine.get(run_id)
     if record.result is None:
         missing = Failed(f"The run is {record.state}.", run_id, "Run it again.")

@@ -21,7 +21,7 @@ from transfer_core.runs.head_training import (
 )
 from transfer_core.runs.preparation import RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system import StopRequested, WorkStopped, write_atomically
+from transfer_core.system import StopRequested, WorkStopped
 from transfer_core.training import (
     MAX_TIME_SHARE,
     Checkpointer,
@@ -70,11 +70,14 @@ def perform_run(
     pixels = dataset.PixelArray(home, data_set, source.transform)
     context = RunContext(config, home, data_set, source, pixels, stop_requested)
     files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
+    files.claim()
     network = context.adapt_network(config.strategy)
     files.reserve_space(_estimate_last_bytes(context, network))
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
+            if not files.baseline_file.is_file():
+                raise WorkStopped  # a head half trained is nothing to go on from
             if config.strategy.optimiser.train_head_first:
                 network.get_submodule(HEAD).load_state_dict(baseline.head)
         checkpointer = Checkpointer(files, checkpoint_time_share)
@@ -171,7 +174,7 @@ def _score_test_images(
     files: RunDirectory,
 ) -> TestResult:
     data_set = context.data_set
-    write_atomically(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
+    files.write(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
     result = score(
         logits,
         data_set.labels[data_set.indices("test")],
@@ -194,4 +197,4 @@ def _estimate_last_bytes(context: RunContext, network: nn.Sequential) -> int:
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_atomically(files.weights_file, lambda file: save_file(weights, file.name))
+    files.write(files.weights_file, lambda file: save_file(weights, file.name))

@@ -31,7 +31,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "write_atomically",
         ],
         "home": ["get_home", "get_machine_folder"],
-        "memory": ["keep_freed_memory", "pause_collection"],
+        "memory": [
+            "count_memory_kills",
+            "is_out_of_memory",
+            "keep_freed_memory",
+            "limit_memory",
+            "pause_collection",
+            "read_memory_share",
+        ],
         "network": ["LOCAL_HOSTS", "list_addresses"],
         "parallel": [
             "MAX_TASK_BYTES",

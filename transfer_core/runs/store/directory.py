@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
@@ -26,6 +26,10 @@ MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
 _LOG = logging.getLogger(__name__)
 
 
+class StaleAttempt(Exception):  # noqa: N818 - no error that anybody is told of
+    """A later attempt at the run has begun, so this one may write nothing more."""
+
+
 class RunDirectory:
     """The files of one run.
 
@@ -34,7 +38,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._attempt = path, None
         self.spec_file = path / "spec.json"  # the configuration and the attempt
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
@@ -93,6 +97,38 @@ class RunDirectory:
         with suppress(OSError):
             self.reserve_file.unlink(missing_ok=True)
 
+    def claim(self) -> None:
+        """Remember the attempt that writes from here on, so that a later one can end it."""
+        self._attempt = self._read_attempt()
+
+    def check_attempt(self) -> None:
+        """Raise StaleAttempt if a later attempt has begun since `claim`.
+
+        A process that was cut off from its server, or asleep, may wake while another goes on with
+        its run.
+        """
+        if self._attempt is not None and self._read_attempt() != self._attempt:
+            raise StaleAttempt(f"run {self.id}, attempt {self._attempt}")
+
+    def _read_attempt(self) -> int | None:
+        try:
+            return json.loads(self.spec_file.read_bytes())["attempt"]
+        except (OSError, ValueError):
+            return None
+
+    def write(self, path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+        """Write one of the files whole or not at all, as `write_atomically` does.
+
+        Raises:
+            StaleAttempt: See `check_attempt`.
+        """
+        self.check_attempt()
+        write_atomically(path, content)
+
+    def is_stopped(self) -> bool:
+        """Return whether a person has asked to stop the run."""
+        return self.stop_file.exists()
+
     def request_stop(self) -> None:
         """Ask the process that runs the loop to stop; works from any process."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -108,6 +144,9 @@ class RunDirectory:
 
         Returns:
             The path; its name carries the hash of its content.
+
+        Raises:
+            StaleAttempt: See `check_attempt`.
         """
         self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
@@ -115,6 +154,7 @@ class RunDirectory:
             write(part)
             flush_to_disk(part)
             path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
+            self.check_attempt()
             part.replace(path)
         finally:
             with suppress(OSError):
@@ -147,8 +187,8 @@ class RunDirectory:
             verify: Whether to compare the checkpoints with their hashes, which reads them whole.
 
         Returns:
-            The epoch of the newest checkpoint; 0 if there is only the head that was trained
-            alone; None if there is neither.
+            The epoch of the newest checkpoint; 0 if it is of the first epoch, or if there is only
+            the head that was trained alone; None if there is neither.
         """
         if not verify:
             epoch = self.find_checkpoint_epoch()
