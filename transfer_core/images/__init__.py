@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["decoding", "remote", "transform"],
+    submodules=["colours", "decoding", "remote", "transform"],
     submod_attrs={
         "decoding": ["IMAGE_EXTENSIONS", "ImageInfo", "decode_image"],
         "limits": ["ImageLimits", "read_limits"],
