@@ -86,7 +86,7 @@ def ingest(
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
-            images, unreadable = _write_pack(opened, layout, folder, progress, stop)
+            images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
@@ -98,7 +98,12 @@ def ingest(
 
 
 def _write_pack(
-    archive: Archive, layout: Layout, folder: Path, progress: Progress, stop: StopRequested | None
+    archive: Archive,
+    layout: Layout,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    stop: StopRequested | None,
 ) -> tuple[list[DecodedImage], list[Problem]]:
     """Decode every image and write what is kept of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
@@ -129,6 +134,7 @@ def _write_pack(
                     DecodedImage(member.path, class_name, split, digest, offset, size, info)
                 )
                 offset += size
+                limits.check_total(offset)
             done += len(batch)
             report()
         pack.flush()

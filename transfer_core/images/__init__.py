@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "shrink_image",
         ],
         "remote": ["fetch_image"],
+        "stripping": ["find_endings"],
         "transform": ["Interpolation", "Transform", "apply_transform"],
     },
 )

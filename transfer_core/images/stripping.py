@@ -27,6 +27,12 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte n
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"  # as Pillow writes it
 _ADOBE = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00"  # and a byte that says how colours are
 
+_ENDINGS = {  # by how a file begins
+    b"\xff\xd8\xff": ("jpg", "jpeg", "jpe", "jfif"),
+    PNG_SIGNATURE: ("png", "apng"),
+    b"RIFF": ("webp",),
+}
+
 Piece = tuple[int, int] | bytes  # first byte and the one after the last; or bytes put in
 
 
@@ -49,6 +55,11 @@ def join_pieces(pieces: tuple[Piece, ...], data: bytes) -> bytes:
         return data
     parts = (data[slice(*p)] if isinstance(p, tuple) else p for p in pieces)
     return b"".join(parts)
+
+
+def find_endings(data: bytes) -> tuple[str, ...]:
+    """The endings that a JPEG, PNG or WebP file may have, the usual one first."""
+    return next((ends for begin, ends in _ENDINGS.items() if data.startswith(begin)), ())
 
 
 def strip_metadata(data: bytes, max_scans: int) -> Stripped | None:
