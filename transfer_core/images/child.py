@@ -18,12 +18,7 @@ from functools import partial
 from typing import BinaryIO
 
 from transfer_core.errors import ImageError
-from transfer_core.images.cleaning import (
-    MEGABYTE,
-    PROCESS_MEGABYTES,
-    clean_image,
-    decode_outside_image,
-)
+from transfer_core.images.cleaning import MEGABYTE, clean_image, decode_outside_image
 from transfer_core.images.decoding import get_limits
 from transfer_core.images.limits import ImageLimits
 from transfer_core.images.stripping import join_pieces
@@ -35,6 +30,7 @@ except ImportError:  # Windows: the parent's clock alone limits this process
     resource = None
 
 OPEN_FILES = 32  # at a time
+SPARE_MEGABYTES = 16  # that libraries take which are loaded later
 MAX_PIECES = 1000  # of a file in an answer
 WRITE_SECONDS = 0.2  # at most between two messages, while there are answers
 Answer = tuple[dict[str, object], bytes]  # told as JSON, and bytes that follow it
@@ -123,18 +119,20 @@ def _limit_process(limits: ImageLimits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-    taken = _measure_address_space()
-    most = taken + (limits.memory - PROCESS_MEGABYTES) * MEGABYTE
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    own, held = _measure_memory()
+    # Not the addresses (RLIMIT_AS): those of libraries come and go, and are hardly ever touched.
+    most = own + (limits.memory - SPARE_MEGABYTES) * MEGABYTE - held
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
-def _measure_address_space() -> int:
-    """Bytes of addresses that the process has, most of them of programs and never touched."""
+def _measure_memory() -> tuple[int, int]:
+    """Bytes that the process has asked for, and bytes that it holds with its programs."""
     try:
         with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return PROCESS_MEGABYTES * MEGABYTE
+            pages = [int(number) for number in file.read().split()]
+    except OSError:  # not Linux
+        return 0, 0
+    return pages[5] * resource.getpagesize(), pages[1] * resource.getpagesize()
 
 
 def _start_clock(seconds: float) -> None:

@@ -27,8 +27,13 @@ MIN_CHILDREN = 2
 MAX_TOLD_BYTES = 1 << 20  # of an answer, beside the bytes that follow it
 # The children see nothing else of the environment, which may hold secrets.
 PASSED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
-# One heap and one thread: their addresses count towards the limit.
-CHILD_VARIABLES = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+# One heap and one thread, so that what one image takes does not depend on those before it.
+CHILD_VARIABLES = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "4194304",  # bytes; what an image took goes back to the system
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 # Exit codes of a process that was ended by its clock, or by something else.
 _KILLED = -getattr(signal, "SIGKILL", 0)
 _TIME_IS_UP = tuple(-getattr(signal, name, 0) for name in ("SIGPROF", "SIGXCPU"))

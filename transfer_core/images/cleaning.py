@@ -7,17 +7,16 @@ Runs in the process that decodes what comes from outside.
 """
 
 import io
-from contextlib import suppress
 from dataclasses import replace
 
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from transfer_core.images.colours import convert_to_rgb
+from transfer_core.images.completeness import check_all_rows, count_coefficients
 from transfer_core.images.decoding import (
     ImageInfo,
     describe_image,
     make_too_much_memory_error,
-    make_truncated_error,
     open_image,
     reduce_while_decoding,
     translate_decoding_errors,
@@ -31,10 +30,8 @@ PROCESS_MEGABYTES = 64  # that the process takes before it decodes anything, and
 LOSSY_FORMATS = ("JPEG", "AVIF", "HEIF")
 JPEG_QUALITY = 95  # of what was HEIC or AVIF, with colours at full size
 PNG_LEVEL = 1  # of compression; higher ones take several times as long
-GREY = 127, 128  # what a JPEG decoder makes of pixels that it has no data for
-LOOKAHEAD = 64  # bytes that a JPEG decoder may read before it needs them
 _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of a pixel; others 4
-_CODEC_BYTES = {"WEBP": 16, "AVIF": 8, "HEIF": 8, "TIFF": 4}  # of a pixel, beside the image
+_CODEC_BYTES = {"WEBP": 12, "AVIF": 6, "HEIF": 4, "TIFF": 4}  # of a pixel, beside the image
 
 
 def clean_image(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Piece, ...]]:
@@ -70,8 +67,9 @@ def decode_outside_image(
         size = image.size
         reduce_while_decoding(image, min_decoded_side)
         _check_memory(image, size, limits)
+        image.load()
+        check_all_rows(image, data, limits)
         turn_upright(image)
-        _check_all_rows(image, data, limits)
         return convert_to_rgb(image)
 
 
@@ -87,7 +85,7 @@ def _check_stripped(stripped: Stripped, kept: bytes, limits: ImageLimits) -> Ima
     reduce_while_decoding(image, min_decoded_side=1)
     _check_memory(image, (info.width, info.height), limits)
     image.load()
-    _check_all_rows(image, kept, limits)
+    check_all_rows(image, kept, limits)
     return replace(info, frames=stripped.animated)
 
 
@@ -99,12 +97,13 @@ def _encode_again(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Pi
         if image.mode == "RGB":
             image.draft("YCbCr", None)  # colours as they are coded
     _check_memory(image, image.size, limits)
+    image.load()
+    check_all_rows(image, data, limits)
     swapped = turn_upright(image)
     if swapped:
         info = replace(info, width=info.height, height=info.width)
-    _check_all_rows(image, data, limits)
-    kept = b""
-    if info.format not in LOSSY_FORMATS:
+    kept, is_lossy = b"", info.format in LOSSY_FORMATS or image.info.get("compression") == "jpeg"
+    if not is_lossy:
         kept = _save(convert_to_rgb(image), "PNG", compress_level=PNG_LEVEL)
     if not kept or len(kept) > limits.megabytes * MEGABYTE:
         image = image if options else convert_to_rgb(image)
@@ -156,43 +155,6 @@ def _check_memory(
     converted = 0 if is_rgb else 4
     needed = width * height * (pixel + max(_CODEC_BYTES.get(image.format, 0), converted))
     if image.info.get("progressive"):  # holds all coefficients, 2 bytes each
-        needed += 2 * _count_coefficients(image, full_size)
+        needed += 2 * count_coefficients(image, full_size)
     if needed > (limits.memory - PROCESS_MEGABYTES) * MEGABYTE:
         raise make_too_much_memory_error()
-
-
-def _check_all_rows(image: Image.Image, data: bytes, limits: ImageLimits) -> None:
-    """Refuse a JPEG that ends before its pixels do: its decoder makes grey of those it lacks.
-
-    A row that really is grey is told from one that is missing by decoding again, with bytes
-    instead of the end: then the rows without data stay black.
-    """
-    if getattr(image, "format", None) not in ("JPEG", "MPO"):
-        return
-    width, height = image.size
-    corners = (image.getpixel((across, height - 1)) for across in (width - 1, 0))
-    if all(_is_grey(corner) for corner in corners) and _lacks_rows(data, limits):
-        raise make_truncated_error("a header that tells of more pixels than there are")
-
-
-def _is_grey(pixel: int | tuple[int, ...]) -> bool:
-    values = pixel if isinstance(pixel, tuple) else (pixel,)
-    return min(values) >= GREY[0] and max(values) <= GREY[1]
-
-
-def _lacks_rows(data: bytes, limits: ImageLimits) -> bool:
-    again = open_image(data, limits)
-    if again.info.get("progressive"):  # has all of its rows or none; a block takes a bit at least
-        return 8 * len(data) < _count_coefficients(again, again.size) // 64
-    again = open_image(data[: data.rfind(b"\xff\xd9")] + bytes(LOOKAHEAD), limits)
-    reduce_while_decoding(again, min_decoded_side=1)
-    with suppress(OSError):  # the end is missing, of course
-        again.load()
-    pixel = again.im.getpixel((again.width - 1, again.height - 1))
-    return not any(pixel if isinstance(pixel, tuple) else (pixel,))
-
-
-def _count_coefficients(image: ImageFile.ImageFile, size: tuple[int, int]) -> int:
-    """The number of coefficients that a JPEG of a size has, by how its colours are sampled."""
-    layers = [across * down for _, across, down, _ in image.layer]
-    return size[0] * size[1] * sum(layers) // max(layers)

@@ -8,7 +8,7 @@ from PIL import Image
 if TYPE_CHECKING:
     import numpy as np
 
-BAND_PIXELS = 1 << 20  # converted at a time
+BAND_PIXELS = 1 << 18  # converted at a time
 Conversion = Callable[[Image.Image], Image.Image]
 
 

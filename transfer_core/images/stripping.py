@@ -126,20 +126,24 @@ def _iter_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _strip_png(data: bytes) -> Stripped:
     pieces, may_turn, animated = _PieceList(data), False, False
-    position = len(PNG_SIGNATURE)
-    pieces.keep(0, position)
-    while position + 8 <= len(data):
-        length, kind = struct.unpack_from(">L4s", data, position)
-        end = min(position + 12 + length, len(data))
+    pieces.keep(0, len(PNG_SIGNATURE))
+    for kind, start, end in iter_png_chunks(data):
         if kind in PNG_KEPT:
-            pieces.keep(position, end)
+            pieces.keep(start, end)
         may_turn |= kind in PNG_MAY_TURN
         if kind == b"acTL":
-            animated |= int.from_bytes(data[position + 8 : position + 12]) > 1
-        position = end
-        if kind == b"IEND":
-            break
+            animated |= int.from_bytes(data[start + 8 : start + 12]) > 1
     return Stripped(pieces.close(), may_turn, animated)
+
+
+def iter_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk of a PNG up to the last one."""
+    position, kind = len(PNG_SIGNATURE), b""
+    while position + 8 <= len(data) and kind != b"IEND":
+        length, kind = struct.unpack_from(">L4s", data, position)
+        end = min(position + 12 + length, len(data))
+        yield kind, position, end
+        position = end
 
 
 def _strip_webp(data: bytes) -> Stripped | None:
