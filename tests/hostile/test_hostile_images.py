@@ -22,7 +22,7 @@ from transfer_core import dataset, images
 from transfer_core.errors import DataSetError, ImageError, SettingsError
 from transfer_core.images import children, decoding, outside
 from transfer_core.images.decoding import FORMATS
-from transfer_core.images.limits import VARIABLE_PREFIX
+from transfer_core.images.limits import LIMIT_VARIABLES
 from transfer_core.system import WorkStopped
 
 MEGABYTE = 1 << 20
@@ -76,7 +76,7 @@ def make_pool(monkeypatch):
 
     def make(size: int = 1, **limits: int) -> children.ChildPool:
         for name, value in limits.items():
-            monkeypatch.setenv(f"{VARIABLE_PREFIX}{name.upper()}", str(value))
+            monkeypatch.setenv(LIMIT_VARIABLES[name], str(value))
         decoding.get_limits.cache_clear()
         made.append(children.ChildPool(size))
         monkeypatch.setattr(outside, "get_pool", lambda: made[-1])
@@ -95,7 +95,7 @@ def make_slow_image() -> bytes:
 
 
 def read_ids(pool: children.ChildPool) -> set[int]:
-    return {child.id for child in tuple(pool._all) if child.is_alive}
+    return {child.id for child in pool.list_living()}
 
 
 GOOD = [encode(make_photo((40, 40 + n))) for n in range(4)]
@@ -167,9 +167,8 @@ def test_c1_a_request_to_stop_ends_the_children_at_once(make_pool, tmp_path, tra
     path = write_zip(tmp_path / "slow.zip", files, zipfile.ZIP_STORED)
     with pytest.raises(WorkStopped):
         dataset.ingest(path, home=transfer_home, stop=stop_soon)
-    for process in pool._all:
-        process._process.wait(timeout=1)  # seconds; it would decode for a minute
-    assert not read_ids(pool)
+    time.sleep(1)
+    assert not read_ids(pool)  # they would decode for a minute
     assert not [f for f in transfer_home.rglob("*") if f.is_file()]
 
 
@@ -257,6 +256,13 @@ def test_a_shrunk_image_is_a_small_jpeg_without_metadata():
     small = images.shrink_image(data, 100)
     assert Image.open(io.BytesIO(small)).size == (75, 100)
     assert not [mark for mark in MARKS if mark in small]
+
+
+def test_a_file_of_too_many_bytes_is_left_out_unread(make_pool):
+    make_pool(megabytes=1)
+    with pytest.raises(ImageError, match="too large") as caught:
+        images.clean_image(GOOD[0] + bytes(MEGABYTE))
+    assert "at most 1 MB" in caught.value.found
 
 
 def test_limits_are_set_by_the_environment_and_checked():

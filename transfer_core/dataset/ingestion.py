@@ -29,7 +29,7 @@ from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.errors import TransferError
-from transfer_core.images import CleanImage, ImageCleaner, ImageInfo
+from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
 from transfer_core.languages import N_
 from transfer_core.system import (
     Progress,
@@ -42,7 +42,8 @@ from transfer_core.system import (
     write_atomically,
 )
 
-WRITE_BUFFER_BYTES = 1024**2  # so that small images are written many at a time
+MEGABYTE = 1024**2
+WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
@@ -82,7 +83,8 @@ def ingest(
         note = _locate_known_id(source, data, seed, stop)
         if note and note.is_file() and store.exists(home, note.read_text()):
             return store.load(home, note.read_text())
-        limits = replace(Limits(), total_bytes=_compute_max_bytes(data))
+        entry_bytes = read_limits().megabytes * MEGABYTE
+        limits = replace(Limits(), entry_bytes=entry_bytes, total_bytes=_compute_max_bytes(data))
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
         with translate_disk_errors(), create_unfinished_folder(data) as folder:

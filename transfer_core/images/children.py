@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import get_limits, make_too_long_error
-from transfer_core.images.limits import VARIABLE_PREFIX
+from transfer_core.images.limits import LIMIT_VARIABLES
 from transfer_core.languages import N_
 
 CLOCK_FACTOR = 4  # seconds by the clock for each of processor time: others use the computer too
@@ -59,7 +58,7 @@ class Child:
         variables = {
             name: value
             for name, value in os.environ.items()
-            if name in PASSED_VARIABLES or name.startswith(VARIABLE_PREFIX)
+            if name in (*PASSED_VARIABLES, *LIMIT_VARIABLES.values())
         }
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-P", "-m", "transfer_core.images.child"],
@@ -153,7 +152,8 @@ class ChildPool:
     def __init__(self, size: int) -> None:
         self._permits = threading.BoundedSemaphore(size)
         self._idle: list[Child] = []
-        self._all: weakref.WeakSet[Child] = weakref.WeakSet()
+        self._living: tuple[Child, ...] = ()
+        self._lock = threading.Lock()
         atexit.register(self.close)
         threading.Thread(target=self._watch, name="decoding clock", daemon=True).start()
 
@@ -172,8 +172,12 @@ class ChildPool:
 
     def close(self) -> None:
         """End all children."""
-        for child in tuple(self._all):
+        for child in self.list_living():
             child.kill()
+
+    def list_living(self) -> tuple[Child, ...]:
+        """The children that have not ended."""
+        return tuple(child for child in self._living if child.is_alive)
 
     def _take(self) -> Child:
         while self._idle:
@@ -182,15 +186,16 @@ class ChildPool:
                 if child.is_alive:
                     return child
         child = Child()
-        self._all.add(child)
+        with self._lock:
+            self._living = (*self.list_living(), child)
         return child
 
     def _watch(self) -> None:
         while True:
             time.sleep(WATCH_SECONDS)
             now = time.monotonic()
-            for child in tuple(self._all):
-                if now > child.deadline and child.is_alive:
+            for child in self.list_living():
+                if now > child.deadline:
                     child.is_late = True
                     child.kill()
 

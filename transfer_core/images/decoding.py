@@ -161,6 +161,15 @@ def make_too_much_memory_error() -> ImageError:
     )
 
 
+def make_too_large_error(size: int) -> ImageError:
+    """The error for an image file of too many bytes."""
+    return ImageError(
+        N_("The image is too large."),
+        found=f"{size / 1e6:,.0f} MB, where at most {get_limits().megabytes} MB are allowed",
+        remedy=N_("Save it with fewer pixels, or leave it out."),
+    )
+
+
 def make_too_long_error() -> ImageError:
     """The error for an image that takes longer to decode than it may."""
     return ImageError(

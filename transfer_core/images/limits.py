@@ -2,12 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
 
-VARIABLE_PREFIX = "TRANSFER_IMAGE_"  # and a field's name in upper case: TRANSFER_IMAGE_PIXELS
+LIMIT_VARIABLES = {  # of the environment, by the field that they set
+    "megabytes": "TRANSFER_IMAGE_MEGABYTES",
+    "pixels": "TRANSFER_IMAGE_PIXELS",
+    "side": "TRANSFER_IMAGE_SIDE",
+    "min_side": "TRANSFER_IMAGE_MIN_SIDE",
+    "aspect_ratio": "TRANSFER_IMAGE_ASPECT_RATIO",
+    "scans": "TRANSFER_IMAGE_SCANS",
+    "seconds": "TRANSFER_IMAGE_SECONDS",
+    "memory": "TRANSFER_IMAGE_MEMORY",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +40,7 @@ def read_limits(environment: Mapping[str, str] = os.environ) -> ImageLimits:
         SettingsError: If one is no whole number above 0.
     """
     chosen = {}
-    for name in (field.name for field in fields(ImageLimits)):
-        variable = f"{VARIABLE_PREFIX}{name.upper()}"
+    for name, variable in LIMIT_VARIABLES.items():
         text = environment.get(variable)
         if text is None:
             continue

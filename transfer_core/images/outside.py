@@ -23,6 +23,7 @@ from transfer_core.images.decoding import (
     FORMATS,
     ImageInfo,
     get_limits,
+    make_too_large_error,
     make_too_much_memory_error,
 )
 from transfer_core.images.stripping import join_pieces
@@ -82,7 +83,8 @@ class ImageCleaner:
             WorkStopped: If the context was left.
         """
         answers: list[Answer | ImageError] = []
-        known: dict[int, ImageError] = {}  # of images that a child did not survive
+        # Of images that no child is asked about: too large ones, and those that ended one.
+        known = {n: make_too_large_error(len(f)) for n, f in enumerate(files) if _is_too_large(f)}
         kills = Counter()  # of children at an image, by something else
         while (first := len(answers)) < len(files):
             if first in known:
@@ -164,6 +166,10 @@ def shrink_image(data: bytes, side: int, quality: int = SHRUNK_QUALITY) -> bytes
         ImageError: If the image cannot be used.
     """
     return _ask_for_one(data, "shrink", {"side": side, "quality": quality})
+
+
+def _is_too_large(data: bytes) -> bool:
+    return len(data) > get_limits().megabytes << 20
 
 
 def _ask_for_one(data: bytes, work: str, options: Mapping[str, object]) -> bytes:
