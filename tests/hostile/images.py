@@ -92,6 +92,17 @@ def put_into_jpeg(data: bytes, marker: int, content: bytes) -> bytes:
     return data[:2] + struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content + data[2:]
 
 
+def hide_in_jpeg(data: bytes) -> bytes:
+    """Put a text between the last pixel of a JPEG and its end, where decoders pass over it."""
+    return data[:-2] + SECRET + data[-2:]
+
+
+def hide_in_png() -> bytes:
+    """A PNG whose chunk of pixels goes on behind them."""
+    rows = zlib.compress(bytes(65 * 64)) + SECRET
+    return make_png(64, 64)[:33] + make_chunk(b"IDAT", rows) + make_chunk(b"IEND", b"")
+
+
 def claim_jpeg_size(data: bytes, width: int, height: int) -> bytes:
     """Write another size into the header of a JPEG."""
     changed = bytearray(data)
@@ -231,6 +242,14 @@ def _list_hiding_places() -> Iterator[Case]:
     yield Case(
         "C8", "WebP with alpha and EXIF", photo("WEBP", "RGBA", exif=make_exif().tobytes()), KEPT
     )
+    yield Case("C8", "JPEG with a text before its end", lambda: hide_in_jpeg(photo("JPEG")()), KEPT)
+    yield Case(
+        "C8",
+        "progressive JPEG with a text before its end",
+        lambda: hide_in_jpeg(photo("JPEG", progressive=True)()),
+        KEPT,
+    )
+    yield Case("C8", "PNG with a text behind its pixels", hide_in_png, KEPT)
     yield Case(
         "C8", "JPEG in a JPEG", photo("JPEG", exif=make_exif().tobytes(), comment=SECRET), KEPT
     )

@@ -7,12 +7,13 @@ Runs in the process that decodes what comes from outside.
 """
 
 import io
+from contextlib import suppress
 from dataclasses import replace
 
-from PIL import Image, ImageFile, JpegImagePlugin
+from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
 
 from transfer_core.images.colours import convert_to_rgb
-from transfer_core.images.completeness import check_all_rows, count_coefficients
+from transfer_core.images.completeness import check_all_rows, count_coefficients, has_surplus
 from transfer_core.images.decoding import (
     ImageInfo,
     describe_image,
@@ -23,7 +24,7 @@ from transfer_core.images.decoding import (
     turn_upright,
 )
 from transfer_core.images.limits import ImageLimits
-from transfer_core.images.stripping import Piece, Stripped, strip_metadata
+from transfer_core.images.stripping import Piece, Stripped, join_pieces, strip_metadata
 
 MEGABYTE = 1 << 20
 PROCESS_MEGABYTES = 64  # that the process takes before it decodes anything, and for small things
@@ -50,7 +51,11 @@ def clean_image(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Piec
         stripped = strip_metadata(data, limits.scans)
         if stripped is None or (stripped.may_turn and _is_turned(data, limits)):
             return _encode_again(data, limits)
-        return _check_stripped(stripped, stripped.join(data), limits), stripped.pieces
+        kept = stripped.join(data)
+        info = _check_stripped(stripped, kept, limits)
+        if stripped.text_at is None:
+            return info, stripped.pieces
+        return _cut_text(data, stripped, info, limits)
 
 
 def decode_outside_image(
@@ -87,6 +92,21 @@ def _check_stripped(stripped: Stripped, kept: bytes, limits: ImageLimits) -> Ima
     image.load()
     check_all_rows(image, kept, limits)
     return replace(info, frames=stripped.animated)
+
+
+def _cut_text(
+    data: bytes, stripped: Stripped, info: ImageInfo, limits: ImageLimits
+) -> tuple[ImageInfo, tuple[Piece, ...]]:
+    """Leave out a text behind the last pixel; what looks like one may also be pixels."""
+    if info.format == "PNG":
+        return _encode_again(data, limits) if has_surplus(data) else (info, stripped.pieces)
+    *others, (start, _) = stripped.pieces
+    cut = (*others, (start, stripped.text_at), b"\xff\xd9")
+    before, after = (open_image(join_pieces(p, data), limits) for p in (stripped.pieces, cut))
+    with suppress(OSError):  # a text before the pixels
+        if ImageChops.difference(before.convert("RGB"), after.convert("RGB")).getbbox() is None:
+            return info, cut
+    return info, stripped.pieces
 
 
 def _encode_again(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Piece, ...]]:

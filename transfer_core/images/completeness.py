@@ -84,15 +84,22 @@ def _lacks_png_rows(data: bytes) -> bool:
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
         if columns > 0 and rows > 0:
             needed += rows * (1 + -(-columns * bits // 8))
-    return sum(map(len, _unpack_png(data))) < needed
+    return sum(map(len, _unpack_png(data, zlib.decompressobj()))) < needed
 
 
-def _unpack_png(data: bytes) -> Iterator[bytes]:
+def has_surplus(data: bytes) -> bool:
+    """Whether the pixels of a PNG end before the chunks that hold them."""
     unpacker = zlib.decompressobj()
+    for _ in _unpack_png(data, unpacker):
+        pass
+    return bool(unpacker.unused_data)
+
+
+def _unpack_png(data: bytes, unpacker: "zlib._Decompress") -> Iterator[bytes]:
     for kind, start, end in iter_png_chunks(data):
         if kind == b"IDAT":
             rest = data[start + 8 : end - 4]
-            while rest and not unpacker.eof:
+            while rest:
                 yield unpacker.decompress(rest, UNPACKED_BYTES)
                 rest = unpacker.unconsumed_tail
     yield unpacker.flush()

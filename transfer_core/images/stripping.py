@@ -22,6 +22,9 @@ JPEG_START, JPEG_END, JPEG_SCAN = 0xD8, 0xD9, 0xDA
 JPEG_JFIF, JPEG_EXIF, JPEG_ADOBE = 0xE0, 0xE1, 0xEE
 # Frames (SOF), tables (DHT, DAC, DQT), the restart interval, scans and the end; 0xC8 is no frame.
 JPEG_KEPT = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDD, JPEG_SCAN, JPEG_END}) - {0xC8}
+TAIL_BYTES = 4096  # in which a text is looked for
+MIN_TEXT_BYTES = 16
+_PRINTABLE = bytes(ord("a") if 32 <= byte < 127 else 0 for byte in range(256))
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed byte nor a restart
 _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"  # as Pillow writes it
@@ -43,6 +46,7 @@ class Stripped:
     pieces: tuple[Piece, ...]
     may_turn: bool  # whether something was taken out that may hold an orientation
     animated: bool = False  # whether the original holds further frames
+    text_at: int | None = None  # where a text begins near the end of the coded pixels
 
     def join(self, data: bytes) -> bytes:
         """The bytes of the stripped file, from those of the original."""
@@ -86,12 +90,13 @@ def strip_metadata(data: bytes, max_scans: int) -> Stripped | None:
 
 
 def _strip_jpeg(data: bytes, max_scans: int) -> Stripped:
-    pieces, may_turn, scans = _PieceList(data), False, 0
+    pieces, may_turn, scans, last = _PieceList(data), False, 0, (0, 0)
     pieces.keep(0, 2)
     for marker, start, end in _iter_segments(data):
         if marker in JPEG_KEPT:
             pieces.keep(start, end)
-            scans += marker == JPEG_SCAN
+            if marker == JPEG_SCAN:
+                scans, last = scans + 1, (start, end)
         elif marker == JPEG_JFIF and data[start + 4 : start + 9] == b"JFIF\0":
             pieces.replace(start, end, _JFIF)
         elif marker == JPEG_ADOBE and data[start + 4 : start + 9] == b"Adobe" and end - start > 15:
@@ -104,7 +109,17 @@ def _strip_jpeg(data: bytes, max_scans: int) -> Stripped:
                 found=f"a JPEG of more than {max_scans} scans",
                 remedy=N_("Save it again as JPEG or PNG, or leave it out."),
             )
-    return Stripped(pieces.close(), may_turn)
+    return Stripped(pieces.close(), may_turn, text_at=_find_text(data, *last))
+
+
+def _find_text(data: bytes, start: int, end: int) -> int | None:
+    """Where a text begins at the end of some coded pixels, which are hardly ever one.
+
+    Decoders pass over bytes between the last pixel and the end, where something may hide.
+    """
+    start = max(start, end - TAIL_BYTES)
+    found = data[start:end].translate(_PRINTABLE).find(b"a" * MIN_TEXT_BYTES)
+    return None if found < 0 else start + found
 
 
 def _iter_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -125,15 +140,17 @@ def _iter_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _strip_png(data: bytes) -> Stripped:
-    pieces, may_turn, animated = _PieceList(data), False, False
+    pieces, may_turn, animated, last = _PieceList(data), False, False, (0, 0)
     pieces.keep(0, len(PNG_SIGNATURE))
     for kind, start, end in iter_png_chunks(data):
         if kind in PNG_KEPT:
             pieces.keep(start, end)
         may_turn |= kind in PNG_MAY_TURN
-        if kind == b"acTL":
+        if kind == b"IDAT":
+            last = start + 8, end
+        elif kind == b"acTL":
             animated |= int.from_bytes(data[start + 8 : start + 12]) > 1
-    return Stripped(pieces.close(), may_turn, animated)
+    return Stripped(pieces.close(), may_turn, animated, _find_text(data, *last))
 
 
 def iter_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
