@@ -19,6 +19,7 @@ from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_class_counts, plot_class_counts
 from transfer_core.languages import _
+from transfer_core.system import get_home
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
 WARNED_KINDS = {
@@ -50,7 +51,8 @@ def draw() -> None:
     with left:
         show_figure(plot_class_counts(data), describe_class_counts(data), key="data_classes")
     with right:
-        show_tree(data)
+        if not dataset.find_flaw(get_home(), data.id):  # the tree is that of the clean images
+            show_tree(data)
     show_examples(data)
     show_problems(data)
 

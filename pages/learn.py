@@ -110,13 +110,13 @@ def show_more(chapters: tuple[Chapter, ...]) -> None:
             show_glossary()
         with st.popover(_("For teachers: three lessons to print"), icon=":material/print:"):
             show_worksheets()
-        st.button(
-            _("Start over"),
-            icon=":material/restart_alt:",
-            key="learn_start_over",
-            help=_("Forgets your answers and guesses."),
-            on_click=start_over,
-        )
+        with st.popover(_("Start over"), icon=":material/restart_alt:"):
+            st.button(
+                _("Forget my answers and guesses"),
+                icon=":material/delete:",
+                key="learn_start_over",
+                on_click=start_over,
+            )
 
 
 def start_over() -> None:

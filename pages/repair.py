@@ -8,6 +8,7 @@ from pages.parts.repair.near_duplicates import show_near_duplicates
 from pages.parts.repair.suspects import show_suspects
 from pages.parts.repair.waiting_changes import make_new_version, show_basket
 from pages.shared import caches, session
+from pages.shared.basket import list_pending
 from pages.shared.downloads import show_images_link
 from pages.shared.launching import start_run
 from pages.shared.layout import (
@@ -49,6 +50,7 @@ def draw() -> None:
     )
     if show_basket(data):
         make_new_version(data, record)
+        st.rerun()
     if record and record.config.data_id != data.id:
         offer_retraining(record, data)
     flaw = dataset.find_flaw(get_home(), data.id)
@@ -70,7 +72,7 @@ def draw() -> None:
         )
     )
     show_images_link(data.id)
-    if not record:
+    if not record and not list_pending(data.id):  # which would be forgotten
         offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", data=data.id)
 
 

@@ -28,6 +28,7 @@ def test_an_answer_and_the_place_survive_a_reload(server, open_page):
     open_part(page, server, "3.1")  # a link to a part loses nothing
     page.get_by_text("1 of 20 checks answered right").wait_for()
     page.get_by_role("button", name="Start over").click()
+    page.get_by_role("button", name="Forget my answers and guesses").click()
     page.get_by_role("heading", name="Learn once, use again").wait_for()
     wait_until_settled(page)
     page.reload()

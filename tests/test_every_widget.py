@@ -129,7 +129,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "Chapter", {"subheader", "address"}),
         ("button", "Next", {"subheader", "address"}),
         ("button", "Back", {"subheader", "address"}),
-        ("button", "Start over", {"subheader", "address"}),
+        ("button", "Forget my answers", {"subheader", "address"}),
         ("radio", "", {"html"}),
         ("download_button", "", {"download"}),
         ("button_group", "How many pictures", {"markdown"}),

@@ -158,9 +158,9 @@ def test_the_command_line_prints_the_record(store, capsys):
         (
             0.875,
             20.0,
-            ("80% to 90% was measured", "**87.5%**, lies **inside**", "and it took 20 s"),
+            ("80% to 90% was measured", "**87.5%**, lies **inside**", "; it took 20 s"),
         ),
-        (0.5, 40.0, ("lies **below that**", "10 s to 25 s, but it took 40 s")),
+        (0.5, 40.0, ("lies **below that**", "10 s to 25 s; it took 40 s")),
         (1.0, 20.0, ("lies **above that**",)),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from transfer_core.images import CleanImage, clean_image, clean_images
 from transfer_core.languages import _
 from transfer_core.system import hash_bytes
 
+_NUMBER_IN_NAME = re.compile(r", version \d+$")
 VERSION_FILE = "version.json"  # beside what describes the data set
 
 
@@ -108,7 +110,7 @@ def make_version(
         parent: The data set to change; it stays in the store as it is.
         changes: Applied one after the other.
         added: The file of each added image, by the path of its change.
-        name: Of the version; None numbers the versions of the first ancestor.
+        name: Of the version; None is the parent's, with the number of the version.
         extra_files: Texts to store beside the version, by file name.
 
     Raises:
@@ -123,7 +125,9 @@ def make_version(
     records = apply_changes(parent, aside, _build_added_records(added, start), changes)
     versions = list_versions(home, parent.id)
     root = store.load(home, versions[0].root) if versions else parent
-    name = name or f"{root.name}, version {_compute_version_number(home, root.id)}"
+    if name is None:
+        number = _compute_version_number(home, root.id)
+        name = f"{_NUMBER_IN_NAME.sub('', parent.name)}, version {number}"
     version_set = _build_data_set(root, records, name)
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)

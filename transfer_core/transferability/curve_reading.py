@@ -157,6 +157,7 @@ def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | No
     if gap < max(MIN_GAP, 2 * noise):
         return None
     own = {"own": last.train_accuracy, "new": last.validation_accuracy}
+    kept = {"own": result.kept.train_accuracy, "new": result.kept.validation_accuracy}
     fewest, lowest = min(result.train_counts), _find_lowest(result)
     if fewest <= FEW_IMAGES:
         return CurveReading(
@@ -169,7 +170,7 @@ def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | No
                 "images and {new:.0%} of the new ones right. It has learned these images, not the "
                 "class.",
                 fewest,
-                **own,
+                **kept,
             ),
         )
     if last.validation_loss >= MIN_LOSS_RISE * lowest.validation_loss:
@@ -183,14 +184,14 @@ def _find_gap(result: HeadTrialResult, __: HeadTrialResult) -> CurveReading | No
                 epoch=lowest.epoch,
                 lowest=lowest.validation_loss,
                 last=last.validation_loss,
-                **own,
+                **kept,
             ),
         )
     return CurveReading(
         "better on its own",
         _(
             "It knows its own images better: {own:.0%} of its training images and {new:.0%} of the "
-            "new ones are right. More images would help; more epochs would not.",
+            "new ones are right. More images would help.",
             **own,
         ),
     )

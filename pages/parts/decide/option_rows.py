@@ -20,7 +20,7 @@ from transfer_core.languages import N_, _
 from transfer_core.transferability import Option
 
 ROWS_KEY = "decide_options"
-LEGEND = N_("━ measured · ┅ forecast · ▲ your run")
+LEGEND = N_("test images right: ━ measured, ┅ forecast (80 % interval) · ▲ your run (95 %)")
 CUT_PREFIX = "2-"  # of the keys of case 2
 ALWAYS_SHOWN = ("1", CUT_PREFIX, "3", "4-random", "all-stages")  # the others stand behind "more"
 _FILE = Path(__file__)

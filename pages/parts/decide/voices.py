@@ -173,6 +173,13 @@ def _explain_measured(choice: Choice) -> None:
         st.markdown(_("{told} Follow the textbook.", told=told))
     if best:
         st.caption(_describe_range(best))
+    if sum(bool(option.runs) for option in choice.options.options) > 1:
+        st.caption(
+            _(
+                "▲ is the accuracy on test images. The best of several runs looks a little better "
+                "than it is: some of its lead is luck."
+            )
+        )
     if has_unknown_times(choice):
         st.caption(
             _(

@@ -13,7 +13,7 @@ from pages.parts.start.live_sample import get_demonstration_network, plan_case
 from pages.shared import caches
 from pages.shared.layout import show_errors, show_figure
 from pages.shared.network_drawing import make_drawing, show_network, show_small_network
-from transfer_core.cases import Strategy, TransferCase, choose_case
+from transfer_core.cases import TEXTBOOK_SMALL_IMAGES, Strategy, TransferCase, choose_case
 from transfer_core.dataset import SAMPLES
 from transfer_core.figures import (
     build_source_drawing,
@@ -157,8 +157,9 @@ def show_questions(key: str) -> None:
 
 
 def show_crossover(key: str) -> None:
-    """Draw on which image sets training everything won, as it was measured."""
-    measured = load_calibration(get_demonstration_network()).measured
+    """Draw on which small image sets training everything won, as it was measured."""
+    calibration = load_calibration(get_demonstration_network())
+    measured = [each for each in calibration.measured if each.images < TEXTBOOK_SMALL_IMAGES]
     figure = plot_fine_tuning_gains(measured).update_layout(
         height=CROSSOVER_PIXELS, margin={"t": 60}
     )

@@ -1,6 +1,7 @@
 """Measured numbers for the lesson's texts, so that no text holds a number that goes stale."""
 
 from transfer_core.cases import TEXTBOOK_LARGE_IMAGES, TEXTBOOK_SMALL_IMAGES
+from transfer_core.dataset import SAMPLES_LINE
 from transfer_core.languages import _
 from transfer_core.networks import DEFAULT_NETWORK, get_network
 from transfer_core.transferability import BenchmarkResult, load_calibration
@@ -19,6 +20,7 @@ def list_facts() -> dict[str, str]:
     return {
         "small_line": format_number(TEXTBOOK_SMALL_IMAGES),
         "large_line": format_number(TEXTBOOK_LARGE_IMAGES),
+        "samples_line": format_number(SAMPLES_LINE),
         "crossover": format_crossover(calibration.crossover),
         "crossover_total": format_crossover(multiply(calibration.crossover)),
         "crossover_large": format_crossover(larger.crossover),

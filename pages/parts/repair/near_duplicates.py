@@ -56,7 +56,11 @@ def show_near_duplicates(data: DataSet) -> None:
 
 
 def _show_group(data: DataSet, group: NearDuplicateGroup) -> None:
-    notes = [_("in several parts of the split: a leak")] * group.is_leak
+    contents = {data.records[index].digest for index in group.images}
+    leak = N_("in several parts of the split: a leak")
+    if len(contents) == len(group.images):  # the last word is a person's
+        leak = N_("in several parts of the split: a leak, if they are copies")
+    notes = [_(leak)] * group.is_leak
     notes += [_("in several classes: one of them may be wrong")] * group.is_conflict
     st.markdown(
         _("**{n:,} images**", n=len(group.images)) + f" {escape_markdown('; '.join(notes))}"

@@ -58,12 +58,12 @@ def _list_changes(data: DataSet, waiting: tuple[PendingChange, ...]) -> None:
             )
 
 
-def make_new_version(data: DataSet, record: RunRecord | None) -> None:
-    """Make a version with the changes that wait, and go on with it."""
+def make_new_version(data: DataSet, record: RunRecord | None) -> str:
+    """Make a version with the changes that wait, choose it, and return its id."""
     waiting = list_pending(data.id)
     files = {each.change.path: each.file for each in waiting if each.file is not None}
     with show_errors():
         made = dataset.make_version(get_home(), data, [each.change for each in waiting], files)
     take_from_basket(data.id)
     session.show_new_version(made.id, record and record.id)
-    st.rerun()
+    return made.id

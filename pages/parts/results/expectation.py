@@ -41,21 +41,19 @@ def _compare_accuracy(record: RunRecord) -> str:
     if holds:
         after = N_("The result, **{share:.1%}**, lies **inside**.")
     elif accuracy < told.low:
-        after = N_("The result, **{share:.1%}**, lies **below that**.")
+        after = N_("The result, **{share:.1%}**, lies **below that**: {why}.")
     else:
-        after = N_("The result, **{share:.1%}**, lies **above that**.")
-    return f"{before} {_(after, share=accuracy)}"
+        after = N_("The result, **{share:.1%}**, lies **above that**: {why}.")
+    why = _("chance, or a flaw in the images (see Repair)")
+    return f"{before} {_(after, share=accuracy, why=why)}"
 
 
 def _compare_time(record: RunRecord) -> str:
     from transfer_core.timing import TimeRange, describe_time_range  # brings torch
 
     told, seconds = record.expectation, record.seconds
-    holds = told.holds_seconds(seconds)
-    if holds is None:
+    if told.holds_seconds(seconds) is None:
         return ""
     expected = describe_time_range(TimeRange(told.seconds_low, told.seconds_high))
     took = format_duration(seconds)
-    if holds:
-        return _("It was to take {expected}, and it took {took}.", expected=expected, took=took)
-    return _("It was to take {expected}, but it took {took}.", expected=expected, took=took)
+    return _("It was to take {expected}; it took {took}.", expected=expected, took=took)

@@ -5,6 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from pages.parts.repair.image_cards import make_grid, paginate
+from pages.parts.repair.waiting_changes import make_new_version
 from pages.shared import caches
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown
@@ -78,18 +79,19 @@ def _offer_repair(data: DataSet, flaw: SpoiledVersion) -> None:
     """Offer to put all that is left to repair into the basket of Repair."""
     left = plan_repair(data, flaw.key)
     if not left:
-        st.success(_("Nothing is left to repair."), icon=":material/healing:")
+        st.success(
+            _("Nothing is left to repair. Train again: does the result change?"),
+            icon=":material/healing:",
+        )
         return
     if st.button(
-        ngettext(
-            "Repair what is left ({n:,} change)", "Repair what is left ({n:,} changes)", len(left)
-        ),
+        _("Repair what is left, and open it"),
         type="primary",
         icon=":material/healing:",
         key="sabotage_repair",
     ):
         put_in_basket(data.id, *(PendingChange(change) for change in left))
-        st.switch_page("pages/repair.py", query_params={"data": data.id})
+        st.switch_page("pages/repair.py", query_params={"data": make_new_version(data, None)})
 
 
 def _show_images(flaw: SpoiledVersion, score: GuessScore) -> None:
