@@ -391,7 +391,7 @@ def test_equal_content_has_an_equal_id_and_another_seed_another(tmp_path, transf
 
 def test_a_zip_that_is_known_is_not_read_again(read, monkeypatch):
     first = read({"a": 5, "b": 5})
-    monkeypatch.setattr(ingestion, "check_image", lambda data: pytest.fail("it was read again"))
+    monkeypatch.setattr(ingestion, "ImageCleaner", lambda: pytest.fail("it was read again"))
     assert read({"a": 5, "b": 5}) == first
 
 

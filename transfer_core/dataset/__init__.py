@@ -72,6 +72,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_version",
         ],
         "wording": ["format_count", "join_words"],
-        "zip_export": ["stream_zip"],
+        "zip_export": ["iter_clean_images", "stream_zip"],
     },
 )

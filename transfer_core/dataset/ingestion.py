@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +27,8 @@ from transfer_core.dataset.atomic_folder import (
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
-from transfer_core.errors import ImageError
-from transfer_core.images import ImageInfo, check_image
+from transfer_core.errors import TransferError
+from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
 from transfer_core.languages import N_
 from transfer_core.system import (
     Progress,
@@ -42,7 +43,8 @@ from transfer_core.system import (
     write_atomically,
 )
 
-WRITE_BUFFER_BYTES = 1024**2  # so that small images are written many at a time
+MEGABYTE = 1024**2
+WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
@@ -57,8 +59,8 @@ def ingest(
     """Read a zip or a folder of images in class folders into the store.
 
     The same content with the same seed gives the same data set, and a zip that was read before
-    is not read again. Only the original image files are stored, never under a name from the
-    archive.
+    is not read again. Of the image files only the pixels are stored, see `clean_image`, and never
+    under a name from the archive.
 
     Args:
         source: The zip or folder.
@@ -82,12 +84,13 @@ def ingest(
         note = _locate_known_id(source, data, seed, stop)
         if note and note.is_file() and (known := store.load_whole(home, _read_note(note))):
             return known
-        limits = replace(Limits(), total_bytes=_compute_max_bytes(data))
+        entry_bytes = read_limits().megabytes * MEGABYTE
+        limits = replace(Limits(), entry_bytes=entry_bytes, total_bytes=_compute_max_bytes(data))
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
         require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
-            images, unreadable = _write_pack(opened, layout, folder, progress, stop)
+            images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
@@ -104,41 +107,70 @@ def ingest(
 
 
 def _write_pack(
-    archive: Archive, layout: Layout, folder: Path, progress: Progress, stop: StopRequested | None
+    archive: Archive,
+    layout: Layout,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    stop: StopRequested | None,
 ) -> tuple[list[DecodedImage], list[Problem]]:
-    """Check every image and write the bytes of the good ones one after the other."""
+    """Decode every image and write what is kept of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
     infos: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one format and size
     tasks = group_into_tasks(layout.images, lambda member: member.size)
-    checked = map_in_order(
-        lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop
-    )
-    with (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack, closing(checked):
-        for batch in checked:
-            for member, checked_image, digest, data in batch:
-                if isinstance(checked_image, Problem):
-                    unreadable.append(checked_image)
+
+    def report() -> bool:
+        """Tell the progress also while nothing comes, so that the person may end the work."""
+        progress(N_("Reading images"), done, len(layout.images))
+        return bool(stop and stop())
+
+    with (
+        (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack,
+        ImageCleaner() as cleaner,
+        closing(
+            map_in_order(lambda task: _clean_members(archive, task, cleaner), tasks, report)
+        ) as cleaned,
+    ):
+        for batch in cleaned:
+            for member, image, digest in batch:
+                if isinstance(image, Problem):
+                    unreadable.append(image)
                     continue
-                info = infos.setdefault(checked_image, checked_image)
+                info = infos.setdefault(image.info, image.info)
                 class_name, split = layout.get_class_and_split(member)
+                size = pack.write(image.data)
                 images.append(
-                    DecodedImage(member.path, class_name, split, digest, offset, len(data), info)
+                    DecodedImage(member.path, class_name, split, digest, offset, size, info)
                 )
-                offset += pack.write(data)
+                offset += size
+                limits.check_total(offset)
             done += len(batch)
-            progress(N_("Reading images"), done, len(layout.images))
+            report()
         pack.flush()
         os.fsync(pack.fileno())
     return images, unreadable
 
 
-def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem, str, bytes]:
-    """Information about an image, or the problem with it; its digest; its bytes."""
-    try:
-        data = archive.read(member)
-        return check_image(data), hash_bytes(data), data
-    except (MemberError, ImageError) as error:
-        return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
+def _clean_members(
+    archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
+) -> list[tuple[Member, CleanImage | Problem, str]]:
+    """Each member with what is kept of it and the hash of that, or with the problem with it."""
+    files, errors = {}, {}
+    for member in members:
+        try:
+            files[member.path] = archive.read(member)
+        except MemberError as error:
+            errors[member.path] = error
+    results = dict(zip(files, cleaner.clean(tuple(files.values())), strict=True)) | errors
+    return [(member, *_hash_or_explain(member, results[member.path])) for member in members]
+
+
+def _hash_or_explain(
+    member: Member, result: CleanImage | TransferError
+) -> tuple[CleanImage | Problem, str]:
+    if isinstance(result, CleanImage):
+        return result, hash_bytes(result.data)
+    return Problem("unreadable", member.path, f"{result.problem} {result.remedy}"), ""
 
 
 def _sum_sizes(layout: Layout, limits: Limits) -> int:

@@ -165,7 +165,7 @@ def _read_summary(home: Path, folder: Path) -> DataSetSummary | None:
 
 
 def read_image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
-    """The original file of one image. It is untrusted: to show an image, use `load_image`.
+    """The stored file of one image. To show an image, use `load_image`.
 
     Raises:
         DataSetError: If the data set was removed from the disk.

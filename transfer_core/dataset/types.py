@@ -29,7 +29,7 @@ class ImageRecord:
     path: str  # in the archive
     label: int  # index into DataSet.classes
     split: Split
-    digest: str  # SHA-256 of the file, hexadecimal
+    digest: str  # SHA-256 of the stored file, hexadecimal
     offset: int  # bytes, in its pack
     length: int  # bytes
     width: int  # pixels, upright
@@ -53,6 +53,7 @@ class ImportSummary:
     duplicates: int  # exact copies of other images, both those used and those left out
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
+    is_clean: bool = False  # whether only pixels are stored; older sets have files as they came
 
     def describe(self, shares: str = "", leaks: int = 0) -> str:
         """The summary in one sentence without a full stop.
@@ -107,7 +108,7 @@ class DataSet:
         return tuple(images[label] for label in range(len(self.classes)))
 
     def pack_path(self, home: Path, *, added: bool = False) -> Path:
-        """The file that holds the original bytes of the images, one image after the other.
+        """The file that holds the image files, one after the other.
 
         Args:
             home: The data folder.
@@ -116,7 +117,7 @@ class DataSet:
         return home / "data" / self.id / ("added.pack" if added else "images.pack")
 
     def iter_image_bytes(self, home: Path, indices: Iterable[int]) -> Iterator[bytes]:
-        """The original bytes of some images, in the order of their indices.
+        """The stored files of some images, in the order of their indices.
 
         Raises:
             FileNotFoundError: If the data set was removed from the disk.

@@ -93,8 +93,7 @@ def classify(
     Raises:
         ImageError: If it cannot be used as an image.
     """
-    image = images.decode_image(data, trained.transform.min_decoded_side)
-    pixels = images.apply_transform(image, trained.transform)[None]
+    pixels = images.prepare_image(data, trained.transform)[None]
     features = compute_head_inputs(trained.network, normalise(pixels, trained.source))
     logits = trained.network.get_submodule(HEAD).linear(features)
     (shares,) = torch.softmax(logits, dim=1).tolist()

@@ -13,6 +13,7 @@ from pages.shared.layout import show_errors
 from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
+from transfer_core.images import read_limits
 from transfer_core.languages import _
 from transfer_core.system import get_home
 
@@ -67,6 +68,14 @@ def _upload_zip() -> Upload | None:
     st.caption(
         _("Either layout is understood; in the second, val and test may be missing:"),
         help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
+    )
+    limits = read_limits()
+    st.caption(
+        _(
+            "An image may have {megabytes:,} MB and {pixels:,.0f} million pixels.",
+            megabytes=limits.megabytes,
+            pixels=limits.pixels / 1e6,
+        )
     )
     plain, split = st.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
