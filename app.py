@@ -9,7 +9,7 @@ from threading import Thread
 import streamlit as st
 
 from pages import server
-from pages.shared import downloads, session
+from pages.shared import downloads, session, workspace_cookie
 from pages.shared.language import find_language, read_language_from_url
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
@@ -75,6 +75,7 @@ async def run_beside(running: st.App) -> AsyncIterator[None]:
     from pages.shared import caches
 
     async with server.run_beside(running):
+        workspace_cookie.announce_this_computer(server.list_urls()[-1])
         Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
         yield
         await asyncio.to_thread(caches.close_engine)
@@ -88,6 +89,6 @@ else:  # imported once, by the server
     app = st.App(
         __file__,
         routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE, *server.ROUTES],
-        middleware=server.MIDDLEWARE,
+        middleware=[*server.MIDDLEWARE, workspace_cookie.COOKIE],
         lifespan=run_beside,
     )

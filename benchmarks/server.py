@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pages.shared.workspace_cookie import name_cookie
+from transfer_core.workspaces import open_workspaces
+
 ROOT = Path(__file__).resolve().parents[1]
 START_TIMEOUT_SECONDS = 60  # seconds
 
@@ -41,6 +44,12 @@ def run_server(home: Path, app: Path = ROOT / "app.py") -> Iterator[tuple[int, s
     finally:
         server.terminate()
         server.wait()
+
+
+def make_cookie(home: Path) -> dict[str, str]:
+    """The header of a browser that has the workspace of this computer."""
+    workspaces = open_workspaces(home)
+    return {"Cookie": f"{name_cookie(workspaces)}={workspaces.read_own_secret()}"}
 
 
 def _wait_until_ready(address: str) -> None:

@@ -22,7 +22,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
 from benchmarks.report import Row, build_parser, find_shared_zip, write_report
-from benchmarks.server import run_server
+from benchmarks.server import make_cookie, run_server
 from benchmarks.sides import stopwatch
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -42,11 +42,19 @@ def queue_run(home: Path, archive: Path) -> str:
     return RunStore(home).create(config, name="watched").id
 
 
-async def watch(address: str, run: str, seconds: float, latencies: list[float], sent: list[int]):
+async def watch(
+    address: str,
+    cookie: dict[str, str],
+    run: str,
+    seconds: float,
+    latencies: list[float],
+    sent: list[int],
+):
     """One session: the page once, then its fragment once a second, in no step with others."""
     await asyncio.sleep(random.random())
     url, given = f"ws://{address}/_stcore/stream", {"subprotocols": ["streamlit"]}
-    async with connect(url, max_size=None, origin=f"http://{address}", **given) as socket_:
+    given |= {"origin": f"http://{address}", "additional_headers": cookie}
+    async with connect(url, max_size=None, **given) as socket_:
         fragment, size = await _rerun_script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
         while fragment and time.monotonic() < end:
@@ -108,18 +116,18 @@ def split_cpu_seconds(process: int, training: set[str]) -> tuple[float, float]:
 
 
 async def measure_redraws(
-    address: str, run: str, server: int, watchers: int, seconds: float
+    address: str, cookie: dict[str, str], run: str, server: int, watchers: int, seconds: float
 ) -> tuple[Row, list[float]]:
     """Watch alone until it trains, then all together; returns the figures and the latencies."""
     latencies, sent = [], []
-    await watch(address, run, 15, [], [])  # the engine starts with the first page
+    await watch(address, cookie, run, 15, [], [])  # the engine starts with the first page
     training = await find_training_threads(server)
     if not training:
         raise SystemExit("the run does not train; nothing was measured")
     before = split_cpu_seconds(server, training)
     with stopwatch() as elapsed:
         await asyncio.gather(
-            *(watch(address, run, seconds, latencies, sent) for _ in range(watchers))
+            *(watch(address, cookie, run, seconds, latencies, sent) for _ in range(watchers))
         )
         passed = elapsed()
     trained, other = (
@@ -159,7 +167,14 @@ def main() -> None:
         run = queue_run(Path(folder), path)
         with run_server(Path(folder)) as (process, address):
             row, latencies = asyncio.run(
-                measure_redraws(address, run, process, chosen.watchers, chosen.seconds)
+                measure_redraws(
+                    address,
+                    make_cookie(Path(folder)),
+                    run,
+                    process,
+                    chosen.watchers,
+                    chosen.seconds,
+                )
             )
     write_report("Watching browsers", [row], [], [draw_latencies(latencies)], [], chosen.page)
 

@@ -26,7 +26,6 @@ from pages.parts.compare.four_cases import choose_effort, offer_four_cases
 from pages.shared import caches, session
 from pages.shared.choice import list_runs_of, resolve_choice
 from pages.shared.layout import (
-    build_page_url,
     escape_markdown,
     offer_next_page,
     show_errors,
@@ -34,6 +33,7 @@ from pages.shared.layout import (
     stop_unless,
 )
 from pages.shared.progress import show_progress
+from pages.shared.sharing import show_link
 from transfer_core.errors import TransferError
 from transfer_core.inspection import find_simplest_equal
 from transfer_core.languages import N_, _, ngettext
@@ -54,7 +54,8 @@ def draw() -> None:
     """Draw the page."""
     show_page_title(_("Was the rule right?"), "pages/compare.py")
     with show_errors():
-        records = {record.id: record for record in caches.get_engine().list_runs()}
+        records = {record.id: record for record in session.list_runs()}
+        records |= session.find_shown_runs(session.get_chosen_runs())
     wanted = [run_id for run_id in session.get_chosen_runs() if run_id in records]
     group = find_cases({run_id: records[run_id] for run_id in wanted})
     if group:
@@ -75,10 +76,12 @@ def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
         if len(used) > 1 or len(list_cases(chosen)) < 2:
             return None
         ((data_id, network),) = used
+        if session.find_public_id(data_id) is None:  # runs that are shared, to look at
+            return None
         session.change(data_id=data_id)
         if network != session.get_network_name():
             session.change(network=network)
-    data_id = session.get_workspace().data_id if chosen else session.get_current_id("data")
+    data_id = session.get_journey().data_id if chosen else session.get_current_id("data")
     if data_id is None:
         return None
     try:
@@ -92,7 +95,7 @@ def find_cases(chosen: Mapping[str, RunRecord]) -> CaseRuns | None:
 
 def measure(data: DataSet, source: SourceNetwork, chosen: list[RunRecord]) -> CaseRuns:
     """Sort the runs into the cells of what both voices say."""
-    minutes = session.get_workspace().minutes
+    minutes = session.get_journey().minutes
     with show_errors(), show_progress(cancel_page="pages/runs.py") as report:
         estimate = caches.estimate_similarity(data.id, source.name, report)
         options = caches.list_options(data.id, source.name, estimate, minutes, report)
@@ -146,7 +149,7 @@ def compare_any(records: Mapping[str, RunRecord]) -> None:
     message = _("Choose at least two runs, here or in the table.")
     stop_unless(len(chosen) > 1, message, "pages/runs.py", _("See runs"))
     runs = {letter: records[run_id] for letter, run_id in zip(RUN_LETTERS, chosen, strict=False)}
-    names = caches.list_names()
+    names = session.list_names()
     show_outcomes(runs, names)
     st.header(_("Is the difference real?"), anchor=False)
     show_significance(runs)
@@ -155,9 +158,9 @@ def compare_any(records: Mapping[str, RunRecord]) -> None:
         show_overlaid_curves(runs)
     st.header(_("Settings"), anchor=False)
     show_settings_table(runs, names)
-    st.header(_("Share this comparison"), anchor=False)
-    st.caption(_("Anyone who can reach this server sees the same at this address."))
-    st.code(build_page_url(runs=",".join(chosen)), language=None, wrap_lines=True)
+    if all(session.is_own_run(record) for record in runs.values()):
+        st.header(_("Share this comparison"), anchor=False)
+        show_link("run", chosen)
 
 
 def choose_runs(records: Mapping[str, RunRecord]) -> list[str]:

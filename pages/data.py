@@ -15,6 +15,7 @@ from pages.shared.layout import (
     show_page_title,
 )
 from pages.shared.network_note import show_network_note
+from pages.shared.sharing import offer_sharing
 from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.figures import describe_class_counts, plot_class_counts
@@ -35,6 +36,9 @@ def draw() -> None:
     """Draw the page."""
     show_page_title(_("Data"), "pages/data.py")
     sample = session.get_requested("sample")
+    if not sample and (shown := session.find_shown_data_id()):
+        show_data_of_others(shown)
+        return
     data_id = None if sample else session.get_current_id("data")
     offer_recorder()
     offer_ways_in(sample, expanded=data_id is None)
@@ -47,6 +51,25 @@ def draw() -> None:
         data = caches.load_data_set(data_id)
     show_summary(data)
     show_ways_on(data)
+    show_content(data)
+
+
+def show_data_of_others(data_id: str) -> None:
+    """Draw a data set that a link shows; it can be taken over, and nothing else."""
+    with show_errors():
+        data = caches.load_data_set(data_id)
+    st.caption(":material/visibility: " + _("Not your images: shared with you, to look at."))
+    show_summary(data)
+    if st.button(_("Take a copy"), type="primary", icon=":material/content_copy:", key="data_copy"):
+        with show_errors():
+            session.take_in(data_id)
+        session.open_data_set(data_id)
+        st.rerun()
+    show_content(data)
+
+
+def show_content(data: DataSet) -> None:
+    """Draw the classes, images and problems of a data set."""
     show_warnings(data)
     left, right = st.columns([3, 2])
     with left:
@@ -68,12 +91,15 @@ def show_summary(data: DataSet) -> None:
 
 def show_ways_on(data: DataSet) -> None:
     """Link to Decide, to Repair and to the network that the images start with."""
-    offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", data=data.id)
+    query = session.make_query(data=data.id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", **query)
+        offer_sharing("data", [session.find_public_id(data.id)])
     st.page_link(
         "pages/repair.py",
         label=_("Find images that look alike, relabel or set aside images"),
         icon=":material/healing:",
-        query_params={"data": data.id},
+        query_params=query,
     )
     show_network_note(data.id)
 

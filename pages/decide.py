@@ -97,7 +97,7 @@ def show_data_and_network(data: DataSet) -> None:
 
 def measure(data: DataSet, source: SourceNetwork) -> tuple[SimilarityEstimate, Choice]:
     """Measure what both voices need, with the first numbers as soon as they are known."""
-    work = session.get_workspace()
+    work = session.get_journey()
     with show_first_numbers() as report_stage, show_progress(cancel_page="pages/data.py") as report:
         estimate = caches.estimate_similarity(data.id, source.name, report, report_stage)
         options = caches.list_options(data.id, source.name, estimate, work.minutes, report)

@@ -126,7 +126,7 @@ def find_finished_run() -> RunRecord | None:
     if not run_id:
         return None
     try:
-        record = caches.get_engine().get(run_id)
+        record = session.find_run(run_id)
         caches.load_trained_network(run_id)
     except RunError:
         return None

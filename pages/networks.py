@@ -76,7 +76,7 @@ def show_all_networks(catalog: list[SourceNetwork]) -> None:
 
 def choose_network(shown: list[SourceNetwork], clicked: str | None) -> SourceNetwork:
     """Let a network be chosen from a list; at first the one clicked, else the one in use."""
-    work, titles = session.get_workspace(), {each.name: each.title for each in shown}
+    work, titles = session.get_journey(), {each.name: each.title for each in shown}
     own, names = session.get_network_name(), list(titles)
     choice = own, work.start_key
     # A network that was just taken is looked at, whatever the address says.

@@ -20,6 +20,7 @@ from pages.shared.layout import (
     show_page_title,
     stop_unless,
 )
+from pages.shared.sharing import require_own_run
 from transfer_core import dataset
 from transfer_core.dataset import DataSet, SpoiledVersion
 from transfer_core.languages import N_, _
@@ -62,7 +63,7 @@ def draw() -> None:
         if flaw
         else _("Practise in the Sabotage lab"),
         icon=":material/bug_report:",
-        query_params={"data": data.id},
+        query_params=session.make_query(data=data.id),
     )
     st.subheader(_("Take the images away"), anchor=False)
     st.caption(
@@ -73,7 +74,8 @@ def draw() -> None:
     )
     show_images_link(data.id)
     if not record and not list_pending(data.id):  # which would be forgotten
-        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", data=data.id)
+        query = session.make_query(data=data.id)
+        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", **query)
 
 
 def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
@@ -81,7 +83,8 @@ def load_run_and_data_set() -> tuple[RunRecord | None, DataSet]:
     run_id, record = session.get_current_id("run"), None
     with show_errors():
         if run_id:
-            record = caches.get_engine().get(run_id)
+            record = session.find_run(run_id)
+            require_own_run(record)
             if not session.has_data_in_url():
                 session.change(data_id=record.config.data_id)
                 session.change(run_id=run_id)

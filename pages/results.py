@@ -13,6 +13,7 @@ from pages.parts.results.training import show_calibration, show_training
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_page_title, stop_unless
 from pages.shared.run_states import STATE_LABELS
+from pages.shared.sharing import offer_sharing, show_shared_note
 from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
 
@@ -42,15 +43,27 @@ def draw() -> None:
         run_id, _("Train something first, or choose a run."), "pages/runs.py", _("See runs")
     )
     with show_errors():
-        record = caches.get_engine().get(run_id)
-    st.subheader(escape_markdown(record.name), anchor=False)
+        record = session.find_run(run_id)
+    show_name(record)
     if record.result is None:
         show_missing_result(record)
         return
     show_summary(record, record.result)
     show_view(record, choose_view(record))
     explain_score(record.result)
-    show_links(record)
+    if session.is_own_run(record):
+        show_links(record)
+
+
+def show_name(record: RunRecord) -> None:
+    """Draw the name of the run, and the button that shares it."""
+    if not session.is_own_run(record):
+        st.subheader(escape_markdown(record.name), anchor=False)
+        show_shared_note(record)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(escape_markdown(record.name), anchor=False, width="content")
+        offer_sharing("run", [record.id])
 
 
 def show_missing_result(record: RunRecord) -> None:
@@ -128,7 +141,7 @@ def show_settings(record: RunRecord) -> None:
 
 def show_links(record: RunRecord) -> None:
     """Link to the pages that go on from a result."""
-    query = {"run": record.id, "data": record.config.data_id}
+    query = session.make_query(run=record.id, data=record.config.data_id)
     with st.container(horizontal=True):
         for page, label, icon in LINKS:
             st.page_link(

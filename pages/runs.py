@@ -13,7 +13,8 @@ from pages.parts.runs.deletion import (
 from pages.parts.runs.run_details import show_run_details
 from pages.parts.runs.runs_table import collect_tags, show_run_filters, show_runs_table
 from pages.parts.runs.track_record import show_track_record
-from pages.shared import caches, session
+from pages.parts.runs.workspace_box import show_workspace_box
+from pages.shared import session
 from pages.shared.layout import show_errors, show_page_title
 from transfer_core.languages import _
 from transfer_core.runs import UNFINISHED_STATES, RunRecord
@@ -25,7 +26,7 @@ def draw() -> None:
     """Draw the page."""
     show_page_title(_("Runs"), "pages/runs.py")
     with show_errors():
-        records = caches.get_engine().list_runs()
+        records = session.list_runs()
     offer_undo()
     show_unreadable_runs()
     if records:
@@ -35,6 +36,7 @@ def draw() -> None:
         st.page_link("pages/start.py", label=_("Start"), icon=":material/arrow_forward:")
     show_track_record()
     show_deleted_runs()
+    show_workspace_box()
     unfinished = {run.id: run.state for run in records if not run.state.is_final}
     if unfinished:
         rerun_on_change(unfinished)
@@ -42,7 +44,7 @@ def draw() -> None:
 
 def show_runs(records: Sequence[RunRecord]) -> None:
     """Draw the table, and what can be done with the rows that are chosen."""
-    names = caches.list_names()
+    names = session.list_names()
     shown = show_run_filters(records, names)
     ids = show_runs_table(shown, names, session.get_chosen_runs()) if shown else ()
     session.choose_runs(ids)
@@ -77,9 +79,7 @@ def show_bulk_actions(records: Sequence[RunRecord]) -> None:
 def rerun_on_change(states: dict[str, str]) -> None:
     """Draw the page again when an unfinished run is new or has another state."""
     with show_errors():
-        now = {
-            run.id: run.state for run in caches.get_engine().store.list(states=UNFINISHED_STATES)
-        }
+        now = {run.id: run.state for run in session.list_runs(UNFINISHED_STATES)}
     if now != states:
         st.rerun()
 

@@ -101,7 +101,7 @@ def show_ways(data: DataSet) -> None:
         ("pages/decide.py", N_("Train, and look at the results"), ":material/model_training:"),
         ("pages/repair.py", N_("Repair: copies, suspect labels, mistakes"), ":material/healing:"),
     ):
-        st.page_link(page, label=_(label), icon=icon, query_params={"data": data.id})
+        st.page_link(page, label=_(label), icon=icon, query_params=session.make_query(data=data.id))
 
 
 def offer_clean_set(flaw: SpoiledVersion) -> None:

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from pages.parts.take_away.format_cards import prepare, show_format_cards
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.bundle_upload import upload_bundle
 from pages.shared.layout import escape_markdown, show_errors, show_page_title
 from pages.shared.result_words import describe_result
+from pages.shared.sharing import require_own_run
 from transfer_core.languages import _
 from transfer_core.runs import RunRecord
 
@@ -22,7 +23,8 @@ def draw() -> None:
         upload_bundle("pages/results.py", expanded=True)
         return
     with show_errors():
-        record = caches.get_engine().get(run_id)
+        record = session.find_run(run_id)
+    require_own_run(record)
     st.subheader(escape_markdown(record.name), anchor=False)
     if record.result is None:
         show_missing_result(record)

@@ -38,7 +38,9 @@ def draw() -> None:
         repeated = load_repeated_run()
     if run_id := session.get_current_id("run"):
         record = show_run(run_id)
-        if st.button(_("Set up another run"), icon=":material/add:", key="train_another"):
+        if session.is_own_run(record) and st.button(
+            _("Set up another run"), icon=":material/add:", key="train_another"
+        ):
             session.set_up_another_run(record.config.data_id)
             st.rerun()
         return
@@ -49,7 +51,7 @@ def draw() -> None:
         source = require_weights(session.get_source())
         with show_progress(cancel_page="pages/data.py") as report:
             estimate = caches.estimate_similarity(data_id, source.name, report)
-            minutes = session.get_workspace().minutes
+            minutes = session.get_journey().minutes
             options = caches.list_options(data_id, source.name, estimate, minutes, report)
         choice = resolve_choice(data, source, estimate, options)
     session.write_choices_to_url()
@@ -80,7 +82,7 @@ def set_up_run(
         ),
     )
     left, right = place.columns([2, 3]) if with_code else (place, None)
-    work = session.get_workspace()
+    work = session.get_journey()
     # An option, a run that is repeated, and a time to finish within bring their own defaults.
     origin = repeated.id if repeated else defaults.strategy.key
     with left:
@@ -146,7 +148,7 @@ def show_option(data: DataSet, settings: RunSettings, option: Option | None) -> 
             "pages/decide.py",
             label=_("Choose another way"),
             icon=":material/alt_route:",
-            query_params={"data": data.id},
+            query_params=session.make_query(data=data.id),
         )
     with show_errors():
         show_network(

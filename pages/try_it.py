@@ -23,6 +23,7 @@ from pages.shared.layout import (
     show_page_title,
 )
 from pages.shared.progress import show_progress
+from pages.shared.sharing import show_shared_note
 from transfer_core.errors import DataSetError
 from transfer_core.figures import describe_distances, plot_distances
 from transfer_core.languages import _
@@ -40,9 +41,10 @@ def draw() -> None:
         show_ways_to_a_network()
         return
     with show_errors():
-        record = caches.get_engine().get(run_id)
+        record = session.find_run(run_id)
         trained = caches.load_trained_network(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
+    show_shared_note(record)
     st.caption(
         _(
             "It knows {classes:,} classes and is right on {share:.0%} of its test images. An image "
@@ -56,14 +58,16 @@ def draw() -> None:
         invite_to_test()
     if tries := collect_images(run_id):
         detector = load_detector(run_id)
-        trial = Trial(run_id, record.config.data_id, trained, detector is not None, is_test)
+        is_own = session.is_own_run(record)
+        knows = detector is not None
+        trial = Trial(run_id, record.config.data_id, trained, knows, is_test, is_own)
         show_tries(trial, tries, detector)
     else:
         st.info(
             _("Drop an image or use the camera, to see what the network says."),
             icon=":material/info:",
         )
-    if not is_test:
+    if not is_test and session.is_own_run(record):
         show_outside_tries(record, trained.classes)
         show_test_link(record)
         show_way_to_repair(record)
@@ -127,7 +131,7 @@ def show_way_to_repair(record: RunRecord) -> None:
             "pages/repair.py",
             label=_("See what waits, and make a new version of the data set"),
             icon=":material/healing:",
-            query_params={"run": record.id, "data": record.config.data_id},
+            query_params=session.make_query(run=record.id, data=record.config.data_id),
         )
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pages.shared.workspace_cookie import name_cookie
+from transfer_core.workspaces import open_workspaces
+
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("TRANSFER_LAB_REQUIRE_BROWSER") == "1"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
@@ -39,6 +42,9 @@ def browser():
         launched.close()
 
 
+COOKIES: list[dict] = []  # that a browser needs for this computer's workspace on each server
+
+
 class Server:
     """A fresh server with a data folder of its own."""
 
@@ -59,10 +65,17 @@ class Server:
         while time.monotonic() < end:
             try:
                 urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1).read()
+                self.workspaces = workspaces = open_workspaces(home)
+                name, secret = name_cookie(workspaces), workspaces.read_own_secret()
+                COOKIES.append({"name": name, "value": secret, "url": self.url})
                 return
             except OSError:
                 time.sleep(0.1)
         raise TimeoutError("the server did not start")
+
+    def find_public_id(self, data_id: str) -> str:
+        """What addresses name a data set of this computer's workspace by."""
+        return self.workspaces.find_public_id(self.workspaces.this_computer, data_id)
 
     def close(self) -> None:
         self.process.terminate()
@@ -85,10 +98,13 @@ def open_page(browser):
         if not re.match(r"(ws|http)://127\.0\.0\.1[:/]|data:|blob:", request.url):
             elsewhere.append(request.url)
 
-    def open_tab(width=1280, scheme="light", **options):
+    def open_tab(width=1280, scheme="light", *, is_stranger=False, **options):
+        """A browser of its own: one with this computer's workspace, or a stranger's."""
         view = {"width": width, "height": 900}
         contexts.append(browser.new_context(viewport=view, color_scheme=scheme, **options))
         contexts[-1].on("request", record_request)
+        if not is_stranger:
+            contexts[-1].add_cookies(COOKIES)
         page = contexts[-1].new_page()
         page.set_default_timeout(90_000)
         return page

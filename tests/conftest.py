@@ -82,6 +82,28 @@ def packages_read_once():
         yield
 
 
+@pytest.fixture(autouse=True)
+def this_computer(request, monkeypatch):
+    """Let pages without a browser, and so without a cookie, be those of this computer's workspace.
+
+    The ids of its data sets in addresses are then those in the store. Not in tests marked
+    `real_workspaces`, nor in processes that a test starts.
+    """
+    if request.node.get_closest_marker("real_workspaces"):
+        return
+    from pages.shared.session import belongings
+    from transfer_core import dataset
+    from transfer_core.system import get_home
+    from transfer_core.workspaces import store
+
+    def read_cookie(workspaces):
+        workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+        return workspaces.read_own_secret()
+
+    monkeypatch.setattr(belongings, "read_cookie", read_cookie)
+    monkeypatch.setattr(store, "make_public_id", lambda data_id: data_id)
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real image sets beside the checkout; skips where it is absent."""

@@ -107,7 +107,8 @@ def full(tmp_path_factory):
         patch.setattr(network_ranking, "list_present_networks", lambda: (source,))
         network_ranking.rank_networks(data, home)
     running = Server(home)
-    names = {"data": f"data={data.id}", "run": f"run={one}", "one": one, "both": f"{one},{two}"}
+    address = f"data={running.find_public_id(data.id)}"
+    names = {"data": address, "run": f"run={one}", "one": one, "both": f"{one},{two}"}
     yield running, names
     running.close()
 

@@ -14,7 +14,7 @@ from test_pages import build_page, own_engine, read_query  # noqa: F401
 from zips import make_picture, write_zip
 
 from pages.shared import caches
-from transfer_core import dataset, networks
+from transfer_core import dataset, networks, workspaces
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import FLAW_KINDS
 from transfer_core.export import prepare_download
@@ -35,35 +35,37 @@ FORM_BUTTON = "Update code and time"  # applies the settings of the Train page's
 MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected changes
     "": [  # any page
         ("button", "Go on: ", {"title"}),
-        ("toggle", "Present", {"address", "workspace"}),
-        ("selectbox", "Language", {"address", "workspace"}),
+        ("toggle", "Present", {"address", "journey"}),
+        ("selectbox", "Language", {"address", "journey"}),
+        ("button", "Make a link", {"code"}),
+        ("button", "Withdraw the link", {"code"}),
     ],
     "data": [
         ("selectbox", "An earlier data set", {"button"}),
-        ("button", "Open it", {"address", "workspace"}),
-        ("button", "Use ", {"data sets", "address", "workspace", "markdown", "plotly_chart"}),
+        ("button", "Open it", {"address", "journey"}),
+        ("button", "Use ", {"data sets", "address", "journey", "markdown", "plotly_chart"}),
         ("download_button", "", {"download"}),
     ],
     "decide": [
-        ("button_group", "Similar to what", {"workspace", "address", "bidi_component"}),
-        ("select_slider", "Minutes I have", {"workspace", "address"}),
-        ("button", "Back to the recommendation", {"workspace", "address", "bidi_component"}),
-        ("selectbox", "Where to cut", {"workspace", "address", "bidi_component"}),
+        ("button_group", "Similar to what", {"journey", "address", "bidi_component"}),
+        ("select_slider", "Minutes I have", {"journey", "address"}),
+        ("button", "Back to the recommendation", {"journey", "address", "bidi_component"}),
+        ("selectbox", "Where to cut", {"journey", "address", "bidi_component"}),
         ("button", "Train it", {"runs"}),
         ("button", "Run all four", {"runs", "title"}),
     ],
     "train": [
-        ("number_input", "Minutes", {"workspace"}),
-        ("toggle", "Also networks", {"workspace"}),
-        ("button", "Fit the run", {"workspace", "number_input"}),
+        ("number_input", "Minutes", {"journey"}),
+        ("toggle", "Also networks", {"journey"}),
+        ("button", "Fit the run", {"journey", "number_input"}),
         ("toggle", "Show the code", {"code"}),
         ("number_input", "", {"code"}),  # every setting is a line of the code
         ("checkbox", "", {"code"}),
         ("selectbox", "", {"code"}),
         ("button", FORM_BUTTON, set()),  # applies the settings; see the settings themselves
-        ("button", "Start", {"runs", "address", "workspace"}),
-        ("button", "Back to the usual", {"workspace", "number_input"}),
-        ("button", "Set up another run", {"address", "workspace", "number_input"}),
+        ("button", "Start", {"runs", "address", "journey"}),
+        ("button", "Back to the usual", {"journey", "number_input"}),
+        ("button", "Set up another run", {"address", "journey", "number_input"}),
     ],
     "results": [
         ("button", "Try it", {"title"}),
@@ -81,7 +83,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     ],
     "repair": [
         ("button_group", "Look at", {"image"}),
-        ("button", "Make a new version", {"data sets", "basket", "address", "workspace"}),
+        ("button", "Make a new version", {"data sets", "basket", "address", "journey"}),
         ("button", "", {"basket"}),  # every button of an image
         ("selectbox", "Another class", {"basket"}),
     ],
@@ -101,16 +103,16 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("checkbox", "With the images", {"link_button"}),
     ],
     "sabotage": [
-        ("button", "Open set", {"data sets", "address", "workspace"}),
+        ("button", "Open set", {"data sets", "address", "journey"}),
         ("selectbox", "Which flaw", {"caption"}),
         ("selectbox", "Look at the class", {"image"}),
-        ("button", "Spoil a copy", {"data sets", "address", "workspace"}),
+        ("button", "Spoil a copy", {"data sets", "address", "journey"}),
         ("radio", "Your guess", {"button"}),
         ("multiselect", "Which classes", set()),  # counts in the guess; see the page's own tests
         ("button", "Guess, and open the key", {"markdown", "image"}),
         ("number_input", "Page", {"image"}),
         ("button", "Repair what is left", {"title", "basket"}),
-        ("button", "Undo", {"address", "workspace"}),
+        ("button", "Undo", {"address", "journey"}),
     ],
     "layers": [
         ("button_group", "View", {"address", "subheader"}),
@@ -142,7 +144,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("text_input", "Part of a name", {"caption"}),  # it is given no name of timm
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
-        ("button", "Take it", {"workspace", "button"}),
+        ("button", "Take it", {"journey", "button"}),
     ],
     "runs": [
         ("text_input", "Name", {"runs", "dataframe"}),
@@ -154,8 +156,10 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("multiselect", "", {"dataframe"}),  # every filter
         ("button", "Bring back", {"runs", "deleted runs", "dataframe"}),
         ("button", "Remove for good", {"deleted runs"}),
+        ("button", "Delete everything", {"success"}),  # see `nothing_cleared`
         ("button", "Delete", {"runs", "deleted runs", "dataframe"}),
         ("button", "Repeat exactly", {"runs", "title"}),
+        ("toggle", "Show the link", {"code"}),
         ("button", "Compare", {"title"}),
     ],
     "compare": [
@@ -163,7 +167,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button_group", "Seeds", {"button"}),
         ("button", "Run all four", {"runs", "address"}),
         ("toggle", "Run by run", {"multiselect"}),
-        ("multiselect", "Runs to compare", {"address", "workspace", "plotly_chart"}),
+        ("multiselect", "Runs to compare", {"address", "journey", "plotly_chart"}),
         ("button_group", "Images", {"plotly_chart"}),
         ("toggle", "Only what differs", {"dataframe"}),
     ],
@@ -323,6 +327,12 @@ def few_networks(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def nothing_cleared(monkeypatch):
+    """Other widgets need what the workspace has."""
+    monkeypatch.setattr(workspaces, "clear_workspace", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
 def quick_layer_transfer(monkeypatch):
     """One point in place of all trainings of the experiment."""
 
@@ -397,7 +407,7 @@ def observe(app: AppTest, except_widget: str) -> dict[str, object]:
     return seen | {
         "runs": runs,
         "deleted runs": deleted,
-        "workspace": str(state["workspace"]) if "workspace" in state else None,
+        "journey": str(state["journey"]) if "journey" in state else None,
         "basket": str(state["baskets"]) if "baskets" in state else None,
         "address": {name: read_query(app, name) for name in app.query_params},
         "files": {file: file.stat().st_mtime_ns for file in engine.home.rglob("*.zip")},

@@ -91,8 +91,8 @@ def test_another_option_keeps_its_own_settings(data, half_a_second):  # noqa: F8
     app = open_train_page(data)
     app.number_input(key="train_minutes").set_value(1)
     find_button(app, "train_fit").click().run()
-    work = app.session_state["workspace"]
-    app.session_state["workspace"] = replace(work, option="3")
+    work = app.session_state["journey"]
+    app.session_state["journey"] = replace(work, option="3")
     app.run()
     assert not app.exception and read_epochs(app) == 30
 
@@ -106,7 +106,7 @@ def test_a_better_network_is_proposed_and_taken_with_its_settings(data, half_a_s
     assert "A more accurate network would end in time" in list_texts(app)
     best = max(list_networks(), key=lambda network: network.card.get("accuracy", 0))
     find_button(app, "train_propose").click().run()
-    work = app.session_state["workspace"]
+    work = app.session_state["journey"]
     assert work.network == best.name and work.option == "1"
     assert work.fit.strategy.optimiser.epochs < 100
 

@@ -81,7 +81,7 @@ def test_networks_are_compared_and_one_click_takes_one(data, two_networks):  # n
     assert find_button(app, "networks_take_demonstration").disabled
     find_button(app, f"networks_take_{NAME}").click().run()
     assert not app.exception
-    assert app.session_state["workspace"].network == NAME
+    assert app.session_state["journey"].network == NAME
 
 
 def test_a_tie_is_recommended_to_the_smaller_network(data, two_networks, monkeypatch):  # noqa: F811
@@ -147,13 +147,13 @@ def test_own_weights_are_taken_in_used_and_kept_in_the_address(data):  # noqa: F
     upload(app, "networks_upload", "mine.safetensors", make_own_weights())
     assert not app.exception and not app.error
     assert "This network is used now" in app.success[0].value
-    workspace = app.session_state["workspace"]
-    assert get_network(workspace.network).title == "SqueezeNet 1.1, your mine.safetensors"
-    decided = build_page("decide", data=data.id, network=workspace.network).run(timeout=120)
+    journey = app.session_state["journey"]
+    assert get_network(journey.network).title == "SqueezeNet 1.1, your mine.safetensors"
+    decided = build_page("decide", data=data.id, network=journey.network).run(timeout=120)
     assert not decided.exception and not decided.error
     assert "your mine" in list_texts(decided)
     assert "Too few images to say" in list_texts(decided)  # so nothing is said of a percentage
-    assert decided.query_params["network"] in (workspace.network, [workspace.network])
+    assert decided.query_params["network"] in (journey.network, [journey.network])
 
 
 def test_a_pickle_is_refused_with_the_line_that_converts_it():
@@ -166,9 +166,9 @@ def test_a_pickle_is_refused_with_the_line_that_converts_it():
 
 def test_another_network_drops_the_option_that_it_does_not_have(data):  # noqa: F811
     app = build_page("decide", data=data.id, option="2-conv1").run()
-    assert app.session_state["workspace"].option == "2-conv1"
+    assert app.session_state["journey"].option == "2-conv1"
     app = build_page("decide", data=data.id, option="2-conv1", network="vgg11").run()
-    assert app.session_state["workspace"].option is None
+    assert app.session_state["journey"].option is None
 
 
 def test_any_network_of_timm_is_found_described_and_told_when_the_hub_is_away(

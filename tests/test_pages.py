@@ -16,6 +16,7 @@ from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
+from pages.shared.workspace_cookie import name_cookie
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.export import prepare_download
@@ -24,6 +25,7 @@ from transfer_core.runs.launch import make_run_config
 from transfer_core.settings import OptimiserSettings, list_settings
 from transfer_core.system.home import get_home
 from transfer_core.training.config import RunConfig
+from transfer_core.workspaces import open_workspaces
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -325,10 +327,10 @@ def test_training_from_the_form_ends_with_a_result(data):
 
 def test_the_same_click_twice_starts_one_run(data):
     app = build_page("train", data=data.id).run()
-    before = app.session_state["workspace"]
+    before = app.session_state["journey"]
     app.button(key="train_start").click().run()
     again = build_page("train", data=data.id).run()
-    again.session_state["workspace"] = before
+    again.session_state["journey"] = before
     again.button(key="train_start").click().run()
     assert len(caches.get_engine().list_runs()) == 1
 
@@ -353,9 +355,9 @@ def test_results_show_interval_baseline_and_settings(finished):
 
 def test_going_on_from_decide_sets_up_a_new_run_although_one_was_shown(data, finished):
     app = build_page("train", run=finished).run()
-    workspace = app.session_state["workspace"]
+    workspace = app.session_state["journey"]
     again = build_page("train", data=data.id, new="run")
-    again.session_state["workspace"] = workspace
+    again.session_state["journey"] = workspace
     again.run()
     assert "Start training" in [button.label for button in again.button]
 
@@ -455,20 +457,27 @@ def test_the_code_beside_the_settings_follows_them(data):
     assert any("def adapt()" in element.value for element in app.code)
 
 
+def ask_for_export(run: str, kind: str):
+    """The answer to a download, asked for with the cookie of this computer's workspace."""
+    workspaces = open_workspaces(get_home())
+    cookie = f"{name_cookie(workspaces)}={workspaces.read_own_secret()}"
+    asked = {"type": "http", "path_params": {"run": run, "kind": kind}}
+    asked["headers"] = [(b"cookie", cookie.encode())]
+    return downloads.EXPORT_ROUTE.endpoint(Request(asked))
+
+
 @pytest.mark.parametrize(
     ("run", "kind"),
     [("0123456789abcdef", "bundle"), ("../../etc", "bundle"), (None, ".."), (None, "onnx")],
 )
 def test_a_download_of_what_was_not_prepared_is_not_found(run, kind, finished):
     prepare_download(get_home(), finished, "bundle", lambda *_: None)
-    asked = {"type": "http", "path_params": {"run": run or finished, "kind": kind}}
-    assert downloads.EXPORT_ROUTE.endpoint(Request(asked)).status_code == 404
+    assert ask_for_export(run or finished, kind).status_code == 404
 
 
 def test_a_download_is_saved_under_a_plain_name_and_never_shown(finished):
     made = prepare_download(get_home(), finished, "report", lambda *_: None)
-    asked = {"type": "http", "path_params": {"run": finished, "kind": "report"}}
-    answer = downloads.EXPORT_ROUTE.endpoint(Request(asked))
+    answer = ask_for_export(finished, "report")
     assert answer.path == made
     assert answer.headers["content-disposition"] == f'attachment; filename="{made.name}"'
     assert made.name == "colours-case-1-report.html"
@@ -510,9 +519,9 @@ def test_the_camera_is_a_click_away_from_start():
 def test_presenting_is_kept_in_the_address_until_it_is_switched_off(data):
     app = build_page("data", data=data.id, present="yes").run()
     assert app.toggle(key="layout_present").value
-    assert app.session_state["workspace"].present
+    assert app.session_state["journey"].present
     app.toggle(key="layout_present").set_value(False).run()
-    assert not app.session_state["workspace"].present
+    assert not app.session_state["journey"].present
     assert "present" not in app.query_params
 
 

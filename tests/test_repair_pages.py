@@ -207,9 +207,9 @@ def test_a_try_is_kept_as_a_training_image_of_a_new_version(finished, data, tran
     app.selectbox[1].set_value("blue").run()
     find_button(app, "Keep as a training image").click().run()
     assert "Waits as a training image of **blue**" in list_texts(app)
-    workspace = app.session_state["workspace"], app.session_state["baskets"]
+    journey = app.session_state["journey"], app.session_state["baskets"]
     repair = build_page("repair", run=finished, data=data.id)
-    repair.session_state["workspace"], repair.session_state["baskets"] = workspace
+    repair.session_state["journey"], repair.session_state["baskets"] = journey
     repair.run()
     find_button(repair, "Make a new version").click().run()
     new = dataset.load(transfer_home, read_query(repair, "data"))

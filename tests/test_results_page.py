@@ -21,6 +21,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system.home import get_home
 from transfer_core.training.events import Ended
 from transfer_core.transferability import estimate
+from transfer_core.workspaces import Belongings, open_workspaces
 
 VIEWS = ["scores", "training", "images", "confidence", "maps", "embedding", "settings"]
 
@@ -210,11 +211,12 @@ def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noi
 
 
 def change_result(monkeypatch, run: str, **values) -> None:
-    """Give a run another result in what the engine returns."""
-    engine = caches.get_engine()
-    real = engine.get
+    """Give a run another result in what the store returns."""
+    home = get_home()
+    store = Belongings(home, open_workspaces(home).this_computer).runs
+    real = store.get
     changed = replace(real(run), result=replace(real(run).result, **values))
-    monkeypatch.setattr(engine, "get", lambda asked: changed if asked == run else real(asked))
+    monkeypatch.setattr(store, "get", lambda asked: changed if asked == run else real(asked))
 
 
 @pytest.mark.parametrize("page", ["results", "train"])

@@ -101,15 +101,22 @@ def test_a_run_that_is_not_over_cannot_be_deleted_before_it_is_stopped(runs):
     engine.wait(first, timeout=60)
 
 
+def click(app, label: str) -> None:
+    """Click the button with this label."""
+    next(button for button in app.button if button.label == label).click().run()
+
+
 def test_chosen_runs_are_compared_and_their_settings_marked(runs, transfer_home):
     app = build_page("compare", runs=",".join(runs)).run()
     assert not app.exception
     assert "A is right on 0 images that B misses, B on 2 that A misses" in list_texts(app)
     settings = app.dataframe[1].value
     assert set(settings[""]) == {"same"}
-    assert app.code[0].value.endswith(f"compare?runs={runs[0]},{runs[1]}") or app.code[0].value == (
-        f"?runs={runs[0]},{runs[1]}"
-    )
+    assert read_query(app, "runs") == f"{runs[0]},{runs[1]}"
+    click(app, "Make a link")
+    assert app.code[0].value.partition("?")[2].startswith("share=")
+    click(app, "Withdraw the link")
+    assert not app.code
 
 
 def test_runs_that_cannot_be_compared_image_by_image_are_told_why(runs, transfer_home):

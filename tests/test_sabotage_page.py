@@ -13,7 +13,7 @@ from transfer_core.dataset import Guess, find_flaw, make_mystery_set, make_versi
 def share_session(app, page, **query):
     """Another page in the same session."""
     other = build_page(page, **query)
-    for key in ("workspace", "baskets", "guesses"):
+    for key in ("journey", "baskets", "guesses"):
         if key in app.session_state:
             other.session_state[key] = app.session_state[key]
     return other.run()

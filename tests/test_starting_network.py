@@ -104,10 +104,10 @@ def test_a_network_that_the_person_chose_stays_chosen(installed):
     app = build_page("networks").run(timeout=120)
     app.selectbox[1].set_value("demonstration").run()
     assert "This network is used now" in app.success[0].value
-    app.session_state["workspace"] = type(app.session_state["workspace"])(network="squeezenet1_1")
+    app.session_state["journey"] = type(app.session_state["journey"])(network="squeezenet1_1")
     app.switch_page("pages/data.py").run()
     upload(app)
-    assert app.session_state["workspace"].data_id
+    assert app.session_state["journey"].data_id
     assert "From: **SqueezeNet 1.1**" in list_texts(app)
 
 

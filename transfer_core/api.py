@@ -48,6 +48,7 @@ from transfer_core.transferability import (
     get_textbook_key,
     list_options,
 )
+from transfer_core.workspaces import hold_for_this_computer
 
 STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
 PROGRESS_INTERVAL = 0.2  # seconds between two updates of the line of progress
@@ -112,7 +113,8 @@ def load_dataset(path: str | Path, *, seed: int = 0) -> DataSet:
         DataSetError: If the images do not make a data set.
     """
     source = sample_sets.resolve_path(str(path), get_home())
-    return dataset.ingest(source, home=get_home(), seed=seed, progress=_show_progress)
+    read = dataset.ingest(source, home=get_home(), seed=seed, progress=_show_progress)
+    return hold_for_this_computer(get_home(), read)
 
 
 def list_networks() -> tuple[SourceNetwork, ...]:
@@ -121,9 +123,7 @@ def list_networks() -> tuple[SourceNetwork, ...]:
 
 
 def get_network(name: str = DEFAULT_NETWORK) -> SourceNetwork:
-    """Return a source network; download its weights unless they are on this computer.
-
-    Their licence is printed before the download.
+    """Return a source network; print the licence of missing weights, and download them.
 
     Raises:
         NetworkError: If no network has this name.

@@ -51,6 +51,10 @@ class RunError(TransferError):
     """A run cannot be found, started or continued."""
 
 
+class WorkspaceError(TransferError):
+    """Something does not belong to a workspace, or its workspace is gone."""
+
+
 class BundleError(TransferError):
     """A bundle cannot be taken in."""
 

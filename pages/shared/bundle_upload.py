@@ -27,6 +27,6 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
         from transfer_core.export import import_bundle
 
         with show_errors(), forget_afterwards(UPLOAD_KEY):
-            record = import_bundle(get_home(), upload.path)
+            record = import_bundle(get_home(), upload.path, owner=session.get_owner())
         session.change(run_id=record.id)
         st.switch_page(page, query_params={"run": record.id})

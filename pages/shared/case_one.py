@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.launching import start_run
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
@@ -113,7 +113,7 @@ def offer_case_one(record: RunRecord, *, key: str) -> None:
 def _rerun_when_over(run_id: str) -> None:
     """Draw the page again as soon as a run is over; its result is then shown."""
     with show_errors():
-        unfinished = caches.get_engine().store.list(states=UNFINISHED_STATES)
+        unfinished = session.list_runs(UNFINISHED_STATES)
     if run_id not in {run.id for run in unfinished}:
         st.rerun()
 
@@ -126,7 +126,7 @@ def find_case_one(record: RunRecord) -> RunRecord | None:
 
     alike = (
         run
-        for run in caches.get_engine().list_runs()
+        for run in session.list_runs()
         if get_setting(run) == get_setting(record)
         and not run.is_imported
         and run.config.strategy.textbook_case == TransferCase.SMALL_SIMILAR

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.layout import show_errors
 from transfer_core.cases import DEFAULT_LINE, Strategy, TransferCase
 from transfer_core.dataset import DataSet
@@ -63,7 +63,7 @@ def load_repeated_run() -> RunRecord | None:
     run_id = session.get_repeated_run_id()
     if run_id is None:
         return None
-    record = caches.get_engine().get(run_id)
+    record = session.find_run(session.own_run(run_id))
     session.repeat_run(record.config.data_id, record.config.network)
     return record
 
@@ -73,7 +73,7 @@ def list_runs_of(data: DataSet, source: SourceNetwork) -> list[RunRecord]:
     from transfer_core.inspection import select_runs
 
     with show_errors():
-        return select_runs(caches.get_engine().list_runs(), data.id, source)
+        return select_runs(session.list_runs(), data.id, source)
 
 
 def resolve_choice(
@@ -96,7 +96,7 @@ def resolve_choice(
     from transfer_core.inspection import collect_case_results, follow_runs, list_usual_epochs
     from transfer_core.transferability import apply_textbook_rule, get_textbook_key
 
-    work, runs = session.get_workspace(), list_runs_of(data, source)
+    work, runs = session.get_journey(), list_runs_of(data, source)
     results = collect_case_results(runs, list_usual_epochs(options))
     if not before_runs:
         options = follow_runs(options, runs, data.id, source)

@@ -11,16 +11,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from pages.shared import session
+from pages.shared.workspace_cookie import find_workspace_of
 from transfer_core import dataset
-from transfer_core.errors import DataSetError, RunError
+from transfer_core.errors import DataSetError, RunError, WorkspaceError
 from transfer_core.languages import _
 from transfer_core.system import get_home
+from transfer_core.workspaces import Belongings
 
 URL_PATH = "downloads"
 
 
 def show_download_link(run_id: str, kind: str, file: Path) -> None:
-    """Draw a button that downloads a prepared export of a run."""
+    """Draw a button that downloads a prepared export of a run of the workspace's own."""
     size = file.stat().st_size
     size_text = (
         _("{size:,.1f} MB", size=size / 1e6)
@@ -39,8 +42,9 @@ def _send_export(request: Request) -> Response:
     from transfer_core.export import find_download  # imports torch
 
     try:
-        file = find_download(get_home(), request.path_params["run"], request.path_params["kind"])
-    except RunError:  # the answer to a forged id is that of an unknown one
+        run_id = _find_belongings(request).own_run(request.path_params["run"])
+        file = find_download(get_home(), run_id, request.path_params["kind"])
+    except (RunError, WorkspaceError):  # the answer to a forged id is that of an unknown one
         file = None
     if file is None:
         return PlainTextResponse("Nothing was prepared under this address.", status_code=404)
@@ -51,15 +55,18 @@ def show_images_link(data_id: str) -> None:
     """Draw a button that downloads all images of a data set as a zip, packed while it is sent."""
     st.link_button(
         _("Download this version as a zip"),
-        f"{URL_PATH}/images/{data_id}",
+        f"{URL_PATH}/images/{session.find_public_id(data_id)}",
         icon=":material/download:",
     )
 
 
 def _send_images(request: Request) -> Response:
     try:
-        data_set = dataset.load(get_home(), request.path_params["data"])
-    except DataSetError:
+        holding = _find_belongings(request).find_data_set(request.path_params["data"])
+        data_set = dataset.load(get_home(), holding.data_id) if holding.is_own else None
+    except (DataSetError, WorkspaceError):
+        data_set = None
+    if data_set is None:
         return PlainTextResponse("There is no such data set.", status_code=404)
     headers = {
         "Content-Disposition": 'attachment; filename="images.zip"',
@@ -67,6 +74,18 @@ def _send_images(request: Request) -> Response:
     }
     pieces = dataset.stream_zip(get_home(), data_set)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+def _find_belongings(request: Request) -> Belongings:
+    """What belongs to the workspace whose cookie the browser sends.
+
+    Raises:
+        WorkspaceError: If it sends none.
+    """
+    workspace = find_workspace_of(request)
+    if workspace is None:
+        raise WorkspaceError("There is no workspace.", found="no cookie", remedy="Open a page.")
+    return Belongings(get_home(), workspace)
 
 
 IMAGES_ROUTE = Route(f"/{URL_PATH}/images/{{data}}", _send_images)

@@ -16,7 +16,7 @@ def find_language() -> str:
     """The key in `LANGUAGES` that texts are shown in; the source's outside of a session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return SOURCE_LANGUAGE
-    chosen = session.get_workspace().language
+    chosen = session.get_journey().language
     browser = (st.context.locale or "").partition("-")[0]
     return chosen or (browser if browser in LANGUAGES else SOURCE_LANGUAGE)
 
@@ -24,13 +24,13 @@ def find_language() -> str:
 def read_language_from_url() -> None:
     """Take the language that the address asks for, before any text is shown."""
     asked = session.get_requested(ADDRESS_NAME)
-    if asked in LANGUAGES and asked != session.get_workspace().language:
+    if asked in LANGUAGES and asked != session.get_journey().language:
         session.change(language=asked)
 
 
 def offer_languages() -> None:
     """Draw the choice of a language; one that was chosen stands in the address."""
-    session.write_to_url(ADDRESS_NAME, session.get_workspace().language)
+    session.write_to_url(ADDRESS_NAME, session.get_journey().language)
     st.session_state[SWITCH_KEY] = find_language()
     st.selectbox(
         _("Language"),

@@ -39,14 +39,14 @@ def start_run(
     """
     from transfer_core.runs import launch_run, make_expectation  # brings torch
 
-    work = session.get_workspace()
+    work = session.get_journey()
     return launch_run(
         caches.get_engine(),
         data,
         source,
         strategy,
         seed,
-        owner=work.owner,
+        owner=session.get_owner(),
         key=key or work.start_key,
         compiled=compiled,
         expectation=option and make_expectation(option, source, strategy),

@@ -35,11 +35,18 @@ def show_page_title(title: str, page: str) -> None:
         page: The page's path from the app's folder.
     """
     session.ensure_pages_arranged(page)
+    session.get_belongings()  # ends the page if the workspace was emptied
+    link_works = session.open_shared_link()
     st.html(PAGE_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.title(title, anchor=False, width="stretch")
         language.offer_languages()
         presenting.offer_presenting()
+    if not link_works:
+        st.warning(_("This link was withdrawn."), icon=":material/link_off:")
+    if session.is_of_tab_only():
+        st.caption(_("Without cookies, what you do here ends with this tab."))
+    session.ask_before_leaving()
 
 
 @contextmanager

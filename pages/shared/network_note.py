@@ -21,10 +21,10 @@ def show_network_note(data_id: str) -> None:
             "pages/networks.py",
             label=_("Choose another network"),
             icon=":material/hub:",
-            query_params={"data": data_id},
+            query_params=session.make_query(data=data_id),
         )
     missing = describe_missing_photo_network()
-    if missing and not session.get_workspace().network and not is_sample(get_home(), data_id):
+    if missing and not session.get_journey().network and not is_sample(get_home(), data_id):
         reason, command = missing
         st.info(_(reason), icon=":material/info:")
         st.code(command, language="bash")

@@ -12,9 +12,9 @@ STYLE = f"<style>html {{ font-size: {SCALE:.0%} !important; }}</style>"
 
 def is_presenting() -> bool:
     """Whether type and lines are larger; what the address says is kept on the other pages."""
-    if session.get_requested("present") and not session.get_workspace().present:
+    if session.get_requested("present") and not session.get_journey().present:
         session.change(present=True)
-    return session.get_workspace().present
+    return session.get_journey().present
 
 
 def get_scale() -> float:

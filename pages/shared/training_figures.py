@@ -21,7 +21,7 @@ def show_curves(run_id: str) -> None:
     events = log.events()
     charts = translate_traces(log.compute_once(build_curve_traces, events))
     description = describe_curves(events)
-    followed = session.get_workspace().followed == run_id
+    followed = session.get_journey().followed == run_id
     ended = find_last_event(events, Ended)
     epochs = (ended or find_last_event(events, Started)).epochs if followed else None
     show_live_charts(

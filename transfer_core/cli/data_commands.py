@@ -31,6 +31,7 @@ from transfer_core.transferability import (
     list_options,
     load_calibration,
 )
+from transfer_core.workspaces import hold_for_this_computer
 
 
 def add_commands(add: AddCommand) -> None:
@@ -172,7 +173,8 @@ def ingest(text: str, seed: int = 0) -> DataSet:
         seed: Of the split.
     """
     path = sample_sets.resolve_path(text, get_home())
-    return dataset.ingest(path, home=get_home(), seed=seed, progress=show_progress)
+    data_set = dataset.ingest(path, home=get_home(), seed=seed, progress=show_progress)
+    return hold_for_this_computer(get_home(), data_set)
 
 
 def _collect_similarity(own_answer: Similarity | None, estimate: SimilarityEstimate) -> dict:

@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "needs_cutting",
             "write_recordings",
         ],
+        "removal": ["remove_data_set"],
         "sabotage.flaws": [
             "FLAWS",
             "FLAW_KINDS",

@@ -59,12 +59,13 @@ class _ModelCard:
     result: TestResult
 
 
-def import_bundle(home: Path, path: Path) -> RunRecord:
+def import_bundle(home: Path, path: Path, *, owner: str = "") -> RunRecord:
     """Record the run in a bundle as finished; importing the same bundle again finds that run.
 
     Args:
         home: The data folder.
         path: A zip. Nothing in it is trusted, and nothing in it is executed.
+        owner: Whose run it becomes.
 
     Raises:
         ArchiveError: If the zip cannot be read safely.
@@ -87,7 +88,7 @@ def import_bundle(home: Path, path: Path) -> RunRecord:
         (directory.path / CARD_FILE).write_bytes(text)
         directory.write_outcome(Outcome(RunState.finished, result=card.result))
         key = hash_bytes(text)
-        record = add_imported_run(store, run_id, card.config, card.name, card.result, key)
+        record = add_imported_run(store, run_id, card.config, card.name, card.result, key, owner)
     except BaseException:
         shutil.rmtree(directory.path)
         raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.compare.prediction import show_prediction
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
@@ -96,8 +96,7 @@ def show_case_grid(group: CaseRuns) -> None:
 @st.fragment(run_every=REDRAW_SECONDS)
 def _watch(group: CaseRuns) -> None:
     with show_errors():
-        engine = caches.get_engine()
-        fresh = [engine.get(run.id) for runs in group.runs.values() for run in runs]
+        fresh = [session.find_run(run.id) for runs in group.runs.values() for run in runs]
     before = {run.id for run in group.unfinished}
     if any(run.state.is_final for run in fresh if run.id in before):
         st.rerun()  # its result changes the page
@@ -118,7 +117,7 @@ def _show_progress(group: CaseRuns) -> None:
     if stop:
         with show_errors():
             for run in group.unfinished[::-1]:  # those that wait first
-                caches.get_engine().stop(run.id)
+                caches.get_engine().stop(session.own_run(run.id))
 
 
 def _draw(group: CaseRuns) -> None:

@@ -128,7 +128,7 @@ def _label_button(plan: CasePlan, known, seeds: int) -> str:
 
 def _start(data, source, choice: Choice, plan: CasePlan, known, seeds: int) -> list[str]:
     """Queue what is missing, the quick ones first; returns the ids of all runs."""
-    base, ids = session.get_workspace().start_key, {}
+    base, ids = session.get_journey().start_key, {}
     for run, seed in _list_missing(plan, known, seeds):
         option = choice.options.find(run.key)
         ids[run.key, seed] = start_run(

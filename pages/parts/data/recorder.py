@@ -136,6 +136,7 @@ def _make_data_set(classes: list[RecordedClass]) -> None:
         try:
             dataset.write_recordings(classes, file)
             data = dataset.ingest(file, home=get_home(), name=f"Webcam: {names}", progress=report)
+            session.take_in(data.id)
         except TransferError:
             recordings.is_asked_for = False
             raise

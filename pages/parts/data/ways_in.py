@@ -84,7 +84,7 @@ def _upload_zip() -> Upload | None:
 
 
 def _open_earlier_data_set() -> None:
-    known = {summary.id: summary for summary in dataset.list_data_sets(get_home())}
+    known = {each.id: each for each in session.get_belongings().list_data_sets()}
     if not known:
         st.caption(_("What you bring in can be opened here again later."))
         return
@@ -143,5 +143,6 @@ def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> No
     done = forget_afterwards(upload_key) if upload_key else nullcontext()
     with show_errors(), show_progress() as report, empty_on_exit(cancel), done:
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
+        session.take_in(data.id)
     session.open_data_set(data.id)
     st.rerun()

@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.choice import Choice, choose_option
+from pages.shared.journey import DIVIDING_LINES
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
-from pages.shared.workspace import DIVIDING_LINES
 from transfer_core.cases import DEFAULT_LINE, TEXTBOOK_SMALL_IMAGES, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import CaseMarks, Crossover, build_decision_diagram
@@ -36,7 +36,7 @@ def show_diagram(
     choice: Choice,
 ) -> None:
     """Draw the four cells with what each reaches, the data set as a point, and the line."""
-    work, textbook, best = session.get_workspace(), choice.textbook, choice.options.recommended
+    work, textbook, best = session.get_journey(), choice.textbook, choice.options.recommended
     options = {case: choice.options.find(key) for case, key in choice.cell_keys.items()}
     crossover = find_crossover(data, source)
     diagram = build_decision_diagram(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import caches, session
+from pages.shared import session
 from pages.shared.choice import Choice, list_runs_of
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
@@ -48,7 +48,7 @@ def offer_training(
         ),
     ):
         with show_errors():
-            key = f"{session.get_workspace().start_key} {choice.option.key}"
+            key = f"{session.get_journey().start_key} {choice.option.key}"
             start_run(data, source, choice.strategy, 0, key=key, option=choice.option)
         session.change(start_key=session.make_key())
         st.rerun()
@@ -76,6 +76,6 @@ def _rerun_when_over(run_ids: list[str]) -> None:
     from transfer_core.runs import UNFINISHED_STATES
 
     with show_errors():
-        unfinished = {run.id for run in caches.get_engine().store.list(states=UNFINISHED_STATES)}
+        unfinished = {run.id for run in session.list_runs(UNFINISHED_STATES)}
     if not unfinished.issuperset(run_ids):
         st.rerun()

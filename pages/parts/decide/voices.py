@@ -5,9 +5,9 @@ import streamlit as st
 from pages.parts.decide.option_rows import choose_cut, has_unknown_times, show_options
 from pages.shared import session
 from pages.shared.choice import Choice
+from pages.shared.journey import MINUTES
 from pages.shared.layout import escape_markdown
 from pages.shared.lesson_files import find_lesson_file
-from pages.shared.workspace import MINUTES
 from transfer_core.figures import describe_accuracy, describe_how_known, describe_seconds
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork
@@ -38,7 +38,7 @@ def show_textbook_voice(source: SourceNetwork, estimate: SimilarityEstimate, cho
             st.segmented_control(
                 _("Similar to what the network learned from?"),
                 list(ANSWER_LABELS),
-                default=session.get_workspace().answer,
+                default=session.get_journey().answer,
                 required=True,
                 format_func=lambda answer: _(ANSWER_LABELS[answer]),
                 key="decide_answer",
@@ -96,7 +96,7 @@ def _describe_textbook(estimate: SimilarityEstimate, choice: Choice) -> str:
 
 def _describe_certainty(estimate: SimilarityEstimate, similarity: str) -> str:
     """How sure the network is of the answer, or that the answer is the person's."""
-    if session.get_workspace().answer != "estimate":
+    if session.get_journey().answer != "estimate":
         return _(
             "your answer; the network says {probability:.0%} similar",
             probability=estimate.probability,
@@ -195,7 +195,7 @@ def choose_minutes() -> None:
     st.select_slider(
         _("Minutes I have"),
         MINUTES,
-        value=session.get_workspace().minutes,
+        value=session.get_journey().minutes,
         format_func=lambda minutes: f"{minutes:g}",
         key="decide_minutes",
         on_change=_take_minutes,

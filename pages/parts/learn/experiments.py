@@ -7,7 +7,7 @@ from pages.parts.learn.chapter import Experiment
 from pages.parts.learn.options import describe_option, plan_experiment
 from pages.parts.learn.outcomes import show_outcomes
 from pages.parts.start.live_sample import get_demonstration_network, read_sample
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
@@ -40,7 +40,7 @@ def show_experiment(experiment: Experiment, afterwards: str, key: str) -> bool:
 def find_records(runs: list[str]) -> list[RunRecord] | None:
     """The runs; None if one is no longer here, or has no result."""
     try:
-        records = [caches.get_engine().get(run) for run in runs]
+        records = [session.find_run(run) for run in runs]
     except RunError:
         return None
     lost = any(record.state.is_final and record.result is None for record in records)
@@ -114,7 +114,7 @@ def watch(runs: list[str], key: str) -> None:
     if st.button(_("Stop"), icon=":material/stop:", key=f"learn_stop_{key}"):
         with show_errors():
             for record in records:
-                caches.get_engine().stop(record.id)
+                caches.get_engine().stop(session.own_run(record.id))
 
 
 def find_runs_before(records: list[RunRecord]) -> list[RunRecord]:
@@ -125,8 +125,17 @@ def find_runs_before(records: list[RunRecord]) -> list[RunRecord]:
 
 
 def show_wait(others: list[RunRecord]) -> None:
-    """Say what an experiment waits for, and where that can be stopped."""
-    names = ", ".join(escape_markdown(run.name) for run in others)
+    """Say what an experiment waits for, and where that can be stopped if it is one's own."""
+    own = [run for run in others if session.is_own_run(run)]
+    if not own:
+        st.markdown(
+            _(
+                ":material/hourglass_empty: Another run is learning on this computer. Yours begins "
+                "by itself when it has ended. Your guess is kept."
+            )
+        )
+        return
+    names = ", ".join(escape_markdown(run.name) for run in own)
     st.markdown(
         _(
             ":material/hourglass_empty: Another run is learning on this computer: **{names}**. "
@@ -138,5 +147,5 @@ def show_wait(others: list[RunRecord]) -> None:
         "pages/train.py",
         label=_("Look at that run, or stop it"),
         icon=":material/model_training:",
-        query_params={"run": others[0].id},
+        query_params={"run": own[0].id},
     )

@@ -85,7 +85,7 @@ def show_catalog(networks: Sequence[SourceNetwork]) -> str | None:
         alt=_(
             "Table of {n} networks; each row can be chosen, as in the list below it.", n=len(rows)
         ),
-        key=f"networks_table_{session.get_workspace().start_key}",
+        key=f"networks_table_{session.get_journey().start_key}",
     )
     clicked = event.selection.rows
     return networks[clicked[0]].name if clicked and clicked[0] < len(networks) else None

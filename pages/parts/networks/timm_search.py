@@ -13,7 +13,7 @@ MAX_MATCHES = 30  # networks to choose from
 
 def search_timm_networks() -> SourceNetwork | None:
     """Draw the search; returns the network that was chosen there."""
-    tags, key = list_timm_tags(), session.get_workspace().start_key
+    tags, key = list_timm_tags(), session.get_journey().start_key
     with st.expander(_("{n:,} more networks, of timm", n=len(tags)), icon=":material/search:"):
         if not has_timm():
             st.markdown(_("They need a package. Install it, and start the app again:"))

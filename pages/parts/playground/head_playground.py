@@ -129,7 +129,7 @@ def _offer_run(
     ):
         with show_errors():
             run_id = _start(data, source, result.trial)
-        st.switch_page("pages/train.py", query_params={"run": run_id, "data": data.id})
+        st.switch_page("pages/train.py", query_params=session.make_query(run=run_id, data=data.id))
 
 
 def _start(data: DataSet, source: SourceNetwork, trial: HeadTrial) -> str:

@@ -26,6 +26,7 @@ def offer_sample() -> None:
         with show_errors(), show_progress() as report:
             path = samples.resolve_path(f"sample:{SAMPLE}", get_home(), progress=report)
             data = dataset.ingest(path, home=get_home(), name=sample.title, progress=report)
+            session.take_in(data.id)
         session.open_data_set(data.id)
         st.rerun()
     st.image(

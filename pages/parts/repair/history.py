@@ -10,7 +10,7 @@ from pages.parts.repair.image_cards import (
     paginate,
     show_set_aside_card,
 )
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.guesses import get_guess
 from pages.shared.layout import escape_markdown
@@ -80,5 +80,5 @@ def _show_version(version: Version, *, sealed: bool) -> None:
         "pages/repair.py",
         label=_("Open the version before: {name}", name=escape_markdown(before)),
         icon=":material/history:",
-        query_params={"data": version.parent},
+        query_params=session.make_query(data=version.parent),
     )

@@ -64,6 +64,7 @@ def make_new_version(data: DataSet, record: RunRecord | None) -> str:
     files = {each.change.path: each.file for each in waiting if each.file is not None}
     with show_errors():
         made = dataset.make_version(get_home(), data, [each.change for each in waiting], files)
+        session.take_in(made.id)
     take_from_basket(data.id)
     session.show_new_version(made.id, record and record.id)
     return made.id

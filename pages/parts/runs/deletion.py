@@ -30,8 +30,8 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
     ):
         ids = tuple(record.id for record in records)
         with show_errors():
-            delete_runs(caches.get_engine().store, ids)
-        shown = session.get_workspace().run_id
+            delete_runs(caches.get_engine().store, session.get_belongings().own_runs(ids))
+        shown = session.get_journey().run_id
         session.change(deleted=ids, run_id=None if shown in ids else shown)
         session.choose_runs(())
         st.rerun()
@@ -40,7 +40,7 @@ def offer_deletion(records: Sequence[RunRecord]) -> None:
 def show_unreadable_runs() -> None:
     """List the runs whose settings this version cannot read, each with a Delete button."""
     with show_errors():
-        records = caches.get_engine().store.list_all()
+        records = session.get_belongings().list_all_runs()
     for run in records:
         if isinstance(run, UnreadableRun):
             _show_unreadable_run(run)
@@ -56,16 +56,17 @@ def _show_unreadable_run(run: UnreadableRun) -> None:
         )
         if st.button(_("Delete"), icon=":material/delete:", key=f"runs_delete_{run.id}"):
             with show_errors():
-                delete_runs(caches.get_engine().store, [run.id])
+                delete_runs(caches.get_engine().store, [session.own_run(run.id)])
             session.change(deleted=(run.id,))
             st.rerun()
 
 
 def offer_undo() -> None:
     """Offer to restore the runs that were deleted last."""
-    store, last = caches.get_engine().store, session.get_workspace().deleted
+    last = session.get_journey().deleted
     with show_errors():
-        deleted = {run.id: run for run in store.list_all(deleted=True)}
+        belongings = session.get_belongings()
+        deleted = {run.id: run for run in belongings.list_all_runs(deleted=True)}
     again = [run_id for run_id in last if run_id in deleted]
     if again:
         if len(again) == 1:
@@ -84,9 +85,8 @@ def offer_undo() -> None:
 
 def show_deleted_runs() -> None:
     """List the deleted runs that can be restored, and offer to remove them for good."""
-    store = caches.get_engine().store
     with show_errors():
-        deleted = store.list_all(deleted=True)
+        deleted = session.get_belongings().list_all_runs(deleted=True)
     if not deleted:
         return
     with st.expander(_("Deleted runs: {runs:,}", runs=len(deleted)), icon=":material/delete:"):
@@ -107,13 +107,14 @@ def show_deleted_runs() -> None:
             with st.popover(_("Remove all of them for good"), icon=":material/delete_forever:"):
                 st.write(_("This cannot be undone: networks, curves and results are removed."))
                 if st.button(_("Remove for good"), key="runs_empty"):
-                    purge_deleted_runs(store, caches.get_engine().home, older_than=0)
+                    engine = caches.get_engine()
+                    purge_deleted_runs(engine.store, engine.home, older_than=0, among=set(names))
                     st.rerun()
 
 
 def _restore_runs(run_ids: Sequence[str]) -> None:
     with show_errors():
-        restore_runs(caches.get_engine().store, run_ids)
+        restore_runs(caches.get_engine().store, session.get_belongings().own_runs(run_ids))
     session.choose_runs(run_ids)
     session.change(deleted=())
     st.rerun()

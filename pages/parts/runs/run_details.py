@@ -58,7 +58,7 @@ def _show_actions(record: RunRecord) -> None:
             _("Stop"), icon=":material/stop:", key="runs_stop"
         ):
             with show_errors():
-                caches.get_engine().stop(record.id)
+                caches.get_engine().stop(session.own_run(record.id))
             st.rerun()
         offer_deletion([record])
 
@@ -71,14 +71,14 @@ def show_run_link(run_id: str, page: str, label: str, icon: str) -> None:
 def _repeat(record: RunRecord) -> None:
     from transfer_core.runs import repeat_run
 
-    work = session.get_workspace()
+    work = session.get_journey()
     with show_errors():
         caches.load_data_set(record.config.data_id)  # refuses a run whose images are gone
         run_id = repeat_run(
             caches.get_engine(),
             record.config,
             name=record.name,
-            owner=work.owner,
+            owner=session.get_owner(),
             key=work.start_key,
         )
     session.change(start_key=session.make_key())
@@ -119,7 +119,7 @@ def _save_description(record: RunRecord, **values: object) -> None:
     changed = {part: value for part, value in values.items() if value != getattr(record, part)}
     if changed:
         with show_errors():
-            saved = update_run(caches.get_engine().store, record.id, **changed)
+            saved = update_run(caches.get_engine().store, session.own_run(record.id), **changed)
         if saved != record:  # the store refuses some values, such as an empty name
             st.rerun()
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.languages import _
 from transfer_core.runs import Tally, TrackRecord, load_track_records
@@ -14,7 +14,7 @@ def show_track_record() -> None:
         records = load_track_records(caches.get_engine().store)
     if not records:
         return
-    names = caches.list_names()
+    names = session.list_names()
     with st.expander(_("How often were the forecasts right?"), icon=":material/balance:"):
         for record in records:
             title = escape_markdown(names.get(record.network, record.network))

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts.repair.image_cards import make_grid, paginate
 from pages.parts.repair.waiting_changes import make_new_version
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.basket import PendingChange, put_in_basket
 from pages.shared.layout import escape_markdown
 from transfer_core.dataset import (
@@ -91,7 +91,8 @@ def _offer_repair(data: DataSet, flaw: SpoiledVersion) -> None:
         key="sabotage_repair",
     ):
         put_in_basket(data.id, *(PendingChange(change) for change in left))
-        st.switch_page("pages/repair.py", query_params={"data": make_new_version(data, None)})
+        made = make_new_version(data, None)
+        st.switch_page("pages/repair.py", query_params=session.make_query(data=made))
 
 
 def _show_images(flaw: SpoiledVersion, score: GuessScore) -> None:

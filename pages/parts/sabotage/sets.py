@@ -72,5 +72,7 @@ def offer_flaw(data: DataSet) -> None:
 
 
 def _open(data: DataSet) -> None:
+    with show_errors():
+        session.take_in(data.id)
     session.open_data_set(data.id)
     st.rerun()

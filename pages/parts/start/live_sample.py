@@ -39,11 +39,13 @@ def start_sample(name: str) -> None:
         strategy = plan_case(TransferCase(sample.case))
         run_id = start_run(data, get_demonstration_network(), strategy, seed=0)
         session.change(start_key=session.make_key(), followed=run_id)
-    st.switch_page("pages/train.py", query_params={"run": run_id, "data": data.id})
+    st.switch_page("pages/train.py", query_params=session.make_query(run=run_id, data=data.id))
 
 
 def read_sample(name: str, report) -> DataSet:
     """Read a sample into the store; what was read before is found again."""
     home = get_home()
     path = samples.resolve_path(f"sample:{name}", home, progress=report)
-    return dataset.ingest(path, home=home, name=SAMPLES[name].title, progress=report)
+    data = dataset.ingest(path, home=home, name=SAMPLES[name].title, progress=report)
+    session.take_in(data.id)
+    return data

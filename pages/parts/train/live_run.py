@@ -4,9 +4,10 @@ import streamlit as st
 
 from pages.parts.train.run_end import show_end, show_epochs
 from pages.parts.train.run_progress import show_numbers, show_progress_of_run
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.sharing import show_shared_note
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
 from transfer_core.languages import _
@@ -19,12 +20,13 @@ REDRAW_SECONDS = 1.0
 def show_run(run_id: str) -> RunRecord:
     """Draw everything about one run, every second anew until it is over."""
     with show_errors():
-        record = caches.get_engine().get(run_id)
+        record = session.find_run(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
+    show_shared_note(record)
     if record.state.is_final:
         show_end(record)
         _draw(record)
-        if record.result:
+        if record.result and session.is_own_run(record):
             show_if_below_case_one(record)
         show_epochs(record)
     else:
@@ -36,14 +38,16 @@ def show_run(run_id: str) -> RunRecord:
 @st.fragment(run_every=REDRAW_SECONDS)
 def _watch(run_id: str) -> None:
     with show_errors():
-        record = caches.get_engine().get(run_id)
+        record = session.find_run(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
     with bar:
         show_progress_of_run(record, caches.get_run_log(run_id).events())
-    if stop.button(_("Stop and keep what was learned"), icon=":material/stop:", key="train_stop"):
-        caches.get_engine().stop(run_id)
+    if session.is_own_run(record) and stop.button(
+        _("Stop and keep what was learned"), icon=":material/stop:", key="train_stop"
+    ):
+        caches.get_engine().stop(session.own_run(run_id))
     _draw(record)
 
 
@@ -77,8 +81,7 @@ def _describe_run(record: RunRecord) -> None:
     with st.expander(_("About this run")):
         st.caption(
             _(
-                "{way}, from: {network}, {kind} weights, frozen: {frozen}; {side} pixels a side. "
-                "Anyone who can reach this server can watch the run at this address.",
+                "{way}, from: {network}, {kind} weights, frozen: {frozen}; {side} pixels a side.",
                 way=_(strategy.title),
                 network=escape_markdown(source.title),
                 kind=_(strategy.initial_weights),

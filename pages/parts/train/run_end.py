@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts.train.run_progress import show_progress_of_run
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from transfer_core.figures import tabulate_epochs
 from transfer_core.languages import N_, _, ngettext
@@ -23,7 +23,8 @@ def show_end(record: RunRecord) -> None:
     if record.error:
         error = record.error
         show_problem(*map(translate_record_text, (error.problem, error.found, error.remedy)))
-    _offer_resume(record)
+    if session.is_own_run(record):
+        _offer_resume(record)
     words, on = st.columns([3, 1], vertical_alignment="bottom")
     events = caches.get_run_log(record.id).events()
     with words:
@@ -69,7 +70,7 @@ def _offer_resume(record: RunRecord) -> None:
     label = _("Resume from epoch {epoch}", epoch=epoch) if epoch else _("Resume where it was")
     if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
-            caches.get_engine().resume(record.id)
+            caches.get_engine().resume(session.own_run(record.id))
         st.rerun()
 
 

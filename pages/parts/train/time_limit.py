@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def fit_to_time_limit(defaults: RunSettings) -> RunSettings:
     """Return the defaults, with epochs and an input size that end in time if a limit is set."""
-    fit = _match_fit(session.get_workspace().fit, defaults.strategy)
+    fit = _match_fit(session.get_journey().fit, defaults.strategy)
     if fit is None:
         return defaults
     epochs = fit.strategy.optimiser.epochs
@@ -39,7 +39,7 @@ def fit_to_time_limit(defaults: RunSettings) -> RunSettings:
 
 def offer_time_limit(data: DataSet, source: SourceNetwork, choice: Choice) -> None:
     """Ask for a time; fill in what ends in it, and propose a better network that does."""
-    work = session.get_workspace()
+    work = session.get_journey()
     fit, proposal = (_match_fit(each, choice.strategy) for each in (work.fit, work.proposal))
     with st.expander(
         _("Finish within a number of minutes"), icon=":material/timer:", expanded=bool(fit)
@@ -84,7 +84,7 @@ def _show_proposal(proposal: RunPlan, fits_here: bool) -> None:
 
 
 def _set_fit(fit: RunPlan | None, proposal: RunPlan | None) -> None:
-    session.change(fit=fit, proposal=proposal, fits=session.get_workspace().fits + 1)
+    session.change(fit=fit, proposal=proposal, fits=session.get_journey().fits + 1)
     forget_settings()
 
 

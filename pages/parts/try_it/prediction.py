@@ -31,6 +31,7 @@ class Trial:
     trained: TrainedNetwork
     detects_unknown: bool  # whether its training images are here to compare with
     is_test: bool = False  # whether a tester tries it, for its owner
+    is_own: bool = True  # whether its data set can be changed
 
 
 def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float | None:
@@ -62,7 +63,7 @@ def show_prediction(trial: Trial, number: int, name: str, file: bytes) -> float 
             _show_maps(trial.trained, file, [label for label, _ in likely[:2]])
         if trial.is_test:
             offer_verdict(trial.run_id, trial.trained.classes, file, answer)
-        elif trial.detects_unknown:  # else the data set is not here
+        elif trial.is_own and trial.detects_unknown:  # else the data set is not here
             _offer_as_training_image(trial, file)
     return answer.distance
 

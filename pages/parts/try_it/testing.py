@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import caches
-from pages.shared.layout import build_page_url, escape_markdown, show_errors
+from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.sharing import show_link
 from transfer_core.inspection import keep_try, remove_try
 from transfer_core.languages import N_, _
 from transfer_core.runs import RunRecord
@@ -28,15 +29,16 @@ def show_test_link(record: RunRecord) -> None:
     with st.expander(_("Let others test it"), icon=":material/swap_horiz:"):
         st.markdown(
             _(
-                "Copy this link for a tester, who tries to break your network. What they show it "
-                "and judge comes back to this page."
+                "A tester who opens this link tries to break your network. What they show it and "
+                "judge comes back to this page."
             )
         )
-        st.code(build_page_url(run=record.id, test="1"), language=None, wrap_lines=True)
+        show_link("run", [record.id], test="1")
         st.caption(
             _(
-                "It opens for anyone who can reach this computer. No names are kept. On another "
-                "Transfer Lab: give away the bundle of Take away; what is tried there stays there."
+                "It opens for whoever has it and reaches this computer. No names are kept. On "
+                "another Transfer Lab: give away the bundle of Take away; what is tried there "
+                "stays there."
             )
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from transfer_core import dataset, images, networks
+from transfer_core import dataset, images
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import DataSetError
 from transfer_core.images import Transform, apply_transform
@@ -31,12 +31,6 @@ SINGLE_IMAGE_PIXELS = 240  # longer side of an image by itself
 def load_data_set(data_id: str) -> dataset.DataSet:
     """A data set of the store."""
     return dataset.load(get_home(), data_id)
-
-
-def list_names() -> dict[str, str]:
-    """Names of all data sets by their ids, and titles of all networks by their names."""
-    titles = {each.name: each.title for each in networks.list_networks()}
-    return titles | {each.id: each.name for each in dataset.list_data_sets(get_home())}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

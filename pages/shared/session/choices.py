@@ -7,28 +7,27 @@ from uuid import uuid4
 
 import streamlit as st
 
-from pages.shared.workspace import Workspace
+from pages.shared.journey import Journey
 from transfer_core import networks
 from transfer_core.dataset import SAMPLES_LINE, is_sample
 from transfer_core.system import get_home
 
-WORKSPACE_KEY = "workspace"
+JOURNEY_KEY = "journey"
 
 
-def get_workspace() -> Workspace:
+def get_journey() -> Journey:
     """This session's choices."""
-    return st.session_state.setdefault(WORKSPACE_KEY, Workspace())
+    return st.session_state.setdefault(JOURNEY_KEY, Journey())
 
 
 def change(**choices) -> None:
     """Change choices; a new data set or network resets the choices that rest on it."""
-    before = get_workspace()
+    before = get_journey()
     if choices.get("data_id", before.data_id) != before.data_id:
-        before = Workspace(
+        before = Journey(
             line=_find_line(choices["data_id"]),
             network=before.network,
             minutes=before.minutes,
-            owner=before.owner,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
             present=before.present,
@@ -36,7 +35,7 @@ def change(**choices) -> None:
         )
     if choices.get("network", before.network) != before.network:
         before = replace(before, option=None, run_id=None, fit=None, proposal=None)
-    st.session_state[WORKSPACE_KEY] = replace(before, **choices)
+    st.session_state[JOURNEY_KEY] = replace(before, **choices)
 
 
 def _find_line(data_id: str | None) -> int | None:
@@ -46,7 +45,7 @@ def _find_line(data_id: str | None) -> int | None:
 
 def get_network_name() -> str:
     """The network that this session has chosen, else the one that its data set starts with."""
-    work = get_workspace()
+    work = get_journey()
     return work.network or networks.choose_starting_network(get_home(), work.data_id).name
 
 

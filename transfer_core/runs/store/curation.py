@@ -16,7 +16,6 @@ from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import (
-    IMPORTED_OWNER,
     UNFINISHED_STATES,
     RunRecord,
     RunState,
@@ -43,6 +42,7 @@ def add_imported_run(
     name: str,
     result: TestResult,
     idempotency_key: str,
+    owner: str = "",
 ) -> RunRecord:
     """Record a run that was trained elsewhere.
 
@@ -53,6 +53,7 @@ def add_imported_run(
         name: For people.
         result: Its result.
         idempotency_key: Of the file it came in, so that importing it twice makes one run.
+        owner: Whose run it is.
 
     Returns:
         Its record, or that of the run imported earlier with the same key.
@@ -61,7 +62,7 @@ def add_imported_run(
     row = {
         "id": run_id,
         "name": clean_label(name),
-        "owner": IMPORTED_OWNER,
+        "owner": clean_label(owner),
         "key": idempotency_key,
         "config": to_json(config),
         "state": RunState.finished,
@@ -146,7 +147,11 @@ def restore_runs(store: RunStore, run_ids: Collection[str]) -> None:
 
 
 def purge_deleted_runs(
-    store: RunStore, home: Path, *, older_than: float = DELETION_GRACE_SECONDS
+    store: RunStore,
+    home: Path,
+    *,
+    older_than: float = DELETION_GRACE_SECONDS,
+    among: Collection[str] | None = None,
 ) -> int:
     """Remove deleted runs and all their files for good.
 
@@ -154,6 +159,7 @@ def purge_deleted_runs(
         store: The run store.
         home: The data folder.
         older_than: Seconds since the deletion.
+        among: Ids of the runs that may be removed; None is all.
 
     Returns:
         The number of runs removed. Files that cannot be removed now go at the next start.
@@ -162,7 +168,7 @@ def purge_deleted_runs(
     return sum(
         _purge_run(store, home, run.id, limit)
         for run in store.list_all(deleted=True)
-        if run.deleted <= limit
+        if run.deleted <= limit and (among is None or run.id in among)
     )
 
 

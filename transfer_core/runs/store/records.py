@@ -10,7 +10,6 @@ from transfer_core.languages import N_, _
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.training import Event, RunConfig, TestResult
 
-IMPORTED_OWNER = "imported"  # owner of the runs that came in a bundle
 _ID_PATTERN = re.compile(r"[0-9a-f]{16}")
 
 
@@ -101,7 +100,7 @@ class RunRecord:
     @property
     def is_imported(self) -> bool:
         """Whether it was trained elsewhere and came in a bundle, so that it has no log."""
-        return self.owner == IMPORTED_OWNER
+        return self.attempt == 0 and self.result is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +110,7 @@ class UnreadableRun:
     id: str
     name: str
     state: str  # of `RunState`, or a word of another version
+    owner: str
     engine: str | None
     created: float  # seconds since 1970
     deleted: float | None

@@ -136,22 +136,33 @@ class RunStore:
         return to_record(row)
 
     def list(
-        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+        self,
+        *,
+        states: Collection[RunState] | None = None,
+        deleted: bool = False,
+        owner: str | None = None,
     ) -> tuple[RunRecord, ...]:
         """Return the readable runs, newest first; arguments as for `list_all`."""
-        records = self.list_all(states=states, deleted=deleted)
+        records = self.list_all(states=states, deleted=deleted, owner=owner)
         return tuple(record for record in records if isinstance(record, RunRecord))
 
     def list_all(
-        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+        self,
+        *,
+        states: Collection[RunState] | None = None,
+        deleted: bool = False,
+        owner: str | None = None,
     ) -> tuple[RunRecord | UnreadableRun, ...]:
         """Return every run, newest first.
 
         Args:
             states: Only runs in these states; None is any state.
             deleted: The deleted runs instead of the others.
+            owner: Only runs of this owner; None is any.
         """
         wanted = sa.select(*RECORD_COLUMNS).order_by(RUNS.c.number.desc())
+        if owner is not None:
+            wanted = wanted.where(RUNS.c.owner == owner)
         wanted = wanted.where((RUNS.c.deleted.is_not(None)) == deleted)
         if states is not None:
             wanted = wanted.where(RUNS.c.state.in_(states))

@@ -1,4 +1,4 @@
-"""The choices of one browser session, and the texts that stand for them in the address."""
+"""A session's choices along the journey, and the texts that stand for them in the address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MINUTES = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 240.0, 480.0]
 
 
 @dataclass(frozen=True, slots=True)
-class Workspace:
+class Journey:
     """The choices along the journey; each rests on those before it."""
 
     data_id: str | None = None
@@ -52,7 +52,6 @@ class Workspace:
     present: bool = False  # larger type and lines, for a projector
     language: str | None = None  # key of `LANGUAGES`; None is the browser's
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click
-    owner: str = field(default_factory=lambda: uuid4().hex)  # owners share the queue in turns
 
 
 def list_choice_values(network: str) -> dict[str, dict[str, object]]:

@@ -1,0 +1,80 @@
+"""Share a run or a data set by a link, to look at only; the link can be withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from pages.shared import session
+from pages.shared.layout import build_page_url
+from transfer_core.languages import N_, _
+
+if TYPE_CHECKING:
+    from transfer_core.runs import RunRecord
+
+NOT_YOURS = N_("Not your run: shared with you, to look at.")
+
+
+def offer_sharing(kind: Literal["data", "run"], targets: Sequence[str]) -> None:
+    """Draw the button behind which a link to this page is made.
+
+    Args:
+        kind: What is shared.
+        targets: Public ids of data sets or ids of runs, all of the workspace's own.
+    """
+    with st.popover(_("Share"), icon=":material/share:"):
+        show_link(kind, targets)
+
+
+def show_link(kind: Literal["data", "run"], targets: Sequence[str], **query: str) -> None:
+    """Draw the link to this page with the button that withdraws it, or the one that makes it.
+
+    Args:
+        kind: What is shared.
+        targets: Public ids of data sets or ids of runs, all of the workspace's own.
+        query: More parts of the address.
+    """
+    belongings = session.get_belongings()
+    workspaces, own = belongings.workspaces, belongings.workspace
+    key = f"share_{kind}_{'_'.join(targets)}"
+    if links := workspaces.links.list(own, targets):
+        link = links[-1]
+        st.code(build_page_url(share=link.token, **query), language=None, wrap_lines=True)
+        st.button(
+            _("Withdraw the link"),
+            icon=":material/link_off:",
+            key=f"{key}_withdraw",
+            on_click=workspaces.links.withdraw,
+            args=(own, link.token),
+        )
+        return
+    st.caption(_("Whoever has the link can look, and change nothing."))
+    st.button(
+        _("Make a link"),
+        icon=":material/link:",
+        key=key,
+        on_click=belongings.share,
+        args=(kind, targets),
+    )
+
+
+def show_shared_note(record: RunRecord) -> None:
+    """Say of a run of somebody else that it is not one's own."""
+    if not session.is_own_run(record):
+        st.caption(f":material/visibility: {_(NOT_YOURS)}")
+
+
+def require_own_run(record: RunRecord) -> None:
+    """End a page that changes a run, or gives it away, if the run is somebody else's."""
+    if session.is_own_run(record):
+        return
+    st.info(_(NOT_YOURS), icon=":material/visibility:")
+    st.page_link(
+        "pages/results.py",
+        label=_("See its result"),
+        icon=":material/fact_check:",
+        query_params={"run": record.id},
+    )
+    st.stop()

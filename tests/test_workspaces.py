@@ -1,0 +1,408 @@
+"""Private workspaces: nobody sees, stops, renames or deletes what belongs to somebody else."""
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from starlette.requests import Request
+from streamlit.testing.v1 import AppTest
+from test_pages import PAGES, build_page, list_texts, read_query
+from toy_runs import make_config, make_test_result
+
+from pages.shared import caches, downloads, workspace_cookie
+from pages.shared.session import belongings
+from transfer_core import dataset
+from transfer_core.errors import TransferError, WorkspaceError
+from transfer_core.runs import RunState, RunStore, delete_runs
+from transfer_core.workspaces import (
+    Belongings,
+    clear_workspace,
+    hold_for_this_computer,
+    open_workspaces,
+    release_data_set,
+)
+from transfer_core.workspaces.store import WorkspaceStore
+
+pytestmark = pytest.mark.real_workspaces
+CLASS_SIZE = 30
+
+
+@pytest.fixture(autouse=True)
+def own_engine(transfer_home):
+    """An engine in the test's own data folder, closed after it."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    yield
+    caches.get_engine().close()
+    st.cache_resource.clear()
+
+
+def copy_data_set(made: Path, home: Path, number: int) -> str:
+    """Store the data set of `made` once more, under another id, which is returned."""
+    (source,) = (folder for folder in (made / "data").iterdir() if len(folder.name) == 20)
+    data_id = f"{number:020x}"
+    shutil.copytree(source, home / "data" / data_id)
+    for name in ("dataset.json", "summary.json"):
+        file = home / "data" / data_id / name
+        text = file.read_text(encoding="utf-8").replace(source.name, data_id)
+        file.write_text(text.replace("colours", f"secret {number}"), encoding="utf-8")
+    return data_id
+
+
+@pytest.fixture
+def people(made, transfer_home) -> list[Belongings]:
+    """Two persons, each with a data set and a finished run."""
+    return make_people(made[0], transfer_home, 2)
+
+
+def make_people(made: Path, transfer_home: Path, count: int) -> list[Belongings]:
+    """Workspaces, each with a data set and a finished run."""
+    store, workspaces, people = RunStore(transfer_home), open_workspaces(transfer_home), []
+    for number in range(count):
+        person = Belongings(transfer_home, workspaces.find(workspaces.create()))
+        person.take_in(copy_data_set(made, transfer_home, number))
+        run = store.create(make_config(), f"secret run {number}", person.workspace.id)
+        store.set_state(run.id, RunState.finished, result=make_test_result())
+        people.append(person)
+    return people
+
+
+def get_own_ids(person: Belongings) -> tuple[str, str, str]:
+    """Id of the run, public id and content id of the data set."""
+    (data_id,) = person.workspaces.list_held(person.workspace)
+    return person.list_runs()[0].id, person.find_public_id(data_id), data_id
+
+
+def succeeds(attempt, *given) -> bool:
+    """Whether a try to get at something has a result."""
+    try:
+        return attempt(*given) is not None
+    except TransferError:
+        return False
+
+
+def ask(route, secret: str | None, **parts: str) -> int:
+    """The status of the answer to a download."""
+    cookie = f"{workspace_cookie.name_cookie(open_workspaces(_home()))}={secret}"
+    headers = [(b"cookie", cookie.encode())] if secret else []
+    asked = Request({"type": "http", "path_params": parts, "headers": headers})
+    return route.endpoint(asked).status_code
+
+
+def _home() -> Path:
+    return belongings.get_home()
+
+
+def open_as(monkeypatch, secret: str | None, page: str, **query: str) -> AppTest:
+    """A page in a browser with this cookie, or without one."""
+    monkeypatch.setattr(belongings, "read_cookie", lambda workspaces: secret)
+    return build_page(page, **query).run()
+
+
+def test_each_of_thirty_tries_to_get_at_what_belongs_to_the_others(made, transfer_home):
+    """Looking up is what reading, stopping, renaming, deleting and exporting begin with."""
+    people = make_people(made[0], transfer_home, CLASS_SIZE)
+    owned, tried, got = [get_own_ids(person) for person in people], 0, []
+    for number, person in enumerate(people):
+        mine = {run.id for run in person.list_all_runs()}, person.list_data_sets()
+        assert mine[0] == {owned[number][0]} and [each.id for each in mine[1]] == [owned[number][2]]
+        for other, (run, public_id, data_id) in enumerate(owned):
+            attempts = [(person.get_run, run), (person.find_data_set, public_id)]
+            if (other - number) % CLASS_SIZE < 3:  # the others are tried by two ways only
+                attempts += [
+                    (person.own_run, run),
+                    (person.own_runs, [owned[number][0], run]),
+                    (person.find_public_id, data_id),
+                    (person.find_data_set, data_id),  # the hash of the content is no id
+                ]
+            results = [succeeds(*attempt) for attempt in attempts]
+            if other == number:
+                assert results == [True, True, True, True, True, False]
+                continue
+            tried, got = tried + len(results), got + [each for each in results if each]
+    assert (tried, len(got)) == (CLASS_SIZE * (2 * (CLASS_SIZE - 1) + 2 * 4), 0)
+
+
+def test_downloads_are_for_the_owner_alone(people, transfer_home):
+    workspaces = open_workspaces(transfer_home)
+    secret = workspaces.create()
+    person = Belongings(transfer_home, workspaces.find(secret))
+    data_id = people[0].workspaces.list_held(people[0].workspace)[0]
+    person.take_in(data_id)
+    run, public_id, __ = get_own_ids(people[0])
+    own_id = person.find_public_id(data_id)
+    folder = transfer_home / "runs" / run / "take_away" / "report"
+    folder.mkdir(parents=True)
+    (folder / "r.html").write_text("secret")
+    assert public_id != own_id
+    assert ask(downloads.IMAGES_ROUTE, secret, data=own_id) == 200
+    for route, parts in [
+        (downloads.IMAGES_ROUTE, {"data": public_id}),
+        (downloads.IMAGES_ROUTE, {"data": data_id}),
+        (downloads.EXPORT_ROUTE, {"run": run, "kind": "report"}),
+        (downloads.EXPORT_ROUTE, {"run": "../../etc", "kind": "report"}),
+    ]:
+        for cookie in (secret, None, "forged"):
+            assert ask(route, cookie, **parts) == 404
+    assert ask(downloads.IMAGES_ROUTE, None, data=own_id) == 404
+
+
+def test_a_page_shows_nothing_of_somebody_else(people, monkeypatch):
+    secret = people[0].workspaces.create()
+    run, public_id, data_id = get_own_ids(people[0])
+    several = f"{run},{get_own_ids(people[1])[0]}"
+    for number, page in enumerate(PAGES):
+        query = {"run": run, "data": (public_id, data_id)[number % 2], "runs": several}
+        app = open_as(monkeypatch, secret, page, **query)
+        assert not app.exception
+        assert "secret" not in list_texts(app)
+        assert not [b for b in app.button if (b.key or "").startswith(("train_stop", "runs_"))]
+
+
+def test_the_list_of_runs_is_the_workspaces_own(people, monkeypatch):
+    secret = people[0].workspaces.create()
+    delete_runs(people[1].runs, [get_own_ids(people[1])[0]])
+    app = open_as(monkeypatch, secret, "runs")
+    assert not app.exception and not app.dataframe
+    assert "Nothing was trained here yet." in [each.value for each in app.info]
+    assert not [each for each in app.expander if each.label.startswith("Deleted runs")]
+
+
+def test_a_link_shows_a_run_until_it_is_withdrawn_and_lets_nobody_change_it(people, monkeypatch):
+    owner, other = people[:2]
+    secret = owner.workspaces.create()
+    guest = Belongings(owner.home, owner.workspaces.find(secret))
+    run, __, data_id = get_own_ids(owner)
+    link = owner.share("run", [run])
+    app = open_as(monkeypatch, secret, "results", share=link.token)
+    assert not app.exception and "share" not in app.query_params
+    assert app.subheader[0].value == "secret run 0"
+    assert "Not your run: shared with you, to look at." in list_texts(app)
+    assert not app.get("link_button") and "Share" not in [b.label for b in app.button]
+    train = open_as(monkeypatch, secret, "train", run=run)
+    assert not [b for b in train.button if b.key in ("train_stop", "train_another")]
+    assert "Not your run" in open_as(monkeypatch, secret, "take_away", run=run).info[0].value
+    assert succeeds(guest.get_run, run) and not succeeds(guest.own_run, run)
+    assert not succeeds(guest.share, "run", [run])
+    assert not succeeds(guest.find_public_id, data_id)
+    assert not guest.list_runs()
+    assert not succeeds(other.get_run, run)  # only who came by the link
+    guest.workspaces.links.withdraw(
+        guest.workspace, link.token
+    )  # it is not the guest's to withdraw
+    assert succeeds(guest.get_run, run)
+    owner.workspaces.links.withdraw(owner.workspace, link.token)
+    assert not succeeds(guest.get_run, run)
+    again = open_as(monkeypatch, secret, "results", share=link.token)
+    assert again.warning[0].value == "This link was withdrawn." and not again.subheader
+
+
+def test_a_shared_data_set_is_looked_at_or_copied(people, monkeypatch):
+    owner = people[0]
+    secret = owner.workspaces.create()
+    __, public_id, data_id = get_own_ids(owner)
+    link = owner.share("data", [public_id])
+    app = open_as(monkeypatch, secret, "data", share=link.token)
+    assert "Not your images: shared with you, to look at." in list_texts(app)
+    assert "secret 0" in app.header[0].value and read_query(app, "data") == public_id
+    assert not open_as(monkeypatch, secret, "decide", data=public_id).header
+    guest = Belongings(owner.home, owner.workspaces.find(secret))
+    assert succeeds(guest.find_data_set, public_id) and not succeeds(
+        guest.share, "data", [public_id]
+    )
+    app.button(key="data_copy").click().run()
+    assert read_query(app, "data") not in (public_id, data_id)
+    owner.workspaces.links.withdraw(owner.workspace, link.token)
+    assert open_as(monkeypatch, secret, "data", data=read_query(app, "data")).header
+
+
+def test_without_a_cookie_nothing_of_this_computer_is_seen(made, transfer_home, monkeypatch):
+    shutil.copytree(made[0], transfer_home, dirs_exist_ok=True)
+    workspaces = open_workspaces(transfer_home)
+    workspaces.adopt(each.id for each in dataset.list_data_sets(transfer_home))
+    mine = Belongings(transfer_home, workspaces.this_computer)
+    assert [run.id for run in mine.list_runs()] == [made[1]]
+    assert succeeds(mine.own_run, made[1]) and len(mine.list_data_sets()) == 1
+    app = open_as(monkeypatch, None, "results", run=made[1])
+    assert "There is no such run." in app.error[0].value
+    assert "Without cookies, what you do here ends with this tab." in list_texts(app)
+    shown = open_as(monkeypatch, workspaces.read_own_secret(), "results", run=made[1])
+    assert not shown.error
+
+
+def test_a_run_that_is_started_is_the_workspaces_own_and_found_again(transfer_home, monkeypatch):
+    secret = open_workspaces(transfer_home).create()
+    app = open_as(monkeypatch, secret, "start")
+    app.button(key="start_live").click().run(timeout=120)
+    run = read_query(app, "run")
+    caches.get_engine().wait(run, timeout=120)
+    restarted = WorkspaceStore(transfer_home)
+    person = Belongings(transfer_home, restarted.find(secret))
+    (record,) = person.list_runs()
+    assert (record.id, record.owner) == (run, person.workspace.id)
+    public_id = read_query(app, "data")
+    assert public_id != record.config.data_id
+    again = open_as(monkeypatch, secret, "data", data=public_id)  # another tab, after a restart
+    assert not again.error and again.header
+    with closing(sqlite3.connect(transfer_home / "workspaces.db")) as database:
+        assert secret not in str(list(database.iterdump()))
+
+
+# ------------------------------------------------------------------ Clearing
+
+
+def list_files(home: Path, *ids: str) -> list[Path]:
+    """The files and folders with one of these ids in their name or, if small, their content."""
+    return [
+        path
+        for path in home.rglob("*")
+        if any(each in str(path.relative_to(home)) for each in ids)
+        or (path.parent.name == "known" and path.read_text() in ids)
+    ]
+
+
+def test_clearing_removes_for_good_what_nobody_else_holds(made, transfer_home, monkeypatch):
+    shutil.copytree(made[0], transfer_home, dirs_exist_ok=True)
+    (data,) = dataset.list_data_sets(transfer_home)
+    workspaces = open_workspaces(transfer_home)
+    secret = workspaces.create()
+    person = Belongings(transfer_home, workspaces.find(secret))
+    neighbour = Belongings(transfer_home, workspaces.find(workspaces.create()))
+    with closing(sqlite3.connect(transfer_home / "runs.db")) as database, database:
+        database.execute("UPDATE runs SET owner = ?", [person.workspace.id])
+    for each in (person, neighbour):
+        each.take_in(data.id)
+    for cache in ("pixels", "embeddings"):
+        assert (transfer_home / cache / data.id).is_dir()
+    app = open_as(monkeypatch, secret, "runs")
+    app.button(key="workspace_clear").click().run()
+    assert not app.exception and app.success[0].value == "Everything is deleted."
+    assert workspaces.find(secret) is None and not list_files(transfer_home, made[1])
+    with closing(sqlite3.connect(transfer_home / "runs.db")) as database:
+        assert not any(made[1] in line for line in database.iterdump())
+    assert "is empty" in open_as(monkeypatch, secret, "start").info[0].value
+    assert dataset.load(transfer_home, data.id).name == data.name  # the neighbour holds it
+    release_data_set(neighbour, data.id)
+    assert list_files(transfer_home, data.id) == [] and not list(
+        (transfer_home / "data").glob(".unfinished*")
+    )
+
+
+def test_a_data_set_stays_while_a_run_or_a_version_needs_it(made, transfer_home):
+    home, workspaces = transfer_home, open_workspaces(transfer_home)
+    data_id = copy_data_set(made[0], home, 1)
+    data = dataset.load(home, data_id)
+    version = dataset.make_version(
+        home, data, [dataset.Change("set aside", data.records[0].path, None)]
+    )
+    first, second = (Belongings(home, workspaces.find(workspaces.create())) for __ in range(2))
+    first.take_in(data_id)
+    second.take_in(version.id)
+    assert set(second.workspaces.list_held(second.workspace)) == {data_id, version.id}
+    for person in (first, second):
+        release_data_set(person, data_id)
+        assert dataset.load(home, data_id)  # the version needs it
+    release_data_set(second, version.id)
+    assert not list_files(home, data_id, version.id)
+    with pytest.raises(WorkspaceError):
+        first.take_in(data_id)
+
+
+def test_this_computer_can_be_cleared_and_keeps_its_link(people, transfer_home):
+    workspaces = open_workspaces(transfer_home)
+    RunStore(transfer_home).create(make_config(), "by hand", "command line")
+    mine = Belongings(transfer_home, workspaces.this_computer)
+    (run,) = mine.list_runs()
+    clear_workspace(mine, caches.get_engine())
+    assert not mine.list_runs() and not list_files(transfer_home, run.id)
+    assert workspaces.find(workspaces.read_own_secret()) == workspaces.this_computer
+    assert all(len(person.list_runs()) == 1 for person in people)
+
+
+def test_what_the_command_line_reads_belongs_to_this_computer(made, transfer_home):
+    data = dataset.load(transfer_home, copy_data_set(made[0], transfer_home, 1))
+    hold_for_this_computer(transfer_home, data)
+    mine = Belongings(transfer_home, open_workspaces(transfer_home).this_computer)
+    assert [each.id for each in mine.list_data_sets()] == [data.id]
+
+
+# ------------------------------------------------------------------ The cookie
+
+
+def get(path: str, *, cookie: str = "", query: str = "", **headers: str):
+    """Ask the server's outer layer for a page; status, headers by name, and what it passed on."""
+    passed, sent = [], []
+
+    async def page(scope, receive, send):
+        passed.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message):
+        sent.append(message)
+
+    given = {"host": "localhost", "accept": "text/html", "cookie": cookie} | headers
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "scheme": "http",
+        "server": ("localhost", 80),
+        "query_string": query.encode(),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in given.items() if v],
+    }
+    asyncio.run(workspace_cookie.WorkspaceCookie(page)(scope, None, send))
+    told = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
+    return sent[0]["status"], told, passed
+
+
+def test_the_first_page_sets_the_cookie_and_the_next_keeps_it(transfer_home):
+    workspaces = open_workspaces(transfer_home)
+    name = workspace_cookie.name_cookie(workspaces)
+    cookie = get("/data")[1]["set-cookie"]
+    secret = cookie.partition(";")[0].partition("=")[2]
+    assert cookie.startswith(f"{name}={secret}; ") and "HttpOnly; SameSite=Lax" in cookie
+    assert (
+        "Secure" not in cookie and "Secure" in get("/", x_forwarded_proto="https")[1]["set-cookie"]
+    )
+    assert workspaces.find(secret) not in (None, workspaces.this_computer)
+    assert get("/", cookie=f"{name}={secret}")[1]["set-cookie"] == cookie
+    assert f"{name}=forged" not in get("/", cookie=f"{name}=forged")[1]["set-cookie"]
+    for path in ("/_stcore/health", "/static/x.js", "/downloads/images/1"):
+        assert "set-cookie" not in get(path)[1]
+    assert "set-cookie" not in get("/", accept="*/*")[1]
+
+
+def test_a_link_opens_a_workspace_elsewhere_and_takes_none_away_unasked(people, transfer_home):
+    workspaces = open_workspaces(transfer_home)
+    name = workspace_cookie.name_cookie(workspaces)
+    theirs, mine = workspaces.create(), workspaces.create()
+    status, told, passed = get("/runs", query=f"lang=de&workspace={theirs}")
+    assert (status, told["location"], passed) == (303, "/runs?lang=de", [])
+    assert told["set-cookie"].startswith(f"{name}={theirs};")
+    assert "set-cookie" not in get("/runs", query="workspace=forged")[1]
+    own = {"cookie": f"{name}={mine}", "query": f"workspace={theirs}"}
+    assert get("/", **own)[0] == 303  # nothing is lost
+    person = Belongings(transfer_home, workspaces.find(mine))
+    person.take_in(get_own_ids(people[0])[2])
+    status, told, passed = get("/", **own)
+    assert status == 200 and told["set-cookie"].startswith(f"{name}={mine};") and passed
+    forged = f"&instead={workspace_cookie.make_proof('', theirs)}"
+    assert get("/", **own | {"query": own["query"] + forged})[0] == 200
+    proof = f"&instead={workspace_cookie.make_proof(mine, theirs)}"
+    assert get("/", **own | {"query": own["query"] + proof})[0] == 303
+
+
+def test_the_page_asks_before_another_workspace_takes_the_place(people, monkeypatch):
+    workspaces = people[0].workspaces
+    mine, theirs = workspaces.create(), workspaces.create()
+    app = open_as(monkeypatch, mine, "runs", workspace=theirs)
+    assert "another workspace" in list_texts(app)
+    (link,) = app.get("link_button")
+    assert f"workspace={theirs}" in link.proto.url and mine not in link.proto.url
+    app.button(key="workspace_stay").click().run()
+    assert "workspace" not in app.query_params

@@ -1,0 +1,167 @@
+"""What one workspace may see and change: the one place that every look-up by an id goes through."""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from transfer_core import dataset
+from transfer_core.errors import DataSetError
+from transfer_core.languages import _
+from transfer_core.runs import (
+    RunRecord,
+    RunState,
+    RunStore,
+    UnreadableRun,
+    make_unknown_run_error,
+)
+from transfer_core.workspaces.links import Link, Workspace
+from transfer_core.workspaces.store import Holding, WorkspaceStore, open_workspaces
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """The data sets and runs of one workspace, and those that it may look at."""
+
+    home: Path  # the data folder
+    workspace: Workspace
+
+    @property
+    def workspaces(self) -> WorkspaceStore:
+        """The store of all workspaces."""
+        return open_workspaces(self.home)
+
+    @property
+    def runs(self) -> RunStore:
+        """The records of all runs; look one up by the methods below."""
+        return _open_runs(self.home)
+
+    # ------------------------------------------------------------------ Runs
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """Return a run of the workspace's own, or one that a link shows it.
+
+        Raises:
+            RunError: If there is none; the answer for a run of somebody else is that for none.
+        """
+        self._check(run_id, own=False)
+        return self.runs.get(run_id)
+
+    def own_run(self, run_id: str) -> str:
+        """Return the id of a run that the workspace may change; raise as `get_run` for others."""
+        self._check(run_id, own=True)
+        return run_id
+
+    def own_runs(self, run_ids: Collection[str]) -> tuple[str, ...]:
+        """Return the ids of runs that the workspace may change, all or none; see `own_run`."""
+        return tuple(self.own_run(run_id) for run_id in run_ids)
+
+    def is_own_run(self, record: RunRecord | UnreadableRun) -> bool:
+        """Whether the workspace may change a run."""
+        return self.workspaces.owns(self.workspace, record.owner)
+
+    def list_runs(self, states: Collection[RunState] | None = None) -> tuple[RunRecord, ...]:
+        """Return the workspace's own readable runs, newest first; None is any state."""
+        records = self.list_all_runs(states=states)
+        return tuple(record for record in records if isinstance(record, RunRecord))
+
+    def list_all_runs(
+        self, *, states: Collection[RunState] | None = None, deleted: bool = False
+    ) -> tuple[RunRecord | UnreadableRun, ...]:
+        """Return the workspace's own runs, newest first; arguments as for `RunStore.list_all`."""
+        if not self.workspace.is_this_computer:
+            return self.runs.list_all(states=states, deleted=deleted, owner=self.workspace.id)
+        others = self.workspaces.list_others(self.workspace)
+        records = self.runs.list_all(states=states, deleted=deleted)
+        return tuple(record for record in records if record.owner not in others)
+
+    def _check(self, run_id: str, *, own: bool) -> None:
+        record = self.runs.read(run_id)
+        if self.is_own_run(record):
+            return
+        if not own and self.workspaces.links.was_shown(self.workspace, "run", run_id):
+            return
+        self._log_refusal("run", run_id)
+        raise make_unknown_run_error(run_id)
+
+    # ------------------------------------------------------------------ Data sets
+
+    def find_data_set(self, public_id: str) -> Holding:
+        """Return what an id of an address names, of the workspace's own or shown by a link.
+
+        Raises:
+            DataSetError: If there is none; the answer for one of somebody else is that for none.
+        """
+        holding = self.workspaces.find_holding(self.workspace, public_id)
+        if holding is None:
+            raise self._refuse_data_set(public_id)
+        return holding
+
+    def _refuse_data_set(self, public_id: str) -> DataSetError:
+        self._log_refusal("data set", public_id)
+        return DataSetError(
+            _("There is no such data set."),
+            found=ascii(public_id)[:60],
+            remedy=_("Load the images again; it may have been removed."),
+        )
+
+    def is_empty(self) -> bool:
+        """Whether nothing belongs to the workspace."""
+        held = self.workspaces.list_held(self.workspace)
+        return not (held or self.list_all_runs() or self.list_all_runs(deleted=True))
+
+    def take_in(self, data_id: str) -> None:
+        """Let the workspace hold a data set that it read in, with those it was made from.
+
+        Raises:
+            WorkspaceError: If it was removed meanwhile, or the workspace was emptied.
+        """
+        for each in (data_id, *(v.parent for v in dataset.list_versions(self.home, data_id))):
+            self.workspaces.hold(self.workspace, each)
+
+    def list_data_sets(self) -> tuple[dataset.DataSetSummary, ...]:
+        """Return the data sets that the workspace holds, the newest first."""
+        held = set(self.workspaces.list_held(self.workspace))
+        return tuple(each for each in dataset.list_data_sets(self.home) if each.id in held)
+
+    def find_public_id(self, data_id: str) -> str | None:
+        """Return the id of a data set for addresses; None if the workspace does not hold it."""
+        return self.workspaces.find_public_id(self.workspace, data_id)
+
+    # ------------------------------------------------------------------ Links
+
+    def share(self, kind: str, targets: Sequence[str]) -> Link:
+        """Make a link that lets others look at runs or data sets of the workspace's own.
+
+        Args:
+            kind: "run" or "data".
+            targets: Ids of runs, or public ids of data sets.
+
+        Raises:
+            TransferError: If one of them is not the workspace's own.
+        """
+        for target in targets:
+            if kind == "run":
+                self.own_run(target)
+            elif not self.find_data_set(target).is_own:
+                raise self._refuse_data_set(target)
+        return self.workspaces.links.share(self.workspace, kind, targets)
+
+    def _log_refusal(self, what: str, asked: str) -> None:
+        shown = ascii(asked)[:60]
+        _LOG.warning("workspace %s is refused the %s %s", self.workspace.id[:8], what, shown)
+
+
+@cache
+def _open_runs(home: Path) -> RunStore:
+    return RunStore(home)
+
+
+def hold_for_this_computer(home: Path, data_set: dataset.DataSet) -> dataset.DataSet:
+    """Let this computer hold what the command line or a notebook read in; return it."""
+    workspaces = open_workspaces(home)
+    workspaces.hold(workspaces.this_computer, data_set.id)
+    return data_set

@@ -1,0 +1,77 @@
+"""Remove what a workspace holds, for good; what others hold or need stays."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from transfer_core import dataset
+from transfer_core.errors import WorkspaceError
+from transfer_core.languages import _
+from transfer_core.runs import (
+    UNFINISHED_STATES,
+    Engine,
+    RunRecord,
+    RunStore,
+    delete_runs,
+    purge_deleted_runs,
+)
+from transfer_core.workspaces.belongings import Belongings
+from transfer_core.workspaces.store import WorkspaceStore
+
+STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
+
+
+def release_data_set(belongings: Belongings, data_id: str) -> None:
+    """Let a workspace no longer hold a data set; its files go with the last who needs them.
+
+    Raises:
+        DataSetError: If the disk does not let the files be removed.
+    """
+    belongings.workspaces.release(belongings.workspace, data_id)
+    remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, [data_id])
+
+
+def clear_workspace(belongings: Belongings, engine: Engine) -> None:
+    """Remove all runs and data sets of a workspace, and the workspace; that of this computer stays.
+
+    A failure in between leaves the rest in place, for another try.
+
+    Raises:
+        WorkspaceError: If a run does not end, or its files cannot be removed.
+        DataSetError: If the disk does not let files be removed.
+    """
+    unfinished = [run.id for run in belongings.list_all_runs(states=UNFINISHED_STATES)]
+    for run_id in unfinished:
+        engine.stop(run_id)
+    for run_id in unfinished:
+        engine.wait(run_id, STOP_SECONDS)
+    delete_runs(belongings.runs, [run.id for run in belongings.list_all_runs()])
+    deleted = {run.id for run in belongings.list_all_runs(deleted=True)}
+    purge_deleted_runs(belongings.runs, belongings.home, older_than=0, among=deleted)
+    if left := belongings.list_all_runs(deleted=True):
+        raise WorkspaceError(
+            _("The files of some runs could not be removed."),
+            found=", ".join(run.name for run in left[:5]),
+            remedy=_("Close programs that have these files open, and try again."),
+        )
+    held = belongings.workspaces.list_held(belongings.workspace)
+    belongings.workspaces.remove(belongings.workspace)
+    remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, held)
+
+
+def remove_unneeded(
+    home: Path, workspaces: WorkspaceStore, runs: RunStore, data_ids: Collection[str]
+) -> None:
+    """Remove those of some data sets that nobody holds and no run needs, and their ancestors.
+
+    A version needs the data sets that it was made from.
+    """
+
+    def add_ancestors(ids: Collection[str]) -> set[str]:
+        return {*ids, *(v.parent for each in ids for v in dataset.list_versions(home, each))}
+
+    candidates = add_ancestors(data_ids)
+    with workspaces.keep_others_out() as held:
+        records = (*runs.list_all(), *runs.list_all(deleted=True))
+        used = {run.config.data_id for run in records if isinstance(run, RunRecord)}
+        for data_id in candidates - add_ancestors(used | held):
+            dataset.remove_data_set(home, data_id)

@@ -1,0 +1,85 @@
+"""The database of the workspaces: its tables, and how it is read and written."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from transfer_core.errors import WorkspaceError
+from transfer_core.languages import _
+
+# Version of the tables below, stored as SQLite's user_version.
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE workspaces (
+    id TEXT PRIMARY KEY, created REAL NOT NULL, seen REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE holdings (
+    public_id TEXT PRIMARY KEY,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    data_id TEXT NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (workspace, data_id)
+);
+CREATE INDEX holdings_by_data ON holdings (data_id);
+CREATE TABLE links (
+    token TEXT NOT NULL,
+    target TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    created REAL NOT NULL,
+    PRIMARY KEY (token, target)
+);
+CREATE INDEX links_by_target ON links (target);
+CREATE TABLE visits (
+    token TEXT NOT NULL,
+    workspace TEXT NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+    PRIMARY KEY (token, workspace)
+) WITHOUT ROWID;
+"""
+
+
+def create_tables(path: Path) -> None:
+    """Create the tables, unless they are there; one process at a time.
+
+    Raises:
+        WorkspaceError: If a newer version of this program made them.
+    """
+    with connect(path) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
+            statements = f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            connection.executescript(statements)
+        elif version > SCHEMA_VERSION:
+            raise WorkspaceError(
+                _("The workspaces were written by a newer version of Transfer Lab."),
+                found=_(
+                    "{file} of version {version}; this program knows version {known}",
+                    file=path.name,
+                    version=version,
+                    known=SCHEMA_VERSION,
+                ),
+                remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
+            )
+
+
+@contextmanager
+def connect(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for reading, which never waits for a writer."""
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def write(path: Path) -> Iterator[sqlite3.Connection]:
+    """A transaction that holds the write lock from its start; an error undoes it."""
+    with connect(path) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:
+            yield connection
