@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
+from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cli.main import main
 from transfer_core.errors import TransferError
@@ -20,6 +23,7 @@ from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.runs import RunDirectory, RunStore, load_track_records
 from transfer_core.runs.store.records import UnreadableRun
 
+ROOT = Path(__file__).resolve().parents[2]
 Damage = Callable[[Path], object]
 
 
@@ -208,3 +212,20 @@ def test_an_outcome_with_another_result_than_was_written_is_not_believed(stored)
     assert directory.read_outcome() is None
     directory.result_file.write_text(text.replace('"images": 6', '"images": 7', 1))
     assert directory.read_outcome() is None
+
+
+@pytest.mark.parametrize(("page", "told"), [("data", "damaged"), ("try_it", "damaged")])
+def test_a_page_tells_damage_in_place_of_a_traceback(page, told, stored):
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    home, run, _zip = stored
+    folder = find_data_folder(home)
+    for file in (folder / "images.pack", RunDirectory.locate(home, run).weights_file):
+        flip_bit(file)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(f"pages/{page}.py")
+    app.query_params["data"], app.query_params["run"] = folder.name, run
+    app.run()
+    assert not app.exception and any(told in error.value for error in app.error)
+    caches.get_engine().close()
+    st.cache_resource.clear()

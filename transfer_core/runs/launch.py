@@ -145,7 +145,7 @@ def _require_space(engine: Engine, config: RunConfig) -> None:
     source = config.source()
     weights = FLOAT_BYTES * source.card["parameters"]
     copies = 1 if trains_head_only(source, config.strategy) else 1 + CHECKPOINT_COPIES
-    require_space(engine.home, copies * weights, N_("this run"))
+    require_space(engine.home, copies * weights, N_("the files of this run"))
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
