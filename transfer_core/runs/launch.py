@@ -32,6 +32,7 @@ from transfer_core.system import (
 )
 from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
+STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
 
 
@@ -131,7 +132,7 @@ def repeat_run(
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
-    """Follow a queued run to its end.
+    """Follow a queued run to its end; Ctrl-C stops it, and what was learned is tested.
 
     Args:
         engine: From `start_engine`.
@@ -144,8 +145,12 @@ def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> 
     Raises:
         RunError: If the run failed, or was stopped before it had a result.
     """
-    for entry in engine.follow(run_id):
-        report(entry.event)
+    try:
+        for entry in engine.follow(run_id):
+            report(entry.event)
+    except KeyboardInterrupt:
+        engine.stop(run_id)
+        engine.wait(run_id, timeout=STOP_SECONDS)
     return get_result(engine, run_id)
 
 
