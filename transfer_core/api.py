@@ -25,14 +25,7 @@ from transfer_core.networks import (
     download_weights,
     find_strategy,
 )
-from transfer_core.runs import (
-    RunRecord,
-    RunStore,
-    get_result,
-    launch_run,
-    run_to_end,
-    start_engine,
-)
+from transfer_core.runs import RunRecord, RunStore, launch_run, run_to_end, start_engine
 from transfer_core.system import get_home
 from transfer_core.training import EpochEnded, Event
 from transfer_core.transferability import (
@@ -50,7 +43,6 @@ from transfer_core.transferability import (
 )
 from transfer_core.workspaces import hold_for_this_computer
 
-STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
 PROGRESS_INTERVAL = 0.2  # seconds between two updates of the line of progress
 
 
@@ -305,9 +297,4 @@ def _run_to_end(
         run = launch_run(
             engine, data_set, source, strategy, seed, name=data_set.name, owner="notebook"
         )
-        try:
-            return run_to_end(engine, run, show_epoch)
-        except KeyboardInterrupt:  # what was learned is tested
-            engine.stop(run)
-            engine.wait(run, STOP_SECONDS)
-            return get_result(engine, run)
+        return run_to_end(engine, run, show_epoch)

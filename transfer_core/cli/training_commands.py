@@ -234,7 +234,7 @@ def _train_and_report(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end, printing its events; return its figures."""
-    from transfer_core.runs import launch_run, run_to_end, start_engine  # brings torch
+    from transfer_core.runs import get_result, launch_run, start_engine  # brings torch
 
     with start_engine(get_home(), resume=False) as engine:
         run = launch_run(
@@ -253,11 +253,13 @@ def _train_and_report(
             _emit_event(options, {"event": kind, "run": run} | values)
 
         try:
-            record = run_to_end(engine, run, emit)
+            for entry in engine.follow(run):
+                emit(entry.event)
         except KeyboardInterrupt:
             engine.close()  # the run writes a checkpoint
             told = describe_interruption(run, engine.find_resume_epoch(run))
             raise KeyboardInterrupt(told) from None
+        record = get_result(engine, run)
         if record.error:  # it ended early, but has a result
             print(record.error.problem, record.error.remedy, file=sys.stderr)
         return collect_figures(record, find_last_event(engine.events(run), Ended))

@@ -37,6 +37,7 @@ from transfer_core.training import Event, RunConfig, StepFormat, choose_step_for
 # Sizes of the weights that the checkpoints take at most: two are kept while a third is written,
 # each with the weights, the best weights, and two moments of the optimiser.
 CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
+STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
 EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
 
 
@@ -149,7 +150,7 @@ def _require_space(engine: Engine, config: RunConfig) -> None:
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
-    """Follow a queued run to its end.
+    """Follow a queued run to its end; Ctrl-C stops it, and what was learned is tested.
 
     Args:
         engine: From `start_engine`.
@@ -162,8 +163,12 @@ def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> 
     Raises:
         RunError: If the run failed, or was stopped before it had a result.
     """
-    for entry in engine.follow(run_id):
-        report(entry.event)
+    try:
+        for entry in engine.follow(run_id):
+            report(entry.event)
+    except KeyboardInterrupt:
+        engine.stop(run_id)
+        engine.wait(run_id, timeout=STOP_SECONDS)
     return get_result(engine, run_id)
 
 
