@@ -203,6 +203,17 @@ def list_cases() -> Iterator[Case]:
             yield Case(
                 "41", f"{kind} with a position, turned {orientation}", photo(kind, **data), KEPT
             )
+    for options in ({"keep_rgb": True}, {"subsampling": 1}, {"progressive": True}):
+        yield Case(
+            "41",
+            f"turned JPEG, {options}",
+            photo("JPEG", exif=make_exif(6).tobytes(), **options),
+            KEPT,
+        )
+    for mode in ("L", "CMYK"):
+        yield Case(
+            "41", f"turned JPEG, {mode}", photo("JPEG", mode, exif=make_exif(6).tobytes()), KEPT
+        )
     broken = b"Exif\0\0II*\0\xff\xff\xff\x7f"
     yield Case("42", "JPEG with broken EXIF data", photo("JPEG", exif=broken), KEPT)
     yield Case("42", "PNG with a broken profile", photo("PNG", icc_profile=SECRET), KEPT)
@@ -287,7 +298,7 @@ def _list_costly_images() -> Iterator[Case]:
         packed = zlib.compress(bytes(TEXT_BOMB_BYTES), 9)
         return put_into_png(photo("PNG")(), b"zTXt", b"k\0\0" + packed)
 
-    yield Case("42", "PNG with a text of 200 MB", bomb, "")
+    yield Case("42", "PNG with a text of 200 MB", bomb, KEPT)
     yield Case("C1", "JPEG of 2,000 scans", lambda: make_scans(640, 2_000), "too long")
     yield Case("C9", "float TIFF of 48 million pixels", lambda: make_float_tiff(8_000, 6_000), KEPT)
     yield Case(

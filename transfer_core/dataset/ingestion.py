@@ -44,6 +44,8 @@ from transfer_core.system import (
 )
 
 MEGABYTE = 1024**2
+TASK_BYTES = MEGABYTE  # of image files that a child process gets at once
+TASK_IMAGES = 128
 WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
@@ -117,7 +119,7 @@ def _write_pack(
     """Decode every image and write what is kept of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
     infos: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one format and size
-    tasks = group_into_tasks(layout.images, lambda member: member.size)
+    tasks = group_into_tasks(layout.images, lambda member: member.size, TASK_BYTES, TASK_IMAGES)
 
     def report() -> bool:
         """Tell the progress also while nothing comes, so that the person may end the work."""

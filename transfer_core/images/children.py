@@ -35,7 +35,7 @@ CHILD_VARIABLES = {
 }
 # Exit codes of a process that was ended by its clock, or by something else.
 _KILLED = -getattr(signal, "SIGKILL", 0)
-_TIME_IS_UP = tuple(-getattr(signal, name, 0) for name in ("SIGPROF", "SIGXCPU"))
+_TIME_IS_UP = -getattr(signal, "SIGPROF", 0)
 
 
 class ChildEndedError(Exception):
@@ -126,7 +126,7 @@ class Child:
             code = self._process.wait()
         marks = self._process.stderr.read()
         error = make_broken_error(f"exit code {code}")
-        if self.is_late or code in _TIME_IS_UP:
+        if self.is_late or code == _TIME_IS_UP != 0:
             error = make_too_long_error()
         elif code == _KILLED:
             error = None

@@ -10,7 +10,7 @@ import io
 from contextlib import suppress
 from dataclasses import replace
 
-from PIL import Image, ImageChops, ImageFile, JpegImagePlugin
+from PIL import ExifTags, Image, ImageChops, ImageFile, JpegImagePlugin
 
 from transfer_core.images.colours import convert_to_rgb
 from transfer_core.images.completeness import check_all_rows, count_coefficients, has_surplus
@@ -80,8 +80,10 @@ def decode_outside_image(
 
 def _is_turned(data: bytes, limits: ImageLimits) -> bool:
     """Whether the metadata of a JPEG, PNG or WebP say that it does not lie upright."""
-    image = open_image(data, limits)
-    return image.getexif().get(0x0112, 1) not in (0, 1)
+    with suppress(Exception):  # damaged metadata; the pixels themselves may be good
+        image = open_image(data, limits)
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    return False
 
 
 def _check_stripped(stripped: Stripped, kept: bytes, limits: ImageLimits) -> ImageInfo:
@@ -103,7 +105,7 @@ def _cut_text(
     *others, (start, _) = stripped.pieces
     cut = (*others, (start, stripped.text_at), b"\xff\xd9")
     before, after = (open_image(join_pieces(p, data), limits) for p in (stripped.pieces, cut))
-    with suppress(OSError):  # a text before the pixels
+    with suppress(OSError, MemoryError):  # cut in the middle of the pixels, or too large
         if ImageChops.difference(before.convert("RGB"), after.convert("RGB")).getbbox() is None:
             return info, cut
     return info, stripped.pieces
@@ -114,7 +116,7 @@ def _encode_again(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Pi
     info, options = describe_image(image), {}
     if info.format == "JPEG" and image.mode in ("RGB", "L"):
         options = _read_jpeg_coding(image)
-        if image.mode == "RGB":
+        if image.mode == "RGB" and not _is_coded_in_rgb(image):
             image.draft("YCbCr", None)  # colours as they are coded
     _check_memory(image, image.size, limits)
     image.load()
@@ -131,6 +133,10 @@ def _encode_again(data: bytes, limits: ImageLimits) -> tuple[ImageInfo, tuple[Pi
     if len(kept) > limits.megabytes * MEGABYTE:
         raise make_too_much_memory_error()
     return info, (kept,)
+
+
+def _is_coded_in_rgb(image: ImageFile.ImageFile) -> bool:
+    return image.info.get("adobe_transform") == 0 or bytes(n for n, *_ in image.layer) == b"RGB"
 
 
 def _read_jpeg_coding(image: ImageFile.ImageFile) -> dict[str, object]:

@@ -98,7 +98,10 @@ def _strip_jpeg(data: bytes, max_scans: int) -> Stripped:
             if marker == JPEG_SCAN:
                 scans, last = scans + 1, (start, end)
         elif marker == JPEG_JFIF and data[start + 4 : start + 9] == b"JFIF\0":
-            pieces.replace(start, end, _JFIF)
+            if end - start == len(_JFIF):
+                pieces.keep(start, end)
+            else:  # with a thumbnail
+                pieces.replace(start, end, _JFIF)
         elif marker == JPEG_ADOBE and data[start + 4 : start + 9] == b"Adobe" and end - start > 15:
             pieces.replace(start, end, _ADOBE + data[start + 15 : start + 16])
         elif marker == JPEG_EXIF:
