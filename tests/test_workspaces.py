@@ -330,6 +330,20 @@ def test_what_the_command_line_reads_belongs_to_this_computer(made, transfer_hom
     assert [each.id for each in mine.list_data_sets()] == [data.id]
 
 
+def test_a_damaged_database_is_told_in_a_sentence(transfer_home, monkeypatch, capsys):
+    open_workspaces(transfer_home)
+    file = transfer_home / "workspaces.db"
+    file.write_bytes(b"damaged " * 2_000)
+    file.with_name("workspaces.db-wal").unlink(missing_ok=True)
+    for page in ("start", "data"):
+        app = open_as(monkeypatch, "any", page)
+        assert not app.exception
+        assert app.error[0].value == "The database of the workspaces cannot be used."
+    assert get("/data")[0] == 200
+    workspace_cookie.announce_this_computer("http://localhost")
+    assert "cannot be used" in capsys.readouterr().out
+
+
 # ------------------------------------------------------------------ The cookie
 
 
@@ -385,6 +399,7 @@ def test_a_link_opens_a_workspace_elsewhere_and_takes_none_away_unasked(people, 
     assert (status, told["location"], passed) == (303, "/runs?lang=de", [])
     assert told["set-cookie"].startswith(f"{name}={theirs};")
     assert "set-cookie" not in get("/runs", query="workspace=forged")[1]
+    assert get("//evil.example/", query="workspace=forged")[1]["location"] == "/evil.example/"
     own = {"cookie": f"{name}={mine}", "query": f"workspace={theirs}"}
     assert get("/", **own)[0] == 303  # nothing is lost
     person = Belongings(transfer_home, workspaces.find(mine))

@@ -35,7 +35,8 @@ def show_page_title(title: str, page: str) -> None:
         page: The page's path from the app's folder.
     """
     session.ensure_pages_arranged(page)
-    session.get_belongings()  # ends the page if the workspace was emptied
+    with show_errors():
+        session.get_belongings()  # ends the page if the workspace was emptied
     link_works = session.open_shared_link()
     st.html(PAGE_STYLE)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

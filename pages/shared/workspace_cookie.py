@@ -11,10 +11,11 @@ import streamlit as st
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transfer_core import dataset
+from transfer_core.errors import WorkspaceError
 from transfer_core.system import get_home
 from transfer_core.workspaces import Belongings, Workspace, WorkspaceStore, open_workspaces
 
@@ -51,6 +52,20 @@ class WorkspaceCookie:
         """Pass a request on, and set the cookie with the answer to one for a page."""
         if not is_page_request(scope):
             return await self._app(scope, receive, send)
+        try:
+            answer = self._prepare(scope, send)
+        except WorkspaceError:  # the page says what is wrong
+            answer = send
+        if isinstance(answer, Response):
+            return await answer(scope, receive, send)
+        return await self._app(scope, receive, answer)
+
+    def _prepare(self, scope: Scope, send: Send) -> Send | Response:
+        """What sends the page with its cookie, or an answer in place of the page.
+
+        Raises:
+            WorkspaceError: If the workspaces cannot be read or written.
+        """
         asked, workspaces = Request(scope), open_workspaces(get_home())
         name = name_cookie(workspaces)
         own = asked.cookies.get(name)
@@ -58,11 +73,12 @@ class WorkspaceCookie:
         wanted = asked.query_params.get(LINK_NAME)
         if wanted is not None and not _must_ask(asked, workspaces, own):
             rest = [(k, v) for k, v in asked.query_params.multi_items() if k not in LINK_PARTS]
-            answer = RedirectResponse(asked.url.path + (f"?{urlencode(rest)}" if rest else ""), 303)
+            path = "/" + asked.url.path.lstrip("/\\")  # never another server's
+            answer = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
             answer.headers["referrer-policy"] = "no-referrer"
             if workspaces.find(wanted):
                 set_cookie(answer.headers, asked, name, wanted)
-            return await answer(scope, receive, send)
+            return answer
         secret = own or workspaces.create()
 
         async def send_with_cookie(message: Message) -> None:
@@ -70,7 +86,7 @@ class WorkspaceCookie:
                 set_cookie(MutableHeaders(scope=message), asked, name, secret)
             await send(message)
 
-        return await self._app(scope, receive, send_with_cookie)
+        return send_with_cookie
 
 
 def _must_ask(asked: Request, workspaces: WorkspaceStore, own: str | None) -> bool:
@@ -106,8 +122,12 @@ def set_cookie(headers: MutableHeaders, asked: Request, name: str, secret: str) 
 
 def announce_this_computer(url: str) -> None:
     """Print the link to what was made on this computer itself, for whoever started the server."""
-    workspaces = open_workspaces(get_home())
-    workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+    try:
+        workspaces = open_workspaces(get_home())
+        workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+    except WorkspaceError as error:  # every page says so too
+        print(f"  {error}", flush=True)
+        return
     link = f"{url}/?{LINK_NAME}={workspaces.read_own_secret()}"
     print(f"  What was made on this computer: {link}\n", flush=True)
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from transfer_core.errors import WorkspaceError
@@ -67,13 +67,23 @@ def create_tables(path: Path) -> None:
 
 @contextmanager
 def connect(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for reading, which never waits for a writer."""
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    """A connection for reading, which never waits for a writer.
+
+    Raises:
+        WorkspaceError: If the file is damaged, or the disk is full.
+    """
     try:
-        connection.execute("PRAGMA foreign_keys = ON")
-        yield connection
-    finally:
-        connection.close()
+        with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            yield connection
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise WorkspaceError(
+            _("The database of the workspaces cannot be used."),
+            found=f"{path.name}: {error}",
+            remedy=_("Make space on the disk, or put a copy of the file back in its place."),
+        ) from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -85,7 +85,7 @@ class WorkspaceStore:
         if row is None:
             return None
         if now - row[0] > SEEN_SECONDS:
-            with write(self._path) as connection:
+            with suppress(WorkspaceError), write(self._path) as connection:
                 connection.execute("UPDATE workspaces SET seen = ? WHERE id = ?", [now, known])
         return Workspace(known, known == self._this_computer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urljoin
 
 import streamlit as st
 
@@ -87,9 +87,7 @@ def ask_before_leaving() -> None:
 
 def build_workspace_url() -> str:
     """The link that opens this workspace in another browser."""
-    url = urlsplit(st.context.url or "")
-    query = urlencode({LINK_NAME: get_secret()})
-    return urlunsplit((url.scheme, url.netloc, "/", query, ""))
+    return f"{urljoin(st.context.url or '', './')}?{urlencode({LINK_NAME: get_secret()})}"
 
 
 # ------------------------------------------------------------------ Runs

@@ -51,8 +51,11 @@ def _get_current_data_id() -> str | None:
 
 def find_shown_data_id() -> str | None:
     """The id in the store of the data set of somebody else that the address shows, if it does."""
+    asked = get_requested("data")
+    if asked is None:
+        return None
     try:
-        holding = find_data_set(get_requested("data") or "")
+        holding = find_data_set(asked)
     except DataSetError:
         return None
     return None if holding.is_own else holding.data_id
