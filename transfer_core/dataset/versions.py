@@ -128,7 +128,8 @@ def make_version(
         number = _compute_version_number(home, root.id)
         name = f"{_NUMBER_IN_NAME.sub('', parent.name)}, version {number}"
     version_set = _build_data_set(root, records, name)
-    require_space(home / "data", start + sum(map(len, added.values())), N_("this version"))
+    size = start + sum(len(each.data) for each in added.values())
+    require_space(home / "data", size, N_("this version"))
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
