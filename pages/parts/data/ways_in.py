@@ -65,10 +65,6 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
 
 def _upload_zip() -> Upload | None:
     upload = receive_file(_("A zip with one folder per class"), key=UPLOAD_KEY, ending=".zip")
-    st.caption(
-        _("Either layout is understood; in the second, val and test may be missing:"),
-        help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
-    )
     limits = read_limits()
     st.caption(
         _(
@@ -76,6 +72,10 @@ def _upload_zip() -> Upload | None:
             megabytes=limits.megabytes,
             pixels=limits.pixels / 1e6,
         )
+    )
+    st.caption(
+        _("Either layout is understood; in the second, val and test may be missing:"),
+        help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
     )
     plain, split = st.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
