@@ -1,14 +1,17 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from threading import Thread
 
 import streamlit as st
 
+from pages import server
 from pages.shared import class_keeping, downloads, session, workspace_cookie
 from pages.shared.language import find_language, read_language_from_url
+from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _, find_language_with
 from transfer_core.system import let_threads_sleep
@@ -53,39 +56,43 @@ def draw() -> None:
     }
     page = st.navigation(sections, position="top")
     session.mark_pages_arranged()
-    page.run()
-
-
-@asynccontextmanager
-async def welcome(_app: st.App):
-    """Print where what was made on this computer is found, once the port is known."""
-    host = st.get_option("server.address")
-    host = "localhost" if host in (None, "0.0.0.0", "127.0.0.1", "::") else host
-    scheme = "https" if st.get_option("server.sslCertFile") else "http"
-    workspace_cookie.announce_this_computer(f"{scheme}://{host}:{st.get_option('server.port')}")
-    class_keeping.announce_password()
-    sweeping = asyncio.create_task(class_keeping.keep_sweeping())
-    yield
-    sweeping.cancel()
+    with show_errors():  # that a page did not expect, such as a damaged file
+        page.run()
 
 
 def warm_up() -> None:
-    """Import what draws and trains networks, which takes seconds, and use it once."""
+    """Start the engine, which resumes runs, and use once what takes seconds to import."""
+    from pages.shared import caches
     from transfer_core.networks import DEFAULT_NETWORK, get_network, summarise_network
 
     source, case = get_network(DEFAULT_NETWORK), TransferCase.SMALL_SIMILAR
+    caches.get_engine()
     summarise_network(source, plan_strategy(case, source.stage_names, kind=source.kind), 2)
+
+
+@asynccontextmanager
+async def run_beside(running: st.App) -> AsyncIterator[None]:
+    """Start the engine with the server; at its end let runs write their checkpoints."""
+    from pages.shared import caches
+
+    async with server.run_beside(running):
+        workspace_cookie.announce_this_computer(server.list_urls()[-1])
+        class_keeping.announce_password()
+        sweeping = asyncio.create_task(class_keeping.keep_sweeping())
+        Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
+        yield
+        sweeping.cancel()
+        await asyncio.to_thread(caches.close_engine)
 
 
 if __name__ == "__main__":  # run again for every click in a browser
     draw()
 else:  # imported once, by the server
     let_threads_sleep()
-    import_module("pandas")  # whole before the thread needs it: Plotly uses it half imported
-    Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
+    import_module("pandas")  # whole before a thread needs it: Plotly uses it half imported
     app = st.App(
         __file__,
-        routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE],
-        middleware=[workspace_cookie.COOKIE],
-        lifespan=welcome,
+        routes=[downloads.IMAGES_ROUTE, downloads.EXPORT_ROUTE, *server.ROUTES],
+        middleware=[*server.MIDDLEWARE, workspace_cookie.COOKIE],
+        lifespan=run_beside,
     )

@@ -27,7 +27,7 @@ START, DATA, EMPTY = "Start", "Data", "an empty Streamlit page"
 SCRIPT_ENDED_SELECTOR = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 FIRST_ELEMENTS = {  # what a person needs first
     START: ("", "text=Upload a zip"),
-    DATA: ("data", '[data-testid="stFileUploaderDropzone"]'),
+    DATA: ("data", ".upload .zone"),
     EMPTY: ("", "text=Nothing more"),
 }
 

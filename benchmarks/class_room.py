@@ -84,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         __, class_ = open_class(home)
-        with start_engine(home) as engine, ThreadPoolExecutor(students) as pool:
+        with start_engine(home, executor="process") as engine, ThreadPoolExecutor(students) as pool:
             began = time.monotonic()
             started = list(
                 pool.map(

@@ -52,10 +52,9 @@ async def watch(
 ):
     """One session: the page once, then its fragment once a second, in no step with others."""
     await asyncio.sleep(random.random())
-    url = f"ws://{address}/_stcore/stream"
-    async with connect(
-        url, max_size=None, subprotocols=["streamlit"], additional_headers=cookie
-    ) as socket_:
+    url, given = f"ws://{address}/_stcore/stream", {"subprotocols": ["streamlit"]}
+    given |= {"origin": f"http://{address}", "additional_headers": cookie}
+    async with connect(url, max_size=None, **given) as socket_:
         fragment, size = await _rerun_script(socket_, f"run={run}", None)
         end = time.monotonic() + seconds
         while fragment and time.monotonic() < end:

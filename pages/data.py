@@ -23,6 +23,7 @@ from transfer_core.languages import _
 from transfer_core.system import get_home
 
 MAX_CLASSES_SHOWN = 6  # classes whose images are shown
+MAX_WARNINGS_OF_A_KIND = 3  # shown in boxes of their own
 WARNED_KINDS = {
     "leak",
     "conflict",
@@ -104,13 +105,16 @@ def show_ways_on(data: DataSet) -> None:
 
 
 def show_warnings(data: DataSet) -> None:
-    """Show the problems that can spoil a training."""
-    for problem in data.problems:
-        if problem.kind in WARNED_KINDS:
-            st.warning(
-                f"{escape_markdown(problem.path)}: {escape_markdown(translate_problem(problem))}",
-                icon=":material/warning:",
-            )
+    """Show the problems that can spoil a training; many of one kind in one box."""
+    for kind in dict.fromkeys(p.kind for p in data.problems if p.kind in WARNED_KINDS):
+        problems = [problem for problem in data.problems if problem.kind == kind]
+        several = len(problems) > MAX_WARNINGS_OF_A_KIND
+        for problem in problems[:1] if several else problems:
+            text = f"{escape_markdown(problem.path)}: {escape_markdown(translate_problem(problem))}"
+            if several:
+                rest = len(problems) - 1
+                text += "  \n" + _("And {count:,} more of this kind, listed below.", count=rest)
+            st.warning(text, icon=":material/warning:")
 
 
 def show_tree(data: DataSet) -> None:

@@ -61,6 +61,14 @@ def machine_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def runs_in_threads():
+    """Let the app of the tests perform its runs in threads, which is quicker to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSFER_EXECUTOR", "thread")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def packages_read_once():
     """Let Streamlit look for components among the installed packages once, not in every AppTest.
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zips import RawZip, deflate, make_picture, write_zip
 
-from transfer_core.dataset.archive import Limits, MemberError, open_archive
+from transfer_core.dataset.archive import Limits, MemberError, open_archive, zip_directory
 from transfer_core.errors import ArchiveError
 
 A, B = make_picture(1), make_picture(2)
@@ -420,6 +420,38 @@ def test_any_name_gives_a_relative_path_or_an_archive_error(tmp_path, name, mode
         parts = member.split("/")
         assert not member.startswith("/") and ".." not in parts and "" not in parts
         assert member.isprintable() or not member.isascii()
+
+
+def test_24_very_many_empty_files_are_refused_before_their_names_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_directory, "_MANY_ENTRIES", 20)
+    empty, full = RawZip(), RawZip()
+    for number in range(30):
+        empty.add(f"c/{number}.png")
+        full.add(f"c/{number}.png", A)
+    for content in (empty.bytes(), empty.bytes_with_zip64_count(30)):
+        (tmp_path / "a.zip").write_bytes(content)
+        assert "most of them empty" in read_refusal(tmp_path / "a.zip")
+    (tmp_path / "a.zip").write_bytes(full.bytes_with_zip64_count(30))
+    assert len(list_names(tmp_path / "a.zip")) == 30
+
+
+def test_24_the_number_of_entries_is_believed_only_where_it_refuses(tmp_path):
+    path, zip_ = tmp_path / "a.zip", RawZip().add("c/1.png", A).add("c/2.png", B)
+    path.write_bytes(zip_.bytes_with_zip64_count(10**7))
+    assert "too many files" in read_refusal(path)
+    path.write_bytes(zip_.bytes_with_zip64_count(1))
+    assert "more files than it says" in read_refusal(path)
+
+
+@pytest.mark.parametrize("name", ["a/" + "é" * 32_000, "d/" * 30_000 + "x.png"])
+def test_16_hundreds_of_endless_names_cost_little(tmp_path, name):
+    path = RawZip()
+    for number in range(300):
+        path.add(f"{number}{name}", flags=0)
+    path.write(tmp_path / "a.zip")
+    began = time.process_time()
+    assert len(list_problems(tmp_path / "a.zip")) == 300
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The journey in a real Chromium: upload, decide, train, refresh in the middle, result."""
 
 import io
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -43,7 +44,7 @@ def archive(tmp_path_factory) -> Path:
 def upload(page, server: Server, archive: Path) -> None:
     """Upload a zip, and choose the demonstration network for it, which is quick."""
     page.goto(f"{server.url}/data")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(archive)
+    page.locator(".upload input[type=file]").set_input_files(archive)
     page.get_by_text("What I read").wait_for()
     page.wait_for_url(re.compile(r"data=[0-9a-f]+"))
     page.goto(f"{page.url}&network=demonstration")
@@ -260,13 +261,26 @@ def test_no_page_is_wider_than_a_phone(server, open_page):
         assert measure_overflow(page) <= 1, name
 
 
-def test_a_bad_upload_shows_advice_and_no_traceback(server, open_page, tmp_path):
+def test_an_upload_can_be_cancelled_and_a_bad_one_gets_advice_and_no_traceback(
+    server, open_page, tmp_path
+):
+    (tmp_path / "large.zip").write_bytes(os.urandom(20 * 1024**2))
     (tmp_path / "notes.zip").write_text("this is no archive")
     page = open_page()
     page.goto(f"{server.url}/data")
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "notes.zip")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 10**6}
+    line = page.context.new_cdp_session(page)
+    line.send("Network.emulateNetworkConditions", slow)
+    field = page.locator(".upload input[type=file]")
+    field.set_input_files(tmp_path / "large.zip")
+    page.get_by_text(re.compile(r"large\.zip: [1-9]\d* of 20 MB")).wait_for()
+    page.locator(".upload .moving button").press("Enter")
+    page.get_by_text("The upload was cancelled").wait_for()
+    line.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    field.set_input_files(tmp_path / "notes.zip")
     page.get_by_text("What to do").wait_for()
     assert page.get_by_text("Traceback").count() == 0
+    assert page.locator(".upload .zone button").is_enabled()  # for a better one
 
 
 def read_decision(page) -> tuple[int, int]:

@@ -136,9 +136,12 @@ def test_what_is_no_bundle_is_refused_with_what_was_found(changes, told, changed
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda w: w.update({"conv1.conv.weight": torch.zeros(3)}), "conv1.conv.weight is 3"),
+        (
+            lambda w: w.update({"conv1.conv.weight": torch.zeros(3)}),
+            "is float32, 3, expected",
+        ),
         (lambda w: w.pop("head.linear.bias"), "head.linear.bias is missing"),
-        (lambda w: w.update({"more": torch.zeros(2)}), "more is 2, expected missing"),
+        (lambda w: w.update({"more": torch.zeros(2)}), "more is float32, 2, expected missing"),
         (lambda w: w["head.linear.bias"].fill_(float("nan")), "no number"),
     ],
     ids=["shape", "missing", "too many", "not a number"],

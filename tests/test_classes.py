@@ -16,6 +16,7 @@ from transfer_core.errors import RunError, TransferError, WorkspaceError
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.networks import get_network
 from transfer_core.runs import Expectation, RunState, RunStore, move_to_front
+from transfer_core.runs.engine.lanes import LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.launch import make_run_config
 from transfer_core.workspaces import (
@@ -321,7 +322,7 @@ def test_a_task_is_taken_as_a_copy_until_it_is_replaced_or_the_class_closes(
 def test_a_run_that_is_moved_to_the_front_starts_next(people, transfer_home):
     records = RunStore(transfer_home)
     runs = [start_run(people[number], engine="e") for number in (0, 0, 1, 2)]
-    queue = RunQueue(records)
+    queue = RunQueue(records, LaneFinder(transfer_home))
 
     def list_waiting():
         waiting = [run for run in runs if records.get(run).state is RunState.queued]

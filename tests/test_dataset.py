@@ -21,7 +21,7 @@ from transfer_core.dataset import DataSet, ingestion
 from transfer_core.dataset.archive import Problem
 from transfer_core.dataset.folder_structure import parse_split_name
 from transfer_core.dataset.types import SPLITS, VALUES_PER_CHUNK, encode_list
-from transfer_core.errors import ArchiveError, DataSetError, TransferError
+from transfer_core.errors import ArchiveError, DataSetError, StorageError, TransferError
 from transfer_core.system.parallel import WorkStopped
 
 
@@ -46,8 +46,8 @@ def count_splits(data_set: DataSet) -> dict[str, tuple[int, ...]]:
     return {split: data_set.counts(split) for split in dataset.SPLITS}
 
 
-def read_refusal(read, files, **options) -> DataSetError:
-    with pytest.raises(DataSetError) as caught:
+def read_refusal(read, files, *, kind=DataSetError, **options) -> TransferError:
+    with pytest.raises(kind) as caught:
         read(files, **options)
     return caught.value
 
@@ -391,7 +391,7 @@ def test_equal_content_has_an_equal_id_and_another_seed_another(tmp_path, transf
 
 def test_a_zip_that_is_known_is_not_read_again(read, monkeypatch):
     first = read({"a": 5, "b": 5})
-    monkeypatch.setattr(ingestion, "check_image", lambda data: pytest.fail("it was read again"))
+    monkeypatch.setattr(ingestion, "ImageCleaner", lambda: pytest.fail("it was read again"))
     assert read({"a": 5, "b": 5}) == first
 
 
@@ -494,8 +494,8 @@ def test_77_a_full_disk_is_told_and_leaves_nothing(read, transfer_home, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ingestion.os, "fsync", full)
-    error = read_refusal(read, {"a": 3, "b": 3})
-    assert error.found == "No space left on device" and "Free space" in error.remedy
+    error = read_refusal(read, {"a": 3, "b": 3}, kind=StorageError)
+    assert error.found == "No space left on device" and "Make space" in error.remedy
     assert inside(transfer_home) == set()
 
 
@@ -506,6 +506,7 @@ def test_nothing_is_written_outside_the_store(tmp_path, transfer_home, read):
     folder = f"home/data/{found.id}/"
     assert {n.removeprefix(folder) for n in new if "/known/" not in n} == {
         "dataset.json",
+        "hashes.json",
         "summary.json",
         "images.pack",
     }

@@ -24,9 +24,14 @@ from transfer_core.system.disk_cache import (
 )
 
 LIMIT_BYTES = 1_000  # bytes
+OVERHEAD = disk_cache.NPY_HEADER_BYTES + disk_cache.HASH_BYTES  # of an entry, beside its values
 NAMES = "abcdef"
 ACTIONS = some.lists(
-    some.tuples(some.sampled_from(["add", "use"]), some.sampled_from(NAMES), some.integers(1, 600)),
+    some.tuples(
+        some.sampled_from(["add", "use"]),
+        some.sampled_from(NAMES),
+        some.integers(disk_cache.HASH_BYTES, 600),
+    ),
     max_size=12,
 )
 
@@ -44,8 +49,8 @@ def entry_path(home, name):
 
 def add(home, name, size, value=0):
     """Add an array whose file has `size` bytes; every element has this value."""
-    values = np.full(size - disk_cache.NPY_HEADER_BYTES, value, np.uint8)
-    with add_entry(home, entry_path(home, name), size) as file:
+    values = np.full(size - OVERHEAD, value, np.uint8)
+    with add_entry(home, entry_path(home, name), size - disk_cache.HASH_BYTES) as file:
         np.save(file, values)
 
 
@@ -67,8 +72,9 @@ def test_what_was_used_longest_ago_goes_first_and_the_bound_holds(tmp_path_facto
         patch.setenv(disk_cache.SETTING, str(LIMIT_BYTES / GIGABYTE))
         for action, name, size in actions:
             if action == "add":
-                with add_entry(home, entry_path(home, name), size) as file:
-                    file.write(bytes(size))
+                held = size - disk_cache.HASH_BYTES
+                with add_entry(home, entry_path(home, name), held) as file:
+                    file.write(bytes(held))
                 while sum(kept.values()) + size > LIMIT_BYTES:
                     del kept[next(iter(kept))]
                 kept.pop(name, None)
@@ -91,12 +97,12 @@ def test_an_entry_larger_than_the_bound_is_refused_and_nothing_is_removed(bounde
 
 
 def test_what_is_being_written_counts_and_stays(bounded):
-    with add_entry(bounded, entry_path(bounded, "a"), 700) as file:
+    with add_entry(bounded, entry_path(bounded, "a"), 668) as file:
         with pytest.raises(CacheFullError):
             add(bounded, "b", 400)
         add(bounded, "c", 300)
         assert sum_bytes(bounded) == LIMIT_BYTES
-        file.write(bytes(700))
+        file.write(bytes(668))
     assert list_files(bounded) == [entry_path(bounded, "a"), entry_path(bounded, "c")]
 
 
@@ -110,7 +116,7 @@ def test_what_a_killed_process_was_writing_makes_room(bounded):
     code = (
         "import os, sys; from pathlib import Path\n"
         "from transfer_core.system.disk_cache import add_entry\n"
-        "with add_entry(Path(sys.argv[1]), Path(sys.argv[2]), 900): os._exit(9)"
+        "with add_entry(Path(sys.argv[1]), Path(sys.argv[2]), 868): os._exit(9)"
     )
     path = entry_path(bounded, "a")
     root = Path(disk_cache.__file__).parents[2]
@@ -125,7 +131,7 @@ def test_a_removed_array_stays_readable_for_those_who_have_it_open(bounded):
     array = open_array(entry_path(bounded, "a"))
     add(bounded, "b", 600)
     assert open_array(entry_path(bounded, "a")) is None
-    assert (array == 7).all() and len(array) == 600 - disk_cache.NPY_HEADER_BYTES
+    assert (array == 7).all() and len(array) == 600 - OVERHEAD
 
 
 def test_threads_that_add_and_read_at_once_never_meet_half_an_array(bounded):
@@ -171,3 +177,22 @@ def test_a_setting_that_is_no_size_is_told(transfer_home, monkeypatch, setting):
     monkeypatch.setenv(disk_cache.SETTING, setting)
     with pytest.raises(SettingsError, match="TRANSFER_CACHE_GB is not a size"):
         get_limit(transfer_home)
+
+
+@pytest.mark.parametrize("place", [200, 320, 499], ids=["values", "values too", "hash"])
+def test_an_array_with_a_flipped_bit_counts_as_missing_also_in_the_process_that_read_it(
+    bounded, place
+):
+    add(bounded, "a", 500)
+    path = entry_path(bounded, "a")
+    assert open_array(path) is not None
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    assert open_array(path) is None
+
+
+def test_an_array_of_an_older_version_which_has_no_hash_is_read(bounded):
+    entry_path(bounded, "a").parent.mkdir(parents=True)
+    np.save(entry_path(bounded, "a"), np.arange(5))
+    assert (open_array(entry_path(bounded, "a")) == np.arange(5)).all()

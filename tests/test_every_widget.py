@@ -41,7 +41,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Withdraw the link", {"code"}),
     ],
     "data": [
-        ("file_uploader", "", {"error"}),  # it is given no zip
         ("selectbox", "An earlier data set", {"button"}),
         ("button", "Open it", {"address", "journey"}),
         ("button", "Use ", {"data sets", "address", "journey", "markdown", "plotly_chart"}),
@@ -102,7 +101,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("button", "Prepare report", {"link_button"}),
         ("button", "Prepare", {"files"}),
         ("checkbox", "With the images", {"link_button"}),
-        ("file_uploader", "A bundle", {"error"}),  # it is given no zip
     ],
     "sabotage": [
         ("button", "Open set", {"data sets", "address", "journey"}),
@@ -147,7 +145,6 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
         ("selectbox", "Look at", {"subheader"}),
         ("button", "Compare the networks", {"markdown", "button"}),
         ("button", "Take it", {"journey", "button"}),
-        ("file_uploader", "A safetensors file", {"error"}),  # it is given no safetensors
     ],
     "runs": [
         ("text_input", "Name", {"runs", "dataframe"}),
@@ -445,7 +442,6 @@ def choose_other_value(widget) -> object:
             return f"{widget.value} other"
         case "file_uploader":
             file = ("new.png", make_picture(2_000, (64, 64)), "image/png")
-            file = file if ".png" in widget.allowed_type else ("new.zip", b"no zip", "")
             return [file] if widget.accept_multiple_files else file
         case "multiselect":
             return [each for each in widget.options if each not in widget.values][:1]

@@ -1,7 +1,6 @@
 """Decoding untrusted images, the transform and the pixel cache."""
 
 import io
-import random
 import struct
 import warnings
 import zlib
@@ -13,7 +12,6 @@ from zips import make_class_files, make_picture, write_zip
 
 from transfer_core import dataset, images
 from transfer_core.errors import ImageError
-from transfer_core.images import decoding
 from transfer_core.system.parallel import WorkStopped, map_in_order
 
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF"]
@@ -33,7 +31,7 @@ def read_reason(data: bytes) -> str:
     with pytest.raises(ImageError) as caught:
         images.decode_image(data)
     with pytest.raises(ImageError):
-        images.check_image(data)
+        images.clean_image(data)
     return caught.value.problem
 
 
@@ -55,7 +53,7 @@ def test_every_promised_format_is_decoded_to_rgb(kind):
     image = images.decode_image(data)
     assert (image.mode, image.size) == ("RGB", (32, 16))
     assert np.allclose(image.getpixel((5, 5)), (200, 30, 60), atol=8)
-    assert images.check_image(data) == images.ImageInfo(kind, 32, 16, False)
+    assert images.clean_image(data).info == images.ImageInfo(kind, 32, 16, False)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_41_images_are_turned_upright(kind, orientation):
     image = images.decode_image(data)
     assert image.size == (48, 32)
     assert max(image.getpixel((3, 3))) < 60 and min(image.getpixel((44, 28))) > 200
-    assert (images.check_image(data).width, images.check_image(data).height) == (48, 32)
+    assert (images.clean_image(data).info.width, images.clean_image(data).info.height) == (48, 32)
 
 
 def test_41_no_metadata_leaves_the_decoder():
@@ -240,14 +238,14 @@ def test_36_a_polyglot_gives_pixels_only():
 def test_38_the_first_of_several_frames_is_used_and_told(kind):
     frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue", "green")]
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
-    assert images.check_image(data).frames
+    assert images.clean_image(data).info.frames
     assert np.allclose(read_colour(data), (255, 0, 0), atol=6)
 
 
 def test_38_a_phone_photo_with_a_second_picture_inside_is_a_jpeg():
     frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue")]
     data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
-    assert images.check_image(data) == images.ImageInfo("JPEG", 16, 16, False)
+    assert images.clean_image(data).info == images.ImageInfo("JPEG", 16, 16, False)
     assert np.allclose(read_colour(data), (255, 0, 0), atol=6)
 
 
@@ -258,22 +256,6 @@ def test_42_a_text_bomb_ends_quickly():
     data = good[:33] + struct.pack(">L", len(chunk) - 4) + chunk
     data += struct.pack(">L", zlib.crc32(chunk)) + good[33:]
     read_reason(data)
-
-
-def test_mutated_images_give_pixels_or_an_image_error():
-    chance = random.Random(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for kind in FORMATS:
-            good = make_picture(size=(40, 40), kind=kind)
-            for _ in range(150):
-                data = bytearray(good)
-                for _ in range(chance.randint(1, 8)):
-                    data[chance.randrange(len(data))] = chance.randrange(256)
-                try:
-                    assert images.decode_image(bytes(data)).mode == "RGB"
-                except ImageError as error:
-                    assert error.problem and error.found and error.remedy
 
 
 @pytest.mark.parametrize("size", [(100, 40), (40, 100), (32, 32), (64, 64), (64, 90)])
@@ -346,7 +328,9 @@ def test_work_in_order_yields_in_order_and_raises_what_the_work_raises():
 
 
 def test_the_limits_are_those_that_are_promised():
-    assert (decoding.MAX_PIXELS, decoding.MAX_SIDE, decoding.MIN_SIDE) == (50_000_000, 20_000, 8)
+    limits = images.ImageLimits()
+    assert (limits.pixels, limits.side, limits.min_side) == (50_000_000, 20_000, 8)
+    assert (limits.megabytes, limits.memory) == (50, 512) and limits.seconds < 5
 
 
 def make_photo(size: tuple[int, int], **options) -> bytes:
@@ -382,7 +366,7 @@ def test_the_size_that_is_checked_is_that_of_the_upright_image(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = make_photo((65, 64), exif=exif)
-    facts = images.check_image(data)
+    facts = images.clean_image(data).info
     assert (facts.width, facts.height) == images.decode_image(data).size
 
 
@@ -390,4 +374,4 @@ def test_every_cut_through_a_jpeg_is_found_by_the_check():
     data = make_photo((640, 480))
     for share in (0.3, 0.6, 0.9):
         with pytest.raises(ImageError, match="truncated"):
-            images.check_image(data[: int(share * len(data))])
+            images.clean_image(data[: int(share * len(data))])

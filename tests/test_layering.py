@@ -111,6 +111,18 @@ def test_a_room_imports_only_earlier_rooms_and_no_user_interface(path):
             assert ROOMS.index(rest[0]) <= ROOMS.index(room), f"{room} imports {name}"
 
 
+# They decode images of the store, which a child process has checked and cleaned.
+DECODERS = {"packed_images.py", "store.py", "near_duplicates.py", "pictures.py"}
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_what_reads_the_store_decodes_images_in_this_process(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {getattr(node, "attr", getattr(node, "name", "")) for node in ast.walk(tree)}
+    is_free = path.parts[-2] == "images" or path.is_relative_to(ROOT / "benchmarks")
+    assert "decode_image" not in names or is_free or path.name in DECODERS
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
 def test_a_module_stays_within_its_budget(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300

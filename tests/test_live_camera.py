@@ -47,6 +47,16 @@ def test_a_photo_that_is_sent_again_is_taken_once(monkeypatch):
     assert [name for name, _ in live_camera.list_photos()] == ["photo 2", "photo 1"]
 
 
+def test_a_session_keeps_no_more_photos_than_a_person_takes(monkeypatch):
+    state = {}
+    monkeypatch.setattr(live_camera.st, "session_state", state)
+    for seq in range(live_camera.MAX_PHOTOS + 5):
+        state[live_camera.COMPONENT_KEY] = {"photo": {"seq": seq, "picture": encode(b"%d" % seq)}}
+        live_camera._take_photo()
+    assert len(live_camera.list_photos()) == live_camera.MAX_PHOTOS
+    assert live_camera.list_photos()[0][1] == b"44"
+
+
 def test_few_classes_keep_their_bars_in_place_and_of_many_the_likeliest_are_shown():
     few = {"a": 0.1, "b": 0.7, "c": 0.2}
     assert live_camera.choose_bars(few) == list(few.items())

@@ -170,7 +170,7 @@ def test_an_altered_weights_file_is_such_an_error(data, transfer_home, monkeypat
 def test_a_score_that_was_cut_off_on_disk_is_measured_again(data, transfer_home, probed):
     rank_networks(data, transfer_home)
     (file,) = transfer_home.glob(f"embeddings/*/{NAMES[0]}-*/probe_*.json")
-    file.write_text(file.read_text()[:20])
+    file.write_bytes(file.read_bytes()[:20])
     assert load_ranking(data, transfer_home).waiting == (NAMES[0],)
     assert rank_networks(data, transfer_home).is_complete
 

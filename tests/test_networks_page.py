@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save
 from test_pages import build_page, data, list_texts, own_engine  # noqa: F401  (fixtures)
+from uploading import upload
 
 from transfer_core.errors import NetworkError
 from transfer_core.networks import (
@@ -143,7 +144,7 @@ def test_a_network_without_its_weights_is_not_decided_on(data, monkeypatch, tmp_
 
 def test_own_weights_are_taken_in_used_and_kept_in_the_address(data):  # noqa: F811
     app = open_network(NAME)
-    app.file_uploader[0].set_value(("mine.safetensors", make_own_weights(), "")).run(timeout=120)
+    upload(app, "networks_upload", "mine.safetensors", make_own_weights())
     assert not app.exception and not app.error
     assert "This network is used now" in app.success[0].value
     journey = app.session_state["journey"]
@@ -157,7 +158,7 @@ def test_own_weights_are_taken_in_used_and_kept_in_the_address(data):  # noqa: F
 
 def test_a_pickle_is_refused_with_the_line_that_converts_it():
     app = open_network(NAME)
-    app.file_uploader[0].set_value(("model.pth", b"\x80\x04cposix\nsystem\n.", "")).run()
+    upload(app, "networks_upload", "model.pth", b"\x80\x04cposix\nsystem\n.")
     assert not app.exception
     assert "Only safetensors files" in app.error[0].value
     assert "torch.load('model.pth'" in app.code[0].value

@@ -13,8 +13,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from transfer_core.cli.serve import LOCAL_HOSTS, find_app, make_command
+from transfer_core.cli.serve import find_app
 
 ROOT = Path(__file__).resolve().parents[1]
 WEBSOCKET_REQUEST = {
@@ -140,9 +142,13 @@ def test_a_checkout_starts_the_app_at_its_top():
     assert find_app() == ROOT / "app.py"
 
 
-def test_an_app_for_other_computers_accepts_every_host_name():
-    assert "--server.allowedHosts" not in make_command("0.0.0.0", None)
-    assert all(host in make_command("localhost", None) for host in LOCAL_HOSTS)
+def test_the_versions_that_were_tested_are_versions_that_are_required():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    locked = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            wanted = Requirement(line)
+            assert wanted.specifier.contains(locked[canonicalize_name(wanted.name)]), line
 
 
 def test_the_package_requires_what_the_requirements_file_lists():

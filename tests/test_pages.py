@@ -11,6 +11,8 @@ import streamlit as st
 from PIL import Image
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
+from uploading import upload
+from zips import make_picture, write_zip
 
 from pages.parts.decide import first_numbers
 from pages.shared import caches, downloads
@@ -140,7 +142,7 @@ def test_an_unknown_data_set_in_the_address_is_told_plainly(name):
 
 def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
     app = build_page("data").run()
-    app.file_uploader[0].set_value(("my colours.zip", write_colours(), "application/zip")).run()
+    upload(app, "data_upload", "my colours.zip", write_colours())
     assert not app.exception
     assert "three classes" in app.success[0].value
     assert app.query_params["data"]
@@ -158,7 +160,7 @@ def test_an_uploaded_zip_is_read_aloud_and_kept_in_the_address():
 )
 def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told):
     app = build_page("data").run()
-    app.file_uploader[0].set_value(("bad.zip", content, "application/zip")).run()
+    upload(app, "data_upload", "bad.zip", content)
     assert not app.exception
     assert told in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)
@@ -167,11 +169,19 @@ def test_a_bad_zip_is_answered_with_what_was_found_and_what_to_do(content, told)
 def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
     names = ("<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "$\\LaTeX$ `code`")
     app = build_page("data").run()
-    app.file_uploader[0].set_value(("odd.zip", write_colours(names=names), "application/zip")).run()
+    upload(app, "data_upload", "odd.zip", write_colours(names=names))
     assert not app.exception
     shown = list_texts(app)
     assert "<img" not in shown.replace("\\<img", "")
     assert "[x](" not in shown
+
+
+def test_many_problems_of_one_kind_are_told_in_one_box(transfer_home, tmp_path):
+    files = {f"{c}/{n}.png": make_picture(n) for c in "ab" for n in range(9)}
+    data = dataset.ingest(write_zip(tmp_path / "a.zip", files), home=transfer_home)
+    app = build_page("data", data=data.id).run()
+    assert len([p for p in data.problems if p.kind == "conflict"]) > 3
+    assert len(app.warning) == 1 and "more of this kind" in app.warning[0].value
 
 
 def test_a_sample_is_one_click_away():
@@ -416,7 +426,7 @@ def test_a_run_is_prepared_and_offered_with_the_figures_of_its_check(finished):
 
 def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
     app = build_page("take_away").run()
-    app.file_uploader[0].set_value(("b.zip", made[2].read_bytes(), "application/zip")).run()
+    upload(app, "take_away_upload", "b.zip", made[2].read_bytes())
     assert not app.exception and not app.error
     (imported,) = [run for run in caches.get_engine().list_runs() if run.is_imported]
     for name in ("results", "take_away", "train", "runs"):
@@ -427,7 +437,7 @@ def test_a_bundle_is_brought_in_as_a_run_with_its_result(made, finished):
 
 def test_what_is_no_bundle_is_answered_with_what_was_found_and_what_to_do(transfer_home):
     app = build_page("take_away").run()
-    app.file_uploader[0].set_value(("b.zip", write_colours(), "application/zip")).run()
+    upload(app, "take_away_upload", "b.zip", write_colours())
     assert not app.exception
     assert "no bundle of Transfer Lab" in app.error[0].value
     assert any("What to do" in element.value for element in app.markdown)

@@ -145,6 +145,45 @@ def test_private_addresses_are_refused_however_they_are_written(address, monkeyp
 @pytest.mark.parametrize(
     "address",
     [
+        "::127.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b:1::7f00:1",
+        "64:ff9b::808:808",
+        "2001:0:7f00:1::",
+        "2001:db8::1",
+        "3fff::1",
+        "192.0.0.192",
+        "192.88.99.1",
+        "100.64.0.1",
+        "::ffff:8.8.8.8",
+        "fec0::1",
+        "ff02::1",
+        "224.0.0.1",
+        "255.255.255.255",
+    ],
+)
+def test_an_address_that_stands_for_another_or_is_kept_for_a_purpose_is_not_public(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.215.14", "2606:4700::6810:84e5"])
+def test_an_ordinary_address_is_public(address):
+    assert is_public(address)
+
+
+def test_a_name_that_nobody_resolves_is_given_up_in_time(monkeypatch):
+    monkeypatch.setenv(remote.SETTING, "1")
+    monkeypatch.setattr(remote, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    began = time.monotonic()
+    with pytest.raises(ImageError, match="not in"):
+        fetch_image("http://example.org/x.png")
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
         "ftp://example.org/x.png",
         "file:///etc/passwd",
         "x.png",

@@ -25,6 +25,7 @@ from transfer_core.runs.store.events import select_events
 from transfer_core.system import WorkStopped
 from transfer_core.training.checkpoint import Checkpointer, TrainingState
 from transfer_core.training.events import BaselineTrained, Ended, EpochEnded, Preparing
+from transfer_core.training.loop import Trainer
 from transfer_core.training.result import TestResult as Result
 
 EPOCHS = 3
@@ -106,6 +107,52 @@ def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     assert find(events, Ended).changes == find(expected_events, Ended).changes
 
 
+@pytest.mark.parametrize("steps", [2, 5, 8])
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_interrupted_after_any_step_ends_with_the_same_weights(
+    case, steps, home, configs, uninterrupted, tmp_path, monkeypatch
+):
+    taken, take_step, events = [], Trainer._take_step, []
+
+    def count_step(trainer, *given):
+        taken.extend([1] if trainer._checkpointer else [])  # not those of the head alone
+        return take_step(trainer, *given)
+
+    monkeypatch.setattr(Trainer, "_take_step", count_step)
+    for event in perform_run(configs[case], tmp_path, home, lambda: len(taken) >= steps):
+        if isinstance(event, Ended):
+            break  # as an executor does that ends with its program
+        events.append(event)
+    assert isinstance(event, Ended) and event.reason == "stopped"
+    monkeypatch.undo()
+    assert RunDirectory(tmp_path).find_checkpoint_epoch() == len(select_epochs(events))
+    events += perform_run(configs[case], tmp_path, home, lambda: False)
+    expected_events, expected = uninterrupted[case]
+    weights = load_file(RunDirectory(tmp_path).weights_file)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+    assert events[-1] == expected_events[-1]
+    assert select_epochs(events) == select_epochs(expected_events)
+
+
+def test_a_run_interrupted_while_its_head_is_trained_alone_ends_with_the_same_weights(
+    home, configs, uninterrupted, tmp_path, monkeypatch
+):
+    taken, take_step = [], Trainer._take_step
+    monkeypatch.setattr(Trainer, "_take_step", lambda *a: taken.append(1) or take_step(*a))
+    for event in perform_run(configs[3], tmp_path, home, lambda: len(taken) >= 5):
+        if isinstance(event, Ended):
+            break
+    assert len(taken) == 5 and RunDirectory(tmp_path).find_resume_epoch() is None
+    events = list(perform_run(configs[3], tmp_path, home, lambda: False))
+    assert events[-1] == uninterrupted[3][0][-1]
+    assert select_epochs(events) == select_epochs(uninterrupted[3][0])
+
+
+def select_epochs(events):
+    """The measurements of every epoch, without its time."""
+    return [replace(event, seconds=0.0) for event in events if isinstance(event, EpochEnded)]
+
+
 def find(events, kind):
     """The only event of a kind."""
     (event,) = (event for event in events if isinstance(event, kind))
@@ -174,7 +221,7 @@ def test_a_killed_server_continues_its_run_when_it_starts_again(
     command = [sys.executable, "-c", textwrap.dedent(script)]
     killed = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    with start_engine(home) as engine:
+    with start_engine(home, executor="process") as engine:
         run = engine.wait(killed.stdout.strip(), timeout=120)
         log, files = engine.events(run.id), engine.directory(run.id)
     assert not files.checkpoints_folder.exists()
@@ -199,6 +246,9 @@ class CountingStore:
 
     def find_latest_checkpoint(self):
         return None
+
+    def is_stopped(self):
+        return False
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.2, 1.0])

@@ -8,10 +8,16 @@ import textwrap
 import time
 from pathlib import Path
 
-import pytest
 from test_runs_engine import WAIT, list_states, wait_for
-from toy_runs import make_perform, make_step, make_test_result, save_toy_checkpoint
+from toy_runs import (
+    make_checkpointing_perform,
+    make_perform,
+    make_step,
+    make_test_result,
+    save_toy_checkpoint,
+)
 
+from benchmarks.kills import Server, try_kills
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.directory import RunDirectory
@@ -29,8 +35,7 @@ def start_child(home, *, perform="make_perform(epochs=10_000, pause=0.02)", resu
         import sys, time
         from pathlib import Path
         sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]
-        from toy_runs import make_config, make_perform
-        from test_runs_crash import make_checkpointing_perform
+        from toy_runs import make_checkpointing_perform, make_config, make_perform
         from transfer_core.runs.engine.engine import Engine
         engine = Engine(Path({str(home)!r}), {perform}, resume={resume})
         print(*[engine.submit(make_config(n)) for n in range({runs})], flush=True)
@@ -58,22 +63,6 @@ def kill_child(home, until, **options):
 def is_training(reader, run_id):
     """Whether a run has taken a step."""
     return find_last_event(reader.events(run_id), Stepped) is not None
-
-
-def make_checkpointing_perform(epochs=10_000, pause=0.02):
-    """A `perform` that saves a checkpoint after each epoch and continues behind the last one."""
-
-    def perform(config, directory, stop_requested):
-        first = directory.find_checkpoint_epoch() or 0
-        for event in make_perform(epochs, pause)(config, directory, stop_requested):
-            epoch = getattr(event, "epoch", None)
-            if isinstance(epoch, int) and epoch <= first:
-                continue
-            yield event
-            if isinstance(event, EpochEnded):
-                save_toy_checkpoint(directory, event.epoch)
-
-    return perform
 
 
 def test_killed_run_is_interrupted_and_what_waited_goes_on(tmp_path):
@@ -191,25 +180,12 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
-@pytest.mark.slow
-def test_finished_runs_outlive_any_number_of_kills(tmp_path):
-    finished = set()
-    for number in range(5):
-        kill_child(
-            tmp_path,
-            lambda reader, _: sum(r.state == "finished" for r in reader.list_runs()) > 3,
-            perform="make_perform(epochs=2, pause=0.01)",
-            runs=20,
-            resume=bool(number % 2),
-        )
-        with RunReader(tmp_path) as reader:
-            now = {run.id for run in reader.list_runs() if run.state is RunState.finished}
-            assert all(reader.directory(run_id).read_outcome().result for run_id in now)
-            check = reader.store._database.raw_connection()
-            assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            check.close()
-        assert finished <= now
-        finished = now
+def test_no_kill_loses_a_run_or_changes_its_result(tmp_path):
+    server = Server([sys.executable, str(TESTS / "toy_server.py")], tmp_path)
+    tally = try_kills(server, 6, seed=3, patience=WAIT)
+    assert tally.faults == []
+    assert tally.counts["equal"] + tally.counts["marked as interrupted"] >= 6
+    assert tally.counts["went on by itself"]
 
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):

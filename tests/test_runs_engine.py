@@ -3,14 +3,20 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from toy_runs import list_kinds, make_config, make_perform, make_test_result
 
+from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import DataSetError, RunError
+from transfer_core.networks import get_network
 from transfer_core.runs import launch
+from transfer_core.runs.engine import event_writer
 from transfer_core.runs.engine.engine import Engine
+from transfer_core.runs.engine.lanes import Lane
+from transfer_core.runs.engine.worker import WAITING_FOR_TURN
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState, StateChanged
@@ -250,11 +256,17 @@ def test_twenty_runs_of_five_owners_on_two_slots_run_exactly_once_each(tmp_path)
         with lock:
             at_once[0] -= 1
 
-    with Engine(tmp_path, perform, slots=2) as engine:
+    with Engine(tmp_path, perform, lanes=(None, None)) as engine:
         ids = [engine.submit(make_config(n), owner=f"owner {n % 5}") for n in range(20)]
         assert {engine.wait(run_id, WAIT).state for run_id in ids} == {RunState.finished}
     assert sorted(seen) == sorted(ids)
     assert most[0] == 2
+
+
+def plan_whole_training():
+    """The strategy of a run that takes turns with experiments."""
+    source = get_network("demonstration")
+    return plan_strategy(TransferCase.LARGE_SIMILAR, source.stage_names, kind=source.kind)
 
 
 def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_path, monkeypatch):
@@ -267,13 +279,33 @@ def test_a_run_waits_until_earlier_trainings_of_an_experiment_have_ended(tmp_pat
     with launch.start_engine(tmp_path) as engine:
         with TrainingTurn() as first, TrainingTurn() as stopped:
             assert not first.is_waiting and stopped.is_waiting
-            run_id = engine.submit(make_config())
-            waits = Preparing(launch.WAITING_FOR_TURN, 0, 1)
+            run_id = engine.submit(replace(make_config(), strategy=plan_whole_training()))
+            waits = Preparing(WAITING_FOR_TURN, 0, 1)
             wait_for(lambda: waits in [entry.event for entry in engine.events(run_id)])
             stopped.wait(lambda: True)
             with TrainingTurn() as last:
                 assert last.is_waiting and engine.get(run_id).state is RunState.preparing
         assert engine.wait(run_id, WAIT).state is RunState.finished
+
+
+def test_short_runs_do_not_wait_for_long_ones_and_long_ones_are_told_how_long_they_wait(tmp_path):
+    source, case = get_network("demonstration"), TransferCase.SMALL_SIMILAR
+    of_seconds = plan_strategy(case, source.stage_names, kind=source.kind)
+
+    def perform(config, directory, stop_requested):
+        epochs = 2 if config.strategy == of_seconds else 10_000
+        return make_perform(epochs, 0.01)(config, directory, stop_requested)
+
+    with Engine(tmp_path, perform, lanes=(Lane.short, Lane.long)) as engine:
+        long = replace(make_config(), strategy=plan_whole_training())
+        first, second, third = (engine.submit(long, owner="ann") for _ in range(3))
+        short = engine.submit(replace(make_config(), strategy=of_seconds), owner="ann")
+        assert engine.wait(short, WAIT).state is RunState.finished
+        assert engine.state(first) is RunState.training
+        assert [engine.queue_position(each) for each in (first, second, third)] == [None, 1, 2]
+        assert engine.forecast_wait(first) is None  # it runs
+        assert engine.forecast_wait(second) == 1.0  # that the first says it still takes
+        assert engine.forecast_wait(third) is None  # nobody knows the time of the second
 
 
 def test_double_submit_with_one_key_runs_once(tmp_path):
@@ -301,12 +333,15 @@ def test_forged_id_is_refused_whatever_is_asked(tmp_path, forged):
                 ask(forged)
 
 
-def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
+def test_database_that_is_full_ends_the_run_which_keeps_its_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_writer, "PATIENCE", 0.05)
+
     def limit(connection, _record):
         connection.execute("PRAGMA max_page_count = 1")  # never less than there are pages
 
     def talkative(config, directory, stop_requested):
-        yield from (e for e in make_perform(epochs=3_000)(config, directory, stop_requested))
+        perform = make_perform(epochs=30_000, pause=0.001)
+        yield from (e for e in perform(config, directory, stop_requested))
 
     with Engine(tmp_path, talkative) as engine:
         sa.event.listen(engine.store._database, "connect", limit)
@@ -318,10 +353,10 @@ def test_database_that_is_full_fails_the_run_and_the_engine_goes_on(tmp_path):
             sa.event.remove(engine.store._database, "connect", limit)
             engine.store.close()
         run = engine.wait(run_id, WAIT)
-        assert run.state is RunState.failed
-        assert "full" in run.error.found
+        assert (run.state, run.result) == (RunState.stopped, make_test_result())
+        assert "full" in run.error.found and "could not be written" in run.error.problem
         again = engine.submit(make_config())
-        assert engine.wait(again, WAIT).state is RunState.finished
+        wait_for(lambda: engine.state(again) is RunState.training)
 
 
 def test_file_that_cannot_be_written_fails_the_run_and_the_engine_goes_on(tmp_path):

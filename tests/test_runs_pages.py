@@ -209,7 +209,7 @@ def test_an_interrupted_run_with_a_checkpoint_has_a_button_that_resumes_it(runs,
     directory.prepare("{}", 1)
     directory.baseline_file.write_bytes(b"the head")
     button = build_page("train", run=run.id).run().button(key="train_resume")
-    assert button.label == "Resume after the new layer trained alone"
+    assert button.label == "Resume where it was"
     save_toy_checkpoint(directory, 7)
     monkeypatch.setattr(engine, "resume", resumed.append)
     app = build_page("train", run=run.id).run()

@@ -96,9 +96,9 @@ def test_events_are_restored_once_although_another_version_wrote_some(store, tmp
     unknown = ("a_kind_of_tomorrow", {})
     directory.events_file.write_bytes(make_lines(unknown, make_step(1), unknown, make_epoch(1)))
     assert len(read_event_file(directory.events_file)) == 2
-    recovery._restore_events(store, directory, run)
+    recovery.restore_events(store, directory, run)
     once = store.events(run.id)
-    recovery._restore_events(store, directory, run)
+    recovery.restore_events(store, directory, run)
     assert store.events(run.id) == once and len(select_events(once, EpochEnded)) == 1
 
 
@@ -112,7 +112,7 @@ def test_the_remedy_of_an_interruption_is_what_the_page_offers(store, tmp_path):
         assert remedies == [
             "Start it again with the same settings.",
             "Resume it: it continues after epoch 4.",
-            "Resume it: it continues after the head that was trained alone.",
+            "Resume it: it continues where it was, in its first epoch or before.",
         ]
         epochs = [engine.find_resume_epoch(run.id) for run in runs]
         assert epochs == [None, 4, 0]

@@ -4,10 +4,11 @@ import threading
 from contextlib import closing
 
 import pytest
-from test_runs_crash import is_training, kill_child, make_checkpointing_perform
+from test_runs_crash import is_training, kill_child
 from test_runs_engine import WAIT, list_states, wait_for
 from toy_runs import (
     list_kinds,
+    make_checkpointing_perform,
     make_config,
     make_epoch,
     make_perform,
@@ -24,6 +25,7 @@ from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.store import RunStore
 from transfer_core.training.checkpoint import Checkpointer
+from transfer_core.training.checkpoint_format import FORMAT_VERSION
 from transfer_core.training.events import EpochEnded, Preparing
 
 
@@ -187,7 +189,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_not_offered(changes, tmp_path):
     save_toy_checkpoint(directory, 3)
     save_toy_checkpoint(directory, 4, **changes)
     assert directory.find_checkpoint_epoch() == directory.find_resume_epoch(verify=True) == 3
-    assert Checkpointer(directory).load().values == {"version": 1}
+    assert Checkpointer(directory).load().values == {"version": FORMAT_VERSION}
 
 
 def test_asking_for_the_epoch_does_not_read_whole_checkpoints(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import uploading
 from test_pages import build_page, list_texts, own_engine, write_colours  # noqa: F401  (fixture)
 
 from transfer_core import api, dataset
@@ -40,8 +41,7 @@ def photos(transfer_home, tmp_path):
 
 
 def upload(app, name: str = "my colours.zip"):
-    content = write_colours()
-    return app.file_uploader[0].set_value((name, content, "application/zip")).run(timeout=120)
+    return uploading.upload(app, "data_upload", name, write_colours())
 
 
 @pytest.mark.parametrize(

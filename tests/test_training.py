@@ -18,6 +18,7 @@ from transfer_core.networks import get_network
 from transfer_core.networks.surgery import adapt
 from transfer_core.networks.train_mode import find_batch_norms, refresh_statistics
 from transfer_core.settings import OptimiserSettings
+from transfer_core.system import is_out_of_memory
 from transfer_core.training.data_loaders import count_batches, prefetch, shuffle_into_batches
 from transfer_core.training.early_stopping import EarlyStopping, compute_first_stop
 from transfer_core.training.events import Ended, EpochEnded, Started, Stepped
@@ -27,7 +28,6 @@ from transfer_core.training.optimiser import (
     GradientAccumulator,
     build_one_cycle_schedule,
     build_parameter_groups,
-    is_out_of_memory,
 )
 from transfer_core.training.train import fold_standardisation, train_head, train_whole_network
 

@@ -1,6 +1,7 @@
 """Small runs for tests: real events, no network, a pace that the test sets."""
 
 import json
+import math
 import time
 from dataclasses import replace
 
@@ -11,16 +12,20 @@ from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.runs.store.records import RunEvent
 from transfer_core.training.checkpoint_format import FORMAT_VERSION, SUFFIX
 from transfer_core.training.config import RunConfig
-from transfer_core.training.evaluation import compute_wilson_interval
 from transfer_core.training.events import Ended, EpochEnded, Preparing, Started, Stepped
 from transfer_core.training.result import ClassMetrics, TestResult
 
+Z = 1.959964
 STAGES = ("convolution", "hidden", "classifier")
 
 
 def make_test_result(accuracy: float = 0.875, images: int = 8, **changes) -> TestResult:
-    """A result of two classes, complete, with the accuracy's own interval."""
-    low, high = compute_wilson_interval(round(accuracy * images), images)
+    """A result of two classes, complete, with the accuracy's own interval, Wilson's of 95 %."""
+    middle, width = (
+        accuracy + Z**2 / (2 * images),
+        Z * math.sqrt(accuracy * (1 - accuracy) / images + Z**2 / (4 * images**2)),
+    )
+    low, high = ((middle + sign * width) / (1 + Z**2 / images) for sign in (-1, 1))
     classes = tuple(ClassMetrics(name, 0.9, 0.9, images // 2) for name in ("ant", "bee"))
     confusion = ((3, 1), (0, 4))
     result = TestResult(
@@ -81,6 +86,31 @@ def make_perform(
             yield make_epoch(epoch, seconds=pause)
         yield Ended(reason, done, done, pause * done, 100.0, ())
         yield make_test_result()
+
+    return perform
+
+
+def make_checkpointing_perform(epochs=10_000, pause=0.02, fail_after=0, ending=None):
+    """A `perform` that saves a checkpoint after each epoch and continues behind the last one.
+
+    Args:
+        epochs: To train in all.
+        pause: Seconds of each.
+        fail_after: Epochs after which `ending` is called, unless the run continues.
+        ending: Ends the process, as a crash does.
+    """
+
+    def perform(config, directory, stop_requested):
+        first = directory.find_checkpoint_epoch() or 0
+        for event in make_perform(epochs, pause)(config, directory, stop_requested):
+            epoch = getattr(event, "epoch", None)
+            if isinstance(epoch, int) and epoch <= first:
+                continue
+            yield event
+            if isinstance(event, EpochEnded):
+                save_toy_checkpoint(directory, event.epoch)
+                if event.epoch == fail_after and not first:
+                    ending()
 
     return perform
 

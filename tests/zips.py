@@ -119,6 +119,15 @@ class RawZip:
         )
         return bytes(self.data + self.directory + end)
 
+    def bytes_with_zip64_count(self, count: int) -> bytes:
+        """The same with a zip64 record that claims so many entries."""
+        start, end = len(self.data), len(self.data) + len(self.directory)
+        size = len(self.directory)
+        record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start)
+        locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
+        last = struct.pack(END, b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 2**32 - 1, 2**32 - 1, 0)
+        return bytes(self.data + self.directory) + record + locator + last
+
     def write(self, path: Path) -> Path:
         path.write_bytes(self.bytes())
         return path

@@ -27,6 +27,10 @@ class ImageError(TransferError):
     """One image cannot be read; the rest of the data set goes on without it."""
 
 
+class StorageError(TransferError):
+    """The disk is full, cannot be written or is gone; what was stored before stays."""
+
+
 class NetworkError(TransferError):
     """A source network or its weights cannot be had."""
 
@@ -53,6 +57,10 @@ class WorkspaceError(TransferError):
 
 class BundleError(TransferError):
     """A bundle cannot be taken in."""
+
+
+class UploadError(TransferError):
+    """A file cannot be uploaded."""
 
 
 class LessonError(TransferError):

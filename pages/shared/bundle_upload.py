@@ -1,14 +1,14 @@
 """Bring in a trained network that someone took away as a bundle."""
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
 from pages.shared import session
+from pages.shared.file_upload import forget_afterwards, receive_file
 from pages.shared.layout import show_errors
 from transfer_core.languages import _
 from transfer_core.system import get_home
+
+UPLOAD_KEY = "take_away_upload"
 
 
 def upload_bundle(page: str, *, expanded: bool) -> None:
@@ -19,19 +19,14 @@ def upload_bundle(page: str, *, expanded: bool) -> None:
         expanded: Whether the box is open.
     """
     with st.expander(_("Bring a bundle in"), icon=":material/upload:", expanded=expanded):
-        upload = st.file_uploader(
-            _("A bundle from Transfer Lab, as it was downloaded"),
-            type="zip",
-            key=f"take_away_upload_{session.get_journey().upload_count}",
-            help=_("It becomes a finished run. Nothing in it can run a program here."),
-        )
+        label = _("A bundle from Transfer Lab, as it was downloaded")
+        upload = receive_file(label, key=UPLOAD_KEY, ending=".zip")
+        st.caption(_("It becomes a finished run. Nothing in it can run a program here."))
         if upload is None:
             return
         from transfer_core.export import import_bundle
 
-        with show_errors(), tempfile.NamedTemporaryFile(suffix=".zip") as file:
-            file.write(upload.getbuffer())
-            file.flush()
-            record = import_bundle(get_home(), Path(file.name), owner=session.get_owner())
-        session.change(upload_count=session.get_journey().upload_count + 1, run_id=record.id)
+        with show_errors(), forget_afterwards(UPLOAD_KEY):
+            record = import_bundle(get_home(), upload.path, owner=session.get_owner())
+        session.change(run_id=record.id)
         st.switch_page(page, query_params={"run": record.id})

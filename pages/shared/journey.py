@@ -49,7 +49,6 @@ class Journey:
     followed: str | None = None  # the run whose curves are drawn no faster than a person can follow
     chosen_run_ids: tuple[str, ...] = ()  # chosen on the page Runs, and compared
     deleted: tuple[str, ...] = ()  # the runs deleted last, to undo it
-    upload_count: int = 0  # counted, so that each upload is followed by an empty uploader
     present: bool = False  # larger type and lines, for a projector
     language: str | None = None  # key of `LANGUAGES`; None is the browser's
     start_key: str = field(default_factory=lambda: uuid4().hex)  # one run per click

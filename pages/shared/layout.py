@@ -14,6 +14,7 @@ from transfer_core.errors import TransferError
 from transfer_core.figures import apply_theme
 from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, has_weights
+from transfer_core.system import translate_disk_errors
 
 # The themes' blue is dark enough for white text on it, too dark as text itself. Less room at the
 # edges and smaller titles leave more of a first screen to what the page shows.
@@ -51,9 +52,13 @@ def show_page_title(title: str, page: str) -> None:
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show a TransferError with its problem, evidence and remedy; then stop the page."""
+    """Show a TransferError with its problem, evidence and remedy; then stop the page.
+
+    An error of the disk is shown in the same way.
+    """
     try:
-        yield
+        with translate_disk_errors():
+            yield
     except TransferError as error:
         show_problem(error.problem, error.found, error.remedy)
         st.stop()

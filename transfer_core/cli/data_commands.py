@@ -14,6 +14,7 @@ from transfer_core.dataset import samples as sample_sets
 from transfer_core.inspection import follow_runs
 from transfer_core.networks import SourceNetwork
 from transfer_core.runs import RunStore
+from transfer_core.settings import check_minutes
 from transfer_core.system import get_home
 from transfer_core.transferability import (
     DEFAULT_MINUTES,
@@ -22,6 +23,7 @@ from transfer_core.transferability import (
     SimilarityEstimate,
     TextbookAnswer,
     apply_textbook_rule,
+    check_line,
     compare_voices,
     describe_similarity,
     estimate_similarity,
@@ -75,6 +77,8 @@ def inspect(options: Namespace) -> int:
 
 def decide(options: Namespace) -> int:
     """Tell the textbook's case, and every option with its accuracy and its time."""
+    check_line(options.small_below)  # before anything is measured
+    check_minutes(options.minutes)
     data_set = ingest(options.data)
     source = fetch_network(options.network, data_set)
     own = None if options.similarity == "auto" else options.similarity

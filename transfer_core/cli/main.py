@@ -2,36 +2,43 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from transfer_core.cli import data_commands, network_commands, run_commands, training_commands
-from transfer_core.cli.serve import LOCAL_HOSTS, serve
+from transfer_core.cli.serve import serve
 from transfer_core.errors import DownloadError, TransferError
 from transfer_core.networks import DEFAULT_NETWORK
-from transfer_core.system import let_threads_sleep
+from transfer_core.system import let_threads_sleep, translate_disk_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 1 failed, 2 bad input.
+        Exit status: 0 done, 1 failed, 2 bad input, 130 ended by Ctrl-C or SIGTERM.
     """
     let_threads_sleep()
     given = sys.argv[1:] if arguments is None else arguments
-    options = _build_parser().parse_args(given or ["serve"])
+    if all(each.startswith("-") and each not in ("-h", "--help") for each in given[:1]):
+        given = ["serve", *given]  # so that `transfer-lab --share` works
+    options = _build_parser().parse_args(given)
+    with suppress(ValueError):  # only the main thread hears signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     try:
-        return options.command(options)
+        with translate_disk_errors():
+            return options.command(options)
     except TransferError as error:
         print(f"{error.problem}\nFound: {error.found}\n{error.remedy}", file=sys.stderr)
         if not isinstance(error, DownloadError):
             return 2
         print(f"Take it by --network {DEFAULT_NETWORK}.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt as interruption:
+        print(str(interruption) or "Stopped.", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -51,7 +58,9 @@ def _build_parser() -> argparse.ArgumentParser:
         return command
 
     app = add("serve", serve, "start the app in the browser; also without a command", json=False)
-    app.add_argument("--address", default=LOCAL_HOSTS[0], help="0.0.0.0: for other computers too")
+    app.add_argument("--share", action="store_true", help="for the computers of the network too")
+    app.add_argument("--https", action="store_true", help="by a certificate that is made here")
+    app.add_argument("--address", help="to listen on one address of this computer only")
     app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")
     for commands in (data_commands, training_commands, run_commands, network_commands):
         commands.add_commands(add)

@@ -31,6 +31,19 @@ def collect_figures(record: RunRecord, ended: Ended) -> dict:
     }
 
 
+def describe_interruption(run_id: str, epoch: int | None) -> str:
+    """Say in one sentence what becomes of a run that Ctrl-C or a signal has interrupted.
+
+    Args:
+        run_id: The run.
+        epoch: From `RunReader.find_resume_epoch`.
+    """
+    if epoch is None:
+        return f"Interrupted before run {run_id} had learned anything: start it again."
+    after = f"after epoch {epoch}" if epoch else "in its first epoch"
+    return f"Interrupted {after}: the app resumes run {run_id} from there, on the page Train."
+
+
 def summarise(rows: Iterable[dict]) -> list[dict]:
     """Return the mean and the standard deviation over the seeds, for each case."""
     groups: dict[str, list[dict]] = {}

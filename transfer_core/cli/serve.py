@@ -6,10 +6,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from transfer_core.cli.certificate import find_or_make_certificate
+from transfer_core.system import LOCAL_HOSTS, get_home
+
 PACKAGE = Path(__file__).resolve().parents[1]
-# A web page elsewhere may give its own name the address of this computer (DNS rebinding), and
-# would then reach an app that answers to any name.
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def find_app() -> Path:
@@ -20,7 +20,9 @@ def find_app() -> Path:
 
 def serve(options: Namespace) -> int:
     """Start the app, which prints its address, and wait until it ends."""
-    app = subprocess.Popen(make_command(options.address, options.port))
+    address = options.address or ("0.0.0.0" if options.share else LOCAL_HOSTS[0])
+    files = find_or_make_certificate(get_home() / "https") if options.https else None
+    app = subprocess.Popen(make_command(address, options.port, files))
     signal.signal(signal.SIGTERM, lambda *_: app.terminate())  # else the app would outlive us
     while True:
         try:
@@ -29,19 +31,22 @@ def serve(options: Namespace) -> int:
             continue
 
 
-def make_command(address: str, port: int | None) -> list[str]:
+def make_command(
+    address: str, port: int | None, certificate: tuple[Path, Path] | None = None
+) -> list[str]:
     """Return the command that starts the app.
 
     Args:
-        address: The network address to listen on. An address of this computer alone makes the
-            app answer to no other name than `LOCAL_HOSTS`; see docs/deployment.md.
+        address: The network address to listen on. `pages/server/hosts.py` says to which names
+            the app then answers.
         port: The port to listen on; None takes the first free one from 8501.
+        certificate: The files of a certificate and its key, to answer by https.
     """
     command = [sys.executable, "-m", "streamlit", "run", str(find_app())]
     command += ["--server.address", address]
     if port is not None:
         command += ["--server.port", str(port)]
-    if address in LOCAL_HOSTS:
-        for host in LOCAL_HOSTS:
-            command += ["--server.allowedHosts", host]
+    if certificate:
+        command += ["--server.sslCertFile", str(certificate[0])]
+        command += ["--server.sslKeyFile", str(certificate[1])]
     return command

@@ -13,7 +13,12 @@ from transfer_core.cases import (
 from transfer_core.cli.console import AddCommand, add_network_option, print_json, show_progress
 from transfer_core.cli.data_commands import follow_own_runs, ingest
 from transfer_core.cli.network_choice import fetch_network, select_network
-from transfer_core.cli.run_figures import collect_figures, format_label, summarise
+from transfer_core.cli.run_figures import (
+    collect_figures,
+    describe_interruption,
+    format_label,
+    summarise,
+)
 from transfer_core.cli.setting_options import (
     add_setting_options,
     check_settings_apply,
@@ -32,6 +37,7 @@ from transfer_core.networks import (
     trains_head_only,
 )
 from transfer_core.runs import encode_event, find_last_event
+from transfer_core.settings import check_minutes
 from transfer_core.system import get_home
 from transfer_core.training import Ended, Event
 from transfer_core.transferability import (
@@ -42,6 +48,7 @@ from transfer_core.transferability import (
     list_options,
 )
 
+MAX_SEEDS = 100  # of a comparison
 INITIALISATIONS: tuple[Initialise, ...] = ("random", "pretrained")  # of case 4
 
 
@@ -76,6 +83,8 @@ def add_commands(add: AddCommand) -> None:
 
 def train(options: Namespace) -> int:
     """Train one case, printing its events; the last says how it ended."""
+    if options.minutes is not None:
+        check_minutes(options.minutes)  # before anything is measured
     data_set = ingest(options.data, options.seed)
     # A run from random weights needs no pre-trained ones.
     random = options.case == "4" and (options.initialise or INITIALISATIONS[0]) == "random"
@@ -100,6 +109,12 @@ def train(options: Namespace) -> int:
 
 def compare(options: Namespace) -> int:
     """Train every case with every seed, and print their accuracies side by side."""
+    if not 1 <= options.seeds <= MAX_SEEDS:
+        raise SettingsError(
+            "That is no number of seeds to repeat a comparison with.",
+            found=f"--seeds {options.seeds}",
+            remedy=f"Give a number from 1 to {MAX_SEEDS}.",
+        )
     rows, source = [], None
     for seed in range(options.seeds):
         data_set = ingest(options.data, seed)
@@ -219,7 +234,7 @@ def _train_and_report(
     data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
 ) -> dict:
     """Perform one run to its end, printing its events; return its figures."""
-    from transfer_core.runs import launch_run, run_to_end, start_engine  # brings torch
+    from transfer_core.runs import get_result, launch_run, start_engine  # brings torch
 
     with start_engine(get_home(), resume=False) as engine:
         run = launch_run(
@@ -237,7 +252,16 @@ def _train_and_report(
             kind, values = encode_event(event)
             _emit_event(options, {"event": kind, "run": run} | values)
 
-        record = run_to_end(engine, run, emit)
+        try:
+            for entry in engine.follow(run):
+                emit(entry.event)
+        except KeyboardInterrupt:
+            engine.close()  # the run writes a checkpoint
+            told = describe_interruption(run, engine.find_resume_epoch(run))
+            raise KeyboardInterrupt(told) from None
+        record = get_result(engine, run)
+        if record.error:  # it ended early, but has a result
+            print(record.error.problem, record.error.remedy, file=sys.stderr)
         return collect_figures(record, find_last_event(engine.events(run), Ended))
 
 

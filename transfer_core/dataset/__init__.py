@@ -12,9 +12,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "archive.base": ["Archive", "Limits", "Member", "Problem"],
         "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
+        "atomic_folder": ["remove_abandoned_folders"],
         "changes": ["Change"],
         "ingestion": ["ingest"],
+        "layout": ["MAX_CLASSES"],
         "near_duplicates": ["NearDuplicateGroup", "count_copies", "find_near_duplicates"],
+        "offered_folders": ["find_offered", "list_offered"],
         "pixel_cache": ["PixelArray", "iter_batches", "load_pixels"],
         "recordings": [
             "MIN_BURSTS",
@@ -71,6 +74,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "make_version",
         ],
         "wording": ["format_count", "join_words"],
-        "zip_export": ["stream_zip"],
+        "zip_export": ["iter_clean_images", "stream_zip"],
     },
 )

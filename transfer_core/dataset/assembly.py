@@ -109,6 +109,7 @@ def _build_import_summary(
         duplicates=kinds["duplicate"] + kinds["leak"],
         formats=dict(Counter(image.info.format for image in images).most_common()),
         folders=tuple(sorted(count_per_folder([image.path for image in images]).items())),
+        is_clean=True,
     )
 
 

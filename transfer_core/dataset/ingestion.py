@@ -3,7 +3,8 @@
 import hashlib
 import os
 import shutil
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,13 +23,12 @@ from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
     remove_abandoned_folders,
-    translate_disk_errors,
 )
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
-from transfer_core.errors import ImageError
-from transfer_core.images import ImageInfo, check_image
+from transfer_core.errors import TransferError
+from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
 from transfer_core.languages import N_
 from transfer_core.system import (
     Progress,
@@ -38,10 +38,15 @@ from transfer_core.system import (
     hash_bytes,
     ignore_progress,
     map_in_order,
+    require_space,
+    translate_disk_errors,
     write_atomically,
 )
 
-WRITE_BUFFER_BYTES = 1024**2  # so that small images are written many at a time
+MEGABYTE = 1024**2
+TASK_BYTES = MEGABYTE  # of image files that a child process gets at once
+TASK_IMAGES = 128
+WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
@@ -56,8 +61,8 @@ def ingest(
     """Read a zip or a folder of images in class folders into the store.
 
     The same content with the same seed gives the same data set, and a zip that was read before
-    is not read again. Only the original image files are stored, never under a name from the
-    archive.
+    is not read again. Of the image files only the pixels are stored, see `clean_image`, and never
+    under a name from the archive.
 
     Args:
         source: The zip or folder.
@@ -79,59 +84,100 @@ def ingest(
         data.mkdir(parents=True, exist_ok=True)
         remove_abandoned_folders(data)
         note = _locate_known_id(source, data, seed, stop)
-        if note and note.is_file() and store.exists(home, note.read_text()):
-            return store.load(home, note.read_text())
-        limits = replace(Limits(), total_bytes=_compute_max_bytes(data))
+        if note and note.is_file() and (known := store.load_whole(home, _read_note(note))):
+            return known
+        entry_bytes = read_limits().megabytes * MEGABYTE
+        limits = replace(Limits(), entry_bytes=entry_bytes, total_bytes=_compute_max_bytes(data))
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
+        require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
-            images, unreadable = _write_pack(opened, layout, folder, progress, stop)
+            images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
-            new = publish(folder, data / data_set.id)
+            new = publish(
+                folder,
+                data / data_set.id,
+                lambda: store.load_whole(home, data_set.id) is not None,
+            )
             if note:
-                note.parent.mkdir(exist_ok=True)
-                write_atomically(note, data_set.id)
+                with suppress(OSError):  # the zip is then read again next time
+                    note.parent.mkdir(exist_ok=True)
+                    write_atomically(note, data_set.id)
     return data_set if new else store.load(home, data_set.id)
 
 
 def _write_pack(
-    archive: Archive, layout: Layout, folder: Path, progress: Progress, stop: StopRequested | None
+    archive: Archive,
+    layout: Layout,
+    folder: Path,
+    limits: Limits,
+    progress: Progress,
+    stop: StopRequested | None,
 ) -> tuple[list[DecodedImage], list[Problem]]:
-    """Check every image and write the bytes of the good ones one after the other."""
+    """Decode every image and write what is kept of the good ones one after the other."""
     images, unreadable, done, offset = [], [], 0, 0
     infos: dict[ImageInfo, ImageInfo] = {}  # one object for all images of one format and size
-    tasks = group_into_tasks(layout.images, lambda member: member.size)
-    checked = map_in_order(
-        lambda task: [(m, *_check_member(archive, m)) for m in task], tasks, stop
-    )
-    with (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack, closing(checked):
-        for batch in checked:
-            for member, checked_image, digest, data in batch:
-                if isinstance(checked_image, Problem):
-                    unreadable.append(checked_image)
+    tasks = group_into_tasks(layout.images, lambda member: member.size, TASK_BYTES, TASK_IMAGES)
+
+    def report() -> bool:
+        """Tell the progress also while nothing comes, so that the person may end the work."""
+        progress(N_("Reading images"), done, len(layout.images))
+        return bool(stop and stop())
+
+    with (
+        (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack,
+        ImageCleaner() as cleaner,
+        closing(
+            map_in_order(lambda task: _clean_members(archive, task, cleaner), tasks, report)
+        ) as cleaned,
+    ):
+        for batch in cleaned:
+            for member, image, digest in batch:
+                if isinstance(image, Problem):
+                    unreadable.append(image)
                     continue
-                info = infos.setdefault(checked_image, checked_image)
+                info = infos.setdefault(image.info, image.info)
                 class_name, split = layout.get_class_and_split(member)
+                size = pack.write(image.data)
                 images.append(
-                    DecodedImage(member.path, class_name, split, digest, offset, len(data), info)
+                    DecodedImage(member.path, class_name, split, digest, offset, size, info)
                 )
-                offset += pack.write(data)
+                offset += size
+                limits.check_total(offset)
             done += len(batch)
-            progress(N_("Reading images"), done, len(layout.images))
+            report()
         pack.flush()
         os.fsync(pack.fileno())
     return images, unreadable
 
 
-def _check_member(archive: Archive, member: Member) -> tuple[ImageInfo | Problem, str, bytes]:
-    """Information about an image, or the problem with it; its digest; its bytes."""
-    try:
-        data = archive.read(member)
-        return check_image(data), hash_bytes(data), data
-    except (MemberError, ImageError) as error:
-        return Problem("unreadable", member.path, f"{error.problem} {error.remedy}"), "", b""
+def _clean_members(
+    archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
+) -> list[tuple[Member, CleanImage | Problem, str]]:
+    """Each member with what is kept of it and the hash of that, or with the problem with it."""
+    files, errors = {}, {}
+    for member in members:
+        try:
+            files[member.path] = archive.read(member)
+        except MemberError as error:
+            errors[member.path] = error
+    results = dict(zip(files, cleaner.clean(tuple(files.values())), strict=True)) | errors
+    return [(member, *_hash_or_explain(member, results[member.path])) for member in members]
+
+
+def _hash_or_explain(
+    member: Member, result: CleanImage | TransferError
+) -> tuple[CleanImage | Problem, str]:
+    if isinstance(result, CleanImage):
+        return result, hash_bytes(result.data)
+    return Problem("unreadable", member.path, f"{result.problem} {result.remedy}"), ""
+
+
+def _sum_sizes(layout: Layout, limits: Limits) -> int:
+    """Bytes that the images claim to have; what claims more than an image may is left out."""
+    return sum(min(member.size, limits.entry_bytes) for member in layout.images)
 
 
 def _compute_max_bytes(data: Path) -> int:
@@ -156,7 +202,11 @@ def _locate_known_id(
 
 def list_known_ids(home: Path, digest: str) -> set[str]:
     """The ids of the data sets that were read from the zip of this SHA-256, one for each seed."""
-    return {note.read_text() for note in (home / "data" / "known").glob(f"{digest}-*")}
+    return {_read_note(note) for note in (home / "data" / "known").glob(f"{digest}-*")}
+
+
+def _read_note(note: Path) -> str:
+    return note.read_text(errors="replace")
 
 
 def _derive_name(source: Path) -> str:

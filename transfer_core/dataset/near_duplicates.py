@@ -20,7 +20,7 @@ from transfer_core.dataset import DataSet, list_versions, load
 from transfer_core.dataset.pixel_cache import PixelArray
 from transfer_core.dataset.store import exists
 from transfer_core.languages import N_
-from transfer_core.system import Progress, ignore_progress, write_atomically
+from transfer_core.system import Progress, ignore_progress, open_array, save_array
 
 HASH_INPUT_SIZE = 64  # pixels a side; the demonstration network's, so often decoded already
 MAX_DISTANCE = 4  # Hamming, of the 64 bits of the coarse hash
@@ -100,7 +100,7 @@ def _build_group(data_set: DataSet, group: np.ndarray) -> NearDuplicateGroup:
 def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -> np.ndarray:
     """The hash of every image, HASH_DTYPE (N,); those of earlier versions are reused."""
     file = _get_hash_file(home, data_set.id)
-    if file.is_file() and (stored := np.load(file)).dtype == HASH_DTYPE:
+    if (stored := _load_hashes(file)) is not None and len(stored) == len(data_set.records):
         return stored
     known = _load_earlier_hashes(home, data_set)
     hashes = np.zeros(len(data_set.records), HASH_DTYPE)
@@ -119,7 +119,7 @@ def _compute_missing_hashes(home: Path, data_set: DataSet, progress: Progress) -
             done += len(batch)
             progress(N_("Looking for near-duplicates"), done, len(new))
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, lambda opened: np.save(opened, hashes))
+    save_array(file, hashes)
     return hashes
 
 
@@ -127,11 +127,16 @@ def _load_earlier_hashes(home: Path, data_set: DataSet) -> dict[str, np.void]:
     """Hashes by digest, from the latest earlier version that has them."""
     for version in reversed(list_versions(home, data_set.id)):
         file = _get_hash_file(home, version.parent)
-        if file.is_file() and exists(home, version.parent):
+        if exists(home, version.parent) and (stored := _load_hashes(file)) is not None:
             digests = (record.digest for record in load(home, version.parent).records)
-            if (stored := np.load(file)).dtype == HASH_DTYPE:
-                return dict(zip(digests, stored, strict=True))
+            return dict(zip(digests, stored, strict=False))
     return {}
+
+
+def _load_hashes(file: Path) -> np.ndarray | None:
+    """Stored hashes; None if there are none, they are damaged or of an older kind."""
+    stored = open_array(file)
+    return stored if stored is not None and stored.dtype == HASH_DTYPE else None
 
 
 def _get_hash_file(home: Path, data_id: str) -> Path:

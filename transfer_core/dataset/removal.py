@@ -5,8 +5,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from transfer_core.dataset.atomic_folder import translate_disk_errors
 from transfer_core.dataset.store import DATA_ID
+from transfer_core.system import translate_disk_errors
 
 CACHES = ("pixels", "embeddings")  # with a folder for each data set
 

@@ -1,11 +1,18 @@
-"""The store of data sets: one folder for each id, written once and never changed."""
+"""The store of data sets: one folder for each id, written once and never changed.
+
+Beside its files lies `hashes.json`, by which a reader notices damage; each image has a hash of its
+own. Data sets of older versions lack that file and are read all the same.
+"""
 
 import csv
+import hashlib
 import io
 import json
+import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,8 +23,14 @@ from transfer_core.dataset.wording import format_count
 from transfer_core.errors import DataSetError
 from transfer_core.images import decode_image
 from transfer_core.languages import _
+from transfer_core.system import hash_bytes
 
 DATA_ID = re.compile(r"[0-9a-f]{20}")
+HASHES_FILE = "hashes.json"  # SHA-256 of each text beside it, by file name
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)  # damaged JSON
+
+_LOG = logging.getLogger(__name__)
+_WHOLE_PACKS: set[tuple] = set()  # packs that this process has read, by time and size
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +59,21 @@ def write(data_set: DataSet, folder: Path, extra_files: Mapping[str, str] | None
         "dataset.json": data_set.to_json(),
         **{name: [text] for name, text in (extra_files or {}).items()},
     }
-    for name, pieces in texts.items():
-        with (folder / name).open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
+    hashes = {name: _write_text(folder / name, pieces) for name, pieces in texts.items()}
+    _write_text(folder / HASHES_FILE, [json.dumps(hashes)])
+
+
+def _write_text(path: Path, pieces: Iterable[str]) -> str:
+    """Write a text and return its hash."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for piece in pieces:
+            data = piece.encode()
+            digest.update(data)
+            file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
 
 
 def exists(home: Path, data_id: str) -> bool:
@@ -62,7 +85,7 @@ def load(home: Path, data_id: str) -> DataSet:
     """Read a data set by its id.
 
     Raises:
-        DataSetError: If there is none.
+        DataSetError: If there is none, or it is damaged.
     """
     if not exists(home, data_id):
         raise DataSetError(
@@ -70,20 +93,79 @@ def load(home: Path, data_id: str) -> DataSet:
             found=repr(data_id[:40]),
             remedy=_("Load the images again; it may have been removed."),
         )
-    text = (home / "data" / data_id / "dataset.json").read_text(encoding="utf-8")
-    return DataSet.from_json(text)
+    folder = home / "data" / data_id
+    text = read_stored_text(folder, "dataset.json")
+    try:
+        return DataSet.from_json(text)
+    except UNREADABLE as error:
+        raise _make_damage_error(folder, "dataset.json") from error
+
+
+def read_stored_text(folder: Path, name: str) -> str:
+    """Read a text of a data set and compare it with its hash.
+
+    Raises:
+        DataSetError: If it is damaged.
+        FileNotFoundError: If there is no such text.
+    """
+    data = (folder / name).read_bytes()
+    try:
+        hashes = json.loads((folder / HASHES_FILE).read_bytes())
+        if hashes[name] == hash_bytes(data):
+            return data.decode()
+    except FileNotFoundError:  # an older version wrote the data set
+        with suppress(ValueError):
+            return data.decode()
+    except UNREADABLE:
+        pass
+    raise _make_damage_error(folder, name)
+
+
+def _make_damage_error(folder: Path, name: str) -> DataSetError:
+    return DataSetError(
+        _("The data set is damaged on the disk."),
+        found=f"data/{folder.name}/{name}",
+        remedy=_("Load the same images again: that puts it right."),
+    )
+
+
+def load_whole(home: Path, data_id: str) -> DataSet | None:
+    """Read a data set and all of its images; None if there is none, or anything is damaged."""
+    try:
+        data_set = load(home, data_id)
+        packs = (data_set.pack_path(home, added=added) for added in (False, True))
+        versions = tuple((p, p.stat().st_mtime_ns, p.stat().st_size) for p in packs if p.is_file())
+        if versions not in _WHOLE_PACKS:
+            for __ in data_set.iter_image_bytes(home, range(len(data_set.records))):
+                pass  # each is compared with its hash
+            _WHOLE_PACKS.add(versions)
+    except (DataSetError, OSError):
+        return None
+    return data_set
 
 
 def list_data_sets(home: Path) -> tuple[DataSetSummary, ...]:
     """All data sets in the store, the newest first."""
-    folders = [f for f in (home / "data").glob("*") if DATA_ID.fullmatch(f.name)]
-    files = [folder / "summary.json" for folder in folders]
-    files = sorted((f for f in files if f.is_file()), key=lambda f: -f.stat().st_mtime)
-    return tuple(DataSetSummary(**json.loads(f.read_text(encoding="utf-8"))) for f in files)
+    folders = (f for f in (home / "data").glob("*") if DATA_ID.fullmatch(f.name))
+    newest_first = sorted(folders, key=lambda f: f.stat().st_mtime, reverse=True)
+    return tuple(filter(None, (_read_summary(home, folder) for folder in newest_first)))
+
+
+def _read_summary(home: Path, folder: Path) -> DataSetSummary | None:
+    """The summary of a data set, from its description if need be; None if both are damaged."""
+    try:
+        return DataSetSummary(**json.loads(read_stored_text(folder, "summary.json")))
+    except (DataSetError, OSError, *UNREADABLE) as error:
+        _LOG.warning("the summary of data set %s cannot be read: %s", folder.name, error)
+    try:
+        data_set = load(home, folder.name)
+    except (DataSetError, OSError):
+        return None
+    return DataSetSummary(data_set.id, data_set.name, len(data_set.classes), len(data_set.records))
 
 
 def read_image_bytes(home: Path, data_set: DataSet, index: int) -> bytes:
-    """The original file of one image. It is untrusted: to show an image, use `load_image`.
+    """The stored file of one image. To show an image, use `load_image`.
 
     Raises:
         DataSetError: If the data set was removed from the disk.

@@ -13,7 +13,9 @@ import numpy as np
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Problem
+from transfer_core.errors import DataSetError
 from transfer_core.languages import _, ngettext
+from transfer_core.system import hash_bytes
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -27,7 +29,7 @@ class ImageRecord:
     path: str  # in the archive
     label: int  # index into DataSet.classes
     split: Split
-    digest: str  # SHA-256 of the file, hexadecimal
+    digest: str  # SHA-256 of the stored file, hexadecimal
     offset: int  # bytes, in its pack
     length: int  # bytes
     width: int  # pixels, upright
@@ -51,6 +53,7 @@ class ImportSummary:
     duplicates: int  # exact copies of other images, both those used and those left out
     formats: dict[str, int] = field(hash=False)  # usable images of each format
     folders: tuple[tuple[str, int], ...] = ()  # usable images in each folder of the archive
+    is_clean: bool = False  # whether only pixels are stored; older sets have files as they came
 
     def describe(self, shares: str = "", leaks: int = 0) -> str:
         """The summary in one sentence without a full stop.
@@ -105,7 +108,7 @@ class DataSet:
         return tuple(images[label] for label in range(len(self.classes)))
 
     def pack_path(self, home: Path, *, added: bool = False) -> Path:
-        """The file that holds the original bytes of the images, one image after the other.
+        """The file that holds the image files, one after the other.
 
         Args:
             home: The data folder.
@@ -114,10 +117,11 @@ class DataSet:
         return home / "data" / self.id / ("added.pack" if added else "images.pack")
 
     def iter_image_bytes(self, home: Path, indices: Iterable[int]) -> Iterator[bytes]:
-        """The original bytes of some images, in the order of their indices.
+        """The stored files of some images, in the order of their indices.
 
         Raises:
             FileNotFoundError: If the data set was removed from the disk.
+            DataSetError: If an image is damaged on the disk.
         """
         with ExitStack() as opened:
             packs = {}
@@ -126,7 +130,10 @@ class DataSet:
                     file = self.pack_path(home, added=record.added).open("rb")
                     packs[record.added] = opened.enter_context(file)
                 packs[record.added].seek(record.offset)
-                yield packs[record.added].read(record.length)
+                data = packs[record.added].read(record.length)
+                if hash_bytes(data) != record.digest:
+                    raise _make_damage_error(record)
+                yield data
 
     def to_json(self) -> Iterator[str]:
         """Everything but the pixels, in pieces. Records are stored by column: half as long."""
@@ -164,6 +171,14 @@ class DataSet:
             problems=tuple(Problem(**problem) for problem in values["problems"]),
             import_summary=ImportSummary(**summary),
         )
+
+
+def _make_damage_error(record: ImageRecord) -> DataSetError:
+    return DataSetError(
+        _("An image of the data set is damaged on the disk."),
+        found=record.path,
+        remedy=_("Load the same images again: that puts it right."),
+    )
 
 
 def encode_list(values: Iterable) -> Iterator[str]:

@@ -16,15 +16,14 @@ from transfer_core.dataset.assembly import compute_content_id, find_class_imbala
 from transfer_core.dataset.atomic_folder import (
     create_unfinished_folder,
     publish,
-    translate_disk_errors,
 )
 from transfer_core.dataset.changes import Change, apply_changes, make_added_path
 from transfer_core.dataset.layout import count_per_folder
 from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
-from transfer_core.images import check_image
-from transfer_core.languages import _
-from transfer_core.system import hash_bytes
+from transfer_core.images import CleanImage, clean_image, clean_images
+from transfer_core.languages import N_, _
+from transfer_core.system import hash_bytes, require_space, translate_disk_errors
 
 _NUMBER_IN_NAME = re.compile(r", version \d+$")
 VERSION_FILE = "version.json"  # beside what describes the data set
@@ -88,7 +87,7 @@ def make_addition(data: bytes, class_name: str) -> Change:
     Raises:
         ImageError: If it cannot be used as an image.
     """
-    return Change("add", make_added_path(data, check_image(data)), class_name)
+    return Change("add", make_added_path(data, clean_image(data).info), class_name)
 
 
 def make_version(
@@ -118,8 +117,9 @@ def make_version(
             a part of the split, or an added image is in the data set already.
         ImageError: If an added file cannot be used as an image.
     """
-    aside, added = load_set_aside(home, parent), added or {}
-    _check_not_present((*parent.records, *aside), parent, added)
+    aside, files = load_set_aside(home, parent), added or {}
+    added = dict(zip(files, clean_images(tuple(files.values())), strict=True))
+    _check_not_present((*parent.records, *aside), parent, files, added)
     start = _get_size(parent.pack_path(home, added=True))
     records = apply_changes(parent, aside, _build_added_records(added, start), changes)
     versions = list_versions(home, parent.id)
@@ -128,22 +128,29 @@ def make_version(
         number = _compute_version_number(home, root.id)
         name = f"{_NUMBER_IN_NAME.sub('', parent.name)}, version {number}"
     version_set = _build_data_set(root, records, name)
+    size = start + sum(len(each.data) for each in added.values())
+    require_space(home / "data", size, N_("this version"))
     with translate_disk_errors(), create_unfinished_folder(home / "data") as folder:
         _write_packs(home, parent, folder, added)
         version = Version(version_set.id, parent.id, root.id, time.time(), tuple(changes))
         texts = {VERSION_FILE: json.dumps(asdict(version))} | dict(extra_files or {})
         store.write(version_set, folder, texts)
-        new = publish(folder, home / "data" / version_set.id)
+        new = publish(
+            folder,
+            home / "data" / version_set.id,
+            lambda: store.load_whole(home, version_set.id) is not None,
+        )
     return version_set if new else store.load(home, version_set.id)
 
 
 def _load_version(home: Path, data_id: str) -> Version | None:
     if not store.exists(home, data_id):
         return None
-    with suppress(FileNotFoundError):
-        values = json.loads((home / "data" / data_id / VERSION_FILE).read_text(encoding="utf-8"))
-        return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
-    return None
+    folder = home / "data" / data_id
+    if not (folder / VERSION_FILE).is_file():
+        return None
+    values = json.loads(store.read_stored_text(folder, VERSION_FILE))
+    return Version(**values | {"changes": tuple(Change(**c) for c in values["changes"])})
 
 
 def _compute_version_number(home: Path, root: str) -> int:
@@ -154,12 +161,17 @@ def _compute_version_number(home: Path, root: str) -> int:
 
 
 def _check_not_present(
-    known: Sequence[ImageRecord], parent: DataSet, added: Mapping[str, bytes]
+    known: Sequence[ImageRecord],
+    parent: DataSet,
+    files: Mapping[str, bytes],
+    added: Mapping[str, CleanImage],
 ) -> None:
     """Refuse to add an image that exists, even if set aside: it could leak into the test."""
     records = {record.digest: record for record in known}
-    for data in added.values():
-        same = records.get(hash_bytes(data))
+    # Older data sets hold image files as they came, with their metadata.
+    contents = (*files.values(), *(image.data for image in added.values()))
+    for content in contents:
+        same = records.get(hash_bytes(content))
         if same:
             raise DataSetError(
                 _("This image is in the data set already."),
@@ -168,15 +180,15 @@ def _check_not_present(
             )
 
 
-def _build_added_records(added: Mapping[str, bytes], start: int) -> dict[str, ImageRecord]:
+def _build_added_records(added: Mapping[str, CleanImage], start: int) -> dict[str, ImageRecord]:
     """Records of images to add, whose files follow one another from an offset in bytes."""
     records = {}
-    for path, data in added.items():
-        info, digest = check_image(data), hash_bytes(data)
+    for path, image in added.items():
+        info, digest, length = image.info, hash_bytes(image.data), len(image.data)
         records[path] = ImageRecord(
-            path, 0, "train", digest, start, len(data), info.width, info.height, added=True
+            path, 0, "train", digest, start, length, info.width, info.height, added=True
         )
-        start += len(data)
+        start += length
     return records
 
 
@@ -204,7 +216,9 @@ def _inherit_problems(root: DataSet, records: tuple[ImageRecord, ...]) -> tuple[
     return (*stay, *find_class_imbalance(records, root.classes))
 
 
-def _write_packs(home: Path, parent: DataSet, folder: Path, added: Mapping[str, bytes]) -> None:
+def _write_packs(
+    home: Path, parent: DataSet, folder: Path, added: Mapping[str, CleanImage]
+) -> None:
     """Link the parent's packs, and append the added images to a copy of theirs."""
     for is_added in (False, True):
         pack_path = parent.pack_path(home, added=is_added)
@@ -212,7 +226,7 @@ def _write_packs(home: Path, parent: DataSet, folder: Path, added: Mapping[str, 
             _link_or_copy(pack_path, folder / pack_path.name, copy=is_added and bool(added))
     if added:
         with (folder / parent.pack_path(home, added=True).name).open("ab") as pack:
-            pack.writelines(added.values())
+            pack.writelines(image.data for image in added.values())
             pack.flush()
             os.fsync(pack.fileno())
 

@@ -13,7 +13,14 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from transfer_core.dataset import Archive, Limits, Member, has_hidden_characters, open_archive
+from transfer_core.dataset import (
+    MAX_CLASSES,
+    Archive,
+    Limits,
+    Member,
+    has_hidden_characters,
+    open_archive,
+)
 from transfer_core.errors import BundleError
 from transfer_core.export.formats import WEIGHTS_FILE
 from transfer_core.export.model_card import CARD_FILE, CARD_FORMAT
@@ -30,13 +37,14 @@ from transfer_core.runs import (
     to_json,
     upgrade_config,
 )
-from transfer_core.system import hash_bytes
+from transfer_core.system import hash_bytes, require_space
 from transfer_core.training import RunConfig, TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
 WEIGHTS_LIMITS = Limits(entries=1_000, entry_bytes=2 << 30, total_bytes=2 << 30)
 PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".pt2", ".npy")
 RETRY_REMEDY = N_("Take the bundle from Transfer Lab once more, and bring it in as it is.")
+MAX_TEST_IMAGES = 10**8
 MAX_CLASS_NAME_LENGTH = 512  # characters of a class
 
 
@@ -73,7 +81,9 @@ def import_bundle(home: Path, path: Path, *, owner: str = "") -> RunRecord:
     try:
         weights = directory.weights_file
         with open_archive(path, WEIGHTS_LIMITS) as source:
-            weights.write_bytes(source.read(_find_member(source, WEIGHTS_FILE)))
+            member = _find_member(source, WEIGHTS_FILE)
+            require_space(home, min(member.size, WEIGHTS_LIMITS.entry_bytes), N_("this bundle"))
+            weights.write_bytes(source.read(member))
         _check_weights(weights, card)
         (directory.path / CARD_FILE).write_bytes(text)
         directory.write_outcome(Outcome(RunState.finished, result=card.result))
@@ -123,11 +133,15 @@ def _parse_card(text: bytes) -> _ModelCard:
         place = ".".join(str(part) for part in first["loc"]) or CARD_FILE
         raise _make_card_error(f"{place}: {first['msg']}, {str(first['input'])[:60]!r}") from None
     result, count = card.result, len(card.classes)
-    numbers = (result.accuracy, result.low, result.high, result.majority_accuracy, result.macro_f1)
+    numbers = [result.accuracy, result.low, result.high, result.majority_accuracy, result.macro_f1]
+    numbers += [each for c in result.per_class for each in (c.precision, c.recall)]
+    others = result.validation_accuracy, result.baseline_validation_accuracy
+    numbers += [each for each in (*others, result.baseline_accuracy) if each is not None]
     sides = {len(result.confusion), *(len(row) for row in result.confusion)}
     checks = {
         f"the format {card.format[:40]!r}": card.format != CARD_FORMAT,
         "fewer than two classes": count < 2,
+        f"more than {MAX_CLASSES:,} classes": count > MAX_CLASSES,
         "a class without a proper name": not all(map(_is_valid_name, card.classes)),
         "a class twice": len(set(card.classes)) < count,
         "other classes in its result": [c.name for c in result.per_class] != list(card.classes),
@@ -135,6 +149,9 @@ def _parse_card(text: bytes) -> _ModelCard:
         "fewer than no images in its confusion matrix": any(
             n < 0 for row in result.confusion for n in row
         ),
+        "more images in its confusion matrix than were tested": result.images > MAX_TEST_IMAGES
+        or [sum(row) for row in result.confusion] != [c.support for c in result.per_class]
+        or sum(map(sum, result.confusion)) != result.images,
         "an accuracy outside 0 to 1": not all(0 <= number <= 1 for number in numbers),
         "a loss that is no number": not isfinite(result.loss),
     }
@@ -146,7 +163,7 @@ def _parse_card(text: bytes) -> _ModelCard:
 
 def _upgrade_card(text: bytes) -> bytes:
     """Rename the settings of an older card; text that is no card is returned unchanged."""
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
         values = json.loads(text)
         return json.dumps(values | {"config": upgrade_config(values["config"])}).encode()
     return text
@@ -162,27 +179,29 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     with init_empty_weights():
         strategy = replace(card.config.strategy, initialise="random")
         network = adapt(source, strategy, len(card.classes), card.config.seed)
-    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    try:
-        weights = upgrade_head_name(load_file(path))
-    except SafetensorError as error:
-        raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
-    shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(expected.keys() | shapes.keys()):
-        if expected.get(name) != shapes.get(name):
-            raise _make_weights_error(
-                f"{name[:80]} is {_format_shape(shapes.get(name))}, "
-                f"expected {_format_shape(expected.get(name))}"
-            )
+    expected, weights = network.state_dict(), _read_weights(path)
+    for name in sorted(expected.keys() | weights.keys()):
+        found, wanted = (_describe(tensors.get(name)) for tensors in (weights, expected))
+        if found != wanted:
+            raise _make_weights_error(f"{name[:80]} is {found}, expected {wanted}")
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise _make_weights_error(f"{name} holds a value that is no number")
 
 
-def _format_shape(shape: tuple[int, ...] | None) -> str:
-    if shape is None:
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return upgrade_head_name(load_file(path))
+    except (SafetensorError, ValueError, LookupError) as error:  # damaged, or of an unknown type
+        raise _make_weights_error(f"{WEIGHTS_FILE} cannot be read: {error}") from error
+
+
+def _describe(tensor: torch.Tensor | None) -> str:
+    """Type and shape of a tensor: "float32, 64 x 3 x 5 x 5"."""
+    if tensor is None:
         return "missing"
-    return " x ".join(map(str, shape)) or "one number"
+    shape = " x ".join(map(str, tensor.shape)) or "one number"
+    return f"{str(tensor.dtype).removeprefix('torch.')}, {shape}"
 
 
 def _make_card_error(found: Any) -> BundleError:

@@ -10,16 +10,29 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from transfer_core.export.model_card import CARD_FILE, build_model_card, write_model_card
+from transfer_core.export.model_card import (
+    CARD_FILE,
+    build_model_card,
+    find_data_set,
+    write_model_card,
+)
 from transfer_core.export.offline_page.write_page import write_page
 from transfer_core.export.onnx_file import OnnxCheck, write_onnx
 from transfer_core.export.prediction_script import write_prediction_script
 from transfer_core.export.report import write_report
 from transfer_core.export.script import write_script, write_script_with_images
 from transfer_core.inspection import TrainedNetwork, load_trained_network
+from transfer_core.languages import N_
 from transfer_core.runs import RunDirectory
-from transfer_core.system import Progress, ignore_progress
+from transfer_core.system import (
+    Progress,
+    ignore_progress,
+    require_space,
+    translate_disk_errors,
+)
 
+COPIES = 2  # of the weights and images that lie there at a time: the files, and the zip of them
+WITH_IMAGES = {"script-with-images"}  # formats that carry the whole data set
 WEIGHTS_FILE = "network.safetensors"
 
 
@@ -38,8 +51,12 @@ def export_run(
     Raises:
         RunError: If the run has no network, or the ONNX file would give other answers.
         DataSetError: If the format needs images that are not on this computer.
+        StorageError: If the folder cannot be written, or has too little space.
     """
-    return _write_format(to, home, load_trained_network(home, run_id), format_name, progress)
+    with translate_disk_errors():  # before the network is loaded, which takes a while
+        to.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=to).close()
+        return _write_format(to, home, load_trained_network(home, run_id), format_name, progress)
 
 
 def find_download(home: Path, run_id: str, format_name: str) -> Path | None:
@@ -85,6 +102,10 @@ def _write_format(
     to: Path, home: Path, trained: TrainedNetwork, format_name: str, progress: Progress
 ) -> tuple[Path, ...]:
     to.mkdir(parents=True, exist_ok=True)
+    weights = sum(value.nbytes for value in trained.network.state_dict().values())
+    data_set = find_data_set(home, trained) if format_name in WITH_IMAGES else None
+    images = sum(record.length for record in data_set.records) if data_set else 0
+    require_space(to, COPIES * (weights + images), N_("this file"))
     return FORMATS[format_name](to, home, trained, progress)
 
 

@@ -81,9 +81,9 @@ def write_script_with_images(
     data_set = dataset.load(home, trained.record.config.data_id)
     files, images = write_script(to, home, trained, progress), to / "images.zip"
     with zipfile.ZipFile(images, "w") as archive:
-        for number, record in enumerate(data_set.records):
+        for number, (record, data) in enumerate(dataset.iter_clean_images(home, data_set)):
             progress(_("Adding the images"), number, len(data_set.records))
-            archive.writestr(record.path, dataset.read_image_bytes(home, data_set, number))
+            archive.writestr(record.path, data)
     return *files, images
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from transfer_core.export import safetensors_reader
 from transfer_core.features import preprocessing
-from transfer_core.images import decoding, transform
+from transfer_core.images import colours, decoding, transform
 from transfer_core.networks import (
     SourceNetwork,
     demonstration,
@@ -136,19 +136,24 @@ def _render_pooling() -> str:
 
 
 def _render_decoding() -> str:
-    orientations = (
-        f"_ROTATED_ORIENTATIONS = {decoding._ROTATED_ORIENTATIONS}"
-        "  # EXIF orientations that turn by a right angle"
+    constants = (
+        f"_TURNING_ORIENTATIONS = {decoding._TURNING_ORIENTATIONS}"
+        "  # EXIF orientations that turn by a right angle\n"
+        f"BAND_PIXELS = {colours.BAND_PIXELS}  # converted at a time"
     )
     functions = get_source(
-        decoding._apply_exif_orientation,
-        decoding._convert_to_rgb,
-        decoding._scale_to_8_bits,
-        decoding._convert_lab_to_rgb,
+        decoding.turn_upright,
+        colours.convert_to_rgb,
+        colours._choose_conversion,
+        colours._lay_on_white,
+        colours._make_scaling,
+        colours._read_values,
+        colours._make_lab_conversion,
         transform.Transform,
+        transform.fit_image,
         transform.apply_transform,
     )
-    return f"{orientations}\n\n\n{functions}"
+    return f"{constants}\n\n\n{functions}"
 
 
 def format_literal(value: object) -> str:

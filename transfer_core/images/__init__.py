@@ -4,10 +4,20 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["decoding", "remote", "transform"],
+    submodules=["colours", "decoding", "remote", "transform"],
     submod_attrs={
-        "decoding": ["IMAGE_EXTENSIONS", "ImageInfo", "check_image", "decode_image"],
+        "decoding": ["IMAGE_EXTENSIONS", "ImageInfo", "decode_image"],
+        "limits": ["ImageLimits", "read_limits"],
+        "outside": [
+            "CleanImage",
+            "ImageCleaner",
+            "clean_image",
+            "clean_images",
+            "prepare_image",
+            "shrink_image",
+        ],
         "remote": ["fetch_image"],
+        "stripping": ["find_endings"],
         "transform": ["Interpolation", "Transform", "apply_transform"],
     },
 )

@@ -1,20 +1,24 @@
-"""Decode untrusted image bytes: an upright RGB image on white, or an ImageError.
+"""Decode image bytes: an upright RGB image on white, or an ImageError.
 
 The format is detected from the content, never from the name. Only the formats in `FORMATS`
-are tried, so that a hidden EPS never starts Ghostscript. Width and height are checked in the
-header, before any pixel is decoded.
+are tried, so that a hidden EPS never starts Ghostscript. Width, height and the memory that it
+takes are checked in the header, before any pixel is decoded.
+
+What comes from outside is decoded by `transfer_core.images.outside`, in another process.
 """
 
 import io
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 
-import numpy as np
-import pillow_heif
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from transfer_core.errors import ImageError
+from transfer_core.images.colours import convert_to_rgb
+from transfer_core.images.limits import ImageLimits, read_limits
 from transfer_core.languages import N_
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
@@ -38,14 +42,8 @@ IMAGE_EXTENSIONS = frozenset(
         "hif",
     }
 )
-MAX_PIXELS = 50_000_000
-MAX_SIDE = 20_000  # pixels
-MIN_SIDE = 8  # pixels
-MAX_ASPECT_RATIO = 50  # longer side over shorter side
-_ROTATED_ORIENTATIONS = (5, 6, 7, 8)  # EXIF orientations that turn the image by a right angle
+_TURNING_ORIENTATIONS = (5, 6, 7, 8)  # EXIF orientations that turn the image by a right angle
 
-pillow_heif.register_heif_opener()
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # A frame may be larger than the header says: turn Pillow's warning into an error too.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
@@ -60,20 +58,8 @@ class ImageInfo:
     frames: bool  # whether more than the first frame exists
 
 
-def check_image(data: bytes) -> ImageInfo:
-    """Decode the first frame to its end, and return only facts about it.
-
-    A check of the header alone would accept truncated photos. A JPEG is decoded at an eighth of
-    its size, which reads all of its data.
-
-    Raises:
-        ImageError: If the image cannot be used.
-    """
-    return _decode_with_info(data, min_decoded_side=1)[1]
-
-
 def decode_image(data: bytes, min_decoded_side: int | None = None) -> Image.Image:
-    """Decode the first frame.
+    """Decode the first frame, in this process: for images of the store, which were checked.
 
     Args:
         data: The bytes of an image file in one of FORMATS.
@@ -88,89 +74,125 @@ def decode_image(data: bytes, min_decoded_side: int | None = None) -> Image.Imag
     Raises:
         ImageError: If the image cannot be used.
     """
-    # The copy leaves behind what Pillow read from the file.
-    image = _decode_with_info(data, min_decoded_side)[0].copy()
+    with translate_decoding_errors():
+        image = open_image(data, get_limits())
+        reduce_while_decoding(image, min_decoded_side)
+        turn_upright(image)
+        image = convert_to_rgb(image)
+        if isinstance(image, ImageFile.ImageFile):
+            image = image.copy()  # leaves behind what Pillow read from the file
     image.info = {}  # nothing that we write carries a position, thumbnail or profile
     return image
 
 
-def _decode_with_info(data: bytes, min_decoded_side: int | None) -> tuple[Image.Image, ImageInfo]:
-    try:
-        image = _open(data)
-        kind = "JPEG" if image.format == "MPO" else image.format  # MPO: JPEG with a preview
-        frames = kind != "JPEG" and getattr(image, "is_animated", False)
-        size = image.size
-        if min_decoded_side:
-            image.draft(None, (min_decoded_side, min_decoded_side))
-        image.load()
-        if _apply_exif_orientation(image):
-            size = size[::-1]
-        result = _convert_to_rgb(image)
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow raises more than seven classes on hostile bytes
-        raise _make_undecodable_error(error) from error
-    return result, ImageInfo(kind, *size, frames)
+@cache
+def get_limits() -> ImageLimits:
+    """The limits of images in this process."""
+    return read_limits()
 
 
-def _open(data: bytes) -> Image.Image:
+def open_image(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
+    """Read an image's header, and refuse sizes beyond the limits.
+
+    Raises:
+        ImageError: If the size cannot be used.
+        Exception: Pillow's, of many kinds; see `translate_decoding_errors`.
+    """
+    if data[4:8] == b"ftyp":
+        _register_heif()
+    Image.MAX_IMAGE_PIXELS = limits.pixels
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        raise _make_wrong_size_error(width, height, "too large", "at most 50 million pixels")
-    if min(width, height) < MIN_SIDE:
-        raise _make_wrong_size_error(
-            width, height, "too small", f"at least {MIN_SIDE} pixels a side"
-        )
-    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
-        raise _make_wrong_size_error(
-            width, height, "too narrow", f"at most {MAX_ASPECT_RATIO} times as long"
-        )
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        allowed = f"at most {limits.pixels / 1e6:g} million pixels"
+        raise _make_wrong_size_error(width, height, "too large", allowed)
+    if min(width, height) < limits.min_side:
+        allowed = f"at least {limits.min_side} pixels a side"
+        raise _make_wrong_size_error(width, height, "too small", allowed)
+    if max(width, height) > limits.aspect_ratio * min(width, height):
+        allowed = f"at most {limits.aspect_ratio} times as long"
+        raise _make_wrong_size_error(width, height, "too narrow", allowed)
     return image
 
 
-def _apply_exif_orientation(image: Image.Image) -> bool:
-    """Rotate an image by its EXIF orientation; returns whether width and height are swapped."""
+def describe_image(image: ImageFile.ImageFile) -> ImageInfo:
+    """Facts about an image that was opened and not decoded yet, before it is turned upright."""
+    kind = "JPEG" if image.format == "MPO" else image.format  # MPO: JPEG with a preview
+    return ImageInfo(kind, *image.size, kind != "JPEG" and getattr(image, "is_animated", False))
+
+
+def reduce_while_decoding(image: ImageFile.ImageFile, min_decoded_side: int | None) -> None:
+    """Let a JPEG be decoded smaller, while its shorter side keeps some pixels at least."""
+    if min_decoded_side:
+        image.draft(None, (min_decoded_side, min_decoded_side))
+
+
+def turn_upright(image: Image.Image) -> bool:
+    """Decode an image and rotate it by its EXIF orientation; whether that changed anything."""
+    image.load()
     orientation = 1
     with suppress(Exception):  # damaged EXIF data; the pixels themselves are good
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         if orientation != 1:
             ImageOps.exif_transpose(image, in_place=True)
-    return orientation in _ROTATED_ORIENTATIONS
+    return orientation in _TURNING_ORIENTATIONS
 
 
-def _convert_to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_scale_to_8_bits(image)).convert("RGB")
-    if image.mode == "LAB":
-        return _convert_lab_to_rgb(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+@contextmanager
+def translate_decoding_errors() -> Iterator[None]:
+    """Turn whatever Pillow raises on hostile bytes into an ImageError; it has many classes."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise make_too_much_memory_error() from error
+    except Exception as error:
+        raise _make_undecodable_error(error) from error
 
 
-def _scale_to_8_bits(image: Image.Image) -> np.ndarray:
-    """Scale grey values of more than 8 bits; Pillow's own conversion would clip them to white.
-
-    Returns:
-        uint8, shape (H, W). The full scale is 12 bits (medical images) or 16 bits, the smaller
-        one that the values fit into; for floating-point values it is 1 or 255. Other values are
-        stretched from their minimum to their maximum.
-    """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    low, high = values.min(), values.max()
-    scales = (1, 255) if image.mode == "F" else (4_095, 65_535)
-    fitting = [scale for scale in scales if low >= 0 and high <= scale]
-    if fitting:
-        low, high = 0, fitting[0]
-    return np.round((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
+def make_too_much_memory_error() -> ImageError:
+    """The error for an image that cannot be decoded within the memory that it may take."""
+    # In English, as all of them: they are stored with the data set, and translated where shown.
+    return ImageError(
+        N_("The image takes too much memory to read."),
+        found=f"more than {get_limits().memory} MB",
+        remedy=N_("Save it with fewer pixels, or leave it out."),
+    )
 
 
-def _convert_lab_to_rgb(image: Image.Image) -> Image.Image:
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+def make_too_large_error(size: int) -> ImageError:
+    """The error for an image file of too many bytes."""
+    return ImageError(
+        N_("The image is too large."),
+        found=f"{size / 1e6:,.0f} MB, where at most {get_limits().megabytes} MB are allowed",
+        remedy=N_("Save it with fewer pixels, or leave it out."),
+    )
+
+
+def make_too_long_error() -> ImageError:
+    """The error for an image that takes longer to decode than it may."""
+    return ImageError(
+        N_("The image takes too long to read."),
+        found=f"more than {get_limits().seconds} seconds",
+        remedy=N_("Save it again as JPEG or PNG, or leave it out."),
+    )
+
+
+def make_truncated_error(found: str) -> ImageError:
+    """The error for an image whose data end before its pixels do."""
+    return ImageError(
+        N_("The image is truncated: its end is missing."),
+        found=found,
+        remedy=N_("Save it again as JPEG or PNG, or leave it out."),
+    )
+
+
+@cache
+def _register_heif() -> None:
+    import pillow_heif  # takes longer to import than most images to decode
+
+    pillow_heif.register_heif_opener()
 
 
 def _make_wrong_size_error(width: int, height: int, what: str, allowed: str) -> ImageError:
@@ -182,7 +204,6 @@ def _make_wrong_size_error(width: int, height: int, what: str, allowed: str) -> 
 
 
 def _make_undecodable_error(error: Exception) -> ImageError:
-    # In English: it is stored with the data set, and translated where it is shown.
     text = " ".join(str(error).split())[:120]
     if isinstance(error, UnidentifiedImageError):
         problem = N_("The file is not an image of a supported format, whatever its name says.")
@@ -190,7 +211,9 @@ def _make_undecodable_error(error: Exception) -> ImageError:
     elif isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         problem = N_("The image is too large.")
     elif "truncated" in text.lower():
-        problem = N_("The image is truncated: its end is missing.")
+        return make_truncated_error(text)
+    elif "memory" in text.lower():
+        return make_too_much_memory_error()
     else:
         problem = N_("The image is damaged and cannot be decoded.")
     return ImageError(

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, Queue
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from transfer_core.errors import ImageError
@@ -27,8 +28,21 @@ BLOCK_BYTES = 64 * 1024  # bytes read at a time
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 HEADERS = {"User-Agent": "transfer-lab", "Accept": "image/*", "Connection": "close"}
 CONNECTION_CLASSES = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-# IPv6 addresses that a gateway translates to IPv4 ones, which may be private.
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# Public IPv6 addresses begin so. Left out are thereby those that stand for an IPv4 address, which
+# may be private: mapped, compatible (::/96) and translated ones (64:ff9b::/96, 64:ff9b:1::/48).
+_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+# Python counts some of these as public, depending on its version.
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments
+        "192.88.99.0/24",  # the gateway from IPv6
+        "2001::/23",  # protocol assignments, such as Teredo, which holds an IPv4 address
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which holds an IPv4 address
+        "3fff::/20",  # documentation
+    )
+]
 
 
 def is_allowed() -> bool:
@@ -70,7 +84,7 @@ def _open_response(url: str, deadline: float) -> Iterator[http.client.HTTPRespon
     if parts.scheme not in CONNECTION_CLASSES or not host or parts.username:
         raise _make_fetch_error("This is no address of the kind https://...", url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    checked = _resolve_public_address(host, port, url)
+    checked = _resolve_public_address(host, port, url, deadline)
     # A socket time-out alone would start again with every byte that trickles in.
     with socket.create_connection(
         (checked, port), timeout=_compute_remaining_seconds(deadline)
@@ -106,18 +120,41 @@ def _build_request_path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _resolve_public_address(host: str, port: int, url: str) -> str:
+def _resolve_public_address(host: str, port: int, url: str, deadline: float) -> str:
     """Resolve a host name to an address; all of its addresses must be public."""
-    resolved = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    resolved = _resolve_in_time(host, port, _compute_remaining_seconds(deadline))
     if not resolved or not all(map(is_public, resolved)):
         raise _make_fetch_error("The address is not one of the public internet.", url)
     return resolved[0]
 
 
+def _resolve_in_time(host: str, port: int, seconds: float) -> list[str]:
+    """The addresses of a host; the operating system itself may take minutes to find none."""
+    answer: Queue[list[str] | OSError | ValueError] = Queue()
+
+    def resolve() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.put([info[4][0] for info in found])
+        except (OSError, ValueError) as error:  # ValueError: no name at all
+            answer.put(error)
+
+    threading.Thread(target=resolve, daemon=True).start()
+    try:
+        found = answer.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError("the name is not resolved in time") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    if parsed.is_multicast or (parsed.version == 6 and parsed in _TRANSLATED):
+    if parsed.version == 6 and parsed not in _PUBLIC_IPV6:
+        return False
+    if parsed.is_multicast or any(parsed in network for network in _SPECIAL):
         return False
     return parsed.is_global
 

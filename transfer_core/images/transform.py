@@ -1,10 +1,12 @@
 """Resize and crop an image of any size to the square input of a network."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Interpolation = Literal["bilinear", "bicubic"]
 
@@ -41,7 +43,7 @@ class Transform:
         )
 
 
-def apply_transform(image: Image.Image, transform: Transform) -> np.ndarray:
+def fit_image(image: Image.Image, transform: Transform) -> Image.Image:
     """Scale the shorter side and cut out the centre, in one resampling.
 
     Args:
@@ -49,14 +51,21 @@ def apply_transform(image: Image.Image, transform: Transform) -> np.ndarray:
         transform: Sizes and interpolation.
 
     Returns:
-        uint8, shape (H, W, 3) with H = W = `transform.size`.
+        An image of `transform.size` pixels a side.
     """
     size, resize = transform.size, transform.resize or transform.size
-    if image.size != (size, size) or resize != size:
-        side = min(image.size) * size / resize
-        left, top = (image.width - side) / 2, (image.height - side) / 2
-        box = (left, top, left + side, top + side)
-        # Pillow widens the filter when it reduces, which is what antialiasing means here.
-        resampling = Image.Resampling[transform.interpolation.upper()]
-        image = image.resize((size, size), resampling, box=box)
-    return np.asarray(image)
+    if image.size == (size, size) and resize == size:
+        return image
+    side = min(image.size) * size / resize
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    # Pillow widens the filter when it reduces, which is what antialiasing means here.
+    resampling = Image.Resampling[transform.interpolation.upper()]
+    return image.resize((size, size), resampling, box=box)
+
+
+def apply_transform(image: Image.Image, transform: Transform) -> "np.ndarray":
+    """Scale and cut an image as `fit_image`; return uint8, shape (H, W, 3)."""
+    import numpy as np  # takes longer to import than most images to decode
+
+    return np.asarray(fit_image(image, transform))

@@ -1,8 +1,12 @@
 """Out-of-distribution detection: images whose embeddings lie far from all training images."""
 
+import logging
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil, inf
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -18,6 +22,8 @@ from transfer_core.system import Progress, ignore_progress, rename_progress, wri
 MAX_FALSE_ALARM_RATE = 0.05  # share of images of the known kinds that may be called unknown
 MAX_TRAINING_IMAGES = 5_000  # training images compared with, which bounds time and memory
 MAX_VALIDATION_IMAGES = 2_000  # validation images that set the threshold
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,8 @@ def load_or_fit_detector(
         DataSetError: If the data set of the run was removed.
     """
     file_path = RunDirectory.locate(home, trained.record.id).detector_file
-    if file_path.is_file():
-        return _read_detector(file_path)
+    if (detector := _read_detector(file_path)) is not None:
+        return detector
     data_set = dataset.load(home, trained.record.config.data_id)
     training = subsample(data_set.indices("train"), MAX_TRAINING_IMAGES)
     validation = subsample(data_set.indices("validation"), MAX_VALIDATION_IMAGES)
@@ -108,14 +114,15 @@ def load_or_fit_detector(
         rename_progress(progress, "Learning what the network knows"),
     )
     detector = fit_detector(embeddings[: len(training)], embeddings[len(training) :])
-    write_atomically(
-        file_path,
-        lambda file: np.savez(
-            file,
-            embeddings=detector.embeddings.astype(np.float16),
-            conformal_scores=detector.conformal_scores,
-        ),
-    )
+    with suppress(OSError):  # a full disk only costs that it is fitted again
+        write_atomically(
+            file_path,
+            lambda file: np.savez(
+                file,
+                embeddings=detector.embeddings.astype(np.float16),
+                conformal_scores=detector.conformal_scores,
+            ),
+        )
     return detector
 
 
@@ -139,11 +146,18 @@ def shrink_detector(
     )
 
 
-def _read_detector(path: Path) -> OutOfDistributionDetector:
-    with np.load(path) as values:
-        # Until version 2 of the settings the scores were stored as "usual".
-        name = "conformal_scores" if "conformal_scores" in values else "usual"
-        return OutOfDistributionDetector(values["embeddings"].astype(np.float32), values[name])
+def _read_detector(path: Path) -> OutOfDistributionDetector | None:
+    """The stored detector; None if there is none or it is damaged, as the zip's checksums tell."""
+    try:
+        with np.load(path) as values:
+            # Until version 2 of the settings the scores were stored as "usual".
+            name = "conformal_scores" if "conformal_scores" in values else "usual"
+            return OutOfDistributionDetector(values["embeddings"].astype(np.float32), values[name])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, AttributeError, BadZipFile, zlib.error) as damage:
+        _LOG.warning("%s is damaged and made again: %s", path, damage)
+        return None
 
 
 def embed_data_set_images(

@@ -4,7 +4,6 @@ Each lies in the run's folder as an image, encoded again without the metadata of
 JSON file that says what the network answered and what the image shows. No name is kept.
 """
 
-import io
 import json
 import logging
 import time
@@ -12,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from transfer_core.errors import RunError
-from transfer_core.images import decode_image
+from transfer_core.images import shrink_image
 from transfer_core.languages import _
 from transfer_core.runs import RunDirectory
 from transfer_core.system import hash_bytes, write_atomically
@@ -20,6 +19,7 @@ from transfer_core.system import hash_bytes, write_atomically
 MAX_TRIES = 300  # of one run
 MAX_BYTES = 30 << 20  # of all kept images of one run
 KEPT_SIDE = 640  # longer side of a kept image in pixels
+KEPT_QUALITY = 90  # of its JPEG
 DIGEST_LENGTH = 32  # characters of a hash that name a try
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def keep_try(
         ImageError: If it cannot be used as an image.
         RunError: If no more tries can be kept.
     """
-    content = _encode_again(file)
+    content = shrink_image(file, KEPT_SIDE, KEPT_QUALITY)
     folder = _locate(home, run_id)
     name = hash_bytes(content)[:DIGEST_LENGTH]
     image = folder / f"{name}.jpg"
@@ -105,14 +105,6 @@ def remove_try(home: Path, run_id: str, told: OutsideTry) -> None:
 
 def _locate(home: Path, run_id: str) -> Path:
     return RunDirectory.locate(home, run_id).tries_folder
-
-
-def _encode_again(file: bytes) -> bytes:
-    image = decode_image(file, KEPT_SIDE)
-    image.thumbnail((KEPT_SIDE, KEPT_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 def _check_room(folder: Path, size: int) -> None:

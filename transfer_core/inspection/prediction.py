@@ -21,12 +21,14 @@ from transfer_core.inspection.trained_network import (
     load_trained_network,
     open_run,
     require_file,
+    translate_damage,
 )
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.networks import HEAD, compute_head_inputs
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.training import predict_logits
 
+MAX_FILE_BYTES = dataset.Limits().entry_bytes  # of an image file
 LATENCY_REPEATS = 5  # classifications of one image that its latency is the median of
 
 
@@ -54,7 +56,11 @@ def load_test_predictions(home: Path, run_id: str) -> TestPredictions:
     record, directory = open_run(home, run_id)
     file = require_file(directory.test_logits_file, record, N_("answers for its test images"))
     data_set = dataset.load(home, record.config.data_id)
-    indices, logits = data_set.indices("test"), torch.from_numpy(np.load(file))
+    indices = data_set.indices("test")
+    with translate_damage(file):
+        logits = torch.from_numpy(np.load(file))
+        if logits.shape != (len(indices), len(data_set.classes)):
+            raise ValueError(f"logits of shape {tuple(logits.shape)}")
     probabilities = torch.softmax(logits, dim=1).numpy()
     return TestPredictions(indices, data_set.labels[indices], probabilities)
 
@@ -87,8 +93,7 @@ def classify(
     Raises:
         ImageError: If it cannot be used as an image.
     """
-    image = images.decode_image(data, trained.transform.min_decoded_side)
-    pixels = images.apply_transform(image, trained.transform)[None]
+    pixels = images.prepare_image(data, trained.transform)[None]
     features = compute_head_inputs(trained.network, normalise(pixels, trained.source))
     logits = trained.network.get_submodule(HEAD).linear(features)
     (shares,) = torch.softmax(logits, dim=1).tolist()
@@ -102,7 +107,7 @@ def classify(
 def measure_latency(trained: TrainedNetwork, data: bytes) -> float:
     """Return the median seconds from an image file to its probabilities on this machine."""
     seconds = []
-    for _ in range(LATENCY_REPEATS):
+    for __ in range(LATENCY_REPEATS):
         began = time.perf_counter()
         classify(trained, None, data)
         seconds.append(time.perf_counter() - began)
@@ -139,15 +144,25 @@ def classify_files(
         detector = None
     for path in paths:
         try:
-            prediction = classify(trained, detector, path.read_bytes())
-        except OSError as error:
-            raise ImageError(
-                "The file cannot be read.",
-                found=f"{path}: {error.strerror or error}",
-                remedy="Check the file's name.",
-            ) from error
+            prediction = classify(trained, detector, _read_file(path))
         except ImageError as error:
             raise ImageError(
                 error.problem, found=f"{path}: {error.found}", remedy=error.remedy
             ) from error
         yield path, prediction
+
+
+def _read_file(path: Path) -> bytes:
+    """Read an image file; a device, which never ends, is none."""
+    try:
+        size = path.stat().st_size
+        if path.is_file() and size <= MAX_FILE_BYTES:
+            return path.read_bytes()
+        found = f"{size:,} bytes" if path.is_file() else _("a folder or a device")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        found = getattr(error, "strerror", None) or str(error)
+    raise ImageError(
+        _("The file cannot be read."),
+        found=found,
+        remedy=_("Give the name of an image file of at most {size} MB.", size=MAX_FILE_BYTES >> 20),
+    )

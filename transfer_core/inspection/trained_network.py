@@ -1,6 +1,7 @@
 """Restore the network that a run trained."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,8 +45,10 @@ def load_trained_network(home: Path, run_id: str) -> TrainedNetwork:
     with init_empty_weights():
         network = adapt(source, strategy, len(classes), config.seed)
     # Copies, because torch lays them out in memory; the rounding of sums depends on the layout.
-    state = {name: value.clone() for name, value in upgrade_head_name(load_file(weights)).items()}
-    network.load_state_dict(state, assign=True)
+    with translate_damage(weights):
+        read = upgrade_head_name(load_file(weights))
+        state = {name: value.clone() for name, value in read.items()}
+        network.load_state_dict(state, assign=True)
     return TrainedNetwork(network.eval(), source, classes, record)
 
 
@@ -76,4 +79,23 @@ def require_file(file: Path, record: RunRecord, what: str) -> Path:
             found=_("run {id} is {state}", id=record.id, state=_(record.state.value)),
             remedy=_("Choose a run that has finished, or train one."),
         )
+    if RunDirectory(file.parent).is_damaged(file):
+        raise _make_damage_error(file)
     return file
+
+
+@contextmanager
+def translate_damage(file: Path) -> Iterator[None]:
+    """Raise a RunError if a file of a run cannot be read, though it has no hash that says so."""
+    try:
+        yield
+    except Exception as error:  # NumPy, safetensors and torch raise many kinds on damaged bytes
+        raise _make_damage_error(file) from error
+
+
+def _make_damage_error(file: Path) -> RunError:
+    return RunError(
+        _("A file of this run is damaged on the disk."),
+        found=f"runs/{file.parent.name}/{file.name}",
+        remedy=_("Train it again with the same settings, or bring it in from a bundle."),
+    )

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from transfer_core.errors import NetworkError
-from transfer_core.languages import _
+from transfer_core.languages import _, ngettext
 from transfer_core.networks import demonstration, efficientnet_lite
 from transfer_core.networks.empty_weights import init_empty_weights
 from transfer_core.networks.source_network import SourceNetwork
@@ -16,6 +16,8 @@ from transfer_core.networks.weights_location import find_weights
 from transfer_core.networks.wheel_weights import load_wheel_weights, rename_published_weights
 from transfer_core.system import DrawFrom, hash_file, make_generator
 
+MAX_CLASSES = 100_000  # of the last layer; the largest in use has about 22,000
+FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}  # that weights may have
 StateDict = dict[str, torch.Tensor]
 BATCH_COUNTER = "num_batches_tracked"  # of batch norm; older files lack it, nothing needs it
 
@@ -70,8 +72,15 @@ def build_with_weights(network: SourceNetwork, state_dict: StateDict) -> nn.Sequ
         state_dict = _update_weight_names(state_dict)
     elif network.library == "efficientnet_lite":
         state_dict = rename_published_weights(state_dict, network.architecture)
+    classes = _count_classes(network, state_dict)
+    if not 1 <= classes <= MAX_CLASSES:
+        raise NetworkError(
+            _("The weights are not those of a network that tells classes apart."),
+            found=ngettext("{n:,} class", "{n:,} classes", classes),
+            remedy=_("Use weights with 1 to {most:,} classes.", most=MAX_CLASSES),
+        )
     with init_empty_weights():
-        model = _build_model(network, _count_classes(network, state_dict))
+        model = _build_model(network, classes)
     expected = model.state_dict()
     state_dict = {k: v for k, v in expected.items() if k.endswith(BATCH_COUNTER)} | state_dict
     for name in [*expected, *state_dict]:
@@ -101,7 +110,7 @@ def describe_mismatch(found: torch.Tensor | None, expected: torch.Tensor | None)
         return f"missing, expected shape {tuple(expected.shape)}"
     if expected is None:
         return "the network has no such weight"
-    if found.is_floating_point() != expected.is_floating_point():
+    if expected.is_floating_point() != (found.dtype in FLOATS) or found.is_complex():
         return f"of type {found.dtype}, expected {expected.dtype}"
     if found.shape != expected.shape:
         return f"shape {tuple(found.shape)}, expected {tuple(expected.shape)}"

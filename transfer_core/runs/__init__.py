@@ -4,9 +4,19 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["worker_process"],
     submod_attrs={
-        "engine.engine": ["Engine"],
-        "launch": ["launch_run", "make_run_config", "repeat_run", "run_to_end", "start_engine"],
+        "engine.engine": ["Engine", "close_engines"],
+        "launch": [
+            "EXECUTOR_VARIABLE",
+            "get_result",
+            "launch_run",
+            "make_run_config",
+            "repeat_run",
+            "run_to_end",
+            "start_engine",
+        ],
+        "engine.process_executor": ["ProcessExecutor"],
         "engine.queue": ["move_to_front"],
         "perform": ["perform_run"],
         "store.curation": [

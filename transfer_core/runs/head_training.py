@@ -18,7 +18,7 @@ from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.stored_texts import EMBEDDING_VIEWS
-from transfer_core.system import WorkStopped, write_atomically
+from transfer_core.system import WorkStopped
 from transfer_core.training import (
     BaselineTrained,
     Checkpointer,
@@ -181,7 +181,7 @@ def _write_baseline(baseline: Baseline, files: RunDirectory) -> None:
     values = asdict(baseline.trained) | {"test_accuracy": baseline.test_accuracy}
     head = {name: value.contiguous() for name, value in baseline.head.items()}
     metadata = {"baseline": json.dumps(values)}
-    write_atomically(files.baseline_file, lambda file: save_file(head, file.name, metadata))
+    files.write(files.baseline_file, lambda file: save_file(head, file.name, metadata))
 
 
 def _read_baseline(files: RunDirectory) -> Baseline | None:

@@ -1,6 +1,7 @@
 """Start the engine and launch runs on it, for pages, command line and notebooks."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,31 +10,71 @@ import torch
 
 from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
-from transfer_core.languages import N_
+from transfer_core.errors import SettingsError
+from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, get_network, trains_head_only
 from transfer_core.runs.engine.engine import Engine
-from transfer_core.runs.engine.executor import StopRequested
-from transfer_core.runs.perform import perform_run
-from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.engine.executor import RunFunction, StopRequested
+from transfer_core.runs.engine.lanes import Lane
+from transfer_core.runs.engine.process_executor import ProcessExecutor
+from transfer_core.runs.perform import FLOAT_BYTES, perform_run
+from transfer_core.runs.store.directory import MAX_CHECKPOINTS, RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import Failed, ReportedEvent, RunRecord, make_run_error
+from transfer_core.runs.sweeping import sweep_orphans
 from transfer_core.runs.trackers.backends import TRACKER_VARIABLE, parse_tracker_setting
 from transfer_core.runs.trackers.follower import log_to_tracker
 from transfer_core.system import (
     Device,
-    TrainingTurn,
     __version__,
     choose_device,
     keep_freed_memory,
+    read_memory_share,
+    require_space,
 )
-from transfer_core.training import Event, Preparing, RunConfig, StepFormat, choose_step_format
+from transfer_core.training import Event, RunConfig, StepFormat, choose_step_format
 
+# Sizes of the weights that the checkpoints take at most: two are kept while a third is written,
+# each with the weights, the best weights, and two moments of the optimiser.
+CHECKPOINT_COPIES = (MAX_CHECKPOINTS + 1) * 4
 STOP_SECONDS = 60  # that a stopped run may take to test what it has learned
-WAITING_FOR_TURN = N_("Waiting for another training to end")
+EXECUTOR_VARIABLE = "TRANSFER_EXECUTOR"  # how the app's server performs runs
 
 
-def start_engine(home: Path, *, resume: bool = True) -> Engine:
-    """Start an engine that performs runs; `resume` as for `Engine`.
+def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -> Engine:
+    """Start an engine that performs runs.
+
+    Args:
+        home: The data folder.
+        resume: As for `Engine`. An engine that resumes runs has two lanes, so that short runs do
+            not wait for long ones; without it there is one run at a time.
+        executor: "thread" performs runs in this process; "process" in processes of their own, whose
+            death ends nothing else.
+
+    Raises:
+        SettingsError: If there is no such executor, `TRANSFER_LOG_TO` is set and names no tracker
+            that can be used, or `TRANSFER_MEMORY_SHARE` is no share.
+    """
+    if executor not in ("thread", "process"):
+        raise SettingsError(
+            _("{variable} names no way to perform runs.", variable=EXECUTOR_VARIABLE),
+            found=ascii(executor)[:60],
+            remedy=_("Set it to thread or process, or unset it."),
+        )
+    if resume:  # a server; a command is too short to look
+        sweep_orphans(home)
+    lanes = (Lane.short, Lane.long) if resume else (None,)
+    run_function = make_run_function(home)
+    if executor == "thread":
+        return Engine(home, run_function, resume=resume, lanes=lanes)
+    read_memory_share()
+    command = [sys.executable, "-m", "transfer_core.runs.worker_process", str(home)]
+    command += ["--threads", str(torch.get_num_threads())]
+    return Engine(home, ProcessExecutor(command, len(lanes)), resume=resume, lanes=lanes)
+
+
+def make_run_function(home: Path) -> RunFunction:
+    """Return the function that performs a run in this process.
 
     Raises:
         SettingsError: If `TRANSFER_LOG_TO` is set and names no tracker that can be used.
@@ -42,16 +83,12 @@ def start_engine(home: Path, *, resume: bool = True) -> Engine:
     def run_function(
         config: RunConfig, directory: RunDirectory, stop_requested: StopRequested
     ) -> Iterator[ReportedEvent]:
-        with TrainingTurn() as turn:
-            if turn.is_waiting:
-                yield Preparing(WAITING_FOR_TURN, 0, 1)
-            turn.wait(stop_requested)
-            yield from perform_run(config, directory.path, home, stop_requested)
+        return perform_run(config, directory.path, home, stop_requested)
 
     keep_freed_memory()
     if setting := os.environ.get(TRACKER_VARIABLE):
-        run_function = log_to_tracker(run_function, parse_tracker_setting(setting), home)
-    return Engine(home, run_function, resume=resume)
+        return log_to_tracker(run_function, parse_tracker_setting(setting), home)
+    return run_function
 
 
 def launch_run(
@@ -84,8 +121,10 @@ def launch_run(
     Raises:
         SettingsError: If a setting is not allowed.
         RunError: If the engine is shutting down.
+        StorageError: If the files of the run would not fit on the disk.
     """
     config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
+    _require_space(engine, config)
     name = name or f"{data_set.name}, {strategy.title.lower()}"
     return engine.submit(config, name, owner, key, expectation)
 
@@ -97,8 +136,17 @@ def repeat_run(
 
     Args and errors as for `launch_run`.
     """
+    _require_space(engine, config)
     versions = collect_versions(config.source())
     return engine.submit(replace(config, versions=versions), name, owner, key)
+
+
+def _require_space(engine: Engine, config: RunConfig) -> None:
+    """Refuse a run whose weights and checkpoints would not fit on the disk."""
+    source = config.source()
+    weights = FLOAT_BYTES * source.card["parameters"]
+    copies = 1 if trains_head_only(source, config.strategy) else 1 + CHECKPOINT_COPIES
+    require_space(engine.home, copies * weights, N_("the files of this run"))
 
 
 def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> RunRecord:
@@ -121,6 +169,15 @@ def run_to_end(engine: Engine, run_id: str, report: Callable[[Event], None]) -> 
     except KeyboardInterrupt:
         engine.stop(run_id)
         engine.wait(run_id, timeout=STOP_SECONDS)
+    return get_result(engine, run_id)
+
+
+def get_result(engine: Engine, run_id: str) -> RunRecord:
+    """Return an ended run, which has a result.
+
+    Raises:
+        RunError: If the run failed, or was stopped before it had a result.
+    """
     record = engine.get(run_id)
     if record.result is None:
         missing = Failed(f"The run is {record.state}.", run_id, "Run it again.")

@@ -21,7 +21,7 @@ from transfer_core.runs.head_training import (
 )
 from transfer_core.runs.preparation import RunContext, decode_images
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system import StopRequested, WorkStopped, write_atomically
+from transfer_core.system import StopRequested, WorkStopped
 from transfer_core.training import (
     MAX_TIME_SHARE,
     Checkpointer,
@@ -33,6 +33,9 @@ from transfer_core.training import (
     score,
     train_whole_network,
 )
+
+FLOAT_BYTES = 4  # of a float32
+LAST_TEXTS_BYTES = 2 << 20  # headers, the outcome, and what the database still has to record
 
 
 def perform_run(
@@ -67,16 +70,22 @@ def perform_run(
     pixels = dataset.PixelArray(home, data_set, source.transform)
     context = RunContext(config, home, data_set, source, pixels, stop_requested)
     files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
+    files.claim()
     network = context.adapt_network(config.strategy)
+    files.reserve_space(_estimate_last_bytes(context, network))
     try:
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
+            if not files.baseline_file.is_file():
+                raise WorkStopped  # a head half trained is nothing to go on from
             if config.strategy.optimiser.train_head_first:
                 network.get_submodule(HEAD).load_state_dict(baseline.head)
         checkpointer = Checkpointer(files, checkpoint_time_share)
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
+    finally:
+        files.release_space()
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -165,7 +174,7 @@ def _score_test_images(
     files: RunDirectory,
 ) -> TestResult:
     data_set = context.data_set
-    write_atomically(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
+    files.write(files.test_logits_file, lambda file: np.save(file, logits.numpy()))
     result = score(
         logits,
         data_set.labels[data_set.indices("test")],
@@ -178,6 +187,14 @@ def _score_test_images(
     return compare_with_baseline(result, ended, baseline, context.config.strategy)
 
 
+def _estimate_last_bytes(context: RunContext, network: nn.Sequential) -> int:
+    """Bytes of the weights, the answers to the test images and the texts beside them."""
+    weights = sum(value.nbytes for value in network.state_dict().values())
+    data_set = context.data_set
+    answers = FLOAT_BYTES * len(data_set.indices("test")) * len(data_set.classes)
+    return weights + answers + LAST_TEXTS_BYTES
+
+
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    write_atomically(files.weights_file, lambda file: save_file(weights, file.name))
+    files.write(files.weights_file, lambda file: save_file(weights, file.name))

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "declaration": ["Setting", "SettingField", "describe_bounds", "list_settings"],
+        "minutes": ["MAX_MINUTES", "check_minutes"],
         "optimiser_settings": ["OptimiserSettings"],
         "usual_settings": ["NetworkKind", "WHOLE_NETWORK_DEFAULTS"],
     },

@@ -1,12 +1,17 @@
 """Limit the disk space of caches: the entries used longest ago make room for new ones.
 
-An entry is one file. While it is written, its name ends in `.part`, it counts with its full size
-and its process holds a lock on it; without a lock, its process has died. Arrays are mapped into
-memory, so a removed one stays readable for those who have it open (Windows refuses to remove it,
-and it stays).
+An entry is one file: an array and, behind it, a hash by which a reader notices damage. A damaged
+entry counts as missing; one of an older version, without a hash, is read as it is. The time of its
+last use is the file's access time. While it is written, its name ends in `.part`, it counts with
+its full size and its process holds a lock on it; without a lock, its process has died. Arrays are
+mapped into memory, so a removed one stays readable for those who have it open (Windows refuses to
+remove it, and it stays).
 """
 
 import errno
+import hashlib
+import io
+import json
 import logging
 import math
 import os
@@ -16,15 +21,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import FileLock
 
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
-from transfer_core.system.files import UNFINISHED_SUFFIX
+from transfer_core.system.files import UNFINISHED_SUFFIX, write_atomically
 
 try:
     import fcntl
@@ -37,6 +43,8 @@ GIGABYTE = 10**9  # bytes
 DEFAULT_LIMIT = 100 * GIGABYTE
 MIN_FREE_BYTES = GIGABYTE  # always stays free for runs and data sets
 NPY_HEADER_BYTES = 128  # bytes of a .npy file before its values
+HASH_BYTES = hashlib.sha256().digest_size  # behind the values
+BLOCK_BYTES = 1 << 20  # read at a time to be hashed
 LOCK_TIMEOUT_SECONDS = 10.0  # while another process makes room
 
 _LOG = logging.getLogger(__name__)
@@ -84,17 +92,69 @@ def open_array(path: Path) -> np.ndarray | None:
     """
     try:
         array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError):  # missing, or cut off by a power failure
+        status = path.stat()
+    except Exception:  # missing, or damaged: NumPy raises many kinds on a header that is
+        return None
+    size = array.offset + array.nbytes
+    if status.st_size != size and not _is_whole(path, size, status.st_size, status.st_mtime_ns):
+        _LOG.warning("%s is damaged; it is made again", path)
         return None
     mark_used(path)
     return array
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write a small array with its hash for `open_array`, outside the limit of the caches."""
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    content = buffer.getvalue()
+    write_atomically(path, content + hashlib.sha256(content).digest())
+
+
+@lru_cache(maxsize=4096)
+def _is_whole(path: Path, size: int, file_size: int, _mtime_ns: int) -> bool:
+    """Whether the hash behind the array is right; computed once for each version of a file."""
+    if file_size != size + HASH_BYTES:
+        return False
+    with path.open("rb") as file:
+        return _hash_start(file, size) == file.read(HASH_BYTES)
+
+
+def _hash_start(file: BinaryIO, size: int) -> bytes:
+    """The hash of the first `size` bytes; the file is then read up to there."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while size and (block := file.read(min(size, BLOCK_BYTES))):
+        digest.update(block)
+        size -= len(block)
+    return digest.digest()
+
+
+def load_json(path: Path) -> Any | None:
+    """The values that `save_json` kept; None if they are not there or damaged."""
+    try:
+        content = path.read_bytes()
+        values, digest = content[:-HASH_BYTES], content[-HASH_BYTES:]
+        is_whole = hashlib.sha256(values).digest() == digest
+        loaded = json.loads(values if is_whole else content)  # without a hash: an older version's
+    except (OSError, ValueError, RecursionError):
+        return None
+    mark_used(path)
+    return loaded
+
+
+def save_json(home: Path, path: Path, values: Any) -> None:
+    """Keep JSON values as an entry, if there is room for them."""
+    data = json.dumps(values).encode()
+    with suppress(CacheFullError), add_entry(home, path, len(data)) as file:
+        file.write(data)
 
 
 def mark_used(path: Path) -> None:
     """Set the time of an entry's last use to now."""
     now = time.time_ns()  # finer than the clock that the system would use
     with suppress(OSError):  # removed just now, or a read-only disk
-        os.utime(path, ns=(now, now))
+        os.utime(path, ns=(now, path.stat().st_mtime_ns))
 
 
 @contextmanager
@@ -104,23 +164,31 @@ def add_entry(home: Path, path: Path, size: int) -> Iterator[BinaryIO]:
     Args:
         home: The data folder.
         path: Of the entry, in one of CACHE_FOLDERS.
-        size: Bytes of the entry. They are allocated before the block begins, so that writing
-            them, also through a memory map, cannot meet a full disk.
+        size: Bytes of the entry without its hash. They are allocated before the block begins, so
+            that writing them, also through a memory map, cannot meet a full disk.
 
     Yields:
-        The file, `size` bytes long, open for reading and writing.
+        The file, with room for the entry and its hash, open for reading and writing.
 
     Raises:
         CacheFullError: Before the block begins.
     """
-    handle, part = _begin_entry(home, path, size)
+    handle, part = _begin_entry(home, path, size + HASH_BYTES)
     try:
         with os.fdopen(handle, "rb+") as file:
             yield file
-            _publish(home, file, part, path)
+            _publish(home, file, size, part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def remove_abandoned_entries(home: Path) -> None:
+    """Remove the unfinished entries of processes that were killed."""
+    for entry in _iter_entries(home):
+        if entry.path.suffix == UNFINISHED_SUFFIX and entry.is_removable:
+            with suppress(OSError):  # open in some process, on Windows
+                entry.path.unlink(missing_ok=True)
 
 
 def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
@@ -134,8 +202,12 @@ def _begin_entry(home: Path, path: Path, size: int) -> tuple[int, Path]:
         raise CacheFullError(*error.args) from error
 
 
-def _publish(home: Path, file: BinaryIO, part: Path, path: Path) -> None:
+def _publish(home: Path, file: BinaryIO, size: int, part: Path, path: Path) -> None:
     try:
+        file.flush()
+        digest = _hash_start(file, size)
+        file.seek(size)
+        file.write(digest)
         file.flush()
         os.fsync(file.fileno())
         with _lock_caches(home):  # while the file is without its own lock
@@ -192,7 +264,7 @@ def _iter_entries(home: Path) -> Iterator[_Entry]:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):  # removed just now
                     status = path.stat()
-                    yield _Entry(status.st_mtime_ns, path, status.st_size)
+                    yield _Entry(status.st_atime_ns, path, status.st_size)
 
 
 def _compute_limit(home: Path, taken: int) -> int:

@@ -1,13 +1,17 @@
 """Write a file as a whole or not at all, and tell files apart by their content."""
 
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 UNFINISHED_SUFFIX = ".part"  # ending of a file that is still being written
+TEMPORARY_PREFIX = "transfer-lab-"  # of what lies in the system's folder for temporary files
+SEAL = "sha256"  # key of the hash of all other values
 
 
 def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], object]) -> None:
@@ -50,6 +54,38 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_unchanged_file(path: Path) -> str:
+    """SHA-256 of a file, computed once per process as long as its size and time stay the same."""
+    status = path.stat()
+    return _hash_version(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _hash_version(path: Path, *_version: int) -> str:
+    return hash_file(path)
+
+
+def seal(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON values with a hash of themselves, by which a reader notices damage."""
+    return values | {SEAL: _hash_values(values)}
+
+
+def check_seal(values: dict[str, Any]) -> dict[str, Any]:
+    """Sealed values without their seal; those of an older version, which have none, as they are.
+
+    Raises:
+        ValueError: If the values are not those that were sealed.
+    """
+    unsealed = {key: value for key, value in values.items() if key != SEAL}
+    if SEAL in values and values[SEAL] != _hash_values(unsealed):
+        raise ValueError("the values do not match their seal")
+    return unsealed
+
+
+def _hash_values(values: dict[str, Any]) -> str:
+    return hash_bytes(json.dumps(values, sort_keys=True).encode())
 
 
 def hash_bytes(data: bytes) -> str:

@@ -1,8 +1,20 @@
-"""Keep freed memory for the next batch: getting it from the system again doubles a step's work."""
+"""Memory: kept for the next batch, limited for a process, searched for garbage, and run out of."""
 
 import ctypes
+import errno
+import gc
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
+
+from transfer_core.errors import SettingsError
+from transfer_core.languages import _
+
+MEMORY_VARIABLE = "TRANSFER_MEMORY_SHARE"  # of the computer's memory, for a process that trains
+MEMORY_SHARE = 0.7
 
 # Parameters of mallopt, from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
@@ -39,3 +51,92 @@ def keep_freed_memory(arenas: int | None = MAX_ARENAS) -> bool:
     if arenas is not None:
         settings[M_ARENA_MAX] = arenas
     return all(mallopt(name, value) for name, value in settings.items())
+
+
+@contextmanager
+def pause_collection() -> Iterator[None]:
+    """Put off looking for garbage while very many small objects are made that all stay.
+
+    The search grows with what there is, and takes nearly half of the time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:  # of several threads at once, the first to begin turns it on again
+            gc.enable()
+
+
+def limit_memory() -> None:
+    """Limit what this process may request to a share of the computer's memory.
+
+    A request beyond it fails like any other lack of memory: a step then takes a smaller part of
+    its batch, or the run fails, and the rest of the computer goes on. The limit is on private
+    memory that can be written (RLIMIT_DATA). Address space (RLIMIT_AS) would count the files that
+    torch maps and the terabytes that CUDA reserves. Systems without such a limit have none.
+
+    Raises:
+        SettingsError: If `TRANSFER_MEMORY_SHARE` is no share.
+    """
+    share = read_memory_share()
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # not on Windows
+
+        limit = int(share * _find_memory_size())
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
+
+
+def read_memory_share() -> float:
+    """Return the share of the memory that a process may take, in (0, 1].
+
+    Raises:
+        SettingsError: If `TRANSFER_MEMORY_SHARE` is no such number.
+    """
+    setting = os.environ.get(MEMORY_VARIABLE) or str(MEMORY_SHARE)
+    with suppress(ValueError):
+        if 0 < (share := float(setting)) <= 1:
+            return share
+    raise SettingsError(
+        _("{variable} is no share of the memory.", variable=MEMORY_VARIABLE),
+        found=ascii(setting)[:60],
+        remedy=_("Set it to a number above 0 and at most 1, such as 0.7, or unset it."),
+    )
+
+
+def _find_memory_size() -> int:
+    """Bytes of memory that this process can have: the computer's, or its container's."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    with suppress(OSError, ValueError):  # no container, or "max"
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(sizes)
+
+
+def count_memory_kills() -> int | None:
+    """Return how many processes the system has ended for want of memory; None if it cannot say."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _space, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out; libraries say so in several ways."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    said = str(error).lower()
+    if said == "could not create a primitive":  # oneDNN, in a convolution
+        return True
+    return any(all(word in said for word in words) for words in _OUT_OF_MEMORY_WORDS)
+
+
+_OUT_OF_MEMORY_WORDS = (  # as torch, C++ with ONNX Runtime, and Python's threads say it
+    ("allocate", "memory"),
+    ("bad_alloc",),
+    ("bad allocation",),
+    ("can't start new thread",),
+)

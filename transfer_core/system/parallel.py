@@ -72,23 +72,28 @@ def map_in_order(
 
 
 def group_into_tasks(
-    items: Iterable[Item], get_size: Callable[[Item], int]
+    items: Iterable[Item],
+    get_size: Callable[[Item], int],
+    max_bytes: int = MAX_TASK_BYTES,
+    max_items: int = MAX_TASK_IMAGES,
 ) -> Iterator[list[Item]]:
     """Group items in their order into tasks that are worth a thread and yet short.
 
     Args:
         items: For example images.
         get_size: Returns the bytes of an item.
+        max_bytes: That a task has together, before its last item.
+        max_items: Of a task.
 
     Yields:
-        At most 32 items, or as few as have 256 KB together.
+        The tasks.
     """
     batch: list[Item] = []
     total = 0
     for item in items:
         batch.append(item)
         total += get_size(item)
-        if total >= MAX_TASK_BYTES or len(batch) == MAX_TASK_IMAGES:
+        if total >= max_bytes or len(batch) == max_items:
             yield batch
             batch, total = [], 0
     if batch:

@@ -9,6 +9,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork, list_input_sizes, trains_head_only
+from transfer_core.settings import check_minutes
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.timing.forecast import (
     collect_costs,
@@ -60,12 +61,14 @@ def plan_run_within_budget(
         progress: Called with what is done, done and total; may raise to end the work.
 
     Raises:
-        SettingsError: If nothing fits; it says how long the shortest run takes.
+        SettingsError: If nothing fits; it says how long the shortest run takes. Also if the
+            minutes are out of range.
         BusyError: If times have to be measured while a run trains in this process.
 
     Source:
         Kornblith, Shlens and Le 2019, "Do better ImageNet models transfer better?".
     """
+    check_minutes(minutes)
     search = _BudgetSearch(data_set, build_strategy, home, current_network, 60 * minutes, progress)
     search.measure(current_network)
     front = _select_pareto_front(candidates, current_network)

@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "checkpoint",
         "class_weights",
         "data_loaders",
         "early_stopping",

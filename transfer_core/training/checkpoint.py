@@ -44,6 +44,9 @@ class CheckpointStore(Protocol):
     def find_latest_checkpoint(self) -> Path | None:
         """Return the newest checkpoint that is undamaged and readable; None if there is none."""
 
+    def is_stopped(self) -> bool:
+        """Return whether a person has stopped the training, which nobody will then resume."""
+
 
 class Checkpointer:
     """Saves and loads the state of one training.
@@ -68,10 +71,22 @@ class Checkpointer:
 
     def save_if_due(self, epoch: int, capture: Callable[[], TrainingState]) -> None:
         """Save the state after an epoch, unless that would take too large a share of the time."""
-        began = time.perf_counter()
-        if (began - self._last_saved_at) * self._max_time_share < self._save_seconds:
-            return
-        state = capture()
+        passed = time.perf_counter() - self._last_saved_at
+        if passed * self._max_time_share >= self._save_seconds:
+            self._save(epoch, capture)
+
+    def save_interrupted(self, epoch: int, capture: Callable[[], TrainingState]) -> None:
+        """Save the state of a training that ends because its program does.
+
+        Args:
+            epoch: Whole epochs trained so far.
+            capture: Returns the state, also in the middle of an epoch.
+        """
+        if not self._store.is_stopped():
+            self._save(epoch, capture)
+
+    def _save(self, epoch: int, capture: Callable[[], TrainingState]) -> None:
+        began, state = time.perf_counter(), capture()
         metadata = {"state": json.dumps(state.values | {"version": FORMAT_VERSION})}
         tensors = {name: value.detach().contiguous() for name, value in state.tensors.items()}
         try:

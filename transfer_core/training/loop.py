@@ -90,6 +90,7 @@ class Trainer:
         self._trainable, self._loader, self._settings = trainable, loader, settings
         self._stop_requested, self._checkpointer = stop_requested, checkpointer
         self._order_generator = make_generator(seed)  # of order and augmentation
+        self._epoch_generator_state = self._order_generator.get_state()  # when the epoch began
         self._steps_per_epoch = count_batches(len(loader.train), settings.batch_size)
         self._clock = TrainingClock(self._steps_per_epoch * settings.epochs, self._steps_per_epoch)
         optimiser = build_optimiser(trainable.model, settings)
@@ -106,6 +107,7 @@ class Trainer:
             torch.manual_seed(seed)
         self._start = copy_weights(trainable.model) if settings.interpolation < 1 else None
         self._early_stopping = EarlyStopping(settings.epochs, settings.patience)
+        self._metrics = RunningMetrics()  # of the epoch that is trained now
         self._best_weights: dict[str, torch.Tensor] | None = None
         self._best_accuracy: float | None = None  # on the validation images
 
@@ -124,16 +126,18 @@ class Trainer:
         yield self._make_started_event()
         reason = self._find_end_reason()
         while reason is None:
-            began, metrics = time.perf_counter(), RunningMetrics()
-            reason = yield from self._train_epoch(metrics)
+            began = time.perf_counter()
+            reason = yield from self._train_epoch()
             validated = None if reason else self._validate()
             if validated is None:
                 reason = reason or "stopped"
                 break
-            yield self._finish_epoch(metrics, validated, began)
+            yield self._finish_epoch(validated, began)
             if self._checkpointer:
                 self._checkpointer.save_if_due(self._epochs_done, self._capture_state)
             reason = self._find_end_reason()
+        if reason == "stopped" and self._checkpointer:
+            self._checkpointer.save_interrupted(self._epochs_done, self._capture_state)
         yield self._finish_training(reason)
 
     @property
@@ -160,17 +164,23 @@ class Trainer:
             get_device(self._trainable.model).type,
         )
 
-    def _train_epoch(
-        self, metrics: RunningMetrics
-    ) -> Generator[Event, None, Literal["stopped", "diverged"] | None]:
-        """Take the steps of one epoch; return why the training ends in it, if it does."""
+    def _train_epoch(self) -> Generator[Event, None, Literal["stopped", "diverged"] | None]:
+        """Take the steps of one epoch; return why the training ends in it, if it does.
+
+        Steps that a resumed training has behind it only draw their random numbers again.
+        """
         self._trainable.set_training()
+        taken = self._clock.step - self._epochs_done * self._steps_per_epoch
+        self._epoch_generator_state = self._order_generator.get_state()
         recent = RunningMetrics()
         batches = shuffle_into_batches(
             self._loader.train, self._settings.batch_size, self._order_generator
         )
         inputs = self._loader.load_train_batches(batches, self._order_generator)
         for number, indices in enumerate(batches, start=1):
+            if number <= taken:
+                next(inputs)
+                continue
             if self._stop_requested():
                 return "stopped"
             micro_batch_size = self._accumulator.micro_batch_size
@@ -179,7 +189,7 @@ class Trainer:
                 yield MemoryShort(self._accumulator.micro_batch_size)
             if not math.isfinite(loss):
                 return "diverged"
-            for each in (metrics, recent):
+            for each in (self._metrics, recent):
                 each.add(loss, correct, len(indices))
             if self._clock.should_report() or number == len(batches):
                 epoch = self._epochs_done + number / len(batches)
@@ -205,14 +215,14 @@ class Trainer:
         self._clock.record_validation(time.perf_counter() - began)
         return validated
 
-    def _finish_epoch(
-        self, metrics: RunningMetrics, validated: tuple[float, float], began: float
-    ) -> EpochEnded:
+    def _finish_epoch(self, validated: tuple[float, float], began: float) -> EpochEnded:
         best = self._early_stopping.record(validated[0])
         if best:
             self._best_weights = copy.deepcopy(self._trainable.model.state_dict())
             self._best_accuracy = validated[1]
         self._trainable.synchronise()
+        metrics, self._metrics = self._metrics, RunningMetrics()
+        self._epoch_generator_state = self._order_generator.get_state()
         return EpochEnded(
             self._epochs_done,
             self._clock.step,
@@ -254,25 +264,28 @@ class Trainer:
             self._best_accuracy = validated[1]
 
     def _capture_state(self) -> TrainingState:
-        """Return all that changes from epoch to epoch."""
+        """Return all that changes from step to step, in the middle of an epoch too."""
         state = self._accumulator.capture_state()
         tensors = add_prefix("best", self._best_weights or {})
         values = {
             "validation_losses": self._early_stopping.losses,
             "best_accuracy": self._best_accuracy,
             "clock": self._clock.capture_state(),
+            "metrics": self._metrics.capture_state(),
         }
         return TrainingState(
-            state.tensors | tensors | {"generator": self._order_generator.get_state()},
+            state.tensors | tensors | {"generator": self._epoch_generator_state},
             state.values | values,
         )
 
     def _resume_from(self, state: TrainingState) -> None:
-        """Continue after the epoch at whose end the state was captured."""
+        """Continue after the step at which the state was captured."""
         self._accumulator.load_state(state)
         self._best_weights = select_prefix("best", state.tensors) or None
         self._best_accuracy = state.values["best_accuracy"]
         self._order_generator.set_state(state.tensors["generator"])
         self._early_stopping.losses[:] = state.values["validation_losses"]
         self._clock.load_state(state.values["clock"])
+        if "metrics" in state.values:  # version 1 had none
+            self._metrics.load_state(state.values["metrics"])
         self._trainable.synchronise()

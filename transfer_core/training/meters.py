@@ -110,6 +110,14 @@ class RunningMetrics:
         self._correct += correct
         self._images += images
 
+    def capture_state(self) -> list[float]:
+        """Return the sums, from which `load_state` continues."""
+        return [self._loss, self._correct, self._images]
+
+    def load_state(self, state: list[float]) -> None:
+        """Continue from the sums of `capture_state`."""
+        self._loss, self._correct, self._images = state
+
     def compute_means(self) -> tuple[float, float]:
         """Return the loss in nats per image and the accuracy in [0, 1]."""
         return self._loss / self._images, self._correct / self._images

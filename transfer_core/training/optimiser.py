@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from transfer_core.cases import compute_stage_learning_rates
 from transfer_core.settings import OptimiserSettings
-from transfer_core.system import DrawFrom, Precision, autocast, get_device
+from transfer_core.system import DrawFrom, Precision, autocast, get_device, is_out_of_memory
 from transfer_core.training.checkpoint import (
     TrainingState,
     add_prefix,
@@ -226,10 +226,3 @@ class GradientAccumulator:
         return (
             nullcontext() if self._dropout_generator is None else DrawFrom(self._dropout_generator)
         )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Return whether an error says that memory ran out; torch says so in several ways."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return "allocate" in str(error) and "memory" in str(error)

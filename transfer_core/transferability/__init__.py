@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "textbook": [
             "TextbookAnswer",
             "apply_textbook_rule",
+            "check_line",
             "choose_similarity",
             "choose_strategy",
             "count_images_to_learn_from",

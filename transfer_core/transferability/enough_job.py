@@ -1,16 +1,14 @@
 """Measure how many images are enough in the background; every page that asks sees the points."""
 
-import json
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from transfer_core.errors import BusyError, TransferError
 from transfer_core.features import get_cache_folder
 from transfer_core.languages import _
-from transfer_core.system import CacheFullError, TrainingTurn, add_entry, mark_training
+from transfer_core.system import TrainingTurn, load_json, mark_training, save_json
 from transfer_core.transferability.enough_images import (
     DRAWS,
     NEW_LAYER,
@@ -146,9 +144,8 @@ class EnoughJob:
     def _add(self, point: CurvePoint) -> None:
         with self._lock:
             self._points[point.place] = point
-            data = json.dumps([asdict(point) for point in self._points.values()]).encode()
-            with suppress(CacheFullError), add_entry(self._home, self._file, len(data)) as file:
-                file.write(data)
+            points = [asdict(point) for point in self._points.values()]
+            save_json(self._home, self._file, points)
 
 
 def _get_file(images: EnoughImages, home: Path) -> Path:
@@ -159,7 +156,4 @@ def _get_file(images: EnoughImages, home: Path) -> Path:
 
 
 def _read_points(file: Path) -> list[CurvePoint]:
-    try:
-        return [CurvePoint(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
-    except (FileNotFoundError, ValueError):
-        return []
+    return [CurvePoint(**values) for values in load_json(file) or ()]

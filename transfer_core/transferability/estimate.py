@@ -6,8 +6,6 @@ pre-training gains over random weights. The probability comes from measurements 
 images and from a model that was fitted to many other image sets (`similarity_calibration`).
 """
 
-import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +16,7 @@ from transfer_core import dataset
 from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
+from transfer_core.system import Progress, ignore_progress, load_json, save_json
 from transfer_core.transferability.cautions import list_doubts, list_warnings
 from transfer_core.transferability.evidence import (
     ReportStage,
@@ -102,10 +100,7 @@ def estimate_similarity(
     )
     smallest = np.bincount(data_set.labels[indices], minlength=len(data_set.classes)).min()
     evidence = replace(evidence, min_images_per_class=int(smallest))
-    data = json.dumps(asdict(evidence)).encode()
-    file = _get_evidence_file(data_set, source, home)
-    with suppress(CacheFullError), add_entry(home, file, len(data)) as part:
-        part.write(data)
+    save_json(home, _get_evidence_file(data_set, source, home), asdict(evidence))
     return estimate_from_evidence(evidence, source)
 
 
@@ -113,13 +108,8 @@ def load_known_evidence(
     data_set: DataSet, source: SourceNetwork, home: Path
 ) -> TransferabilityEvidence | None:
     """Return the cached measurements of a network on a data set; None if there are none."""
-    file = _get_evidence_file(data_set, source, home)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    mark_used(file)
-    return from_json(json.loads(text))
+    values = load_json(_get_evidence_file(data_set, source, home))
+    return None if values is None else from_json(values)
 
 
 def _get_evidence_file(data_set: DataSet, source: SourceNetwork, home: Path) -> Path:

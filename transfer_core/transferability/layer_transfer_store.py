@@ -1,7 +1,5 @@
 """The images of the layer-transfer experiment, and its points on disk."""
 
-import json
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,11 +8,10 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
-    CacheFullError,
     Progress,
-    add_entry,
     ignore_progress,
-    mark_used,
+    load_json,
+    save_json,
 )
 from transfer_core.transferability.layer_transfer import LabelledPixels
 from transfer_core.transferability.layer_transfer_plan import LayerTransferPoint
@@ -43,24 +40,15 @@ def load_points(
     home: Path, data_set: DataSet, source: SourceNetwork
 ) -> tuple[LayerTransferPoint, ...]:
     """Return what was measured so far."""
-    file = _locate(home, data_set, source)
-    with suppress(OSError, ValueError, TypeError):  # missing, or cut off by a power failure
-        points = tuple(LayerTransferPoint(**each) for each in json.loads(file.read_text("utf-8")))
-        mark_used(file)
-        return points
-    return ()
+    points = load_json(_locate(home, data_set, source)) or ()
+    return tuple(LayerTransferPoint(**each) for each in points)
 
 
 def save_points(
     home: Path, data_set: DataSet, source: SourceNetwork, points: tuple[LayerTransferPoint, ...]
 ) -> None:
     """Keep what was measured, if the cache has room."""
-    data = json.dumps([asdict(point) for point in points]).encode()
-    with (
-        suppress(CacheFullError),
-        add_entry(home, _locate(home, data_set, source), len(data)) as part,
-    ):
-        part.write(data)
+    save_json(home, _locate(home, data_set, source), [asdict(point) for point in points])
 
 
 def _locate(home: Path, data_set: DataSet, source: SourceNetwork) -> Path:

@@ -3,8 +3,6 @@
 Nothing that is timed has a part in the order. What was measured is read again without torch.
 """
 
-import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,12 +21,11 @@ from transfer_core.networks import (
     list_networks,
 )
 from transfer_core.system import (
-    CacheFullError,
     Progress,
-    add_entry,
     ignore_progress,
-    mark_used,
+    load_json,
     rename_progress,
+    save_json,
 )
 from transfer_core.transferability.grouped_folds import group_near_duplicates, join_bursts
 
@@ -175,18 +172,11 @@ def _locate_score(data_set: DataSet, source: SourceNetwork, home: Path, indices)
 def _load_score(
     data_set: DataSet, source: SourceNetwork, home: Path, indices: np.ndarray
 ) -> NetworkScore | None:
-    file = _locate_score(data_set, source, home, indices)
-    with suppress(OSError, ValueError, TypeError):  # missing, or cut off by a power failure
-        score = NetworkScore(**json.loads(file.read_text(encoding="utf-8")))
-        mark_used(file)
-        return score
-    return None
+    values = load_json(_locate_score(data_set, source, home, indices))
+    return None if values is None else NetworkScore(**values)
 
 
 def _save_score(
     score: NetworkScore, data_set: DataSet, source: SourceNetwork, home: Path, indices: np.ndarray
 ) -> None:
-    data = json.dumps(asdict(score)).encode()
-    file = _locate_score(data_set, source, home, indices)
-    with suppress(CacheFullError), add_entry(home, file, len(data)) as part:
-        part.write(data)
+    save_json(home, _locate_score(data_set, source, home, indices), asdict(score))

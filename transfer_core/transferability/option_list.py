@@ -9,6 +9,7 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.languages import N_, _
 from transfer_core.networks import SourceNetwork, trains_head_only
+from transfer_core.settings import check_minutes
 from transfer_core.system import Progress, ignore_progress
 from transfer_core.transferability.accuracy_interval import AccuracyInterval, predict_run_accuracy
 from transfer_core.transferability.cautions import has_too_few_images, is_guessing
@@ -69,7 +70,11 @@ def list_options(
         minutes: That a run may take.
         may_measure: Whether batches may be timed; False takes what was timed before.
         progress: Called with what is done, done and total; may raise to cancel.
+
+    Raises:
+        SettingsError: If the minutes are out of range.
     """
+    check_minutes(minutes)
     from transfer_core.timing import forecast_options  # brings torch
 
     strategies = list_measured_strategies(source, estimate.evidence)

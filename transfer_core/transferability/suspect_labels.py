@@ -1,7 +1,5 @@
 """Find training images whose label is suspect, from a new layer that has not seen them."""
 
-import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import get_cache_folder
 from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
-from transfer_core.system import CacheFullError, Progress, add_entry, ignore_progress, mark_used
+from transfer_core.system import Progress, ignore_progress, load_json, save_json
 from transfer_core.transferability.confident_learning import find_label_errors
 from transfer_core.transferability.grouped_folds import stratify_order
 
@@ -56,14 +54,10 @@ def find_suspect_labels(
     indices = list_judged_images(data_set)
     folder = get_cache_folder(home, data_set.id, source, source.transform.key, indices)
     file = folder / f"suspects_{CACHE_VERSION}.json"
-    with suppress(FileNotFoundError):
-        known = json.loads(file.read_text(encoding="utf-8"))
-        mark_used(file)
+    if (known := load_json(file)) is not None:
         return tuple(SuspectLabel(**values) for values in known)
     found = _judge_images(data_set, source, home, indices, progress) if len(indices) else ()
-    data = json.dumps([asdict(suspect) for suspect in found]).encode()
-    with suppress(CacheFullError), add_entry(home, file, len(data)) as part:
-        part.write(data)
+    save_json(home, file, [asdict(suspect) for suspect in found])
     return found
 
 

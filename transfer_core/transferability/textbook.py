@@ -46,6 +46,16 @@ class TextbookAnswer:
     alternative: TransferCase | None = None  # of the other similarity, if nobody can tell
 
 
+def check_line(line: int) -> None:
+    """Raise a SettingsError unless the line, in images, can divide small from large."""
+    if not MIN_LINE <= line <= MAX_LINE:
+        raise SettingsError(
+            _("The dividing line between small and large is out of range."),
+            found=f"{line:,}",
+            remedy=_("Put it between {low} and {high:,} images.", low=MIN_LINE, high=MAX_LINE),
+        )
+
+
 def apply_textbook_rule(
     data_set: DataSet,
     estimate: SimilarityEstimate,
@@ -64,12 +74,7 @@ def apply_textbook_rule(
     Raises:
         SettingsError: If the line is out of range.
     """
-    if not MIN_LINE <= line <= MAX_LINE:
-        raise SettingsError(
-            _("The dividing line between small and large is out of range."),
-            found=f"{line:,}",
-            remedy=_("Put it between {low} and {high:,} images.", low=MIN_LINE, high=MAX_LINE),
-        )
+    check_line(line)
     size = judge_size(count_images_to_learn_from(data_set), line)
     similarity = answer or choose_similarity(estimate)
     alternative = None

@@ -20,7 +20,7 @@ from transfer_core import dataset
 from transfer_core.dataset import MIN_BURSTS, RecordedClass
 from transfer_core.errors import TransferError
 from transfer_core.languages import N_, _
-from transfer_core.system import get_home
+from transfer_core.system import TEMPORARY_PREFIX, get_home
 
 COMPONENT_KEY = "data_recorder"
 WORDS = {  # of the script; {name}, {n} and {left} are filled in there
@@ -127,7 +127,11 @@ def _make_data_set(classes: list[RecordedClass]) -> None:
     """Write the recordings into the store and make them this session's data set."""
     names = ", ".join(each.name for each in classes)
     recordings = get_recordings()
-    with show_errors(), show_progress() as report, tempfile.TemporaryDirectory() as folder:
+    with (
+        show_errors(),
+        show_progress() as report,
+        tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX) as folder,
+    ):
         file = Path(folder) / "recordings.zip"
         try:
             dataset.write_recordings(classes, file)

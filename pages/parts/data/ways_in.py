@@ -1,19 +1,23 @@
 """The ways to bring images in: an upload, an earlier data set, or a built-in sample."""
 
-import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import streamlit as st
 
 from pages.parts.data.sample_cards import show_sample_cards
+from pages.server.uploads import Upload
 from pages.shared import session
+from pages.shared.file_upload import forget_afterwards, forget_file, receive_file
 from pages.shared.layout import show_errors
 from pages.shared.progress import empty_on_exit, show_progress
 from transfer_core import dataset
 from transfer_core.dataset import samples
+from transfer_core.images import read_limits
 from transfer_core.languages import _
 from transfer_core.system import get_home
 
+UPLOAD_KEY = "data_upload"
 PLAIN_LAYOUT = """\
 my_photos.zip
 ├── ants
@@ -43,27 +47,36 @@ def offer_ways_in(sample: str | None, expanded: bool) -> None:
             upload = _upload_zip()
         with right:
             _open_earlier_data_set()
+            offered = _choose_offered_folder()
         place = st.container()  # for the progress and the errors of an upload
         sample = show_sample_cards() or sample
     if upload is not None:
-        with place, tempfile.NamedTemporaryFile(suffix=".zip") as file:
-            file.write(upload.getbuffer())
-            file.flush()
-            _ingest_and_open(Path(file.name), Path(upload.name).stem)
+        with place:
+            _ingest_and_open(upload.path, Path(upload.name).stem, UPLOAD_KEY)
+    if offered:
+        with place, show_errors():
+            path = dataset.find_offered(offered)
+            _ingest_and_open(path, path.stem)
     if sample:
         with show_errors(), show_progress() as report:
             path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
         _ingest_and_open(path, samples.SAMPLES[sample].title)
 
 
-def _upload_zip():
-    upload = st.file_uploader(
-        _("A zip with one folder per class"),
-        type="zip",
-        key=f"data_upload_{session.get_journey().upload_count}",
+def _upload_zip() -> Upload | None:
+    upload = receive_file(_("A zip with one folder per class"), key=UPLOAD_KEY, ending=".zip")
+    limits = read_limits()
+    st.caption(
+        _(
+            "An image may have {megabytes:,} MB and {pixels:,.0f} million pixels.",
+            megabytes=limits.megabytes,
+            pixels=limits.pixels / 1e6,
+        )
+    )
+    st.caption(
+        _("Either layout is understood; in the second, val and test may be missing:"),
         help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
     )
-    st.caption(_("Either layout is understood; in the second, val and test may be missing:"))
     plain, split = st.columns(2)
     plain.code(PLAIN_LAYOUT, language=None)
     split.code(SPLIT_LAYOUT, language=None)
@@ -95,12 +108,41 @@ def _open_earlier_data_set() -> None:
         st.rerun()
 
 
-def _ingest_and_open(path: Path, name: str) -> None:
-    """Read an archive into the store and make it this session's data set."""
+def _choose_offered_folder() -> str | None:
+    """Draw what the administrator offers, if anything; returns the name of what was opened."""
+    offered = list(dataset.list_offered())
+    if not offered:
+        return None
+    chosen = st.selectbox(
+        _("On this server"),
+        offered,
+        index=None,
+        key="data_offered",
+        placeholder=_("Choose one"),
+    )
+    is_asked = st.button(
+        _("Read it"),
+        key="data_read_offered",
+        disabled=chosen is None,
+        help=_("Choose a folder first.") if chosen is None else None,
+    )
+    return chosen if is_asked else None
+
+
+def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> None:
+    """Read an archive into the store and make it this session's data set.
+
+    Args:
+        path: The archive.
+        name: For people.
+        upload_key: Of the uploader that has brought it, if one has.
+    """
     cancel = st.empty()
-    cancel.button(_("Cancel"), key="data_cancel")  # a click ends this run of the page
-    with show_errors(), show_progress() as report, empty_on_exit(cancel):
+    given = {"on_click": forget_file, "args": (upload_key,)} if upload_key else {}
+    cancel.button(_("Cancel"), key="data_cancel", **given)  # a click ends this run of the page
+    done = forget_afterwards(upload_key) if upload_key else nullcontext()
+    with show_errors(), show_progress() as report, empty_on_exit(cancel), done:
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
         session.take_in(data.id)
-    session.open_data_set(data.id, upload_count=session.get_journey().upload_count + 1)
+    session.open_data_set(data.id)
     st.rerun()

@@ -1,11 +1,9 @@
 """One source network: its card, its download, and a person's own weights for it."""
 
-import tempfile
-from pathlib import Path
-
 import streamlit as st
 
 from pages.shared import session
+from pages.shared.file_upload import forget_afterwards, receive_file
 from pages.shared.layout import (
     escape_markdown,
     offer_demonstration_network,
@@ -17,6 +15,8 @@ from transfer_core.errors import DownloadError
 from transfer_core.languages import N_, _, ngettext
 from transfer_core.networks import SourceNetwork, get_weights_status
 from transfer_core.transferability import describe_basis
+
+UPLOAD_KEY = "networks_upload"
 
 
 def show_network_details(network: SourceNetwork) -> None:
@@ -110,19 +110,14 @@ def _show_download_failure(network: SourceNetwork, error: DownloadError) -> None
 
 def upload_own_weights(network: SourceNetwork) -> None:
     """Let a safetensors file be uploaded as weights of the network."""
-    upload = st.file_uploader(
-        _("A safetensors file with weights of {network}", network=network.title),
-        key=f"networks_upload_{session.get_journey().upload_count}",
-        help=_("With the names that torchvision gives them; any number of classes."),
-    )
+    label = _("A safetensors file with weights of {network}", network=network.title)
+    upload = receive_file(label, key=UPLOAD_KEY, ending=".safetensors")
+    st.caption(_("With the names that torchvision gives them; any number of classes."))
     if upload is None:
         return
-    with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-        file.write(upload.getbuffer())
-        file.flush()
-        with show_errors(), st.spinner(_("Checking every weight")):
-            from transfer_core.networks import import_weights
+    from transfer_core.networks import import_weights
 
-            taken = import_weights(Path(file.name), network, upload.name)
-    session.change(network=taken.name, upload_count=session.get_journey().upload_count + 1)
+    with show_errors(), st.spinner(_("Checking every weight")), forget_afterwards(UPLOAD_KEY):
+        taken = import_weights(upload.path, network, upload.name)
+    session.change(network=taken.name)
     st.rerun()

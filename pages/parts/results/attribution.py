@@ -47,8 +47,7 @@ def show_maps(data: DataSet, answers: TestPredictions, run_id: str) -> None:
         classes = _choose_classes(data, probabilities, actual, key=str(position))
     else:
         with show_errors():
-            image = images.decode_image(upload.getvalue(), trained.transform.min_decoded_side)
-        pixels = images.apply_transform(image, trained.transform)
+            pixels = images.prepare_image(upload.getvalue(), trained.transform)
         probabilities = _predict(trained, pixels)
         words = _(
             "Your image: {name} ({sure:.0%} sure)",

@@ -67,11 +67,7 @@ def _offer_resume(record: RunRecord) -> None:
         epoch = caches.get_engine().find_resume_epoch(record.id)
     if epoch is None:
         return
-    label = (
-        _("Resume from epoch {epoch}", epoch=epoch)
-        if epoch
-        else _("Resume after the new layer trained alone")
-    )
+    label = _("Resume from epoch {epoch}", epoch=epoch) if epoch else _("Resume where it was")
     if st.button(label, icon=":material/resume:", key="train_resume"):
         with show_errors():
             caches.get_engine().resume(session.own_run(record.id))

@@ -39,10 +39,7 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
     words = _(STATE_LABELS[record.state][1])
     match record.state:
         case "queued":
-            place = caches.get_engine().queue_position(record.id)
-            if place:
-                words = _("{state}: number {place} in the queue", state=words, place=place)
-            return 0.0, words
+            return 0.0, _describe_wait(record.id, words)
         case "preparing" if (work := find_last_event(events, Preparing)) and work.total == 1:
             return work.done, translate_record_text(work.what)
         case "preparing" if work := find_last_event(events, Preparing):
@@ -60,6 +57,20 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
             )
     started, step = find_last_event(events, Started), find_last_event(events, Stepped)
     return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
+
+
+def _describe_wait(run_id: str, words: str) -> str:
+    """Add a run's place in the queue, and how long it is expected to wait there."""
+    from transfer_core.timing import TimeRange, describe_time_range  # brings torch
+
+    engine = caches.get_engine()
+    if not (place := engine.queue_position(run_id)):
+        return words
+    words = _("{state}: number {place} in the queue", state=words, place=place)
+    if (seconds := engine.forecast_wait(run_id)) is None:
+        return words
+    time = describe_time_range(TimeRange(seconds, seconds))
+    return _("{wait}, for about {time}", wait=words, time=time)
 
 
 def _format_epoch(record: RunRecord, step: Stepped | None) -> str:

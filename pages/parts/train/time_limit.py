@@ -17,11 +17,10 @@ from transfer_core.cases import Strategy
 from transfer_core.dataset import DataSet
 from transfer_core.languages import _
 from transfer_core.networks import SourceNetwork
+from transfer_core.settings import MAX_MINUTES
 
 if TYPE_CHECKING:
     from transfer_core.timing import RunPlan
-
-MAX_MINUTES = 24 * 60  # minutes that can be asked for
 
 
 def fit_to_time_limit(defaults: RunSettings) -> RunSettings:

@@ -19,6 +19,7 @@ PHOTOS_KEY = "try_photos"
 TAKEN_KEY = "try_photo_taken"  # the number of the newest photo, which the browser gave it
 NEW_PHOTO_KEY = "try_photo_is_new"
 MAX_PICTURE_CHARACTERS = 3_000_000  # of a picture as text
+MAX_PHOTOS = 40  # that a session keeps, the newest
 MAX_FIXED_BARS = 8  # classes that all have a bar, always in the same order
 MAX_BARS = 5  # of more classes, the likeliest first
 CROP_MARGIN_PIXELS = 32  # by which a picture is larger than the network's input
@@ -88,7 +89,7 @@ def _take_photo() -> None:
     st.session_state[TAKEN_KEY] = message.get("seq")
     if file := _decode(message.get("picture")):
         photos = st.session_state.get(PHOTOS_KEY, [])
-        st.session_state[PHOTOS_KEY] = [*photos, file]
+        st.session_state[PHOTOS_KEY] = [*photos, file][-MAX_PHOTOS:]
         st.session_state[NEW_PHOTO_KEY] = True
 
 

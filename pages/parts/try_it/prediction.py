@@ -93,13 +93,12 @@ def _show_probabilities(
 
 def _show_maps(trained: TrainedNetwork, file: bytes, labels: list[str]) -> None:
     """Draw the attribution maps of an image for its likeliest classes."""
-    transform = trained.transform
-    image = images.decode_image(file, transform.min_decoded_side)
+    pixels = images.prepare_image(file, trained.transform)
     titles = zip(labels, (N_("Likeliest: {name}"), N_("Next: {name}")), strict=False)
     classes = [(trained.classes.index(label), title) for label, title in titles]
     key = f"try_map_{caches.get_added_path(file)}"
     with show_errors():
-        show_attribution_maps(trained, images.apply_transform(image, transform), classes, key=key)
+        show_attribution_maps(trained, pixels, classes, key=key)
 
 
 def _offer_as_training_image(trial: Trial, file: bytes) -> None:

@@ -45,6 +45,7 @@ from pages.shared.caches.networks import (
 from pages.shared.caches.playground import get_enough_job, load_head_images, try_head
 from pages.shared.caches.runs import (
     classify_frame,
+    close_engine,
     compare_pair,
     forecast_run,
     get_class_board,
@@ -79,6 +80,7 @@ __all__ = [
     "describe_near_copies",
     "describe_repairs",
     "download_image",
+    "close_engine",
     "get_engine",
     "get_enough_job",
     "estimate_similarity",

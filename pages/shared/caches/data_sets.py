@@ -59,10 +59,10 @@ def find_near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicat
 
 
 def has_file(data_id: str, file: bytes) -> bool:
-    """Whether a data set holds this file, in use or set aside."""
-    digest = hash_bytes(file)
+    """Whether a data set holds this file, or what is kept of it, in use or set aside."""
+    digests = {hash_bytes(file), hash_bytes(images.clean_image(file).data)}
     known = (*load_data_set(data_id).records, *load_set_aside(data_id).records)
-    return any(record.digest == digest for record in known)
+    return any(record.digest in digests for record in known)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -136,11 +136,7 @@ def render_sample_picture(name: str) -> bytes:
 @st.cache_data(max_entries=200, show_spinner=False)
 def shrink_image(file: bytes) -> bytes:
     """Decode an uploaded image file, shrink it, and encode it again."""
-    image = images.decode_image(file, SINGLE_IMAGE_PIXELS)
-    image.thumbnail((SINGLE_IMAGE_PIXELS, SINGLE_IMAGE_PIXELS))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
+    return images.shrink_image(file, SINGLE_IMAGE_PIXELS)
 
 
 @st.cache_data(max_entries=32, ttl=600, show_spinner="Getting the image")

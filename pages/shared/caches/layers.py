@@ -81,9 +81,7 @@ def render_sample_images(name: str) -> list[bytes]:
 @st.cache_data(max_entries=64, show_spinner=False)
 def prepare_image(looked_at: LookedAt, file: bytes) -> np.ndarray:
     """An image file as the network sees it, uint8 (H, W, 3)."""
-    transform = get_source_of(looked_at).transform
-    image = images.decode_image(file, transform.min_decoded_side)
-    return images.apply_transform(image, transform)
+    return images.prepare_image(file, get_source_of(looked_at).transform)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -27,15 +27,25 @@ if TYPE_CHECKING:
     from transfer_core.workspaces import ClassBoard
 
 
-@st.cache_resource(show_spinner="Starting the engine")
+@st.cache_resource(show_spinner=False)  # the server starts it, see app.py
 def get_engine() -> Engine:
-    """The one engine of this server; training leaves a processor core to the pages."""
+    """The one engine of this server; training leaves a processor core to the pages.
+
+    Runs are performed in processes of their own, unless `TRANSFER_EXECUTOR` is "thread".
+    """
     import torch
 
-    from transfer_core.runs import start_engine
+    from transfer_core.runs import EXECUTOR_VARIABLE, start_engine
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-    return start_engine(get_home())
+    return start_engine(get_home(), executor=os.environ.get(EXECUTOR_VARIABLE, "process"))
+
+
+def close_engine() -> None:
+    """Interrupt the runs of this server, with their checkpoints, if it has an engine."""
+    from transfer_core.runs import close_engines
+
+    close_engines()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

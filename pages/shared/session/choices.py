@@ -28,7 +28,6 @@ def change(**choices) -> None:
             line=_find_line(choices["data_id"]),
             network=before.network,
             minutes=before.minutes,
-            upload_count=before.upload_count,
             chosen_run_ids=before.chosen_run_ids,
             deleted=before.deleted,
             present=before.present,

@@ -72,9 +72,9 @@ def has_data_in_url() -> bool:
     return get_requested("data") is not None
 
 
-def open_data_set(data_id: str, *, upload_count: int | None = None) -> None:
+def open_data_set(data_id: str) -> None:
     """Make a data set the current one, and leave nothing else in the address."""
-    change(data_id=data_id, upload_count=upload_count or get_journey().upload_count)
+    change(data_id=data_id)
     empty_url()
     write_to_url("data", find_public_id(data_id))
 

@@ -26,6 +26,15 @@ class Limits:
     component_bytes: int = 150  # UTF-8
     name_bytes: int = 512  # UTF-8
 
+    def check_total(self, size: int) -> None:
+        """Raise an ArchiveError if all files together have too many bytes."""
+        if size > self.total_bytes:
+            raise ArchiveError(
+                _("The archive unpacks to more than may be stored."),
+                found=_("more than {size:,} MB", size=self.total_bytes // MEGABYTE),
+                remedy=_("Use fewer or smaller images, or free space on the disk."),
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -87,15 +96,7 @@ class ByteBudget:
             self._unpacked += unpacked
             self._packed += packed
             total, ratio = self._unpacked, self._unpacked / max(1, self._packed)
-        if total > limits.total_bytes:
-            raise ArchiveError(
-                _("The archive unpacks to more than may be stored."),
-                found=_(
-                    "more than {size:,} MB",
-                    size=limits.total_bytes // MEGABYTE,
-                ),
-                remedy=_("Use fewer or smaller images, or free space on the disk."),
-            )
+        limits.check_total(total)
         if total > limits.min_bytes_for_ratio and ratio > limits.archive_ratio:
             raise make_compression_ratio_error(ratio, limits.archive_ratio)
 

@@ -41,6 +41,11 @@ class EntryCollector:
         else:
             self.members.append(Member(path, size, location))
 
+    def add_too_long(self, name: str) -> None:
+        """Add a name beyond the limits as a problem, however many folders are in it."""
+        kind, message = self._find_limit_violation(tuple(name.split("/", self._limits.depth)))
+        self.add_problem(kind, name, message)
+
     def add_problem(self, kind: str, path: str, message: str) -> None:
         """Add a problem with a file that cannot become a member."""
         self.problems.append(Problem(kind, entry_paths.make_printable(path), message))

@@ -77,7 +77,7 @@ def normalise_path(path: str) -> str:
 
 def make_printable(name: str) -> str:
     """A name that can safely be shown in one line, of at most 120 characters."""
-    safe = "".join("\ufffd" if has_hidden_characters(c) else c for c in name)
+    safe = "".join("\ufffd" if has_hidden_characters(c) else c for c in name[:121])
     return safe if len(safe) <= 120 else safe[:119] + "…"
 
 

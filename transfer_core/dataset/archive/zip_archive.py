@@ -16,6 +16,7 @@ from transfer_core.dataset.archive.entry_collector import EntryCollector
 from transfer_core.dataset.archive.zip_directory import DEFLATED, ZipEntry, read_directory
 from transfer_core.errors import ArchiveError
 from transfer_core.languages import _
+from transfer_core.system import pause_collection
 
 _OTHER_ARCHIVE_SIGNATURES = (
     (0, b"Rar!", "RAR"),
@@ -37,7 +38,8 @@ class ZipArchive:
         self._lock = threading.Lock()  # one file position for all threads
         self._file = path.open("rb")
         try:
-            self._read_members(path.stat().st_size)
+            with pause_collection():
+                self._read_members(path.stat().st_size)
         except BaseException:
             self._file.close()
             raise
@@ -65,6 +67,9 @@ class ZipArchive:
         self._refuse_other_kinds(length)
         listing = EntryCollector(self._limits)
         for name, entry in read_directory(self._file, length, self._limits):
+            if len(name) > self._limits.name_bytes:
+                listing.add_too_long(name)
+                continue
             parts = entry_paths.check_and_split_path(name)
             if name.endswith(("/", "\\")):
                 listing.add_folder(parts)

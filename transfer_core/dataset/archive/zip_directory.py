@@ -32,6 +32,9 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
 _UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
 _MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the archive
+_MAX_DECODED_BYTES = 4096  # of a name; longer ones are left out, and only their beginning is shown
+_MANY_ENTRIES = 100_000  # from here on they must hold something
+_MIN_MEAN_BYTES = 40  # packed, of many files; the smallest image of any format has about as many
 
 
 class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
@@ -57,7 +60,9 @@ class DirectoryRecord(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name as text."""
+        """The name as text, or the beginning of one that is too long to be used."""
+        if len(self.raw_name) > _MAX_DECODED_BYTES:
+            return self.raw_name[:_MAX_DECODED_BYTES].decode("utf-8", "replace")
         if not self.flags & _UTF8:
             return decode_old_name(self.raw_name)
         try:
@@ -80,7 +85,7 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
     Raises:
         ArchiveError: If anything is inconsistent; this may come only after the last entry.
     """
-    start, end = _find_directory(file, length, limits)
+    start, end, claimed = _find_directory(file, length, limits)
     file.seek(start)
     data = file.read(end - start)
     lines, position = [], 0
@@ -89,14 +94,17 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
         lines.append(line)
         if len(lines) > limits.entries:
             raise make_too_many_entries_error(limits)
+        if claimed is not None and len(lines) > claimed:
+            raise make_damaged_zip_error("its directory holds more files than it says")
     del data
+    _refuse_many_empty_files(len(lines), start, end)
     lines.sort(key=attrgetter("header"))
     lines.reverse()  # the last first, since they are popped from the end
     yield from _locate_data(file, lines, start)
 
 
-def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, int]:
-    """Offsets of the first byte of the directory and of the byte after its last."""
+def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, int, int | None]:
+    """Offsets of the directory's first byte and of the byte after its last; its most records."""
     tail_start = max(0, length - _END.size - 0xFFFF)
     file.seek(tail_start)
     tail = file.read(length - tail_start)
@@ -111,15 +119,35 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
     end = tail_start + at
     if disk not in (0, 0xFFFF) or start_disk not in (0, 0xFFFF):
         raise make_damaged_zip_error("it is one part of a zip that was split into several files")
+    claimed = None  # old programs count no further than 65,535, and begin again
     if 0xFFFFFFFF in (size, start) or 0xFFFF in (disk, start_disk, count):
-        end, size, start = _read_zip64_end(file, end, size, start)
+        end, size, start, claimed = _read_zip64_end(file, end, size, start)
     if start + size != end:
         raise make_damaged_zip_error(
             "its directory is not where it says, or other data stand before the zip"
         )
-    if size > limits.entries * _MAX_DIRECTORY_BYTES_PER_ENTRY:
+    claimed_or_0 = claimed or 0
+    if max(claimed_or_0, size // _MAX_DIRECTORY_BYTES_PER_ENTRY) > limits.entries:
         raise make_too_many_entries_error(limits)
-    return start, end
+    _refuse_many_empty_files(claimed_or_0, start, end)
+    return start, end, claimed
+
+
+def _refuse_many_empty_files(count: int, start: int, end: int) -> None:
+    """Refuse so many entries that reading them takes long, though there is nothing in them.
+
+    Args:
+        count: Of entries, as the directory says or as they were counted.
+        start: Offset of the directory.
+        end: Offset of the byte behind it.
+    """
+    names = end - start - count * _CENTRAL.size  # bytes, and a little more; they are there twice
+    if count > _MANY_ENTRIES and start - count * _LOCAL.size - names < count * _MIN_MEAN_BYTES:
+        raise ArchiveError(
+            _("The archive holds too many files."),
+            found=_("{files:,} files, most of them empty", files=count),
+            remedy=_("Pack only images, in one folder for each class."),
+        )
 
 
 def _ends_file(tail: bytes, at: int) -> bool:
@@ -127,20 +155,22 @@ def _ends_file(tail: bytes, at: int) -> bool:
     return end <= len(tail) and end + _END.unpack_from(tail, at)[-1] == len(tail)
 
 
-def _read_zip64_end(file: BinaryIO, end: int, size: int, start: int) -> tuple[int, int, int]:
-    """End, size and start of the directory of a zip of more than 4 GB or 65,534 entries."""
+def _read_zip64_end(
+    file: BinaryIO, end: int, size: int, start: int
+) -> tuple[int, int, int, int | None]:
+    """End, size, start and entries of the directory of a zip of over 4 GB or 65,534 entries."""
     file.seek(max(0, end - _LOCATOR64.size))
     locator = file.read(_LOCATOR64.size)
     if not locator.startswith(b"PK\6\7"):
-        return end, size, start  # exactly 65,535 entries, or the caller finds the sizes wrong
+        return end, size, start, None  # exactly 65,535 entries, or the caller finds the sizes wrong
     __, disk, record, __ = _LOCATOR64.unpack(locator)
     if disk or record != end - _LOCATOR64.size - _END64.size:
         raise make_damaged_zip_error("its zip64 record is not where it says")
     file.seek(record)
-    signature, *__, size, start = _END64.unpack(file.read(_END64.size))
+    signature, *__, claimed, size, start = _END64.unpack(file.read(_END64.size))
     if signature != b"PK\6\6":
         raise make_damaged_zip_error("its zip64 record is missing")
-    return record, size, start
+    return record, size, start, claimed
 
 
 def _parse_record(data: bytes, position: int) -> tuple[DirectoryRecord, int]:

@@ -3,18 +3,22 @@
 import atexit
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from weakref import WeakSet
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from transfer_core.errors import RunError
+from transfer_core.errors import RunError, StorageError
 from transfer_core.languages import _
 from transfer_core.runs.engine.engine_lock import EngineLock, is_alive, remove_lock_file
 from transfer_core.runs.engine.executor import Executor, JobStatus, RunFunction
+from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.engine.recovery import make_stop_error, recover_runs
+from transfer_core.runs.engine.recovery import recover_runs
+from transfer_core.runs.engine.restart_words import make_stop_error
 from transfer_core.runs.engine.thread_executor import ThreadExecutor
 from transfer_core.runs.engine.worker import Worker
 from transfer_core.runs.store.curation import purge_deleted_runs
@@ -29,6 +33,16 @@ RECONCILE_INTERVAL = 10.0  # seconds between checks for dead engines
 _LOG = logging.getLogger(__name__)
 
 
+_OPEN: "WeakSet[Engine]" = WeakSet()
+
+
+@atexit.register  # a training thread must not meet a dying interpreter
+def close_engines() -> None:
+    """Close every engine of this process, as it must be before the process ends."""
+    for engine in tuple(_OPEN):
+        engine.close()
+
+
 class Engine(RunReader):
     """Performs submitted runs in background threads until it is closed.
 
@@ -37,34 +51,39 @@ class Engine(RunReader):
 
     Args:
         home: The data folder.
-        run_function: Performs a run; see `executor.RunFunction`.
+        executor: Performs the runs; a function performs them in threads of the engine.
         resume: Whether runs outlive this engine: a run that waits or has a checkpoint when
             this engine ends continues in the next engine that resumes runs. Without `resume`
             (the command line) such runs are interrupted.
-        slots: Number of runs that are performed at the same time.
+        lanes: One for each run that is performed at the same time: the runs that may take it;
+            None takes any.
 
     Raises:
         RunError: If the run database cannot be used.
     """
 
     def __init__(
-        self, home: Path, run_function: RunFunction, *, resume: bool = True, slots: int = 1
+        self,
+        home: Path,
+        executor: Executor | RunFunction,
+        *,
+        resume: bool = True,
+        lanes: Sequence[Lane | None] = (None,),
     ) -> None:
         super().__init__(home)
         self._resume = resume
-        self._executor: Executor = ThreadExecutor(run_function, slots)
+        given = isinstance(executor, Executor)
+        self._executor = executor if given else ThreadExecutor(executor, len(lanes))
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
-        self._workers = [
-            Worker(self.store, home, self._executor, self._lock.id, self._closing, self._submitted)
-            for __ in range(self._executor.capacity)
-        ]
+        shared = home, self._executor, self._lock.id, self._closing, self._submitted
+        self._workers = [Worker(self.store, *shared, lane) for lane in lanes]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
         for thread in self._threads:
             thread.start()
-        atexit.register(self.close)  # a training thread must not meet a dying interpreter
+        _OPEN.add(self)
 
     def submit(
         self,
@@ -107,11 +126,11 @@ class Engine(RunReader):
                 found=_("the run is {state}", state=_(run.state.value)),
                 remedy=_("Start it again with the same settings."),
             )
-        after = f"epoch {epoch}" if epoch else "the head that was trained alone"
+        where = f"after epoch {epoch}" if epoch else "where it was"
         self.store.set_state(
             run_id,
             RunState.queued,
-            f"Waiting to continue after {after}.",
+            f"Waiting to continue {where}.",
             expected_states={RunState.interrupted},
             engine=self._lock.id,
             resumable=self._resume,
@@ -175,6 +194,21 @@ class Engine(RunReader):
                     remedy=_("Make space on the disk with the data folder and stop it again."),
                 ) from error
 
+    def check_recorded(self, run_id: str) -> None:
+        """Raise a StorageError if a run of this engine has ended, and the disk refuses its end.
+
+        The next engine finds the end in the run's folder.
+        """
+        if any(worker.unwritten == run_id for worker in self._workers):
+            raise StorageError(
+                _("The run has ended, but the disk refuses to record it."),
+                found=_("run {id}", id=run_id),
+                remedy=_(
+                    "Make space on the disk with the data folder. What was learned is found at "
+                    "the next start."
+                ),
+            )
+
     def reconcile(self) -> None:
         """Recover the runs of dead engines, adopt waiting runs, and purge old deleted runs."""
         unfinished = self.store.list_all(states=UNFINISHED_STATES)
@@ -199,7 +233,6 @@ class Engine(RunReader):
         if self._closing.is_set():
             return
         self._closing.set()
-        atexit.unregister(self.close)
         self._executor.close()
         self._wake()
         end = monotonic() + timeout

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Outcome, ReportedEvent
+from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent
 from transfer_core.training import RunConfig
 
 StopRequested = Callable[[], bool]
@@ -23,6 +23,20 @@ class JobStatus(StrEnum):
     unknown = "unknown"
 
 
+class ProcessDied(Exception):  # noqa: N818 - what happened, not whose fault it is
+    """The process that performed a run ended before the run did.
+
+    Args:
+        failure: What happened, for people.
+        may_retry: Whether the same may go well another time.
+    """
+
+    def __init__(self, failure: Failed, *, may_retry: bool) -> None:
+        super().__init__(failure.problem)
+        self.failure, self.may_retry = failure, may_retry
+
+
+@runtime_checkable
 class Executor(Protocol):
     """Runs loops for an engine, in this process or elsewhere."""
 
@@ -37,7 +51,11 @@ class Executor(Protocol):
         """Return the state of a run here."""
 
     def events(self, run_id: str) -> Iterator[ReportedEvent]:
-        """Yield what a run reports, as it comes; ends when the run is over."""
+        """Yield what a run reports, as it comes; ends when the run is over.
+
+        Raises:
+            ProcessDied: If the run can go on no more, nor say why.
+        """
 
     def pop_outcome(self, run_id: str) -> Outcome:
         """Return how a run ended, interrupted if its events were not all read; forgets the run."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from transfer_core.runs.engine.lanes import Lane, LaneFinder
 from transfer_core.runs.store.records import (
     RunRecord,
     RunState,
@@ -79,27 +80,27 @@ def fail_unreadable_run(store: RunStore, run: UnreadableRun) -> None:
 class RunQueue:
     """The waiting runs of one store; each engine takes its own."""
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
+    def __init__(self, store: RunStore, lanes: LaneFinder) -> None:
+        self._store, self._lanes = store, lanes
 
-    def claim(self, engine: str) -> RunRecord | None:
-        """Take the next waiting run of an engine out of the queue; None if none waits.
+    def claim(self, engine: str, lane: Lane | None = None) -> RunRecord | None:
+        """Take the next waiting run of an engine and lane out of the queue; None if none waits.
 
-        A run that cannot be read fails, and the next one is taken.
+        A run that cannot be read fails, and the next one is taken. None is any lane.
         """
-        while (run_id := self._claim_id(engine)) is not None:
+        while (run_id := self._claim_id(engine, lane)) is not None:
             run = self._store.read(run_id)
             if isinstance(run, RunRecord):
                 return run
             fail_unreadable_run(self._store, run)
         return None
 
-    def _claim_id(self, engine: str) -> str | None:
+    def _claim_id(self, engine: str, lane: Lane | None) -> str | None:
         with self._store.connect() as connection:
-            if not _fetch_order(connection, engine):
+            if not self._fetch_order(connection, engine, lane):
                 return None  # without asking for the write lock
         with self._store.begin_write() as connection:
-            order = _fetch_order(connection, engine)
+            order = self._fetch_order(connection, engine, lane)
             if not order:
                 return None
             latest = sa.select(sa.func.max(RUNS.c.turn)).scalar_subquery()
@@ -117,12 +118,17 @@ class RunQueue:
         return order[0]
 
     def position(self, run: RunRecord) -> int | None:
-        """Return the run's place in its engine's queue, 1 starts next; None if it does not wait."""
+        """Return the run's place in its lane, 1 starts next; None if it does not wait."""
+        before = self.list_before(run)
+        return None if before is None else len(before) + 1
+
+    def list_before(self, run: RunRecord) -> tuple[str, ...] | None:
+        """Return the runs that start before a run in its lane, by id; None if it does not wait."""
         if run.state is not RunState.queued:
             return None
         with self._store.connect() as connection:
-            order = _fetch_order(connection, run.engine)
-        return order.index(run.id) + 1 if run.id in order else None
+            order = self._fetch_order(connection, run.engine, self._lanes.find(run.id, run.config))
+        return order[: order.index(run.id)] if run.id in order else None
 
     def adopt(self, engine: str) -> int:
         """Take over the waiting runs that belong to no engine; return their number."""
@@ -132,23 +138,26 @@ class RunQueue:
         with self._store.begin_write() as connection:
             return connection.execute(unowned.values(engine=engine)).rowcount
 
-
-def _fetch_order(connection: sa.Connection, engine: str | None) -> tuple[str, ...]:
-    waiting = (
-        sa.select(RUNS.c.id, RUNS.c.owner, RUNS.c.turn)
-        .where(RUNS.c.state == RunState.queued, RUNS.c.engine == engine)
-        .order_by(RUNS.c.number)
-    )
-    rows = connection.execute(waiting).all()
-    if not rows:
-        return ()
-    owners = {row.owner for row in rows}
-    last = (
-        sa.select(RUNS.c.owner, sa.func.max(RUNS.c.turn))
-        .where(RUNS.c.owner.in_(owners))
-        .group_by(RUNS.c.owner)
-    )
-    order = order_round_robin(
-        ((row.id, row.owner) for row in rows), dict(connection.execute(last).all())
-    )
-    return put_moved_first(order, {row.id: row.turn for row in rows})
+    def _fetch_order(
+        self, connection: sa.Connection, engine: str | None, lane: Lane | None
+    ) -> tuple[str, ...]:
+        waiting = (
+            sa.select(RUNS.c.id, RUNS.c.owner, RUNS.c.turn, RUNS.c.config)
+            .where(RUNS.c.state == RunState.queued, RUNS.c.engine == engine)
+            .order_by(RUNS.c.number)
+        )
+        rows = connection.execute(waiting).all()
+        if lane is not None:
+            rows = [row for row in rows if self._lanes.find(row.id, row.config) is lane]
+        if not rows:
+            return ()
+        owners = {row.owner for row in rows}
+        last = (
+            sa.select(RUNS.c.owner, sa.func.max(RUNS.c.turn))
+            .where(RUNS.c.owner.in_(owners))
+            .group_by(RUNS.c.owner)
+        )
+        order = order_round_robin(
+            ((row.id, row.owner) for row in rows), dict(connection.execute(last).all())
+        )
+        return put_moved_first(order, {row.id: row.turn for row in rows})

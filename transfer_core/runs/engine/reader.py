@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Self
 
+from transfer_core.runs.engine.lanes import LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import RunEvent, RunRecord, RunState
+from transfer_core.runs.store.events import find_last_event
+from transfer_core.runs.store.records import ACTIVE_STATES, RunEvent, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
+from transfer_core.training import Stepped
 
 POLL_INTERVAL = 0.1  # seconds between reads of a log that is followed
 
@@ -25,7 +28,8 @@ class RunReader:
 
     def __init__(self, home: Path) -> None:
         self.home, self.store = home, RunStore(home)
-        self._queue = RunQueue(self.store)
+        self._lanes = LaneFinder(home)
+        self._queue = RunQueue(self.store, self._lanes)
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +54,39 @@ class RunReader:
         return self.store.list()
 
     def queue_position(self, run_id: str) -> int | None:
-        """Return the run's place in the queue, 1 starts next; None if it does not wait."""
+        """Return the run's place in its lane, 1 starts next; None if it does not wait."""
         return self._queue.position(self.store.get(run_id))
+
+    def forecast_wait(self, run_id: str) -> float | None:
+        """Return the seconds until a waiting run is expected to start.
+
+        Returns:
+            None if it does not wait, or if nobody knows how long a run before it takes.
+
+        Raises:
+            RunError: If no run has this id.
+        """
+        run = self.store.get(run_id)
+        if (before := self._queue.list_before(run)) is None:
+            return None
+        lane = self._lanes.find(run.id, run.config)
+        active = [
+            each.id
+            for each in self.store.list(states=ACTIVE_STATES)
+            if each.engine == run.engine and self._lanes.find(each.id, each.config) is lane
+        ]
+        left = [self._forecast_rest(each) for each in active]
+        left += [self._lanes.forecast(each, self.store.get(each).config) for each in before]
+        return None if None in left else sum(left)
+
+    def _forecast_rest(self, run_id: str) -> float | None:
+        """Seconds that an active run will still take; None if nobody knows."""
+        step = find_last_event(self.events(run_id), Stepped)
+        if step is not None:
+            return step.seconds_left
+        run = self.store.get(run_id)
+        seconds = self._lanes.forecast(run_id, run.config)
+        return None if seconds is None else max(0.0, run.started + seconds - time())
 
     def directory(self, run_id: str) -> RunDirectory:
         """Return the directory of a run; RunError if no run has this id."""
@@ -60,7 +95,7 @@ class RunReader:
     def find_resume_epoch(self, run_id: str) -> int | None:
         """Return the epoch after which an interrupted run can continue; None if it cannot.
 
-        0 says that it continues with the head that was trained alone. The checkpoint is not
+        0 says that it continues in its first epoch or before. The checkpoint is not
         verified, so that a page can ask often; `Engine.resume` verifies it.
         """
         if self.state(run_id) is not RunState.interrupted:
@@ -68,15 +103,23 @@ class RunReader:
         return self.directory(run_id).find_resume_epoch()
 
     def follow(self, run_id: str, after: int = 0) -> Iterator[RunEvent]:
-        """Yield the run's log behind a sequence number, as it grows, until the run is over."""
+        """Yield the run's log behind a sequence number, as it grows, until the run is over.
+
+        Raises:
+            StorageError: If the end of the run cannot be recorded.
+        """
         over = False
         while not over:
             over = self.state(run_id).is_final  # asked first, so that nothing is missed
+            self.check_recorded(run_id)
             news = self.events(run_id, after)
             yield from news
             after = news[-1].sequence if news else after
             if not (over or news):
                 sleep(POLL_INTERVAL)
+
+    def check_recorded(self, run_id: str) -> None:
+        """Raise an error if the run's end cannot be recorded, which only its engine knows."""
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
         """Wait until a run is over, or for some seconds; return its record then."""

@@ -1,6 +1,5 @@
 """Recovery of the runs of a dead engine."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -9,9 +8,10 @@ import sqlalchemy as sa
 from transfer_core.errors import RunError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.queue import fail_unreadable_run
+from transfer_core.runs.engine.restart_words import describe_restart
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import read_event_file
-from transfer_core.runs.store.events import decode_event
+from transfer_core.runs.store.events import parse_event
 from transfer_core.runs.store.records import (
     UNFINISHED_STATES,
     Failed,
@@ -23,7 +23,7 @@ from transfer_core.runs.store.records import (
 from transfer_core.runs.store.rows import add_events, check_writable
 from transfer_core.runs.store.schema import EVENTS
 from transfer_core.runs.store.store import RunStore
-from transfer_core.runs.stored_texts import KEPT_EPOCH, RESUMES_AFTER_EPOCH, WAS_INTERRUPTED
+from transfer_core.runs.stored_texts import WAS_INTERRUPTED
 
 MAX_ATTEMPTS = 3  # starts of a run; one that ends its process each time is given up
 
@@ -51,7 +51,7 @@ def recover_runs(store: RunStore, home: Path, engine: str) -> None:
 
 
 def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
-    _restore_events(store, directory, run)
+    restore_events(store, directory, run)
     outcome = directory.read_outcome()
     if outcome is None and _can_resume(run, directory):
         store.set_state(
@@ -67,7 +67,7 @@ def _recover_run(store: RunStore, directory: RunDirectory, run: RunRecord) -> No
     write_final_state(store, directory, run, outcome or interrupted)
 
 
-def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
+def restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) -> None:
     """Append events that are in the run's file but were not yet in the database at the crash."""
     reported = read_event_file(directory.events_file)
     with store.begin_write() as connection:  # nobody else restores them between count and insert
@@ -78,7 +78,7 @@ def _restore_events(store: RunStore, directory: RunDirectory, run: RunRecord) ->
 def _count_reported(connection: sa.Connection, run_id: str) -> int:
     """Count the events in the database that `read_event_file` would return too."""
     query = sa.select(EVENTS.c.kind, EVENTS.c["values"]).where(EVENTS.c.run == run_id)
-    events = [decode_event(kind, json.loads(text)) for kind, text in connection.execute(query)]
+    events = [parse_event(kind, text) for kind, text in connection.execute(query)]
     return sum(
         event is not None and not isinstance(event, StateChanged | Failed) for event in events
     )
@@ -117,7 +117,10 @@ def _can_resume(run: RunRecord, directory: RunDirectory) -> bool:
         return False
     if run.state is RunState.queued:
         return True
-    return run.attempt < MAX_ATTEMPTS and directory.find_resume_epoch(verify=True) is not None
+    if run.attempt >= MAX_ATTEMPTS:
+        return False
+    # What only prepared has lost nothing: its images and embeddings are in the caches.
+    return run.state is RunState.preparing or directory.find_resume_epoch(verify=True) is not None
 
 
 def _make_interruption_error(run: RunRecord, directory: RunDirectory) -> Failed:
@@ -126,26 +129,3 @@ def _make_interruption_error(run: RunRecord, directory: RunDirectory) -> Failed:
         WAS_INTERRUPTED.format(state=run.state.value, attempt=max(run.attempt, 1)),
         describe_restart(directory.find_resume_epoch()),
     )
-
-
-def make_stop_error(epoch: int) -> Failed:
-    """Describe the stop of a run that had not yet continued behind its checkpoint.
-
-    Args:
-        epoch: From `RunDirectory.find_resume_epoch`.
-    """
-    kept = KEPT_EPOCH.format(epoch=epoch) if epoch else N_("the new layer trained alone is kept")
-    return Failed(N_("The run was stopped before it continued."), kept, describe_restart(epoch))
-
-
-def describe_restart(epoch: int | None) -> str:
-    """Tell people how to go on with an interrupted run.
-
-    Args:
-        epoch: From `RunDirectory.find_resume_epoch`.
-    """
-    if epoch is None:
-        return N_("Start it again with the same settings.")
-    if not epoch:
-        return N_("Resume it: it continues after the head that was trained alone.")
-    return RESUMES_AFTER_EPOCH.format(epoch=epoch)

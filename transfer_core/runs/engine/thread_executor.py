@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from transfer_core.errors import TransferError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.executor import JobStatus, RunFunction
-from transfer_core.runs.engine.recovery import make_stop_error
-from transfer_core.runs.store.directory import RunDirectory
+from transfer_core.runs.engine.restart_words import make_stop_error
+from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
-from transfer_core.system import mark_training
-from transfer_core.training import RunConfig, TestResult
+from transfer_core.system import is_out_of_memory
+from transfer_core.training import Ended, RunConfig, TestResult
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,10 +27,11 @@ class _Job:
     stop: threading.Event = field(default_factory=threading.Event)
     status: JobStatus = JobStatus.accepted
     outcome: Outcome = Outcome(RunState.interrupted)  # until it ends by itself
+    resumed: bool = False  # behind what an earlier attempt left
 
 
 def _is_stopped(job: _Job) -> bool:
-    return job.stop.is_set() or job.directory.stop_file.exists()
+    return job.stop.is_set() or job.directory.is_stopped()
 
 
 class ThreadExecutor:
@@ -59,14 +60,19 @@ class ThreadExecutor:
         """Perform the run and yield what it reports; a failure ends it and becomes its outcome."""
         job = self._jobs[run_id]
         job.status = JobStatus.running
+        job.resumed = job.directory.find_resume_epoch() is not None
+        job.directory.claim()
         try:
             with (
                 closing(EventFile(job.directory.events_file)) as file,
                 closing(self._run_job(job)) as reports,
             ):
                 for event in reports:
+                    job.directory.check_attempt()
                     file.append(event)
                     yield event
+        except StaleAttempt as stale:
+            _LOG.warning("%s has been overtaken by a later one", stale)
         except TransferError as error:
             failure = Failed(error.problem, error.found, error.remedy)
             job.outcome = Outcome(RunState.failed, error=failure)
@@ -82,13 +88,11 @@ class ThreadExecutor:
             return _is_stopped(job) or self._closing.is_set()
 
         # Closed at once when the reader leaves, so that the loop's `finally` blocks run now.
-        with (
-            mark_training(),  # nothing is timed meanwhile
-            closing(self._run_function(job.config, job.directory, stop_requested)) as events,
-        ):
+        run = self._run_function(job.config, job.directory, stop_requested)
+        with closing(run) as events:
             for event in events:
-                if self._closing.is_set():
-                    break
+                if self._closing.is_set() and isinstance(event, Ended):
+                    break  # the training has written a checkpoint, and is not over
                 if isinstance(event, TestResult):
                     result = event
                 yield event
@@ -98,7 +102,7 @@ class ThreadExecutor:
         if result is None and self._closing.is_set():
             return Outcome(RunState.interrupted)
         if _is_stopped(job):
-            epoch = job.directory.find_resume_epoch() if result is None else None
+            epoch = job.directory.find_resume_epoch() if result is None and job.resumed else None
             if epoch is not None:  # stopped while it prepared to continue
                 return Outcome(RunState.interrupted, error=make_stop_error(epoch))
             return Outcome(RunState.stopped, result)
@@ -134,7 +138,7 @@ def _log_failure(error: Exception, directory: RunDirectory) -> Failed:
 
 def _describe_exception(error: Exception) -> Failed:
     kind = type(error).__name__
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return Failed(
             N_("The memory of this computer was not enough for this run."),
             kind,

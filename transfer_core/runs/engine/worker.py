@@ -2,7 +2,9 @@
 
 import logging
 import threading
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,17 +12,26 @@ from sqlalchemy.exc import SQLAlchemyError
 from transfer_core.errors import RunError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.event_writer import EventWriter
-from transfer_core.runs.engine.executor import Executor
+from transfer_core.runs.engine.executor import Executor, ProcessDied
+from transfer_core.runs.engine.lanes import Lane, LaneFinder
 from transfer_core.runs.engine.queue import RunQueue
-from transfer_core.runs.engine.recovery import write_final_state
+from transfer_core.runs.engine.recovery import (
+    MAX_ATTEMPTS,
+    restore_events,
+    write_final_state,
+)
+from transfer_core.runs.engine.restart_words import describe_restart
 from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.runs.store.records import Failed, Outcome, RunRecord, RunState
+from transfer_core.runs.store.event_file import EventFile
+from transfer_core.runs.store.records import FINAL_STATES, Failed, Outcome, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
-from transfer_core.training import Started
+from transfer_core.system import TrainingTurn, mark_training
+from transfer_core.training import Preparing, Started
 
 POLL_INTERVAL = 10.0  # seconds between looks at a queue that nothing was submitted to
 RETRY_INTERVAL = 0.5  # seconds until a failed write of the database is repeated
+WAITING_FOR_TURN = N_("Waiting for another training to end")
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,6 +46,7 @@ class Worker:
         engine: Id of the engine.
         closing: Set when the engine closes.
         submitted: Notified when a run was queued.
+        lane: The runs that it takes; None takes any.
     """
 
     def __init__(
@@ -45,18 +57,20 @@ class Worker:
         engine: str,
         closing: threading.Event,
         submitted: threading.Condition,
+        lane: Lane | None = None,
     ) -> None:
         self._store, self._home, self._executor, self._engine = store, home, executor, engine
-        self._closing, self._submitted = closing, submitted
-        self._queue = RunQueue(store)
+        self._closing, self._submitted, self._lane = closing, submitted, lane
+        self._queue = RunQueue(store, LaneFinder(home))
         self._directory: RunDirectory | None = None  # of the active run
+        self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
 
     def work(self) -> None:
         """Take and perform runs until the engine closes; the body of a thread."""
         while not self._closing.is_set():
             try:
                 with self._submitted:  # held while looking, so that no submission is missed
-                    run = self._queue.claim(self._engine)
+                    run = self._queue.claim(self._engine, self._lane)
                     if run is None and not self._closing.is_set():
                         self._submitted.wait(POLL_INTERVAL)
             except SQLAlchemyError:
@@ -74,18 +88,21 @@ class Worker:
 
     def _run_to_end(self, run: RunRecord) -> None:
         directory = self._directory = RunDirectory.locate(self._home, run.id)
-        outcome = self._execute(run, directory)
+        with mark_training():  # nothing is timed meanwhile
+            outcome = self._execute(run, directory)
         self._directory = None
-        if outcome.state is RunState.interrupted and outcome.error is None:
-            return  # the engine recovers it when it closes
+        if outcome is None or outcome == Outcome(RunState.interrupted):
+            return  # it waits to continue, or the engine recovers it when it closes
         if not self._owns(run):
             return  # another engine has taken it over, with its files
         if outcome.state is not RunState.interrupted:
             with suppress(OSError):  # the record below is what counts
                 directory.write_outcome(outcome)
         while not self._try_write_final_state(run, directory, outcome):
+            self.unwritten = run.id
             if self._closing.wait(RETRY_INTERVAL):
                 return
+        self.unwritten = None
 
     def _owns(self, run: RunRecord) -> bool:
         """Return whether the run is still this engine's; yes if the database cannot say."""
@@ -95,15 +112,20 @@ class Worker:
             return True
         except RunError:  # it was removed
             return False
-        return record.engine == self._engine and not record.state.is_final
+        if isinstance(record, RunRecord) and record.attempt != run.attempt:
+            return False
+        return record.engine == self._engine and record.state not in FINAL_STATES
 
-    def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome:
+    def _execute(self, run: RunRecord, directory: RunDirectory) -> Outcome | None:
+        """Perform a run; None if it was put back into the queue."""
         self._executor.submit(run.config, directory)
+        refusal: SQLAlchemyError | None = None  # of the disk, which ends the run
         try:
             self._remove_old_stop(run, directory)
             directory.prepare(to_json(run.config), run.attempt)
             with (
                 EventWriter(self._store, run.id, self._engine) as journal,
+                self._take_turn(directory, journal),
                 closing(self._executor.events(run.id)) as events,
             ):
                 for event in events:
@@ -111,11 +133,60 @@ class Worker:
                         journal.flush()  # the log keeps the order of events
                         self._set_training(run)
                     journal.put(event)
+                    if refusal := refusal or journal.find_lasting_refusal():
+                        self._executor.cancel(run.id)  # what was learned may still fit
+        except ProcessDied as death:
+            self._executor.pop_outcome(run.id)
+            return self._continue_after(death, run, directory)
         except Exception as error:  # only this run may end, never the thread
             _LOG.exception("run %s cannot be logged", run.id)
-            self._executor.pop_outcome(run.id)
+            outcome = self._executor.pop_outcome(run.id)
+            state = outcome.state if outcome.result else RunState.failed
+            return Outcome(state, outcome.result, _describe_log_failure(error))
+        outcome = self._executor.pop_outcome(run.id)
+        return replace(outcome, error=_describe_log_failure(refusal)) if refusal else outcome
+
+    @contextmanager
+    def _take_turn(self, directory: RunDirectory, journal: EventWriter) -> Iterator[None]:
+        """Wait until the experiments that came before have trained; short runs need not."""
+        if self._lane is not Lane.long:
+            yield
+            return
+        with TrainingTurn() as turn:
+            if turn.is_waiting:
+                waits = Preparing(WAITING_FOR_TURN, 0, 1)
+                with closing(EventFile(directory.events_file)) as file:
+                    file.append(waits)
+                journal.put(waits)
+            turn.wait(lambda: self._closing.is_set() or directory.is_stopped())
+            yield
+
+    def _continue_after(
+        self, death: ProcessDied, run: RunRecord, directory: RunDirectory
+    ) -> Outcome | None:
+        """Put a run whose process has died back into the queue; or return how it ends."""
+        if self._closing.is_set():
+            return Outcome(RunState.interrupted)
+        try:
+            restore_events(self._store, directory, run)
+            if not death.may_retry:
+                return Outcome(RunState.failed, error=death.failure)
+            if run.attempt < MAX_ATTEMPTS and self._put_back(run):
+                return None
+        except Exception as error:  # only this run may end, never the thread
+            _LOG.exception("run %s cannot continue", run.id)
             return Outcome(RunState.failed, error=_describe_log_failure(error))
-        return self._executor.pop_outcome(run.id)
+        remedy = describe_restart(directory.find_resume_epoch())
+        return Outcome(RunState.interrupted, error=replace(death.failure, remedy=remedy))
+
+    def _put_back(self, run: RunRecord) -> bool:
+        return self._store.set_state(
+            run.id,
+            RunState.queued,
+            "Waiting to continue: the process that performed it has ended.",
+            expected_states={RunState.preparing, RunState.training},
+            expected_engine=self._engine,
+        )
 
     def _remove_old_stop(self, run: RunRecord, directory: RunDirectory) -> None:
         """Remove the stop file of an earlier attempt, and no stop of this one.
@@ -154,5 +225,5 @@ def _describe_log_failure(error: Exception) -> Failed:
     return Failed(
         N_("What the run reported could not be written, so the run was ended."),
         str(cause)[:200],
-        "Check that the disk with the data folder has space and can be written; start again.",
+        N_("Check that the disk with the data folder has space and can be written; start again."),
     )

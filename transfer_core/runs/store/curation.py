@@ -16,7 +16,7 @@ from transfer_core.runs.store.config_json import to_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import encode_values
 from transfer_core.runs.store.records import (
-    FINAL_STATES,
+    UNFINISHED_STATES,
     RunRecord,
     RunState,
     StateChanged,
@@ -127,7 +127,7 @@ def delete_runs(store: RunStore, run_ids: Collection[str]) -> None:
     chosen = [validate_run_id(run_id) for run_id in run_ids]
     with store.begin_write() as connection:
         going = sa.select(RUNS.c.name).where(
-            RUNS.c.id.in_(chosen), RUNS.c.state.not_in(FINAL_STATES)
+            RUNS.c.id.in_(chosen), RUNS.c.state.in_(UNFINISHED_STATES)
         )
         if names := connection.execute(going).scalars().all():
             raise RunError(
@@ -162,7 +162,7 @@ def purge_deleted_runs(
         among: Ids of the runs that may be removed; None is all.
 
     Returns:
-        The number of runs removed. A run whose files cannot be removed stays, for another try.
+        The number of runs removed. Files that cannot be removed now go at the next start.
     """
     limit = time.time() - older_than
     return sum(
@@ -176,21 +176,16 @@ def _purge_run(store: RunStore, home: Path, run_id: str, limit: float) -> bool:
     """Remove one run unless it was restored meanwhile; return whether it is gone."""
     old = sa.select(RUNS.c.id).where(RUNS.c.id == run_id, RUNS.c.deleted <= limit)
     with store.begin_write() as connection:  # holds the lock, so that nobody restores it now
-        if connection.execute(old).first() is None or not _remove_files(home, run_id):
+        if connection.execute(old).first() is None:
             return False
         keep_check(connection, run_id)
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.run == run_id))
         connection.execute(sa.delete(RUNS).where(RUNS.c.id == run_id))
-    return True
-
-
-def _remove_files(home: Path, run_id: str) -> bool:
-    """Remove a run's folder; return whether it is gone."""
+    # The files go last: without its record a run is gone, without its files it would be half there.
     try:
         shutil.rmtree(RunDirectory.locate(home, run_id).path)
     except FileNotFoundError:
-        return True
+        pass
     except OSError:
-        _LOG.exception("the files of the deleted run %s cannot be removed", run_id)
-        return False
+        _LOG.exception("the files of the deleted run %s cannot be removed now", run_id)
     return True

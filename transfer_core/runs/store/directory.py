@@ -2,20 +2,32 @@
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from transfer_core.runs.store.events import decode_values, encode_values
+from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_values
 from transfer_core.runs.store.records import Failed, Outcome, RunState, validate_run_id
-from transfer_core.system import UNFINISHED_SUFFIX, flush_to_disk, hash_file, write_atomically
+from transfer_core.system import (
+    UNFINISHED_SUFFIX,
+    check_seal,
+    flush_to_disk,
+    hash_file,
+    hash_unchanged_file,
+    seal,
+    write_atomically,
+)
 from transfer_core.training import TestResult, is_readable_checkpoint
 
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
-
 _LOG = logging.getLogger(__name__)
+
+
+class StaleAttempt(Exception):  # noqa: N818 - no error that anybody is told of
+    """A later attempt at the run has begun, so this one may write nothing more."""
 
 
 class RunDirectory:
@@ -26,10 +38,11 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._attempt = path, None
         self.spec_file = path / "spec.json"  # the configuration and the attempt
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
+        self.reserve_file = path / f"reserve{UNFINISHED_SUFFIX}"  # space for the last files
         self.stop_file = path / "STOP"  # exists once a stop was requested
         self.heartbeat_file = path / "heartbeat"  # touched every second while the run is driven
         self.log_file = path / "run.log"  # tracebacks, for developers
@@ -65,6 +78,57 @@ class RunDirectory:
         spec = {"run": self.id, "attempt": attempt, "config": json.loads(config)}
         write_atomically(self.spec_file, json.dumps(spec, indent=1).encode())
 
+    def reserve_space(self, size: int) -> None:
+        """Set bytes of the disk aside, so that the last files also fit on a disk that fills up.
+
+        Where the system or the disk has none to give, nothing is set aside.
+        """
+        if not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            with self.reserve_file.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            _LOG.warning("no space was set aside for the end of run %s: %s", self.id, error)
+            self.release_space()
+
+    def release_space(self) -> None:
+        """Give back what `reserve_space` set aside, before the last files are written."""
+        with suppress(OSError):
+            self.reserve_file.unlink(missing_ok=True)
+
+    def claim(self) -> None:
+        """Remember the attempt that writes from here on, so that a later one can end it."""
+        self._attempt = self._read_attempt()
+
+    def check_attempt(self) -> None:
+        """Raise StaleAttempt if a later attempt has begun since `claim`.
+
+        A process that was cut off from its server, or asleep, may wake while another goes on with
+        its run.
+        """
+        if self._attempt is not None and self._read_attempt() != self._attempt:
+            raise StaleAttempt(f"run {self.id}, attempt {self._attempt}")
+
+    def _read_attempt(self) -> int | None:
+        try:
+            return json.loads(self.spec_file.read_bytes())["attempt"]
+        except (OSError, ValueError):
+            return None
+
+    def write(self, path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
+        """Write one of the files whole or not at all, as `write_atomically` does.
+
+        Raises:
+            StaleAttempt: See `check_attempt`.
+        """
+        self.check_attempt()
+        write_atomically(path, content)
+
+    def is_stopped(self) -> bool:
+        """Return whether a person has asked to stop the run."""
+        return self.stop_file.exists()
+
     def request_stop(self) -> None:
         """Ask the process that runs the loop to stop; works from any process."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -80,13 +144,21 @@ class RunDirectory:
 
         Returns:
             The path; its name carries the hash of its content.
+
+        Raises:
+            StaleAttempt: See `check_attempt`.
         """
         self.checkpoints_folder.mkdir(parents=True, exist_ok=True)
         part = self.checkpoints_folder / f"epoch-{epoch:06d}{suffix}{UNFINISHED_SUFFIX}"
-        write(part)
-        flush_to_disk(part)
-        path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
-        part.replace(path)
+        try:
+            write(part)
+            flush_to_disk(part)
+            path = self.checkpoints_folder / f"epoch-{epoch:06d}-{hash_file(part)[:16]}{suffix}"
+            self.check_attempt()
+            part.replace(path)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)  # half of it would take the space of the next one
         flush_to_disk(self.checkpoints_folder)
         for old in self._list_checkpoints()[MAX_CHECKPOINTS:]:
             old.unlink()
@@ -115,8 +187,8 @@ class RunDirectory:
             verify: Whether to compare the checkpoints with their hashes, which reads them whole.
 
         Returns:
-            The epoch of the newest checkpoint; 0 if there is only the head that was trained
-            alone; None if there is neither.
+            The epoch of the newest checkpoint; 0 if it is of the first epoch, or if there is only
+            the head that was trained alone; None if there is neither.
         """
         if not verify:
             epoch = self.find_checkpoint_epoch()
@@ -151,23 +223,39 @@ class RunDirectory:
             "error": encode_values(outcome.error) if outcome.error else None,
             "files": files,
         }
-        write_atomically(self.result_file, json.dumps(content, indent=1).encode())
+        write_atomically(self.result_file, json.dumps(seal(content), indent=1).encode())
 
     def read_outcome(self) -> Outcome | None:
         """Return how the run ended; None if its last file was never written or is damaged."""
         if not self.result_file.exists():
             return None
         try:
-            content: dict[str, Any] = json.loads(self.result_file.read_bytes())
+            content = self._read_result_file()
             result, error = content["result"], content["error"]
             return Outcome(
                 RunState(content["state"]),
                 decode_values(TestResult, result) if result else None,
                 decode_values(Failed, error) if error else None,
             )
-        except (ValueError, TypeError, KeyError) as damage:
+        except UNREADABLE as damage:
             _LOG.warning("%s is damaged and left out: %s", self.result_file, damage)
             return None
+
+    def _read_result_file(self) -> dict[str, Any]:
+        return check_seal(json.loads(self.result_file.read_bytes()))
+
+    def is_damaged(self, file: Path) -> bool:
+        """Whether a file of this folder is not the one that was there when the run ended.
+
+        A file that was not there then is not known, and so not damaged.
+        """
+        if not self.result_file.is_file():
+            return False
+        try:
+            expected = self._read_result_file()["files"].get(file.name)
+        except UNREADABLE:  # it is damaged itself, so that nothing can be compared
+            return True
+        return expected not in (None, hash_unchanged_file(file))
 
 
 def get_checkpoint_epoch(path: Path) -> int:

@@ -4,9 +4,10 @@ import json
 import logging
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
-from transfer_core.runs.store.events import decode_event, encode_event
+from transfer_core.runs.store.events import UNREADABLE, decode_event, encode_event
 from transfer_core.runs.store.records import LoggedEvent
 
 SYNC_INTERVAL = 1.0  # seconds; a power cut loses at most the events of this time
@@ -32,16 +33,21 @@ class EventFile:
         kind, values = encode_event(event)
         line = {"sequence": self._sequence, "time": time.time(), "kind": kind, "values": values}
         self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-        if time.monotonic() - self._last_sync >= SYNC_INTERVAL:
-            self._sync()
+        try:
+            self._file.flush()
+            if time.monotonic() - self._last_sync >= SYNC_INTERVAL:
+                self._sync()
+        except OSError as error:  # the lines stay in memory; the store is asked to keep them too
+            _LOG.warning("the events of a run are not in its folder yet: %s", error)
 
     def close(self) -> None:
-        """Write everything to the disk and close the file."""
+        """Write everything to the disk and close the file, as far as the disk allows it."""
         try:
-            self._sync()
-        finally:
-            self._file.close()
+            with closing(self._file):
+                self._file.flush()
+                self._sync()
+        except OSError as error:
+            _LOG.warning("the last events of a run are not in its folder: %s", error)
 
     def _sync(self) -> None:
         os.fsync(self._file.fileno())
@@ -62,6 +68,6 @@ def _read_line(path: Path, number: int, line: bytes) -> LoggedEvent | None:
     try:
         entry = json.loads(line)
         return decode_event(entry["kind"], entry["values"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except UNREADABLE as error:
         _LOG.warning("line %d of %s is damaged and left out: %s", number, path, error)
         return None

@@ -1,5 +1,6 @@
 """Events of a run's log: dataclasses in the program, a kind and a JSON object in the store."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from transfer_core.runs.store.records import Failed, LoggedEvent, RunEvent, StateChanged
 from transfer_core.training import EpochEnded, Event, Stepped, TestResult
+
+# What reading JSON raises that is damaged, or that another version wrote.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 T = TypeVar("T")
 
@@ -43,14 +47,22 @@ def decode_event(kind: str, values: dict[str, Any]) -> LoggedEvent | None:
 
     Returns:
         None if this program does not know the kind, or the values lack a field without
-        a default: another version wrote them.
+        a default: another version wrote them, or they are damaged.
     """
     event_type = EVENT_TYPES.get(kind)
     if event_type is None:
         return None
     try:
         return decode_values(event_type, upgrade_event(values))
-    except (TypeError, ValueError):
+    except UNREADABLE:
+        return None
+
+
+def parse_event(kind: str, text: str) -> LoggedEvent | None:
+    """Return the event of a kind whose values are this JSON; see `decode_event`."""
+    try:
+        return decode_event(kind, json.loads(text))
+    except UNREADABLE:
         return None
 
 

@@ -109,7 +109,7 @@ class UnreadableRun:
 
     id: str
     name: str
-    state: RunState
+    state: str  # of `RunState`, or a word of another version
     owner: str
     engine: str | None
     created: float  # seconds since 1970
@@ -131,9 +131,14 @@ def generate_id() -> str:
     return secrets.token_hex(8)
 
 
+def is_run_id(text: object) -> bool:
+    """Return whether this has the form of a run's id."""
+    return isinstance(text, str) and _ID_PATTERN.fullmatch(text) is not None
+
+
 def validate_run_id(run_id: object) -> str:
     """Return the id if it has the form of one; raise the same RunError as for an unknown run."""
-    if not isinstance(run_id, str) or not _ID_PATTERN.fullmatch(run_id):
+    if not is_run_id(run_id):
         raise make_unknown_run_error(run_id)
     return run_id
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from transfer_core.errors import RunError, SettingsError
 from transfer_core.languages import N_, _
 from transfer_core.runs.store.config_json import from_json
-from transfer_core.runs.store.events import decode_values, encode_event
+from transfer_core.runs.store.events import UNREADABLE, decode_values, encode_event
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
@@ -87,19 +88,22 @@ def check_writable(connection: sa.Connection, run_id: str, engine: str | None) -
 def to_record(row: sa.Row) -> RunRecord | UnreadableRun:
     """Return the record of a row of `RECORD_COLUMNS`; an unreadable one if it cannot be read."""
     values = row._asdict()
-    values |= {"state": RunState(row.state), "tags": tuple(json.loads(row.tags))}
     try:
         return RunRecord(
             **values
             | {
+                "state": RunState(row.state),
+                "tags": tuple(map(str, json.loads(row.tags))),
                 "config": from_json(row.config),
                 "result": _decode_json(TestResult, row.result),
                 "error": _decode_json(Failed, row.error),
                 "expectation": _decode_json(Expectation, row.expectation),
             }
         )
-    except (SettingsError, TypeError, ValueError) as error:
+    except (SettingsError, *UNREADABLE) as error:
         known = {name: values[name] for name in _UNREADABLE_FIELDS}
+        with suppress(ValueError):  # another version has states that this one does not know
+            known["state"] = RunState(row.state)
         return UnreadableRun(**known, problem=_describe_unreadable(error))
 
 

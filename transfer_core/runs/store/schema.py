@@ -133,6 +133,8 @@ def _read_version(path: Path) -> int:
         uri = f"{path.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=60)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError:  # the disk, not the file
+        raise
     except sqlite3.DatabaseError as error:
         raise RunError(
             _("The database of the runs cannot be read."),

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from transfer_core.runs.store.config_json import to_json
-from transfer_core.runs.store.events import decode_event, encode_values
+from transfer_core.runs.store.events import encode_values, parse_event
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import (
     FINAL_STATES,
@@ -187,7 +187,7 @@ class RunStore:
             rows = connection.execute(newer).all()
             if not rows:
                 check_exists(connection, run_id)  # no news of a run, or no such run?
-        decoded = ((row, decode_event(row.kind, json.loads(row[3]))) for row in rows)
+        decoded = ((row, parse_event(row.kind, row[3])) for row in rows)
         return tuple(RunEvent(row.sequence, row.time, event) for row, event in decoded if event)
 
     def append(

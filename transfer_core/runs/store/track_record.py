@@ -1,12 +1,13 @@
 """The track record: how often results lay where the app had expected them, for each network."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
 from transfer_core.languages import N_, _
-from transfer_core.runs.store.events import decode_values
+from transfer_core.runs.store.events import UNREADABLE, decode_values
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import RunState
 from transfer_core.runs.store.schema import CHECKS, RUNS
@@ -76,10 +77,10 @@ def load_track_records(store: RunStore) -> tuple[TrackRecord, ...]:
     counting = sa.select(*columns).where(_counts()).order_by(RUNS.c.number)
     with store.connect() as connection:
         kept = connection.execute(sa.select(CHECKS.c["values"]).order_by(CHECKS.c.number))
-        checks = [decode_values(_Check, json.loads(text)) for text in kept.scalars()]
+        checks = [_read_check(text) for text in kept.scalars()]
         checks += [_make_check(row) for row in connection.execute(counting)]
     once: dict[tuple[str, str], _Check] = {}
-    for check in checks:
+    for check in filter(None, checks):
         once.setdefault((check.network, check.configuration), check)
     networks = sorted({check.network for check in once.values()})
     return tuple(
@@ -94,8 +95,9 @@ def keep_check(connection: sa.Connection, run_id: str) -> None:
     Nothing of its images is kept. The transaction holds the write lock.
     """
     counting = sa.select(RUNS).where(RUNS.c.id == run_id, _counts())
-    if (row := connection.execute(counting).first()) is not None:
-        connection.execute(CHECKS.insert().values(values=json.dumps(asdict(_make_check(row)))))
+    row = connection.execute(counting).first()
+    if row is not None and (check := _make_check(row)) is not None:
+        connection.execute(CHECKS.insert().values(values=json.dumps(asdict(check))))
 
 
 def _counts() -> sa.ColumnElement[bool]:
@@ -106,16 +108,26 @@ def _counts() -> sa.ColumnElement[bool]:
     )
 
 
-def _make_check(row: sa.Row) -> _Check:
-    config = json.loads(row.config)
-    config.pop("versions", None)
-    return _Check(
-        config["network"],
-        hash_bytes(json.dumps(config, sort_keys=True).encode())[:32],
-        decode_values(Expectation, json.loads(row.expectation)),
-        json.loads(row.result)["accuracy"],
-        row.ended - row.started if row.attempt == 1 else None,
-    )
+def _read_check(text: str) -> _Check | None:
+    """The check that was kept; None if it is damaged."""
+    with suppress(*UNREADABLE):
+        return decode_values(_Check, json.loads(text))
+    return None
+
+
+def _make_check(row: sa.Row) -> _Check | None:
+    """The check of a run; None if its row is damaged."""
+    with suppress(*UNREADABLE):
+        config = json.loads(row.config)
+        config.pop("versions", None)
+        return _Check(
+            config["network"],
+            hash_bytes(json.dumps(config, sort_keys=True).encode())[:32],
+            decode_values(Expectation, json.loads(row.expectation)),
+            json.loads(row.result)["accuracy"],
+            row.ended - row.started if row.attempt == 1 else None,
+        )
+    return None
 
 
 def _summarise(network: str, checks: list[_Check]) -> TrackRecord:

@@ -1,0 +1,58 @@
+"""Folders and zips on the server that its administrator offers to everyone who opens the app."""
+
+import os
+from pathlib import Path
+
+from transfer_core.errors import DataSetError
+from transfer_core.languages import _
+
+SETTING = "TRANSFER_FOLDERS"  # environment variable: folders whose content is offered
+MAX_OFFERED = 500
+
+
+def list_offered() -> dict[str, Path]:
+    """What is offered, by name: the folders and zips that lie directly in the given folders.
+
+    Hidden ones are left out, and links that lead out of the given folder.
+    """
+    offered: dict[str, Path] = {}
+    for root in _list_roots():
+        for entry in sorted(root.iterdir()):
+            name = f"{root.name}/{entry.name}"
+            if _is_inside(entry, root) and _can_be_read(entry) and name not in offered:
+                offered[name] = entry
+    return dict(list(offered.items())[:MAX_OFFERED])
+
+
+def find_offered(name: str) -> Path:
+    """The path of what is offered under a name, whatever else the name may look like.
+
+    Raises:
+        DataSetError: If nothing is offered under it now.
+    """
+    path = list_offered().get(name)
+    if path is None:
+        raise DataSetError(
+            _("This folder is not offered here."),
+            found=name[:200],
+            remedy=_("Choose one from the list."),
+        )
+    return path
+
+
+def _list_roots() -> list[Path]:
+    names = filter(None, os.environ.get(SETTING, "").split(os.pathsep))
+    roots = (Path(name).expanduser().resolve() for name in names)
+    return [root for root in roots if root.is_dir()]
+
+
+def _is_inside(entry: Path, root: Path) -> bool:
+    try:
+        return entry.resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # a link to nothing, or in a circle
+        return False
+
+
+def _can_be_read(entry: Path) -> bool:
+    is_data = entry.is_dir() or (entry.is_file() and entry.suffix.lower() == ".zip")
+    return is_data and not entry.name.startswith(".") and os.access(entry, os.R_OK)
