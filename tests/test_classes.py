@@ -36,7 +36,7 @@ from transfer_core.workspaces import (
     write_results_csv,
 )
 from transfer_core.workspaces.classes import password, store
-from transfer_core.workspaces.classes.store import CODE_LETTERS
+from transfer_core.workspaces.classes.records import CODE_LETTERS
 from transfer_core.workspaces.classes.throttle import FAILURES_PER_MINUTE, Throttle
 
 pytestmark = pytest.mark.real_workspaces

@@ -17,15 +17,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "classes.deletion": ["delete_class", "leave_class", "sweep_classes"],
         "classes.password": ["check_password", "is_password_given", "make_password"],
-        "classes.store": [
+        "classes.records": [
             "Class",
             "DAYS_KEPT",
             "MAX_DAYS_KEPT",
             "MAX_NAME_LENGTH",
             "Member",
             "Task",
-            "open_classes",
         ],
+        "classes.store": ["open_classes"],
         "classes.tasks": ["close_class", "hand_out", "take_task"],
         "clearing": ["clear_workspace", "release_data_set"],
         "links": ["Link", "LinkStore", "Workspace"],

@@ -22,7 +22,8 @@ from transfer_core.runs import (
 )
 from transfer_core.training import EpochEnded
 from transfer_core.workspaces.belongings import Belongings
-from transfer_core.workspaces.classes.store import Class, Member, open_classes
+from transfer_core.workspaces.classes.records import Class, Member
+from transfer_core.workspaces.classes.store import open_classes
 
 
 @dataclass(frozen=True, slots=True)

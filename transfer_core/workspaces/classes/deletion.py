@@ -11,7 +11,8 @@ from transfer_core.errors import TransferError
 from transfer_core.runs import Engine, list_run_heads
 from transfer_core.workspaces.belongings import Belongings
 from transfer_core.workspaces.classes.board import is_of_class
-from transfer_core.workspaces.classes.store import Class, Member, open_classes
+from transfer_core.workspaces.classes.records import Class, Member
+from transfer_core.workspaces.classes.store import open_classes
 from transfer_core.workspaces.classes.tasks import withdraw_task
 from transfer_core.workspaces.clearing import release_data_set, remove_runs
 from transfer_core.workspaces.links import Workspace

@@ -7,7 +7,7 @@ from functools import cache
 
 from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
-from transfer_core.workspaces.classes.store import make_code
+from transfer_core.workspaces.classes.records import make_code
 from transfer_core.workspaces.classes.throttle import Throttle
 from transfer_core.workspaces.links import Workspace
 

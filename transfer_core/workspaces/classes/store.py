@@ -9,69 +9,26 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
 from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
+from transfer_core.workspaces.classes.records import (
+    DAYS_KEPT,
+    MAX_DAYS_KEPT,
+    MAX_MEMBERS,
+    Class,
+    Member,
+    Task,
+    clean_name,
+    make_code,
+)
 from transfer_core.workspaces.classes.throttle import Throttle
 from transfer_core.workspaces.database import connect, write
 from transfer_core.workspaces.links import Workspace
 from transfer_core.workspaces.store import open_workspaces
-
-CODE_LETTERS = "ACDEFGHJKMNPQRTVWXY3479"  # none that is taken for another when read from a wall
-CODE_LENGTH = 6
-DAYS_KEPT = 30  # days from the end of a class until what was made in it is deleted
-MAX_DAYS_KEPT = 365
-MAX_MEMBERS = 100
-MAX_NAME_LENGTH = 40  # characters of a nickname, or the name of a class
-_DAY = 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A data set and a configuration that a teacher hands to all."""
-
-    token: str  # of the link that shows the data set
-    name: str  # of the data set
-    network: str  # its name
-    option: str | None  # the way to train, a key of `cases.list_strategies`; None: they decide
-    given: float  # seconds since 1970
-
-
-@dataclass(frozen=True, slots=True)
-class Class:
-    """A teacher's room."""
-
-    id: str
-    code: str  # to join it
-    name: str
-    teacher: str  # id of the workspace that opened it
-    created: float  # seconds since 1970
-    closed: float | None  # None: open
-    delete_after_days: int
-    names_hidden: bool
-    task: Task | None
-
-    @property
-    def deleted_at(self) -> float | None:
-        """When what was made in it is deleted, in seconds since 1970; None while it is open."""
-        return None if self.closed is None else self.closed + self.delete_after_days * _DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A workspace that has joined a class."""
-
-    class_id: str
-    workspace: str  # its id
-    nickname: str
-    joined: float  # seconds since 1970
-    left: float | None  # when it joined another class
-    guess: float | None = None  # of the test accuracy of the task, in [0, 1]
-    guessed: float | None = None  # when
-
 
 _CLASS_FIELDS = ", ".join(Class.__dataclass_fields__)
 _MEMBER_FIELDS = "class, workspace, nickname, joined, left_at, guess, guessed"
@@ -271,17 +228,6 @@ class ClassStore:
 def open_classes(home: Path) -> ClassStore:
     """The classes of a data folder, opened once a process."""
     return ClassStore(home)
-
-
-def make_code() -> str:
-    """A random code that is easy to read out."""
-    return "".join(secrets.choice(CODE_LETTERS) for __ in range(CODE_LENGTH))
-
-
-def clean_name(name: str) -> str:
-    """A name as one short line, without characters that cannot be seen."""
-    seen = "".join(each if each.isprintable() else " " for each in name)
-    return " ".join(seen.split())[:MAX_NAME_LENGTH].strip()
 
 
 def _check_room(nickname: str, others: list[str]) -> None:

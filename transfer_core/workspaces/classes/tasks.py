@@ -5,7 +5,8 @@ import time
 from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
 from transfer_core.workspaces.belongings import Belongings
-from transfer_core.workspaces.classes.store import Class, Task, open_classes
+from transfer_core.workspaces.classes.records import Class, Task
+from transfer_core.workspaces.classes.store import open_classes
 from transfer_core.workspaces.links import Workspace
 
 
