@@ -1,7 +1,5 @@
 """Class: a teacher's board, and a student's place in the class."""
 
-import streamlit as st
-
 from pages.parts.class_room.joining import show_join_card
 from pages.parts.class_room.privacy import show_privacy
 from pages.parts.class_room.student import show_student
@@ -21,15 +19,16 @@ def draw() -> None:
         classes.list_taught(belongings.workspace),
         classes.find_joined(belongings.workspace),
     )
-    asked = session.get_requested("class")
-    if taught and not asked:
+    code = session.get_requested("class")
+    is_asked_in = code is not None and not (joined and joined[0].code == code)
+    is_student = joined is not None and joined[0].closed is None
+    if taught and not is_asked_in:
         show_teaching(taught)
-    elif joined and asked in (None, joined[0].code):
+    elif joined and not is_asked_in:
         show_student(*joined)
-    else:
+    if is_asked_in or not (taught or is_student):
         show_join_card()
-        st.caption(_("The code stands on your teacher's board."))
-    if not joined:
+    if taught or not is_student:
         offer_opening()
     known = joined[0] if joined else next(iter(taught), None)
     show_privacy(days=known.delete_after_days if known else DAYS_KEPT)

@@ -39,7 +39,7 @@ def show_board(class_: Class) -> None:
         class_: Of the teacher whose browser this is.
     """
     with show_errors():
-        rows, runs = caches.get_class_board().read(class_)
+        rows, runs = caches.get_class_board(class_.id).read(class_)
     if not rows:
         st.caption(_("Nobody has joined yet."))
         return

@@ -22,6 +22,7 @@ def show_join_card() -> None:
         asked = right.form_submit_button(
             _("Join"), type="primary", icon=":material/login:", width="stretch"
         )
+        st.caption(_("The code stands on your teacher's board."))
     if asked:
         belongings = session.get_belongings()
         with show_errors():

@@ -93,7 +93,7 @@ def _offer_hiding(class_: Class) -> None:
 def _offer_csv(class_: Class) -> None:
     st.download_button(
         _("Results as CSV"),
-        lambda: write_results_csv(caches.get_class_board().read(class_)[1]),
+        lambda: write_results_csv(caches.get_class_board(class_.id).read(class_)[1]),
         file_name="class.csv",
         mime="text/csv",
         icon=":material/download:",

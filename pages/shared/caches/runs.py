@@ -56,9 +56,9 @@ def get_run_log(run_id: str) -> RunLog:
     return RunLog(get_engine().store, run_id)
 
 
-@st.cache_resource(show_spinner=False)
-def get_class_board() -> ClassBoard:
-    """What is read of classes again and again, one copy for everyone who looks at a board."""
+@st.cache_resource(max_entries=16, show_spinner=False)
+def get_class_board(class_id: str) -> ClassBoard:
+    """What is read of a class again and again, one copy for everyone who looks at its board."""
     from transfer_core.workspaces import ClassBoard
 
     return ClassBoard(get_home())

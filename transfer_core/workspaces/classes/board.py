@@ -88,13 +88,16 @@ class ClassBoard:
         """Return a row for each student, in the order of joining, and all runs, oldest first."""
         members = open_classes(self._home).list_members(class_.id)
         by_owner = {m.workspace: (number, m) for number, m in enumerate(members, 1)}
+        heads = [
+            head
+            for head in list_run_heads(self._store, by_owner)
+            if head.deleted is None and is_of_class(head, by_owner[head.owner][1], class_)
+        ]
         with self._lock:
-            runs = [
-                run
-                for head in list_run_heads(self._store, by_owner)
-                if head.deleted is None and is_of_class(head, by_owner[head.owner][1], class_)
-                if (run := self._read_run(head, *by_owner[head.owner], class_))
-            ]
+            read = [self._read_run(head, *by_owner[head.owner], class_) for head in heads]
+            there = {head.id for head in heads}
+            self._records = {key: each for key, each in self._records.items() if key in there}
+        runs = [run for run in read if run is not None]
         rows = []
         for number, member in by_owner.values():
             own = [run for run in runs if run.number == number]
