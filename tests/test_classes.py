@@ -1,5 +1,6 @@
 """Classes: who gets in, what a teacher sees and may do, and that everything is deleted in time."""
 
+import asyncio
 import csv
 import io
 import time
@@ -538,3 +539,23 @@ def test_a_stranger_and_a_student_see_no_board(secrets, transfer_home, monkeypat
     assert "secret class" not in shown and "Ada" not in shown
     app = join_by_page(monkeypatch, stranger, "AAAAAA")
     assert "no open class" in list_texts(app) and "secret class" not in list_texts(app)
+
+
+def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monkeypatch):
+    looks, naps = [], []
+
+    def look(home, get_engine, now):
+        looks.append(now)
+        if len(looks) == 1:
+            raise OSError("the next look may go better")
+
+    async def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(class_keeping, "sweep_classes", look)
+    monkeypatch.setattr(class_keeping.asyncio, "sleep", nap)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(class_keeping.keep_sweeping())
+    assert len(looks) == 2 and naps == [3600, 3600] and looks[0] <= time.time()
