@@ -70,19 +70,9 @@ def call(home: Path, *arguments: str) -> str:
 def fill_while_training() -> str:
     """Fill the disk after some epochs of a run; say how the run ended."""
     with mount_disk(TRAINING_DISK) as home:
-        command = [
-            "-m",
-            "transfer_core",
-            "train",
-            "sample:digits",
-            "--case",
-            "3",
-            "--epochs",
-            "200",
-            "--json",
-        ]
+        given = ["train", "sample:digits", "--case", "3", "--epochs", "200", "--json"]
         process = subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, "-m", "transfer_core", *given],
             cwd=ROOT,
             env=os.environ | {"TRANSFER_HOME": str(home)},
             stdout=subprocess.PIPE,
