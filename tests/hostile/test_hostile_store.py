@@ -106,6 +106,20 @@ def test_loading_the_same_zip_again_puts_a_damaged_data_set_right(name, damage, 
     assert not list((home / "data").glob(".unfinished-*"))
 
 
+def test_loading_the_zip_again_puts_the_versions_of_its_data_set_right_too(stored):
+    home, _run, archive = stored
+    first = dataset.load(home, find_data_folder(home).name)
+    moved = next(record.path for record in first.records if record.split == "train")
+    version = dataset.make_version(home, first, [dataset.Change("relabel", moved, "red")])
+    flip_bit(version.pack_path(home))
+    for data_set in (first, version):
+        with pytest.raises(TransferError, match="damaged"):
+            list(data_set.iter_image_bytes(home, range(len(data_set.records))))
+    dataset.ingest(archive, home=home)
+    for data_set in (first, version):
+        assert len(list(data_set.iter_image_bytes(home, range(len(data_set.records))))) == 30
+
+
 def test_a_data_set_without_hashes_which_an_older_version_wrote_is_read(stored):
     home, run, _zip = stored
     (find_data_folder(home) / "hashes.json").unlink()
