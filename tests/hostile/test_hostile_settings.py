@@ -10,12 +10,12 @@ from transfer_core.errors import SettingsError
 from transfer_core.settings import check_minutes
 
 REFUSED = [  # arguments with RUN and DATA in place of a run's id and a zip, what is told
-    (["decide", "DATA", "--minutes", "inf"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "nan"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "0"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "-1"], "at most 1,440 minutes"),
+    (["decide", "DATA", "--minutes", "inf"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "nan"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "0"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "-1"], "at most 10,080 minutes"),
     (["decide", "DATA", "--small-below", "0"], "between 20 and 1,000,000 images"),
-    (["train", "DATA", "--case", "1", "--minutes", "inf"], "at most 1,440 minutes"),
+    (["train", "DATA", "--case", "1", "--minutes", "inf"], "at most 10,080 minutes"),
     (["train", "DATA", "--case", "1", "--learning-rate", "nan"], "learning_rate = nan"),
     (["train", "DATA", "--case", "1", "--learning-rate", "inf"], "learning_rate = inf"),
     (["train", "DATA", "--case", "1", "--epochs", "0"], "epochs = 0"),
