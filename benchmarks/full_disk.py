@@ -42,7 +42,7 @@ def mount_disk(megabytes: float) -> Iterator[Path]:
 
 def fill(folder: Path, leave: float = 0.0) -> None:
     """Fill a disk until this many megabytes are free."""
-    with (folder / "filler").open("wb", 0) as file, suppress(OSError):
+    with (folder / "filler").open("ab", 0) as file, suppress(OSError):
         while (left := shutil.disk_usage(folder).free - int(leave * MEGABYTE)) > 0:
             file.write(bytes(min(left, MEGABYTE)))
 
@@ -82,9 +82,9 @@ def fill_while_training() -> str:
         epochs, filled = 0, 0.0
         for line in process.stdout:
             epochs += json.loads(line)["event"] == "epoch_ended"
-            if epochs == EPOCHS_BEFORE and not filled:
+            if epochs >= EPOCHS_BEFORE:  # again and again, for old checkpoints are removed
                 fill(home)
-                filled = time.perf_counter()
+                filled = filled or time.perf_counter()
         process.wait(TIMEOUT)
         seconds = time.perf_counter() - filled
         (home / "filler").unlink()
