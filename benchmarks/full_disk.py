@@ -82,7 +82,8 @@ def fill_while_training() -> str:
         epochs, filled = 0, 0.0
         for line in process.stdout:
             epochs += json.loads(line)["event"] == "epoch_ended"
-            if epochs >= EPOCHS_BEFORE:  # again and again, for old checkpoints are removed
+            # A few times, for old checkpoints make room; not what the run set aside for its end.
+            if EPOCHS_BEFORE <= epochs < EPOCHS_BEFORE + 3:
                 fill(home)
                 filled = filled or time.perf_counter()
         process.wait(TIMEOUT)
