@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from transfer_core.runs import RunStore
+from transfer_core.runs import RunStore, start_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 120  # seconds after which a command counts as hanging
@@ -89,7 +89,8 @@ def fill_while_training() -> str:
         process.wait(TIMEOUT)
         seconds = time.perf_counter() - filled
         (home / "filler").unlink()
-        (run,) = RunStore(home).list()
+        with start_engine(home, resume=False) as engine:  # as the next start does
+            (run,) = engine.list_runs()
         accuracy = run.result.accuracy if run.result else None
         return f"{run.state}, accuracy {accuracy}, {seconds:.1f} s after the disk was full"
 
