@@ -82,10 +82,11 @@ def fill_while_training() -> str:
         epochs, filled = 0, 0.0
         for line in process.stdout:
             epochs += json.loads(line)["event"] == "epoch_ended"
-            # A few times, for old checkpoints make room; not what the run set aside for its end.
-            if EPOCHS_BEFORE <= epochs < EPOCHS_BEFORE + 3:
-                fill(home)
-                filled = filled or time.perf_counter()
+            if epochs == EPOCHS_BEFORE and not filled:
+                filled = time.perf_counter()
+                for _ in range(4):  # for old checkpoints make room again
+                    fill(home)
+                    time.sleep(0.5)
         process.wait(TIMEOUT)
         seconds = time.perf_counter() - filled
         (home / "filler").unlink()
