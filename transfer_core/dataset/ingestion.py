@@ -27,6 +27,7 @@ from transfer_core.dataset.atomic_folder import (
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
+from transfer_core.dataset.versions import share_images
 from transfer_core.errors import TransferError
 from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
 from transfer_core.languages import N_
@@ -96,11 +97,14 @@ def ingest(
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
+            was_there = (data / data_set.id).exists()
             new = publish(
                 folder,
                 data / data_set.id,
                 lambda: store.load_whole(home, data_set.id) is not None,
             )
+            if new and was_there:  # it was damaged
+                share_images(home, data_set)
             if note:
                 with suppress(OSError):  # the zip is then read again next time
                     note.parent.mkdir(exist_ok=True)
