@@ -98,6 +98,21 @@ def test_process_that_the_system_ends_for_want_of_memory_is_told_so(tmp_path, mo
         assert "memory" in run.error.problem and "smaller batch size" in run.error.remedy
 
 
+def test_process_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch):
+    answers = iter([OSError(12, "Cannot allocate memory")])
+    make = process_executor._Process
+
+    def start_process(command):
+        if error := next(answers, None):
+            raise error
+        return make(command)
+
+    monkeypatch.setattr(process_executor, "_Process", start_process)
+    monkeypatch.setattr(process_executor, "RETRY_SECONDS", 0.01)
+    with start(tmp_path, "quick") as engine:
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
+
+
 def test_error_that_a_person_can_mend_is_told_once_in_its_own_words(tmp_path):
     with start(tmp_path, "unlucky") as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)

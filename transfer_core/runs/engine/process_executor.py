@@ -23,6 +23,7 @@ from transfer_core.system import count_memory_kills
 from transfer_core.training import RunConfig, TestResult
 
 CLOSE_SECONDS = 8.0  # that a run may take to write its checkpoint when the engine closes
+RETRY_SECONDS = 1.0  # until a process that could not be started is tried again
 _KILLED = 9  # the signal by which the system ends a process for want of memory
 _PACKAGE_PARENT = Path(__file__).resolve().parents[3]
 
@@ -44,7 +45,7 @@ class ProcessExecutor:
         self._command, self.capacity = tuple(command), capacity
         self._jobs: dict[str, _Job] = {}
         self._idle: SimpleQueue[_Process | None] = SimpleQueue()
-        self._lock, self._closing = threading.Lock(), False
+        self._lock, self._closing = threading.Lock(), threading.Event()
         self._processes: set[_Process] = set()
         self._start_processes(capacity)
 
@@ -94,7 +95,7 @@ class ProcessExecutor:
             if (event := decode_event(*message["event"])) is not None:
                 result = event if isinstance(event, TestResult) else result
                 yield event
-        if not self._closing:
+        if not self._closing.is_set():
             raise process.explain_death()
 
     def pop_outcome(self, run_id: str) -> Outcome:
@@ -118,7 +119,8 @@ class ProcessExecutor:
     def close(self) -> None:
         """Ask every run to end at once, with a checkpoint and without a result."""
         with self._lock:
-            self._closing, processes = True, tuple(self._processes)
+            self._closing.set()
+            processes = tuple(self._processes)
         for process in processes:
             if process.is_busy:
                 process.dismiss()
@@ -133,15 +135,26 @@ class ProcessExecutor:
 
         def start() -> None:
             for _ in range(count):
-                with self._lock:
-                    if self._closing:
+                while (process := self._start_process()) is None:
+                    if self._closing.wait(RETRY_SECONDS):
                         return
-                    process = _Process(self._command)
-                    self._processes.add(process)
                 process.wait_until_ready()
                 self._idle.put(process)
 
         threading.Thread(target=start, name="start-processes", daemon=True).start()
+
+    def _start_process(self) -> "_Process | None":
+        """Start a process; return None if the system has no room for it, or the engine closes."""
+        with self._lock:
+            if self._closing.is_set():
+                return None
+            try:
+                process = _Process(self._command)
+            except OSError as error:
+                _LOG.warning("no process could be started for runs; trying again: %s", error)
+                return None
+            self._processes.add(process)
+        return process
 
     def _replace(self, process: "_Process") -> None:
         process.close()
