@@ -31,7 +31,7 @@ except ImportError:  # Windows: the parent's clock alone limits this process
 
 OPEN_FILES = 32  # at a time
 SPARE_MEGABYTES = 16  # that libraries take which are loaded later
-MAX_PIECES = 1000  # of a file in an answer
+MAX_PIECES = 100  # of a file in an answer
 WRITE_SECONDS = 0.2  # at most between two messages, while there are answers
 Answer = tuple[dict[str, object], bytes]  # told as JSON, and bytes that follow it
 

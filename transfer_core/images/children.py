@@ -19,11 +19,11 @@ from transfer_core.images.decoding import get_limits, make_too_long_error
 from transfer_core.images.limits import LIMIT_VARIABLES
 from transfer_core.languages import N_
 
-CLOCK_FACTOR = 4  # seconds by the clock for each of processor time: others use the computer too
+CLOCK_FACTOR = 5  # seconds by the clock for each of processor time: others use the computer too
 WATCH_SECONDS = 0.25  # between two looks at the clock
 PIPE_BYTES = 1 << 20  # a larger pipe takes an image at fewer turns
 MIN_CHILDREN = 2
-MAX_TOLD_BYTES = 1 << 20  # of an answer, beside the bytes that follow it
+MAX_TOLD_BYTES = 4 << 20  # of a message, beside the bytes of its images
 # The children see nothing else of the environment, which may hold secrets.
 PASSED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
 # One heap and one thread, so that what one image takes does not depend on those before it.
