@@ -22,6 +22,7 @@ from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import Progress, StopRequested, get_device, ignore_progress
 
+GPU_BATCHES = 4  # at once on a GPU, which otherwise waits for the next one most of the time
 Preprocessing = Callable[[np.ndarray, SourceNetwork, torch.device], torch.Tensor]
 BatchEmbedder = Callable[[np.ndarray], Iterator[list[np.ndarray]]]  # pixels to parts of embeddings
 
@@ -99,10 +100,11 @@ def embed_with_runtime(
     embed_batch = build(network, source, stages, preprocess)
     parts, done = [], 0
     total = len(pixels) if indices is None else len(indices)
+    size = choose_batch_size(source)
     # The same batches for every runtime: random changes of images are drawn for a batch.
-    with closing(
-        iter_batches(pixels, choose_batch_size(source), indices, stop_requested)
-    ) as batches:
+    if preprocess is normalise and get_device(network).type == "cuda":
+        size *= GPU_BATCHES
+    with closing(iter_batches(pixels, size, indices, stop_requested)) as batches:
         for batch in batches:
             for part in embed_batch(batch):
                 parts.append(part)
