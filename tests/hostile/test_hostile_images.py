@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def pool():
     """A pool of one child, so that what was measured of it is what one image took."""
     with pytest.MonkeyPatch.context() as patch:
         pool = children.ChildPool(1)
-        patch.setattr(outside, "get_pool", lambda: pool)
+        patch.setattr(outside, "get_pool", lambda kind: pool)
         yield pool
         pool.close()
 
@@ -79,7 +80,7 @@ def make_pool(monkeypatch):
             monkeypatch.setenv(LIMIT_VARIABLES[name], str(value))
         decoding.get_limits.cache_clear()
         made.append(children.ChildPool(size))
-        monkeypatch.setattr(outside, "get_pool", lambda: made[-1])
+        monkeypatch.setattr(outside, "get_pool", lambda kind: made[-1])
         return made[-1]
 
     yield make
@@ -109,6 +110,21 @@ def test_43_a_slow_image_is_left_out_and_those_around_it_are_not(make_pool):
     assert [each.data for each in (*seen[:2], *seen[3:])] == GOOD
 
 
+def test_43_many_slow_images_let_others_have_their_turn(make_pool):
+    make_pool(seconds=9, scans=10**9)
+    slow, seen = [make_scans(1_000, 500)] * 12, []
+
+    def look() -> None:
+        seen.append(images.clean_image(GOOD[0]).data)
+
+    with ThreadPoolExecutor(2) as people, images.ImageCleaner() as cleaner:
+        many = people.submit(cleaner.clean, slow)
+        time.sleep(0.1)
+        people.submit(look).result()
+        assert seen == GOOD[:1] and not many.done()
+        assert not [each for each in many.result() if isinstance(each, ImageError)]
+
+
 def test_43_a_child_that_sleeps_is_ended_by_the_clock(make_pool, monkeypatch):
     monkeypatch.setattr(children, "CLOCK_FACTOR", 1)
     pool = make_pool(seconds=1)
@@ -132,7 +148,7 @@ def test_43_a_child_that_is_killed_harms_no_image(make_pool):
 def test_43_an_image_that_crashes_its_decoder_is_left_out(make_pool):
     pool = make_pool()
     with pool.borrow() as child, pytest.raises(children.ChildEndedError):
-        list(child.ask("no such work", GOOD, {}))
+        child.ask("no such work", GOOD, {})
     number, error = child.explain_end()
     assert number == 0 and "broke off" in error.problem
     assert images.clean_image(GOOD[0]).data == GOOD[0]
@@ -275,7 +291,7 @@ def test_limits_are_set_by_the_environment_and_checked():
 def test_a_child_sees_no_secret_of_the_environment(make_pool, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "secret")
     with make_pool().borrow() as child:
-        assert list(child.ask("clean", GOOD[:1], {}))
+        assert child.ask("clean", GOOD[:1], {})
         file = Path(f"/proc/{child.id}/environ")
         assert not file.is_file() or b"secret" not in file.read_bytes()
 
