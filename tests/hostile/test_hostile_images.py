@@ -307,3 +307,13 @@ def test_mutated_images_give_pixels_or_a_reason_and_end_no_child():
     tally = fuzz_images(2_000, seed=0)
     assert tally.tried == 2_000 and tally.kept + tally.left_out == 2_000
     assert not tally.crashes, tally.crashes[:3]
+
+
+def test_copies_that_differ_in_their_metadata_only_stay_together(tmp_path, transfer_home):
+    files = {f"{c}/{n}.png": encode(make_photo((30, 20 + n))) for c in "ab" for n in range(5)}
+    photo, other = make_photo((64, 48)), make_exif().tobytes()
+    files |= {"a/one.jpg": encode(photo, "JPEG"), "a/two.jpg": encode(photo, "JPEG", exif=other)}
+    found = dataset.ingest(write_zip(tmp_path / "copies.zip", files), home=transfer_home)
+    copies = [record for record in found.records if record.path in ("a/one.jpg", "a/two.jpg")]
+    assert len({record.digest for record in copies}) == len({r.split for r in copies}) == 1
+    assert "duplicate" in {problem.kind for problem in found.problems}

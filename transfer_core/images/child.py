@@ -1,9 +1,9 @@
 """The process that decodes what comes from outside: `python -m transfer_core.images.child`.
 
-It reads requests from its standard input, answers each by one message on its standard
-output, marks on its error output which image it is at, and ends with its input. It limits itself: to some processor
-time for each image, to some memory, to few open files and to writing none. Whatever happens to
-it, its parent goes on.
+It reads requests from its standard input, answers each by one message on its standard output,
+marks on its error output which image it is at, and ends with its input. It limits itself: to some
+processor time for each image, to some memory, to few open files and to writing none. Whatever
+happens to it, its parent goes on.
 """
 
 import io

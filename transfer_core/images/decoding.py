@@ -101,7 +101,8 @@ def open_image(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
     if data[4:8] == b"ftyp":
         _register_heif()
     Image.MAX_IMAGE_PIXELS = limits.pixels
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    known = [each for each in FORMATS if each != "HEIF" or each in Image.OPEN]
+    image = Image.open(io.BytesIO(data), formats=known)
     width, height = image.size
     if width * height > limits.pixels or max(width, height) > limits.side:
         allowed = f"at most {limits.pixels / 1e6:g} million pixels"
