@@ -24,7 +24,7 @@ from transfer_core.errors import DataSetError, ImageError, SettingsError
 from transfer_core.images import children, decoding, outside
 from transfer_core.images.decoding import FORMATS
 from transfer_core.images.limits import LIMIT_VARIABLES
-from transfer_core.system import WorkStopped
+from transfer_core.system import WorkStopped, hash_bytes
 
 MEGABYTE = 1 << 20
 MARKS = b"secret", b"<script", b"2024:05:17"  # of what must not be kept
@@ -234,7 +234,7 @@ def test_c8_an_older_data_set_is_given_out_without_them_too(transfer_home, tmp_p
     pack, records, offset = b"", [], 0
     for record in found.records:
         pack, offset = pack + photo, len(pack)
-        records.append(replace(record, offset=offset, length=len(photo)))
+        records.append(replace(record, offset=offset, length=len(photo), digest=hash_bytes(photo)))
     found.pack_path(transfer_home).write_bytes(pack)
     summary = replace(found.import_summary, is_clean=False)
     old = replace(found, records=tuple(records), import_summary=summary)
