@@ -234,7 +234,8 @@ def test_c8_an_older_data_set_is_given_out_without_them_too(transfer_home, tmp_p
     pack, records, offset = b"", [], 0
     for record in found.records:
         pack, offset = pack + photo, len(pack)
-        records.append(replace(record, offset=offset, length=len(photo), digest=hash_bytes(photo)))
+        digest = hash_bytes(photo)
+        records.append(replace(record, offset=offset, length=len(photo), digest=digest))
     found.pack_path(transfer_home).write_bytes(pack)
     summary = replace(found.import_summary, is_clean=False)
     old = replace(found, records=tuple(records), import_summary=summary)
