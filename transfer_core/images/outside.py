@@ -198,6 +198,8 @@ def _read_clean(answer: Answer, data: bytes) -> CleanImage | ImageError:
     try:
         kind, width, height, frames = answer.told["info"]
         info = ImageInfo(FORMATS[FORMATS.index(kind)], int(width), int(height), bool(frames))
+        if answer.told["pieces"] == [[0, len(data)]]:
+            return CleanImage(info, data)
         pieces, position, total = [], 0, 0
         for piece in answer.told["pieces"]:
             if isinstance(piece, int):
