@@ -31,6 +31,8 @@ from streamlit.testing.v1 import AppTest
 from transfer_core.cli.serve import find_app
 folder = find_app().parent
 sys.path.insert(0, str(folder))  # as Streamlit does with the folder of the script
+from pages.shared.session import belongings
+belongings.read_cookie = lambda workspaces: None
 app = AppTest.from_file(str(find_app()), default_timeout=60)
 app.switch_page("pages/start.py").run()
 assert not app.exception, app.exception
