@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from transfer_core.runs import RunStore
+from transfer_core.runs import RunStore, start_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT = 120  # seconds after which a command counts as hanging
@@ -42,7 +42,7 @@ def mount_disk(megabytes: float) -> Iterator[Path]:
 
 def fill(folder: Path, leave: float = 0.0) -> None:
     """Fill a disk until this many megabytes are free."""
-    with (folder / "filler").open("wb", 0) as file, suppress(OSError):
+    with (folder / "filler").open("ab", 0) as file, suppress(OSError):
         while (left := shutil.disk_usage(folder).free - int(leave * MEGABYTE)) > 0:
             file.write(bytes(min(left, MEGABYTE)))
 
@@ -70,19 +70,9 @@ def call(home: Path, *arguments: str) -> str:
 def fill_while_training() -> str:
     """Fill the disk after some epochs of a run; say how the run ended."""
     with mount_disk(TRAINING_DISK) as home:
-        command = [
-            "-m",
-            "transfer_core",
-            "train",
-            "sample:digits",
-            "--case",
-            "3",
-            "--epochs",
-            "200",
-            "--json",
-        ]
+        given = ["train", "sample:digits", "--case", "3", "--epochs", "200", "--json"]
         process = subprocess.Popen(
-            [sys.executable, *command],
+            [sys.executable, "-m", "transfer_core", *given],
             cwd=ROOT,
             env=os.environ | {"TRANSFER_HOME": str(home)},
             stdout=subprocess.PIPE,
@@ -93,12 +83,15 @@ def fill_while_training() -> str:
         for line in process.stdout:
             epochs += json.loads(line)["event"] == "epoch_ended"
             if epochs == EPOCHS_BEFORE and not filled:
-                fill(home)
                 filled = time.perf_counter()
+                for _ in range(4):  # for old checkpoints make room again
+                    fill(home)
+                    time.sleep(0.5)
         process.wait(TIMEOUT)
         seconds = time.perf_counter() - filled
         (home / "filler").unlink()
-        (run,) = RunStore(home).list()
+        with start_engine(home, resume=False) as engine:  # as the next start does
+            (run,) = engine.list_runs()
         accuracy = run.result.accuracy if run.result else None
         return f"{run.state}, accuracy {accuracy}, {seconds:.1f} s after the disk was full"
 

@@ -3,6 +3,7 @@
 import functools
 import gc
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -62,9 +63,9 @@ def machine_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def runs_in_threads():
-    """Let the app of the tests perform its runs in threads, which is quicker to start."""
+    """Let the app perform its runs in threads, which is quicker, unless the environment says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSFER_EXECUTOR", "thread")
+        patch.setenv("TRANSFER_EXECUTOR", os.environ.get("TRANSFER_EXECUTOR", "thread"))
         yield
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import Server, wait_until_settled
+from browsing import COOKIES, Server, wait_until_settled
 from playwright.sync_api import Locator, Page
 from zips import make_picture, write_zip
 
@@ -115,6 +115,7 @@ def full(tmp_path_factory):
 
 def open_address(page: Page, address: str) -> None:
     page.emulate_media(color_scheme="light")
+    page.context.add_cookies(COOKIES)
     page.goto(address)
     wait_until_settled(page)
 

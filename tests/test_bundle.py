@@ -143,8 +143,9 @@ def test_what_is_no_bundle_is_refused_with_what_was_found(changes, told, changed
         (lambda w: w.pop("head.linear.bias"), "head.linear.bias is missing"),
         (lambda w: w.update({"more": torch.zeros(2)}), "more is float32, 2, expected missing"),
         (lambda w: w["head.linear.bias"].fill_(float("nan")), "no number"),
+        (lambda w: w["head.linear.bias"].mul_(2), "not the file that was packed"),
     ],
-    ids=["shape", "missing", "too many", "not a number"],
+    ids=["shape", "missing", "too many", "not a number", "another number"],
 )
 def test_weights_that_do_not_fit_are_named(change, told, made, changed, transfer_home):
     path = changed(files={"network.safetensors": change_tensors(made, change)})

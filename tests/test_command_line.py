@@ -1,18 +1,23 @@
 """The command line, as a person or a script would use it."""
 
 import json
+import time
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from transfer_core.cli import training_commands
 from transfer_core.cli.main import main
 from transfer_core.inspection.prediction import load_test_predictions
 from transfer_core.networks.download import HOST_SETTING
+from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.store import RunStore
 from transfer_core.settings import OptimiserSettings, list_settings
 from transfer_core.training.evaluation import confusion_matrix
+from transfer_core.training.loop import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -62,6 +67,25 @@ def test_the_persons_answer_outranks_the_estimate(colours, transfer_home, capsys
     arguments = ["--similarity", "different", "--small-below", "20", "--json"]
     assert main(["decide", str(colours), *arguments]) == 0
     assert read_lines(capsys)[0]["textbook"]["case"] == 4
+
+
+def test_ctrl_c_ends_a_training_with_a_checkpoint_one_sentence_and_its_own_status(
+    colours, transfer_home, capsys, monkeypatch
+):
+    def interrupt(options, values):
+        if values["event"] == "epoch_ended":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training_commands, "_emit_event", interrupt)
+    take_step = Trainer._take_step  # slower, so that the run is not over before it is interrupted
+    monkeypatch.setattr(Trainer, "_take_step", lambda *a: time.sleep(0.05) or take_step(*a))
+    assert main(["train", str(colours), "--case", "1", "--epochs", "1000"]) == 130
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("Interrupted after epoch ") and told.endswith("on the page Train.")
+    with closing(RunStore(transfer_home)) as store:
+        (run,) = store.list()
+    assert run.state == "interrupted" and run.id in told
+    assert RunDirectory.locate(transfer_home, run.id).find_checkpoint_epoch()
 
 
 def test_train_streams_events_and_ends_with_the_result(colours, transfer_home, capsys):

@@ -12,7 +12,7 @@ from test_runs_crash import is_training
 from test_runs_engine import WAIT, list_states, wait_for
 from toy_runs import list_kinds, make_config, make_test_result
 
-from transfer_core.runs.engine import process_executor
+from transfer_core.runs.engine import process_executor, run_process
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.engine.reader import RunReader
@@ -91,11 +91,26 @@ def test_run_that_ends_every_process_is_given_up_and_the_next_run_goes_well(tmp_
 
 def test_process_that_the_system_ends_for_want_of_memory_is_told_so(tmp_path, monkeypatch):
     kills = iter(range(100))
-    monkeypatch.setattr(process_executor, "count_memory_kills", lambda: next(kills))
+    monkeypatch.setattr(run_process, "count_memory_kills", lambda: next(kills))
     with start(tmp_path, "killed") as engine:
         run = engine.wait(engine.submit(make_config()), WAIT)
         assert run.state is RunState.failed and run.attempt == 1
         assert "memory" in run.error.problem and "smaller batch size" in run.error.remedy
+
+
+def test_process_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch):
+    answers = iter([OSError(12, "Cannot allocate memory")])
+    make = process_executor.RunProcess
+
+    def start_process(command):
+        if error := next(answers, None):
+            raise error
+        return make(command)
+
+    monkeypatch.setattr(process_executor, "RunProcess", start_process)
+    monkeypatch.setattr(process_executor, "RETRY_SECONDS", 0.01)
+    with start(tmp_path, "quick") as engine:
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
 
 
 def test_error_that_a_person_can_mend_is_told_once_in_its_own_words(tmp_path):

@@ -76,7 +76,7 @@ def draw_bursts(draw, copies: bool) -> list[DecodedImage]:
                 path = f"{name}/burst-{burst:02}-frame-{frame:03}.jpg"
                 is_copy = copies and images and draw(st.integers(0, 40)) == 0
                 digest = draw(st.sampled_from(images)).digest if is_copy else path
-                images.append(DecodedImage(path, name, None, digest, 0, 1, SOME_INFO))
+                images.append(DecodedImage(path, name, None, digest, 0, 1, SOME_INFO, digest))
     return images
 
 

@@ -1,5 +1,6 @@
 """The engine: order, stopping, failing, fairness, and a disk that says no."""
 
+import asyncio
 import json
 import threading
 import time
@@ -7,7 +8,13 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from toy_runs import list_kinds, make_config, make_perform, make_test_result
+from toy_runs import (
+    list_kinds,
+    make_checkpointing_perform,
+    make_config,
+    make_perform,
+    make_test_result,
+)
 
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.errors import DataSetError, RunError
@@ -394,6 +401,27 @@ def test_run_without_a_result_is_a_fault_and_not_a_success(tmp_path):
 
     with Engine(tmp_path, perform) as engine:
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.failed
+
+
+def test_server_that_ends_closes_its_engines_and_their_runs_wait_to_continue(tmp_path, monkeypatch):
+    import app
+
+    monkeypatch.setattr(app, "warm_up", lambda: None)
+    perform = make_checkpointing_perform()
+    engine = Engine(tmp_path, perform)
+    run_id = engine.submit(make_config())
+    wait_for(lambda: engine.directory(run_id).find_checkpoint_epoch())
+
+    async def serve():
+        async with app.run_engine(app.app):
+            assert engine.state(run_id) is RunState.training
+
+    asyncio.run(serve())
+    assert engine.state(run_id) is RunState.queued  # for the next server
+    with pytest.raises(RunError, match="shutting down"):
+        engine.submit(make_config())
+    with Engine(tmp_path, make_checkpointing_perform(epochs=1)) as following:
+        assert following.wait(run_id, WAIT).state is RunState.finished
 
 
 def test_closing_twice_is_fine_and_a_closed_engine_takes_no_run(tmp_path):

@@ -416,5 +416,5 @@ def test_the_command_line_fits_a_run_into_minutes_and_tells_why(
     events = read_lines(capsys)
     assert events[0]["event"] == "fitted" and "Demonstration network" in events[0]["reasons"][0]
     assert events[-1]["event"] == "finished"
-    assert main(["train", str(colours), "--case", "1", "--minutes", "0"]) == 2
-    assert "No run fits into 0 min" in capsys.readouterr().err
+    assert main(["train", str(colours), "--case", "1", "--minutes", "1e-9"]) == 2
+    assert "No run fits into 1e-09 min" in capsys.readouterr().err

@@ -52,6 +52,7 @@ def copy_data_set(made: Path, home: Path, number: int) -> str:
         file = home / "data" / data_id / name
         text = file.read_text(encoding="utf-8").replace(source.name, data_id)
         file.write_text(text.replace("colours", f"secret {number}"), encoding="utf-8")
+    (home / "data" / data_id / "hashes.json").unlink()  # of the texts before they were changed
     return data_id
 
 

@@ -5,6 +5,7 @@ Each case says what must become of it: kept, or left out with a sentence that ho
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -328,3 +329,25 @@ def _list_costly_images() -> Iterator[Case]:
 
 
 CASES = tuple(list_cases())
+
+
+def main() -> None:
+    """Print the table with what is seen: `PYTHONPATH=. python tests/hostile/images.py`."""
+    from transfer_core import images
+    from transfer_core.errors import ImageError
+
+    print("| case | expected | seen | s |\n|---|---|---|---|")
+    for case in CASES:
+        data, began = case.make(), time.perf_counter()
+        try:
+            info = images.clean_image(data).info
+            seen = f"{KEPT}: {info.format}, {info.width} x {info.height}"
+        except ImageError as error:
+            seen = error.problem
+        seconds = time.perf_counter() - began
+        expected = case.expected or "left out"
+        print(f"| {case} | {expected} | {seen} | {seconds:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

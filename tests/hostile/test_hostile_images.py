@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def pool():
     """A pool of one child, so that what was measured of it is what one image took."""
     with pytest.MonkeyPatch.context() as patch:
         pool = children.ChildPool(1)
-        patch.setattr(outside, "get_pool", lambda: pool)
+        patch.setattr(outside, "get_pool", lambda kind: pool)
         yield pool
         pool.close()
 
@@ -79,7 +80,7 @@ def make_pool(monkeypatch):
             monkeypatch.setenv(LIMIT_VARIABLES[name], str(value))
         decoding.get_limits.cache_clear()
         made.append(children.ChildPool(size))
-        monkeypatch.setattr(outside, "get_pool", lambda: made[-1])
+        monkeypatch.setattr(outside, "get_pool", lambda kind: made[-1])
         return made[-1]
 
     yield make
@@ -109,6 +110,21 @@ def test_43_a_slow_image_is_left_out_and_those_around_it_are_not(make_pool):
     assert [each.data for each in (*seen[:2], *seen[3:])] == GOOD
 
 
+def test_43_many_slow_images_let_others_have_their_turn(make_pool):
+    make_pool(seconds=9, scans=10**9)
+    slow, seen = [make_scans(1_000, 500)] * 12, []
+
+    def look() -> None:
+        seen.append(images.clean_image(GOOD[0]).data)
+
+    with ThreadPoolExecutor(2) as people, images.ImageCleaner() as cleaner:
+        many = people.submit(cleaner.clean, slow)
+        time.sleep(0.1)
+        people.submit(look).result()
+        assert seen == GOOD[:1] and not many.done()
+        assert not [each for each in many.result() if isinstance(each, ImageError)]
+
+
 def test_43_a_child_that_sleeps_is_ended_by_the_clock(make_pool, monkeypatch):
     monkeypatch.setattr(children, "CLOCK_FACTOR", 1)
     pool = make_pool(seconds=1)
@@ -132,7 +148,7 @@ def test_43_a_child_that_is_killed_harms_no_image(make_pool):
 def test_43_an_image_that_crashes_its_decoder_is_left_out(make_pool):
     pool = make_pool()
     with pool.borrow() as child, pytest.raises(children.ChildEndedError):
-        list(child.ask("no such work", GOOD, {}))
+        child.ask("no such work", GOOD, {})
     number, error = child.explain_end()
     assert number == 0 and "broke off" in error.problem
     assert images.clean_image(GOOD[0]).data == GOOD[0]
@@ -276,7 +292,7 @@ def test_limits_are_set_by_the_environment_and_checked():
 def test_a_child_sees_no_secret_of_the_environment(make_pool, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "secret")
     with make_pool().borrow() as child:
-        assert list(child.ask("clean", GOOD[:1], {}))
+        assert child.ask("clean", GOOD[:1], {})
         file = Path(f"/proc/{child.id}/environ")
         assert not file.is_file() or b"secret" not in file.read_bytes()
 
@@ -292,3 +308,13 @@ def test_mutated_images_give_pixels_or_a_reason_and_end_no_child():
     tally = fuzz_images(2_000, seed=0)
     assert tally.tried == 2_000 and tally.kept + tally.left_out == 2_000
     assert not tally.crashes, tally.crashes[:3]
+
+
+def test_copies_that_differ_in_their_metadata_only_stay_together(tmp_path, transfer_home):
+    files = {f"{c}/{n}.png": encode(make_photo((30, 20 + n))) for c in "ab" for n in range(5)}
+    photo, other = make_photo((64, 48)), make_exif().tobytes()
+    files |= {"a/one.jpg": encode(photo, "JPEG"), "a/two.jpg": encode(photo, "JPEG", exif=other)}
+    found = dataset.ingest(write_zip(tmp_path / "copies.zip", files), home=transfer_home)
+    copies = [record for record in found.records if record.path in ("a/one.jpg", "a/two.jpg")]
+    assert len({record.digest for record in copies}) == len({r.split for r in copies}) == 1
+    assert "duplicate" in {problem.kind for problem in found.problems}

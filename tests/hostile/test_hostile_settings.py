@@ -1,6 +1,8 @@
 """Senseless settings and files on the command line: each is one plain refusal, at once."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,13 +11,20 @@ from transfer_core.cli.main import main
 from transfer_core.errors import SettingsError
 from transfer_core.settings import check_minutes
 
+
+@pytest.fixture(scope="module")
+def home(made, tmp_path_factory) -> Path:
+    """A copy of the data folder with a finished run, which these tests may fill."""
+    return shutil.copytree(made[0], tmp_path_factory.mktemp("settings") / "home")
+
+
 REFUSED = [  # arguments with RUN and DATA in place of a run's id and a zip, what is told
-    (["decide", "DATA", "--minutes", "inf"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "nan"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "0"], "at most 1,440 minutes"),
-    (["decide", "DATA", "--minutes", "-1"], "at most 1,440 minutes"),
+    (["decide", "DATA", "--minutes", "inf"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "nan"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "0"], "at most 10,080 minutes"),
+    (["decide", "DATA", "--minutes", "-1"], "at most 10,080 minutes"),
     (["decide", "DATA", "--small-below", "0"], "between 20 and 1,000,000 images"),
-    (["train", "DATA", "--case", "1", "--minutes", "inf"], "at most 1,440 minutes"),
+    (["train", "DATA", "--case", "1", "--minutes", "inf"], "at most 10,080 minutes"),
     (["train", "DATA", "--case", "1", "--learning-rate", "nan"], "learning_rate = nan"),
     (["train", "DATA", "--case", "1", "--learning-rate", "inf"], "learning_rate = inf"),
     (["train", "DATA", "--case", "1", "--epochs", "0"], "epochs = 0"),
@@ -46,8 +55,8 @@ REFUSED = [  # arguments with RUN and DATA in place of a run's id and a zip, wha
 
 
 @pytest.mark.parametrize(("given", "told"), REFUSED, ids=[" ".join(r[0])[:60] for r in REFUSED])
-def test_what_makes_no_sense_is_one_plain_refusal(given, told, made, monkeypatch, capsys):
-    home, run, bundle = made
+def test_what_makes_no_sense_is_one_plain_refusal(given, told, home, made, monkeypatch, capsys):
+    _home, run, bundle = made
     monkeypatch.setenv("TRANSFER_HOME", str(home))
     places = {"RUN": run, "DATA": str(bundle.parent / "colours.zip")}
     assert main([places.get(word, word) for word in given]) == 2
@@ -56,8 +65,8 @@ def test_what_makes_no_sense_is_one_plain_refusal(given, told, made, monkeypatch
     assert len(lines) <= 8
 
 
-def test_a_notebook_is_refused_in_the_same_way(made, monkeypatch):
-    monkeypatch.setenv("TRANSFER_HOME", str(made[0]))
+def test_a_notebook_is_refused_in_the_same_way(home, made, monkeypatch):
+    monkeypatch.setenv("TRANSFER_HOME", str(home))
     with pytest.raises(SettingsError):
         check_minutes(float("inf"))
     data_set = api.load_dataset(made[2].parent / "colours.zip")

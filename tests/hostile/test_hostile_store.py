@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import caches
 from transfer_core import dataset
 from transfer_core.cli.main import main
+from transfer_core.dataset import samples
 from transfer_core.errors import TransferError
 from transfer_core.inspection import load_trained_network
 from transfer_core.inspection.prediction import load_test_predictions
@@ -106,6 +107,20 @@ def test_loading_the_same_zip_again_puts_a_damaged_data_set_right(name, damage, 
     assert not list((home / "data").glob(".unfinished-*"))
 
 
+def test_loading_the_zip_again_puts_the_versions_of_its_data_set_right_too(stored):
+    home, _run, archive = stored
+    first = dataset.load(home, find_data_folder(home).name)
+    moved = next(record.path for record in first.records if record.split == "train")
+    version = dataset.make_version(home, first, [dataset.Change("relabel", moved, "red")])
+    flip_bit(version.pack_path(home))
+    for data_set in (first, version):
+        with pytest.raises(TransferError, match="damaged"):
+            list(data_set.iter_image_bytes(home, range(len(data_set.records))))
+    dataset.ingest(archive, home=home)
+    for data_set in (first, version):
+        assert len(list(data_set.iter_image_bytes(home, range(len(data_set.records))))) == 30
+
+
 def test_a_data_set_without_hashes_which_an_older_version_wrote_is_read(stored):
     home, run, _zip = stored
     (find_data_folder(home) / "hashes.json").unlink()
@@ -134,6 +149,31 @@ def test_a_damaged_cache_is_made_again(cache, damage, stored):
     for file in (home / cache).rglob("*.npy"):
         damage(file)
     assert (read() == expected).all()
+
+
+@pytest.mark.parametrize("damage", [cut, empty, scramble], ids=lambda damage: damage.__name__)
+def test_what_is_damaged_and_can_be_made_again_or_left_out_harms_nothing(
+    damage, made, transfer_home, monkeypatch
+):
+    from transfer_core.networks import get_network, list_networks
+    from transfer_core.timing import cost_cache
+
+    monkeypatch.setattr(samples.catalog, "write_sample_zip", lambda *_, **__: "made again")
+    sample = transfer_home / "samples" / "stripes.zip"
+    sample.parent.mkdir()
+    shutil.copy(made[2], sample)
+    assert samples.resolve_path("sample:stripes", transfer_home) == sample
+    damage(sample)
+    assert samples.resolve_path("sample:stripes", transfer_home) == "made again"
+    before = cost_cache.load_or_measure_head_training(transfer_home, 8, 2, 4)
+    for file in (transfer_home / "timings").glob("*.json"):
+        damage(file)
+    assert type(cost_cache.load_or_measure_head_training(transfer_home, 8, 2, 4)) is type(before)
+    (transfer_home / "weights").mkdir()
+    card = transfer_home / "weights" / "demonstration-0123456789.json"
+    card.write_text('{"architecture": "demonstration", "weights_sha256": "0123456789"}')
+    damage(card)
+    assert get_network("demonstration") in list_networks()
 
 
 def break_column(column: str, value: str) -> Damage:

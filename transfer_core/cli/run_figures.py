@@ -31,17 +31,19 @@ def collect_figures(record: RunRecord, ended: Ended) -> dict:
     }
 
 
-def describe_interruption(run_id: str, epoch: int | None) -> str:
+def describe_interruption(run: RunRecord, epoch: int | None) -> str:
     """Say in one sentence what becomes of a run that Ctrl-C or a signal has interrupted.
 
     Args:
-        run_id: The run.
+        run: The run, as it is now.
         epoch: From `RunReader.find_resume_epoch`.
     """
+    if run.result is not None:
+        return f"Interrupted just after run {run.id} had ended: the app has its result."
     if epoch is None:
-        return f"Interrupted before run {run_id} had learned anything: start it again."
+        return f"Interrupted before run {run.id} had learned anything: start it again."
     after = f"after epoch {epoch}" if epoch else "in its first epoch"
-    return f"Interrupted {after}: the app resumes run {run_id} from there, on the page Train."
+    return f"Interrupted {after}: the app resumes run {run.id} from there, on the page Train."
 
 
 def summarise(rows: Iterable[dict]) -> list[dict]:

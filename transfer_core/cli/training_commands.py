@@ -257,7 +257,7 @@ def _train_and_report(
                 emit(entry.event)
         except KeyboardInterrupt:
             engine.close()  # the run writes a checkpoint
-            told = describe_interruption(run, engine.find_resume_epoch(run))
+            told = describe_interruption(engine.get(run), engine.find_resume_epoch(run))
             raise KeyboardInterrupt(told) from None
         record = get_result(engine, run)
         if record.error:  # it ended early, but has a result

@@ -14,6 +14,7 @@ from transfer_core.dataset.splitting import (
     DecodedImage,
     assign_splits,
     compute_min_class_size,
+    join_copies,
     remove_split_leaks,
 )
 from transfer_core.dataset.types import (
@@ -50,7 +51,7 @@ def assemble(contents: ArchiveContents, name: str, seed: int) -> DataSet:
     """
     if not contents.images:
         raise _make_no_readable_images_error(contents)
-    images, copy_problems = remove_split_leaks(contents.images)
+    images, copy_problems = remove_split_leaks(join_copies(contents.images))
     # A given part may be empty now: all of its images were copies of images in later parts.
     given = {image.split for image in images} & set(contents.layout.given_splits)
     made = tuple(split for split in SPLITS if split != "train" and split not in given)
@@ -82,7 +83,7 @@ def _build_records(
             path=image.path,
             label=label[image.class_name],
             split=split,
-            digest=image.digest,
+            digest=image.kept_digest,
             offset=image.offset,
             length=image.length,
             width=image.info.width,

@@ -27,7 +27,7 @@ from transfer_core.dataset.atomic_folder import (
 from transfer_core.dataset.layout import Layout, read_layout
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
-from transfer_core.errors import TransferError
+from transfer_core.dataset.versions import share_images
 from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
 from transfer_core.languages import N_
 from transfer_core.system import (
@@ -96,11 +96,14 @@ def ingest(
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
+            was_there = (data / data_set.id).exists()
             new = publish(
                 folder,
                 data / data_set.id,
                 lambda: store.load_whole(home, data_set.id) is not None,
             )
+            if new and was_there:  # it was damaged
+                share_images(home, data_set)
             if note:
                 with suppress(OSError):  # the zip is then read again next time
                     note.parent.mkdir(exist_ok=True)
@@ -134,7 +137,7 @@ def _write_pack(
         ) as cleaned,
     ):
         for batch in cleaned:
-            for member, image, digest in batch:
+            for member, image, *digests in batch:
                 if isinstance(image, Problem):
                     unreadable.append(image)
                     continue
@@ -142,7 +145,9 @@ def _write_pack(
                 class_name, split = layout.get_class_and_split(member)
                 size = pack.write(image.data)
                 images.append(
-                    DecodedImage(member.path, class_name, split, digest, offset, size, info)
+                    DecodedImage(
+                        member.path, class_name, split, digests[0], offset, size, info, digests[1]
+                    )
                 )
                 offset += size
                 limits.check_total(offset)
@@ -155,8 +160,8 @@ def _write_pack(
 
 def _clean_members(
     archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
-) -> list[tuple[Member, CleanImage | Problem, str]]:
-    """Each member with what is kept of it and the hash of that, or with the problem with it."""
+) -> list[tuple[Member, CleanImage, str, str] | tuple[Member, Problem]]:
+    """Each member with what is kept of it, and the hashes of both, or with the problem with it."""
     files, errors = {}, {}
     for member in members:
         try:
@@ -164,15 +169,18 @@ def _clean_members(
         except MemberError as error:
             errors[member.path] = error
     results = dict(zip(files, cleaner.clean(tuple(files.values())), strict=True)) | errors
-    return [(member, *_hash_or_explain(member, results[member.path])) for member in members]
-
-
-def _hash_or_explain(
-    member: Member, result: CleanImage | TransferError
-) -> tuple[CleanImage | Problem, str]:
-    if isinstance(result, CleanImage):
-        return result, hash_bytes(result.data)
-    return Problem("unreadable", member.path, f"{result.problem} {result.remedy}"), ""
+    told = []
+    for member in members:
+        result = results[member.path]
+        if isinstance(result, CleanImage):
+            data = files[member.path]
+            digest = hash_bytes(data)
+            kept = digest if result.data is data else hash_bytes(result.data)
+            told.append((member, result, digest, kept))
+        else:
+            reason = f"{result.problem} {result.remedy}"
+            told.append((member, Problem("unreadable", member.path, reason)))
+    return told
 
 
 def _sum_sizes(layout: Layout, limits: Limits) -> int:

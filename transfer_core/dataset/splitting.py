@@ -3,7 +3,7 @@
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from transfer_core.dataset.archive import Problem
@@ -23,10 +23,24 @@ class DecodedImage:
     path: str
     class_name: str
     split: Split | None  # as given
-    digest: str  # SHA-256 of the file
+    digest: str  # SHA-256 of the file as it came; copies are told and splits are made by it
     offset: int  # bytes, in the pack
     length: int  # bytes
     info: ImageInfo
+    kept_digest: str  # SHA-256 of what is kept of the file
+
+
+def join_copies(images: Sequence[DecodedImage]) -> Sequence[DecodedImage]:
+    """Give files of which the same is kept the same digest: copies with other metadata."""
+    changed = {image.kept_digest for image in images if image.kept_digest != image.digest}
+    if not changed:
+        return images
+    smallest: dict[str, str] = {}
+    for image in images:
+        if image.kept_digest in changed:
+            known = smallest.get(image.kept_digest, image.digest)
+            smallest[image.kept_digest] = min(known, image.digest)
+    return [replace(i, digest=smallest.get(i.kept_digest, i.digest)) for i in images]
 
 
 def remove_split_leaks(images: Sequence[DecodedImage]) -> tuple[list[DecodedImage], list[Problem]]:

@@ -23,7 +23,12 @@ from transfer_core.dataset.types import DataSet, ImageRecord
 from transfer_core.errors import DataSetError
 from transfer_core.images import CleanImage, clean_image, clean_images
 from transfer_core.languages import N_, _
-from transfer_core.system import hash_bytes, require_space, translate_disk_errors
+from transfer_core.system import (
+    UNFINISHED_SUFFIX,
+    hash_bytes,
+    require_space,
+    translate_disk_errors,
+)
 
 _NUMBER_IN_NAME = re.compile(r", version \d+$")
 VERSION_FILE = "version.json"  # beside what describes the data set
@@ -141,6 +146,24 @@ def make_version(
             lambda: store.load_whole(home, version_set.id) is not None,
         )
     return version_set if new else store.load(home, version_set.id)
+
+
+def share_images(home: Path, root: DataSet) -> None:
+    """Give the versions of a data set that was put right its image files again.
+
+    Args:
+        home: The data folder.
+        root: The first ancestor of the versions.
+    """
+    for folder in (home / "data").glob("*"):
+        with suppress(DataSetError):  # its own description is damaged
+            version = _load_version(home, folder.name)
+            if version and version.root == root.id:
+                pack = root.pack_path(home)
+                part = folder / f"{pack.name}{UNFINISHED_SUFFIX}"
+                part.unlink(missing_ok=True)
+                _link_or_copy(pack, part, copy=False)
+                part.replace(folder / pack.name)
 
 
 def _load_version(home: Path, data_id: str) -> Version | None:

@@ -37,7 +37,7 @@ from transfer_core.runs import (
     to_json,
     upgrade_config,
 )
-from transfer_core.system import hash_bytes, require_space
+from transfer_core.system import hash_bytes, hash_file, require_space
 from transfer_core.training import RunConfig, TestResult
 
 CARD_LIMITS = Limits(entries=1_000, entry_bytes=16 << 20, total_bytes=16 << 20)
@@ -57,6 +57,7 @@ class _ModelCard:
     classes: tuple[str, ...]
     config: RunConfig
     result: TestResult
+    network_sha256: str | None = None  # of the weights; an older card lacks it
 
 
 def import_bundle(home: Path, path: Path, *, owner: str = "") -> RunRecord:
@@ -187,6 +188,8 @@ def _check_weights(path: Path, card: _ModelCard) -> None:
     for name, value in weights.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise _make_weights_error(f"{name} holds a value that is no number")
+    if card.network_sha256 not in (None, hash_file(path)):
+        raise _make_weights_error(f"{WEIGHTS_FILE} is not the file that was packed with its card")
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:

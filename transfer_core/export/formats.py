@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from transfer_core.export.model_card import (
     CARD_FILE,
+    HASH_KEY,
     build_model_card,
     find_data_set,
     write_model_card,
@@ -26,6 +27,7 @@ from transfer_core.languages import N_
 from transfer_core.runs import RunDirectory
 from transfer_core.system import (
     Progress,
+    hash_file,
     ignore_progress,
     require_space,
     translate_disk_errors,
@@ -132,7 +134,8 @@ def write_weights(
     """Write the weights as safetensors, the card, and an example script."""
     weights = to / WEIGHTS_FILE
     save_file({k: v.contiguous() for k, v in trained.network.state_dict().items()}, weights)
-    described = write_model_card(to, build_model_card(home, trained))
+    card = build_model_card(home, trained) | {HASH_KEY: hash_file(weights)}
+    described = write_model_card(to, card)
     return (weights, *described, *write_prediction_script(to, trained, "torch"))
 
 

@@ -12,6 +12,7 @@ from transfer_core.runs import RunDirectory, encode_values, to_json
 
 CARD_FORMAT = "transfer lab card 1"  # change it when old readers would misread the card
 CARD_FILE = "card.json"
+HASH_KEY = "network_sha256"  # of the weights beside the card
 CLASSES_FILE = "classes.txt"  # one name a line, in the order of the network's outputs
 
 

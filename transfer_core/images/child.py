@@ -1,9 +1,9 @@
 """The process that decodes what comes from outside: `python -m transfer_core.images.child`.
 
-It reads requests from its standard input, writes answers to its standard output, marks on its
-error output which image it is at, and ends with its input. It limits itself: to some processor
-time for each image, to some memory, to few open files and to writing none. Whatever happens to
-it, its parent goes on.
+It reads requests from its standard input, answers each by one message on its standard output,
+marks on its error output which image it is at, and ends with its input. It limits itself: to some
+processor time for each image, to some memory, to few open files and to writing none. Whatever
+happens to it, its parent goes on.
 """
 
 import io
@@ -31,8 +31,8 @@ except ImportError:  # Windows: the parent's clock alone limits this process
 
 OPEN_FILES = 32  # at a time
 SPARE_MEGABYTES = 16  # that libraries take which are loaded later
-MAX_PIECES = 1000  # of a file in an answer
-WRITE_SECONDS = 0.2  # at most between two messages, while there are answers
+MAX_PIECES = 100  # of a file in an answer
+TURN_SECONDS = 0.2  # after which no further image of a request is begun
 Answer = tuple[dict[str, object], bytes]  # told as JSON, and bytes that follow it
 
 
@@ -46,14 +46,13 @@ def main() -> None:
         request = json.loads(requests.read(int.from_bytes(header)))
         files = [requests.read(size) for size in request["sizes"]]
         work = partial(_WORK[request["work"]], limits=limits, **request["options"])
-        waiting, written = [], time.monotonic()
+        done, began = [], time.monotonic()
         for data in files:
             os.write(marks, b".")
-            waiting.append(_answer(partial(work, data), limits))
-            if time.monotonic() - written > WRITE_SECONDS:
-                _write(answers, waiting)
-                waiting, written = [], time.monotonic()
-        _write(answers, waiting)
+            done.append(_answer(partial(work, data), limits))
+            if time.monotonic() - began > TURN_SECONDS:
+                break  # the parent asks for the others again, after whoever waits
+        _write(answers, done)
 
 
 def _take_outputs() -> tuple[BinaryIO, int]:

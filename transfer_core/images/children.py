@@ -13,17 +13,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from transfer_core.errors import ImageError
 from transfer_core.images.decoding import get_limits, make_too_long_error
 from transfer_core.images.limits import LIMIT_VARIABLES
 from transfer_core.languages import N_
 
-CLOCK_FACTOR = 4  # seconds by the clock for each of processor time: others use the computer too
+CLOCK_FACTOR = 5  # seconds by the clock for each of processor time: others use the computer too
 WATCH_SECONDS = 0.25  # between two looks at the clock
 PIPE_BYTES = 1 << 20  # a larger pipe takes an image at fewer turns
 MIN_CHILDREN = 2
-MAX_TOLD_BYTES = 1 << 20  # of an answer, beside the bytes that follow it
+MAX_TOLD_BYTES = 4 << 20  # of a message, beside the bytes of its images
 # The children see nothing else of the environment, which may hold secrets.
 PASSED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "LANG")
 # One heap and one thread, so that what one image takes does not depend on those before it.
@@ -82,27 +83,24 @@ class Child:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(
-        self, work: str, files: Sequence[bytes], options: Mapping[str, object]
-    ) -> Iterator[Answer]:
-        """Send image files, and yield the answer to each as it comes.
+    def ask(self, work: str, files: Sequence[bytes], options: Mapping[str, object]) -> list[Answer]:
+        """Send image files, and return answers to the first ones, as many as a turn has time for.
 
         Raises:
             ChildEndedError: If the process ended, or says what makes no sense.
         """
         seconds = CLOCK_FACTOR * get_limits().seconds
         request = {"work": work, "options": options, "sizes": [len(data) for data in files]}
-        text, answered = json.dumps(request).encode(), 0
+        text = json.dumps(request).encode()
         try:
             self.deadline = time.monotonic() + seconds
             self._process.stdin.write(b"".join((len(text).to_bytes(4), text, *files)))
             self._process.stdin.flush()
-            while answered < len(files):
-                self.deadline = time.monotonic() + seconds
-                for answer in self._read_answers():
-                    yield answer
-                    answered += 1
-            self._process.stderr.read(len(files))
+            answers = list(self._read_answers())
+            if not 1 <= len(answers) <= len(files):
+                raise ValueError(f"{len(answers)} answers to {len(files)} images")
+            self._process.stderr.read(len(answers))
+            return answers
         except (OSError, EOFError, LookupError, TypeError, ValueError) as error:
             raise ChildEndedError from error
         finally:
@@ -201,9 +199,13 @@ class ChildPool:
 
 
 @cache
-def get_pool() -> ChildPool:
-    """The children of this process, started when they are needed."""
-    return ChildPool(max(MIN_CHILDREN, os.cpu_count() or 1))
+def get_pool(kind: Literal["many", "one"]) -> ChildPool:
+    """The children of this process, started when they are needed.
+
+    Args:
+        kind: Those for many images at a time, or those for one, which never wait for the others.
+    """
+    return ChildPool(MIN_CHILDREN if kind == "one" else max(MIN_CHILDREN, os.cpu_count() or 1))
 
 
 def make_broken_error(found: str) -> ImageError:

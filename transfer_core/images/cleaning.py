@@ -88,12 +88,12 @@ def _is_turned(data: bytes, limits: ImageLimits) -> bool:
 
 def _check_stripped(stripped: Stripped, kept: bytes, limits: ImageLimits) -> ImageInfo:
     image = open_image(kept, limits)
-    info = describe_image(image)
+    size = image.size
     reduce_while_decoding(image, min_decoded_side=1)
-    _check_memory(image, (info.width, info.height), limits)
+    _check_memory(image, size, limits)
     image.load()
     check_all_rows(image, kept, limits)
-    return replace(info, frames=stripped.animated)
+    return ImageInfo("JPEG" if image.format == "MPO" else image.format, *size, stripped.animated)
 
 
 def _cut_text(

@@ -21,7 +21,7 @@ from transfer_core.images.colours import convert_to_rgb
 from transfer_core.images.limits import ImageLimits, read_limits
 from transfer_core.languages import N_
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "HEIF")  # HEIF is loaded later
 IMAGE_EXTENSIONS = frozenset(
     {
         "jpg",
@@ -101,7 +101,8 @@ def open_image(data: bytes, limits: ImageLimits) -> ImageFile.ImageFile:
     if data[4:8] == b"ftyp":
         _register_heif()
     Image.MAX_IMAGE_PIXELS = limits.pixels
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    formats = FORMATS if "HEIF" in Image.OPEN else FORMATS[:-1]
+    image = Image.open(io.BytesIO(data), formats=formats)
     width, height = image.size
     if width * height > limits.pixels or max(width, height) > limits.side:
         allowed = f"at most {limits.pixels / 1e6:g} million pixels"

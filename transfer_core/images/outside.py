@@ -4,12 +4,13 @@ Children do that, within limits; see `transfer_core.images.child`. An image that
 survive, or not in time, is an `ImageError` like any other, and the next one goes on.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from transfer_core.errors import ImageError
 from transfer_core.images.children import (
@@ -33,6 +34,7 @@ from transfer_core.system import WorkStopped, group_into_tasks
 if TYPE_CHECKING:
     import numpy as np
 
+YIELD_SECONDS = 0.001  # between two turns, for threads that wait for one
 SHRUNK_QUALITY = 88  # of a JPEG for the eye
 
 
@@ -50,8 +52,8 @@ class ImageCleaner:
     Leaving the context ends the work that is under way, and its children, at once.
     """
 
-    def __init__(self) -> None:
-        self._busy: set[Child] = set()
+    def __init__(self, kind: Literal["many", "one"] = "many") -> None:
+        self._kind, self._busy = kind, set()
         self._lock, self._closed = Lock(), False
 
     def __enter__(self) -> "ImageCleaner":
@@ -91,16 +93,16 @@ class ImageCleaner:
                 answers.append(known[first])
                 continue
             part = files[first : min((n for n in known if n > first), default=len(files))]
-            with get_pool().borrow() as child, self._mark_busy(child):
+            with get_pool(self._kind).borrow() as child, self._mark_busy(child):
                 try:
-                    for answer in child.ask(work, part, options):
-                        answers.append(_read_error(answer) or answer)
+                    answers += [_read_error(a) or a for a in child.ask(work, part, options)]
                 except ChildEndedError:
                     number, reason = child.explain_end()
                     number += first
                     kills[number] += reason is None
                     if reason or kills[number] > 1:
                         known[number] = reason or make_too_much_memory_error()
+            time.sleep(YIELD_SECONDS if len(answers) < len(files) else 0)
         return answers
 
     @contextmanager
@@ -132,7 +134,7 @@ def clean_images(files: Sequence[bytes]) -> list[CleanImage]:
         ImageError: If one of them cannot be used.
     """
     results: list[CleanImage] = []
-    with ImageCleaner() as cleaner:
+    with ImageCleaner("many" if len(files) > 1 else "one") as cleaner:
         for task in group_into_tasks(files, len):
             for result in cleaner.clean(task):
                 if isinstance(result, ImageError):
@@ -173,7 +175,7 @@ def _is_too_large(data: bytes) -> bool:
 
 
 def _ask_for_one(data: bytes, work: str, options: Mapping[str, object]) -> bytes:
-    with ImageCleaner() as cleaner:
+    with ImageCleaner("one") as cleaner:
         (answer,) = cleaner.ask(work, (data,), options)
     if isinstance(answer, ImageError):
         raise answer
@@ -196,6 +198,8 @@ def _read_clean(answer: Answer, data: bytes) -> CleanImage | ImageError:
     try:
         kind, width, height, frames = answer.told["info"]
         info = ImageInfo(FORMATS[FORMATS.index(kind)], int(width), int(height), bool(frames))
+        if answer.told["pieces"] == [[0, len(data)]]:
+            return CleanImage(info, data)
         pieces, position, total = [], 0, 0
         for piece in answer.told["pieces"]:
             if isinstance(piece, int):

@@ -1,6 +1,7 @@
 """Source networks with imported weights, listed from the data folder without torch."""
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from transfer_core.networks.weights_location import get_own_weights_folder
 
 KEPT_FACTS = "operations", "parameters", "classifier", "timm_version", "package"
 HASH_DIGITS = 10  # hexadecimal digits of the weights' hash in a network's name
+
+_LOG = logging.getLogger(__name__)
 
 
 def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwork, ...]:
@@ -19,12 +22,17 @@ def list_own_networks(published: tuple[SourceNetwork, ...]) -> tuple[SourceNetwo
     """
     known = {network.name: network for network in published}
     files = sorted(get_own_weights_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
-    cards = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    return tuple(
-        make_own_network(known[card["architecture"]], card)
-        for card in cards
-        if card["architecture"] in known
-    )
+    return tuple(filter(None, (_read_own_network(path, known) for path in files)))
+
+
+def _read_own_network(path: Path, known: dict[str, SourceNetwork]) -> SourceNetwork | None:
+    """The network that a card describes; None if it is damaged or of an unknown architecture."""
+    try:
+        card = json.loads(path.read_bytes())
+        return make_own_network(known[card["architecture"]], card)
+    except (OSError, ValueError, TypeError, LookupError) as problem:
+        _LOG.warning("the network of %s is left out: %s", path, problem)
+        return None
 
 
 def make_own_network(source: SourceNetwork, card: dict) -> SourceNetwork:

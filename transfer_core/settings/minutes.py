@@ -3,7 +3,7 @@
 from transfer_core.errors import SettingsError
 from transfer_core.languages import _
 
-MAX_MINUTES = 24 * 60
+MAX_MINUTES = 7 * 24 * 60  # a week
 
 
 def check_minutes(minutes: float) -> None:

@@ -80,6 +80,8 @@ def limit_memory() -> None:
         SettingsError: If `TRANSFER_MEMORY_SHARE` is no share.
     """
     share = read_memory_share()
+    with suppress(OSError):  # the system, short of memory, ends this process before others
+        Path("/proc/self/oom_score_adj").write_text("500")
     with suppress(ImportError, OSError, ValueError):
         import resource  # not on Windows
 

@@ -74,20 +74,21 @@ def map_in_order(
 def group_into_tasks(
     items: Iterable[Item],
     get_size: Callable[[Item], int],
-    max_bytes: int = MAX_TASK_BYTES,
-    max_items: int = MAX_TASK_IMAGES,
+    max_bytes: int | None = None,
+    max_items: int | None = None,
 ) -> Iterator[list[Item]]:
     """Group items in their order into tasks that are worth a thread and yet short.
 
     Args:
         items: For example images.
         get_size: Returns the bytes of an item.
-        max_bytes: That a task has together, before its last item.
-        max_items: Of a task.
+        max_bytes: That a task has together, before its last item; None is `MAX_TASK_BYTES`.
+        max_items: Of a task; None is `MAX_TASK_IMAGES`.
 
     Yields:
         The tasks.
     """
+    max_bytes, max_items = max_bytes or MAX_TASK_BYTES, max_items or MAX_TASK_IMAGES
     batch: list[Item] = []
     total = 0
     for item in items:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from transfer_core.errors import StorageError
+from transfer_core.errors import StorageError, TransferError
 from transfer_core.languages import N_, _
 from transfer_core.system.home import get_home
 
@@ -86,7 +86,7 @@ def explain_disk_error(error: BaseException) -> StorageError | None:
         None if the error is of another kind.
     """
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps SQLite's own error
-    if isinstance(cause, BrokenPipeError):  # whoever reads the output has seen enough
+    if isinstance(cause, TransferError | BrokenPipeError):  # said already; nobody reads on
         return None
     if isinstance(cause, sqlite3.Error):
         kind, found = _classify_sqlite_error(cause), f"runs.db: {cause}"

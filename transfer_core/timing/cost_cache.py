@@ -122,12 +122,12 @@ def _load_or_measure(
     If a run trains now, or starts while this measures, the values of an earlier day are taken.
     """
     file = _get_cache_file(home, key)
-    if _is_recent(file):
-        return _read(file)
+    if _is_recent(file) and (values := _read(file)):
+        return values
     if may_measure and (values := _measure_alone(file, measure)):
         return values
-    if file.is_file():
-        return _read(file)
+    if values := _read(file):
+        return values
     raise BusyError(
         _("How long this takes can't be measured while a run trains."),
         found=_("a run in training on this computer"),
@@ -138,8 +138,8 @@ def _load_or_measure(
 def _measure_alone(file: Path, measure: Callable[[], dict]) -> dict[str, Any] | None:
     """Measure while nothing else trains or measures, and store it; None if a run trains."""
     with _measuring:
-        if _is_recent(file):  # measured by another thread while this one waited
-            return _read(file)
+        if _is_recent(file) and (values := _read(file)):  # by another thread meanwhile
+            return values
         has_trained = watch_for_training()  # not before: a run that has ended disturbs nothing
         values = None if has_trained() else measure()
         if values is not None and not has_trained():
@@ -161,5 +161,10 @@ def _is_recent(file: Path) -> bool:
     return file.is_file() and time.time() - file.stat().st_mtime < MAX_AGE_SECONDS
 
 
-def _read(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _read(file: Path) -> dict[str, Any] | None:
+    """The stored values; None if there are none, or they are damaged."""
+    try:
+        values = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None

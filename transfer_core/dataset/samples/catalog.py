@@ -84,7 +84,7 @@ def resolve_path(text: str, home: Path, *, progress: Progress = ignore_progress)
     if text.startswith(SAMPLE_PREFIX):
         name = text.removeprefix(SAMPLE_PREFIX)
         file = home / "samples" / f"{name}.zip"
-        if name in _list_generators() and file.is_file():
+        if name in _list_generators() and zipfile.is_zipfile(file):  # and was not cut off
             return file
         return write_sample_zip(name, file, progress=progress)
     path = Path(text).expanduser()

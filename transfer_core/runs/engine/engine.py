@@ -77,7 +77,7 @@ class Engine(RunReader):
         self._lock = EngineLock(home)
         self._closing, self._submitted = threading.Event(), threading.Condition()
         shared = home, self._executor, self._lock.id, self._closing, self._submitted
-        self._workers = [Worker(self.store, *shared, lane) for lane in lanes]
+        self._workers = [Worker(self.store, self._queue, *shared, lane) for lane in lanes]
         self.reconcile()
         jobs = [*(worker.work for worker in self._workers), self._monitor]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]

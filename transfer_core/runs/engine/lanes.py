@@ -21,7 +21,8 @@ class Lane(Enum):
 class LaneFinder:
     """Tells the lane of a run, and how long it is expected to take.
 
-    The answer is kept, so that a run does not change its lane while it waits.
+    The first answer is kept: a run does not change its lane while it waits, and whoever shares a
+    finder sees it in the same one.
 
     Args:
         home: The data folder.
@@ -35,7 +36,7 @@ class LaneFinder:
     def find(self, run_id: str, config: RunConfig | str) -> Lane:
         """Return the lane of a run, given its configuration, also as the JSON of the store."""
         if run_id not in self._lanes:
-            self._lanes[run_id] = self._choose(run_id, config)
+            self._lanes.setdefault(run_id, self._choose(run_id, config))
         return self._lanes[run_id]
 
     def _choose(self, run_id: str, config: RunConfig | str) -> Lane:

@@ -1,30 +1,21 @@
 """The `process` executor: each run is performed by a warm process, whose death harms no other."""
 
-import json
 import logging
-import os
-import signal
-import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
 
-from transfer_core.languages import N_
-from transfer_core.runs.engine.executor import JobStatus, ProcessDied
+from transfer_core.runs.engine.executor import JobStatus
+from transfer_core.runs.engine.run_process import RunProcess
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import decode_event, decode_values
 from transfer_core.runs.store.records import Failed, Outcome, ReportedEvent, RunState
-from transfer_core.system import count_memory_kills
 from transfer_core.training import RunConfig, TestResult
 
 CLOSE_SECONDS = 8.0  # that a run may take to write its checkpoint when the engine closes
-_KILLED = 9  # the signal by which the system ends a process for want of memory
-_PACKAGE_PARENT = Path(__file__).resolve().parents[3]
+RETRY_SECONDS = 1.0  # until a process that could not be started is tried again
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,9 +34,9 @@ class ProcessExecutor:
     def __init__(self, command: Sequence[str], capacity: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity
         self._jobs: dict[str, _Job] = {}
-        self._idle: SimpleQueue[_Process | None] = SimpleQueue()
-        self._lock, self._closing = threading.Lock(), False
-        self._processes: set[_Process] = set()
+        self._idle: SimpleQueue[RunProcess | None] = SimpleQueue()
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._processes: set[RunProcess] = set()
         self._start_processes(capacity)
 
     def submit(self, config: RunConfig, directory: RunDirectory) -> None:
@@ -80,7 +71,7 @@ class ProcessExecutor:
             else:
                 self._replace(process)
 
-    def _read_events(self, job: "_Job", process: "_Process") -> Iterator[ReportedEvent]:
+    def _read_events(self, job: "_Job", process: RunProcess) -> Iterator[ReportedEvent]:
         result = None
         for message in process.read():
             if "outcome" in message:
@@ -94,8 +85,8 @@ class ProcessExecutor:
             if (event := decode_event(*message["event"])) is not None:
                 result = event if isinstance(event, TestResult) else result
                 yield event
-        if not self._closing:
-            raise process.explain_death()
+        if not self._closing.is_set():
+            raise process.explain_death(CLOSE_SECONDS)
 
     def pop_outcome(self, run_id: str) -> Outcome:
         """Return how a run ended, interrupted if its events were not all read; forgets the run."""
@@ -118,7 +109,8 @@ class ProcessExecutor:
     def close(self) -> None:
         """Ask every run to end at once, with a checkpoint and without a result."""
         with self._lock:
-            self._closing, processes = True, tuple(self._processes)
+            self._closing.set()
+            processes = tuple(self._processes)
         for process in processes:
             if process.is_busy:
                 process.dismiss()
@@ -133,17 +125,28 @@ class ProcessExecutor:
 
         def start() -> None:
             for _ in range(count):
-                with self._lock:
-                    if self._closing:
+                while (process := self._start_process()) is None:
+                    if self._closing.wait(RETRY_SECONDS):
                         return
-                    process = _Process(self._command)
-                    self._processes.add(process)
                 process.wait_until_ready()
                 self._idle.put(process)
 
         threading.Thread(target=start, name="start-processes", daemon=True).start()
 
-    def _replace(self, process: "_Process") -> None:
+    def _start_process(self) -> RunProcess | None:
+        """Start a process; return None if the system has no room for it, or the engine closes."""
+        with self._lock:
+            if self._closing.is_set():
+                return None
+            try:
+                process = RunProcess(self._command)
+            except OSError as error:
+                _LOG.warning("no process could be started for runs; trying again: %s", error)
+                return None
+            self._processes.add(process)
+        return process
+
+    def _replace(self, process: RunProcess) -> None:
         process.close()
         with self._lock:
             self._processes.discard(process)
@@ -156,11 +159,11 @@ class _Job:
     status: JobStatus = JobStatus.accepted
     outcome: Outcome = Outcome(RunState.interrupted)  # until the process has told it
     is_told: bool = False
-    _process: "_Process | None" = None
+    _process: RunProcess | None = None
     _is_stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def attach(self, process: "_Process") -> None:
+    def attach(self, process: RunProcess) -> None:
         """Pass a stop on to the process that performs the run, also one that came before."""
         with self._lock:
             self._process = process
@@ -174,98 +177,7 @@ class _Job:
                 self._process.send(stop=self.directory.id)
 
 
-class _Process:
-    """One process, and the lines of JSON that go to it and come from it."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self.is_busy = False  # with a run
-        path = os.pathsep.join(filter(None, (str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH"))))
-        self._kills_before, self._writing = count_memory_kills(), threading.Lock()
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            env=os.environ | {"PYTHONPATH": path},
-        )
-
-    @property
-    def pid(self) -> int:
-        """Its id."""
-        return self._process.pid
-
-    def send(self, **message: str) -> None:
-        """Send a message; nothing happens if the process has died, which `read` shows."""
-        with self._writing, suppress(OSError, ValueError):
-            self._process.stdin.write(json.dumps(message) + "\n")
-            self._process.stdin.flush()
-
-    def read(self) -> Iterator[dict[str, Any]]:
-        """Yield what the process says until it dies; a line that its death cut off is left out."""
-        for line in self._process.stdout:
-            if line.endswith("\n"):
-                yield json.loads(line)
-
-    def wait_until_ready(self) -> None:
-        """Wait until the process takes runs, or has died."""
-        self._process.stdout.readline()
-
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    def dismiss(self) -> None:
-        """Let it interrupt its run, if it has one, and end."""
-        with self._writing, suppress(OSError):
-            self._process.stdin.close()
-
-    def end(self, timeout: float) -> int:
-        """Wait until it has ended, and kill it after some seconds; return its exit status."""
-        with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(timeout)
-        self._process.kill()
-        return self._process.wait()
-
-    def close(self) -> None:
-        """End it at once, and close the pipes."""
-        self.end(0)
-        self.dismiss()
-        self._process.stdout.close()
-
-    def explain_death(self) -> ProcessDied:
-        """Say why the process has died, and whether another may do better."""
-        self.dismiss()
-        code, kills = self.end(CLOSE_SECONDS), count_memory_kills()
-        found = _name_exit(code)
-        _LOG.warning("the process %d, which performed a run, ended: %s", self.pid, found)
-        if code == -_KILLED and kills != self._kills_before:
-            return ProcessDied(
-                Failed(
-                    N_("The memory of this computer was not enough for this run."),
-                    found,
-                    N_("Choose a smaller batch size, or close other programs, and start it again."),
-                ),
-                may_retry=False,
-            )
-        return ProcessDied(
-            Failed(
-                N_("The run was interrupted: the process that performed it ended before it did."),
-                found,
-                N_("Start it again with the same settings."),
-            ),
-            may_retry=True,
-        )
-
-
-def _name_exit(code: int) -> str:
-    if code >= 0:
-        return f"exit status {code}"
-    with suppress(ValueError):
-        return f"signal {signal.Signals(-code).name}"
-    return f"signal {-code}"
-
-
-def _end_all(processes: Sequence[_Process]) -> None:
+def _end_all(processes: Sequence[RunProcess]) -> None:
     end = monotonic() + CLOSE_SECONDS
     for process in processes:
         process.end(max(0.0, end - monotonic()))

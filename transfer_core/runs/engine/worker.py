@@ -13,7 +13,7 @@ from transfer_core.errors import RunError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.event_writer import EventWriter
 from transfer_core.runs.engine.executor import Executor, ProcessDied
-from transfer_core.runs.engine.lanes import Lane, LaneFinder
+from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import (
     MAX_ATTEMPTS,
@@ -41,6 +41,7 @@ class Worker:
 
     Args:
         store: The run store.
+        queue: Its waiting runs.
         home: The data folder.
         executor: Runs the loops.
         engine: Id of the engine.
@@ -52,6 +53,7 @@ class Worker:
     def __init__(
         self,
         store: RunStore,
+        queue: RunQueue,
         home: Path,
         executor: Executor,
         engine: str,
@@ -60,8 +62,8 @@ class Worker:
         lane: Lane | None = None,
     ) -> None:
         self._store, self._home, self._executor, self._engine = store, home, executor, engine
-        self._closing, self._submitted, self._lane = closing, submitted, lane
-        self._queue = RunQueue(store, LaneFinder(home))
+        self._queue, self._lane = queue, lane
+        self._closing, self._submitted = closing, submitted
         self._directory: RunDirectory | None = None  # of the active run
         self.unwritten: str | None = None  # run that has ended, which the disk refuses to record
 
