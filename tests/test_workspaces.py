@@ -16,7 +16,6 @@ from toy_runs import make_config, make_test_result
 from pages.shared import caches, downloads, workspace_cookie
 from pages.shared.session import belongings
 from transfer_core import dataset
-from transfer_core.dataset.store import HASHES_FILE
 from transfer_core.errors import TransferError, WorkspaceError
 from transfer_core.runs import RunState, RunStore, delete_runs
 from transfer_core.workspaces import (
@@ -47,7 +46,6 @@ def copy_data_set(made: Path, home: Path, number: int) -> str:
     (source,) = (folder for folder in (made / "data").iterdir() if len(folder.name) == 20)
     data_id = f"{number:020x}"
     shutil.copytree(source, home / "data" / data_id)
-    (home / "data" / data_id / HASHES_FILE).unlink()  # of what is changed here
     for name in ("dataset.json", "summary.json"):
         file = home / "data" / data_id / name
         text = file.read_text(encoding="utf-8").replace(source.name, data_id)
