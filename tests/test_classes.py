@@ -10,6 +10,7 @@ from test_pages import list_texts, own_engine, read_query  # noqa: F401
 from test_workspaces import get_own_ids, make_people, open_as
 from toy_runs import make_config, make_epoch, make_test_result
 
+from pages.parts.class_room import invitation
 from pages.shared import caches, class_keeping
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
@@ -559,3 +560,16 @@ def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monk
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(class_keeping.keep_sweeping())
     assert len(looks) == 2 and naps == [3600, 3600] and looks[0] <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("opened_by", "invites_to"),
+    [
+        ("http://localhost:8501/class_room", "http://192.168.1.7:8501/class_room?class=ACDEFG"),
+        ("https://lab.example/class_room", "https://lab.example/class_room?class=ACDEFG"),
+    ],
+)
+def test_the_qr_code_leads_to_an_address_that_others_can_open(opened_by, invites_to, monkeypatch):
+    monkeypatch.setattr(invitation, "list_urls", lambda: ["http://192.168.1.7:8501"])
+    monkeypatch.setattr(invitation, "build_page_url", lambda **q: f"{opened_by}?class={q['class']}")
+    assert invitation._build_url("ACDEFG") == invites_to

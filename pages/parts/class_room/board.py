@@ -4,6 +4,7 @@ from datetime import datetime
 
 import streamlit as st
 
+from pages.parts.class_room.invitation import show_invitation
 from pages.parts.runs.runs_table import ROW_HEIGHT_PIXELS, STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_figure
@@ -42,6 +43,8 @@ def show_board(class_: Class) -> None:
         rows, runs = caches.get_class_board(class_.id).read(class_)
     if not rows:
         st.caption(_("Nobody has joined yet."))
+        if class_.closed is None:
+            show_invitation(class_)
         return
     row = _show_rows(class_, rows)
     if row and row.run and not row.run.record.state.is_final:

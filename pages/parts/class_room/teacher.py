@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import segno
 import streamlit as st
 
 from pages.parts.class_room.board import format_date, show_board, watch_board
 from pages.parts.class_room.handing_out import offer_handing_out
+from pages.parts.class_room.invitation import show_invitation
 from pages.shared import caches, session
-from pages.shared.layout import build_page_url, escape_markdown, show_errors
+from pages.shared.layout import escape_markdown, show_errors
 from transfer_core.languages import _
 from transfer_core.workspaces import (
     DAYS_KEPT,
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from transfer_core.workspaces import Class
-
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def show_teaching(taught: Sequence[Class]) -> None:
@@ -57,27 +54,12 @@ def _show_open_class(class_: Class) -> None:
             width="content",
         )
         with st.popover(_("QR code"), icon=":material/qr_code_2:"):
-            _show_qr_code(class_)
+            show_invitation(class_)
         offer_handing_out(class_)
         _offer_hiding(class_)
         _offer_csv(class_)
         _offer_closing(class_)
     watch_board(class_.id)
-
-
-def _show_qr_code(class_: Class) -> None:
-    url = build_page_url(**{"class": class_.code})
-    drawn = segno.make(url, error="m").svg_inline(scale=7, border=3, light="white")
-    st.image(drawn, alt=_("QR code of the address below"), width=320)
-    st.code(url, language=None, wrap_lines=True)
-    if urlsplit(url).hostname in LOCAL_HOSTS:
-        st.warning(
-            _(
-                "This address opens on this computer only. Start the server with "
-                "`transfer-lab --share`, and open the address that it prints."
-            ),
-            icon=":material/wifi_off:",
-        )
 
 
 def _offer_hiding(class_: Class) -> None:

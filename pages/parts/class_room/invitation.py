@@ -1,0 +1,37 @@
+"""The way into a class, for a wall: a QR code and the address in it."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import segno
+import streamlit as st
+
+from pages.server import list_urls
+from pages.shared.layout import build_page_url
+from transfer_core.languages import _
+from transfer_core.system import LOCAL_HOSTS
+from transfer_core.workspaces import Class
+
+
+def show_invitation(class_: Class) -> None:
+    """Draw the QR code and the address that lead into an open class."""
+    url = _build_url(class_.code)
+    drawn = segno.make(url, error="m").svg_inline(scale=7, border=3, light="white")
+    st.image(drawn, alt=_("QR code of the address below"), width=320)
+    st.code(url, language=None, wrap_lines=True)
+    if urlsplit(url).hostname in LOCAL_HOSTS:
+        st.warning(
+            _(
+                "This address opens on this computer only. Start the server with "
+                "`transfer-lab --share`, and open the address that it prints."
+            ),
+            icon=":material/wifi_off:",
+        )
+
+
+def _build_url(code: str) -> str:
+    """The address of this page with the code; on a shared server one that others can open."""
+    url = build_page_url(**{"class": code})
+    parts, shared = urlsplit(url), urlsplit(list_urls()[0])
+    if parts.hostname in LOCAL_HOSTS:
+        return urlunsplit(parts._replace(scheme=shared.scheme, netloc=shared.netloc))
+    return url
