@@ -159,15 +159,14 @@ class ClassStore:
 
     def find_joined(self, workspace: Workspace) -> tuple[Class, Member] | None:
         """Return the class that a workspace is in, also after it was closed; None without one."""
-        members = self._select_members("WHERE workspace = ? AND left_at IS NULL", [workspace.id])
-        if not members:
-            return None
-        return self._select("WHERE id = ?", [members[0].class_id])[0], members[0]
+        joined = (each for each in self.list_joined(workspace) if each[1].left is None)
+        return next(joined, None)
 
     def list_joined(self, workspace: Workspace) -> tuple[tuple[Class, Member], ...]:
         """Return every class that a workspace has ever joined and that is still kept."""
         members = self._select_members("WHERE workspace = ?", [workspace.id])
-        return tuple((self._select("WHERE id = ?", [m.class_id])[0], m) for m in members)
+        found = [(self._select("WHERE id = ?", [each.class_id]), each) for each in members]
+        return tuple((kept[0], each) for kept, each in found if kept)  # deleted in between
 
     def keep_guess(self, workspace: Workspace, class_id: str, guess: float) -> None:
         """Keep what a student guesses for the test accuracy of the task, in [0, 1]."""
