@@ -62,9 +62,8 @@ def draw() -> None:
         show_textbook_voice(source, estimate, choice)
         show_measured_voice(choice)
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            offer_next_page(
-                describe_next_step(choice.option), "pages/train.py", data=data.id, new="run"
-            )
+            query = session.make_query(data=data.id) | {"new": "run"}
+            offer_next_page(describe_next_step(choice.option), "pages/train.py", **query)
             offer_four_cases(data, source, choice)
             offer_default(choice)
     show_chosen_network(data, source, choice)

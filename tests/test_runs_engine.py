@@ -406,6 +406,7 @@ def test_run_without_a_result_is_a_fault_and_not_a_success(tmp_path):
 def test_server_that_ends_closes_its_engines_and_their_runs_wait_to_continue(tmp_path, monkeypatch):
     import app
 
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path))
     monkeypatch.setattr(app, "warm_up", lambda: None)
     perform = make_checkpointing_perform()
     engine = Engine(tmp_path, perform)
@@ -413,7 +414,7 @@ def test_server_that_ends_closes_its_engines_and_their_runs_wait_to_continue(tmp
     wait_for(lambda: engine.directory(run_id).find_checkpoint_epoch())
 
     async def serve():
-        async with app.run_engine(app.app):
+        async with app.run_beside(app.app):
             assert engine.state(run_id) is RunState.training
 
     asyncio.run(serve())

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.parts.results.expectation import show_expectation
-from pages.shared import caches
+from pages.shared import caches, session
 from pages.shared.case_one import show_if_below_case_one, show_if_head_was_kept
 from pages.shared.layout import describe_split, escape_markdown, show_errors
 from pages.shared.result_words import describe_result
@@ -89,5 +89,5 @@ def _show_score(result: TestResult) -> None:
 def _offer_trying(record: RunRecord) -> None:
     """Draw the button that leads on: to the trained network itself."""
     if st.button(_("Try it"), type="primary", icon=":material/camera:", key="results_try"):
-        query = {"run": record.id, "data": record.config.data_id}
+        query = session.make_query(run=record.id, data=record.config.data_id)
         st.switch_page("pages/try_it.py", query_params=query)
