@@ -54,6 +54,8 @@ class Server:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
+        for host in ("127.0.0.1", "lab.test"):  # the second, for tests, is neither https nor local
+            options += ["--server.allowedHosts", host]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", str(app), *options],
             cwd=ROOT,

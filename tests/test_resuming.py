@@ -87,8 +87,9 @@ def kill_after(epoch: int, config, folder: Path, home: Path) -> None:
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
-@pytest.mark.parametrize("epoch", range(1, EPOCHS + 1))
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "epoch"), [(1, 2), *((3, epoch) for epoch in range(1, EPOCHS + 1))]
+)
 def test_a_run_killed_after_any_epoch_ends_with_the_same_weights(
     case, epoch, home, configs, uninterrupted, tmp_path
 ):
