@@ -13,6 +13,7 @@ import random
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,31 +89,26 @@ async def _rerun_script(socket_, query: str, fragment: str | None) -> tuple[str 
             return fragment, size
 
 
-def read_cpu_seconds(stat: Path) -> float:
-    """Processor seconds so far, from a stat file of a process or of one of its threads."""
-    fields = stat.read_text().rpartition(")")[2].split()
+def read_cpu_seconds(process: int) -> float:
+    """Processor seconds of a process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
-def read_thread_seconds(process: int) -> dict[str, float]:
-    """Processor seconds of each living thread of a process."""
-    tasks = Path(f"/proc/{process}/task").iterdir()
-    return {task.name: read_cpu_seconds(task / "stat") for task in tasks}
+def find_training_processes(server: int) -> set[int]:
+    """The processes that a server has started to perform runs."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == server:
+                found.add(int(stat.parent.name))
+    return found
 
 
-async def find_training_threads(process: int) -> set[str]:
-    """The threads that work while nobody watches."""
-    before = read_thread_seconds(process)
-    await asyncio.sleep(5)
-    after = read_thread_seconds(process)
-    return {thread for thread in after if after[thread] - before.get(thread, 0) > 0.25}
-
-
-def split_cpu_seconds(process: int, training: set[str]) -> tuple[float, float]:
-    """Processor seconds of training and of all else, ended threads included."""
-    threads = read_thread_seconds(process)
-    trained = sum(threads[thread] for thread in training)
-    return trained, read_cpu_seconds(Path(f"/proc/{process}/stat")) - trained
+def split_cpu_seconds(server: int) -> tuple[float, float]:
+    """Processor seconds of the processes that train, and of the server itself."""
+    trained = sum(read_cpu_seconds(process) for process in find_training_processes(server))
+    return trained, read_cpu_seconds(server)
 
 
 async def measure_redraws(
@@ -121,17 +117,18 @@ async def measure_redraws(
     """Watch alone until it trains, then all together; returns the figures and the latencies."""
     latencies, sent = [], []
     await watch(address, cookie, run, 15, [], [])  # the engine starts with the first page
-    training = await find_training_threads(server)
-    if not training:
+    begun, _other = split_cpu_seconds(server)
+    await asyncio.sleep(5)
+    before = split_cpu_seconds(server)
+    if before[0] - begun < 1:
         raise SystemExit("the run does not train; nothing was measured")
-    before = split_cpu_seconds(server, training)
     with stopwatch() as elapsed:
         await asyncio.gather(
             *(watch(address, cookie, run, seconds, latencies, sent) for _ in range(watchers))
         )
         passed = elapsed()
     trained, other = (
-        now - then for now, then in zip(split_cpu_seconds(server, training), before, strict=True)
+        now - then for now, then in zip(split_cpu_seconds(server), before, strict=True)
     )
     ordered = sorted(1000 * latency for latency in latencies)
     row: Row = {
