@@ -34,12 +34,7 @@ function stepsPerEpoch(traces) {
   return 0
 }
 
-function getScale() {
-  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 // "present" enlarges it
-}
-
-function layout(chart, style, perEpoch, shown, words) {
-  const scale = getScale()
+function layout(chart, style, perEpoch, shown, words, scale) {
   const colour = style.getPropertyValue("--st-text-color") || style.color
   const background = style.getPropertyValue("--st-background-color") || "#fff"
   const grid = "rgba(128, 132, 140, 0.25)"
@@ -76,8 +71,7 @@ function alignSteps(element) {
     window.Plotly.relayout(element, { "xaxis2.range": range })
 }
 
-function enlarge(trace) {
-  const scale = getScale()
+function enlarge(trace, scale) {
   if (scale === 1) return trace
   const { line, marker } = trace
   return {
@@ -87,15 +81,15 @@ function enlarge(trace) {
   }
 }
 
-function draw(Plotly, element, chart, style, words) {
+function draw(Plotly, element, chart, style, words, scale) {
   const perEpoch = stepsPerEpoch(chart.traces)
   const shown = element._fullLayout?.xaxis.range ?? [0, 1]
   const anchor = { x: [null], y: [null], xaxis: "x2", showlegend: false, hoverinfo: "skip" }
-  const drawn = chart.traces.map(enlarge)
+  const drawn = chart.traces.map((trace) => enlarge(trace, scale))
   const traces = perEpoch ? [...drawn, anchor] : drawn
   const options = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"] }
   element.perEpoch = perEpoch
-  Plotly.react(element, traces, layout(chart, style, perEpoch, shown, words), options)
+  Plotly.react(element, traces, layout(chart, style, perEpoch, shown, words, scale), options)
   alignSteps(element)
 }
 
@@ -161,9 +155,9 @@ export default async function ({ data, parentElement }) {
       if (!element.isConnected) return
       if (!element._fullLayout) {
         element.textContent = ""
-        draw(Plotly, element, chart, style, data.words)
+        draw(Plotly, element, chart, style, data.words, data.scale)
         element.on("plotly_afterplot", () => alignSteps(element))
-      } else draw(Plotly, element, chart, style, data.words)
+      } else draw(Plotly, element, chart, style, data.words, data.scale)
     })
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
   if (data.pace && !isCalm) drawAtPace(drawAll, data.charts, data.pace)

@@ -12,6 +12,7 @@ import streamlit as st
 import streamlit.components.v1 as served
 
 from pages.shared.language import translate_words
+from pages.shared.presenting import get_scale
 from transfer_core.languages import N_
 
 # The library comes from the installed plotly package, served (and cached by the browser)
@@ -59,6 +60,7 @@ def show_live_charts(
         "library": build_library_url(),
         "pace": pace,
         "words": translate_words(WORDS),
+        "scale": get_scale(),
     }
     _COMPONENT(key=key, data=given)
 

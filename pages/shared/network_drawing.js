@@ -2,19 +2,15 @@
 // its glow. network_svg.js and network_surgery.js come before this file.
 const KEYS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
 
-function getScale() {
-  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 // "present" enlarges it
-}
-
 function describeShape(data) {
   // Everything that is drawn but the glow, and how large.
   const slabs = data.drawing.slabs.map(({ change, description, ...shape }) => shape)
-  return JSON.stringify([slabs, data.drawing.outputs, data.drawing.reads_all, data.image, data.height, getScale()])
+  return JSON.stringify([slabs, data.drawing.outputs, data.drawing.reads_all, data.image, data.height, data.scale])
 }
 
 function draw(state) {
   const { data, canvas } = state
-  const width = Math.floor(canvas.clientWidth), scale = getScale()
+  const width = Math.floor(canvas.clientWidth), { scale } = data
   if (!width) return
   state.width = width
   state.shape = describeShape(data)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared import caches
 from pages.shared.language import translate_words
+from pages.shared.presenting import get_scale
 from transfer_core.figures import build_network_drawing
 from transfer_core.languages import N_, _
 
@@ -120,6 +121,7 @@ def show_network(
         "selectable": selectable,
         "selected": selected,
         "height": height,
+        "scale": get_scale(),
         "again": _("Play again"),
     }
     result = _COMPONENT(key=key, data=given, default={"slab": selected}, on_slab_change=_do_nothing)

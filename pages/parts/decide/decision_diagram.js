@@ -21,7 +21,7 @@ function wrap(text, width, font) {
 }
 
 function measureFrame(state) {
-  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16
+  const { scale } = state.data
   const width = state.root.clientWidth, narrow = width < 390 * scale
   const height = (narrow ? 520 : state.data.height) * scale
   const left = 58 * scale

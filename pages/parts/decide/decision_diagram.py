@@ -9,6 +9,7 @@ from pages.shared import session
 from pages.shared.choice import Choice, choose_option
 from pages.shared.journey import DIVIDING_LINES
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
+from pages.shared.presenting import get_scale
 from transfer_core.cases import DEFAULT_LINE, TEXTBOOK_SMALL_IMAGES, TransferCase
 from transfer_core.dataset import DataSet
 from transfer_core.figures import CaseMarks, Crossover, build_decision_diagram
@@ -64,6 +65,7 @@ def show_diagram(
                 "diagram": given,
                 "lines": DIVIDING_LINES,
                 "height": HEIGHT_PIXELS,
+                "scale": get_scale(),
                 "number": st.session_state.get(NUMBER_KEY, 0),
                 "words": list_words(),
                 "locale": get_language(),
