@@ -22,6 +22,8 @@ def augment(
     *,
     horizontal_flip: bool = True,
     device: torch.device | None = None,
+    drawn: int | None = None,
+    part: slice = slice(None),
 ) -> torch.Tensor:
     """Crop, flip and recolour images at random, and normalise them for the network.
 
@@ -32,6 +34,8 @@ def augment(
         generator: Draws all random numbers; a generator of the processor.
         horizontal_flip: Whether half of the images are mirrored, left to right.
         device: Device that computes and holds the result; None is the processor.
+        drawn: Images that numbers are drawn for; None for as many as there are.
+        part: Which of those images `pixels` are.
 
     Returns:
         float32, shape (B, 3, size, size), channels last in memory.
@@ -41,12 +45,12 @@ def augment(
         Convolutions", section 6, with a larger smallest area.
     """
     images = copy_to_device(pixels, device).permute(0, 3, 1, 2).float()
-    grid = _build_sampling_grid(
-        _sample_crops(len(images), generator, horizontal_flip).to(images.device), size
-    )
+    drawn = len(images) if drawn is None else drawn
+    crops = _sample_crops(drawn, generator, horizontal_flip)[part]
+    grid = _build_sampling_grid(crops.to(images.device), size)
     images = functional.grid_sample(images, grid, align_corners=False, padding_mode="reflection")
     factors = (
-        factor.to(images.device) for factor in _sample_colour_factors(len(images), generator)
+        factor[part].to(images.device) for factor in _sample_colour_factors(drawn, generator)
     )
     return _apply_colour_jitter(images.div_(255), *factors, source)
 

@@ -1,5 +1,6 @@
 """Embed images of a data set with the chosen runtime, or take the embeddings from the cache."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def load_or_embed(
     view: AugmentedView | None = None,
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
+    embed: Callable[..., dict[str, np.ndarray]] = embed_with_runtime,
 ) -> tuple[dict[str, np.ndarray], EmbeddingRuntime]:
     """Return embeddings of some images, and the runtime that computed them.
 
@@ -43,6 +45,7 @@ def load_or_embed(
         view: How each image is changed; None for not at all.
         progress: Called with the work, images done and total; may raise to end the work.
         stop_requested: Asked while images are decoded.
+        embed: Computes what is missing, with the arguments of `embed_with_runtime`.
 
     Returns:
         float32 (M, D) by stage, and the runtime.
@@ -59,7 +62,7 @@ def load_or_embed(
             home,
             folder / runtime.key,
             stages,
-            lambda missing: embed_with_runtime(
+            lambda missing: embed(
                 network,
                 pixels,
                 source,

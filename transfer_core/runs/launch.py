@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,6 +67,7 @@ def start_engine(home: Path, *, resume: bool = True, executor: str = "thread") -
     lanes = (Lane.short, Lane.long) if resume else (None,)
     run_function = make_run_function(home)
     if executor == "thread":
+        run_function = _refuse_several_devices(run_function)
         return Engine(home, run_function, resume=resume, lanes=lanes)
     read_memory_share()
     command = [sys.executable, "-m", "transfer_core.runs.worker_process", str(home)]
@@ -91,6 +93,21 @@ def make_run_function(home: Path) -> RunFunction:
     return run_function
 
 
+def _refuse_several_devices(run_function: RunFunction) -> RunFunction:
+    """Let no thread perform a run that ends its whole process when another of its ranks ends."""
+
+    def perform(config: RunConfig, *given: Any) -> Iterator[ReportedEvent]:
+        if config.devices > 1:
+            raise SettingsError(
+                _("A run on several devices needs processes of its own."),
+                found=f"{EXECUTOR_VARIABLE}: thread",
+                remedy=_("Set {variable} to process, or unset it.", variable=EXECUTOR_VARIABLE),
+            )
+        return run_function(config, *given)
+
+    return perform
+
+
 def launch_run(
     engine: Engine,
     data_set: DataSet,
@@ -102,6 +119,7 @@ def launch_run(
     owner: str = "",
     key: str | None = None,
     compiled: bool = False,
+    devices: int = 1,
     expectation: Expectation | None = None,
 ) -> str:
     """Queue a run and return its id.
@@ -116,6 +134,7 @@ def launch_run(
         owner: Owners share the queue in turns.
         key: Chosen by the caller; the same owner and key make one run only.
         compiled: Whether to compile the network with torch.compile.
+        devices: That share each step; several need an engine that performs runs in processes.
         expectation: What was told of its result, from `make_expectation`; None if nothing was.
 
     Raises:
@@ -123,7 +142,7 @@ def launch_run(
         RunError: If the engine is shutting down.
         StorageError: If the files of the run would not fit on the disk.
     """
-    config = make_run_config(data_set, source, strategy, seed, compiled=compiled)
+    config = make_run_config(data_set, source, strategy, seed, compiled=compiled, devices=devices)
     _require_space(engine, config)
     name = name or f"{data_set.name}, {strategy.title.lower()}"
     return engine.submit(config, name, owner, key, expectation)
@@ -192,6 +211,7 @@ def make_run_config(
     seed: int,
     *,
     compiled: bool = False,
+    devices: int = 1,
 ) -> RunConfig:
     """Return the configuration of a run on the fastest device of this machine.
 
@@ -210,6 +230,7 @@ def make_run_config(
         step_format.channels_last,
         compiled,
         None if source.input_size == own_size else source.input_size,
+        devices,
     )
 
 

@@ -20,6 +20,7 @@ from transfer_core.runs.head_training import (
     predict_with_head,
 )
 from transfer_core.runs.preparation import RunContext, decode_images
+from transfer_core.runs.rank_team import gather_ranks
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system import StopRequested, WorkStopped
 from transfer_core.training import (
@@ -68,19 +69,29 @@ def perform_run(
     """
     data_set, source = dataset.load(home, config.data_id), config.source()
     pixels = dataset.PixelArray(home, data_set, source.transform)
-    context = RunContext(config, home, data_set, source, pixels, stop_requested)
-    files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
+    with gather_ranks(config, data_set, directory, home) as ranks:
+        context = RunContext(
+            config, directory, home, data_set, source, pixels, stop_requested, ranks
+        )
+        yield from _perform(context, checkpoint_time_share)
+
+
+def _perform(context: RunContext, time_share: float) -> Iterator[Event | TestResult]:
+    config, source, files = context.config, context.source, RunDirectory(context.folder)
+    baseline, ended, embeddings = None, None, None
     files.claim()
     network = context.adapt_network(config.strategy)
     files.reserve_space(_estimate_last_bytes(context, network))
     try:
+        if not context.ranks.is_alone and not trains_head_only(source, config.strategy):
+            yield from decode_images(context)  # ahead, for all ranks to read
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
             if not files.baseline_file.is_file():
                 raise WorkStopped  # a head half trained is nothing to go on from
             if config.strategy.optimiser.train_head_first:
                 network.get_submodule(HEAD).load_state_dict(baseline.head)
-        checkpointer = Checkpointer(files, checkpoint_time_share)
+        checkpointer = Checkpointer(files, time_share)
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
@@ -106,21 +117,13 @@ def _train(
     Returns:
         The last event, and the embeddings of all images if the head alone was trained.
     """
-    config, strategy = context.config, context.config.strategy
+    strategy = context.config.strategy
     if trains_head_only(context.source, strategy):
         training = embed_and_train_head(context, strategy, network, checkpointer)
     else:
         yield from _decode_images_unless_resumed(context, checkpointer)
-        training = train_whole_network(
-            network,
-            context.pixels,
-            source=context.source,
-            precision=config.precision,
-            channels_last=config.channels_last,
-            compiled=config.compiled,
-            checkpointer=checkpointer,
-            **context.build_training_arguments(strategy),
-        )
+        context.ranks.tell(do="train")
+        training = train_on_pixels(context, network, checkpointer)
     ended = None
     while True:
         try:
@@ -131,6 +134,25 @@ def _train(
             ended = event
         else:
             yield event
+
+
+def train_on_pixels(
+    context: RunContext, network: nn.Sequential, checkpointer: Checkpointer
+) -> Iterator[Event]:
+    """Train a network of a run, as `train_whole_network` does, together with the other ranks."""
+    config = context.config
+    with context.ranks.connect(config.device):
+        yield from train_whole_network(
+            network,
+            context.pixels,
+            source=context.source,
+            precision=config.precision,
+            channels_last=config.channels_last,
+            compiled=config.compiled,
+            checkpointer=checkpointer,
+            ranks=context.ranks,
+            **context.build_training_arguments(config.strategy),
+        )
 
 
 def _decode_images_unless_resumed(

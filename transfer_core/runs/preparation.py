@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -16,13 +17,22 @@ from transfer_core.dataset import DataSet
 from transfer_core.features import (
     AugmentedView,
     EmbeddingRuntime,
+    embed_with_runtime,
     join_embeddings,
     load_or_embed,
 )
 from transfer_core.languages import N_
 from transfer_core.networks import SourceNetwork, adapt
+from transfer_core.runs.rank_embedding import embed_on_ranks
 from transfer_core.runs.stored_texts import SMALL_CACHE
-from transfer_core.system import Progress, StopRequested, WorkStopped, validate_device
+from transfer_core.system import (
+    ALONE,
+    Progress,
+    Ranks,
+    StopRequested,
+    WorkStopped,
+    validate_device,
+)
 from transfer_core.training import Preparing, RunConfig, RuntimeChosen, compute_class_weights
 
 
@@ -31,11 +41,13 @@ class RunContext:
     """The configuration, images and source network that every part of a run works on."""
 
     config: RunConfig
+    folder: Path  # of the run
     home: Path
     data_set: DataSet
     source: SourceNetwork
     pixels: dataset.PixelArray  # of all images
     stop_requested: StopRequested
+    ranks: Ranks = ALONE
 
     def adapt_network(self, strategy: Strategy) -> nn.Sequential:
         """Return the network that the strategy makes, on the run's device."""
@@ -89,9 +101,12 @@ class ImageEmbedder:
         Args:
             indices: Indices of the images, int64 (N,); None for all.
             what: Name of the work, for people.
-            view: How each image is changed; None for not at all.
+            view: How each image is changed; None for not at all. Its changes are drawn image after
+                image, so that one rank embeds them all.
         """
-        context = self.context
+        context, embed = self.context, embed_with_runtime
+        if not context.ranks.is_alone and view is None:
+            embed = partial(embed_on_ranks, context.ranks, context.folder)
         embeddings, runtime = yield from report_progress(
             context,
             what,
@@ -106,6 +121,7 @@ class ImageEmbedder:
                 view=view,
                 progress=progress,
                 stop_requested=context.stop_requested,
+                embed=embed,
             ),
         )
         if runtime != self.runtime:

@@ -63,5 +63,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "waiting": ["WAIT_VARIABLE", "let_threads_sleep"],
         "version": ["__version__"],
         "random_numbers": ["DrawFrom", "make_generator"],
+        "ranks": ["ALONE", "Ranks", "describe_launch", "join_launched_ranks", "use_device"],
     },
 )

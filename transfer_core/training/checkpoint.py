@@ -54,10 +54,17 @@ class Checkpointer:
     Args:
         store: Saves and finds the checkpoints.
         max_time_share: Fraction of the time that saving may take; infinite saves every epoch.
+        writes: Whether it saves at all; of several ranks only the first does.
     """
 
-    def __init__(self, store: CheckpointStore, max_time_share: float = MAX_TIME_SHARE) -> None:
-        self._store, self._max_time_share = store, max_time_share
+    def __init__(
+        self,
+        store: CheckpointStore,
+        max_time_share: float = MAX_TIME_SHARE,
+        *,
+        writes: bool = True,
+    ) -> None:
+        self._store, self._max_time_share, self._writes = store, max_time_share, writes
         self._save_seconds, self._last_saved_at = ASSUMED_SAVE_SECONDS, time.perf_counter()
 
     def load(self) -> TrainingState | None:
@@ -86,6 +93,8 @@ class Checkpointer:
             self._save(epoch, capture)
 
     def _save(self, epoch: int, capture: Callable[[], TrainingState]) -> None:
+        if not self._writes:
+            return
         began, state = time.perf_counter(), capture()
         metadata = {"state": json.dumps(state.values | {"version": FORMAT_VERSION})}
         tensors = {name: value.detach().contiguous() for name, value in state.tensors.items()}

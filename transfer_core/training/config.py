@@ -62,6 +62,7 @@ class RunConfig:
         ]
         | None
     ) = None  # the network's own
+    devices: Annotated[int, Field(ge=1, le=1024)] = 1  # that share each step, a process for each
 
     def source(self) -> SourceNetwork:
         """The source network as the run uses it.

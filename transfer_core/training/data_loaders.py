@@ -10,6 +10,7 @@ import torch
 
 from transfer_core.features import augment, choose_batch_size, normalise
 from transfer_core.networks import SourceNetwork
+from transfer_core.system import ALONE, Ranks
 
 EMBEDDING_BATCH_SIZE = 256  # embeddings in a validation batch
 
@@ -30,7 +31,7 @@ class DataLoader(Protocol):
     def load_train_batches(
         self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Yield the inputs of each batch, augmented if the loader augments."""
+        """Yield this rank's inputs of each batch, augmented if the loader augments."""
 
     def load_eval_batches(self, index_batches: list[np.ndarray]) -> Iterator[torch.Tensor]:
         """Yield the inputs of each batch, not augmented."""
@@ -73,6 +74,7 @@ class PixelLoader:
     augment: bool
     mirrored: bool  # half of the augmented images
     device: torch.device  # that the inputs are wanted on
+    ranks: Ranks = ALONE  # that share each batch of a training
 
     @property
     def eval_batch_size(self) -> int:
@@ -82,18 +84,25 @@ class PixelLoader:
     def load_train_batches(
         self, index_batches: list[np.ndarray], generator: torch.Generator
     ) -> Iterator[torch.Tensor]:
-        """Yield normalised images, each float32 (B, 3, H, W)."""
+        """Yield normalised images, each float32 (B, 3, H, W).
+
+        The changes are drawn for the whole batch, so that they do not depend on the ranks.
+        """
+        parts = [self.ranks.get_share(len(batch)) for batch in index_batches]
         if not self.augment:
-            return self.load_eval_batches(index_batches)
+            shares = zip(index_batches, parts, strict=True)
+            return self.load_eval_batches([batch[part] for batch, part in shares])
         return self._load_batches(
-            index_batches,
-            lambda indices: augment(
-                self.pixels[indices],
+            list(zip(index_batches, parts, strict=True)),
+            lambda share: augment(
+                self.pixels[share[0][share[1]]],
                 self.source,
                 self.source.input_size,
                 generator,
                 horizontal_flip=self.mirrored,
                 device=self.device,
+                drawn=len(share[0]),
+                part=share[1],
             ),
         )
 
@@ -104,7 +113,7 @@ class PixelLoader:
         )
 
     def _load_batches(
-        self, index_batches: list[np.ndarray], load_batch: Callable[[np.ndarray], torch.Tensor]
+        self, index_batches: list[Item], load_batch: Callable[[Item], torch.Tensor]
     ) -> Iterator[torch.Tensor]:
         # On the processor another thread would only slow down the threads of the network.
         return (

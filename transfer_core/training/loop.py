@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from transfer_core.settings import OptimiserSettings
-from transfer_core.system import Precision, get_device, make_generator
+from transfer_core.system import ALONE, Precision, Ranks, get_device, make_generator
 from transfer_core.training.checkpoint import (
     Checkpointer,
     TrainingState,
@@ -53,6 +53,7 @@ class TrainableModel:
     finish_epoch: Callable[[], None]  # makes the model ready to be validated
     synchronise: Callable[[], None]  # copies the learned weights into the network
     frozen_weights: int
+    ranks: Ranks = ALONE  # that train it together
 
 
 class Trainer:
@@ -102,6 +103,7 @@ class Trainer:
             settings.batch_size,
             None if compiled else make_generator(seed, get_device(trainable.model)),
             build_one_cycle_schedule(optimiser, self._clock.total_steps),
+            trainable.ranks,
         )
         if compiled:
             torch.manual_seed(seed)
@@ -123,6 +125,7 @@ class Trainer:
         """
         if self._checkpointer and (state := self._checkpointer.load()):
             self._resume_from(state)
+        self._trainable.ranks.require_same_step(self._clock.step)
         yield self._make_started_event()
         reason = self._find_end_reason()
         while reason is None:
@@ -181,10 +184,11 @@ class Trainer:
             if number <= taken:
                 next(inputs)
                 continue
-            if self._stop_requested():
+            stop = self._stop_requested()
+            if (stop and self._trainable.ranks.is_alone) or self._accumulator.stop_agreed:
                 return "stopped"
             micro_batch_size = self._accumulator.micro_batch_size
-            loss, correct = self._take_step(indices, inputs)
+            loss, correct = self._take_step(indices, inputs, stop)
             if self._accumulator.micro_batch_size < micro_batch_size:
                 yield MemoryShort(self._accumulator.micro_batch_size)
             if not math.isfinite(loss):
@@ -197,10 +201,12 @@ class Trainer:
                 recent = RunningMetrics()
         return None
 
-    def _take_step(self, indices: np.ndarray, inputs: Iterator[torch.Tensor]) -> tuple[float, int]:
+    def _take_step(
+        self, indices: np.ndarray, inputs: Iterator[torch.Tensor], stop: bool
+    ) -> tuple[float, int]:
         began = time.perf_counter()
         labels = torch.from_numpy(self._loader.labels[indices])
-        loss, correct = self._accumulator.step(next(inputs), labels)
+        loss, correct = self._accumulator.step(next(inputs), labels, stop)
         self._clock.record_step(len(indices), time.perf_counter() - began)
         return loss, correct
 
@@ -208,9 +214,11 @@ class Trainer:
         """Return loss and accuracy on the validation images; None if stopped meanwhile."""
         began = time.perf_counter()
         self._trainable.finish_epoch()
-        batches = split_into_batches(self._loader.validation, self._loader.eval_batch_size)
+        validation = self._loader.validation
+        own = validation[self._trainable.ranks.get_share(len(validation))]
+        batches = split_into_batches(own, self._loader.eval_batch_size)
         inputs = self._loader.load_eval_batches(batches)
-        labels = torch.from_numpy(self._loader.labels[self._loader.validation])
+        labels = torch.from_numpy(self._loader.labels[validation])
         validated = self._accumulator.evaluate(inputs, labels, self._stop_requested)
         self._clock.record_validation(time.perf_counter() - began)
         return validated

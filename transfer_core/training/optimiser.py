@@ -1,7 +1,7 @@
 """The optimiser: parameter groups, the one-cycle schedule, and steps with gradient accumulation."""
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 
 import torch
 from torch import nn
@@ -9,7 +9,16 @@ from torch.nn import functional
 
 from transfer_core.cases import compute_stage_learning_rates
 from transfer_core.settings import OptimiserSettings
-from transfer_core.system import DrawFrom, Precision, autocast, get_device, is_out_of_memory
+from transfer_core.system import (
+    ALONE,
+    DrawFrom,
+    Precision,
+    Ranks,
+    autocast,
+    get_device,
+    is_out_of_memory,
+    make_generator,
+)
 from transfer_core.training.checkpoint import (
     TrainingState,
     add_prefix,
@@ -18,6 +27,7 @@ from transfer_core.training.checkpoint import (
     unpack_optimiser,
 )
 from transfer_core.training.data_loaders import count_batches
+from transfer_core.training.synchronised_norm import SynchronisedBatchNorm
 
 WARM_UP_FRACTION = 0.1  # share of the steps in which the learning rate rises
 MOMENTUM = 0.9  # of gradient descent
@@ -88,6 +98,10 @@ class GradientAccumulator:
     summed. The step stays the same except for batch normalisation, which sees fewer images at
     a time.
 
+    Several ranks take a step together: each has its share of the batch, and the gradients are
+    added up, so that the step is the one of the whole batch. The learning rate stays as it is.
+    They split no share further, because only all of them could do so together.
+
     Args:
         model: Maps inputs to logits, shape (B, C).
         optimiser: Over the model's parameters.
@@ -96,6 +110,10 @@ class GradientAccumulator:
         batch_size: Images of a batch.
         generator: Draws dropout, on the model's device; None draws from torch's global one.
         schedule: Sets the learning rates after each step.
+        ranks: That take each step together, connected.
+
+    Attributes:
+        stop_agreed: Whether a rank wanted to stop in the last step of several ranks.
     """
 
     def __init__(
@@ -107,19 +125,24 @@ class GradientAccumulator:
         batch_size: int,
         generator: torch.Generator | None = None,
         schedule: torch.optim.lr_scheduler.OneCycleLR | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self._ranks, self.stop_agreed = ranks, False
         self._model, self._optimiser, self._schedule = model, optimiser, schedule
         self._device, self._precision = get_device(model), precision
         self._class_weights = None if class_weights is None else class_weights.to(self._device)
         self._dropout_generator = generator
         self.micro_batch_size = batch_size  # images
 
-    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    def step(
+        self, inputs: torch.Tensor, labels: torch.Tensor, stop: bool = False
+    ) -> tuple[float, int]:
         """Take one step.
 
         Args:
-            inputs: Batch of inputs, shape (B, ...), on the model's device.
-            labels: Class indices, int64 (B,), on any device.
+            inputs: This rank's inputs of a batch, shape (B, ...), on the model's device.
+            labels: Class indices of the whole batch, int64, on any device.
+            stop: Whether this rank wants all to stop, if there are several.
 
         Returns:
             Mean loss in nats per image, and number of correct predictions, both before the step.
@@ -130,9 +153,11 @@ class GradientAccumulator:
         labels = labels.to(self._device)
         while True:
             try:
-                return self._accumulate_and_step(inputs, labels)
+                return self._accumulate_and_step(inputs, labels, stop)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error) or self.micro_batch_size <= MIN_MICRO_BATCH:
+                    raise
+                if not self._ranks.is_alone:
                     raise
             # Outside of the handler, which holds on to what the failed attempt had allocated.
             self.micro_batch_size = max(MIN_MICRO_BATCH, -(-self.micro_batch_size // 2))
@@ -147,22 +172,29 @@ class GradientAccumulator:
         """Evaluate the model on batches of inputs, in eval mode.
 
         Args:
-            batches: Batches of inputs, each (B, ...), on the model's device.
-            labels: Class indices of all batches, int64 (N,), on any device.
+            batches: This rank's batches of inputs, each (B, ...), on the model's device.
+            labels: Class indices of the images of all ranks, int64 (N,), on any device.
             stop_requested: Asked between batches.
 
         Returns:
             Mean loss in nats per image and accuracy in [0, 1]; None after a stop.
         """
         self._model.eval()
-        outputs = []
+        labels, outputs, stopped = labels.to(self._device), [], False
+        own = labels[self._ranks.get_share(len(labels))]
         for inputs in batches:
-            if stop_requested():
-                return None
+            if stopped := stop_requested():
+                break
             outputs.append(self._compute_logits(inputs))
-        logits, labels = torch.cat(outputs), labels.to(self._device)
-        loss = self._sum_loss(logits, labels).item() / self._sum_weights(labels)
-        return loss, (logits.argmax(1) == labels).double().mean().item()
+        totals = torch.zeros(3, dtype=torch.float64, device=self._device)
+        totals[2] = stopped
+        if outputs and not stopped:  # more ranks than images leave one without
+            logits = torch.cat(outputs)
+            totals[0] = self._sum_loss(logits, own)
+            totals[1] = (logits.argmax(1) == own).sum()
+        self._ranks.add_up([totals])
+        loss, correct, stops = totals.tolist()
+        return None if stops else (loss / self._sum_weights(labels), correct / len(labels))
 
     def learning_rate(self) -> float:
         """Return the learning rate of the last stage, which learns fastest."""
@@ -190,18 +222,23 @@ class GradientAccumulator:
         if self._dropout_generator:
             self._dropout_generator.set_state(state.tensors["dropout_generator"])
 
-    def _accumulate_and_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[float, int]:
+    def _accumulate_and_step(
+        self, inputs: torch.Tensor, labels: torch.Tensor, stop: bool
+    ) -> tuple[float, int]:
         self._optimiser.zero_grad()
         total_weight, mean_loss, correct = self._sum_weights(labels), 0.0, 0
-        parts = count_batches(len(labels), self.micro_batch_size)  # none of them of one image
-        micro_batches = zip(inputs.tensor_split(parts), labels.tensor_split(parts), strict=True)
+        own = labels[self._ranks.get_share(len(labels))]
+        parts = count_batches(len(own), self.micro_batch_size)  # none of them of one image
+        micro_batches = zip(inputs.tensor_split(parts), own.tensor_split(parts), strict=True)
         for images, true_labels in micro_batches:
-            with self._draw_from_own_generator():
+            with self._prepare_layers():
                 logits = self._compute_logits(images)
             loss = self._sum_loss(logits, true_labels) / total_weight
             loss.backward()
             mean_loss += loss.item()
             correct += (logits.argmax(1) == true_labels).sum().item()
+        if not self._ranks.is_alone:
+            mean_loss, correct = self._add_up_ranks(mean_loss, correct, stop)
         self._optimiser.step()
         if self._schedule:
             self._schedule.step()
@@ -222,7 +259,26 @@ class GradientAccumulator:
             return len(labels)
         return self._class_weights[labels].sum().item()
 
-    def _draw_from_own_generator(self) -> AbstractContextManager:
-        return (
-            nullcontext() if self._dropout_generator is None else DrawFrom(self._dropout_generator)
-        )
+    def _add_up_ranks(self, mean_loss: float, correct: int, stop: bool) -> tuple[float, int]:
+        """Add up gradients, loss, correct predictions and wishes to stop in one exchange."""
+        totals = torch.tensor([mean_loss, correct, stop], device=self._device)
+        parameters = (p for group in self._optimiser.param_groups for p in group["params"])
+        self._ranks.add_up([*(p.grad for p in parameters if p.grad is not None), totals])
+        mean_loss, correct, stops = totals.tolist()
+        self.stop_agreed = stops > 0
+        return mean_loss, int(correct)
+
+    def _prepare_layers(self) -> ExitStack:
+        """Let layers draw from the own generator, and normalise by the images of all ranks."""
+        stack, generator = ExitStack(), self._dropout_generator
+        if not self._ranks.is_alone:
+            stack.enter_context(SynchronisedBatchNorm(self._ranks))
+            if generator is not None:  # the same on all ranks: they draw where each goes on
+                seeds = (self._ranks.count,)
+                drawn = torch.randint(
+                    2**62, seeds, generator=generator, device=generator.device
+                ).tolist()
+                generator = make_generator(drawn[self._ranks.number], generator.device)
+        if generator is not None:
+            stack.enter_context(DrawFrom(generator))
+        return stack

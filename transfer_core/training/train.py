@@ -15,7 +15,7 @@ from transfer_core.networks import (
     refresh_statistics,
     set_train_mode_except_frozen,
 )
-from transfer_core.system import Precision, copy_to_device, get_device
+from transfer_core.system import ALONE, Precision, Ranks, copy_to_device, get_device
 from transfer_core.training.checkpoint import Checkpointer
 from transfer_core.training.data_loaders import EmbeddingLoader, PixelLoader, count_batches
 from transfer_core.training.events import Event
@@ -102,6 +102,7 @@ def train_whole_network(
     channels_last: bool = True,
     compiled: bool = False,
     checkpointer: Checkpointer | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Event]:
     """Train every stage that the strategy does not freeze, in place and on the network's device.
 
@@ -118,8 +119,10 @@ def train_whole_network(
         stop_requested: Asked between batches.
         precision: Precision of the steps; the weights are float32 always.
         channels_last: Whether the weights, and so the feature maps, have channels last in memory.
-        compiled: Whether torch.compile translates the network first.
-        checkpointer: See `loop.Trainer`.
+        compiled: Whether torch.compile translates the network first; not with several ranks.
+        checkpointer: See `loop.Trainer`; of several ranks only the first writes.
+        ranks: That train together, connected: each calls this with its own copy of the network,
+            and ends with the same weights.
 
     Yields:
         The events of `loop.Trainer`.
@@ -128,10 +131,11 @@ def train_whole_network(
         network.to(memory_format=torch.channels_last)
     if compiled:
         network.compile()  # in place, so that its weights keep their names
+    ranks.align(network)
     optimiser, device = strategy.optimiser, get_device(network)
     indices = train_indices, validation_indices
     loader = PixelLoader(
-        pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device
+        pixels, labels, *indices, source, optimiser.augment, optimiser.mirror, device, ranks
     )
     refreshed = choose_statistics_batches(train_indices, loader.eval_batch_size)
     trainable = TrainableModel(
@@ -143,6 +147,7 @@ def train_whole_network(
         finish_epoch=lambda: refresh_statistics(network, loader.load_eval_batches(refreshed)),
         synchronise=lambda: None,
         frozen_weights=_count_frozen_weights(network),
+        ranks=ranks,
     )
     trainer = Trainer(
         trainable,
