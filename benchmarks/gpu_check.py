@@ -4,7 +4,9 @@
 
 For each network: images per second of our embedding beside bare forward passes, and of our epoch
 of training beside bare steps, both on the device that torch finds and in the precision that a run
-takes there. Ours reads pixels from memory, shuffles, augments, normalises, counts and reports; the
+takes there. Training is timed once more as the only rank of a run on several devices, with the
+exchange of gradients and the synchronised batch norm: what these cost beside the network between
+devices. Ours reads pixels from memory, shuffles, augments, normalises, counts and reports; the
 bare loops have one batch on the device already. Last, how far the features differ from the
 processor's. Weights are random: speed does not depend on them. It needs neither Streamlit nor
 Plotly.
@@ -28,7 +30,14 @@ from benchmarks.sides import compare, stopwatch
 from transfer_core.cases import Strategy, TransferCase, plan_strategy
 from transfer_core.features import embed_with_runtime, make_runtime, normalise
 from transfer_core.networks import SourceNetwork, adapt, build_untrained, get_network
-from transfer_core.system import Precision, autocast, choose_device, choose_precision
+from transfer_core.system import (
+    ALONE,
+    Precision,
+    Ranks,
+    autocast,
+    choose_device,
+    choose_precision,
+)
 from transfer_core.training import Ended, train_whole_network
 
 NETWORKS = ("resnet50", "efficientnet_lite0")
@@ -36,7 +45,7 @@ IMAGES = 2048
 NUM_CLASSES = 10
 BATCH = 64  # images, of the bare forward passes
 COMPARED = 32  # images, embedded on both devices
-OURS, BARE = "ours", "bare"
+OURS, BARE, ONE_RANK = "ours", "bare", "one rank"
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ class GpuCheck:
             self.wait()
             return IMAGES / seconds()
 
-    def measure_training(self) -> float:
+    def measure_training(self, ranks: Ranks = ALONE) -> float:
         """Return the images per second of one epoch, as a run reports them."""
         chosen = np.arange(IMAGES)
         events = train_whole_network(
@@ -99,8 +108,14 @@ class GpuCheck:
             class_weights=None,
             stop_requested=lambda: False,
             precision=self.precision,
+            ranks=ranks,
         )
-        return next(e.images_per_second for e in events if isinstance(e, Ended))
+        with ranks.connect(self.device):
+            return next(e.images_per_second for e in events if isinstance(e, Ended))
+
+    def measure_one_rank(self) -> float:
+        """Return the same of a rank that exchanges everything with nobody."""
+        return self.measure_training(Ranks(store=torch.distributed.HashStore(), is_local=True))
 
     def measure_steps(self) -> float:
         """Return the images per second of forward, backward and step on one batch there."""
@@ -184,7 +199,11 @@ def main() -> None:
                 OURS: partial(check.measure_embedding, network),
                 BARE: partial(check.measure_forward, network),
             },
-            "training": {OURS: check.measure_training, BARE: check.measure_steps},
+            "training": {
+                OURS: check.measure_training,
+                BARE: check.measure_steps,
+                ONE_RANK: check.measure_one_rank,
+            },
         }
         found = {"network": name, "device": describe_device(check.device)}
         for work, pair in sides.items():
@@ -192,6 +211,8 @@ def main() -> None:
             found[work] = {side: round(compared.median(side)) for side in pair} | {
                 "ratio": round(compared.ratio(OURS, BARE), 2)
             }
+            if ONE_RANK in pair:
+                found[work]["one rank to ours"] = round(compared.ratio(ONE_RANK, OURS), 2)
         found["precision of training"] = check.precision
         found["difference from the processor"] = check.measure_difference(network)
         print(json.dumps(found), flush=True)

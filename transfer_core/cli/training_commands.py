@@ -66,6 +66,13 @@ def add_commands(add: AddCommand) -> None:
     command.add_argument("--initialise", choices=("pretrained", "random"), help="case 4 only")
     add_setting_options(command)
     command.add_argument("--compile", action="store_true", help="translate the network first; GPU")
+    command.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        metavar="N",
+        help="GPUs, or parts of the processor, that share each step, with a process for each",
+    )
     size = command.add_mutually_exclusive_group()
     size.add_argument("--input-size", type=int, metavar="P", help="pixels; fewer are less work")
     size.add_argument(
@@ -100,7 +107,8 @@ def train(options: Namespace) -> int:
 
         source = select_input_size(source, options.input_size)
     strategy = override_settings(strategy, options)
-    result = _train_and_report(data_set, source, strategy, options, compiled=options.compile)
+    more = {"compiled": options.compile, "devices": options.devices}
+    result = _train_and_report(data_set, source, strategy, options, **more)
     _emit_event(options, {"event": "finished"} | result)
     if not options.json:
         print(result["sentence"])
@@ -231,12 +239,19 @@ def _fit_into_minutes(
 
 
 def _train_and_report(
-    data_set: DataSet, source: SourceNetwork, strategy: Strategy, options, *, compiled: bool = False
+    data_set: DataSet,
+    source: SourceNetwork,
+    strategy: Strategy,
+    options,
+    *,
+    compiled: bool = False,
+    devices: int = 1,
 ) -> dict:
     """Perform one run to its end, printing its events; return its figures."""
     from transfer_core.runs import get_result, launch_run, start_engine  # brings torch
 
-    with start_engine(get_home(), resume=False) as engine:
+    executor = "thread" if devices == 1 else "process"
+    with start_engine(get_home(), resume=False, executor=executor) as engine:
         run = launch_run(
             engine,
             data_set,
@@ -246,6 +261,7 @@ def _train_and_report(
             name=data_set.name,
             owner="command line",
             compiled=compiled,
+            devices=devices,
         )
 
         def emit(event: Event) -> None:

@@ -142,7 +142,7 @@ def _require_enough_images(config: RunConfig, data_set: DataSet) -> None:
     if config.compiled:
         raise SettingsError(
             _("A network that is translated first (torch.compile) trains on one device."),
-            found=_("{count} devices", count=config.devices),
+            found=_("devices: {count}", count=config.devices),
             remedy=_("Leave one of the two out."),
         )
     if trains_head_only(config.source(), config.strategy):
@@ -152,7 +152,7 @@ def _require_enough_images(config: RunConfig, data_set: DataSet) -> None:
     if smallest < config.devices:
         raise SettingsError(
             _("There are more devices than images in a batch."),
-            found=_("{count} devices", count=config.devices),
+            found=_("devices: {count}", count=config.devices),
             remedy=_("Choose at most {count} devices, or larger batches.", count=smallest),
         )
 
@@ -168,6 +168,6 @@ def _require_devices(config: RunConfig, launched: Ranks | None) -> None:
     if not fits:
         raise SettingsError(
             _("This run needs another number of devices than it has here."),
-            found=_("{count} devices", count=there),
+            found=_("devices: {count}", count=there),
             remedy=_("Start it with {count}.", count=there),
         )
