@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_runs_engine
 import torch
 from rank_training import train
 from safetensors.torch import load_file
@@ -209,10 +211,33 @@ def test_thread_refuses_several_devices(home, config):
     assert run.state is RunState.failed and "process" in run.error.remedy
 
 
+@pytest.mark.all_networks
+def test_run_among_the_ranks_of_a_launcher(home, config, tmp_path, monkeypatch):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    launch = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "LOCAL_RANK": "0"}
+    follow = "from transfer_core.runs import rank_process as r; assert r.follow_if_launched()"
+    command = [sys.executable, "-c", follow]
+    for name, value in launch.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RANK", "1")
+    with subprocess.Popen(command, cwd=FOLDER.parent) as second:
+        monkeypatch.setenv("RANK", "0")
+        assert not rank_process.follow_if_launched()
+        events = list(perform(config, tmp_path, home))
+        assert second.wait(WAIT) == 0
+    assert isinstance(events[-1], Result)
+
+
 @pytest.mark.all_networks  # half a minute of processor time
 def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_stopped(
-    home, config, tmp_path
+    home, config, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(test_runs_engine, "WAIT", 100.0)
+    settings = config.strategy.optimiser
+    longer = replace(config.strategy, optimiser=replace(settings, epochs=12, patience=12))
+    config = replace(config, strategy=longer)
     expected = list(perform(config, tmp_path, home))
     command = [sys.executable, str(FOLDER / "rank_worker.py"), str(home)]
     executor = ProcessExecutor(command)
@@ -222,7 +247,7 @@ def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_
         (worker,) = executor.list_busy_processes()
         (rank,) = list_ranks(worker)
         os.kill(rank, signal.SIGKILL)
-        run = engine.wait(run_id, 2 * WAIT)
+        run = engine.wait(run_id, 200)
         assert (run.state, run.attempt, run.result) == ("finished", 2, expected[-1])
         weights = [
             load_file(RunDirectory(f).weights_file)
@@ -230,17 +255,16 @@ def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_
         ]
         assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
         epochs = [e.epoch for e in select_events(engine.events(run_id), EpochEnded)]
-        assert epochs == [1, 2, 3, 4]
+        assert epochs == list(range(1, 13))
 
-        long = replace(config.strategy.optimiser, epochs=10_000, patience=10_000)
-        strategy = replace(config.strategy, optimiser=long)
-        run_id = engine.submit(replace(config, strategy=strategy))
+        endless = replace(longer, optimiser=replace(settings, epochs=10_000, patience=10_000))
+        run_id = engine.submit(replace(config, strategy=endless))
         wait_for(lambda: select_events(engine.events(run_id), EpochEnded))
         (worker,) = executor.list_busy_processes()
         assert len(list_ranks(worker)) == 1
         began = time.monotonic()
         engine.stop(run_id)
-        run = engine.wait(run_id, WAIT)
+        run = engine.wait(run_id, 20)
         assert run.state is RunState.stopped and run.result
         print(f"stopped after {time.monotonic() - began:.1f} s")
         assert not list_ranks(worker)

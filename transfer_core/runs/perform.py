@@ -78,20 +78,21 @@ def perform_run(
 
 def _perform(context: RunContext, time_share: float) -> Iterator[Event | TestResult]:
     config, source, files = context.config, context.source, RunDirectory(context.folder)
+    checkpointer = Checkpointer(files, time_share)
     baseline, ended, embeddings = None, None, None
     files.claim()
     network = context.adapt_network(config.strategy)
     files.reserve_space(_estimate_last_bytes(context, network))
     try:
         if not context.ranks.is_alone and not trains_head_only(source, config.strategy):
-            yield from decode_images(context)  # ahead, for all ranks to read
+            # Ahead of all else, for every rank to read.
+            yield from _decode_images_unless_resumed(context, checkpointer)
         if trains_baseline(source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
             if not files.baseline_file.is_file():
                 raise WorkStopped  # a head half trained is nothing to go on from
             if config.strategy.optimiser.train_head_first:
                 network.get_submodule(HEAD).load_state_dict(baseline.head)
-        checkpointer = Checkpointer(files, time_share)
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder

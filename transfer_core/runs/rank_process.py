@@ -21,7 +21,7 @@ from transfer_core.runs.rank_embedding import embed_share
 from transfer_core.runs.rank_team import open_local_ranks
 from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.directory import RunDirectory
-from transfer_core.system import Ranks, join_launched_ranks, use_device
+from transfer_core.system import Ranks, describe_launch, join_launched_ranks, use_device
 from transfer_core.training import Checkpointer
 
 
@@ -31,10 +31,10 @@ def follow_if_launched() -> bool:
     Every process of a launcher asks this first. The first rank, and a process without a launcher,
     are told no and perform the run.
     """
-    ranks = join_launched_ranks()
-    if ranks is None or ranks.number == 0:
+    told = describe_launch(os.environ)
+    if told is None or told["RANK"] == "0":
         return False
-    follow_run(ranks)
+    follow_run(join_launched_ranks())
     return True
 
 
