@@ -234,7 +234,7 @@ def test_run_among_the_ranks_of_a_launcher(home, config, tmp_path, monkeypatch):
 def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_stopped(
     home, config, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(test_runs_engine, "WAIT", 100.0)
+    monkeypatch.setattr(test_runs_engine, "WAIT", 400.0)
     settings = config.strategy.optimiser
     longer = replace(config.strategy, optimiser=replace(settings, epochs=12, patience=12))
     config = replace(config, strategy=longer)
@@ -247,7 +247,7 @@ def test_run_of_two_ranks_survives_a_killed_one_with_the_same_result_and_can_be_
         (worker,) = executor.list_busy_processes()
         (rank,) = list_ranks(worker)
         os.kill(rank, signal.SIGKILL)
-        run = engine.wait(run_id, 200)
+        run = engine.wait(run_id, 400)
         assert (run.state, run.attempt, run.result) == ("finished", 2, expected[-1])
         weights = [
             load_file(RunDirectory(f).weights_file)

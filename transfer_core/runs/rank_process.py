@@ -8,6 +8,8 @@ has ended, and it ends too.
 import os
 import sys
 import threading
+import time
+import traceback
 from argparse import ArgumentParser
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,6 +25,10 @@ from transfer_core.runs.store.config_json import from_json
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.system import Ranks, describe_launch, join_launched_ranks, use_device
 from transfer_core.training import Checkpointer
+
+# In which the first rank can end the run, if the fault was its own or it has met the same; then
+# this rank's death ends the attempt.
+LAST_SECONDS = 5.0
 
 
 def follow_if_launched() -> bool:
@@ -82,7 +88,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
     torch.set_num_threads(options.threads)
     use_device(options.number)
-    follow_run(open_local_ranks(options.number, options.count, options.store))
+    try:
+        follow_run(open_local_ranks(options.number, options.count, options.store))
+    except Exception:
+        traceback.print_exc()
+        time.sleep(LAST_SECONDS)
+        os._exit(1)
 
 
 def _end_with_input() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from transfer_core.system import ALONE, Ranks, join_launched_ranks
 from transfer_core.training import RunConfig, count_batches
 
 LAST_SECONDS = 2.0  # until a rank that does not end by itself is ended
+SETTLING_SECONDS = 1.0  # in which a failed exchange is seen to come from the death of a rank
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 
 _LOG = logging.getLogger(__name__)
@@ -74,6 +76,9 @@ def _start_ranks(config: RunConfig, home: Path) -> Iterator[Ranks]:
             threading.Thread(target=_die_with, args=(each, ended), daemon=True).start()
         try:
             yield open_local_ranks(0, config.devices, store)
+        except RuntimeError:  # as an exchange with a dead rank raises before its death is noticed
+            time.sleep(SETTLING_SECONDS)
+            raise
         finally:
             ended.set()
             for each in others:
