@@ -6,6 +6,7 @@ has ended, and it ends too.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -40,6 +41,7 @@ def follow_if_launched() -> bool:
     told = describe_launch(os.environ)
     if told is None or told["RANK"] == "0":
         return False
+    _leave_signals_to_first()
     follow_run(join_launched_ranks())
     return True
 
@@ -59,6 +61,7 @@ def follow_run(ranks: Ranks) -> None:
                     pass
             except TransferError:
                 pass  # the first rank has met the same, and tells of it
+    ranks.report_done()
 
 
 def _make_context(begun: dict[str, Any], ranks: Ranks) -> RunContext:
@@ -80,6 +83,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     from transfer_core.system import keep_freed_memory, let_threads_sleep, limit_memory
 
+    _leave_signals_to_first()
     threading.Thread(target=_end_with_input, daemon=True).start()
     let_threads_sleep()
     limit_memory()
@@ -94,6 +98,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
         traceback.print_exc()
         time.sleep(LAST_SECONDS)
         os._exit(1)
+
+
+def _leave_signals_to_first() -> None:
+    """Go on where a signal asks all ranks to end: the first still needs them for its checkpoint."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _end_with_input() -> None:

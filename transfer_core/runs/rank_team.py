@@ -19,7 +19,7 @@ from transfer_core.errors import SettingsError
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
 from transfer_core.runs.store.config_json import to_json
-from transfer_core.system import ALONE, Ranks, join_launched_ranks
+from transfer_core.system import ALONE, Ranks, WorkStopped, join_launched_ranks
 from transfer_core.training import RunConfig, count_batches
 
 LAST_SECONDS = 2.0  # until a rank that does not end by itself is ended
@@ -65,6 +65,9 @@ def _keep(launched: Ranks) -> Iterator[Ranks]:
         yield launched
     finally:
         launched.tell(do="end")
+        end = time.monotonic() + LAST_SECONDS
+        with suppress(WorkStopped):  # the messages end with this process
+            launched.wait_until_done(lambda: time.monotonic() > end)
 
 
 @contextmanager
