@@ -35,8 +35,14 @@ def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
     return np.unique(np.minimum(both, count - 1))
 
 
-def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
+def build_curve_traces(
+    events: Sequence[RunEvent], buckets: int = MAX_BUCKETS
+) -> dict[str, list[dict[str, Any]]]:
     """Plotly traces of the loss and accuracy charts over epochs, as plain JSON.
+
+    Args:
+        events: Of the run so far.
+        buckets: See `decimate`; of each curve.
 
     Returns:
         {"loss": traces, "accuracy": traces}
@@ -47,7 +53,8 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
         loss, accuracy = baseline.validation_loss, baseline.validation_accuracy
         alone = [EpochEnded(0, 0, None, None, loss, accuracy, False, baseline.seconds, ())]
     best = [row for row in epochs if row.best][-1:]
-    shown = [steps[i] for i in decimate([row.loss for row in steps])]
+    shown = [steps[i] for i in decimate([row.loss for row in steps], buckets)]
+    epochs = [epochs[i] for i in decimate([row.validation_loss for row in epochs], buckets)]
     charts = {}
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"
