@@ -18,6 +18,7 @@ from pages.shared.session import belongings
 from transfer_core import dataset
 from transfer_core.errors import TransferError, WorkspaceError
 from transfer_core.runs import RunState, RunStore, delete_runs
+from transfer_core.system import hash_bytes
 from transfer_core.workspaces import (
     Belongings,
     clear_workspace,
@@ -136,7 +137,8 @@ def test_downloads_are_for_the_owner_alone(people, transfer_home):
     person.take_in(data_id)
     run, public_id, __ = get_own_ids(people[0])
     own_id = person.find_public_id(data_id)
-    folder = transfer_home / "runs" / run / "take_away" / "report"
+    name = f"report.{hash_bytes(b'secret')[:16]}"
+    folder = transfer_home / "runs" / run / "take_away" / name
     folder.mkdir(parents=True)
     (folder / "r.html").write_text("secret")
     assert public_id != own_id
