@@ -7,10 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
-from test_pages import PAGES, build_page, list_texts, read_query
+from test_pages import PAGES, build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import make_config, make_test_result
 
 from pages.shared import caches, downloads, workspace_cookie
@@ -30,16 +29,6 @@ from transfer_core.workspaces.store import WorkspaceStore
 
 pytestmark = pytest.mark.real_workspaces
 CLASS_SIZE = 30
-
-
-@pytest.fixture(autouse=True)
-def own_engine(transfer_home):
-    """An engine in the test's own data folder, closed after it."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    caches.get_engine().close()
-    st.cache_resource.clear()
 
 
 def copy_data_set(made: Path, home: Path, number: int) -> str:

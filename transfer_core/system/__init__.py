@@ -51,7 +51,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "map_in_order",
             "rename_progress",
         ],
-        "storage": ["explain_disk_error", "require_space", "translate_disk_errors"],
+        "storage": [
+            "explain_disk_error",
+            "require_known_version",
+            "require_space",
+            "translate_disk_errors",
+        ],
         "precision": [
             "MIN_SPEEDUP",
             "Precision",

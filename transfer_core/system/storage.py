@@ -67,6 +67,28 @@ def require_space(folder: Path, size: int, what: str) -> None:
         )
 
 
+def require_known_version(file: Path, version: int, known: int, error: type[TransferError]) -> None:
+    """Refuse a database that a newer version of this program has changed.
+
+    Args:
+        file: The database.
+        version: Of its tables.
+        known: The newest that this program knows.
+        error: What is raised.
+    """
+    if version > known:
+        raise error(
+            _("The data folder was used by a newer version of Transfer Lab."),
+            found=_(
+                "{file} of version {version}; this program knows version {known}",
+                file=file.name,
+                version=version,
+                known=known,
+            ),
+            remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
+        )
+
+
 @contextmanager
 def translate_disk_errors() -> Iterator[None]:
     """Raise a StorageError, which a person can mend, in place of an error of the disk."""
