@@ -1,6 +1,7 @@
 """Runs and the death of their process: kill -9 in the middle, then a new engine."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from toy_runs import (
 )
 
 from benchmarks.kills import Server, try_kills
+from transfer_core.runs.engine import engine as engine_module
+from transfer_core.runs.engine import worker
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.directory import RunDirectory
@@ -178,6 +181,28 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
     for process in processes:
         process.communicate(timeout=60)
     assert [process.returncode for process in processes] == [0, 0, 0]
+
+
+def test_engine_whose_data_folder_is_gone_says_so_once_in_plain_words(
+    tmp_path, monkeypatch, caplog
+):
+    for module, name in (
+        (engine_module, "HEARTBEAT_INTERVAL"),
+        (engine_module, "RECONCILE_INTERVAL"),
+        (worker, "POLL_INTERVAL"),
+        (worker, "RETRY_INTERVAL"),
+    ):
+        monkeypatch.setattr(module, name, 0.01)
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    with Engine(tmp_path / "home", make_perform()) as engine:
+        engine.store.close()  # a connection that is open would go on with the removed file
+        shutil.rmtree(tmp_path / "home")
+        wait_for(lambda: len(caplog.records) >= 2)
+        time.sleep(0.2)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2 and all("Check that it is there" in text for text in told)
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_no_kill_loses_a_run_or_changes_its_result(tmp_path):

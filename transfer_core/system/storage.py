@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transfer_core.errors import StorageError, TransferError
 from transfer_core.languages import N_, _
-from transfer_core.system.home import get_home
+from transfer_core.system.home import locate_home
 
 MARGIN_BYTES = 16 * 2**20  # beside what is asked for: the database, logs, others who write
 LEAST_BYTES = 2**20  # with less, SQLite may not even read
@@ -143,7 +143,10 @@ def _classify_sqlite_error(error: sqlite3.Error) -> str:
 
 def _is_home_full() -> bool:
     """Whether SQLite's "disk I/O error" comes of a disk that has no room for its memory file."""
-    return shutil.disk_usage(get_home()).free < LEAST_BYTES
+    try:
+        return shutil.disk_usage(locate_home()).free < LEAST_BYTES
+    except OSError:  # it is gone
+        return False
 
 
 def _describe_os_error(error: OSError) -> str:
