@@ -18,7 +18,10 @@ from toy_runs import (
     save_toy_checkpoint,
 )
 
-from benchmarks.kills import Server, try_kills
+from benchmarks.kills.phase import try_kills
+from benchmarks.kills.server import Server
+from benchmarks.kills.tally import Tally
+from benchmarks.kills.trainings import RunPhase
 from transfer_core.runs.engine import engine as engine_module
 from transfer_core.runs.engine import worker
 from transfer_core.runs.engine.engine import Engine
@@ -207,10 +210,12 @@ def test_engine_whose_data_folder_is_gone_says_so_once_in_plain_words(
 
 def test_no_kill_loses_a_run_or_changes_its_result(tmp_path):
     server = Server([sys.executable, str(TESTS / "toy_server.py")], tmp_path)
-    tally = try_kills(server, 6, seed=3, patience=WAIT)
-    assert tally.faults == []
-    assert tally.counts["equal"] + tally.counts["marked as interrupted"] >= 6
-    assert tally.counts["went on by itself"]
+    phases = [RunPhase(kind, kind, server, patience=WAIT) for kind in ("head", "whole")]
+    file = tmp_path / "kills.jsonl"
+    tally = try_kills(server, phases, 6, seed=3, tally=Tally(file))
+    assert tally.faults == [] and Tally(file).kills == tally.kills
+    assert tally.count_endings()["went on by itself"]
+    assert "| all | 6 |" in tally.make_table() and tally.make_table().endswith("| 0 | 6 | 6 |")
 
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
