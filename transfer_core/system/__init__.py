@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "seal",
             "write_atomically",
         ],
+        "limits": ["read_limit"],
         "home": ["get_home", "get_machine_folder"],
         "memory": [
             "count_memory_kills",

@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "classes.tasks": ["close_class", "hand_out", "take_task"],
         "clearing": ["clear_workspace", "release_data_set"],
         "links": ["Link", "LinkStore", "Workspace"],
+        "space": ["Space", "check_space", "measure_space", "take_in_if_room"],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },
 )

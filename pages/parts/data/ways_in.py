@@ -16,6 +16,7 @@ from transfer_core.dataset import samples
 from transfer_core.images import read_limits
 from transfer_core.languages import _
 from transfer_core.system import get_home
+from transfer_core.workspaces import check_space, release_data_set
 
 UPLOAD_KEY = "data_upload"
 PLAIN_LAYOUT = """\
@@ -98,14 +99,18 @@ def _open_earlier_data_set() -> None:
         ),
         placeholder=_("Choose one"),
     )
-    if st.button(
-        _("Open it"),
-        key="data_open",
-        disabled=chosen is None,
-        help=_("Choose an earlier data set first.") if chosen is None else None,
-    ):
-        session.open_data_set(chosen)
-        st.rerun()
+    missing = _("Choose an earlier data set first.") if chosen is None else None
+    with st.container(horizontal=True):
+        if st.button(_("Open it"), key="data_open", disabled=chosen is None, help=missing):
+            session.open_data_set(chosen)
+            st.rerun()
+        with st.popover(_("Delete it"), disabled=chosen is None, help=missing):
+            st.write(_("Deletes these images for good; what runs of yours need stays with them."))
+            if chosen and st.button(_("Remove for good"), type="primary", key="data_delete"):
+                with show_errors():
+                    release_data_set(session.get_belongings(), chosen)
+                session.close_data_set(chosen)
+                st.rerun()
 
 
 def _choose_offered_folder() -> str | None:
@@ -142,6 +147,7 @@ def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> No
     cancel.button(_("Cancel"), key="data_cancel", **given)  # a click ends this run of the page
     done = forget_afterwards(upload_key) if upload_key else nullcontext()
     with show_errors(), show_progress() as report, empty_on_exit(cancel), done:
+        check_space(session.get_belongings())
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
         session.take_in(data.id)
     session.open_data_set(data.id)

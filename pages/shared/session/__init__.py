@@ -39,6 +39,7 @@ from pages.shared.session.choices import (
 )
 from pages.shared.session.current import (
     choose_runs,
+    close_data_set,
     find_shown_data_id,
     get_chosen_runs,
     get_current_id,
@@ -76,6 +77,7 @@ __all__ = [
     "open_shared_link",
     "change",
     "choose_runs",
+    "close_data_set",
     "drop_from_url",
     "ensure_pages_arranged",
     "get_chosen_runs",
