@@ -61,11 +61,11 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
     assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
     teacher.selectbox(key="class_way").set_value("1")
     next(each for each in teacher.button if each.label == "Hand it to all").click().run()
-    assert not teacher.exception
+    assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)
 
     assert "hands you" in list_texts(open_as(monkeypatch, secrets[1], "start"))
     student = open_class_page(monkeypatch, secrets[1])
-    student.number_input[0].set_value(90).run()
+    student.number_input[0].set_value(0).run()
     student.button(key="class_task").click().run()
     assert student.title[0].value == "Train" and not student.exception
     engine = caches.get_engine()
@@ -75,7 +75,9 @@ def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
 
     teacher = open_class_page(monkeypatch, secrets[0])
     row = teacher.dataframe[0].value.iloc[0]
-    assert (row["guess"], row["case"], row["now"]) == (90, 1, "finished") and row["test"] > 50
+    assert (row["guess"], row["case"], row["now"]) == (0, 1, "finished") and row["test"] > 50
+    student = open_class_page(monkeypatch, secrets[1])
+    assert "of 100 test images are right. Your guess: 0." in list_texts(student)
     assert "1 run, " in list_texts(teacher)
     teacher.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
     assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
@@ -91,7 +93,7 @@ def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_hom
     join_by_page(monkeypatch, secrets[1], class_.code)
     teacher = open_class_page(monkeypatch, secrets[0])
     teacher.button(key="class_close").click().run()
-    assert "closed, deleted on" in list_texts(teacher)
+    assert "closed, will be deleted on" in list_texts(teacher)
     student = open_class_page(monkeypatch, secrets[1])
     assert "The class is closed" in list_texts(student) and "class_code" in list_keys(student)
     teacher = open_class_page(monkeypatch, secrets[0])
