@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from transfer_core.errors import TransferError, WorkspaceError
 from transfer_core.runs import RunState, RunStore, delete_runs
 from transfer_core.workspaces import (
     Belongings,
+    adopt_strays,
     clear_workspace,
     hold_for_this_computer,
     open_workspaces,
@@ -224,7 +226,7 @@ def test_a_shared_data_set_is_looked_at_or_copied(people, monkeypatch):
 def test_without_a_cookie_nothing_of_this_computer_is_seen(made, transfer_home, monkeypatch):
     shutil.copytree(made[0], transfer_home, dirs_exist_ok=True)
     workspaces = open_workspaces(transfer_home)
-    workspaces.adopt(each.id for each in dataset.list_data_sets(transfer_home))
+    adopt_strays(transfer_home)
     mine = Belongings(transfer_home, workspaces.this_computer)
     assert [run.id for run in mine.list_runs()] == [made[1]]
     assert succeeds(mine.own_run, made[1]) and len(mine.list_data_sets()) == 1
@@ -307,10 +309,43 @@ def test_a_data_set_stays_while_a_run_or_a_version_needs_it(made, transfer_home)
     for person in (first, second):
         release_data_set(person, data_id)
         assert dataset.load(home, data_id)  # the version needs it
+    adopt_strays(home)  # as every start of the server does
+    assert not second.workspaces.list_held(second.workspaces.this_computer)
     release_data_set(second, version.id)
     assert not list_files(home, data_id, version.id)
     with pytest.raises(WorkspaceError):
         first.take_in(data_id)
+
+
+def test_who_deletes_a_data_set_deletes_the_runs_on_it_and_nothing_of_others(
+    made, transfer_home, monkeypatch
+):
+    (one, other), workspaces = (
+        make_people(made[0], transfer_home, 2),
+        open_workspaces(transfer_home),
+    )
+    secret = workspaces.create()
+    person = Belongings(transfer_home, workspaces.find(secret))
+    shown = get_own_ids(one)[2]
+    person.take_in(shown)
+    person.take_in(own := copy_data_set(made[0], transfer_home, 7))
+    for data_id in (own, own, shown):
+        run = RunStore(transfer_home).create(
+            replace(make_config(), data_id=data_id), "run", person.workspace.id
+        )
+    app = open_as(monkeypatch, secret, "data", data=person.find_public_id(own))
+    assert "Also the 2 runs that learned from it." in list_texts(app)
+    app.button(key="data_delete").click().run()
+    assert not app.exception and "data" not in app.query_params
+    assert [each.id for each in person.list_data_sets()] == [shown]
+    assert [each.id for each in person.list_runs()] == [run.id]
+    assert not list_files(transfer_home, own)
+    app.selectbox(key="data_earlier").set_value(shown).run()
+    app.button(key="data_delete_earlier").click().run()
+    assert not person.list_data_sets() and not person.list_runs()
+    assert (
+        dataset.load(transfer_home, shown) and len(one.list_runs()) == len(other.list_runs()) == 1
+    )
 
 
 def test_this_computer_can_be_cleared_and_keeps_its_link(people, transfer_home):

@@ -14,10 +14,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transfer_core import dataset
 from transfer_core.errors import WorkspaceError
 from transfer_core.system import get_home
-from transfer_core.workspaces import Belongings, Workspace, WorkspaceStore, open_workspaces
+from transfer_core.workspaces import (
+    Belongings,
+    Workspace,
+    WorkspaceStore,
+    adopt_strays,
+    open_workspaces,
+)
 
 LINK_NAME = "workspace"  # part of an address that opens a workspace
 PROOF_NAME = "instead"  # part of it that shows that the browser's own workspace agrees to go
@@ -124,7 +129,7 @@ def announce_this_computer(url: str) -> None:
     """Print the link to what was made on this computer itself, for whoever started the server."""
     try:
         workspaces = open_workspaces(get_home())
-        workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+        adopt_strays(get_home())
     except WorkspaceError as error:  # every page says so too
         print(f"  {error}", flush=True)
         return

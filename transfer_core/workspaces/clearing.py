@@ -14,10 +14,23 @@ from transfer_core.runs import (
     delete_runs,
     purge_deleted_runs,
 )
-from transfer_core.workspaces.belongings import Belongings
+from transfer_core.workspaces.belongings import Belongings, add_ancestors
 from transfer_core.workspaces.store import WorkspaceStore
 
 STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
+
+
+def delete_data_set(belongings: Belongings, engine: Engine, data_id: str) -> None:
+    """Remove a data set of a workspace, and its runs that learned from it, for good.
+
+    A failure in between leaves the rest in place, for another try.
+
+    Raises:
+        WorkspaceError: If a run does not end, or its files cannot be removed.
+        DataSetError: If the disk does not let files be removed.
+    """
+    remove_runs(belongings, engine, {run.id for run in belongings.list_runs_on(data_id)})
+    release_data_set(belongings, data_id)
 
 
 def release_data_set(belongings: Belongings, data_id: str) -> None:
@@ -75,13 +88,9 @@ def remove_unneeded(
 
     A version needs the data sets that it was made from.
     """
-
-    def add_ancestors(ids: Collection[str]) -> set[str]:
-        return {*ids, *(v.parent for each in ids for v in dataset.list_versions(home, each))}
-
-    candidates = add_ancestors(data_ids)
+    candidates = add_ancestors(home, data_ids)
     with workspaces.keep_others_out() as held:
         records = (*runs.list_all(), *runs.list_all(deleted=True))
         used = {run.config.data_id for run in records if isinstance(run, RunRecord)}
-        for data_id in candidates - add_ancestors(used | held):
+        for data_id in candidates - add_ancestors(home, used | held):
             dataset.remove_data_set(home, data_id)

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -144,13 +144,10 @@ class WorkspaceStore:
                 ) from error
         return public_id
 
-    def adopt(self, data_ids: Iterable[str]) -> None:
-        """Let this computer hold the data sets that nobody holds."""
+    def list_held_by_all(self) -> frozenset[str]:
+        """Return the ids of the data sets that anybody holds."""
         with connect(self._path) as connection:
-            held = {row[0] for row in connection.execute("SELECT data_id FROM holdings")}
-        for data_id in data_ids:
-            if data_id not in held:
-                self.hold(self.this_computer, data_id)
+            return frozenset(row[0] for row in connection.execute("SELECT data_id FROM holdings"))
 
     def find_holding(self, workspace: Workspace, public_id: str) -> Holding | None:
         """Return what a workspace holds, or may look at, under an id of an address.
