@@ -448,6 +448,22 @@ def test_a_link_opens_a_workspace_elsewhere_and_takes_none_away_unasked(people, 
     assert get("/", **own | {"query": own["query"] + proof})[0] == 303
 
 
+def test_a_link_for_once_opens_what_the_command_line_made_and_then_nothing(people):
+    workspaces = people[0].workspaces
+    name, own = workspace_cookie.name_cookie(workspaces), workspaces.read_own_secret()
+    link = workspace_cookie.make_link_for_once("http://localhost:8501")
+    query = link.removeprefix("http://localhost:8501/?")
+    assert own not in link
+    busy = workspaces.create()
+    Belongings(people[0].home, workspaces.find(busy)).take_in(get_own_ids(people[0])[2])
+    status, told, passed = get("/", cookie=f"{name}={busy}", query=query)
+    assert (status, len(passed)) == (200, 1)  # the page asks
+    status, told, __ = get("/", query=query)
+    assert (status, told["location"]) == (303, "/")
+    assert told["set-cookie"].startswith(f"{name}={own};")
+    assert "set-cookie" not in get("/", query=query)[1]
+
+
 def test_the_page_asks_before_another_workspace_takes_the_place(people, monkeypatch):
     workspaces = people[0].workspaces
     mine, theirs = workspaces.create(), workspaces.create()
