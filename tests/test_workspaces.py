@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +25,16 @@ from transfer_core.workspaces import (
     adopt_strays,
     clear_workspace,
     hold_for_this_computer,
+    open_classes,
     open_workspaces,
     release_data_set,
+    remove_unused_workspaces,
 )
 from transfer_core.workspaces.store import WorkspaceStore
 
 pytestmark = pytest.mark.real_workspaces
 CLASS_SIZE = 30
+DAY = 24 * 3600.0
 
 
 @pytest.fixture(autouse=True)
@@ -473,3 +477,21 @@ def test_the_page_asks_before_another_workspace_takes_the_place(people, monkeypa
     assert f"workspace={theirs}" in link.proto.url and mine not in link.proto.url
     app.button(key="workspace_stay").click().run()
     assert "workspace" not in app.query_params
+
+
+def test_a_workspace_without_anything_is_forgotten_a_week_after_it_was_seen(people, transfer_home):
+    workspaces, classes = people[0].workspaces, open_classes(transfer_home)
+    secrets = [workspaces.create() for __ in range(6)]
+    holder, owner, teacher, student, visitor, __ = map(workspaces.find, secrets)
+    Belongings(transfer_home, holder).take_in(get_own_ids(people[0])[2])
+    RunStore(transfer_home).create(make_config(), "run", owner.id)
+    classes.join(student, classes.open(teacher, "7b").code, "Ada")
+    link = people[0].share("run", [get_own_ids(people[0])[0]])
+    assert workspaces.links.visit(visitor, link.token)
+    now = time.time()
+    assert remove_unused_workspaces(transfer_home, now + 6.9 * DAY) == 0
+    assert remove_unused_workspaces(transfer_home, now + 7.1 * DAY) == 1
+    there = [workspaces.find(secret) is not None for secret in secrets]
+    assert there == [True] * 5 + [False]
+    assert workspaces.find(workspaces.read_own_secret())
+    assert all(workspaces.owns(each.workspace, each.list_runs()[0].owner) for each in people)

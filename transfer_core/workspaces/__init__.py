@@ -27,7 +27,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "classes.store": ["open_classes"],
         "classes.tasks": ["close_class", "hand_out", "take_task"],
-        "clearing": ["clear_workspace", "delete_data_set", "release_data_set"],
+        "clearing": [
+            "clear_workspace",
+            "delete_data_set",
+            "release_data_set",
+            "remove_unused_workspaces",
+        ],
         "links": ["Link", "LinkStore", "Workspace"],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },

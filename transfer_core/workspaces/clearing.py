@@ -15,8 +15,9 @@ from transfer_core.runs import (
     purge_deleted_runs,
 )
 from transfer_core.workspaces.belongings import Belongings, add_ancestors
-from transfer_core.workspaces.store import WorkspaceStore
+from transfer_core.workspaces.store import WorkspaceStore, open_workspaces
 
+UNUSED_DAYS = 7  # that an empty workspace is kept after it was seen last
 STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
 
 
@@ -57,6 +58,20 @@ def clear_workspace(belongings: Belongings, engine: Engine) -> None:
     held = belongings.workspaces.list_held(belongings.workspace)
     belongings.workspaces.remove(belongings.workspace)
     remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, held)
+
+
+def remove_unused_workspaces(home: Path, now: float) -> int:
+    """Forget workspaces in which nothing was ever made and that nobody uses; returns how many.
+
+    Whatever asks for a page without a cookie gets one, also a program that looks once.
+
+    Args:
+        home: The data folder.
+        now: Seconds since 1970.
+    """
+    runs = RunStore(home)
+    owners = {run.owner for run in (*runs.list_all(), *runs.list_all(deleted=True))}
+    return open_workspaces(home).remove_unused(now - UNUSED_DAYS * 24 * 3600, owners)
 
 
 def remove_runs(belongings: Belongings, engine: Engine, run_ids: Collection[str]) -> None:

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -95,6 +95,24 @@ class WorkspaceStore:
             connection.execute("DELETE FROM workspaces WHERE id = ?", [workspace.id])
         if workspace.is_this_computer:
             self._add(workspace.id)
+
+    def remove_unused(self, seen_before: float, owners: Collection[str]) -> int:
+        """Forget workspaces that nobody has seen for long and that have nothing; returns how many.
+
+        Args:
+            seen_before: In seconds since 1970.
+            owners: Of runs; their workspaces stay.
+        """
+        having = " UNION ALL ".join(
+            f"SELECT 1 FROM {table} WHERE {table}.{name} = workspaces.id"  # noqa: S608 - own names
+            for table, name in _HAVING.items()
+        )
+        query = f"SELECT id FROM workspaces WHERE seen < ? AND NOT EXISTS ({having})"  # noqa: S608
+        with write(self._path) as connection:
+            found = {row[0] for row in connection.execute(query, [seen_before])}
+            gone = found - {self._this_computer, *owners}
+            connection.executemany("DELETE FROM workspaces WHERE id = ?", [[each] for each in gone])
+        return len(gone)
 
     def owns(self, workspace: Workspace, owner: str) -> bool:
         """Whether a run of this owner is the workspace's own.
@@ -206,6 +224,14 @@ class WorkspaceStore:
             )
 
 
+# Tables, by whose rows a workspace has something, with the column that names it.
+_HAVING = {
+    "holdings": "workspace",
+    "links": "workspace",
+    "visits": "workspace",
+    "members": "workspace",
+    "classes": "teacher",
+}
 _FIND_PUBLIC_ID = "SELECT public_id FROM holdings WHERE data_id = ? AND workspace = ?"
 
 
