@@ -70,7 +70,7 @@ def count_kinds(problems: tuple[Problem, ...]) -> list[str]:
 class Case:
     """One archive and what must become of it."""
 
-    number: str  # in the catalogue; C1 and so on are holes that were found, N new ones
+    number: str  # in the catalogue; C1 and so on are holes that were found, N later ones
     name: str
     make: Callable[[Path], Path]  # into an empty folder; returns what is to be read
     expected: str  # all that is seen, or words of the refusal
@@ -212,6 +212,15 @@ def many_long_names(name: str) -> Callable[[Path], Path]:
         return raw.bytes()
 
     return of_bytes(make)
+
+
+def spell_class(times: int) -> bytes:
+    """A zip with a class whose name is spelt in so many ways, with capitals and without."""
+    raw = RawZip()
+    for number in range(times):
+        name = format(number, "017b").replace("0", "a").replace("1", "A")
+        raw.add(f"{name}/1.png", A, method=0)
+    return raw.bytes()
 
 
 def link_out(folder: Path) -> None:
@@ -517,6 +526,9 @@ def _list_sets() -> Iterator[Case]:
         "53", "classes named con and a space", of_sets({" ": 3, "con": 3}), "kept con 3, unnamed 3"
     )
     names = ("$x^2$", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))", "{{7*7}}")
+    yield case(
+        "N", "a class in 20,000 spellings", of_bytes(lambda: spell_class(20_000)), "one class"
+    )
     joined = "\U0001f469\u200d\U0001f52c"  # a woman who is a scientist, by an invisible joiner
     yield case("56", "a class of two lines", of_sets({"a\nb": 3, "c": 3}), "control characters")
     yield case(

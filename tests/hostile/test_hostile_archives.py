@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
 import archives
@@ -10,6 +11,8 @@ import pytest
 from archives import MEGABYTE, REFUSED, Case
 
 from benchmarks.fuzz import fuzz_archives
+from transfer_core.dataset.splitting import DecodedImage, assign_splits, remove_split_leaks
+from transfer_core.images import ImageInfo
 
 TESTS = Path(__file__).parents[1]
 MAX_SECONDS, MAX_BYTES = 5, 512 * MEGABYTE
@@ -77,6 +80,25 @@ def test_a_hostile_archive_becomes_what_it_must(case: Case, tmp_path, measure_pe
         assert seen.startswith(REFUSED) and case.expected in seen
     assert seconds < MAX_SECONDS and measure_peak() < MAX_BYTES
     assert set(os.listdir(tmp_path)) <= {"a.zip", "set"}
+
+
+def test_many_copies_and_many_recordings_take_little_time_each():
+    """Time that grew with the square of their number could not be cancelled either."""
+    info = ImageInfo("PNG", 9, 9, False)
+    began, number = time.process_time(), 20_000
+    copies = [
+        DecodedImage(f"{n % 900}/{n}.png", f"{n % 900}", None, "same", 0, 1, info, "same")
+        for n in range(number)
+    ]
+    kept, problems = remove_split_leaks(copies)
+    assert len(kept) == number and len(problems) == 2 * number - 1
+    bursts = [
+        DecodedImage(f"{n % 2}/burst-{n}-frame-1.png", f"{n % 2}", None, f"{n}", 0, 1, info, "")
+        for n in range(number)
+    ]
+    splits, _problems = assign_splits(bursts, ("validation", "test"), seed=0)
+    assert splits.count("test") == splits.count("validation") == number // 5
+    assert time.process_time() - began < MAX_SECONDS
 
 
 def test_mutated_archives_are_read_or_refused_and_write_nothing():

@@ -20,6 +20,7 @@ from transfer_core.images import IMAGE_EXTENSIONS
 from transfer_core.languages import _
 
 MAX_CLASSES = 1000
+MAX_SPELLINGS_TOLD = 10  # of one class
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +117,14 @@ def _resolve_class_names(
     Returns:
         Class name and split of each remaining folder, and problems to report.
     """
-    spellings: dict[str, list[str]] = {}
+    variants: dict[str, dict[str, None]] = {}
     for p in image_folders:
-        variants = spellings.setdefault(_make_class_key(p.class_folder), [])
-        if p.class_folder not in variants:
-            variants.append(p.class_folder)
+        variants.setdefault(_make_class_key(p.class_folder), {})[p.class_folder] = None
+    spellings = {key: tuple(names) for key, names in variants.items()}
     problems = [
-        Problem(
-            "class-spelling", first, f"{wording.join_words((first, *more))} are read as one class."
-        )
-        for first, *more in spellings.values()
-        if more
+        Problem("class-spelling", names[0], f"{_name_some(names)} are read as one class.")
+        for names in spellings.values()
+        if len(names) > 1
     ]
     trained = {_make_class_key(p.class_folder) for p in image_folders if p.split in (None, "train")}
     for key, names in spellings.items():
@@ -139,6 +137,13 @@ def _resolve_class_names(
         if (key := _make_class_key(p.class_folder)) in trained
     }
     return named, problems + _find_missing_classes(set(named.values()), given_splits)
+
+
+def _name_some(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_SPELLINGS_TOLD
+    if more <= 0:
+        return wording.join_words(names)
+    return wording.join_words((*names[:MAX_SPELLINGS_TOLD], f"{more:,} more"))
 
 
 def normalise_class_name(folder: str) -> str:
