@@ -529,6 +529,11 @@ def _list_sets() -> Iterator[Case]:
     yield case(
         "N", "a class in 20,000 spellings", of_bytes(lambda: spell_class(20_000)), "one class"
     )
+    for twin in ("ca\u200bt", "cat\u00ad", "ca\u2060t", "\ufeffcat", "cat\u3164", "cat\u00a0"):
+        made = of_sets({"cat": 3, twin: 3, "dog": 3})
+        yield case("N", f"cat and {ascii(twin)}", made, "kept cat 6, dog 3; 1 class-spelling")
+    made = of_sets({"\u200b\u2060": 3, "dog": 3})
+    yield case("N", "a class that cannot be seen", made, "kept dog 3, unnamed 3")
     joined = "\U0001f469\u200d\U0001f52c"  # a woman who is a scientist, by an invisible joiner
     yield case("56", "a class of two lines", of_sets({"a\nb": 3, "c": 3}), "control characters")
     yield case(

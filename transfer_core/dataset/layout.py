@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from transfer_core.dataset import wording
 from transfer_core.dataset.archive import Archive, Member, Problem
-from transfer_core.dataset.archive.entry_paths import get_extension
+from transfer_core.dataset.archive.entry_paths import get_extension, remove_invisible
 from transfer_core.dataset.folder_structure import (
     ImageFolder,
     detect_splits,
@@ -148,11 +148,12 @@ def _name_some(names: tuple[str, ...]) -> str:
 
 def normalise_class_name(folder: str) -> str:
     """The name of a class as it is shown; it is never used as a path."""
-    return unicodedata.normalize("NFC", folder).strip() or "unnamed"
+    name = unicodedata.normalize("NFC", folder).strip()
+    return name if remove_invisible(name) else "unnamed"
 
 
 def _make_class_key(folder: str) -> str:
-    return normalise_class_name(folder).casefold()
+    return normalise_class_name(remove_invisible(folder)).casefold()
 
 
 def _find_missing_classes(
