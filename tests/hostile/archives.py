@@ -347,7 +347,7 @@ def _list_names() -> Iterator[Case]:
             of_entry("c/äb.png", beside={twin: B}),
             f"kept c/äb.png; twin {twin}",
         )
-    for character in ("\0", "\n", "\x1b", "\x7f", "\u202e", "\u2066"):
+    for character in ("\0", "\n", "\x1b", "\x7f", "\u2028", "\u202e", "\u2066"):
         yield Case(
             "15",
             f"the character {ord(character):X}",

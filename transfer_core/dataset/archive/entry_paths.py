@@ -30,6 +30,7 @@ _BIDI_CONTROLS = frozenset(
 )
 _JOINERS = frozenset("\u200c\u200d")
 _FILLERS = frozenset("\u034f\u115f\u1160\u3164\uffa0")  # letters without a shape
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, surrogates, line breaks
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -65,10 +66,10 @@ def check_and_split_path(name: str) -> tuple[str, ...]:
 
 
 def has_hidden_characters(text: str) -> bool:
-    """Whether text holds control, surrogate or text-reordering characters."""
+    """Whether text holds characters that control, break lines or reorder, or surrogates."""
     if text.isascii():  # nearly all names, and fast
         return not text.isprintable()
-    return any(c in _BIDI_CONTROLS or unicodedata.category(c) in ("Cc", "Cs") for c in text)
+    return any(c in _BIDI_CONTROLS or unicodedata.category(c) in _HIDDEN_CATEGORIES for c in text)
 
 
 def remove_invisible(text: str) -> str:
