@@ -79,10 +79,10 @@ def open_data_set(data_id: str) -> None:
     write_to_url("data", find_public_id(data_id))
 
 
-def close_data_set(data_id: str) -> None:
-    """Leave a data set that was deleted, if it is the current one."""
+def leave_data_set(data_id: str) -> None:
+    """Forget a data set that was deleted, if it is the current one."""
     if get_journey().data_id == data_id:
-        change(data_id=None, run_id=None)
+        change(data_id=None)
         empty_url()
 
 
