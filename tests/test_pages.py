@@ -178,8 +178,11 @@ def test_class_names_are_never_read_as_markup(tmp_path, transfer_home):
 
 def test_many_problems_of_one_kind_are_told_in_one_box(transfer_home, tmp_path):
     files = {f"{c}/{n}.png": make_picture(n) for c in "ab" for n in range(9)}
+    files |= {f"a/{n}.txt": b"" for n in range(600)}
     data = dataset.ingest(write_zip(tmp_path / "a.zip", files), home=transfer_home)
     app = build_page("data", data=data.id).run()
+    assert len(app.dataframe[0].value) == 500
+    assert any(f"{len(data.problems) - 500} more, which" in each.value for each in app.caption)
     assert len([p for p in data.problems if p.kind == "conflict"]) > 3
     assert len(app.warning) == 1 and "more of this kind" in app.warning[0].value
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from transfer_core.dataset.archive.entry_paths import has_hidden_characters
 from transfer_core.errors import DataSetError
 from transfer_core.languages import _
 
@@ -13,7 +14,7 @@ MAX_OFFERED = 500
 def list_offered() -> dict[str, Path]:
     """What is offered, by name: the folders and zips that lie directly in the given folders.
 
-    Hidden ones are left out, and links that lead out of the given folder.
+    Hidden ones are left out, names that cannot be shown, and links that lead out of the folder.
     """
     offered: dict[str, Path] = {}
     for root in _list_roots():
@@ -54,5 +55,7 @@ def _is_inside(entry: Path, root: Path) -> bool:
 
 
 def _can_be_read(entry: Path) -> bool:
+    if entry.name.startswith(".") or has_hidden_characters(entry.name):
+        return False
     is_data = entry.is_dir() or (entry.is_file() and entry.suffix.lower() == ".zip")
-    return is_data and not entry.name.startswith(".") and os.access(entry, os.R_OK)
+    return is_data and os.access(entry, os.R_OK)
