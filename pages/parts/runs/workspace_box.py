@@ -22,7 +22,8 @@ def show_workspace_box() -> None:
             _(
                 "What you make is kept on the computer that runs this, until you delete it. Only "
                 "this browser sees it, besides what you share; in a class the teacher sees your "
-                "runs. This link opens all of it elsewhere; whoever has it can change and delete it."
+                "runs. This link opens all of it elsewhere; whoever has it can change and delete "
+                "it."
             )
         )
         if st.toggle(_("Show the link"), key="workspace_link"):
