@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pages.server import announce, hosts
+from pages.server.crowd import Crowd
 from pages.server.guard import Guard
 from pages.server.log import LineFormatter
 from transfer_core.cli import certificate
@@ -140,6 +141,42 @@ def test_a_server_for_others_answers_to_its_own_name_and_to_numbers(monkeypatch)
         assert not hosts.is_answered_to(name), name
     set_options(monkeypatch, address="0.0.0.0", allowedHosts=["lab.example"])
     assert hosts.is_answered_to("lab.example:443") and not hosts.is_answered_to("192.168.1.20")
+
+
+def test_a_full_server_says_so_and_puts_nobody_out(monkeypatch):
+    monkeypatch.setenv("TRANSFER_SESSIONS", "2")
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await receive()
+        await send({"type": "passed"})
+
+    crowd = Crowd(app)
+
+    async def come(kind: str, browser: str, accept: str = "text/html", leave=None) -> list:
+        told, headers = [], [(b"accept", accept.encode())]
+        headers += [(b"cookie", f"a=b; transfer_lab_1={browser}".encode())] if browser else []
+
+        async def send(message):
+            told.append(message.get("status") or message.get("code") or message["type"])
+
+        scope = {"type": kind, "path": "/", "method": "GET", "headers": headers}
+        await crowd(scope, leave.wait if leave else None, send)
+        return told
+
+    async def try_all() -> None:
+        left = asyncio.Event()
+        inside = [asyncio.create_task(come("websocket", name, leave=left)) for name in "ab"]
+        await asyncio.sleep(0)
+        assert await come("websocket", "c") == [1013]
+        assert (await come("http", "c"))[0] == (await come("http", ""))[0] == 503
+        assert await come("http", "a") == ["passed"]  # loads the page anew
+        assert await come("http", "c", "*/*") == ["passed"]  # an image, the health
+        left.set()
+        assert await asyncio.gather(*inside) == [["passed"]] * 2
+        assert await come("http", "c") == ["passed"] == await come("websocket", "c", leave=left)
+
+    asyncio.run(try_all())
 
 
 def test_a_proxy_that_renames_the_host_is_let_in_by_its_outer_address(monkeypatch):

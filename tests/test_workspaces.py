@@ -9,22 +9,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
-from test_pages import PAGES, build_page, list_texts, read_query
+from test_pages import PAGES, build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import make_config, make_test_result
 
-from pages.shared import caches, downloads, workspace_cookie
+from pages.shared import caches, downloads, file_upload, session, workspace_cookie
+from pages.shared.launching import start_run
 from pages.shared.session import belongings
 from transfer_core import dataset
 from transfer_core.errors import TransferError, WorkspaceError
-from transfer_core.runs import RunState, RunStore, delete_runs
+from transfer_core.runs import (
+    RunDirectory,
+    RunState,
+    RunStore,
+    delete_runs,
+    purge_deleted_runs,
+)
+from transfer_core.system import hash_bytes
 from transfer_core.workspaces import (
     Belongings,
     adopt_strays,
+    check_space,
     clear_workspace,
     hold_for_this_computer,
+    measure_space,
     open_classes,
     open_workspaces,
     release_data_set,
@@ -35,16 +44,6 @@ from transfer_core.workspaces.store import WorkspaceStore
 pytestmark = pytest.mark.real_workspaces
 CLASS_SIZE = 30
 DAY = 24 * 3600.0
-
-
-@pytest.fixture(autouse=True)
-def own_engine(transfer_home):
-    """An engine in the test's own data folder, closed after it."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    caches.get_engine().close()
-    st.cache_resource.clear()
 
 
 def copy_data_set(made: Path, home: Path, number: int) -> str:
@@ -142,7 +141,8 @@ def test_downloads_are_for_the_owner_alone(people, transfer_home):
     person.take_in(data_id)
     run, public_id, __ = get_own_ids(people[0])
     own_id = person.find_public_id(data_id)
-    folder = transfer_home / "runs" / run / "take_away" / "report"
+    name = f"report.{hash_bytes(b'secret')[:16]}"
+    folder = transfer_home / "runs" / run / "take_away" / name
     folder.mkdir(parents=True)
     (folder / "r.html").write_text("secret")
     assert public_id != own_id
@@ -261,6 +261,56 @@ def test_a_run_that_is_started_is_the_workspaces_own_and_found_again(transfer_ho
     assert not again.error and again.header
     with closing(sqlite3.connect(transfer_home / "workspaces.db")) as database:
         assert secret not in str(list(database.iterdump()))
+
+
+# ------------------------------------------------------------------ Room
+
+
+def test_a_workspace_takes_no_more_room_than_it_may(people, made, transfer_home, monkeypatch):
+    person, neighbour = people
+    monkeypatch.setenv("TRANSFER_WORKSPACE_MB", "1")
+    for module in (session, belongings):
+        monkeypatch.setattr(module, "get_belongings", lambda: person)
+    check_space(person)
+    run_id, public_id, data_id = get_own_ids(person)
+    directory = RunDirectory.locate(transfer_home, run_id)
+    directory.path.mkdir(parents=True)
+    directory.weights_file.write_bytes(bytes(1 << 20))
+    space = measure_space(person)
+    assert space.limit == 1 << 20 < space.used < 2 << 20
+    check_space(neighbour)
+    assert measure_space(Belongings(transfer_home, person.workspaces.this_computer)) is None
+    with pytest.raises(WorkspaceError, match="no room.*of 1 MB are taken"):
+        start_run(None, None, None, 0)
+    wanted = {"upload": {"wanted": {"number": 1, "name": "a.zip", "size": 1}}}
+    monkeypatch.setattr(file_upload.st, "session_state", wanted)
+    file_upload._answer("upload")
+    assert "no room" in wanted["upload_answer"]["refused"]
+    other = copy_data_set(made[0], transfer_home, 7)
+    with pytest.raises(WorkspaceError, match="no room"):
+        session.take_in(other)
+    assert not (transfer_home / "data" / other).exists()
+    session.take_in(data_id)  # it is there already
+    assert person.find_public_id(data_id) == public_id
+    delete_runs(person.runs, [run_id])
+    with pytest.raises(WorkspaceError, match="no room"):  # it can still be restored
+        check_space(person)
+    purge_deleted_runs(person.runs, transfer_home, older_than=0)
+    check_space(person)
+
+
+def test_a_data_set_is_deleted_on_data_and_its_room_is_free(people, transfer_home, monkeypatch):
+    secret = open_workspaces(transfer_home).create()
+    person = Belongings(transfer_home, open_workspaces(transfer_home).find(secret))
+    data_id = get_own_ids(people[0])[2]
+    person.take_in(data_id)
+    before = measure_space(person).used
+    app = open_as(monkeypatch, secret, "data", data=person.find_public_id(data_id))
+    assert any("of 20,480 MB here." in caption.value for caption in app.caption)
+    app.button(key="data_delete").click().run()
+    assert not app.exception and not app.error and "data" not in app.query_params
+    assert before > measure_space(person).used == 0
+    assert (transfer_home / "data" / data_id).is_dir()  # the neighbour holds it
 
 
 # ------------------------------------------------------------------ Clearing

@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "remove_unused_workspaces",
         ],
         "links": ["Link", "LinkStore", "Workspace"],
+        "space": ["Space", "check_space", "measure_space", "take_in_if_room"],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },
 )

@@ -17,6 +17,7 @@ from transfer_core.dataset import samples
 from transfer_core.images import read_limits
 from transfer_core.languages import _
 from transfer_core.system import get_home
+from transfer_core.workspaces import check_space
 
 UPLOAD_KEY = "data_upload"
 PLAIN_LAYOUT = """\
@@ -146,6 +147,7 @@ def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> No
     cancel.button(_("Cancel"), key="data_cancel", **given)  # a click ends this run of the page
     done = forget_afterwards(upload_key) if upload_key else nullcontext()
     with show_errors(), show_progress() as report, empty_on_exit(cancel), done:
+        check_space(session.get_belongings())
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
         session.take_in(data.id)
     session.open_data_set(data.id)
