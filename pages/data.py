@@ -95,12 +95,13 @@ def show_ways_on(data: DataSet) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", **query)
         offer_sharing("data", [session.find_public_id(data.id)])
-    st.page_link(
-        "pages/repair.py",
-        label=_("Find images that look alike, relabel or set aside images"),
-        icon=":material/healing:",
-        query_params=query,
-    )
+    if not data.shards:
+        st.page_link(
+            "pages/repair.py",
+            label=_("Find images that look alike, relabel or set aside images"),
+            icon=":material/healing:",
+            query_params=query,
+        )
     show_network_note(data.id)
 
 

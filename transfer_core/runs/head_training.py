@@ -31,6 +31,8 @@ from transfer_core.training import (
     train_head,
 )
 
+PREDICTED_ROWS = 16_384  # at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -55,10 +57,14 @@ def embed_and_train_head(
 
 
 @torch.inference_mode()
-def predict_with_head(network: nn.Sequential, embeddings: np.ndarray) -> torch.Tensor:
-    """Return logits on the processor, float32 (M, C), of embeddings, float32 (M, D)."""
+def predict_with_head(
+    network: nn.Sequential, embeddings: np.ndarray, indices: np.ndarray
+) -> torch.Tensor:
+    """Return logits on the processor, float32 (M, C), of M rows of embeddings, float32 (N, D)."""
     layer = network.get_submodule(HEAD).linear
-    return layer(torch.from_numpy(embeddings).to(layer.weight.device)).cpu()
+    parts = np.split(indices, range(PREDICTED_ROWS, len(indices), PREDICTED_ROWS))
+    rows = (torch.from_numpy(embeddings[part]).to(layer.weight.device) for part in parts)
+    return torch.cat([layer(each).cpu() for each in rows])
 
 
 def load_or_train_baseline(
@@ -137,7 +143,7 @@ def _embed_examples(
         Embeddings, float32 (N, D), and the other arguments of `train_head`.
     """
     arguments, views = context.build_training_arguments(strategy), strategy.optimiser.views
-    labels, train = arguments["labels"], arguments["train_indices"]
+    labels, train, shards = (arguments[key] for key in ("labels", "train_indices", "shards"))
     embedder = ImageEmbedder(context, network, list_head_stages(context.source, strategy))
     parts = [(yield from embedder.embed(None, N_("Embedding images once")))]
     for number in range(views):
@@ -150,6 +156,7 @@ def _embed_examples(
     return np.concatenate(parts), arguments | {
         "labels": np.concatenate((labels, *[labels[train]] * views)),
         "train_indices": np.concatenate((train, added)),
+        "shards": None if shards is None else np.concatenate((shards, *[shards[train]] * views)),
     }
 
 
@@ -172,7 +179,7 @@ def _train_baseline(context: RunContext) -> Generator[Preparing, None, Baseline]
         losses[ended.best_epoch], ended.validation_accuracy, ended.epochs, ended.seconds
     )
     test, labels = context.data_set.indices("test"), context.data_set.labels
-    predicted = predict_with_head(network, embeddings[test]).argmax(1).numpy()
+    predicted = predict_with_head(network, embeddings, test).argmax(1).numpy()
     accuracy = float((predicted == labels[test]).mean())
     return Baseline(network.get_submodule(HEAD).state_dict(), trained, accuracy)
 

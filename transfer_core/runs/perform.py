@@ -161,7 +161,7 @@ def _predict_test_images(
     """
     test = context.data_set.indices("test")
     if embeddings is not None:
-        return predict_with_head(network, embeddings[test])
+        return predict_with_head(network, embeddings, test)
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     return torch.cat([predict_logits(network, batch, context.source) for batch in batches])
 

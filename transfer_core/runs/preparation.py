@@ -50,6 +50,7 @@ class RunContext:
             weights = compute_class_weights(data_set.labels[train], len(data_set.classes))
         return {
             "labels": data_set.labels,
+            "shards": data_set.shard_numbers,
             "train_indices": train,
             "validation_indices": data_set.indices("validation"),
             "strategy": strategy,

@@ -81,14 +81,12 @@ def render_contact_sheet(data_id: str, label: int, split: dataset.Split | None =
         split: The part of the split to take them from; None takes all.
     """
     data = load_data_set(data_id)
-    members = [
-        index
-        for index, record in enumerate(data.records)
-        if record.label == label and split in (None, record.split)
-    ][:EXAMPLES_PER_CLASS]
+    part = data.indices(split) if split else np.arange(len(data.records))
+    members = part[data.labels[part] == label][:EXAMPLES_PER_CLASS]
     size = Transform(THUMBNAIL_PIXELS)
     pixels = [
-        apply_transform(dataset.load_image(get_home(), data, index), size) for index in members
+        apply_transform(dataset.load_image(get_home(), data, index), size)
+        for index in members.tolist()
     ]
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "JPEG", quality=88)
