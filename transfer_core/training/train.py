@@ -71,13 +71,15 @@ def train_head(
     layer = copy.deepcopy(target)
     fold_standardisation(layer, mean, std, target=target)
 
-    def scale(values: np.ndarray) -> torch.Tensor:
-        return (copy_to_device(values, device) - mean) / std
-
-    held = scale(embeddings) if embeddings.nbytes <= MAX_HELD_BYTES else None
+    held = None
+    if embeddings.nbytes <= MAX_HELD_BYTES:
+        held = (copy_to_device(embeddings, device) - mean) / std
 
     def load(indices: torch.Tensor) -> torch.Tensor:
-        return scale(embeddings[indices.numpy()]) if held is None else held[indices]
+        if held is not None:
+            return held[indices]
+        rows = torch.from_numpy(np.take(embeddings, indices.numpy(), axis=0))
+        return rows.to(device).sub_(mean).div_(std)
 
     trainable = TrainableModel(
         model=layer,
