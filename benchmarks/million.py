@@ -82,12 +82,11 @@ class MemoryWatch:
 
 def write(source: Path, address: str) -> tuple[dict[str, float], list[Sample]]:
     """Write shards; returns images a second by phase, and the samples."""
-    memory, images, first = MemoryWatch(), 0, 0.0
+    memory, images = MemoryWatch(), 0
 
     def report(what: str, done: int, total: int) -> None:
-        nonlocal images, first
-        first, images = first or time.perf_counter(), total
-        memory.phase = "writing"
+        nonlocal images
+        images, memory.phase = total, "writing"
 
     with memory.watch():
         began = time.perf_counter()
@@ -99,8 +98,7 @@ def train(
     address: str, home: Path, case: int, epochs: int
 ) -> tuple[dict[str, float], list[Sample]]:
     """Open shards and train on them; returns the same as `write`."""
-    from transfer_core.runs.launch import make_run_config, make_run_function
-    from transfer_core.runs.store.directory import RunDirectory
+    from transfer_core.runs import make_run_config, perform_run
     from transfer_core.training import EpochEnded, Preparing
 
     memory, source = MemoryWatch(), get_network("demonstration")
@@ -111,9 +109,8 @@ def train(
         strategy = plan_strategy(TransferCase(case), source.stage_names, kind=source.kind)
         config = make_run_config(data_set, source, strategy.with_epochs(epochs), 0)
         (home / "run").mkdir()
-        perform = make_run_function(home)
         steps, embedded = [], []
-        for event in perform(config, RunDirectory(home / "run"), lambda: False):
+        for event in perform_run(config, home / "run", home, lambda: False):
             if isinstance(event, Preparing) and event.done and event.what.startswith("Embedding"):
                 memory.phase = "embedding"
                 embedded.append((time.perf_counter(), event.done))
