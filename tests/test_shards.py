@@ -83,6 +83,8 @@ def test_a_set_in_shards_holds_what_the_folder_holds(fish, tmp_path, transfer_ho
         (fish / data.records[index].path).read_bytes() for index in indices
     ]
     assert sum(len(data.indices(split)) for split in dataset.SPLITS) == len(data.records)
+    assert data.records.has_any(["0" * 64, data.records[99].digest])
+    assert not data.records.has_any(["0" * 64])
     for split in dataset.SPLITS:
         assert {data.records[i].split for i in data.indices(split).tolist()} == {split}
     with pytest.raises(DataSetError):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+MAX_OPEN_PACKS = 64  # at a time, while images are read
 VALUES_PER_CHUNK = 1000  # so many that the JSON encoder is not called for each value
 
 
@@ -153,6 +154,9 @@ class DataSet:
             for index in indices:
                 record = self.records[index]
                 pack = self.records.get_shard(index) if self.shards else int(record.added)
+                if len(packs) == MAX_OPEN_PACKS:
+                    opened.close()
+                    packs.clear()
                 if pack not in packs:
                     packs[pack] = opened.enter_context(self._open_pack(home, pack, many))
                 packs[pack].seek(record.offset)

@@ -22,7 +22,7 @@ from transfer_core.training.events import Event
 from transfer_core.training.loop import TrainableModel, Trainer
 from transfer_core.training.meters import WeightChangeMeter
 
-MAX_HELD_BYTES = 1 << 30  # of embeddings that are scaled once and held; others batch by batch
+MAX_HELD_BYTES = 256 << 20  # of embeddings that are scaled once and held; others batch by batch
 MAX_SCALING_IMAGES = 20_000  # images; more hardly change the scaling
 MAX_STATISTICS_IMAGES = 512  # images; more hardly change the statistics of batch norm
 

@@ -61,7 +61,10 @@ def find_near_duplicates(data_id: str, progress: Progress) -> tuple[NearDuplicat
 def has_file(data_id: str, file: bytes) -> bool:
     """Whether a data set holds this file, or what is kept of it, in use or set aside."""
     digests = {hash_bytes(file), hash_bytes(images.clean_image(file).data)}
-    known = (*load_data_set(data_id).records, *load_set_aside(data_id).records)
+    data = load_data_set(data_id)
+    if data.shards:
+        return data.records.has_any(digests)
+    known = (*data.records, *load_set_aside(data_id).records)
     return any(record.digest in digests for record in known)
 
 

@@ -1,7 +1,7 @@
 """Files at an address: a folder, or whatever fsspec reads and writes."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -39,32 +39,34 @@ class Address:
     def open(self, name: str, mode: str = "rb", **options) -> BinaryIO:
         """Open a file; a new one may be cut off if the program ends meanwhile."""
         files, root = self._place
-        if "w" in mode:
-            files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
-        return files.open(f"{root}/{name}", mode, **options)
+        with translate_address_errors(f"{self.text}/{name}"):
+            if "w" in mode:
+                files.makedirs(root, exist_ok=True)
+            return files.open(f"{root}/{name}", mode, **options)
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None if there is none."""
         files, root = self._place
-        try:
+        with translate_address_errors(f"{self.text}/{name}"), suppress(FileNotFoundError):
             return files.cat_file(f"{root}/{name}")
-        except FileNotFoundError:
-            return None
+        return None
 
     def write_whole(self, name: str, content: bytes) -> None:
         """Write a small file as a whole or not at all."""
         files, root = self._place
-        files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
-        if self.folder:
-            write_atomically(self.folder / name, content)
-        else:
-            files.pipe_file(f"{root}/{name}", content)
+        with translate_address_errors(f"{self.text}/{name}"):
+            files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+            if self.folder:
+                write_atomically(self.folder / name, content)
+            else:
+                files.pipe_file(f"{root}/{name}", content)
 
     def remove_folder(self, name: str) -> None:
         """Remove a folder with its files, if it is there."""
         files, root = self._place
-        if files.exists(f"{root}/{name}"):
-            files.rm(f"{root}/{name}", recursive=True)
+        with translate_address_errors(f"{self.text}/{name}"):
+            if files.exists(f"{root}/{name}"):
+                files.rm(f"{root}/{name}", recursive=True)
 
 
 @contextmanager

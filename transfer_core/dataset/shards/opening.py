@@ -34,8 +34,7 @@ def open_shards(source: Path | str, home: Path) -> DataSet:
         DataSetError: If there are none, they are not finished, or anything is damaged.
     """
     address = Address(str(source))
-    with translate_address_errors(address.text):
-        found = read_manifest(address)
+    found = read_manifest(address)
     if found is None:
         raise DataSetError(
             _("There are no shards at this address, or they are not finished."),

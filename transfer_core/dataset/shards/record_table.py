@@ -1,6 +1,6 @@
 """The records of a data set in shards: a table that is mapped from the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,11 @@ class RecordTable(Sequence[ImageRecord]):
     def read_column(self, name: str) -> np.ndarray:
         """A column of numbers, int64, shape (N,)."""
         return self._rows[name].astype(np.int64)
+
+    def has_any(self, digests: Iterable[str]) -> bool:
+        """Whether an image file has one of these SHA-256, hexadecimal."""
+        own = np.ascontiguousarray(self._rows["digest"]).view("V32")[:, 0]
+        return any((own == np.void(bytes.fromhex(digest))).any() for digest in digests)
 
     def get_shard(self, index: int) -> int:
         """The number of the shard that holds an image."""

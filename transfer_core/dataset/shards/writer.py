@@ -16,7 +16,7 @@ from transfer_core.dataset.archive import Limits, Member, Problem, open_archive
 from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.ingestion import TASK_BYTES, TASK_IMAGES, clean_members
 from transfer_core.dataset.layout import read_layout
-from transfer_core.dataset.shards.addresses import Address, translate_address_errors
+from transfer_core.dataset.shards.addresses import Address
 from transfer_core.dataset.shards.index import Source, write_index
 from transfer_core.dataset.shards.opening import read_manifest
 from transfer_core.dataset.shards.parts import NOT_GIVEN, Part, load_part
@@ -76,7 +76,7 @@ def write_shards(
         entry_bytes=read_limits().megabytes << 20,
     )
     place = Address(address)
-    with translate_address_errors(address), open_archive(source, limits) as archive:
+    with open_archive(source, limits) as archive:
         layout = read_layout(archive)
         hashes = [shard.made_from for shard in _plan_shards(layout.images)]
         title = make_printable(name or Path(source).resolve().stem)
