@@ -16,6 +16,7 @@ from transfer_core.dataset import write_shards
 from transfer_core.dataset.shards import shard_files, writer
 from transfer_core.dataset.shards.splits_by_content import find_copies, give_splits
 from transfer_core.errors import DataSetError
+from transfer_core.features import join_rows, joined_rows
 from transfer_core.networks import get_network
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform_run
@@ -209,6 +210,17 @@ def test_each_epoch_takes_every_image_once_and_few_shards_at_a_time():
     assert len(set.union(*together)) <= 2 * MIXED_SHARDS and min(map(len, together)) > 4
     assert all(map(np.array_equal, batches, draw(0)))
     assert not all(map(np.array_equal, batches, draw(1)))
+
+
+def test_embeddings_too_large_for_memory_are_joined_row_by_row(monkeypatch):
+    parts = [np.random.default_rng(n).random((20, 3 + n), np.float32) for n in (0, 1)]
+    below = [np.concatenate(parts, axis=1), *np.random.default_rng(2).random((2, 9, 7), np.float32)]
+    indices = np.array([37, 0, 19, 20, 28, 29, 29])
+    expected = np.concatenate(below)[indices]
+    monkeypatch.setattr(joined_rows, "MAX_COPIED_BYTES", 0)
+    joined = join_rows([join_rows(parts, axis=1), *below[1:]], axis=0)
+    assert (len(joined), joined.nbytes) == (38, 38 * 7 * 4)
+    assert np.array_equal(joined[indices], expected)
 
 
 @pytest.mark.parametrize("case", [TransferCase.SMALL_SIMILAR, TransferCase.LARGE_SIMILAR])

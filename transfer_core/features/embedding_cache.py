@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from transfer_core.features.joined_rows import JoinedRows, join_rows
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import disk_cache, hash_bytes
 
@@ -58,7 +59,9 @@ def _allocate(
     return np.memmap(file, np.float32, "r+", file.tell(), shape)
 
 
-def join_embeddings(embeddings: dict[str, np.ndarray], stages: tuple[str, ...]) -> np.ndarray:
+def join_embeddings(
+    embeddings: dict[str, np.ndarray], stages: tuple[str, ...]
+) -> np.ndarray | JoinedRows:
     """Return the embeddings of stages side by side, as the head reads them.
 
     Args:
@@ -68,9 +71,7 @@ def join_embeddings(embeddings: dict[str, np.ndarray], stages: tuple[str, ...]) 
     Returns:
         float32 (N, sum of all D).
     """
-    if len(stages) == 1:
-        return embeddings[stages[0]]  # without a copy: it may be mapped from disk
-    return np.concatenate([embeddings[name] for name in stages], axis=1)
+    return join_rows([embeddings[name] for name in stages], axis=1)
 
 
 def get_cache_folder(

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from transfer_core.cases import HEAD_SETTINGS, Strategy
-from transfer_core.features import AugmentedView
+from transfer_core.features import AugmentedView, JoinedRows, join_rows
 from transfer_core.languages import N_
 from transfer_core.networks import HEAD, list_head_stages, list_kept_stages
 from transfer_core.runs.preparation import ImageEmbedder, RunContext
@@ -45,20 +45,20 @@ class Baseline:
 
 def embed_and_train_head(
     context: RunContext, strategy: Strategy, network: nn.Sequential, checkpointer: Checkpointer
-) -> Generator[Event, None, np.ndarray]:
+) -> Generator[Event, None, np.ndarray | JoinedRows]:
     """Embed every image once for the head, then train the head on the embeddings.
 
     Returns:
-        The embeddings of all images of the data set, float32 (N, D).
+        The embeddings of all images of the data set and of their views, float32 (N, D).
     """
     embeddings, arguments = yield from _embed_examples(context, strategy, network)
     yield from train_head(network, embeddings, **arguments, checkpointer=checkpointer)
-    return embeddings[: len(context.pixels)]
+    return embeddings
 
 
 @torch.inference_mode()
 def predict_with_head(
-    network: nn.Sequential, embeddings: np.ndarray, indices: np.ndarray
+    network: nn.Sequential, embeddings: np.ndarray | JoinedRows, indices: np.ndarray
 ) -> torch.Tensor:
     """Return logits on the processor, float32 (M, C), of M rows of embeddings, float32 (N, D)."""
     layer = network.get_submodule(HEAD).linear
@@ -136,7 +136,7 @@ def _freeze_all_but_head(context: RunContext) -> Strategy:
 
 def _embed_examples(
     context: RunContext, strategy: Strategy, network: nn.Sequential
-) -> Generator[Preparing, None, tuple[np.ndarray, dict[str, Any]]]:
+) -> Generator[Preparing, None, tuple[np.ndarray | JoinedRows, dict[str, Any]]]:
     """Embed all images, then the augmented views of the training images.
 
     Returns:
@@ -153,7 +153,7 @@ def _embed_examples(
     if not views:
         return parts[0], arguments
     added = len(labels) + np.arange(views * len(train))
-    return np.concatenate(parts), arguments | {
+    return join_rows(parts, axis=0), arguments | {
         "labels": np.concatenate((labels, *[labels[train]] * views)),
         "train_indices": np.concatenate((train, added)),
         "shards": None if shards is None else np.concatenate((shards, *[shards[train]] * views)),

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from transfer_core.cases import Strategy
-from transfer_core.features import fit_unit_scaling
+from transfer_core.features import MAX_COPIED_BYTES, JoinedRows, fit_unit_scaling
 from transfer_core.networks import (
     HEAD,
     SourceNetwork,
@@ -22,14 +22,14 @@ from transfer_core.training.events import Event
 from transfer_core.training.loop import TrainableModel, Trainer
 from transfer_core.training.meters import WeightChangeMeter
 
-MAX_HELD_BYTES = 256 << 20  # of embeddings that are scaled once and held; others batch by batch
+MAX_HELD_BYTES = MAX_COPIED_BYTES  # of embeddings that are scaled at once; others batch by batch
 MAX_SCALING_IMAGES = 20_000  # images; more hardly change the scaling
 MAX_STATISTICS_IMAGES = 512  # images; more hardly change the statistics of batch norm
 
 
 def train_head(
     network: nn.Sequential,
-    embeddings: np.ndarray,
+    embeddings: np.ndarray | JoinedRows,
     labels: np.ndarray,
     train_indices: np.ndarray,
     validation_indices: np.ndarray,
@@ -78,7 +78,7 @@ def train_head(
     def load(indices: torch.Tensor) -> torch.Tensor:
         if held is not None:
             return held[indices]
-        rows = torch.from_numpy(np.take(embeddings, indices.numpy(), axis=0))
+        rows = torch.from_numpy(embeddings[indices.numpy()])
         return rows.to(device).sub_(mean).div_(std)
 
     trainable = TrainableModel(
