@@ -131,6 +131,13 @@ def prefetch(items: Iterable[Item], load: Callable[[Item], Result]) -> Iterator[
             yield waiting.result()
 
 
+def shuffle(loader: DataLoader, batch_size: int, generator: torch.Generator) -> list[np.ndarray]:
+    """Shuffle the training images, and split them into batches of nearly equal size."""
+    if loader.shards is None:
+        return shuffle_into_batches(loader.train, batch_size, generator)
+    return shuffle_shards_into_batches(loader.train, loader.shards, batch_size, generator)
+
+
 def shuffle_into_batches(
     indices: np.ndarray, batch_size: int, generator: torch.Generator
 ) -> list[np.ndarray]:

@@ -22,8 +22,7 @@ from transfer_core.training.checkpoint import (
 from transfer_core.training.data_loaders import (
     DataLoader,
     count_batches,
-    shuffle_into_batches,
-    shuffle_shards_into_batches,
+    shuffle,
     split_into_batches,
 )
 from transfer_core.training.early_stopping import EarlyStopping, make_divergence_error
@@ -174,7 +173,7 @@ class Trainer:
         taken = self._clock.step - self._epochs_done * self._steps_per_epoch
         self._epoch_generator_state = self._order_generator.get_state()
         recent = RunningMetrics()
-        batches = self._shuffle()
+        batches = shuffle(self._loader, self._settings.batch_size, self._order_generator)
         inputs = self._loader.load_train_batches(batches, self._order_generator)
         for number, indices in enumerate(batches, start=1):
             if number <= taken:
@@ -195,13 +194,6 @@ class Trainer:
                 yield self._clock.report(epoch, recent, self._accumulator.learning_rate())
                 recent = RunningMetrics()
         return None
-
-    def _shuffle(self) -> list[np.ndarray]:
-        train, shards = self._loader.train, self._loader.shards
-        size, generator = self._settings.batch_size, self._order_generator
-        if shards is None:
-            return shuffle_into_batches(train, size, generator)
-        return shuffle_shards_into_batches(train, shards, size, generator)
 
     def _take_step(self, indices: np.ndarray, inputs: Iterator[torch.Tensor]) -> tuple[float, int]:
         began = time.perf_counter()
