@@ -109,12 +109,13 @@ def show_ways_on(data: DataSet) -> None:
     """Link to Repair, and to the network that the images start with."""
     with st.container(horizontal=True, vertical_alignment="center"):
         show_network_note(data.id)
-        st.page_link(
-            "pages/repair.py",
-            label=_("Repair: find copies, relabel, set aside"),
-            icon=":material/healing:",
-            query_params=make_query(data),
-        )
+        if not data.shards:
+            st.page_link(
+                "pages/repair.py",
+                label=_("Repair: find copies, relabel, set aside"),
+                icon=":material/healing:",
+                query_params=make_query(data),
+            )
 
 
 def show_warnings(data: DataSet) -> None:

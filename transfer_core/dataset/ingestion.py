@@ -27,6 +27,7 @@ from transfer_core.dataset.atomic_folder import (
     remove_abandoned_folders,
 )
 from transfer_core.dataset.layout import Layout, read_layout
+from transfer_core.dataset.shards.opening import has_shards, open_shards
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import share_images
@@ -53,7 +54,7 @@ WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
-    source: Path,
+    source: Path | str,
     *,
     home: Path,
     name: str | None = None,
@@ -68,7 +69,7 @@ def ingest(
     under a name from the archive.
 
     Args:
-        source: The zip or folder.
+        source: The zip or folder, or the address of shards, which stay where they are.
         home: The data folder.
         name: Shown to people, such as the name of the upload; None takes the source's. A data
             set that is stored already keeps its first name.
@@ -81,6 +82,8 @@ def ingest(
         DataSetError: If its images do not make a data set.
         WorkStopped: If `stop` returned True; then nothing is left behind.
     """
+    if has_shards(source):
+        return open_shards(source, home)
     source = Path(source)
     data, state = home / "data", _read_state(source)
     with translate_disk_errors():
@@ -141,7 +144,7 @@ def _write_pack(
         (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack,
         ImageCleaner() as cleaner,
         closing(
-            map_in_order(lambda task: _clean_members(archive, task, cleaner), tasks, report)
+            map_in_order(lambda task: clean_members(archive, task, cleaner), tasks, report)
         ) as cleaned,
     ):
         for batch in cleaned:
@@ -166,7 +169,7 @@ def _write_pack(
     return images, unreadable
 
 
-def _clean_members(
+def clean_members(
     archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
 ) -> list[tuple[Member, CleanImage, str, str] | tuple[Member, Problem]]:
     """Each member with what is kept of it, and the hashes of both, or with the problem with it."""

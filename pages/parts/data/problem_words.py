@@ -36,6 +36,8 @@ TEMPLATES = (
         "If it is one, convert it to JPEG or PNG."
     ),
     N_("The class has too few different images: copies stand in several parts."),
+    N_("{copies} exact copies of images in later parts of the split were left out."),
+    N_("{images} images lie in more than one class."),
 )
 KINDS = {
     "leak": N_("leak"),
