@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["ingestion", "pixel_cache", "samples"],
     submod_attrs={
-        "archive.base": ["Archive", "Limits", "Member", "Problem"],
+        "archive.base": ["Archive", "Limits", "Member", "Problem", "read_archive_limits"],
         "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
         "atomic_folder": ["remove_abandoned_folders"],
@@ -55,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "samples.catalog": ["SAMPLES", "SAMPLES_LINE"],
         "samples.plankton": ["draw_individuals", "draw_species"],
         "samples.stripes": ["NUM_KINDS", "blend_two_colours", "draw_cloth"],
+        "shards.writer": ["write_shards"],
         "store": [
             "DataSetSummary",
             "escape_csv_cell",

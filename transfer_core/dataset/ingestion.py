@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,6 +17,7 @@ from transfer_core.dataset.archive import (
     MemberError,
     Problem,
     open_archive,
+    read_archive_limits,
 )
 from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
@@ -25,11 +27,13 @@ from transfer_core.dataset.atomic_folder import (
     remove_abandoned_folders,
 )
 from transfer_core.dataset.layout import Layout, read_layout
+from transfer_core.dataset.shards.opening import has_shards, open_shards
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import share_images
+from transfer_core.errors import ArchiveError
 from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.system import (
     Progress,
     StopRequested,
@@ -50,7 +54,7 @@ WRITE_BUFFER_BYTES = MEGABYTE  # so that small images are written many at a time
 
 
 def ingest(
-    source: Path,
+    source: Path | str,
     *,
     home: Path,
     name: str | None = None,
@@ -65,7 +69,7 @@ def ingest(
     under a name from the archive.
 
     Args:
-        source: The zip or folder.
+        source: The zip or folder, or the address of shards, which stay where they are.
         home: The data folder.
         name: Shown to people, such as the name of the upload; None takes the source's. A data
             set that is stored already keeps its first name.
@@ -78,8 +82,10 @@ def ingest(
         DataSetError: If its images do not make a data set.
         WorkStopped: If `stop` returned True; then nothing is left behind.
     """
+    if has_shards(source):
+        return open_shards(source, home)
     source = Path(source)
-    data = home / "data"
+    data, state = home / "data", _read_state(source)
     with translate_disk_errors():
         data.mkdir(parents=True, exist_ok=True)
         remove_abandoned_folders(data)
@@ -87,12 +93,16 @@ def ingest(
         if note and note.is_file() and (known := store.load_whole(home, _read_note(note))):
             return known
         entry_bytes = read_limits().megabytes * MEGABYTE
-        limits = replace(Limits(), entry_bytes=entry_bytes, total_bytes=_compute_max_bytes(data))
+        limits = read_archive_limits()
+        total_bytes = _compute_max_bytes(data, limits)
+        limits = replace(limits, entry_bytes=entry_bytes, total_bytes=total_bytes)
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
         require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
             images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
+            if state != _read_state(source):
+                raise _make_changed_error(opened.name)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
@@ -127,13 +137,14 @@ def _write_pack(
     def report() -> bool:
         """Tell the progress also while nothing comes, so that the person may end the work."""
         progress(N_("Reading images"), done, len(layout.images))
+        limits.check_decoding(cleaner.seconds, done, len(layout.images))
         return bool(stop and stop())
 
     with (
         (folder / "images.pack").open("wb", WRITE_BUFFER_BYTES) as pack,
         ImageCleaner() as cleaner,
         closing(
-            map_in_order(lambda task: _clean_members(archive, task, cleaner), tasks, report)
+            map_in_order(lambda task: clean_members(archive, task, cleaner), tasks, report)
         ) as cleaned,
     ):
         for batch in cleaned:
@@ -158,7 +169,7 @@ def _write_pack(
     return images, unreadable
 
 
-def _clean_members(
+def clean_members(
     archive: Archive, members: Sequence[Member], cleaner: ImageCleaner
 ) -> list[tuple[Member, CleanImage, str, str] | tuple[Member, Problem]]:
     """Each member with what is kept of it, and the hashes of both, or with the problem with it."""
@@ -183,14 +194,33 @@ def _clean_members(
     return told
 
 
+def _read_state(source: Path) -> tuple[int, ...] | None:
+    """What changes when a zip is written to or replaced; None for a folder."""
+    try:
+        status = source.stat()
+    except (OSError, ValueError):  # reading it says so
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _make_changed_error(name: str) -> ArchiveError:
+    return ArchiveError(
+        _("The zip changed while it was read."),
+        found=name,
+        remedy=_("Wait until it is copied, and read it again."),
+    )
+
+
 def _sum_sizes(layout: Layout, limits: Limits) -> int:
     """Bytes that the images claim to have; what claims more than an image may is left out."""
     return sum(min(member.size, limits.entry_bytes) for member in layout.images)
 
 
-def _compute_max_bytes(data: Path) -> int:
+def _compute_max_bytes(data: Path, limits: Limits) -> int:
     """Bytes that an archive may unpack to: half of the free disk at most."""
-    return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
+    return min(limits.total_bytes, shutil.disk_usage(data).free // 2)
 
 
 def _locate_known_id(

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cached_embedding": ["load_or_embed"],
         "embedding": ["embed", "embed_with_runtime"],
         "embedding_cache": [
+            "Allocate",
             "get_cache_folder",
             "join_embeddings",
             "load_or_compute_embeddings",
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "RuntimeName",
             "make_runtime",
         ],
+        "joined_rows": ["JoinedRows", "MAX_COPIED_BYTES", "join_rows"],
         "onnx_session": ["ONNX_BATCH_SIZE", "open_onnx_session"],
         "onnx_stages": ["OnnxFailedError"],
         "pooled_stages": ["build_onnx_graph"],

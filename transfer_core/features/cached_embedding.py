@@ -62,7 +62,7 @@ def load_or_embed(
             home,
             folder / runtime.key,
             stages,
-            lambda missing: embed(
+            lambda missing, allocate: embed(
                 network,
                 pixels,
                 source,
@@ -72,6 +72,7 @@ def load_or_embed(
                 preprocess=view.build_preprocessing() if view else normalise,
                 progress=progress,
                 stop_requested=stop_requested,
+                allocate=allocate,
             ),
         )
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from transfer_core import dataset
-from transfer_core.features import choose_batch_size
+from transfer_core.features import JoinedRows, choose_batch_size
 from transfer_core.networks import HEAD, trains_baseline, trains_head_only
 from transfer_core.runs.head_training import (
     Baseline,
@@ -36,7 +36,7 @@ from transfer_core.training import (
 )
 
 FLOAT_BYTES = 4  # of a float32
-LAST_TEXTS_BYTES = 2 << 20  # headers, the outcome, and what the database still has to record
+HEADER_BYTES = 1 << 20  # of a file with tensors or an array, at most
 
 
 def perform_run(
@@ -76,18 +76,24 @@ def perform_run(
         yield from _perform(context, checkpoint_time_share)
 
 
-def _perform(context: RunContext, time_share: float) -> Iterator[Event | TestResult]:
-    config, source, files = context.config, context.source, RunDirectory(context.folder)
-    checkpointer = Checkpointer(files, time_share)
-    baseline, ended, embeddings = None, None, None
+def _perform(context: RunContext, checkpoint_time_share: float) -> Iterator[Event | TestResult]:
+    config, files = context.config, RunDirectory(context.folder)
     files.claim()
     network = context.adapt_network(config.strategy)
-    files.reserve_space(_estimate_last_bytes(context, network))
+    with files.reserve_space(_estimate_last_bytes(context, network, files)):
+        yield from _learn_and_test(context, network, files, checkpoint_time_share)
+
+
+def _learn_and_test(
+    context: RunContext, network: nn.Sequential, files: RunDirectory, checkpoint_time_share: float
+) -> Iterator[Event | TestResult]:
+    config, baseline, ended, embeddings = context.config, None, None, None
+    checkpointer = Checkpointer(files, checkpoint_time_share)
     try:
-        if not context.ranks.is_alone and not trains_head_only(source, config.strategy):
+        if not context.ranks.is_alone and not trains_head_only(context.source, config.strategy):
             # Ahead of all else, for every rank to read.
             yield from _decode_images_unless_resumed(context, checkpointer)
-        if trains_baseline(source, config.strategy):
+        if trains_baseline(context.source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
             if not files.baseline_file.is_file():
                 raise WorkStopped  # a head half trained is nothing to go on from
@@ -96,8 +102,6 @@ def _perform(context: RunContext, time_share: float) -> Iterator[Event | TestRes
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
-    finally:
-        files.release_space()
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -112,7 +116,7 @@ def _perform(context: RunContext, time_share: float) -> Iterator[Event | TestRes
 
 def _train(
     context: RunContext, network: nn.Sequential, checkpointer: Checkpointer
-) -> Generator[Event, None, tuple[Ended | None, np.ndarray | None]]:
+) -> Generator[Event, None, tuple[Ended | None, np.ndarray | JoinedRows | None]]:
     """Train what the strategy does not freeze; return the last event in place of yielding it.
 
     Returns:
@@ -175,7 +179,7 @@ def _decode_images_unless_resumed(
 
 
 def _predict_test_images(
-    context: RunContext, network: nn.Sequential, embeddings: np.ndarray | None
+    context: RunContext, network: nn.Sequential, embeddings: np.ndarray | JoinedRows | None
 ) -> torch.Tensor:
     """Return the logits of the test images, float32 (M, C).
 
@@ -184,7 +188,7 @@ def _predict_test_images(
     """
     test = context.data_set.indices("test")
     if embeddings is not None:
-        return predict_with_head(network, embeddings[test])
+        return predict_with_head(network, embeddings, test)
     batches = context.pixels.iter_batches(choose_batch_size(context.source), test)
     return torch.cat([predict_logits(network, batch, context.source) for batch in batches])
 
@@ -210,14 +214,19 @@ def _score_test_images(
     return compare_with_baseline(result, ended, baseline, context.config.strategy)
 
 
-def _estimate_last_bytes(context: RunContext, network: nn.Sequential) -> int:
-    """Bytes of the weights, the answers to the test images and the texts beside them."""
+def _estimate_last_bytes(
+    context: RunContext, network: nn.Sequential, files: RunDirectory
+) -> dict[Path, int]:
+    """Bytes of the weights and of the answers to the test images."""
     weights = sum(value.nbytes for value in network.state_dict().values())
     data_set = context.data_set
     answers = FLOAT_BYTES * len(data_set.indices("test")) * len(data_set.classes)
-    return weights + answers + LAST_TEXTS_BYTES
+    return {
+        files.weights_file: weights + HEADER_BYTES,
+        files.test_logits_file: answers + HEADER_BYTES,
+    }
 
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    files.write(files.weights_file, lambda file: save_file(weights, file.name))
+    files.write(files.weights_file, save(weights))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from transfer_core.features import EmbeddingRuntime, embed_with_runtime
+from transfer_core.features import Allocate, EmbeddingRuntime, embed_with_runtime
 from transfer_core.networks import SourceNetwork
 from transfer_core.system import (
     UNFINISHED_SUFFIX,
@@ -30,6 +30,7 @@ def embed_on_ranks(
     indices: np.ndarray | None = None,
     progress: Progress = ignore_progress,
     stop_requested: StopRequested | None = None,
+    allocate: Allocate = lambda stage, shape: np.empty(shape, np.float32),
     **options: Any,
 ) -> dict[str, np.ndarray]:
     """Do the work of `embed_with_runtime` on all ranks; called by the first of them.
@@ -46,7 +47,13 @@ def embed_on_ranks(
     wanted = None if indices is None else indices.tolist()
     ranks.tell(do="embed", stages=stages, runtime=asdict(runtime), indices=wanted)
     own, total = chosen[ranks.get_share(len(chosen))], len(chosen)
-    found = embed_with_runtime(
+    found: dict[str, np.ndarray] = {}
+
+    def allocate_all(stage: str, shape: tuple[int, int]) -> np.ndarray:
+        found[stage] = allocate(stage, (total, shape[1]))
+        return found[stage][: len(own)]
+
+    embed_with_runtime(
         network,
         pixels,
         source,
@@ -55,16 +62,20 @@ def embed_on_ranks(
         indices=own,
         progress=lambda what, done, of: progress(what, done * total // of, total),
         stop_requested=stop_requested,
+        allocate=allocate_all,
         **options,
     )
     ranks.wait_until_done(stop_requested)
-    parts = [found]
+    first = len(own)
     for number in range(1, ranks.count):
         file = _get_file(folder, number)
         with np.load(file) as part:
-            parts.append({name: part[name] for name in stages})
+            last = first + len(part[stages[0]])
+            for name in stages:
+                found[name][first:last] = part[name]
         file.unlink()
-    return {name: np.concatenate([part[name] for part in parts]) for name in stages}
+        first = last
+    return found
 
 
 def embed_share(

@@ -146,17 +146,17 @@ def _count_threads(ranks: int) -> int:
 
 
 def _require_enough_images(config: RunConfig, data_set: DataSet) -> None:
-    """Refuse a run in which a rank would have no image of some batch; and a translated network."""
+    """Refuse a run in which a rank would at times have no image; and a translated network."""
     if config.compiled:
         raise SettingsError(
             _("A network that is translated first (torch.compile) trains on one device."),
             found=_("devices: {count}", count=config.devices),
             remedy=_("Leave one of the two out."),
         )
-    if trains_head_only(config.source(), config.strategy):
-        return
     images, size = len(data_set.indices("train")), config.strategy.optimiser.batch_size
-    smallest = images // count_batches(images, size)
+    smallest = images  # are embedded
+    if not trains_head_only(config.source(), config.strategy):
+        smallest = images // count_batches(images, size)
     if smallest < config.devices:
         raise SettingsError(
             _("There are more devices than images in a batch."),

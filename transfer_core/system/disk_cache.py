@@ -1,11 +1,10 @@
 """Limit the disk space of caches: the entries used longest ago make room for new ones.
 
 An entry is one file: an array and, behind it, a hash by which a reader notices damage. A damaged
-entry counts as missing; one of an older version, without a hash, is read as it is. The time of its
-last use is the file's access time. While it is written, its name ends in `.part`, it counts with
-its full size and its process holds a lock on it; without a lock, its process has died. Arrays are
-mapped into memory, so a removed one stays readable for those who have it open (Windows refuses to
-remove it, and it stays).
+entry, or one without a hash, counts as missing. The time of its last use is the file's access time.
+While it is written, its name ends in `.part`, it counts with its full size and its process holds a
+lock on it; without a lock, its process has died. Arrays are mapped into memory, so a removed one
+stays readable for those who have it open (Windows refuses to remove it, and it stays).
 """
 
 import errno
@@ -38,7 +37,7 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None
 
 SETTING = "TRANSFER_CACHE_GB"
-CACHE_FOLDERS = ("pixels", "embeddings")  # folders under the data folder
+CACHE_FOLDERS = ("pixels", "embeddings", "shards")  # folders under the data folder
 GIGABYTE = 10**9  # bytes
 DEFAULT_LIMIT = 100 * GIGABYTE
 MIN_FREE_BYTES = GIGABYTE  # always stays free for runs and data sets
@@ -96,11 +95,22 @@ def open_array(path: Path) -> np.ndarray | None:
     except Exception:  # missing, or damaged: NumPy raises many kinds on a header that is
         return None
     size = array.offset + array.nbytes
-    if status.st_size != size and not _is_whole(path, size, status.st_size, status.st_mtime_ns):
+    if not _is_whole(path, size, status.st_size, status.st_mtime_ns):
         _LOG.warning("%s is damaged; it is made again", path)
         return None
     mark_used(path)
     return array
+
+
+def open_file(path: Path, size: int) -> BinaryIO | None:
+    """Open an entry of so many bytes, which is used now; None if it is not there or damaged."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        if _is_whole(path, size, status.st_size, status.st_mtime_ns):
+            mark_used(path)
+            return path.open("rb")
+        _LOG.warning("%s is damaged; it is made again", path)
+    return None
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
@@ -135,8 +145,9 @@ def load_json(path: Path) -> Any | None:
     try:
         content = path.read_bytes()
         values, digest = content[:-HASH_BYTES], content[-HASH_BYTES:]
-        is_whole = hashlib.sha256(values).digest() == digest
-        loaded = json.loads(values if is_whole else content)  # without a hash: an older version's
+        if hashlib.sha256(values).digest() != digest:
+            return None
+        loaded = json.loads(values)
     except (OSError, ValueError, RecursionError):
         return None
     mark_used(path)

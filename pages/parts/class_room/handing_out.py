@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts.start.live_sample import read_sample
 from pages.shared import session
-from pages.shared.class_task import describe_way
+from pages.shared.class_task import describe_way, find_source
 from pages.shared.layout import escape_markdown, show_errors
 from pages.shared.progress import show_progress
 from transfer_core import networks
@@ -34,16 +34,25 @@ USUAL = ""  # the network that the data set starts with
 
 def offer_handing_out(class_: Class) -> None:
     """Draw the button behind which a data set and a way are chosen for all."""
-    with st.popover(_("Hand out"), icon=":material/assignment:"):
-        if class_.task:
-            now = f"{escape_markdown(class_.task.name)}. {describe_way(class_.task)}"
-            st.caption(_("Handed out: {task}", task=now))
-        with st.form("class_hand_out", border=False):
-            data, network, way = _choose()
-            asked = st.form_submit_button(_("Hand it to all"), type="primary")
+    key = f"class_hand_out_{class_.task.given if class_.task else 0:.0f}"  # a new one is folded
+    with (
+        st.popover(_("Hand out"), icon=":material/assignment:", key=key),
+        st.form("class_hand_out", border=False),
+    ):
+        data, network, way = _choose()
+        asked = st.form_submit_button(_("Hand it to all"), type="primary")
     if asked:
         _hand_out(class_, data, network, way)
         st.rerun()
+
+
+def show_handed_out(class_: Class) -> None:
+    """Say what all have to do now, if anything was handed out."""
+    if class_.task:
+        now = f"{escape_markdown(class_.task.name)}. {describe_way(class_.task)}"
+        if source := find_source(class_.task):
+            now = f"{now} {escape_markdown(source.title)}."
+        st.caption(":material/assignment: " + _("Handed out: {task}", task=now))
 
 
 def _choose() -> tuple[str, str, str]:

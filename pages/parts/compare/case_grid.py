@@ -12,7 +12,9 @@ import streamlit as st
 from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
-from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
+from pages.shared.live_pace import draw_again
+from pages.shared.network_drawing import make_drawing
+from pages.shared.served_scripts import make_loader
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
 from transfer_core.inspection import collect_case_results, judge_rule, list_usual_epochs
@@ -25,15 +27,13 @@ if TYPE_CHECKING:
     from transfer_core.networks import SourceNetwork
     from transfer_core.runs import RunRecord
 
-REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
 P_MEANING = N_("p: how often equally good networks differ so much by chance.")
-_FILE = Path(__file__)
 _COMPONENT = st.components.v2.component(
     "transfer_lab_case_grid",
     html='<div class="case-grid"></div>',
-    css=_FILE.with_suffix(".css").read_text(encoding="utf-8"),
-    js=NETWORK_SVG_SCRIPT + _FILE.with_suffix(".js").read_text(encoding="utf-8"),
+    css=Path(__file__).with_suffix(".css").read_text(encoding="utf-8"),
+    js=make_loader("network_svg.js", "case_grid.js"),
     isolate_styles=False,
 )
 
@@ -86,15 +86,16 @@ def group_runs(
 
 
 def show_case_grid(group: CaseRuns) -> None:
-    """Draw the four cases; while a run goes on they are drawn every second anew."""
+    """Draw the four cases; while a run goes on they are drawn again and again."""
     if group.unfinished:
         _watch(group)
     else:
         _draw(group)
 
 
-@st.fragment(run_every=REDRAW_SECONDS)
+@st.fragment
 def _watch(group: CaseRuns) -> None:
+    draw_again()
     with show_errors():
         fresh = [session.find_run(run.id) for runs in group.runs.values() for run in runs]
     before = {run.id for run in group.unfinished}
@@ -130,9 +131,7 @@ def _draw(group: CaseRuns) -> None:
     cells = []
     for case in TransferCase:
         option = group.choice.options.find(group.cell_keys[case])
-        runs = [
-            (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
-        ]
+        runs = [(run, caches.read_events(run)) for run in group.runs.get(option.key, ())]
         cut = _(group.source.format_titles((option.strategy.keep_through,)))
         cell = build_case_cell(option, runs, group.results, marks, best and best.key, cut=cut)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)

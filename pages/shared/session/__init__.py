@@ -28,6 +28,7 @@ from pages.shared.session.belongings import (
     list_names,
     list_runs,
     own_run,
+    sign,
     take_in,
 )
 from pages.shared.session.choices import (
@@ -44,6 +45,7 @@ from pages.shared.session.current import (
     get_current_id,
     get_repeated_run_id,
     has_data_in_url,
+    leave_data_set,
     leave_run_if_asked,
     make_query,
     open_data_set,
@@ -69,6 +71,7 @@ __all__ = [
     "list_names",
     "list_runs",
     "own_run",
+    "sign",
     "take_in",
     "find_shown_runs",
     "find_shown_data_id",
@@ -87,6 +90,7 @@ __all__ = [
     "get_source",
     "get_journey",
     "has_data_in_url",
+    "leave_data_set",
     "leave_run_if_asked",
     "make_key",
     "keep_in_url",

@@ -36,6 +36,18 @@ class ProcessDied(Exception):  # noqa: N818 - what happened, not whose fault it 
         self.failure, self.may_retry = failure, may_retry
 
 
+class ProcessNotStarted(Exception):  # noqa: N818 - what happened, not whose fault it is
+    """The system has no process for a run, so that the run never began.
+
+    Args:
+        failure: What happened, for people.
+    """
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.problem)
+        self.failure = failure
+
+
 @runtime_checkable
 class Executor(Protocol):
     """Runs loops for an engine, in this process or elsewhere."""
@@ -55,6 +67,7 @@ class Executor(Protocol):
 
         Raises:
             ProcessDied: If the run can go on no more, nor say why.
+            ProcessNotStarted: If the run cannot begin.
         """
 
     def pop_outcome(self, run_id: str) -> Outcome:
