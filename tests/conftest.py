@@ -22,7 +22,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--all-networks",
         action="store_true",
-        help="test all of torchvision's networks and many of timm's, not only a few",
+        help="test all of torchvision's networks, many of timm's, and whole runs of several ranks",
     )
 
 
