@@ -151,7 +151,7 @@ def test_each_image_is_embedded_on_one_rank_and_all_embeddings_are_those_of_one(
     first.tell(do="end")
     follower.join(WAIT)
     assert not follower.is_alive() and not list(tmp_path.iterdir())
-    assert (7, 7) in seen and seen[-1] == (60)
+    assert (7, 7) in seen and seen[-1] == (60, 60)
 
 
 def test_killed_rank_ends_its_attempt_and_another_goes_on_with_any_number_of_devices(
