@@ -68,8 +68,9 @@ def draw() -> None:
     st.subheader(_("Take the images away"), anchor=False)
     st.caption(
         _(
-            "A zip with a folder for each part of the split and in it one for each class, with the "
-            "original files. Loaded again here, it has the same classes, images and split."
+            "A zip with a folder for each part of the split and in it one for each class: the "
+            "images without position, time or other data. Loaded again here, it has the same "
+            "classes, images and split."
         )
     )
     show_images_link(data.id)

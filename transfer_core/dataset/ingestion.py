@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -30,8 +31,9 @@ from transfer_core.dataset.shards.opening import has_shards, open_shards
 from transfer_core.dataset.splitting import DecodedImage
 from transfer_core.dataset.types import DataSet
 from transfer_core.dataset.versions import share_images
+from transfer_core.errors import ArchiveError
 from transfer_core.images import CleanImage, ImageCleaner, ImageInfo, read_limits
-from transfer_core.languages import N_
+from transfer_core.languages import N_, _
 from transfer_core.system import (
     Progress,
     StopRequested,
@@ -83,7 +85,7 @@ def ingest(
     if has_shards(source):
         return open_shards(source, home)
     source = Path(source)
-    data = home / "data"
+    data, state = home / "data", _read_state(source)
     with translate_disk_errors():
         data.mkdir(parents=True, exist_ok=True)
         remove_abandoned_folders(data)
@@ -99,6 +101,8 @@ def ingest(
         require_space(data, _sum_sizes(layout, limits), N_("these images"))
         with translate_disk_errors(), create_unfinished_folder(data) as folder:
             images, unreadable = _write_pack(opened, layout, folder, limits, progress, stop)
+            if state != _read_state(source):
+                raise _make_changed_error(opened.name)
             contents = ArchiveContents(opened, layout, images, unreadable)
             data_set = assemble(contents, make_printable(name or _derive_name(source)), seed)
             store.write(data_set, folder)
@@ -188,6 +192,25 @@ def clean_members(
             reason = f"{result.problem} {result.remedy}"
             told.append((member, Problem("unreadable", member.path, reason)))
     return told
+
+
+def _read_state(source: Path) -> tuple[int, ...] | None:
+    """What changes when a zip is written to or replaced; None for a folder."""
+    try:
+        status = source.stat()
+    except (OSError, ValueError):  # reading it says so
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _make_changed_error(name: str) -> ArchiveError:
+    return ArchiveError(
+        _("The zip changed while it was read."),
+        found=name,
+        remedy=_("Wait until it is copied, and read it again."),
+    )
 
 
 def _sum_sizes(layout: Layout, limits: Limits) -> int:

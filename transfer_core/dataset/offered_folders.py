@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from transfer_core.dataset.archive.entry_paths import has_hidden_characters
 from transfer_core.errors import DataSetError
 from transfer_core.languages import _
 
@@ -14,7 +15,7 @@ MAX_OFFERED = 500
 def list_offered() -> dict[str, Path | str]:
     """What is offered, by name: shards, and the folders and zips directly in the given folders.
 
-    Hidden ones are left out, and links that lead out of the given folder.
+    Hidden ones are left out, names that cannot be shown, and links that lead out of the folder.
     """
     addresses = os.environ.get(SHARDS_SETTING, "").split()
     offered: dict[str, Path | str] = {
@@ -58,5 +59,7 @@ def _is_inside(entry: Path, root: Path) -> bool:
 
 
 def _can_be_read(entry: Path) -> bool:
+    if entry.name.startswith(".") or has_hidden_characters(entry.name):
+        return False
     is_data = entry.is_dir() or (entry.is_file() and entry.suffix.lower() == ".zip")
-    return is_data and not entry.name.startswith(".") and os.access(entry, os.R_OK)
+    return is_data and os.access(entry, os.R_OK)

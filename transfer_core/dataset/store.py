@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -204,4 +205,5 @@ def export_problems_csv(data_set: DataSet) -> str:
 
 def escape_csv_cell(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "|", "%")) else text
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])  # also wide ones, as Excel reads them
+    return f"'{text}" if first and first in "=+-@|%" else text
