@@ -16,7 +16,8 @@ from transfer_core.runs.engine import process_executor, run_process
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.process_executor import ProcessExecutor
 from transfer_core.runs.engine.reader import RunReader
-from transfer_core.runs.store.directory import RunDirectory, StaleAttempt
+from transfer_core.runs.store.attempts import StaleAttempt
+from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import select_events
 from transfer_core.runs.store.records import Failed, RunState
 from transfer_core.training.events import EpochEnded
