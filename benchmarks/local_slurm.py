@@ -40,7 +40,7 @@ MpiDefault=none
 KillWait={kill_wait}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-SchedulerParameters=sched_min_interval=100000,requeue_delay=1
+SchedulerParameters=sched_min_interval=100000
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} State=UNKNOWN
 PartitionName=low Nodes={host} Default=YES PriorityTier=1 GraceTime={grace} OverSubscribe=NO
 PartitionName=high Nodes={host} PriorityTier=10 PreemptMode=OFF

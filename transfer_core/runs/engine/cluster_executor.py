@@ -18,6 +18,7 @@ from transfer_core.training import Preparing, RunConfig
 POLL_SECONDS = 0.2  # between looks at a run's folder
 LOOK_SECONDS = 2.0  # between questions to the cluster, for all jobs together
 PATIENCE_SECONDS = 2.0  # that the result of a job that is over may take to be seen here
+MAX_REFUSALS = 3  # of a job in a row, by a cluster that answers
 SILENCE_SECONDS = 120.0  # without a heartbeat, while the cluster does not answer either
 WAITING_FOR_CLUSTER = N_("Waiting for a place in the cluster")
 
@@ -83,7 +84,7 @@ class ClusterExecutor:
         job.start = job.directory.events_file.stat().st_size
         yield waits
         attempt = job.directory.read_spec()["attempt"]
-        command = [*self._command, job.directory.id, str(attempt)]
+        command, refusals = [*self._command, job.directory.id, str(attempt)], 0
         while not self._closing.is_set():
             if job.is_stopped():
                 job.outcome = determine_stopped_outcome(job.directory)
@@ -94,19 +95,19 @@ class ClusterExecutor:
                 job.heard, job.id = monotonic(), job_id
                 return
             except ClusterError as error:
-                self._fail_if_refused(error)
+                refusals = refusals + 1 if self._answers() else 0
+                _LOG.warning("run %s has no job yet: %s", job.directory.id, error)
+                if refusals == MAX_REFUSALS:
+                    raise _make_refusal(error) from error
             self._closing.wait(LOOK_SECONDS)
 
-    def _fail_if_refused(self, refusal: ClusterError) -> None:
-        """Raise ProcessDied if the cluster answers, so that it is the job that it does not want."""
+    def _answers(self) -> bool:
+        """Whether the cluster answers, so that it is the job that it does not want."""
         try:
             self._cluster.list_jobs()
         except ClusterError:
-            _LOG.warning("the cluster takes no job now; trying again: %s", refusal)
-            return
-        problem = N_("The cluster refused the run.")
-        remedy = N_("Ask whoever runs this server to check the file cluster.toml.")
-        raise ProcessDied(Failed(problem, str(refusal)[:200], remedy), may_retry=False)
+            return False
+        return True
 
     def _follow(self, job: "_Job") -> Iterator[ReportedEvent]:
         tail, job.heard = EventTail(job.directory.events_file, job.start), monotonic()
@@ -168,6 +169,12 @@ class ClusterExecutor:
         """Follow the runs no longer; their jobs go on."""
         self._closing.set()
         self._look_now.set()
+
+
+def _make_refusal(error: ClusterError) -> ProcessDied:
+    problem = N_("The cluster refused the run.")
+    remedy = N_("Ask whoever runs this server to check the file cluster.toml.")
+    return ProcessDied(Failed(problem, str(error)[:200], remedy), may_retry=False)
 
 
 class _Job:
