@@ -10,13 +10,13 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 MUNGE_KEY = Path("/etc/munge/munge.key")
 MUNGE_SOCKET = Path("/run/munge/munge.socket.2")
-START_SECONDS = 30.0  # until the node is ready
+PATIENCE_SECONDS = 60.0
 
 CONFIGURATION = """\
 ClusterName=transfer-lab
@@ -56,7 +56,9 @@ def find_missing() -> str:
 
 
 @contextmanager
-def run_slurm(folder: Path, *, cores: int = 2, grace: int = 0, kill_wait: int = 10) -> Iterator:
+def run_slurm(
+    folder: Path, *, cores: int = 2, grace: int = 0, kill_wait: int = 10
+) -> Iterator[None]:
     """Run a SLURM until the block ends, and let this process and its children use it.
 
     Args:
@@ -87,6 +89,41 @@ def run_slurm(folder: Path, *, cores: int = 2, grace: int = 0, kill_wait: int = 
             os.environ.pop("SLURM_CONF")
             if before is not None:
                 os.environ["SLURM_CONF"] = before
+
+
+def preempt(job: str) -> bool:
+    """Let a job with precedence take the place of a running one, which then starts again soon.
+
+    Returns:
+        Whether it lost its place; no if it was over before.
+    """
+    before = _show(job, "Restarts")
+    options = ["--partition=high", "--exclusive", "--output=/dev/null", "--chdir=/tmp"]
+    _call("sbatch", *options, "--wrap", "true")
+    _wait_for(lambda: _show(job, "Restarts") != before or _is_over(job))
+    _wait_for(lambda: _show(job, "JobState") == "PENDING" or _is_over(job))
+    if _is_over(job):
+        return False
+    _call("scontrol", "update", f"JobId={job}", "StartTime=now")  # else after two minutes
+    return True
+
+
+def _is_over(job: str) -> bool:
+    return _show(job, "JobState") in ("COMPLETED", "FAILED", "CANCELLED")
+
+
+def set_partition(state: str) -> None:
+    """Let the jobs of `low` start ("UP"), or wait ("DOWN")."""
+    _call("scontrol", "update", "PartitionName=low", f"State={state}")
+
+
+def _show(job: str, name: str) -> str:
+    shown = _call("scontrol", "show", "job", "--oneliner", job)
+    return shown.partition(f" {name}=")[2].partition(" ")[0]
+
+
+def _call(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _start_munge(stack: ExitStack) -> None:
@@ -122,17 +159,18 @@ def _end(process: subprocess.Popen) -> None:
 
 def _wait_until_ready() -> None:
     def is_ready() -> bool:
-        shown = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True)
-        return "idle" in shown.stdout
+        with suppress(subprocess.CalledProcessError):
+            return "idle" in _call("sinfo", "-h", "-o", "%T")
+        return False
 
     _wait_for(is_ready)
 
 
-def _wait_for(condition) -> None:
-    end = time.monotonic() + START_SECONDS
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("SLURM did not start")
+            raise TimeoutError("SLURM did not do it in time")
         time.sleep(0.1)
 
 

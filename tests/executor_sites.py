@@ -7,8 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
@@ -17,6 +15,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 from toy_runs import make_config  # noqa: E402
 from toy_worker import KINDS  # noqa: E402
 
+from benchmarks import local_slurm  # noqa: E402
 from transfer_core.runs.engine.cluster_executor import ClusterExecutor  # noqa: E402
 from transfer_core.runs.engine.engine import Engine  # noqa: E402
 from transfer_core.runs.engine.executor import Executor  # noqa: E402
@@ -91,10 +90,10 @@ class SlurmSite(FakeSlurmSite):
     name = "slurm"
 
     def hold(self) -> None:
-        _call("scontrol", "update", "PartitionName=low", "State=DOWN")
+        local_slurm.set_partition("DOWN")
 
     def release(self) -> None:
-        _call("scontrol", "update", "PartitionName=low", "State=UP")
+        local_slurm.set_partition("UP")
 
     def vanish(self) -> None:
         self._configuration = os.environ["SLURM_CONF"]
@@ -104,37 +103,7 @@ class SlurmSite(FakeSlurmSite):
         os.environ["SLURM_CONF"] = self._configuration
 
     def preempt(self, job: str) -> None:
-        preempt_job(job)
-
-
-def preempt_job(job: str) -> None:
-    """Let a job with precedence take the place of another, and wait until that has lost it."""
-    options = ["--partition=high", "--exclusive", "--output=/dev/null", "--chdir=/tmp"]
-    _call("sbatch", *options, "--wrap", "true")
-    _wait(lambda: "Restarts=0" not in _call("scontrol", "show", "job", "-o", job))
-    start_soon(job)
-
-
-def start_soon(job: str) -> None:
-    """Start a job that lost its place as soon as it has left it, not after two minutes."""
-
-    def is_waiting() -> bool:
-        return _call("squeue", "-h", f"--jobs={job}", "-o", "%T").strip() == "PENDING"
-
-    _wait(is_waiting)
-    with suppress(subprocess.CalledProcessError):
-        _call("scontrol", "update", f"JobId={job}", "StartTime=now")
-
-
-def _call(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "SLURM did not do it in time"
-        time.sleep(0.1)
+        local_slurm.preempt(job)
 
 
 SITES = {site.name: site for site in (Site(), ProcessSite(), FakeSlurmSite(), SlurmSite())}
