@@ -89,11 +89,11 @@ def _judge(engine: Engine, run: RunRecord, expected: str, tally: Tally) -> None:
     tally.counts["equal"] += is_equal
     if not is_equal:
         tally.faults.append(f"{run.id} differs from the run that nobody disturbed")
-    epochs = [e.event for e in engine.events(run.id) if isinstance(e.event, EpochEnded)]
-    again = [e.seconds for n, e in enumerate(epochs) if n and e.epoch <= epochs[n - 1].epoch]
-    told_twice = len(epochs) - len({e.epoch for e in epochs})
-    tally.repeated = max(tally.repeated, told_twice)
-    tally.repeated_seconds = max(tally.repeated_seconds, told_twice * sum(again[:1]))
+    seen: set[int] = set()
+    epochs = (e.event for e in engine.events(run.id) if isinstance(e.event, EpochEnded))
+    again = [e.seconds for e in epochs if e.epoch in seen or seen.add(e.epoch)]
+    tally.repeated = max(tally.repeated, len(again))
+    tally.repeated_seconds = max(tally.repeated_seconds, sum(again))
     tally.delays += _list_delays(engine, run)
 
 
