@@ -71,7 +71,7 @@ class Engine(RunReader):
         resume: bool = True,
         lanes: Sequence[Lane | None] = (None,),
     ) -> None:
-        super().__init__(home)
+        super().__init__(home, has_lanes=None not in lanes)
         self._resume = resume
         given = isinstance(executor, Executor)
         self._executor = executor if given else ThreadExecutor(executor, len(lanes))
@@ -108,6 +108,10 @@ class Engine(RunReader):
         )
         self._wake()
         return run.id
+
+    def forecast_wait(self, run_id: str) -> float | None:
+        """As for `RunReader`; nobody knows how long a cluster will take."""
+        return super().forecast_wait(run_id) if self._executor.works_here else None
 
     def resume(self, run_id: str) -> None:
         """Continue an interrupted run from its latest checkpoint; nothing if it is not over.
