@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import executor_sites
 import fake_slurm
@@ -89,6 +91,15 @@ def list_epochs(engine, run_id):
 def count_epochs(engine, run_id):
     """The ends of epochs that were told, those told twice too."""
     return list_kinds(engine.events(run_id)).count("EpochEnded")
+
+
+def list_processes(home):
+    """Living processes that were started for a data folder."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            lines.append(path.read_text())
+    return [line for line in lines if str(home) in line.split("\0")]
 
 
 def wait_for_checkpoint(engine, run_id):
@@ -214,6 +225,7 @@ def test_run_goes_on_although_the_server_is_killed(site, tmp_path):
         assert run.attempt == (1 if site.is_cluster else 2)  # adopted, or begun again
         assert list_epochs(engine, run_id) == list(range(1, 61))
         assert count_epochs(engine, run_id) <= (60 if site.is_cluster else 61)
+    wait_for(lambda: not list_processes(tmp_path), WAIT)
 
 
 @in_clusters

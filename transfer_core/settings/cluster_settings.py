@@ -1,5 +1,6 @@
 """`cluster.toml` in the data folder: what the jobs of a cluster ask for."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_cluster_settings(home: Path, kind: type[T]) -> T:
     path = home / FILE_NAME
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return TypeAdapter(kind).validate_python(values, strict=True)
+        return TypeAdapter(kind).validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         found = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
