@@ -68,16 +68,17 @@ def disturb(
         run_id = engine.submit(configs[kind])
         _wait_for(lambda run_id=run_id: _has_begun(engine, run_id))
         time.sleep(chance.uniform(0, 1.5))
-        began, told = time.monotonic(), len(engine.events(run_id))
+        began, known = time.monotonic(), len(engine.events(run_id))
         hit = fault(run_id)
         done += hit
         tally.counts["faults" if hit else "over before"] += 1
-        _wait_for(lambda run_id=run_id, told=told: len(engine.events(run_id)) > told)
+        _wait_for(lambda run_id=run_id, known=known: len(engine.events(run_id)) > known)
         if hit:
             tally.gaps.append(time.monotonic() - began)
         run = engine.wait(run_id, TIMEOUT_SECONDS)
         _judge(engine, run, expected[kind], tally)
-        print(f"{done:4} {kind:5} attempt {run.attempt} {dict(tally.counts)}", file=sys.stderr)
+        told = f"{dict(tally.counts)}, at most {tally.repeated} epochs repeated"
+        print(f"{done:4} {kind:5} attempt {run.attempt} {told}", file=sys.stderr, flush=True)
 
 
 def _judge(engine: Engine, run: RunRecord, expected: str, tally: Tally) -> None:
