@@ -1,6 +1,7 @@
 """Transfer Lab: `streamlit run app.py`. Arranges the pages; each is complete by itself."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -14,7 +15,7 @@ from pages.shared.language import find_language, read_language_from_url
 from pages.shared.layout import show_errors
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.languages import N_, _, find_language_with
-from transfer_core.system import let_threads_sleep
+from transfer_core.system import OPEN_OPTION, let_threads_sleep
 
 PAGES = {
     "": [  # shown side by side; other sections are folded
@@ -76,12 +77,17 @@ async def run_beside(running: st.App) -> AsyncIterator[None]:
     from pages.shared import caches
 
     async with server.run_beside(running):
-        workspace_cookie.announce_this_computer(server.list_urls()[-1])
+        url = server.list_urls()[-1]
+        workspace_cookie.announce_this_computer(url)
         class_keeping.announce_password()
-        sweeping = asyncio.create_task(class_keeping.keep_sweeping())
+        tasks = [asyncio.create_task(class_keeping.keep_sweeping())]
+        if OPEN_OPTION in sys.argv:
+            link = workspace_cookie.make_link_for_once(url)
+            tasks.append(asyncio.create_task(server.open_in_browser(link)))
         Thread(target=warm_up, daemon=True).start()  # while the first person's browser opens
         yield
-        sweeping.cancel()
+        for task in tasks:
+            task.cancel()
         await asyncio.to_thread(caches.close_engine)
 
 

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,12 @@ def fill(folder: Path, leave: float = 0.0) -> None:
             file.write(bytes(min(left, MEGABYTE)))
 
 
+def fill_until(folder: Path, is_over: threading.Event) -> None:
+    """Take at once whatever comes free on a disk."""
+    while not is_over.wait(0.001):
+        fill(folder)
+
+
 def call(home: Path, *arguments: str) -> str:
     """Run a command; say how it ended."""
     began = time.perf_counter()
@@ -68,7 +75,7 @@ def call(home: Path, *arguments: str) -> str:
 
 
 def fill_while_training() -> str:
-    """Fill the disk after some epochs of a run; say how the run ended."""
+    """Fill the disk from some epochs of a run until its end; say how the run ended."""
     with mount_disk(TRAINING_DISK) as home:
         given = ["train", "sample:digits", "--case", "3", "--epochs", "200", "--json"]
         process = subprocess.Popen(
@@ -79,15 +86,16 @@ def fill_while_training() -> str:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        epochs, filled = 0, 0.0
+        epochs, filled, is_over = 0, 0.0, threading.Event()
+        filler = threading.Thread(target=fill_until, args=(home, is_over))
         for line in process.stdout:
             epochs += json.loads(line)["event"] == "epoch_ended"
             if epochs == EPOCHS_BEFORE and not filled:
                 filled = time.perf_counter()
-                for _ in range(4):  # for old checkpoints make room again
-                    fill(home)
-                    time.sleep(0.5)
+                filler.start()
         process.wait(TIMEOUT)
+        is_over.set()
+        filler.join()
         seconds = time.perf_counter() - filled
         (home / "filler").unlink()
         with start_engine(home, resume=False) as engine:  # as the next start does
@@ -101,6 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--free", type=float, nargs="+", default=[0, 0.1, 1, 5, 20])
     free_sizes, failed = parser.parse_args().free, False
+    print("a disk that fills up while a run trains:", fill_while_training(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "home")
         made.mkdir()
@@ -124,7 +133,6 @@ def main() -> int:
                     ended = call(home, *command)
                     failed |= ended.startswith(("HANGS", "TRACEBACK"))
                     print(f"{free} MB free: {command[0]}: {ended}", flush=True)
-    print("a disk that fills up while a run trains:", fill_while_training())
     return int(failed)
 
 

@@ -1,10 +1,15 @@
-"""Thirty browsers watch one training run: latency of a redraw and what it costs the server.
+"""Thirty browsers watch two runs: what they wait for, and what they cost the training.
 
-    python -m benchmarks.watching_browsers [DATA.zip] [--watchers 30] [--seconds 30]
+    python -m benchmarks.watching_browsers [DATA.zip] [--sessions 30] [--minutes 5] [--runs 2]
 
-Starts a server with a data folder of its own and a waiting run of case 4, opens websocket
-sessions on the Train page as browsers do, and lets each ask for a redraw once a second, as the
-page's fragment does. Latency is from asking to `script_finished`. The client shares the cores.
+Starts a server with a data folder of its own and a run of case 4 that ends long after. The other
+runs are performed by engines beside the server, for it trains one long run at a time. First the
+first run trains alone, then all of them, both unwatched for a fifth of the time; then the browsers
+watch, each one run, and click once in ten seconds so that the whole page is drawn.
+
+Page response: from asking for the page to the end of its script. Chart lag: from the time of each
+report of the training to the message whose curve reaches it, at each browser that watched by then.
+Memory is the server's own, without the processes that train. The client shares the cores.
 """
 
 import asyncio
@@ -13,80 +18,81 @@ import random
 import statistics
 import tempfile
 import time
-from contextlib import suppress
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import plotly.graph_objects as go
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import connect
 
-from benchmarks.report import Row, build_parser, find_shared_zip, write_report
+from benchmarks.browser_session import BrowserSession, open_browser
+from benchmarks.report import Claim, Row, build_parser, find_shared_zip, write_report
 from benchmarks.server import make_cookie, run_server
-from benchmarks.sides import stopwatch
 from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.figures import BLUE, apply_layout
 from transfer_core.networks import get_network
-from transfer_core.runs import RunStore, make_run_config
+from transfer_core.runs import RunEvent, RunStore, make_run_config, start_engine
+from transfer_core.training import RunConfig, Stepped
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # per second, of processor times
+CLICK_SECONDS = 10.0  # between clicks of a browser
+START_SECONDS = 120.0  # until a run trains
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")  # of processor times
 
 
-def queue_run(home: Path, archive: Path) -> str:
-    """Put a long run into the queue; the server's engine takes it when it starts."""
+def configure_run(home: Path, archive: Path, seed: int) -> RunConfig:
+    """A run of case 4 as long as one may be."""
     data, source = dataset.ingest(archive, home=home), get_network("demonstration")
     strategy = plan_strategy(TransferCase.LARGE_DIFFERENT, source.stage_names, kind=source.kind)
     settings = replace(strategy.optimiser, epochs=1000, patience=1000)
-    config = make_run_config(data, source, replace(strategy, optimiser=settings), seed=0)
-    return RunStore(home).create(config, name="watched").id
+    return make_run_config(data, source, replace(strategy, optimiser=settings), seed=seed)
 
 
-async def watch(
-    address: str,
-    cookie: dict[str, str],
-    run: str,
-    seconds: float,
-    latencies: list[float],
-    sent: list[int],
-):
-    """One session: the page once, then its fragment once a second, in no step with others."""
-    await asyncio.sleep(random.random())
-    url, given = f"ws://{address}/_stcore/stream", {"subprotocols": ["streamlit"]}
-    given |= {"origin": f"http://{address}", "additional_headers": cookie}
-    async with connect(url, max_size=None, **given) as socket_:
-        fragment, size = await _rerun_script(socket_, f"run={run}", None)
-        end = time.monotonic() + seconds
-        while fragment and time.monotonic() < end:
-            with stopwatch() as seconds:
-                _, size = await _rerun_script(socket_, f"run={run}", fragment)
-                latencies.append(seconds())
-            sent.append(size)
-            await asyncio.sleep(max(0.0, 1 - latencies[-1]))
+def wait_until_it_trains(store: RunStore, run: str) -> None:
+    """Wait for the first steps of a run."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if list_steps(store.events(run)):
+            return
+        time.sleep(0.5)
+    raise SystemExit("the run does not train; nothing was measured")
 
 
-async def _rerun_script(socket_, query: str, fragment: str | None) -> tuple[str | None, int]:
-    """Ask for a run of the page or its fragment; returns the fragment's id and bytes received."""
-    message, size = BackMsg(), 0
-    message.rerun_script.query_string = query
-    message.rerun_script.page_name = "train"
-    if fragment:
-        message.rerun_script.fragment_id = fragment
-    await socket_.send(message.SerializeToString())
-    while True:
-        data = await socket_.recv()
-        size += len(data)
-        answer = ForwardMsg.FromString(data)
-        kind = answer.WhichOneof("type")
-        if kind == "auto_rerun":
-            fragment = answer.auto_rerun.fragment_id
-        # A page that hands over to another ends early, and the other one follows.
-        if (
-            kind == "script_finished"
-            and answer.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
-        ):
-            return fragment, size
+def list_steps(events: Sequence[RunEvent]) -> list[tuple[float, int]]:
+    """The reports of steps: seconds since 1970, and how many steps were taken by then."""
+    return [(each.time, each.event.step) for each in events if isinstance(each.event, Stepped)]
+
+
+def measure_speed(store: RunStore, run: str, begin: float, end: float) -> float:
+    """Steps a second of a run between two times."""
+    steps = [each for each in list_steps(store.events(run)) if begin <= each[0] <= end]
+    (first, before), (last, after) = steps[0], steps[-1]
+    return (after - before) / (last - first)
+
+
+def train_unwatched(store: RunStore, runs: Sequence[str], seconds: float) -> list[float]:
+    """Let runs train for some time; returns the steps a second of each."""
+    begin = time.time()
+    time.sleep(seconds)
+    return [measure_speed(store, run, begin, time.time()) for run in runs]
+
+
+def list_lags(session: BrowserSession, steps: list[tuple[float, int]]) -> Iterator[float]:
+    """Seconds from each report to the first curve that reaches it, while a browser watched."""
+    if not session.drawn:
+        return
+    reached = [step for __, step in session.drawn]
+    for written, step in steps:
+        place = bisect_left(reached, step)
+        if written >= session.drawn[0][0] and place < len(reached):
+            yield session.drawn[place][0] - written
+
+
+def read_memory(process: int) -> float:
+    """Megabytes of memory that a process holds."""
+    status = Path(f"/proc/{process}/status").read_text().split("VmRSS:")[1]
+    return int(status.split()[0]) / 1024
 
 
 def read_cpu_seconds(process: int) -> float:
@@ -95,85 +101,125 @@ def read_cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
-def find_training_processes(server: int) -> set[int]:
-    """The processes that a server has started to perform runs."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == server:
-                found.add(int(stat.parent.name))
-    return found
+async def watch_together(
+    address: str, cookie: dict[str, str], runs: Sequence[str], sessions: int, seconds: float
+) -> list[BrowserSession]:
+    """Let browsers watch, in no step with each other; returns them with what they received."""
+    browsers: list[BrowserSession] = []
+
+    async def watch(run: str) -> None:
+        await asyncio.sleep(random.random())
+        async with open_browser(address, cookie, run) as browser:
+            browsers.append(browser)
+            await browser.watch(seconds, CLICK_SECONDS * random.uniform(0.8, 1.2))
+
+    chosen = [runs[number % len(runs)] for number in range(sessions)]
+    failures = await asyncio.gather(*map(watch, chosen), return_exceptions=True)
+    for browser, failure in zip(browsers, filter(None, failures), strict=False):
+        browser.errors.append(repr(failure))
+    return browsers
 
 
-def split_cpu_seconds(server: int) -> tuple[float, float]:
-    """Processor seconds of the processes that train, and of the server itself."""
-    trained = sum(read_cpu_seconds(process) for process in find_training_processes(server))
-    return trained, read_cpu_seconds(server)
+async def watch_and_weigh(process: int, watching, seconds: float) -> tuple[list, list[float]]:
+    """Watch, and read the memory of the server at the beginning, in the middle and at the end."""
+    memory = [read_memory(process)]
+    task = asyncio.create_task(watching)
+    await asyncio.sleep(seconds / 2)
+    memory.append(read_memory(process))
+    browsers = await task
+    return browsers, [*memory, read_memory(process)]
 
 
-async def measure_redraws(
-    address: str, cookie: dict[str, str], run: str, server: int, watchers: int, seconds: float
-) -> tuple[Row, list[float]]:
-    """Watch alone until it trains, then all together; returns the figures and the latencies."""
-    latencies, sent = [], []
-    await watch(address, cookie, run, 15, [], [])  # the engine starts with the first page
-    begun, _other = split_cpu_seconds(server)
-    await asyncio.sleep(5)
-    before = split_cpu_seconds(server)
-    if before[0] - begun < 1:
-        raise SystemExit("the run does not train; nothing was measured")
-    with stopwatch() as elapsed:
-        await asyncio.gather(
-            *(watch(address, cookie, run, seconds, latencies, sent) for _ in range(watchers))
-        )
-        passed = elapsed()
-    trained, other = (
-        now - then for now, then in zip(split_cpu_seconds(server), before, strict=True)
-    )
-    ordered = sorted(1000 * latency for latency in latencies)
+def find_percentile(values: Sequence[float], share: float) -> float:
+    """The value below which a share of the values lies; NaN without any."""
+    ordered = sorted(values)
+    return ordered[int(share * len(ordered))] if ordered else float("nan")
+
+
+def summarise(
+    browsers: Sequence[BrowserSession], lags: Sequence[float], redraw_cores: float
+) -> tuple[Row, list[Claim]]:
+    """What the browsers waited for and received."""
+    pages = [answer.seconds for browser in browsers for answer in browser.pages]
+    redraws = [answer for browser in browsers for answer in browser.redraws]
+    errors = [error for browser in browsers for error in browser.errors]
+    for error in sorted(set(errors)):
+        print(f"{errors.count(error)} x {error}")
     row: Row = {
-        "watchers": watchers,
-        "redraws": len(ordered),
-        "redraw, median, ms": statistics.median(ordered),
-        "95th percentile, ms": ordered[int(0.95 * len(ordered))],
-        "bytes/redraw, median": statistics.median(sent),
-        "server beside the training, cores": other / passed,
-        "training, cores": trained / passed,
+        "browsers": len(browsers),
+        "pages": len(pages),
+        "redraws": len(redraws),
+        "redraw, median, s": statistics.median(answer.seconds for answer in redraws),
+        "its 95th percentile": find_percentile([each.seconds for each in redraws], 0.95),
+        "bytes/redraw, median": statistics.median(answer.bytes for answer in redraws),
+        "greatest": max(answer.bytes for answer in redraws),
+        "server beside the training, cores": redraw_cores,
         "load average": os.getloadavg()[0],
     }
-    return row, ordered
+    claims = [
+        Claim("page response, median, s", find_percentile(pages, 0.5), at_most=1),
+        Claim("page response, 95th percentile, s", find_percentile(pages, 0.95), at_most=1),
+        Claim("chart lag, median, s", find_percentile(lags, 0.5), at_most=2.5),
+        Claim("chart lag, 95th percentile, s", find_percentile(lags, 0.95), at_most=2.5),
+        Claim("errors", len(errors), at_most=0),
+    ]
+    return row, claims
 
 
-def draw_latencies(latencies: list[float]) -> go.Figure:
-    """Percentiles of the latencies, in words."""
-    figure = go.Figure(go.Histogram(x=latencies, marker_color=BLUE))
-    figure.update_xaxes(title="milliseconds from asking for a redraw to its end")
-    figure.update_yaxes(title="redraws")
-    return apply_layout(figure, "Latency of a redraw")
+def draw_lags(lags: Sequence[float]) -> go.Figure:
+    """How long the curves lag behind the training."""
+    figure = go.Figure(go.Histogram(x=lags, marker_color=BLUE))
+    figure.update_xaxes(title="seconds from a report to the curve that reaches it")
+    figure.update_yaxes(title="reports, at each browser")
+    return apply_layout(figure, "Chart lag")
+
+
+def measure(
+    home: Path, archive: Path, sessions: int, seconds: float, runs: int, page: Path
+) -> None:
+    """Set up the runs, let them be watched, and report."""
+    store, names = RunStore(home), []
+    names.append(store.create(configure_run(home, archive, 0), name="watched").id)
+    with ExitStack() as stack:
+        process, address = stack.enter_context(run_server(home))
+        wait_until_it_trains(store, names[0])
+        [alone] = train_unwatched(store, names, seconds / 5)
+        for seed in range(1, runs):
+            engine = stack.enter_context(start_engine(home, resume=False, executor="process"))
+            names.append(engine.submit(configure_run(home, archive, seed), name=f"watched {seed}"))
+            wait_until_it_trains(store, names[-1])
+        unwatched = train_unwatched(store, names, seconds / 5)
+        begin, before = time.time(), read_cpu_seconds(process)
+        watching = watch_together(address, make_cookie(home), names, sessions, seconds)
+        browsers, memory = asyncio.run(watch_and_weigh(process, watching, seconds))
+        end = time.time()
+        cores = (read_cpu_seconds(process) - before) / (end - begin)
+        watched = [measure_speed(store, run, begin, end) for run in names]
+        steps = {run: list_steps(store.events(run)) for run in names}
+    lags = [lag for browser in browsers for lag in list_lags(browser, steps[browser.run])]
+    row, claims = summarise(browsers, lags, cores)
+    notes = ["", f"Run 1 alone and unwatched: {alone:.3g} steps a second."]
+    for number, (then, now) in enumerate(zip(unwatched, watched, strict=True), 1):
+        what = f"speed of run {number}, watched to unwatched"
+        claims.append(Claim(what, now / then, at_least=0.8))
+        notes.append(f"Run {number}: {then:.3g} unwatched, {now:.3g} watched.")
+    notes.append("Memory of the server, MB, at the beginning, in the middle and at the end:")
+    notes.append(", ".join(f"{value:.0f}" for value in memory))
+    write_report("Watching browsers", [row], claims, [draw_lags(lags)], notes, page)
 
 
 def main() -> None:
-    """Set up, measure, tear down."""
+    """Measure in a data folder that is removed afterwards."""
     parser = build_parser(__doc__, "watching_browsers")
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--watchers", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--sessions", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--runs", type=int, default=2)
     chosen = parser.parse_args()
-    path = chosen.data or find_shared_zip("new_photos_20_large.zip")
-    with tempfile.TemporaryDirectory() as folder:
-        run = queue_run(Path(folder), path)
-        with run_server(Path(folder)) as (process, address):
-            row, latencies = asyncio.run(
-                measure_redraws(
-                    address,
-                    make_cookie(Path(folder)),
-                    run,
-                    process,
-                    chosen.watchers,
-                    chosen.seconds,
-                )
-            )
-    write_report("Watching browsers", [row], [], [draw_latencies(latencies)], [], chosen.page)
+    archive = chosen.data or find_shared_zip("new_photos_20_large.zip")
+    with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        seconds = 60 * chosen.minutes
+        measure(Path(folder), archive, chosen.sessions, seconds, chosen.runs, chosen.page)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.parts.data.deletion import offer_deletion
 from pages.parts.data.problem_words import translate_kind, translate_problem
 from pages.parts.data.recorder import offer_recorder
 from pages.parts.data.ways_in import offer_ways_in
@@ -40,18 +41,24 @@ def draw() -> None:
         show_data_of_others(shown)
         return
     data_id = None if sample else session.get_current_id("data")
-    offer_recorder()
-    offer_ways_in(sample, expanded=data_id is None)
     if data_id is None:
-        st.info(
-            _("Upload a zip, use a sample or record classes, to begin."), icon=":material/info:"
-        )
+        offer_recorder()
+        offer_ways_in(sample)
         return
     with show_errors():
         data = caches.load_data_set(data_id)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_name(data)
+        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", **make_query(data))
+        offer_sharing("data", [session.find_public_id(data.id)])
+        offer_deletion(data.id, data.name)
     show_summary(data)
     show_ways_on(data)
-    show_content(data)
+    offer_recorder()
+    with st.expander(_("Bring images in"), icon=":material/add_photo_alternate:"):
+        offer_ways_in(sample)
+    show_examples(data)
+    show_problems(data)
 
 
 def show_data_of_others(data_id: str) -> None:
@@ -59,49 +66,54 @@ def show_data_of_others(data_id: str) -> None:
     with show_errors():
         data = caches.load_data_set(data_id)
     st.caption(":material/visibility: " + _("Not your images: shared with you, to look at."))
-    show_summary(data)
-    if st.button(_("Take a copy"), type="primary", icon=":material/content_copy:", key="data_copy"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_name(data)
+        icon = ":material/content_copy:"
+        wanted = st.button(_("Take a copy"), type="primary", icon=icon, key="data_copy")
+    if wanted:
         with show_errors():
             session.take_in(data_id)
         session.open_data_set(data_id)
         st.rerun()
-    show_content(data)
-
-
-def show_content(data: DataSet) -> None:
-    """Draw the classes, images and problems of a data set."""
-    show_warnings(data)
-    left, right = st.columns([3, 2])
-    with left:
-        show_figure(plot_class_counts(data), describe_class_counts(data), key="data_classes")
-    with right:
-        if not dataset.find_flaw(get_home(), data.id):  # the tree is that of the clean images
-            show_tree(data)
+    show_summary(data)
     show_examples(data)
     show_problems(data)
 
 
+def make_query(data: DataSet) -> dict[str, str]:
+    """What names a data set in the address of another page."""
+    return session.make_query(data=data.id)
+
+
+def show_name(data: DataSet) -> None:
+    """Draw the name of a data set, with room for buttons behind it."""
+    st.header(escape_markdown(data.name), anchor=False, width="stretch")
+
+
 def show_summary(data: DataSet) -> None:
-    """Say what was read, and how many images each part of the split has."""
-    st.header(escape_markdown(data.name), anchor=False)
-    summary = escape_markdown(dataset.describe_import(data))
-    st.success(_("What I read: {summary}.", summary=summary), icon=":material/task_alt:")
-    st.markdown(f"**{describe_split(data)}**")
+    """Draw the classes and what was read: the parts of the split, the tree, what can spoil it."""
+    left, right = st.columns([3, 2])
+    with left:
+        show_figure(plot_class_counts(data), describe_class_counts(data), key="data_classes")
+    with right:
+        summary = escape_markdown(dataset.describe_import(data))
+        st.success(_("What I read: {summary}.", summary=summary), icon=":material/task_alt:")
+        st.markdown(f"**{describe_split(data)}**")
+        if not dataset.find_flaw(get_home(), data.id):  # the tree is that of the clean images
+            show_tree(data)
+    show_warnings(data)
 
 
 def show_ways_on(data: DataSet) -> None:
-    """Link to Decide, to Repair and to the network that the images start with."""
-    query = session.make_query(data=data.id)
+    """Link to Repair, and to the network that the images start with."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        offer_next_page(_("Go on: decide how to transfer"), "pages/decide.py", **query)
-        offer_sharing("data", [session.find_public_id(data.id)])
-    st.page_link(
-        "pages/repair.py",
-        label=_("Find images that look alike, relabel or set aside images"),
-        icon=":material/healing:",
-        query_params=query,
-    )
-    show_network_note(data.id)
+        show_network_note(data.id)
+        st.page_link(
+            "pages/repair.py",
+            label=_("Repair: find copies, relabel, set aside"),
+            icon=":material/healing:",
+            query_params=make_query(data),
+        )
 
 
 def show_warnings(data: DataSet) -> None:

@@ -97,12 +97,11 @@ def this_computer(request, monkeypatch):
     if request.node.get_closest_marker("real_workspaces"):
         return
     from pages.shared.session import belongings
-    from transfer_core import dataset
     from transfer_core.system import get_home
-    from transfer_core.workspaces import store
+    from transfer_core.workspaces import adopt_strays, store
 
     def read_cookie(workspaces):
-        workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+        adopt_strays(get_home())
         return workspaces.read_own_secret()
 
     monkeypatch.setattr(belongings, "read_cookie", read_cookie)

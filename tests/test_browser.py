@@ -387,13 +387,13 @@ def test_a_run_started_on_decide_ends_beside_its_forecast(server, open_page, arc
 def test_a_downloaded_version_loads_again_as_it_was(server, open_page, archive, tmp_path):
     page = open_page()
     upload(page, server, archive)
-    page.get_by_role("link", name="Find images that look alike").click()
+    page.get_by_role("link", name="Repair: find copies").click()
     page.get_by_role("link", name="Download this version as a zip").wait_for()
     told = page.get_by_text(re.compile(r"^\d+ images: \d+ train")).inner_text()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download this version as a zip").click()
     download.value.save_as(tmp_path / "again.zip")
     upload(page, server, tmp_path / "again.zip")
-    page.get_by_role("link", name="Find images that look alike").click()
+    page.get_by_role("link", name="Repair: find copies").click()
     page.get_by_role("heading", name="again").wait_for()
     assert page.get_by_text(re.compile(r"^\d+ images: \d+ train")).inner_text() == told

@@ -20,7 +20,9 @@ from transfer_core.system.disk_cache import (
     CacheFullError,
     add_entry,
     get_limit,
+    load_json,
     open_array,
+    save_json,
 )
 
 LIMIT_BYTES = 1_000  # bytes
@@ -192,7 +194,12 @@ def test_an_array_with_a_flipped_bit_counts_as_missing_also_in_the_process_that_
     assert open_array(path) is None
 
 
-def test_an_array_of_an_older_version_which_has_no_hash_is_read(bounded):
-    entry_path(bounded, "a").parent.mkdir(parents=True)
-    np.save(entry_path(bounded, "a"), np.arange(5))
-    assert (open_array(entry_path(bounded, "a")) == np.arange(5)).all()
+def test_an_entry_that_was_cut_at_its_hash_and_then_changed_counts_as_missing(bounded):
+    add(bounded, "a", 500)
+    values = entry_path(bounded, "b")
+    save_json(bounded, values, [1, 2])
+    for path, read in ((entry_path(bounded, "a"), open_array), (values, load_json)):
+        content = bytearray(path.read_bytes()[: -disk_cache.HASH_BYTES])
+        content[-2] ^= 1
+        path.write_bytes(content)
+        assert read(path) is None

@@ -43,6 +43,7 @@ MUST_CHANGE = {  # by page: kind of a widget, beginning of its label, expected c
     "data": [
         ("selectbox", "An earlier data set", {"button"}),
         ("button", "Open it", {"address", "journey"}),
+        ("button", "Delete the images", {"address", "journey"}),  # see `nothing_cleared`
         ("button", "Use ", {"data sets", "address", "journey", "markdown", "plotly_chart"}),
         ("download_button", "", {"download"}),
     ],
@@ -329,7 +330,8 @@ def few_networks(monkeypatch):
 @pytest.fixture(autouse=True)
 def nothing_cleared(monkeypatch):
     """Other widgets need what the workspace has."""
-    monkeypatch.setattr(workspaces, "clear_workspace", lambda *_: None)
+    for name in ("clear_workspace", "delete_data_set"):
+        monkeypatch.setattr(workspaces, name, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

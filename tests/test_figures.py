@@ -126,8 +126,8 @@ def test_decimation_keeps_spikes_and_ends_within_its_bound():
     values = np.zeros(50_000)
     values[12_345], values[40_000] = 9, -9
     kept = decimate(values, buckets=400)
-    assert len(kept) <= 800
-    assert {12_345, 40_000} <= set(kept.tolist())
+    assert len(kept) <= 801
+    assert {12_345, 40_000, len(values) - 1} <= set(kept.tolist())  # a live curve reaches its end
     assert (np.diff(kept) > 0).all()
 
 

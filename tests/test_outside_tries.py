@@ -40,6 +40,14 @@ def test_an_image_is_kept_small_and_without_metadata_and_judged_once(home):
     assert not list_tries(home, RUN)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".json"])
+def test_a_try_that_was_damaged_is_left_out(home, suffix):
+    kept = keep_try(home, RUN, make_photo(0), actual="dog", **ANSWER)
+    file = RunDirectory.locate(home, RUN).tries_folder / f"{kept.id}{suffix}"
+    file.write_bytes(file.read_bytes().replace(b"dog", b"dot").replace(b"\xff\xd9", b"\xff\xd8"))
+    assert list_tries(home, RUN) == ()
+
+
 @pytest.mark.parametrize(("unknown", "right"), [(True, True), (False, False), (None, False)])
 def test_an_image_of_no_class_is_right_if_it_was_called_unknown(home, unknown, right):
     answer = ANSWER | {"is_unknown": unknown}

@@ -109,7 +109,7 @@ def test_the_installed_app_prints_its_address_answers_there_and_to_no_other_name
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [installed.command, "serve", "--port", str(port)],
+        [installed.command, "serve", "--no-browser", "--port", str(port)],
         cwd=installed.folder,
         env=installed.variables,
         stdout=subprocess.PIPE,

@@ -75,6 +75,34 @@ def test_process_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch):
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
 
 
+def test_run_without_a_process_fails_in_plain_words_and_the_next_run_goes_well(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(process_executor, "RETRY_SECONDS", 0.01)
+    python = tmp_path / "python"
+    command = [str(python), str(WORKER), str(tmp_path), "quick"]
+    with Engine(tmp_path, ProcessExecutor(command)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
+        assert run.state is RunState.failed and str(python) in run.error.found
+        assert run.error.problem == "No process could be started to perform the run."
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o700)
+        assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished
+
+
+def test_run_that_was_to_go_on_but_finds_no_process_keeps_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(process_executor, "RETRY_SECONDS", 0.01)
+    with start(tmp_path, "long", resume=False) as engine:
+        run_id = engine.submit(make_config())
+        wait_for(lambda: engine.directory(run_id).find_checkpoint_epoch())
+    with Engine(tmp_path, ProcessExecutor([str(tmp_path / "python")])) as engine:
+        engine.resume(run_id)
+        run = engine.wait(run_id, WAIT)
+        assert run.state is RunState.interrupted
+        assert "No process" in run.error.problem and "Resume it" in run.error.remedy
+        assert engine.find_resume_epoch(run_id)
+
+
 def test_what_a_run_prints_is_no_message(tmp_path):
     with start(tmp_path, "printing") as engine:
         assert engine.wait(engine.submit(make_config()), WAIT).state is RunState.finished

@@ -205,7 +205,7 @@ def test_a_run_of_an_older_version_says_if_it_kept_the_new_layer(best_epoch, noi
     ended = next(entry for entry in log.events() if isinstance(entry.event, Ended))
     changed = replace(ended, event=replace(ended.event, best_epoch=best_epoch))
     others = [event for event in log.events() if event is not ended]
-    monkeypatch.setattr(log, "events", lambda: [*others, changed])
+    monkeypatch.setattr(log, "events", lambda max_age=0.0: [*others, changed])
     told = [info.value for info in build_page("results", run=run).run().info]
     assert any("the new layer trained alone" in text for text in told) == (best_epoch == 0)
 

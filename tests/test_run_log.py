@@ -1,5 +1,8 @@
 """The shared copy of a run's log."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 from toy_runs import make_epoch, make_log, make_step
 
 from transfer_core.runs.store.log import RunLog
@@ -26,16 +29,43 @@ def test_only_newer_events_are_fetched_and_all_are_told():
     assert store.asked == [0, 2]
 
 
-def test_what_is_derived_is_computed_once_until_something_new_is_told():
+def test_many_who_watch_share_one_read_for_a_moment():
+    store = StubStore()
+    log = RunLog(store, "run")
+    store.stored = make_log(make_step(1))
+    assert [len(log.events(max_age=60)) for _ in range(30)] == [1] * 30
+    assert store.asked == [0]
+    store.stored = make_log(make_step(1), make_step(2))
+    assert len(log.events(max_age=60)) == 1
+    assert len(log.events()) == 2  # who wants all gets all
+
+
+def test_thirty_watchers_at_once_compute_once_until_something_new_is_told():
     store, calls = StubStore(), []
     log = RunLog(store, "run")
 
     def count_events(events):
         calls.append(len(events))
+        time.sleep(0.02)  # long enough that the others come meanwhile
         return len(events)
 
-    store.stored = make_log(make_step(1))
-    assert [log.compute_once(count_events, log.events()) for _ in range(3)] == [1, 1, 1]
-    store.stored = make_log(make_step(1), make_epoch(1))
-    assert log.compute_once(count_events, log.events()) == 2
+    def watch(_watcher):
+        return log.compute_once("count", count_events, log.events())
+
+    with ThreadPoolExecutor(30) as watchers:
+        store.stored = make_log(make_step(1))
+        assert list(watchers.map(watch, range(30))) == [1] * 30
+        store.stored = make_log(make_step(1), make_epoch(1))
+        assert list(watchers.map(watch, range(30))) == [2] * 30
     assert calls == [1, 2]
+
+
+def test_what_may_be_older_is_not_computed_anew_for_every_event():
+    store = StubStore()
+    log = RunLog(store, "run")
+    store.stored = make_log(make_step(1))
+    assert log.compute_once("count", len, log.events()) == 1
+    store.stored = make_log(make_step(1), make_step(2))
+    assert log.compute_once("count", len, log.events(), max_age=60) == 1
+    assert log.compute_once("count of others", len, log.events()) == 2
+    assert log.compute_once("count", len, log.events()) == 2

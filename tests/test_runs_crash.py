@@ -1,6 +1,7 @@
 """Runs and the death of their process: kill -9 in the middle, then a new engine."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,12 @@ from toy_runs import (
     save_toy_checkpoint,
 )
 
-from benchmarks.kills import Server, try_kills
+from benchmarks.kills.phase import try_kills
+from benchmarks.kills.server import Server
+from benchmarks.kills.tally import Tally
+from benchmarks.kills.trainings import RunPhase
+from transfer_core.runs.engine import engine as engine_module
+from transfer_core.runs.engine import worker
 from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.engine.reader import RunReader
 from transfer_core.runs.store.directory import RunDirectory
@@ -180,12 +186,36 @@ def test_processes_that_open_a_new_data_folder_at_once_all_get_in(tmp_path):
     assert [process.returncode for process in processes] == [0, 0, 0]
 
 
+def test_engine_whose_data_folder_is_gone_says_so_once_in_plain_words(
+    tmp_path, monkeypatch, caplog
+):
+    for module, name in (
+        (engine_module, "HEARTBEAT_INTERVAL"),
+        (engine_module, "RECONCILE_INTERVAL"),
+        (worker, "POLL_INTERVAL"),
+        (worker, "RETRY_INTERVAL"),
+    ):
+        monkeypatch.setattr(module, name, 0.01)
+    monkeypatch.setenv("TRANSFER_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    with Engine(tmp_path / "home", make_perform()) as engine:
+        engine.store.close()  # a connection that is open would go on with the removed file
+        shutil.rmtree(tmp_path / "home")
+        wait_for(lambda: len(caplog.records) >= 2)
+        time.sleep(0.2)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2 and all("Check that it is there" in text for text in told)
+    assert not any(record.exc_info for record in caplog.records)
+
+
 def test_no_kill_loses_a_run_or_changes_its_result(tmp_path):
     server = Server([sys.executable, str(TESTS / "toy_server.py")], tmp_path)
-    tally = try_kills(server, 6, seed=3, patience=WAIT)
-    assert tally.faults == []
-    assert tally.counts["equal"] + tally.counts["marked as interrupted"] >= 6
-    assert tally.counts["went on by itself"]
+    phases = [RunPhase(kind, kind, server, patience=WAIT) for kind in ("head", "whole")]
+    file = tmp_path / "kills.jsonl"
+    tally = try_kills(server, phases, 6, seed=3, tally=Tally(file))
+    assert tally.faults == [] and Tally(file).kills == tally.kills
+    assert tally.count_endings()["went on by itself"]
+    assert "| all | 6 |" in tally.make_table() and tally.make_table().endswith("| 0 | 6 | 6 |")
 
 
 def test_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):

@@ -1,6 +1,7 @@
 """The engine: order, stopping, failing, fairness, and a disk that says no."""
 
 import asyncio
+import itertools
 import json
 import threading
 import time
@@ -97,6 +98,16 @@ def test_event_is_in_the_store_within_a_third_of_a_second(tmp_path):
         assert yielded.wait(WAIT)
         time.sleep(0.3)
         assert list_kinds(engine.events(run_id))[-1] == "Stepped"
+
+
+def test_82_a_clock_that_runs_backwards_changes_no_order(tmp_path, monkeypatch):
+    now = itertools.count(2_000_000_000, -3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(now)))
+    with Engine(tmp_path, make_perform(epochs=2)) as engine:
+        run = engine.wait(engine.submit(make_config()), WAIT)
+        assert run.state is RunState.finished and run.seconds == 0
+        assert [entry.sequence for entry in engine.events(run.id)] == list(range(1, 13))
+        assert list_states(engine, run.id) == ["queued", "preparing", "training", "finished"]
 
 
 def test_two_readers_follow_the_same_live_run(tmp_path):

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pages.server import announce, hosts
+from pages.server.crowd import Crowd
 from pages.server.guard import Guard
 from pages.server.log import LineFormatter
 from transfer_core.cli import certificate
@@ -142,6 +143,42 @@ def test_a_server_for_others_answers_to_its_own_name_and_to_numbers(monkeypatch)
     assert hosts.is_answered_to("lab.example:443") and not hosts.is_answered_to("192.168.1.20")
 
 
+def test_a_full_server_says_so_and_puts_nobody_out(monkeypatch):
+    monkeypatch.setenv("TRANSFER_SESSIONS", "2")
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await receive()
+        await send({"type": "passed"})
+
+    crowd = Crowd(app)
+
+    async def come(kind: str, browser: str, accept: str = "text/html", leave=None) -> list:
+        told, headers = [], [(b"accept", accept.encode())]
+        headers += [(b"cookie", f"a=b; transfer_lab_1={browser}".encode())] if browser else []
+
+        async def send(message):
+            told.append(message.get("status") or message.get("code") or message["type"])
+
+        scope = {"type": kind, "path": "/", "method": "GET", "headers": headers}
+        await crowd(scope, leave.wait if leave else None, send)
+        return told
+
+    async def try_all() -> None:
+        left = asyncio.Event()
+        inside = [asyncio.create_task(come("websocket", name, leave=left)) for name in "ab"]
+        await asyncio.sleep(0)
+        assert await come("websocket", "c") == [1013]
+        assert (await come("http", "c"))[0] == (await come("http", ""))[0] == 503
+        assert await come("http", "a") == ["passed"]  # loads the page anew
+        assert await come("http", "c", "*/*") == ["passed"]  # an image, the health
+        left.set()
+        assert await asyncio.gather(*inside) == [["passed"]] * 2
+        assert await come("http", "c") == ["passed"] == await come("websocket", "c", leave=left)
+
+    asyncio.run(try_all())
+
+
 def test_a_proxy_that_renames_the_host_is_let_in_by_its_outer_address(monkeypatch):
     outer = "https://lab.example"
     set_options(monkeypatch, corsAllowedOrigins=[outer])
@@ -197,15 +234,37 @@ def test_a_certificate_is_kept_until_it_ends_or_an_address_is_new(tmp_path, monk
     assert kept.read_bytes() != second
 
 
+def wait_for(file: Path) -> None:
+    """Wait until something is written into a file."""
+    end = time.monotonic() + 30
+    while not (file.is_file() and file.read_text().endswith("\n")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def fetch_cookie(link: str, context: ssl.SSLContext) -> str:
+    """The cookie with which a link answers."""
+    address = urlsplit(link)
+    line = http.client.HTTPSConnection(address.netloc, timeout=30, context=context)
+    line.request("GET", f"/?{address.query}", headers={"Accept": "text/html"})
+    told = line.getresponse().headers.get("set-cookie", "")
+    line.close()
+    return told
+
+
 @pytest.mark.slow
 def test_a_shared_server_with_https_lets_the_network_in_and_nobody_under_another_name(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}')
+    browser.chmod(0o700)
+    given = {"TRANSFER_HOME": str(tmp_path), "DISPLAY": ":0", "BROWSER": str(browser)}
     app = subprocess.Popen(
         [sys.executable, "-m", "transfer_core", "--share", "--https", "--port", str(port)],
         cwd=ROOT,
-        env=os.environ | {"TRANSFER_HOME": str(tmp_path)},
+        env=os.environ | given,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -217,6 +276,11 @@ def test_a_shared_server_with_https_lets_the_network_in_and_nobody_under_another
             assert ask(address, "GET", "/", context) == 200
             assert connect(address, context) == 101
         assert ask(url, "GET", "/", context, Host="rebound.example") == 403
+        wait_for(opened)
+        link, secret = opened.read_text(), (tmp_path / "this_computer.secret").read_text()
+        assert link.startswith(f"https://localhost:{port}/?workspace=") and secret not in link
+        taken = [fetch_cookie(link.strip(), context) for __ in range(2)]
+        assert taken[0].partition(";")[0].endswith(f"={secret}") and taken[1] == ""
     finally:
         app.terminate()
         app.wait(timeout=30)

@@ -23,7 +23,13 @@ from transfer_core import dataset
 from transfer_core.cases import TransferCase, plan_strategy
 from transfer_core.dataset import PixelArray
 from transfer_core.errors import RunError
-from transfer_core.export import export_run, find_download, onnx_file, prepare_download
+from transfer_core.export import (
+    export_run,
+    find_download,
+    formats,
+    onnx_file,
+    prepare_download,
+)
 from transfer_core.export.safetensors_reader import read_weights
 from transfer_core.export.script import collect_settings, render_script
 from transfer_core.inspection.prediction import classify_files, load_test_predictions
@@ -265,5 +271,22 @@ def test_what_was_prepared_is_found_again_and_only_then(trained, transfer_home):
     assert find_download(transfer_home, run.id, "bundle") is None
     made = prepare_download(transfer_home, run.id, "bundle", lambda *_: None)
     assert find_download(transfer_home, run.id, "bundle") == made
-    assert prepare_download(transfer_home, run.id, "bundle", lambda *_: None) == made
-    assert [path.name for path in made.parent.parent.iterdir()] == ["bundle"]
+    again = prepare_download(transfer_home, run.id, "bundle", lambda *_: None)
+    assert list(again.parent.parent.rglob("*.*")) == [again.parent, again]
+    again.write_bytes(again.read_bytes()[:-1])
+    assert find_download(transfer_home, run.id, "bundle") is None
+
+
+def test_an_export_that_breaks_off_leaves_the_earlier_one(trained, transfer_home, tmp_path):
+    run = trained(TransferCase.SMALL_SIMILAR)
+    (bundle,) = export_run(transfer_home, run.id, "bundle", tmp_path)
+    before = bundle.read_bytes()
+
+    def break_off(*_given):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(formats.zipfile.ZipFile, "write", break_off)
+        export_run(transfer_home, run.id, "bundle", tmp_path)
+    assert bundle.read_bytes() == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

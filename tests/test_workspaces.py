@@ -3,42 +3,47 @@
 import asyncio
 import shutil
 import sqlite3
+import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
-from test_pages import PAGES, build_page, list_texts, read_query
+from test_pages import PAGES, build_page, list_texts, own_engine, read_query  # noqa: F401
 from toy_runs import make_config, make_test_result
 
-from pages.shared import caches, downloads, workspace_cookie
+from pages.shared import caches, downloads, file_upload, session, workspace_cookie
+from pages.shared.launching import start_run
 from pages.shared.session import belongings
 from transfer_core import dataset
 from transfer_core.errors import TransferError, WorkspaceError
-from transfer_core.runs import RunState, RunStore, delete_runs
+from transfer_core.runs import (
+    RunDirectory,
+    RunState,
+    RunStore,
+    delete_runs,
+    purge_deleted_runs,
+)
+from transfer_core.system import hash_bytes
 from transfer_core.workspaces import (
     Belongings,
+    adopt_strays,
+    check_space,
     clear_workspace,
     hold_for_this_computer,
+    measure_space,
+    open_classes,
     open_workspaces,
     release_data_set,
+    remove_unused_workspaces,
 )
 from transfer_core.workspaces.store import WorkspaceStore
 
 pytestmark = pytest.mark.real_workspaces
 CLASS_SIZE = 30
-
-
-@pytest.fixture(autouse=True)
-def own_engine(transfer_home):
-    """An engine in the test's own data folder, closed after it."""
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    yield
-    caches.get_engine().close()
-    st.cache_resource.clear()
+DAY = 24 * 3600.0
 
 
 def copy_data_set(made: Path, home: Path, number: int) -> str:
@@ -136,7 +141,8 @@ def test_downloads_are_for_the_owner_alone(people, transfer_home):
     person.take_in(data_id)
     run, public_id, __ = get_own_ids(people[0])
     own_id = person.find_public_id(data_id)
-    folder = transfer_home / "runs" / run / "take_away" / "report"
+    name = f"report.{hash_bytes(b'secret')[:16]}"
+    folder = transfer_home / "runs" / run / "take_away" / name
     folder.mkdir(parents=True)
     (folder / "r.html").write_text("secret")
     assert public_id != own_id
@@ -224,7 +230,7 @@ def test_a_shared_data_set_is_looked_at_or_copied(people, monkeypatch):
 def test_without_a_cookie_nothing_of_this_computer_is_seen(made, transfer_home, monkeypatch):
     shutil.copytree(made[0], transfer_home, dirs_exist_ok=True)
     workspaces = open_workspaces(transfer_home)
-    workspaces.adopt(each.id for each in dataset.list_data_sets(transfer_home))
+    adopt_strays(transfer_home)
     mine = Belongings(transfer_home, workspaces.this_computer)
     assert [run.id for run in mine.list_runs()] == [made[1]]
     assert succeeds(mine.own_run, made[1]) and len(mine.list_data_sets()) == 1
@@ -251,6 +257,56 @@ def test_a_run_that_is_started_is_the_workspaces_own_and_found_again(transfer_ho
     assert not again.error and again.header
     with closing(sqlite3.connect(transfer_home / "workspaces.db")) as database:
         assert secret not in str(list(database.iterdump()))
+
+
+# ------------------------------------------------------------------ Room
+
+
+def test_a_workspace_takes_no_more_room_than_it_may(people, made, transfer_home, monkeypatch):
+    person, neighbour = people
+    monkeypatch.setenv("TRANSFER_WORKSPACE_MB", "1")
+    for module in (session, belongings):
+        monkeypatch.setattr(module, "get_belongings", lambda: person)
+    check_space(person)
+    run_id, public_id, data_id = get_own_ids(person)
+    directory = RunDirectory.locate(transfer_home, run_id)
+    directory.path.mkdir(parents=True)
+    directory.weights_file.write_bytes(bytes(1 << 20))
+    space = measure_space(person)
+    assert space.limit == 1 << 20 < space.used < 2 << 20
+    check_space(neighbour)
+    assert measure_space(Belongings(transfer_home, person.workspaces.this_computer)) is None
+    with pytest.raises(WorkspaceError, match="no room.*of 1 MB are taken"):
+        start_run(None, None, None, 0)
+    wanted = {"upload": {"wanted": {"number": 1, "name": "a.zip", "size": 1}}}
+    monkeypatch.setattr(file_upload.st, "session_state", wanted)
+    file_upload._answer("upload")
+    assert "no room" in wanted["upload_answer"]["refused"]
+    other = copy_data_set(made[0], transfer_home, 7)
+    with pytest.raises(WorkspaceError, match="no room"):
+        session.take_in(other)
+    assert not (transfer_home / "data" / other).exists()
+    session.take_in(data_id)  # it is there already
+    assert person.find_public_id(data_id) == public_id
+    delete_runs(person.runs, [run_id])
+    with pytest.raises(WorkspaceError, match="no room"):  # it can still be restored
+        check_space(person)
+    purge_deleted_runs(person.runs, transfer_home, older_than=0)
+    check_space(person)
+
+
+def test_a_data_set_is_deleted_on_data_and_its_room_is_free(people, transfer_home, monkeypatch):
+    secret = open_workspaces(transfer_home).create()
+    person = Belongings(transfer_home, open_workspaces(transfer_home).find(secret))
+    data_id = get_own_ids(people[0])[2]
+    person.take_in(data_id)
+    before = measure_space(person).used
+    app = open_as(monkeypatch, secret, "data", data=person.find_public_id(data_id))
+    assert any("of 20,480 MB here." in caption.value for caption in app.caption)
+    app.button(key="data_delete").click().run()
+    assert not app.exception and not app.error and "data" not in app.query_params
+    assert before > measure_space(person).used == 0
+    assert (transfer_home / "data" / data_id).is_dir()  # the neighbour holds it
 
 
 # ------------------------------------------------------------------ Clearing
@@ -307,10 +363,43 @@ def test_a_data_set_stays_while_a_run_or_a_version_needs_it(made, transfer_home)
     for person in (first, second):
         release_data_set(person, data_id)
         assert dataset.load(home, data_id)  # the version needs it
+    adopt_strays(home)  # as every start of the server does
+    assert not second.workspaces.list_held(second.workspaces.this_computer)
     release_data_set(second, version.id)
     assert not list_files(home, data_id, version.id)
     with pytest.raises(WorkspaceError):
         first.take_in(data_id)
+
+
+def test_who_deletes_a_data_set_deletes_the_runs_on_it_and_nothing_of_others(
+    made, transfer_home, monkeypatch
+):
+    (one, other), workspaces = (
+        make_people(made[0], transfer_home, 2),
+        open_workspaces(transfer_home),
+    )
+    secret = workspaces.create()
+    person = Belongings(transfer_home, workspaces.find(secret))
+    shown = get_own_ids(one)[2]
+    person.take_in(shown)
+    person.take_in(own := copy_data_set(made[0], transfer_home, 7))
+    for data_id in (own, own, shown):
+        run = RunStore(transfer_home).create(
+            replace(make_config(), data_id=data_id), "run", person.workspace.id
+        )
+    app = open_as(monkeypatch, secret, "data", data=person.find_public_id(own))
+    assert "Also the 2 runs that learned from it." in list_texts(app)
+    app.button(key="data_delete").click().run()
+    assert not app.exception and "data" not in app.query_params
+    assert [each.id for each in person.list_data_sets()] == [shown]
+    assert [each.id for each in person.list_runs()] == [run.id]
+    assert not list_files(transfer_home, own)
+    app.selectbox(key="data_earlier").set_value(shown).run()
+    app.button(key="data_delete_earlier").click().run()
+    assert not person.list_data_sets() and not person.list_runs()
+    assert (
+        dataset.load(transfer_home, shown) and len(one.list_runs()) == len(other.list_runs()) == 1
+    )
 
 
 def test_this_computer_can_be_cleared_and_keeps_its_link(people, transfer_home):
@@ -413,6 +502,22 @@ def test_a_link_opens_a_workspace_elsewhere_and_takes_none_away_unasked(people, 
     assert get("/", **own | {"query": own["query"] + proof})[0] == 303
 
 
+def test_a_link_for_once_opens_what_the_command_line_made_and_then_nothing(people):
+    workspaces = people[0].workspaces
+    name, own = workspace_cookie.name_cookie(workspaces), workspaces.read_own_secret()
+    link = workspace_cookie.make_link_for_once("http://localhost:8501")
+    query = link.removeprefix("http://localhost:8501/?")
+    assert own not in link
+    busy = workspaces.create()
+    Belongings(people[0].home, workspaces.find(busy)).take_in(get_own_ids(people[0])[2])
+    status, told, passed = get("/", cookie=f"{name}={busy}", query=query)
+    assert (status, len(passed)) == (200, 1)  # the page asks
+    status, told, __ = get("/", query=query)
+    assert (status, told["location"]) == (303, "/")
+    assert told["set-cookie"].startswith(f"{name}={own};")
+    assert "set-cookie" not in get("/", query=query)[1]
+
+
 def test_the_page_asks_before_another_workspace_takes_the_place(people, monkeypatch):
     workspaces = people[0].workspaces
     mine, theirs = workspaces.create(), workspaces.create()
@@ -422,3 +527,21 @@ def test_the_page_asks_before_another_workspace_takes_the_place(people, monkeypa
     assert f"workspace={theirs}" in link.proto.url and mine not in link.proto.url
     app.button(key="workspace_stay").click().run()
     assert "workspace" not in app.query_params
+
+
+def test_a_workspace_without_anything_is_forgotten_a_week_after_it_was_seen(people, transfer_home):
+    workspaces, classes = people[0].workspaces, open_classes(transfer_home)
+    secrets = [workspaces.create() for __ in range(6)]
+    holder, owner, teacher, student, visitor, __ = map(workspaces.find, secrets)
+    Belongings(transfer_home, holder).take_in(get_own_ids(people[0])[2])
+    RunStore(transfer_home).create(make_config(), "run", owner.id)
+    classes.join(student, classes.open(teacher, "7b").code, "Ada")
+    link = people[0].share("run", [get_own_ids(people[0])[0]])
+    assert workspaces.links.visit(visitor, link.token)
+    now = time.time()
+    assert remove_unused_workspaces(transfer_home, now + 6.9 * DAY) == 0
+    assert remove_unused_workspaces(transfer_home, now + 7.1 * DAY) == 1
+    there = [workspaces.find(secret) is not None for secret in secrets]
+    assert there == [True] * 5 + [False]
+    assert workspaces.find(workspaces.read_own_secret())
+    assert all(workspaces.owns(each.workspace, each.list_runs()[0].owner) for each in people)

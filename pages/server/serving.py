@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from streamlit import runtime
 
 from pages.server.announce import announce
+from pages.server.crowd import Crowd
 from pages.server.guard import Guard
 from pages.server.health import HEALTH, HEALTH_ROUTE
 from pages.server.log import LOGGER, report, start_log, stop_log
@@ -19,7 +20,7 @@ from transfer_core.system import __version__, get_home
 
 SWEEP_SECONDS = 30.0
 ROUTES = [HEALTH_ROUTE, UPLOAD_ROUTE]
-MIDDLEWARE = [Middleware(Guard), Middleware(BodyLimits)]
+MIDDLEWARE = [Middleware(Guard), Middleware(Crowd), Middleware(BodyLimits)]
 
 
 @asynccontextmanager

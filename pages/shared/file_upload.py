@@ -9,9 +9,11 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.server.upload_route import TICKET_HEADER, URL_PATH
 from pages.server.uploads import MEGABYTE, Upload, get_max_bytes, get_uploads
+from pages.shared import session
 from pages.shared.language import translate_words
-from transfer_core.errors import TransferError, UploadError
+from transfer_core.errors import TransferError
 from transfer_core.languages import N_, _
+from transfer_core.workspaces import check_space, measure_space
 
 WORDS = {  # of the script; {name}, {done} and {total} are filled in there
     "choose": N_("Choose a file"),
@@ -57,6 +59,9 @@ def receive_file(label: str, *, key: str, ending: str) -> Upload | None:
         on_wanted_change=lambda: _answer(key),
         on_sent_change=_do_nothing,
     )
+    if space := measure_space(session.get_belongings()):
+        taken, limit = space.used / MEGABYTE, space.limit / MEGABYTE
+        st.caption(_("You take {used:,.0f} of {limit:,.0f} MB here.", used=taken, limit=limit))
     return upload
 
 
@@ -84,9 +89,10 @@ def _answer(key: str) -> None:
         return
     answer = {"number": wanted.get("number")}
     try:
+        check_space(session.get_belongings(), max(0, wanted["size"]))
         name = str(wanted.get("name"))[:200]
         answer["ticket"] = get_uploads().expect(_get_session(), key, name, wanted["size"])
-    except UploadError as error:
+    except TransferError as error:
         answer["refused"] = f"{error.problem} {error.remedy}"
     st.session_state[_make_answer_key(key)] = answer
 

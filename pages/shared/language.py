@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared import session
+from pages.shared import presenting, session
 from transfer_core.languages import LANGUAGES, SOURCE_LANGUAGE, _
 
 SWITCH_KEY = "layout_language"
@@ -38,7 +38,7 @@ def offer_languages() -> None:
         key=SWITCH_KEY,
         format_func=LANGUAGES.get,
         label_visibility="collapsed",
-        width=130,
+        width=round(130 * presenting.get_scale()),
         on_change=_switch,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pages.shared import caches, session
+from transfer_core.workspaces import check_space
 
 if TYPE_CHECKING:
     from transfer_core.cases import Strategy
@@ -36,9 +37,11 @@ def start_run(
 
     Raises:
         SettingsError: If a setting is not allowed.
+        WorkspaceError: If the workspace has no room.
     """
     from transfer_core.runs import launch_run, make_expectation  # brings torch
 
+    check_space(session.get_belongings())
     work = session.get_journey()
     return launch_run(
         caches.get_engine(),

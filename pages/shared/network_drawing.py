@@ -12,6 +12,7 @@ import streamlit as st
 from pages.shared import caches
 from pages.shared.language import translate_words
 from pages.shared.presenting import get_scale
+from pages.shared.served_scripts import FOLDER, make_loader
 from transfer_core.figures import build_network_drawing
 from transfer_core.languages import N_, _
 
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 # Any component that draws small networks puts this before its own script.
-NETWORK_SVG_SCRIPT = (HERE / "network_svg.js").read_text(encoding="utf-8")
+NETWORK_SVG_SCRIPT = (FOLDER / "network_svg.js").read_text(encoding="utf-8")
 HEIGHT_PIXELS = 220  # of the slabs with their labels, on a wide screen
 CUT_WORDS = {"cut": N_("cut"), "cut_away": N_("cut away")}
-_SCRIPTS = ("network_surgery.js", "network_drawing.js")
 _HTML = """
 <div class="nd-network">
   <div class="nd-canvas"></div>
@@ -42,7 +42,7 @@ _COMPONENT = st.components.v2.component(
     "transfer_lab_network_drawing",
     html=_HTML,
     css=(HERE / "network_drawing.css").read_text(encoding="utf-8"),
-    js=NETWORK_SVG_SCRIPT + "".join((HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+    js=make_loader("network_svg.js", "network_surgery.js", "network_drawing.js"),
     isolate_styles=False,  # in the page itself, as every other figure; its classes begin with nd-
 )
 _SMALL_SCRIPT = """

@@ -7,6 +7,7 @@ from transfer_core.languages import _
 
 SCALE = 1.6  # times as large are type and lines while presenting
 SWITCH_KEY = "layout_present"
+ROW_PIXELS = 35  # of a table
 STYLE = f"<style>html {{ font-size: {SCALE:.0%} !important; }}</style>"
 
 
@@ -20,6 +21,21 @@ def is_presenting() -> bool:
 def get_scale() -> float:
     """How many times larger than usual type and lines are."""
     return SCALE if is_presenting() else 1.0
+
+
+def fit_table(key: str, rows: int) -> dict[str, str | int]:
+    """What makes a table as large as its type, which it reads when it is drawn first.
+
+    Args:
+        key: Of the table.
+        rows: That are seen.
+    """
+    height = round(get_scale() * ROW_PIXELS)
+    return {
+        "key": f"{key}_{height}",
+        "row_height": height,
+        "height": height * (rows + 1) + 3,
+    }
 
 
 def offer_presenting() -> None:

@@ -1,51 +1,68 @@
 """Figures of a training: the curves, and the network with how far each layer has moved."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.shared import caches, session
 from pages.shared.live_chart import show_live_charts
 from pages.shared.network_drawing import make_drawing, show_network
 from transfer_core.errors import DataSetError
-from transfer_core.figures import build_curve_traces, describe_curves, translate_traces
-from transfer_core.languages import _
+from transfer_core.figures import (
+    NetworkDrawing,
+    build_curve_traces,
+    describe_curves,
+    translate_traces,
+)
+from transfer_core.languages import _, get_language
 from transfer_core.networks import resolve_effective_strategy
-from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.runs import RunEvent, RunRecord, find_last_event
 from transfer_core.training import Ended, EpochEnded, Started
 
 SECONDS_TO_FOLLOW = 10.0  # at least, from the first point of a followed run to its last
+LIVE_BUCKETS = 50  # of a curve that is sent again with every redraw, see `decimate`
+NETWORK_SECONDS = 5.0  # between drawings of a network that learns; one that stays is not sent
 
 
-def show_curves(run_id: str) -> None:
+def show_curves(record: RunRecord) -> None:
     """Draw loss and accuracy of a run, as far as it has come."""
-    log = caches.get_run_log(run_id)
-    events = log.events()
-    charts = translate_traces(log.compute_once(build_curve_traces, events))
-    description = describe_curves(events)
-    followed = session.get_journey().followed == run_id
-    ended = find_last_event(events, Ended)
-    epochs = (ended or find_last_event(events, Started)).epochs if followed else None
+    events, latest = caches.read_events(record), caches.read_latest(record)
+    build = _build_charts if record.state.is_final else _build_live_charts
+    charts, description = caches.get_run_log(record.id).compute_once(
+        (build, get_language()), build, events
+    )
+    followed = session.get_journey().followed == record.id
+    ended = latest.get(Ended)
+    epochs = (ended or latest[Started]).epochs if followed else None
     show_live_charts(
-        [
-            {
-                "title": _("Loss"),
-                "x": _("epoch"),
-                "y": _("loss: lower is better"),
-                "traces": charts["loss"],
-            },
-            {
-                "title": _("Accuracy"),
-                "x": _("epoch"),
-                "y": _("accuracy (%)"),
-                "traces": charts["accuracy"],
-            },
-        ],
+        charts,
         description,
-        key=f"curves_{run_id}",
-        pace={"run": run_id, "epochsPerSecond": epochs / SECONDS_TO_FOLLOW} if followed else None,
+        key=f"curves_{record.id}",
+        pace={"run": record.id, "epochsPerSecond": epochs / SECONDS_TO_FOLLOW}
+        if followed
+        else None,
     )
     st.caption(description)
     if followed and ended:
         st.caption(_("Drawn more slowly than it learned, so that you can follow."))
+
+
+def _build_live_charts(events: Sequence[RunEvent]) -> tuple[list[dict], str]:
+    return _build_charts(events, LIVE_BUCKETS)
+
+
+def _build_charts(events: Sequence[RunEvent], *buckets: int) -> tuple[list[dict], str]:
+    """The charts of loss and accuracy, and the same in words."""
+    traces = translate_traces(build_curve_traces(events, *buckets))
+    words = {
+        "loss": (_("Loss"), _("loss: lower is better")),
+        "accuracy": (_("Accuracy"), _("accuracy (%)")),
+    }
+    charts = [
+        {"title": title, "x": _("epoch"), "y": y, "traces": traces[what]}
+        for what, (title, y) in words.items()
+    ]
+    return charts, describe_curves(events)
 
 
 def show_run_network(record: RunRecord, *, play: bool = False) -> None:
@@ -58,19 +75,30 @@ def show_run_network(record: RunRecord, *, play: bool = False) -> None:
     classes, picture = _find_classes_and_picture(record)
     if not classes:
         return
-    events = caches.get_run_log(record.id).events()
-    ended, epoch = find_last_event(events, Ended), find_last_event(events, EpochEnded)
-    source, strategy = record.config.source(), record.config.strategy
-    if ended:
-        strategy = resolve_effective_strategy(source, strategy, ended.best_epoch)
-    measured = ended or epoch
+    drawing = caches.get_run_log(record.id).compute_once(
+        ("network", classes, get_language()),
+        lambda events: _build_drawing(record, classes, events),
+        caches.read_events(record),
+        0.0 if record.state.is_final else NETWORK_SECONDS,
+    )
     show_network(
-        make_drawing(source, strategy, classes, measured.changes if measured else None),
+        drawing,
         key=f"network_{record.id}",
         image=picture,
         play=record.id if play else None,
         learning=not record.state.is_final,
     )
+
+
+def _build_drawing(
+    record: RunRecord, classes: tuple[str, ...], events: Sequence[RunEvent]
+) -> NetworkDrawing:
+    ended, epoch = find_last_event(events, Ended), find_last_event(events, EpochEnded)
+    source, strategy = record.config.source(), record.config.strategy
+    if ended:
+        strategy = resolve_effective_strategy(source, strategy, ended.best_epoch)
+    measured = ended or epoch
+    return make_drawing(source, strategy, classes, measured.changes if measured else None)
 
 
 def _find_classes_and_picture(record: RunRecord) -> tuple[tuple[str, ...], bytes | None]:

@@ -5,6 +5,7 @@ opens the workspace in another browser: it is taken once, and vanishes from the 
 """
 
 import hmac
+import secrets
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -14,10 +15,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transfer_core import dataset
 from transfer_core.errors import WorkspaceError
 from transfer_core.system import get_home
-from transfer_core.workspaces import Belongings, Workspace, WorkspaceStore, open_workspaces
+from transfer_core.workspaces import (
+    Belongings,
+    Workspace,
+    WorkspaceStore,
+    adopt_strays,
+    open_workspaces,
+)
 
 LINK_NAME = "workspace"  # part of an address that opens a workspace
 PROOF_NAME = "instead"  # part of it that shows that the browser's own workspace agrees to go
@@ -72,10 +78,12 @@ class WorkspaceCookie:
         own = own if workspaces.find(own) else None
         wanted = asked.query_params.get(LINK_NAME)
         if wanted is not None and not _must_ask(asked, workspaces, own):
+            wanted = _follow(wanted, workspaces)
             rest = [(k, v) for k, v in asked.query_params.multi_items() if k not in LINK_PARTS]
             path = "/" + asked.url.path.lstrip("/\\")  # never another server's
             answer = RedirectResponse(path + (f"?{urlencode(rest)}" if rest else ""), 303)
             answer.headers["referrer-policy"] = "no-referrer"
+            _USED_ONCE.discard(asked.query_params[LINK_NAME])
             if workspaces.find(wanted):
                 set_cookie(answer.headers, asked, name, wanted)
             return answer
@@ -92,12 +100,18 @@ class WorkspaceCookie:
 def _must_ask(asked: Request, workspaces: WorkspaceStore, own: str | None) -> bool:
     """Whether a link would take a workspace that is in use from its browser, unasked."""
     wanted = asked.query_params[LINK_NAME]
-    if own in (None, wanted) or workspaces.find(wanted) is None:
+    secret = _follow(wanted, workspaces)
+    if own in (None, secret) or workspaces.find(secret) is None:
         return False
     proof = asked.query_params.get(PROOF_NAME, "")
     if hmac.compare_digest(proof.encode(), make_proof(own, wanted).encode()):
         return False
     return not Belongings(get_home(), workspaces.find(own)).is_empty()
+
+
+def _follow(wanted: str, workspaces: WorkspaceStore) -> str:
+    """The secret that a link leads to."""
+    return workspaces.read_own_secret() if wanted in _USED_ONCE else wanted
 
 
 def is_page_request(scope: Scope) -> bool:
@@ -124,7 +138,7 @@ def announce_this_computer(url: str) -> None:
     """Print the link to what was made on this computer itself, for whoever started the server."""
     try:
         workspaces = open_workspaces(get_home())
-        workspaces.adopt(each.id for each in dataset.list_data_sets(get_home()))
+        adopt_strays(get_home())
     except WorkspaceError as error:  # every page says so too
         print(f"  {error}", flush=True)
         return
@@ -132,4 +146,14 @@ def announce_this_computer(url: str) -> None:
     print(f"  What was made on this computer: {link}\n", flush=True)
 
 
+def make_link_for_once(url: str) -> str:
+    """A link to what was made on this computer itself, that opens it once.
+
+    A browser is given it as an argument, which all users of the computer can read.
+    """
+    _USED_ONCE.add(word := secrets.token_urlsafe(16))
+    return f"{url}/?{LINK_NAME}={word}"
+
+
+_USED_ONCE: set[str] = set()
 COOKIE = Middleware(WorkspaceCookie)

@@ -174,6 +174,23 @@ def test_an_outcome_is_written_as_a_whole_or_not_at_all(make_home, dies):
     cause_every_fault(prepare, lambda d: d.write_outcome(outcome), check, dies=dies)
 
 
+def test_the_last_files_are_written_into_the_space_that_was_set_aside_for_them(tmp_path):
+    directory = RunDirectory.locate(tmp_path, RUN)
+    directory.prepare("{}", 1)
+    with directory.reserve_space({directory.weights_file: 2**20, directory.test_logits_file: 1}):
+        taken = {f.stat().st_ino for f in directory.path.glob("*.part") if f.stat().st_blocks}
+        assert len(taken) == 3  # nobody else can take it meanwhile
+        directory.write(directory.weights_file, b"weights")
+        directory.write(directory.test_logits_file, lambda file: np.save(file, np.arange(9)))
+    outcome = Outcome(RunState.finished, make_test_result())
+    directory.write_outcome(outcome)
+    files = directory.weights_file, directory.test_logits_file, directory.result_file
+    assert {file.stat().st_ino for file in files} == taken
+    assert files[0].read_bytes() == b"weights" and (np.load(files[1]) == np.arange(9)).all()
+    assert directory.read_outcome() == outcome and not any(map(directory.is_damaged, files[:2]))
+    assert not list(directory.path.glob("*.part"))
+
+
 def test_a_bundle_is_taken_in_as_a_whole_or_not_at_all(made, make_home, dies, monkeypatch):
     monkeypatch.setattr(bundle, "_check_weights", lambda path, card: None)  # takes long
 

@@ -20,7 +20,7 @@ from zips import write_zip
 
 from benchmarks.fuzz import fuzz_images
 from transfer_core import dataset, images
-from transfer_core.errors import DataSetError, ImageError, SettingsError
+from transfer_core.errors import ArchiveError, DataSetError, ImageError, SettingsError
 from transfer_core.images import children, decoding, outside
 from transfer_core.images.decoding import FORMATS
 from transfer_core.images.limits import LIMIT_VARIABLES
@@ -185,6 +185,18 @@ def test_c1_a_request_to_stop_ends_the_children_at_once(make_pool, tmp_path, tra
         dataset.ingest(path, home=transfer_home, stop=stop_soon)
     time.sleep(1)
     assert not read_ids(pool)  # they would decode for a minute
+    assert not [f for f in transfer_home.rglob("*") if f.is_file()]
+
+
+def test_many_slow_images_are_refused_together(make_pool, tmp_path, transfer_home, monkeypatch):
+    make_pool(2, seconds=60, scans=10**9)
+    monkeypatch.setenv("TRANSFER_ARCHIVE_SECONDS", "1")
+    slow = make_scans(640, 150)  # each alone is quick enough
+    files = {f"{name}/{n}.jpg": slow for name in "ab" for n in range(20)}
+    path = write_zip(tmp_path / "slow.zip", files, zipfile.ZIP_STORED)
+    with pytest.raises(ArchiveError, match="takes too long") as caught:
+        dataset.ingest(path, home=transfer_home)
+    assert "of 40 images in 1 s" in caught.value.found
     assert not [f for f in transfer_home.rglob("*") if f.is_file()]
 
 

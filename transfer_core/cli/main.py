@@ -59,6 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
     app = add("serve", serve, "start the app in the browser; also without a command", json=False)
     app.add_argument("--share", action="store_true", help="for the computers of the network too")
+    app.add_argument("--no-browser", action="store_true", help="do not open it in a browser")
     app.add_argument("--https", action="store_true", help="by a certificate that is made here")
     app.add_argument("--address", help="to listen on one address of this computer only")
     app.add_argument("--port", type=int, metavar="P", help="else the first free one from 8501")

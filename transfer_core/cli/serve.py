@@ -1,5 +1,6 @@
 """Start the app: `transfer-lab` or `transfer-lab serve`."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from transfer_core.cli.certificate import find_or_make_certificate
-from transfer_core.system import LOCAL_HOSTS, get_home
+from transfer_core.system import LOCAL_HOSTS, OPEN_OPTION, get_home
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -18,11 +19,19 @@ def find_app() -> Path:
     return installed if installed.is_file() else PACKAGE.parent / "app.py"
 
 
+def has_screen() -> bool:
+    """Whether a browser can be opened here; else one of text might take the terminal."""
+    if sys.platform != "linux":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 def serve(options: Namespace) -> int:
     """Start the app, which prints its address, and wait until it ends."""
     address = options.address or ("0.0.0.0" if options.share else LOCAL_HOSTS[0])
     files = find_or_make_certificate(get_home() / "https") if options.https else None
-    app = subprocess.Popen(make_command(address, options.port, files))
+    opens = not options.no_browser and has_screen()
+    app = subprocess.Popen(make_command(address, options.port, files, opens=opens))
     signal.signal(signal.SIGTERM, lambda *_: app.terminate())  # else the app would outlive us
     while True:
         try:
@@ -32,7 +41,11 @@ def serve(options: Namespace) -> int:
 
 
 def make_command(
-    address: str, port: int | None, certificate: tuple[Path, Path] | None = None
+    address: str,
+    port: int | None,
+    certificate: tuple[Path, Path] | None = None,
+    *,
+    opens: bool = False,
 ) -> list[str]:
     """Return the command that starts the app.
 
@@ -41,6 +54,7 @@ def make_command(
             the app then answers.
         port: The port to listen on; None takes the first free one from 8501.
         certificate: The files of a certificate and its key, to answer by https.
+        opens: Whether it opens this computer's workspace in the browser.
     """
     command = [sys.executable, "-m", "streamlit", "run", str(find_app())]
     command += ["--server.address", address]
@@ -49,4 +63,6 @@ def make_command(
     if certificate:
         command += ["--server.sslCertFile", str(certificate[0])]
         command += ["--server.sslKeyFile", str(certificate[1])]
+    if opens:
+        command += ["--", OPEN_OPTION]
     return command

@@ -9,7 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["ingestion", "pixel_cache", "samples"],
     submod_attrs={
-        "archive.base": ["Archive", "Limits", "Member", "Problem"],
+        "archive.base": ["Archive", "Limits", "Member", "Problem", "read_archive_limits"],
         "archive.entry_paths": ["has_hidden_characters"],
         "archive.opening": ["open_archive"],
         "atomic_folder": ["remove_abandoned_folders"],

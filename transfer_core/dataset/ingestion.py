@@ -16,6 +16,7 @@ from transfer_core.dataset.archive import (
     MemberError,
     Problem,
     open_archive,
+    read_archive_limits,
 )
 from transfer_core.dataset.archive.entry_paths import make_printable
 from transfer_core.dataset.assembly import IMPORT_VERSION, ArchiveContents, assemble
@@ -87,7 +88,9 @@ def ingest(
         if note and note.is_file() and (known := store.load_whole(home, _read_note(note))):
             return known
         entry_bytes = read_limits().megabytes * MEGABYTE
-        limits = replace(Limits(), entry_bytes=entry_bytes, total_bytes=_compute_max_bytes(data))
+        limits = read_archive_limits()
+        total_bytes = _compute_max_bytes(data, limits)
+        limits = replace(limits, entry_bytes=entry_bytes, total_bytes=total_bytes)
     with open_archive(source, limits, name=name) as opened:
         layout = read_layout(opened)
         require_space(data, _sum_sizes(layout, limits), N_("these images"))
@@ -127,6 +130,7 @@ def _write_pack(
     def report() -> bool:
         """Tell the progress also while nothing comes, so that the person may end the work."""
         progress(N_("Reading images"), done, len(layout.images))
+        limits.check_decoding(cleaner.seconds, done, len(layout.images))
         return bool(stop and stop())
 
     with (
@@ -188,9 +192,9 @@ def _sum_sizes(layout: Layout, limits: Limits) -> int:
     return sum(min(member.size, limits.entry_bytes) for member in layout.images)
 
 
-def _compute_max_bytes(data: Path) -> int:
+def _compute_max_bytes(data: Path, limits: Limits) -> int:
     """Bytes that an archive may unpack to: half of the free disk at most."""
-    return min(Limits().total_bytes, shutil.disk_usage(data).free // 2)
+    return min(limits.total_bytes, shutil.disk_usage(data).free // 2)
 
 
 def _locate_known_id(

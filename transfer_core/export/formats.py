@@ -1,6 +1,7 @@
 """Export a trained network: as a bundle, an ONNX file, a script and notebook, a report, a page."""
 
 import json
+import logging
 import re
 import shutil
 import tempfile
@@ -28,6 +29,7 @@ from transfer_core.runs import RunDirectory
 from transfer_core.system import (
     Progress,
     hash_file,
+    hash_unchanged_file,
     ignore_progress,
     require_space,
     translate_disk_errors,
@@ -36,6 +38,8 @@ from transfer_core.system import (
 COPIES = 2  # of the weights and images that lie there at a time: the files, and the zip of them
 WITH_IMAGES = {"script-with-images"}  # formats that carry the whole data set
 WEIGHTS_FILE = "network.safetensors"
+
+_LOG = logging.getLogger(__name__)
 
 
 def export_run(
@@ -57,19 +61,28 @@ def export_run(
     """
     with translate_disk_errors():  # before the network is loaded, which takes a while
         to.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=to).close()
-        return _write_format(to, home, load_trained_network(home, run_id), format_name, progress)
+        with tempfile.TemporaryDirectory(dir=to, prefix=".") as made:
+            trained = load_trained_network(home, run_id)
+            files = _write_format(Path(made), home, trained, format_name, progress)
+            return tuple(file.replace(to / file.name) for file in files)  # whole or not at all
 
 
 def find_download(home: Path, run_id: str, format_name: str) -> Path | None:
-    """Return the file that `prepare_download` made of this run earlier; None if there is none.
+    """Return the file that `prepare_download` made of this run earlier.
+
+    Returns:
+        None if there is none, or if it is damaged.
 
     Raises:
         RunError: If the id is malformed.
     """
     if format_name not in FORMATS:
         return None
-    return next(iter(sorted((_get_download_folder(home, run_id) / format_name).glob("*"))), None)
+    for file in _get_download_folder(home, run_id).glob(f"{format_name}.*/*"):
+        if _name_folder(format_name, hash_unchanged_file(file)) == file.parent.name:
+            return file
+        _LOG.warning("%s is damaged and left out", file)
+    return None
 
 
 def prepare_download(home: Path, run_id: str, format_name: str, progress: Progress) -> Path:
@@ -81,6 +94,7 @@ def prepare_download(home: Path, run_id: str, format_name: str, progress: Progre
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
         made, packed = Path(name, "made"), Path(name, format_name)
+        made.mkdir()
         files = _write_format(made, home, trained, format_name, progress)
         packed.mkdir()
         ending = files[0].suffix if len(files) == 1 else ".zip"
@@ -89,9 +103,11 @@ def prepare_download(home: Path, run_id: str, format_name: str, progress: Progre
             files[0].replace(file)
         else:
             write_zip(files, file)
-        shutil.rmtree(folder / format_name, ignore_errors=True)
-        packed.replace(folder / format_name)  # whole or not at all
-        return folder / format_name / file.name
+        final = folder / _name_folder(format_name, hash_file(file))
+        for old in folder.glob(f"{format_name}.*"):
+            shutil.rmtree(old, ignore_errors=True)
+        packed.replace(final)  # whole or not at all
+        return final / file.name
 
 
 def read_onnx_check(zip_file: Path) -> OnnxCheck:
@@ -103,7 +119,6 @@ def read_onnx_check(zip_file: Path) -> OnnxCheck:
 def _write_format(
     to: Path, home: Path, trained: TrainedNetwork, format_name: str, progress: Progress
 ) -> tuple[Path, ...]:
-    to.mkdir(parents=True, exist_ok=True)
     weights = sum(value.nbytes for value in trained.network.state_dict().values())
     data_set = find_data_set(home, trained) if format_name in WITH_IMAGES else None
     images = sum(record.length for record in data_set.records) if data_set else 0
@@ -122,6 +137,11 @@ def write_zip(files: tuple[Path, ...], to: Path) -> None:
         for file in files:
             stored = file.suffix in {".safetensors", ".onnx", ".zip"}
             archive.write(file, file.name, zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED)
+
+
+def _name_folder(format_name: str, digest: str) -> str:
+    """The name of a prepared download's folder, by which a reader notices damage."""
+    return f"{format_name}.{digest[:16]}"
 
 
 def _get_download_folder(home: Path, run_id: str) -> Path:

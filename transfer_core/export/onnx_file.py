@@ -48,10 +48,10 @@ def write_onnx(
         RunError: If the network cannot be converted, or the file gives other answers.
     """
     pixels = _read_test_images(home, trained)
-    about, part = build_model_card(home, trained), to / f"{ONNX_FILE}.part"
+    about, file = build_model_card(home, trained), to / ONNX_FILE
     progress(_("Writing the ONNX file"), 0, 1)
-    convert_to_onnx(part, trained, about)
-    agreement = compare_onnx_with_torch(trained, pixels, part, progress)
+    convert_to_onnx(file, trained, about)
+    agreement = compare_onnx_with_torch(trained, pixels, file, progress)
     if agreement.largest_difference > TOLERANCE:
         raise RunError(
             _("The ONNX file does not give the network's answers, so it was not kept."),
@@ -62,9 +62,8 @@ def write_onnx(
             ),
             remedy=_(REMEDY),
         )
-    part.replace(to / ONNX_FILE)
     described = write_model_card(to, about | {"onnx_check": asdict(agreement)})
-    return (to / ONNX_FILE, *described, *write_prediction_script(to, trained, "onnx"))
+    return (file, *described, *write_prediction_script(to, trained, "onnx"))
 
 
 class _ProbabilityNetwork(nn.Module):

@@ -12,18 +12,19 @@ from transfer_core.languages import N_, _
 from transfer_core.runs import RunEvent, find_last_event, select_events
 from transfer_core.training import BaselineTrained, EpochEnded, Stepped
 
-MAX_BUCKETS = 400  # at most two points of each bucket are drawn
+MAX_BUCKETS = 400  # two points of each are drawn at most, and the newest
 
 
 def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
-    """Select at most 2 * buckets values: the minimum and maximum of every bucket.
+    """Select the minimum and maximum of every bucket, and the newest value.
 
     Args:
         values: Any length N.
         buckets: Number of stretches of equal length that the values are cut into.
 
     Returns:
-        Sorted indices into the values, int64; all of them if N <= 2 * buckets.
+        Sorted indices into the values, int64; at most 2 * buckets + 1, and all of them if
+        N <= 2 * buckets.
     """
     y, count = np.asarray(values, dtype=float), len(values)
     if count <= 2 * buckets:
@@ -31,12 +32,18 @@ def decimate(values: Sequence[float], buckets: int = MAX_BUCKETS) -> np.ndarray:
     size = -(-count // buckets)
     padded = np.pad(y, (0, -count % size), mode="edge").reshape(-1, size)
     starts = np.arange(len(padded)) * size
-    both = np.concatenate([starts + padded.argmin(1), starts + padded.argmax(1)])
-    return np.unique(np.minimum(both, count - 1))
+    kept = np.concatenate([starts + padded.argmin(1), starts + padded.argmax(1), [count - 1]])
+    return np.unique(np.minimum(kept, count - 1))
 
 
-def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, Any]]]:
+def build_curve_traces(
+    events: Sequence[RunEvent], buckets: int = MAX_BUCKETS
+) -> dict[str, list[dict[str, Any]]]:
     """Plotly traces of the loss and accuracy charts over epochs, as plain JSON.
+
+    Args:
+        events: Of the run so far.
+        buckets: See `decimate`; of each curve.
 
     Returns:
         {"loss": traces, "accuracy": traces}
@@ -47,7 +54,8 @@ def build_curve_traces(events: Sequence[RunEvent]) -> dict[str, list[dict[str, A
         loss, accuracy = baseline.validation_loss, baseline.validation_accuracy
         alone = [EpochEnded(0, 0, None, None, loss, accuracy, False, baseline.seconds, ())]
     best = [row for row in epochs if row.best][-1:]
-    shown = [steps[i] for i in decimate([row.loss for row in steps])]
+    shown = [steps[i] for i in decimate([row.loss for row in steps], buckets)]
+    epochs = [epochs[i] for i in decimate([row.validation_loss for row in epochs], buckets)]
     charts = {}
     for what, factor, unit in (("loss", 1, ""), ("accuracy", 100, " %")):
         validation = f"validation_{what}"

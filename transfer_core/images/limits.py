@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from transfer_core.errors import SettingsError
-from transfer_core.languages import _
+from transfer_core.system import read_limit
 
 LIMIT_VARIABLES = {  # of the environment, by the field that they set
     "megabytes": "TRANSFER_IMAGE_MEGABYTES",
@@ -39,16 +38,6 @@ def read_limits(environment: Mapping[str, str] = os.environ) -> ImageLimits:
     Raises:
         SettingsError: If one is no whole number above 0.
     """
-    chosen = {}
-    for name, variable in LIMIT_VARIABLES.items():
-        text = environment.get(variable)
-        if text is None:
-            continue
-        if not (text.isascii() and text.isdecimal() and int(text[:12]) > 0):
-            raise SettingsError(
-                _("A limit for images is no whole number above 0."),
-                found=f"{variable}={text[:40]}",
-                remedy=_("Set it to a whole number, or leave it out."),
-            )
-        chosen[name] = int(text[:12])
-    return ImageLimits(**chosen)
+    usual = asdict(ImageLimits())
+    read = (read_limit(LIMIT_VARIABLES[name], usual[name], environment) for name in usual)
+    return ImageLimits(*read)

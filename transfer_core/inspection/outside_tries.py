@@ -14,7 +14,13 @@ from transfer_core.errors import RunError
 from transfer_core.images import shrink_image
 from transfer_core.languages import _
 from transfer_core.runs import RunDirectory
-from transfer_core.system import hash_bytes, write_atomically
+from transfer_core.system import (
+    check_seal,
+    hash_bytes,
+    hash_unchanged_file,
+    seal,
+    write_atomically,
+)
 
 MAX_TRIES = 300  # of one run
 MAX_BYTES = 30 << 20  # of all kept images of one run
@@ -76,18 +82,23 @@ def keep_try(
     told = OutsideTry(name, predicted, share, is_unknown, actual, time.time())
     folder.mkdir(exist_ok=True)
     write_atomically(image, content)
-    write_atomically(folder / f"{name}.json", json.dumps(asdict(told)))
+    write_atomically(folder / f"{name}.json", json.dumps(seal(asdict(told))))
     return told
 
 
 def list_tries(home: Path, run_id: str) -> tuple[OutsideTry, ...]:
     """Return the tries of a run's network, the newest first; damaged ones are left out."""
     found = []
-    whole = (p for p in _locate(home, run_id).glob("*.json") if p.with_suffix(".jpg").is_file())
-    for path in whole:
+    for path in _locate(home, run_id).glob("*.json"):
         try:
-            found.append(OutsideTry(**json.loads(path.read_bytes())))
-        except (ValueError, TypeError, OSError) as damage:
+            told = OutsideTry(**check_seal(json.loads(path.read_bytes())))
+            digest = hash_unchanged_file(path.with_suffix(".jpg"))
+            if not told.id == path.stem == digest[:DIGEST_LENGTH]:
+                raise ValueError("the image is not the one that was kept")
+            found.append(told)
+        except FileNotFoundError:
+            pass  # half of it: the process was killed meanwhile
+        except (ValueError, TypeError, AttributeError, OSError) as damage:
             _LOG.warning("%s is damaged and left out: %s", path, damage)
     return tuple(sorted(found, key=lambda each: -each.time))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from transfer_core import dataset
@@ -35,7 +35,7 @@ from transfer_core.training import (
 )
 
 FLOAT_BYTES = 4  # of a float32
-LAST_TEXTS_BYTES = 2 << 20  # headers, the outcome, and what the database still has to record
+HEADER_BYTES = 1 << 20  # of a file with tensors or an array, at most
 
 
 def perform_run(
@@ -69,12 +69,19 @@ def perform_run(
     data_set, source = dataset.load(home, config.data_id), config.source()
     pixels = dataset.PixelArray(home, data_set, source.transform)
     context = RunContext(config, home, data_set, source, pixels, stop_requested)
-    files, baseline, ended, embeddings = RunDirectory(directory), None, None, None
+    files = RunDirectory(directory)
     files.claim()
     network = context.adapt_network(config.strategy)
-    files.reserve_space(_estimate_last_bytes(context, network))
+    with files.reserve_space(_estimate_last_bytes(context, network, files)):
+        yield from _learn_and_test(context, network, files, checkpoint_time_share)
+
+
+def _learn_and_test(
+    context: RunContext, network: nn.Sequential, files: RunDirectory, checkpoint_time_share: float
+) -> Iterator[Event | TestResult]:
+    config, baseline, ended, embeddings = context.config, None, None, None
     try:
-        if trains_baseline(source, config.strategy):
+        if trains_baseline(context.source, config.strategy):
             baseline = yield from load_or_train_baseline(context, files)
             if not files.baseline_file.is_file():
                 raise WorkStopped  # a head half trained is nothing to go on from
@@ -84,8 +91,6 @@ def perform_run(
         ended, embeddings = yield from _train(context, network, checkpointer)
     except WorkStopped:
         pass  # `ended` stays None; a checkpoint stays in its folder
-    finally:
-        files.release_space()
     if (ended is None or ended.best_epoch is None) and baseline:
         network, ended = make_baseline_network(context, baseline)
     if ended is None:
@@ -187,14 +192,19 @@ def _score_test_images(
     return compare_with_baseline(result, ended, baseline, context.config.strategy)
 
 
-def _estimate_last_bytes(context: RunContext, network: nn.Sequential) -> int:
-    """Bytes of the weights, the answers to the test images and the texts beside them."""
+def _estimate_last_bytes(
+    context: RunContext, network: nn.Sequential, files: RunDirectory
+) -> dict[Path, int]:
+    """Bytes of the weights and of the answers to the test images."""
     weights = sum(value.nbytes for value in network.state_dict().values())
     data_set = context.data_set
     answers = FLOAT_BYTES * len(data_set.indices("test")) * len(data_set.classes)
-    return weights + answers + LAST_TEXTS_BYTES
+    return {
+        files.weights_file: weights + HEADER_BYTES,
+        files.test_logits_file: answers + HEADER_BYTES,
+    }
 
 
 def _save_weights(network: nn.Sequential, files: RunDirectory) -> None:
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    files.write(files.weights_file, lambda file: save_file(weights, file.name))
+    files.write(files.weights_file, save(weights))

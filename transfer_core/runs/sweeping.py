@@ -18,8 +18,8 @@ from transfer_core.runs.store.store import RunStore
 from transfer_core.system import TEMPORARY_PREFIX, UNFINISHED_SUFFIX, remove_abandoned_entries
 
 SAFE_AGE_SECONDS = 3600  # nothing is written for so long without a change
-# As `write_atomically`, the checkpoints and the reserve of a run name what is not finished.
-_HALF_WRITTEN = re.compile(rf"(.+\.[0-9a-f]{{8}}|epoch-.*|reserve){re.escape(UNFINISHED_SUFFIX)}")
+# As `write_atomically`, the checkpoints and the reserves of a run name what is not finished.
+_HALF_WRITTEN = re.compile(rf"(.+\.([0-9a-f]{{8}}|reserve)|epoch-.*){re.escape(UNFINISHED_SUFFIX)}")
 
 _LOG = logging.getLogger(__name__)
 

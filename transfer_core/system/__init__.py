@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "seal",
             "write_atomically",
         ],
+        "limits": ["read_limit"],
         "home": ["get_home", "get_machine_folder"],
         "memory": [
             "count_memory_kills",
@@ -39,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "pause_collection",
             "read_memory_share",
         ],
-        "network": ["LOCAL_HOSTS", "list_addresses"],
+        "network": ["LOCAL_HOSTS", "OPEN_OPTION", "list_addresses"],
         "parallel": [
             "MAX_TASK_BYTES",
             "MAX_TASK_IMAGES",
@@ -51,7 +52,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "map_in_order",
             "rename_progress",
         ],
-        "storage": ["explain_disk_error", "require_space", "translate_disk_errors"],
+        "storage": [
+            "explain_disk_error",
+            "require_known_version",
+            "require_space",
+            "translate_disk_errors",
+        ],
         "precision": [
             "MIN_SPEEDUP",
             "Precision",

@@ -1,11 +1,10 @@
 """Limit the disk space of caches: the entries used longest ago make room for new ones.
 
 An entry is one file: an array and, behind it, a hash by which a reader notices damage. A damaged
-entry counts as missing; one of an older version, without a hash, is read as it is. The time of its
-last use is the file's access time. While it is written, its name ends in `.part`, it counts with
-its full size and its process holds a lock on it; without a lock, its process has died. Arrays are
-mapped into memory, so a removed one stays readable for those who have it open (Windows refuses to
-remove it, and it stays).
+entry, or one without a hash, counts as missing. The time of its last use is the file's access time.
+While it is written, its name ends in `.part`, it counts with its full size and its process holds a
+lock on it; without a lock, its process has died. Arrays are mapped into memory, so a removed one
+stays readable for those who have it open (Windows refuses to remove it, and it stays).
 """
 
 import errno
@@ -96,7 +95,7 @@ def open_array(path: Path) -> np.ndarray | None:
     except Exception:  # missing, or damaged: NumPy raises many kinds on a header that is
         return None
     size = array.offset + array.nbytes
-    if status.st_size != size and not _is_whole(path, size, status.st_size, status.st_mtime_ns):
+    if not _is_whole(path, size, status.st_size, status.st_mtime_ns):
         _LOG.warning("%s is damaged; it is made again", path)
         return None
     mark_used(path)
@@ -135,8 +134,9 @@ def load_json(path: Path) -> Any | None:
     try:
         content = path.read_bytes()
         values, digest = content[:-HASH_BYTES], content[-HASH_BYTES:]
-        is_whole = hashlib.sha256(values).digest() == digest
-        loaded = json.loads(values if is_whole else content)  # without a hash: an older version's
+        if hashlib.sha256(values).digest() != digest:
+            return None
+        loaded = json.loads(values)
     except (OSError, ValueError, RecursionError):
         return None
     mark_used(path)

@@ -14,7 +14,11 @@ TEMPORARY_PREFIX = "transfer-lab-"  # of what lies in the system's folder for te
 SEAL = "sha256"  # key of the hash of all other values
 
 
-def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], object]) -> None:
+def write_atomically(
+    path: Path,
+    content: bytes | str | Callable[[BinaryIO], object],
+    reserve: Path | None = None,
+) -> None:
     """Replace a file so that every reader, and a power cut, meets the old or the new content.
 
     Several threads or processes may write the same file at once; the last one wins.
@@ -24,14 +28,18 @@ def write_atomically(path: Path, content: bytes | str | Callable[[BinaryIO], obj
         content: Bytes, text (stored as UTF-8), or a function that writes to the open file.
             A function that needs a path can take the file's `name`. If it raises, the old
             file stays and nothing is left behind.
+        reserve: A file beside it whose space is already taken, which becomes the new file. Then a
+            function may not use the `name`.
     """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
+    part = reserve or path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
     try:
-        with part.open("xb") as file:
+        with part.open("r+b" if reserve else "xb") as file:
             if callable(content):
                 content(file)
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
+            if reserve:
+                file.truncate()
         flush_to_disk(part)
         part.replace(path)
         flush_to_disk(path.parent)

@@ -8,10 +8,15 @@ from platformdirs import user_cache_path, user_data_path
 
 def get_home() -> Path:
     """`TRANSFER_HOME`, or else the user's data directory; created if it does not exist."""
-    setting = os.environ.get("TRANSFER_HOME")
-    folder = Path(setting).expanduser() if setting else user_data_path("transfer-lab")
+    folder = locate_home()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def locate_home() -> Path:
+    """The data folder, whether it exists or not."""
+    setting = os.environ.get("TRANSFER_HOME")
+    return Path(setting).expanduser() if setting else user_data_path("transfer-lab")
 
 
 def get_machine_folder() -> Path:

@@ -4,6 +4,7 @@ import socket
 from contextlib import suppress
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")  # names that only this computer itself can use
+OPEN_OPTION = "--open"  # of app.py: open this computer's workspace in the browser
 UNREACHABLE = ("192.0.2.1", 9)  # kept for documentation: nothing is sent there
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transfer_core.errors import StorageError, TransferError
 from transfer_core.languages import N_, _
-from transfer_core.system.home import get_home
+from transfer_core.system.home import locate_home
 
 MARGIN_BYTES = 16 * 2**20  # beside what is asked for: the database, logs, others who write
 LEAST_BYTES = 2**20  # with less, SQLite may not even read
@@ -64,6 +64,28 @@ def require_space(folder: Path, size: int, what: str) -> None:
                 needed=-(-needed >> 20),
             ),
             remedy=_(_PROBLEMS["full"][1]),
+        )
+
+
+def require_known_version(file: Path, version: int, known: int, error: type[TransferError]) -> None:
+    """Refuse a database that a newer version of this program has changed.
+
+    Args:
+        file: The database.
+        version: Of its tables.
+        known: The newest that this program knows.
+        error: What is raised.
+    """
+    if version > known:
+        raise error(
+            _("The data folder was used by a newer version of Transfer Lab."),
+            found=_(
+                "{file} of version {version}; this program knows version {known}",
+                file=file.name,
+                version=version,
+                known=known,
+            ),
+            remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
         )
 
 
@@ -121,7 +143,10 @@ def _classify_sqlite_error(error: sqlite3.Error) -> str:
 
 def _is_home_full() -> bool:
     """Whether SQLite's "disk I/O error" comes of a disk that has no room for its memory file."""
-    return shutil.disk_usage(get_home()).free < LEAST_BYTES
+    try:
+        return shutil.disk_usage(locate_home()).free < LEAST_BYTES
+    except OSError:  # it is gone
+        return False
 
 
 def _describe_os_error(error: OSError) -> str:

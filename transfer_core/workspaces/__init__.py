@@ -5,7 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "belongings": ["Belongings", "hold_for_this_computer"],
+        "belongings": ["Belongings", "adopt_strays", "hold_for_this_computer"],
         "classes.board": [
             "BoardRow",
             "ClassBoard",
@@ -27,8 +27,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "classes.store": ["open_classes"],
         "classes.tasks": ["close_class", "hand_out", "take_task"],
-        "clearing": ["clear_workspace", "release_data_set"],
+        "clearing": [
+            "clear_workspace",
+            "delete_data_set",
+            "release_data_set",
+            "remove_unused_workspaces",
+        ],
         "links": ["Link", "LinkStore", "Workspace"],
+        "space": ["Space", "check_space", "measure_space", "take_in_if_room"],
         "store": ["Holding", "WorkspaceStore", "open_workspaces"],
     },
 )

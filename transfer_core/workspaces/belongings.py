@@ -78,6 +78,12 @@ class Belongings:
         records = self.runs.list_all(states=states, deleted=deleted)
         return tuple(record for record in records if record.owner not in others)
 
+    def list_runs_on(self, data_id: str) -> tuple[RunRecord, ...]:
+        """Return the workspace's own runs on a data set, also those that were deleted lately."""
+        runs = (*self.list_all_runs(), *self.list_all_runs(deleted=True))
+        readable = (run for run in runs if isinstance(run, RunRecord))
+        return tuple(run for run in readable if run.config.data_id == data_id)
+
     def _check(self, run_id: str, *, own: bool) -> None:
         record = self.runs.read(run_id)
         if self.is_own_run(record):
@@ -119,7 +125,7 @@ class Belongings:
         Raises:
             WorkspaceError: If it was removed meanwhile, or the workspace was emptied.
         """
-        for each in (data_id, *(v.parent for v in dataset.list_versions(self.home, data_id))):
+        for each in add_ancestors(self.home, [data_id]):
             self.workspaces.hold(self.workspace, each)
 
     def list_data_sets(self) -> tuple[dataset.DataSetSummary, ...]:
@@ -158,6 +164,28 @@ class Belongings:
 @cache
 def _open_runs(home: Path) -> RunStore:
     return RunStore(home)
+
+
+def add_ancestors(home: Path, data_ids: Collection[str]) -> set[str]:
+    """Data sets with those that they were made from, whose images they share."""
+    return {*data_ids, *(v.parent for each in data_ids for v in dataset.list_versions(home, each))}
+
+
+def adopt_strays(home: Path) -> None:
+    """Let this computer hold what is older than workspaces: data sets that nobody has or needs.
+
+    What somebody else has deleted may still be there, because a version or a run needs it.
+    """
+    workspaces = open_workspaces(home)
+    held = workspaces.list_held_by_all()
+    strays = {each.id for each in dataset.list_data_sets(home)} - held
+    if not strays:
+        return
+    others = workspaces.list_others(workspaces.this_computer)
+    runs = (*_open_runs(home).list_all(), *_open_runs(home).list_all(deleted=True))
+    used = {run.config.data_id for run in runs if isinstance(run, RunRecord) if run.owner in others}
+    for data_id in strays - add_ancestors(home, held | used):
+        workspaces.hold(workspaces.this_computer, data_id)
 
 
 def hold_for_this_computer(home: Path, data_set: dataset.DataSet) -> dataset.DataSet:

@@ -14,10 +14,24 @@ from transfer_core.runs import (
     delete_runs,
     purge_deleted_runs,
 )
-from transfer_core.workspaces.belongings import Belongings
-from transfer_core.workspaces.store import WorkspaceStore
+from transfer_core.workspaces.belongings import Belongings, add_ancestors
+from transfer_core.workspaces.store import WorkspaceStore, open_workspaces
 
+UNUSED_DAYS = 7  # that an empty workspace is kept after it was seen last
 STOP_SECONDS = 60.0  # that a stopped run may take to test what it has learned
+
+
+def delete_data_set(belongings: Belongings, engine: Engine, data_id: str) -> None:
+    """Remove a data set of a workspace, and its runs that learned from it, for good.
+
+    A failure in between leaves the rest in place, for another try.
+
+    Raises:
+        WorkspaceError: If a run does not end, or its files cannot be removed.
+        DataSetError: If the disk does not let files be removed.
+    """
+    remove_runs(belongings, engine, {run.id for run in belongings.list_runs_on(data_id)})
+    release_data_set(belongings, data_id)
 
 
 def release_data_set(belongings: Belongings, data_id: str) -> None:
@@ -44,6 +58,20 @@ def clear_workspace(belongings: Belongings, engine: Engine) -> None:
     held = belongings.workspaces.list_held(belongings.workspace)
     belongings.workspaces.remove(belongings.workspace)
     remove_unneeded(belongings.home, belongings.workspaces, belongings.runs, held)
+
+
+def remove_unused_workspaces(home: Path, now: float) -> int:
+    """Forget workspaces in which nothing was ever made and that nobody uses; returns how many.
+
+    Whatever asks for a page without a cookie gets one, also a program that looks once.
+
+    Args:
+        home: The data folder.
+        now: Seconds since 1970.
+    """
+    runs = RunStore(home)
+    owners = {run.owner for run in (*runs.list_all(), *runs.list_all(deleted=True))}
+    return open_workspaces(home).remove_unused(now - UNUSED_DAYS * 24 * 3600, owners)
 
 
 def remove_runs(belongings: Belongings, engine: Engine, run_ids: Collection[str]) -> None:
@@ -75,13 +103,9 @@ def remove_unneeded(
 
     A version needs the data sets that it was made from.
     """
-
-    def add_ancestors(ids: Collection[str]) -> set[str]:
-        return {*ids, *(v.parent for each in ids for v in dataset.list_versions(home, each))}
-
-    candidates = add_ancestors(data_ids)
+    candidates = add_ancestors(home, data_ids)
     with workspaces.keep_others_out() as held:
         records = (*runs.list_all(), *runs.list_all(deleted=True))
         used = {run.config.data_id for run in records if isinstance(run, RunRecord)}
-        for data_id in candidates - add_ancestors(used | held):
+        for data_id in candidates - add_ancestors(home, used | held):
             dataset.remove_data_set(home, data_id)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transfer_core.errors import WorkspaceError
 from transfer_core.languages import _
+from transfer_core.system import require_known_version
 
 # Version of the tables below, stored as SQLite's user_version.
 SCHEMA_VERSION = 1
@@ -70,21 +71,11 @@ def create_tables(path: Path) -> None:
     """
     with connect(path) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        require_known_version(path, version, SCHEMA_VERSION, WorkspaceError)
         if version == 0:
             connection.execute("PRAGMA journal_mode = WAL")  # readers never wait for the writer
             statements = f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             connection.executescript(statements)
-        elif version > SCHEMA_VERSION:
-            raise WorkspaceError(
-                _("The workspaces were written by a newer version of Transfer Lab."),
-                found=_(
-                    "{file} of version {version}; this program knows version {known}",
-                    file=path.name,
-                    version=version,
-                    known=SCHEMA_VERSION,
-                ),
-                remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
-            )
 
 
 @contextmanager

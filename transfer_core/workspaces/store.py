@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -96,6 +96,24 @@ class WorkspaceStore:
         if workspace.is_this_computer:
             self._add(workspace.id)
 
+    def remove_unused(self, seen_before: float, owners: Collection[str]) -> int:
+        """Forget workspaces that nobody has seen for long and that have nothing; returns how many.
+
+        Args:
+            seen_before: In seconds since 1970.
+            owners: Of runs; their workspaces stay.
+        """
+        having = " UNION ALL ".join(
+            f"SELECT 1 FROM {table} WHERE {table}.{name} = workspaces.id"  # noqa: S608 - own names
+            for table, name in _HAVING.items()
+        )
+        query = f"SELECT id FROM workspaces WHERE seen < ? AND NOT EXISTS ({having})"  # noqa: S608
+        with write(self._path) as connection:
+            found = {row[0] for row in connection.execute(query, [seen_before])}
+            gone = found - {self._this_computer, *owners}
+            connection.executemany("DELETE FROM workspaces WHERE id = ?", [[each] for each in gone])
+        return len(gone)
+
     def owns(self, workspace: Workspace, owner: str) -> bool:
         """Whether a run of this owner is the workspace's own.
 
@@ -144,13 +162,10 @@ class WorkspaceStore:
                 ) from error
         return public_id
 
-    def adopt(self, data_ids: Iterable[str]) -> None:
-        """Let this computer hold the data sets that nobody holds."""
+    def list_held_by_all(self) -> frozenset[str]:
+        """Return the ids of the data sets that anybody holds."""
         with connect(self._path) as connection:
-            held = {row[0] for row in connection.execute("SELECT data_id FROM holdings")}
-        for data_id in data_ids:
-            if data_id not in held:
-                self.hold(self.this_computer, data_id)
+            return frozenset(row[0] for row in connection.execute("SELECT data_id FROM holdings"))
 
     def find_holding(self, workspace: Workspace, public_id: str) -> Holding | None:
         """Return what a workspace holds, or may look at, under an id of an address.
@@ -209,6 +224,14 @@ class WorkspaceStore:
             )
 
 
+# Tables, by whose rows a workspace has something, with the column that names it.
+_HAVING = {
+    "holdings": "workspace",
+    "links": "workspace",
+    "visits": "workspace",
+    "members": "workspace",
+    "classes": "teacher",
+}
 _FIND_PUBLIC_ID = "SELECT public_id FROM holdings WHERE data_id = ? AND workspace = ?"
 
 

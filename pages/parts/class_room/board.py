@@ -5,9 +5,10 @@ from datetime import datetime
 import streamlit as st
 
 from pages.parts.class_room.invitation import show_invitation
-from pages.parts.runs.runs_table import ROW_HEIGHT_PIXELS, STATE_NAMES
+from pages.parts.runs.runs_table import STATE_NAMES
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_figure
+from pages.shared.presenting import fit_table
 from transfer_core.figures import describe_class_spread, plot_class_spread
 from transfer_core.languages import _
 from transfer_core.runs import RunState, move_to_front
@@ -55,10 +56,11 @@ def show_board(class_: Class) -> None:
 def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
     """Draw the table; returns the chosen row."""
     number = st.column_config.NumberColumn
+    cells = [_make_row(class_, row) for row in rows]
+    is_told = any(each["told"] for each in cells)  # not if all train what was handed out
     event = st.dataframe(
-        [_make_row(class_, row) for row in rows],
-        key=f"class_board_{class_.id}_{class_.names_hidden}",
-        height=ROW_HEIGHT_PIXELS * (len(rows) + 1) + 3,
+        cells,
+        **fit_table(f"class_board_{class_.id}_{class_.names_hidden}", len(rows)),
         hide_index=True,
         width="stretch",
         on_select="rerun",
@@ -74,7 +76,9 @@ def _show_rows(class_: Class, rows: tuple[BoardRow, ...]) -> BoardRow | None:
             "guess": number(_("guess (%)"), format="%.0f"),
             "told": st.column_config.TextColumn(
                 _("expected"), help=_("80 % interval that Decide told before the run.")
-            ),
+            )
+            if is_told
+            else None,
             "test": number(_("result (%)"), format="%.1f", help=_("Accuracy on the test images.")),
         },
         placeholder="–",
@@ -94,7 +98,7 @@ def _make_row(class_: Class, row: BoardRow) -> dict:
         "case": record and record.config.strategy.textbook_case,
         "now": record and _(STATE_NAMES[record.state.value]),
         "live": run and run.live_accuracy and 100 * run.live_accuracy,
-        "guess": run and run.guess is not None and 100 * run.guess or None,
+        "guess": None if run is None or run.guess is None else 100 * run.guess,
         "told": f"{told.low:.0%} – {told.high:.0%}" if has_interval else None,
         "test": result and 100 * result.accuracy,
     }

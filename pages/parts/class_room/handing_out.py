@@ -34,16 +34,23 @@ USUAL = ""  # the network that the data set starts with
 
 def offer_handing_out(class_: Class) -> None:
     """Draw the button behind which a data set and a way are chosen for all."""
-    with st.popover(_("Hand out"), icon=":material/assignment:"):
-        if class_.task:
-            now = f"{escape_markdown(class_.task.name)}. {describe_way(class_.task)}"
-            st.caption(_("Handed out: {task}", task=now))
-        with st.form("class_hand_out", border=False):
-            data, network, way = _choose()
-            asked = st.form_submit_button(_("Hand it to all"), type="primary")
+    key = f"class_hand_out_{class_.task.given if class_.task else 0:.0f}"  # a new one is folded
+    with (
+        st.popover(_("Hand out"), icon=":material/assignment:", key=key),
+        st.form("class_hand_out", border=False),
+    ):
+        data, network, way = _choose()
+        asked = st.form_submit_button(_("Hand it to all"), type="primary")
     if asked:
         _hand_out(class_, data, network, way)
         st.rerun()
+
+
+def show_handed_out(class_: Class) -> None:
+    """Say what all have to do now, if anything was handed out."""
+    if class_.task:
+        now = f"{escape_markdown(class_.task.name)}. {describe_way(class_.task)}"
+        st.caption(":material/assignment: " + _("Handed out: {task}", task=now))
 
 
 def _choose() -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""The way into a class, for a wall: a QR code and the address in it."""
+"""The way into a class, for a wall: the code to type, a QR code, and the address."""
 
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,12 +11,17 @@ from transfer_core.languages import _
 from transfer_core.system import LOCAL_HOSTS
 from transfer_core.workspaces import Class
 
+CODE_SIZE = "3.5rem; letter-spacing: 0.1em"  # to be read from the last row
+QR_PIXELS = 340
+
 
 def show_invitation(class_: Class) -> None:
-    """Draw the QR code and the address that lead into an open class."""
+    """Draw the code, the QR code and the address that lead into an open class."""
     url = _build_url(class_.code)
     drawn = segno.make(url, error="m").svg_inline(scale=7, border=3, light="white")
-    st.image(drawn, alt=_("QR code of the address below"), width=320)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<strong style="font-size: {CODE_SIZE}">{class_.code}</strong>', width="content")
+        st.image(drawn, alt=_("QR code of the address below"), width=QR_PIXELS)
     st.code(url, language=None, wrap_lines=True)
     if urlsplit(url).hostname in LOCAL_HOSTS:
         st.warning(

@@ -6,8 +6,14 @@ from pages.parts.class_room.board import format_date
 from pages.shared import caches, session
 from pages.shared.class_task import offer_class_task
 from pages.shared.layout import escape_markdown, show_errors
-from transfer_core.languages import _
+from transfer_core.languages import N_, _
+from transfer_core.runs import RunRecord
 from transfer_core.workspaces import Class, Member
+
+LINKS = (
+    ("pages/results.py", N_("See the result"), ":material/fact_check:"),
+    ("pages/take_away.py", N_("Take your network away"), ":material/download:"),
+)
 
 
 def show_student(class_: Class, member: Member) -> None:
@@ -25,23 +31,34 @@ def show_student(class_: Class, member: Member) -> None:
         )
     elif class_.task is None:
         st.info(_("You are in. Your teacher will hand you a task."), icon=":material/check:")
+    run = next(iter(session.list_runs()), None)
+    if run and run.created >= member.joined:
+        _show_newest_run(run, member)
     offer_class_task(once=False)
-    _show_own_runs()
-    _offer_leaving(class_)
-
-
-def _show_own_runs() -> None:
     with st.container(horizontal=True):
         st.page_link("pages/start.py", label=_("Start"), icon=":material/home:")
         st.page_link("pages/runs.py", label=_("Your runs"), icon=":material/history:")
-        for run in session.list_runs()[:1]:
-            if run.result:
-                st.page_link(
-                    "pages/take_away.py",
-                    label=_("Take your network away"),
-                    icon=":material/download:",
-                    query_params={"run": run.id},
-                )
+    _offer_leaving(class_)
+
+
+def _show_newest_run(run: RunRecord, member: Member) -> None:
+    """Draw what came out, beside the guess, and the links onwards."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        words, query = f"**{escape_markdown(run.name)}**", {"run": run.id}
+        if not run.result:
+            st.markdown(words)
+            label, icon = _("Watch the run"), ":material/show_chart:"
+            st.page_link("pages/train.py", label=label, icon=icon, query_params=query)
+            return
+        result = _(
+            "{accuracy:.0f} of 100 test images are right.", accuracy=100 * run.result.accuracy
+        )
+        if member.guess is not None and run.created >= member.guessed:
+            guess = _("Your guess: {guess:.0f}.", guess=100 * member.guess)
+            result = f"{result} {guess}"
+        st.markdown(f"{words}  \n{result}")
+        for page, label, icon in LINKS:
+            st.page_link(page, label=_(label), icon=icon, query_params=query)
 
 
 def _offer_leaving(class_: Class) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.parts.class_room.board import format_date, show_board, watch_board
-from pages.parts.class_room.handing_out import offer_handing_out
+from pages.parts.class_room.handing_out import offer_handing_out, show_handed_out
 from pages.parts.class_room.invitation import show_invitation
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
@@ -59,6 +59,7 @@ def _show_open_class(class_: Class) -> None:
         _offer_hiding(class_)
         _offer_csv(class_)
         _offer_closing(class_)
+    show_handed_out(class_)
     watch_board(class_.id)
 
 
@@ -102,7 +103,7 @@ def _show_closed_class(class_: Class) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             _(
-                "### {name} · closed, deleted on {date}",
+                "### {name} · closed, will be deleted on {date}",
                 name=escape_markdown(class_.name),
                 date=format_date(class_.deleted_at),
             ),

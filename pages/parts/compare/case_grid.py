@@ -12,6 +12,7 @@ import streamlit as st
 from pages.parts.compare.prediction import show_prediction
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.live_pace import draw_again
 from pages.shared.network_drawing import NETWORK_SVG_SCRIPT, make_drawing
 from transfer_core.cases import TransferCase
 from transfer_core.figures import CaseMarks, build_case_cell
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from transfer_core.networks import SourceNetwork
     from transfer_core.runs import RunRecord
 
-REDRAW_SECONDS = 1.0
 TRAINED_STATES = {"trained", "random", "new"}  # of slabs whose weights learn
 P_MEANING = N_("p: how often equally good networks differ so much by chance.")
 _FILE = Path(__file__)
@@ -86,15 +86,16 @@ def group_runs(
 
 
 def show_case_grid(group: CaseRuns) -> None:
-    """Draw the four cases; while a run goes on they are drawn every second anew."""
+    """Draw the four cases; while a run goes on they are drawn again and again."""
     if group.unfinished:
         _watch(group)
     else:
         _draw(group)
 
 
-@st.fragment(run_every=REDRAW_SECONDS)
+@st.fragment
 def _watch(group: CaseRuns) -> None:
+    draw_again()
     with show_errors():
         fresh = [session.find_run(run.id) for runs in group.runs.values() for run in runs]
     before = {run.id for run in group.unfinished}
@@ -130,9 +131,7 @@ def _draw(group: CaseRuns) -> None:
     cells = []
     for case in TransferCase:
         option = group.choice.options.find(group.cell_keys[case])
-        runs = [
-            (run, caches.get_run_log(run.id).events()) for run in group.runs.get(option.key, ())
-        ]
+        runs = [(run, caches.read_events(run)) for run in group.runs.get(option.key, ())]
         cut = _(group.source.format_titles((option.strategy.keep_through,)))
         cell = build_case_cell(option, runs, group.results, marks, best and best.key, cut=cut)
         drawing = make_drawing(group.source, option.strategy, group.data.classes)

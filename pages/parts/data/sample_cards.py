@@ -11,11 +11,10 @@ from transfer_core.languages import _
 def show_sample_cards() -> str | None:
     """Draw a card for each sample; returns the name of the one asked for."""
     st.markdown(
-        _(
-            "**Or take a built-in sample**, one for each case. With a sample the line between few "
-            "and many is at {line:,} images.",
-            line=SAMPLES_LINE,
-        )
+        _("**Or take a built-in sample**, one for each case"),
+        help=_(
+            "With a sample the line between few and many is at {line:,} images.", line=SAMPLES_LINE
+        ),
     )
     asked = None
     columns = [*st.columns(2), *st.columns(2)]
@@ -27,14 +26,17 @@ def show_sample_cards() -> str | None:
                 width="stretch",
             )
             st.markdown(f"**{_(sample.title)}**  \n:small[{_(TransferCase(sample.case).title)}]")
-            counts = _(
-                "{images:,} images, {classes} classes.",
-                images=sample.count,
-                classes=sample.classes,
+            st.caption(
+                _(
+                    "{images:,} images, {classes} classes.",
+                    images=sample.count,
+                    classes=sample.classes,
+                )
             )
-            st.caption(f"{counts} {_(sample.description)}")
             if st.button(
-                _("Use “{sample}”", sample=_(sample.title)), key=f"data_use_{sample.name}"
+                _("Use “{sample}”", sample=_(sample.title)),
+                key=f"data_use_{sample.name}",
+                help=_(sample.description),
             ):
                 asked = sample.name
     return asked

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.parts.data.deletion import offer_deletion
 from pages.parts.data.sample_cards import show_sample_cards
 from pages.server.uploads import Upload
 from pages.shared import session
@@ -16,6 +17,7 @@ from transfer_core.dataset import samples
 from transfer_core.images import read_limits
 from transfer_core.languages import _
 from transfer_core.system import get_home
+from transfer_core.workspaces import check_space
 
 UPLOAD_KEY = "data_upload"
 PLAIN_LAYOUT = """\
@@ -34,33 +36,31 @@ my_photos.zip
 └── test  ..."""
 
 
-def offer_ways_in(sample: str | None, expanded: bool) -> None:
+def offer_ways_in(sample: str | None) -> None:
     """Draw the ways in; whatever is chosen is read and becomes the session's data set.
 
     Args:
         sample: Name of a sample that the address asks for.
-        expanded: Whether the ways in are unfolded.
     """
-    with st.expander(_("Bring images in"), expanded=expanded):
-        left, right = st.columns([3, 1])
-        with left:
-            upload = _upload_zip()
-        with right:
-            _open_earlier_data_set()
-            offered = _choose_offered_folder()
-        place = st.container()  # for the progress and the errors of an upload
+    place = st.container()  # for the progress and the errors of an upload
+    left, right = st.columns(2, gap="large")
+    with left:
+        upload = _upload_zip()
+        offered = _choose_offered_folder()
+        _open_earlier_data_set()
+    with right:
         sample = show_sample_cards() or sample
-    if upload is not None:
-        with place:
+    with place:
+        if upload is not None:
             _ingest_and_open(upload.path, Path(upload.name).stem, UPLOAD_KEY)
-    if offered:
-        with place, show_errors():
-            path = dataset.find_offered(offered)
+        if offered:
+            with show_errors():
+                path = dataset.find_offered(offered)
             _ingest_and_open(path, path.stem)
-    if sample:
-        with show_errors(), show_progress() as report:
-            path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
-        _ingest_and_open(path, samples.SAMPLES[sample].title)
+        if sample:
+            with show_errors(), show_progress() as report:
+                path = samples.resolve_path(f"sample:{sample}", get_home(), progress=report)
+            _ingest_and_open(path, samples.SAMPLES[sample].title)
 
 
 def _upload_zip() -> Upload | None:
@@ -73,13 +73,14 @@ def _upload_zip() -> Upload | None:
             pixels=limits.pixels / 1e6,
         )
     )
-    st.caption(
-        _("Either layout is understood; in the second, val and test may be missing:"),
-        help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
-    )
-    plain, split = st.columns(2)
-    plain.code(PLAIN_LAYOUT, language=None)
-    split.code(SPLIT_LAYOUT, language=None)
+    with st.expander(_("How its folders may look"), icon=":material/folder_zip:"):
+        st.caption(
+            _("Either layout is understood; in the second, val and test may be missing:"),
+            help=_("JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or AVIF; wrapper folders do not matter."),
+        )
+        plain, split = st.columns(2)
+        plain.code(PLAIN_LAYOUT, language=None)
+        split.code(SPLIT_LAYOUT, language=None)
     return upload
 
 
@@ -98,12 +99,16 @@ def _open_earlier_data_set() -> None:
         ),
         placeholder=_("Choose one"),
     )
-    if st.button(
-        _("Open it"),
-        key="data_open",
-        disabled=chosen is None,
-        help=_("Choose an earlier data set first.") if chosen is None else None,
-    ):
+    with st.container(horizontal=True):
+        is_asked = st.button(
+            _("Open it"),
+            key="data_open",
+            disabled=chosen is None,
+            help=_("Choose an earlier data set first.") if chosen is None else None,
+        )
+        name = known[chosen].name if chosen else ""
+        offer_deletion(chosen, name, key="data_delete_earlier")
+    if is_asked:
         session.open_data_set(chosen)
         st.rerun()
 
@@ -142,6 +147,7 @@ def _ingest_and_open(path: Path, name: str, upload_key: str | None = None) -> No
     cancel.button(_("Cancel"), key="data_cancel", **given)  # a click ends this run of the page
     done = forget_afterwards(upload_key) if upload_key else nullcontext()
     with show_errors(), show_progress() as report, empty_on_exit(cancel), done:
+        check_space(session.get_belongings())
         data = dataset.ingest(path, home=get_home(), name=name, progress=report)
         session.take_in(data.id)
     session.open_data_set(data.id)

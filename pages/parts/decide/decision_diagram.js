@@ -1,5 +1,5 @@
 // The decision diagram: four cells, a dividing line that can be dragged, and the data set's point.
-// pages/shared/network_svg.js comes before this file. The size axis is logarithmic and has room at
+// pages/shared/scripts/network_svg.js comes before this file. The size axis is logarithmic and has room at
 // both ends, so that no row of cells is ever too low for its text.
 const MIN_LINE = 20, MAX_LINE = 1e6
 const TICKS = [[20, "20"], [100, "100"], [1e3, "1k"], [1e4, "10k"], [1e5, "100k"], [1e6, "1M"]]

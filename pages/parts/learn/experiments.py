@@ -10,16 +10,16 @@ from pages.parts.start.live_sample import get_demonstration_network, read_sample
 from pages.shared import caches, session
 from pages.shared.launching import start_run
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.live_pace import draw_again
 from pages.shared.progress import show_progress
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.cases import Strategy
 from transfer_core.dataset import SAMPLES
 from transfer_core.errors import RunError
 from transfer_core.languages import _
-from transfer_core.runs import ACTIVE_STATES, RunRecord, find_last_event
+from transfer_core.runs import ACTIVE_STATES, RunRecord
 from transfer_core.training import EpochEnded
 
-REDRAW_SECONDS = 1.0
 FIRST_GUESS = 50  # percent
 
 
@@ -94,14 +94,15 @@ def start(experiment: Experiment, strategies: list[Strategy], guesses: list[int]
     st.rerun()
 
 
-@st.fragment(run_every=REDRAW_SECONDS)
+@st.fragment
 def watch(runs: list[str], key: str) -> None:
-    """Draw how far the runs are, every second anew until they have ended."""
+    """Draw how far the runs are, again and again until they have ended."""
+    draw_again()
     records = find_records(runs)
     if records is None or all(record.state.is_final for record in records):
         st.rerun()
     for record in records:
-        epoch = find_last_event(caches.get_run_log(record.id).events(), EpochEnded)
+        epoch = caches.read_latest(record).get(EpochEnded)
         epochs = record.config.strategy.optimiser.epochs
         share = 1.0 if record.state.is_final else epoch.epoch / epochs if epoch else 0.0
         title = escape_markdown(describe_option(record.config.strategy))

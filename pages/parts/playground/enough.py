@@ -9,6 +9,7 @@ import streamlit as st
 from pages.parts.playground.curve_chart import show_curve_charts
 from pages.shared import caches, session
 from pages.shared.layout import escape_markdown, show_errors, show_problem
+from pages.shared.live_pace import draw_again
 from pages.shared.progress import show_progress, show_timing
 from transfer_core.errors import BusyError
 from transfer_core.figures import build_enough_chart, describe_enough_chart
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from transfer_core.transferability import EnoughJob
 
 MAX_DRAWS = 5  # of whole networks
-REDRAW_SECONDS = 1.0
 WAYS = {"3": N_("case 3: everything"), "4-random": N_("from random weights")}
 
 
 def show_enough(data: DataSet, source: SourceNetwork) -> None:
-    """Draw the section; while something is measured, it is redrawn every second."""
+    """Draw the section; while something is measured, it is redrawn again and again."""
     st.header(_("How much is enough?"), anchor=False)
     opened = st.session_state.setdefault("enough_opened", set())
     if (data.id, source.name) not in opened:
@@ -54,8 +54,10 @@ def _measure_new_layer(job: EnoughJob) -> None:
 
 
 def _show_job(job: EnoughJob, *, running: bool) -> None:
-    @st.fragment(run_every=REDRAW_SECONDS if running else None)
+    @st.fragment
     def show() -> None:
+        if running:
+            draw_again()
         if running and not job.is_running:
             st.rerun()  # once: without a timer from then on
         _show_points(job)

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.shared import session
 from pages.shared.layout import format_duration
+from pages.shared.presenting import fit_table
 from transfer_core.cases import TransferCase
 from transfer_core.languages import N_, _
 from transfer_core.runs import SORT_KEYS, RunFilter, RunRecord, RunState, filter_runs
@@ -22,7 +23,6 @@ STATE_NAMES = {  # in the table, of runs that are not over too
     "interrupted": N_("interrupted"),
 }
 MAX_VISIBLE_ROWS = 12  # the table scrolls if it has more
-ROW_HEIGHT_PIXELS = 35
 
 
 def show_run_filters(
@@ -114,8 +114,10 @@ def show_runs_table(
     event = st.dataframe(
         [make_row(record, names) for record in shown],
         # A selection holds row numbers, so another list of runs needs another table.
-        key=f"runs_table_{hash(tuple(record.id for record in shown))}",
-        height=ROW_HEIGHT_PIXELS * (min(len(shown), MAX_VISIBLE_ROWS) + 1) + 3,
+        **fit_table(
+            f"runs_table_{hash(tuple(record.id for record in shown))}",
+            min(len(shown), MAX_VISIBLE_ROWS),
+        ),
         hide_index=True,
         width="stretch",
         on_select="rerun",

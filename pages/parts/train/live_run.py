@@ -7,18 +7,17 @@ from pages.parts.train.run_progress import show_numbers, show_progress_of_run
 from pages.shared import caches, session
 from pages.shared.case_one import show_if_below_case_one
 from pages.shared.layout import escape_markdown, show_errors
+from pages.shared.live_pace import draw_again
 from pages.shared.sharing import show_shared_note
 from pages.shared.training_figures import show_curves, show_run_network
 from transfer_core.figures import describe_change
 from transfer_core.languages import _
-from transfer_core.runs import RunRecord, find_last_event
+from transfer_core.runs import RunRecord
 from transfer_core.training import EpochEnded, StageChange, Started
-
-REDRAW_SECONDS = 1.0
 
 
 def show_run(run_id: str) -> RunRecord:
-    """Draw everything about one run, every second anew until it is over."""
+    """Draw everything about one run, again and again until it is over."""
     with show_errors():
         record = session.find_run(run_id)
     st.subheader(escape_markdown(record.name), anchor=False)
@@ -35,15 +34,16 @@ def show_run(run_id: str) -> RunRecord:
     return record
 
 
-@st.fragment(run_every=REDRAW_SECONDS)
+@st.fragment
 def _watch(run_id: str) -> None:
+    draw_again()
     with show_errors():
         record = session.find_run(run_id)
     if record.state.is_final:
         st.rerun()  # once: the page then draws the end, without a timer
     bar, stop = st.columns([3, 1], vertical_alignment="bottom")
     with bar:
-        show_progress_of_run(record, caches.get_run_log(run_id).events())
+        show_progress_of_run(record)
     if session.is_own_run(record) and stop.button(
         _("Stop and keep what was learned"), icon=":material/stop:", key="train_stop"
     ):
@@ -55,14 +55,14 @@ def _draw(record: RunRecord) -> None:
     """Draw the network, the curves and the numbers, as far as the run has come."""
     with show_errors():
         show_run_network(record, play=not record.state.is_final)
-    events = caches.get_run_log(record.id).events()
-    if find_last_event(events, Started) is None:
+    latest = caches.read_latest(record)
+    if Started not in latest:
         if not record.state.is_final:
             st.caption(_("The curves begin with the first step."))
         return
-    show_curves(record.id)
-    show_numbers(record, events)
-    epoch = find_last_event(events, EpochEnded)
+    show_curves(record)
+    show_numbers(record)
+    epoch = latest.get(EpochEnded)
     if epoch and not record.state.is_final:
         rows = [f"- {change.stage}: {_describe_change(change)}" for change in epoch.changes]
         with st.expander(_("How far each layer has moved since the start")):

@@ -7,7 +7,7 @@ from pages.shared import caches, session
 from pages.shared.layout import format_duration, offer_next_page, show_errors, show_problem
 from transfer_core.figures import tabulate_epochs
 from transfer_core.languages import N_, _, ngettext
-from transfer_core.runs import RunRecord, find_last_event, translate_record_text
+from transfer_core.runs import RunRecord, translate_record_text
 from transfer_core.training import Ended, describe_early_stop
 
 END_REASON_LABELS = {
@@ -26,10 +26,9 @@ def show_end(record: RunRecord) -> None:
     if session.is_own_run(record):
         _offer_resume(record)
     words, on = st.columns([3, 1], vertical_alignment="bottom")
-    events = caches.get_run_log(record.id).events()
     with words:
-        show_progress_of_run(record, events)
-        if ended := find_last_event(events, Ended):
+        show_progress_of_run(record)
+        if ended := caches.read_latest(record).get(Ended):
             _explain_end(record, ended)
     if record.result:
         with on:
@@ -56,7 +55,7 @@ def _explain_end(record: RunRecord, ended: Ended) -> None:
 
 def show_epochs(record: RunRecord) -> None:
     """Draw the measurements of all epochs as a table, folded."""
-    if table := tabulate_epochs(caches.get_run_log(record.id).events()):
+    if table := tabulate_epochs(caches.read_events(record)):
         with st.expander(_("All epochs as a table")):
             st.dataframe(table, hide_index=True, width="stretch")
 

@@ -1,7 +1,5 @@
 """Progress of a run: its state, a progress bar, and below the curves four numbers."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from pages.shared import caches
@@ -9,20 +7,21 @@ from pages.shared.layout import format_duration
 from pages.shared.run_states import STATE_LABELS
 from transfer_core.languages import _
 from transfer_core.networks import trains_head_only
-from transfer_core.runs import RunEvent, RunRecord, find_last_event, translate_record_text
+from transfer_core.runs import RunRecord, translate_record_text
 from transfer_core.training import MemoryShort, Preparing, RuntimeChosen, Started, Stepped
 
 
-def show_progress_of_run(record: RunRecord, events: Sequence[RunEvent]) -> None:
+def show_progress_of_run(record: RunRecord) -> None:
     """Draw the state and the progress bar of a run."""
-    share, words = _describe_progress(record, events)
+    share, words = _describe_progress(record)
     st.progress(share, text=f"{STATE_LABELS[record.state][0]} {words}")
 
 
-def show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
+def show_numbers(record: RunRecord) -> None:
     """Draw the numbers of a run, and how its images are worked through."""
-    _show_metrics(record, events)
-    if memory := find_last_event(events, MemoryShort):
+    latest = caches.read_latest(record)
+    _show_metrics(record)
+    if memory := latest.get(MemoryShort):
         st.caption(
             _(
                 "A whole batch does not fit into memory: {images} images pass through the network "
@@ -30,19 +29,19 @@ def show_numbers(record: RunRecord, events: Sequence[RunEvent]) -> None:
                 images=memory.images,
             )
         )
-    if runtime := find_last_event(events, RuntimeChosen):
+    if runtime := latest.get(RuntimeChosen):
         st.caption(runtime.describe())
 
 
-def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[float, str]:
+def _describe_progress(record: RunRecord) -> tuple[float, str]:
     """Return the completed share of the run, in [0, 1], and its current step in words."""
-    words = _(STATE_LABELS[record.state][1])
+    latest, words = caches.read_latest(record), _(STATE_LABELS[record.state][1])
     match record.state:
         case "queued":
             return 0.0, _describe_wait(record.id, words)
-        case "preparing" if (work := find_last_event(events, Preparing)) and work.total == 1:
+        case "preparing" if (work := latest.get(Preparing)) and work.total == 1:
             return work.done, translate_record_text(work.what)
-        case "preparing" if work := find_last_event(events, Preparing):
+        case "preparing" if work := latest.get(Preparing):
             what = translate_record_text(work.what)
             return work.done / work.total, _(
                 "{what}: {done:,} of {total:,}", what=what, done=work.done, total=work.total
@@ -55,7 +54,7 @@ def _describe_progress(record: RunRecord, events: Sequence[RunEvent]) -> tuple[f
                 if record.result
                 else _("Stopped before it began")
             )
-    started, step = find_last_event(events, Started), find_last_event(events, Stepped)
+    started, step = latest.get(Started), latest.get(Stepped)
     return (min(1.0, step.epoch / started.epochs) if started and step else 0.0), words
 
 
@@ -80,9 +79,10 @@ def _format_epoch(record: RunRecord, step: Stepped | None) -> str:
     return str(int(step.epoch)) if record.state.is_final else _("{epoch:.1f}", epoch=step.epoch)
 
 
-def _show_metrics(record: RunRecord, events: Sequence[RunEvent]) -> None:
-    started = find_last_event(events, Started)
-    step = find_last_event(events, Stepped) if started else None
+def _show_metrics(record: RunRecord) -> None:
+    latest = caches.read_latest(record)
+    started = latest.get(Started)
+    step = latest.get(Stepped) if started else None
     epoch = _("Epoch, at most {epochs}", epochs=started.epochs) if started else _("Epoch")
     left = format_duration(step.seconds_left) if step and not record.state.is_final else "–"
     figures = st.columns(4)

@@ -56,6 +56,8 @@ from pages.shared.caches.runs import (
     load_test_predictions,
     load_trained_network,
     predict_image,
+    read_events,
+    read_latest,
     recall_forecast,
 )
 
@@ -103,6 +105,8 @@ __all__ = [
     "load_network_ranking",
     "predict_image",
     "rank_networks",
+    "read_events",
+    "read_latest",
     "recall_forecast",
     "render_contact_sheet",
     "render_sample_picture",

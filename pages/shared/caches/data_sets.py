@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 THUMBNAIL_PIXELS = 96  # side of an image beside others
 TILE_PIXELS = 144  # side of an image alone
 EXAMPLES_PER_CLASS = 8  # images of a class
-PREVIEWED_CLASSES = 5  # classes of a sample
+PREVIEWED_CLASSES = 8  # classes of a sample
 SINGLE_IMAGE_PIXELS = 240  # longer side of an image by itself
 
 
@@ -115,13 +115,12 @@ def render_thumbnail(data_id: str, index: int, from_set_aside: bool = False) -> 
 
 @st.cache_data(show_spinner=False)
 def render_sample_preview(name: str) -> bytes:
-    """One image each of a sample's first classes, side by side."""
-    pixels = [
-        np.asarray(image.convert("RGB"))
-        for image in SAMPLES[name].generate_examples()[:PREVIEWED_CLASSES]
-    ]
+    """One image each of a sample's first classes, in two rows."""
+    images = SAMPLES[name].generate_examples()[:PREVIEWED_CLASSES]
+    pixels = np.stack([np.asarray(image.convert("RGB")) for image in images])
+    rows = [np.concatenate(row, axis=1) for row in np.split(pixels, 2)]
     buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(pixels, axis=1)).save(buffer, "PNG")
+    Image.fromarray(np.concatenate(rows)).save(buffer, "PNG")
     return buffer.getvalue()
 
 

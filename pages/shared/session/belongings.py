@@ -15,7 +15,13 @@ from transfer_core import networks
 from transfer_core.errors import RunError
 from transfer_core.languages import _
 from transfer_core.system import get_home
-from transfer_core.workspaces import Belongings, Workspace, WorkspaceStore, open_workspaces
+from transfer_core.workspaces import (
+    Belongings,
+    Workspace,
+    WorkspaceStore,
+    open_workspaces,
+    take_in_if_room,
+)
 
 if TYPE_CHECKING:
     from transfer_core.runs import RunRecord, RunState
@@ -144,8 +150,8 @@ def find_data_set(public_id: str) -> Holding:
 
 
 def take_in(data_id: str) -> None:
-    """Let the workspace hold a data set that was just read in or made."""
-    get_belongings().take_in(data_id)
+    """Let the workspace hold a data set that was just read in or made; it needs room."""
+    take_in_if_room(get_belongings(), data_id)
 
 
 def find_public_id(data_id: str | None) -> str | None:

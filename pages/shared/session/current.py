@@ -79,6 +79,13 @@ def open_data_set(data_id: str) -> None:
     write_to_url("data", find_public_id(data_id))
 
 
+def leave_data_set(data_id: str) -> None:
+    """Forget a data set that was deleted, if it is the current one."""
+    if get_journey().data_id == data_id:
+        change(data_id=None)
+        empty_url()
+
+
 def show_new_version(data_id: str, run_id: str | None) -> None:
     """Go on with a new version of the data set, and with the run whose mistakes it corrects."""
     change(data_id=data_id)

@@ -4,7 +4,22 @@ Members are read into memory one at a time; their names never become paths on th
 room knows nothing of labels.
 """
 
-from transfer_core.dataset.archive.base import Archive, Limits, Member, MemberError, Problem
+from transfer_core.dataset.archive.base import (
+    Archive,
+    Limits,
+    Member,
+    MemberError,
+    Problem,
+    read_archive_limits,
+)
 from transfer_core.dataset.archive.opening import open_archive
 
-__all__ = ["Limits", "Member", "MemberError", "Problem", "Archive", "open_archive"]
+__all__ = [
+    "Archive",
+    "Limits",
+    "Member",
+    "MemberError",
+    "Problem",
+    "open_archive",
+    "read_archive_limits",
+]

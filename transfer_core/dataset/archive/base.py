@@ -1,14 +1,19 @@
 """The interface of all archives: members, folders, problems, and reading within limits."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from transfer_core.errors import ArchiveError
 from transfer_core.languages import _
+from transfer_core.system import read_limit
 
 MEGABYTE = 1024**2
 GIGABYTE = 1024**3
+LIMIT_VARIABLES = {  # of the environment, by the field that they set
+    "entries": "TRANSFER_ARCHIVE_ENTRIES",
+    "decoding_seconds": "TRANSFER_ARCHIVE_SECONDS",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +21,7 @@ class Limits:
     """Limits of an archive. Bytes are counted as they come out, never as the archive claims."""
 
     archive_bytes: int = 2 * GIGABYTE  # of the zip itself
-    entries: int = 1_200_000  # files and folders with junk; memory grows with their number
+    entries: int = 100_000  # files and folders with junk; time and memory grow with their number
     entry_bytes: int = 50 * MEGABYTE  # unpacked
     total_bytes: int = 20 * GIGABYTE  # unpacked
     archive_ratio: int = 100  # unpacked bytes per packed byte, whole archive
@@ -25,6 +30,7 @@ class Limits:
     depth: int = 10  # components of a path
     component_bytes: int = 150  # UTF-8
     name_bytes: int = 512  # UTF-8
+    decoding_seconds: int = 3600  # that the images take together, however many cores decode
 
     def check_total(self, size: int) -> None:
         """Raise an ArchiveError if all files together have too many bytes."""
@@ -34,6 +40,31 @@ class Limits:
                 found=_("more than {size:,} MB", size=self.total_bytes // MEGABYTE),
                 remedy=_("Use fewer or smaller images, or free space on the disk."),
             )
+
+    def check_decoding(self, seconds: float, done: int, total: int) -> None:
+        """Raise an ArchiveError if decoding took too long, with how many images were done."""
+        if seconds > self.decoding_seconds:
+            raise ArchiveError(
+                _("Reading these images takes too long."),
+                found=_(
+                    "{done:,} of {total:,} images in {seconds:,.0f} s of decoding",
+                    done=done,
+                    total=total,
+                    seconds=seconds,
+                ),
+                remedy=_("Use fewer or smaller images, saved as ordinary JPEG or PNG."),
+            )
+
+
+def read_archive_limits() -> Limits:
+    """The limits, with those that the environment sets.
+
+    Raises:
+        SettingsError: If one is no whole number above 0.
+    """
+    usual = Limits()
+    read = {n: read_limit(v, getattr(usual, n)) for n, v in LIMIT_VARIABLES.items()}
+    return replace(usual, **read)
 
 
 @dataclass(frozen=True, slots=True)

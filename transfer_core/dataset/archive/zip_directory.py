@@ -33,8 +33,6 @@ _ENCRYPTED, _STRONGLY_ENCRYPTED, _UTF8 = 0x1, 0x40, 0x800
 _UNIX_HOSTS = (3, 19)  # Unix and macOS keep a file mode
 _MAX_DIRECTORY_BYTES_PER_ENTRY = 320  # in the directory, on average over the archive
 _MAX_DECODED_BYTES = 4096  # of a name; longer ones are left out, and only their beginning is shown
-_MANY_ENTRIES = 100_000  # from here on they must hold something
-_MIN_MEAN_BYTES = 40  # packed, of many files; the smallest image of any format has about as many
 
 
 class ZipEntry(NamedTuple):  # a tuple, since a zip may hold a million of them
@@ -97,7 +95,6 @@ def read_directory(file: BinaryIO, length: int, limits: Limits) -> Iterator[tupl
         if claimed is not None and len(lines) > claimed:
             raise make_damaged_zip_error("its directory holds more files than it says")
     del data
-    _refuse_many_empty_files(len(lines), start, end)
     lines.sort(key=attrgetter("header"))
     lines.reverse()  # the last first, since they are popped from the end
     yield from _locate_data(file, lines, start)
@@ -126,28 +123,9 @@ def _find_directory(file: BinaryIO, length: int, limits: Limits) -> tuple[int, i
         raise make_damaged_zip_error(
             "its directory is not where it says, or other data stand before the zip"
         )
-    claimed_or_0 = claimed or 0
-    if max(claimed_or_0, size // _MAX_DIRECTORY_BYTES_PER_ENTRY) > limits.entries:
+    if max(claimed or 0, size // _MAX_DIRECTORY_BYTES_PER_ENTRY) > limits.entries:
         raise make_too_many_entries_error(limits)
-    _refuse_many_empty_files(claimed_or_0, start, end)
     return start, end, claimed
-
-
-def _refuse_many_empty_files(count: int, start: int, end: int) -> None:
-    """Refuse so many entries that reading them takes long, though there is nothing in them.
-
-    Args:
-        count: Of entries, as the directory says or as they were counted.
-        start: Offset of the directory.
-        end: Offset of the byte behind it.
-    """
-    names = end - start - count * _CENTRAL.size  # bytes, and a little more; they are there twice
-    if count > _MANY_ENTRIES and start - count * _LOCAL.size - names < count * _MIN_MEAN_BYTES:
-        raise ArchiveError(
-            _("The archive holds too many files."),
-            found=_("{files:,} files, most of them empty", files=count),
-            remedy=_("Pack only images, in one folder for each class."),
-        )
 
 
 def _ends_file(tail: bytes, at: int) -> bool:

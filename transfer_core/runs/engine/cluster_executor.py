@@ -8,7 +8,7 @@ from time import monotonic
 
 from transfer_core.languages import N_
 from transfer_core.runs.engine.cluster import Cluster, ClusterError, make_job_death
-from transfer_core.runs.engine.executor import JobStatus, ProcessDied
+from transfer_core.runs.engine.executor import JobStatus, ProcessDied, ProcessNotStarted
 from transfer_core.runs.engine.restart_words import determine_stopped_outcome
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile, EventTail
@@ -65,7 +65,8 @@ class ClusterExecutor:
         """Hand the run over, unless it was adopted, and yield what its job reports.
 
         Raises:
-            ProcessDied: If the job ends before the run does, or cannot begin.
+            ProcessDied: If the job ends before the run does.
+            ProcessNotStarted: If the cluster refuses it.
         """
         job = self._jobs[run_id]
         job.status = JobStatus.running
@@ -171,10 +172,10 @@ class ClusterExecutor:
         self._look_now.set()
 
 
-def _make_refusal(error: ClusterError) -> ProcessDied:
+def _make_refusal(error: ClusterError) -> ProcessNotStarted:
     problem = N_("The cluster refused the run.")
     remedy = N_("Ask whoever runs this server to check the file cluster.toml.")
-    return ProcessDied(Failed(problem, str(error)[:200], remedy), may_retry=False)
+    return ProcessNotStarted(Failed(problem, str(error)[:200], remedy))
 
 
 class _Job:

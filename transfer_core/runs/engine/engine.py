@@ -26,6 +26,7 @@ from transfer_core.runs.store.curation import purge_deleted_runs
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.expectation import Expectation
 from transfer_core.runs.store.records import ACTIVE_STATES, UNFINISHED_STATES, RunRecord, RunState
+from transfer_core.system import explain_disk_error
 from transfer_core.training import RunConfig
 
 HEARTBEAT_INTERVAL = 1.0  # seconds
@@ -272,7 +273,7 @@ class Engine(RunReader):
 
     def _monitor(self) -> None:
         """Show that active runs are alive, and recover the runs of dead engines."""
-        next_look = monotonic() + RECONCILE_INTERVAL
+        next_look, is_told = monotonic() + RECONCILE_INTERVAL, False
         while not self._closing.wait(HEARTBEAT_INTERVAL):
             for worker in self._workers:
                 worker.beat()
@@ -281,5 +282,9 @@ class Engine(RunReader):
             next_look = monotonic() + RECONCILE_INTERVAL
             try:
                 self.reconcile()
-            except (SQLAlchemyError, OSError):
-                _LOG.exception("runs of engines that have died cannot be recovered; trying again")
+                is_told = False
+            except (SQLAlchemyError, OSError) as error:
+                if not is_told:
+                    told = explain_disk_error(error) or error
+                    _LOG.error("runs of engines that have died wait: %s", told)
+                is_told = True

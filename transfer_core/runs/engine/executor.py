@@ -37,6 +37,18 @@ class ProcessDied(Exception):  # noqa: N818 - what happened, not whose fault it 
         self.failure, self.may_retry = failure, may_retry
 
 
+class ProcessNotStarted(Exception):  # noqa: N818 - what happened, not whose fault it is
+    """The system has no process for a run, so that the run never began.
+
+    Args:
+        failure: What happened, for people.
+    """
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.problem)
+        self.failure = failure
+
+
 def make_memory_death(found: str) -> ProcessDied:
     """Say that the system ended a process for want of memory, as it would the next one.
 
@@ -71,6 +83,7 @@ class Executor(Protocol):
 
         Raises:
             ProcessDied: If the run can go on no more, nor say why.
+            ProcessNotStarted: If the run cannot begin.
         """
 
     def pop_outcome(self, run_id: str) -> Outcome:

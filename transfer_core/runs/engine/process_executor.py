@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from time import monotonic
 
-from transfer_core.runs.engine.executor import JobStatus
+from transfer_core.languages import N_
+from transfer_core.runs.engine.executor import JobStatus, ProcessNotStarted
 from transfer_core.runs.engine.run_process import RunProcess
 from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.events import decode_event, decode_values
@@ -16,6 +17,7 @@ from transfer_core.training import RunConfig, TestResult
 
 CLOSE_SECONDS = 8.0  # that a run may take to write its checkpoint when the engine closes
 RETRY_SECONDS = 1.0  # until a process that could not be started is tried again
+START_TRIES = 5  # for a run, before it is given up
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +38,8 @@ class ProcessExecutor:
     def __init__(self, command: Sequence[str], capacity: int = 1) -> None:
         self._command, self.capacity = tuple(command), capacity
         self._jobs: dict[str, _Job] = {}
-        self._idle: SimpleQueue[RunProcess | None] = SimpleQueue()
+        # An error stands for a process that could not be started ahead.
+        self._idle: SimpleQueue[RunProcess | Exception | None] = SimpleQueue()
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._processes: set[RunProcess] = set()
         self._start_processes(capacity)
@@ -55,8 +58,9 @@ class ProcessExecutor:
 
         Raises:
             ProcessDied: If the process ends before the run does.
+            ProcessNotStarted: If there is none.
         """
-        job, process = self._jobs[run_id], self._idle.get()
+        job, process = self._jobs[run_id], self._take_process()
         if process is None:  # the executor is closing
             return
         job.status = JobStatus.running
@@ -122,30 +126,55 @@ class ProcessExecutor:
             self._idle.put(None)
         threading.Thread(target=_end_all, args=(processes,), daemon=True).start()
 
+    def _take_process(self) -> RunProcess | None:
+        """Take a process that is idle, or start one now; return None if the engine closes.
+
+        Raises:
+            ProcessNotStarted: If none could be started; the next run tries again.
+        """
+        process = self._idle.get()
+        for _ in range(START_TRIES):
+            if not isinstance(process, Exception):
+                return process
+            if self._closing.wait(RETRY_SECONDS):
+                return None
+            process = self._start_process()
+        if not isinstance(process, Exception):
+            return process
+        self._idle.put(process)
+        raise ProcessNotStarted(
+            Failed(
+                N_("No process could be started to perform the run."),
+                str(process)[:200],
+                N_("Close other programs, see that Python is still there, and start it again."),
+            )
+        )
+
     def _start_processes(self, count: int) -> None:
         """Start processes on a thread, one after the other: the first is ready the sooner."""
 
         def start() -> None:
             for _ in range(count):
-                while (process := self._start_process()) is None:
-                    if self._closing.wait(RETRY_SECONDS):
-                        return
-                process.wait_until_ready()
-                self._idle.put(process)
+                self._idle.put(self._start_process())
 
-        threading.Thread(target=start, name="start-processes", daemon=True).start()
+        try:
+            threading.Thread(target=start, name="start-processes", daemon=True).start()
+        except RuntimeError as error:  # the system has no room for a thread either
+            for _ in range(count):
+                self._idle.put(error)
 
-    def _start_process(self) -> RunProcess | None:
-        """Start a process; return None if the system has no room for it, or the engine closes."""
+    def _start_process(self) -> RunProcess | Exception | None:
+        """Start a process, and return it when it is ready; return None if the engine closes."""
         with self._lock:
             if self._closing.is_set():
                 return None
             try:
                 process = RunProcess(self._command)
             except OSError as error:
-                _LOG.warning("no process could be started for runs; trying again: %s", error)
-                return None
+                _LOG.warning("no process could be started for runs: %s", error)
+                return error
             self._processes.add(process)
+        process.wait_until_ready()
         return process
 
     def _replace(self, process: RunProcess) -> None:

@@ -13,7 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from transfer_core.errors import RunError
 from transfer_core.languages import N_
 from transfer_core.runs.engine.event_writer import EventWriter
-from transfer_core.runs.engine.executor import Executor, JobStatus, ProcessDied
+from transfer_core.runs.engine.executor import (
+    Executor,
+    JobStatus,
+    ProcessDied,
+    ProcessNotStarted,
+)
 from transfer_core.runs.engine.lanes import Lane
 from transfer_core.runs.engine.queue import RunQueue
 from transfer_core.runs.engine.recovery import (
@@ -29,7 +34,7 @@ from transfer_core.runs.store.directory import RunDirectory
 from transfer_core.runs.store.event_file import EventFile
 from transfer_core.runs.store.records import FINAL_STATES, Failed, Outcome, RunRecord, RunState
 from transfer_core.runs.store.store import RunStore
-from transfer_core.system import TrainingTurn, mark_training
+from transfer_core.system import TrainingTurn, explain_disk_error, mark_training
 from transfer_core.training import Preparing, Started
 
 POLL_INTERVAL = 10.0  # seconds between looks at a queue that nothing was submitted to
@@ -74,14 +79,20 @@ class Worker:
 
     def work(self) -> None:
         """Take and perform runs until the engine closes; the body of a thread."""
+        is_told = False
         while not self._closing.is_set():
             try:
                 with self._submitted:  # held while looking, so that no submission is missed
                     run = self._take_adopted() or self._queue.claim(self._engine, self._lane)
                     if run is None and not self._closing.is_set():
                         self._submitted.wait(POLL_INTERVAL)
-            except SQLAlchemyError:
-                _LOG.exception("the queue of runs cannot be read or written; trying again")
+                is_told = False
+            except SQLAlchemyError as error:
+                if not is_told:
+                    _LOG.error(
+                        "the queue of runs stands still: %s", explain_disk_error(error) or error
+                    )
+                is_told = True
                 self._closing.wait(RETRY_INTERVAL)
                 continue
             if run is not None:
@@ -154,6 +165,9 @@ class Worker:
         except ProcessDied as death:
             self._executor.pop_outcome(run.id)
             return self._continue_after(death, run, directory)
+        except ProcessNotStarted as refusal:
+            self._executor.pop_outcome(run.id)
+            return _give_up(refusal.failure, directory)
         except Exception as error:  # only this run may end, never the thread
             _LOG.exception("run %s cannot be logged", run.id)
             outcome = self._executor.pop_outcome(run.id)
@@ -232,6 +246,14 @@ class Worker:
         except RunError:
             _LOG.exception("run %s is no longer in the store", run.id)
         return True
+
+
+def _give_up(failure: Failed, directory: RunDirectory) -> Outcome:
+    """End a run that could not begin; one that was to go on keeps its checkpoint."""
+    epoch = directory.find_resume_epoch()
+    if epoch is None:
+        return Outcome(RunState.failed, error=failure)
+    return Outcome(RunState.interrupted, error=replace(failure, remedy=describe_restart(epoch)))
 
 
 def _describe_log_failure(error: Exception) -> Failed:

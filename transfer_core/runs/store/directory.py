@@ -4,8 +4,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +23,7 @@ from transfer_core.system import (
 )
 from transfer_core.training import TestResult, is_readable_checkpoint
 
+OUTCOME_BYTES = 2 << 20  # of the outcome, and what the database still has to record
 MAX_CHECKPOINTS = 2  # the newest may be damaged, so the one before it stays
 _LOG = logging.getLogger(__name__)
 
@@ -38,7 +39,6 @@ class RunDirectory(AttemptFiles):
         super().__init__(path)
         self.events_file = path / "events.jsonl"  # reported events, one object a line
         self.checkpoints_folder = path / "checkpoints"
-        self.reserve_file = path / f"reserve{UNFINISHED_SUFFIX}"  # space for the last files
         self.stop_file = path / "STOP"  # exists once a stop was requested
         self.heartbeat_file = path / "heartbeat"  # touched every second while it is performed
         self.log_file = path / "run.log"  # tracebacks and what a job printed, for developers
@@ -59,6 +59,8 @@ class RunDirectory(AttemptFiles):
     def prepare(self, config: str, attempt: int) -> None:
         """Make the folder and write the specification; remove half-written files.
 
+        Space for the outcome is set aside.
+
         Args:
             config: The run's configuration as JSON.
             attempt: Counted from 1.
@@ -68,30 +70,40 @@ class RunDirectory(AttemptFiles):
             for left in folder.glob(f"*{UNFINISHED_SUFFIX}"):
                 left.unlink()
         self.begin_attempt(json.loads(config), attempt)
+        self._reserve(self.result_file, OUTCOME_BYTES)
 
     def refresh(self) -> None:
         """Look at the folder anew: a shared one may hide for half a minute what is new in it."""
         with suppress(OSError):
             os.listdir(self.path)
 
-    def reserve_space(self, size: int) -> None:
-        """Set bytes of the disk aside, so that the last files also fit on a disk that fills up.
+    @contextmanager
+    def reserve_space(self, sizes: Mapping[Path, int]) -> Iterator[None]:
+        """Set bytes of the disk aside for the last files, until the end of the block.
 
-        Where the system or the disk has none to give, nothing is set aside.
+        `write` writes into them, so that the files also fit on a disk that others have filled
+        meanwhile. Where the system or the disk has none to give, nothing is set aside.
         """
+        for path, size in sizes.items():
+            self._reserve(path, size)
+        try:
+            yield
+        finally:
+            for path in sizes:
+                with suppress(OSError):
+                    _locate_reserve(path).unlink(missing_ok=True)
+
+    def _reserve(self, path: Path, size: int) -> None:
         if not hasattr(os, "posix_fallocate"):
             return
+        reserve = _locate_reserve(path)
         try:
-            with self.reserve_file.open("wb") as file:
+            with reserve.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
-            _LOG.warning("no space was set aside for the end of run %s: %s", self.id, error)
-            self.release_space()
-
-    def release_space(self) -> None:
-        """Give back what `reserve_space` set aside, before the last files are written."""
-        with suppress(OSError):
-            self.reserve_file.unlink(missing_ok=True)
+            _LOG.warning("no space was set aside for %s: %s", path, error)
+            with suppress(OSError):
+                reserve.unlink(missing_ok=True)
 
     def write(self, path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
         """Write one of the files whole or not at all, as `write_atomically` does.
@@ -100,7 +112,8 @@ class RunDirectory(AttemptFiles):
             StaleAttempt: See `check_attempt`.
         """
         self.check_attempt()
-        write_atomically(path, content)
+        reserve = _locate_reserve(path)
+        write_atomically(path, content, reserve if reserve.exists() else None)
 
     def is_stopped(self) -> bool:
         """Return whether a person has asked to stop the run."""
@@ -196,7 +209,9 @@ class RunDirectory(AttemptFiles):
         files = {
             path.name: hash_file(path)
             for path in sorted(self.path.iterdir())
-            if path.is_file() and path not in self._changing_files
+            if path.is_file()
+            and path.suffix != UNFINISHED_SUFFIX
+            and path not in self._changing_files
         }
         content = {
             "state": outcome.state.value,
@@ -237,6 +252,11 @@ class RunDirectory(AttemptFiles):
         except UNREADABLE:  # it is damaged itself, so that nothing can be compared
             return True
         return expected not in (None, hash_unchanged_file(file))
+
+
+def _locate_reserve(path: Path) -> Path:
+    """The file that holds the space that is set aside for another."""
+    return path.with_name(f"{path.name}.reserve{UNFINISHED_SUFFIX}")
 
 
 def get_checkpoint_epoch(path: Path) -> int:

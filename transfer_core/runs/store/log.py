@@ -1,11 +1,23 @@
 """Cache a run's event log in memory, for everyone who watches it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import Any
 
 from transfer_core.runs.store.records import RunEvent
 from transfer_core.runs.store.store import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was computed from the first events of a log."""
+
+    count: int  # of the events
+    time: float  # seconds of the monotonic clock
+    value: Any
 
 
 class RunLog:
@@ -17,29 +29,43 @@ class RunLog:
     """
 
     def __init__(self, store: RunStore, run_id: str) -> None:
-        self._store, self._run_id, self._lock = store, run_id, threading.Lock()
+        self._store, self._run_id = store, run_id
+        self._reading, self._computing = threading.Lock(), threading.Lock()
         self._events: tuple[RunEvent, ...] = ()
-        self._cache: dict[Callable, tuple[int, Any]] = {}
+        self._read = -inf  # seconds of the monotonic clock
+        self._kept: dict[Hashable, _Kept] = {}
 
-    def events(self) -> tuple[RunEvent, ...]:
-        """Return everything reported so far, oldest first; RunError if no run has this id."""
-        with self._lock:
-            after = self._events[-1].sequence if self._events else 0
-            self._events += self._store.events(self._run_id, after)
+    def events(self, max_age: float = 0.0) -> tuple[RunEvent, ...]:
+        """Return everything reported so far, oldest first; RunError if no run has this id.
+
+        Args:
+            max_age: Seconds for which what another reader was told will do.
+        """
+        with self._reading:
+            if not monotonic() - self._read < max_age:
+                after = self._events[-1].sequence if self._events else 0
+                self._events += self._store.events(self._run_id, after)
+                self._read = monotonic()
             return self._events
 
     def compute_once(
-        self, function: Callable[[tuple[RunEvent, ...]], Any], events: tuple[RunEvent, ...]
+        self,
+        key: Hashable,
+        compute: Callable[[tuple[RunEvent, ...]], Any],
+        events: tuple[RunEvent, ...],
+        max_age: float = 0.0,
     ) -> Any:
-        """Cache the result of a pure function of the events, so that many readers compute it once.
+        """Compute something from the events once for many readers, anew when there are more.
 
         Args:
-            function: Computes something from the events.
+            key: Names what is computed, with everything else that it depends on.
+            compute: Computes it.
             events: From `events`.
+            max_age: Seconds for which the value of fewer events will do.
         """
-        with self._lock:
-            count, value = self._cache.get(function, (-1, None))
-            if count != len(events):
-                value = function(events)
-                self._cache[function] = (len(events), value)
-            return value
+        with self._computing:
+            kept = self._kept.get(key)
+            is_old = kept is None or kept.count < len(events)
+            if is_old and not (kept and monotonic() - kept.time < max_age):
+                kept = self._kept[key] = _Kept(len(events), monotonic(), compute(events))
+            return kept.value

@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from transfer_core.errors import RunError
 from transfer_core.languages import _
+from transfer_core.system import require_known_version
 
 # Version of the tables below, stored as SQLite's user_version. Increase it when a table changes,
 # and add the statements that change the older tables to `_MIGRATIONS`. The JSON inside the
@@ -141,17 +142,7 @@ def _read_version(path: Path) -> int:
             found=f"{path.name}: {error}",
             remedy=_("Move this file away or put a copy back in its place, then start again."),
         ) from error
-    if version > SCHEMA_VERSION:
-        raise RunError(
-            _("The runs were written by a newer version of Transfer Lab."),
-            found=_(
-                "{file} of version {version}; this program knows version {known}",
-                file=path.name,
-                version=version,
-                known=SCHEMA_VERSION,
-            ),
-            remedy=_("Install the newer version, or set TRANSFER_HOME to another folder."),
-        )
+    require_known_version(path, version, SCHEMA_VERSION, RunError)
     return version
 
 

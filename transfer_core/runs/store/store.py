@@ -243,7 +243,9 @@ class RunStore:
         if error is not None:
             fields["error"] = json.dumps(encode_values(error))
         if state.is_final:
-            fields["ended"] = time.time()
+            # Never before its start, also where the clock was put back meanwhile.
+            started = sa.func.coalesce(RUNS.c.started, 0.0)
+            fields["ended"] = sa.func.max(started, time.time())
         elif state is RunState.queued:  # a run that continues has not ended
             fields |= {"ended": None, "error": None}
         change = (

@@ -130,11 +130,23 @@ function drawAtPace(drawAll, charts, pace) {
   step()
 }
 
+function fillIn(charts) {
+  // Lists that the trace at the same place of the first chart has too are sent once.
+  return charts.map((chart) => ({
+    ...chart,
+    traces: chart.traces.map((trace, place) => {
+      const { x, customdata } = charts[0].traces[place]
+      return { x, customdata, ...trace }
+    }),
+  }))
+}
+
 export default async function ({ data, parentElement }) {
+  const charts = fillIn(data.charts)
   const root = parentElement.querySelector(".live-charts")
   root.setAttribute("role", "group")
   root.setAttribute("aria-label", data.words.name)
-  const elements = data.charts.map((chart, index) => {
+  const elements = charts.map((chart, index) => {
     const element = chartElement(root, index)
     element.setAttribute("aria-label", chart.title + ". " + data.description)
     return element
@@ -160,8 +172,8 @@ export default async function ({ data, parentElement }) {
       } else draw(Plotly, element, chart, style, data.words, data.scale)
     })
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches
-  if (data.pace && !isCalm) drawAtPace(drawAll, data.charts, data.pace)
-  else drawAll(data.charts)
+  if (data.pace && !isCalm) drawAtPace(drawAll, charts, data.pace)
+  else drawAll(charts)
   return () => {
     // Also called when an update overtook this one: then the charts are still in use.
     if (!root.isConnected) elements.forEach((element) => Plotly.purge(element))

@@ -1,0 +1,148 @@
+"""The page Class: what a teacher, a student and a stranger see and do there, and who cleans up."""
+
+import asyncio
+import time
+
+import pytest
+from test_pages import list_texts, own_engine  # noqa: F401
+from test_workspaces import open_as
+
+from pages.parts.class_room import invitation
+from pages.shared import caches, class_keeping
+from transfer_core.workspaces import open_classes, open_workspaces
+from transfer_core.workspaces.classes import password
+
+pytestmark = pytest.mark.real_workspaces
+
+
+@pytest.fixture
+def secrets(transfer_home):
+    """The cookies of a teacher's browser and a student's."""
+    password._get_tries.cache_clear()
+    return [open_workspaces(transfer_home).create() for __ in range(2)]
+
+
+def open_class_page(monkeypatch, secret, **query):
+    app = open_as(monkeypatch, secret, "class_room", **query)
+    assert not app.exception
+    return app
+
+
+def list_keys(app) -> set[str]:
+    return {each.key for each in (*app.button, *app.text_input, *app.toggle) if each.key}
+
+
+def join_by_page(monkeypatch, secret, code, nickname="Ada"):
+    app = open_class_page(monkeypatch, secret, **{"class": code})
+    assert app.text_input(key="class_code").value == code
+    app.text_input(key="class_nickname").set_value(nickname)
+    next(each for each in app.button if each.label == "Join").click().run()
+    return app
+
+
+def test_a_teacher_opens_a_class_and_a_student_does_the_task_that_is_handed_out(
+    secrets, transfer_home, monkeypatch
+):
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.text_input(key="class_password").set_value("wrong")
+    next(each for each in teacher.button if each.label == "Open the class").click().run()
+    assert "not the teacher's password" in list_texts(teacher)
+    teacher.text_input(key="class_password").set_value(password.make_password())
+    next(each for each in teacher.button if each.label == "Open the class").click().run()
+    (class_,) = open_classes(transfer_home).list_all()
+    assert class_.code in list_texts(teacher) and "Nobody has joined" in list_texts(teacher)
+    assert teacher.get("image")  # the QR code
+
+    student = join_by_page(monkeypatch, secrets[1], class_.code)
+    assert "Ada in" in student.subheader[0].value and "class" not in student.query_params
+    assert not {"class_stop", "class_close", "class_delete"} & list_keys(student)
+
+    teacher = open_class_page(monkeypatch, secrets[0])
+    assert teacher.dataframe[0].value["student"].tolist() == ["Ada"]
+    teacher.selectbox(key="class_way").set_value("1")
+    next(each for each in teacher.button if each.label == "Hand it to all").click().run()
+    assert not teacher.exception and "Handed out: Plankton" in list_texts(teacher)
+
+    assert "hands you" in list_texts(open_as(monkeypatch, secrets[1], "start"))
+    student = open_class_page(monkeypatch, secrets[1])
+    student.number_input[0].set_value(0).run()
+    student.button(key="class_task").click().run()
+    assert student.title[0].value == "Train" and not student.exception
+    engine = caches.get_engine()
+    (run,) = engine.store.list()
+    engine.wait(run.id, timeout=60)
+    assert "hands you" not in list_texts(open_as(monkeypatch, secrets[1], "start"))
+
+    teacher = open_class_page(monkeypatch, secrets[0])
+    row = teacher.dataframe[0].value.iloc[0]
+    assert (row["guess"], row["case"], row["now"]) == (0, 1, "finished") and row["test"] > 50
+    assert "1 run, " in list_texts(teacher)
+    teacher.toggle(key=f"class_hidden_{class_.id}").set_value(True).run()
+    assert teacher.dataframe[0].value["student"].tolist() == ["Student 1"]
+    assert "Ada" not in list_texts(teacher)
+    student = open_class_page(monkeypatch, secrets[1])
+    assert "of 100 test images are right. Your guess: 0." in list_texts(student)
+
+
+def test_a_student_leaves_and_a_teacher_closes_and_deletes(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    class_ = classes.open(workspaces.find(secrets[0]), "7b")
+    student = join_by_page(monkeypatch, secrets[1], class_.code)
+    student.button(key="class_leave").click().run()
+    assert classes.list_members(class_.id) == () and "class_code" in list_keys(student)
+    join_by_page(monkeypatch, secrets[1], class_.code)
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.button(key="class_close").click().run()
+    assert "closed, will be deleted on" in list_texts(teacher)
+    student = open_class_page(monkeypatch, secrets[1])
+    assert "The class is closed" in list_texts(student) and "class_code" in list_keys(student)
+    teacher = open_class_page(monkeypatch, secrets[0])
+    teacher.button(key="class_delete").click().run()
+    assert classes.list_all() == () and "class_code" in list_keys(teacher)
+
+
+def test_a_stranger_and_a_student_see_no_board(secrets, transfer_home, monkeypatch):
+    classes, workspaces = open_classes(transfer_home), open_workspaces(transfer_home)
+    class_ = classes.open(workspaces.find(secrets[0]), "secret class")
+    classes.join(workspaces.find(secrets[1]), class_.code, "Ada")
+    stranger = workspaces.create()
+    for secret in (secrets[1], stranger):
+        app = open_class_page(monkeypatch, secret, class_chosen=class_.id)
+        assert not app.dataframe and not {"class_close", "class_stop"} & list_keys(app)
+    shown = list_texts(app) + "".join(each.value for each in app.subheader)
+    assert "secret class" not in shown and "Ada" not in shown
+    app = join_by_page(monkeypatch, stranger, "AAAAAA")
+    assert "no open class" in list_texts(app) and "secret class" not in list_texts(app)
+
+
+def test_the_server_looks_for_classes_to_delete_at_its_start_and_every_hour(monkeypatch):
+    looks, naps = [], []
+
+    def look(home, get_engine, now):
+        looks.append(now)
+        if len(looks) == 1:
+            raise OSError("the next look may go better")
+
+    async def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(class_keeping, "sweep_classes", look)
+    monkeypatch.setattr(class_keeping.asyncio, "sleep", nap)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(class_keeping.keep_sweeping())
+    assert len(looks) == 2 and naps == [3600, 3600] and looks[0] <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("opened_by", "invites_to"),
+    [
+        ("http://localhost:8501/class_room", "http://192.168.1.7:8501/class_room?class=ACDEFG"),
+        ("https://lab.example/class_room", "https://lab.example/class_room?class=ACDEFG"),
+    ],
+)
+def test_the_qr_code_leads_to_an_address_that_others_can_open(opened_by, invites_to, monkeypatch):
+    monkeypatch.setattr(invitation, "list_urls", lambda: ["http://192.168.1.7:8501"])
+    monkeypatch.setattr(invitation, "build_page_url", lambda **q: f"{opened_by}?class={q['class']}")
+    assert invitation._build_url("ACDEFG") == invites_to
