@@ -1,13 +1,14 @@
 """What drives a real Chromium: the browser, servers of the app, and waiting for a page."""
 
+import multiprocessing
 import os
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,34 @@ def browser():
 COOKIES: list[dict] = []  # that a browser needs for this computer's workspace on each server
 
 
+# Servers are forked from a process that has imported what takes each of them seconds. It imports
+# nothing of the app, and no onnxruntime, whose thread a fork would lose.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
+    ["pandas", "plotly.graph_objects", "sklearn.neighbors", "streamlit.web.cli", "torchvision"]
+)
+
+
+def run_app(arguments: list[str], environment: dict[str, str]) -> None:
+    """Be `streamlit run`, without a word."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    from streamlit.web.cli import main
+
+    main(["run", *arguments], prog_name="streamlit")
+
+
 class Server:
     """A fresh server with a data folder of its own."""
 
-    def __init__(self, home: Path, app: Path = ROOT / "app.py") -> None:
+    def __init__(
+        self, home: Path, app: Path = ROOT / "app.py", started_by: BaseContext = FORKS
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -56,13 +81,10 @@ class Server:
         options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
         for host in ("127.0.0.1", "lab.test"):  # the second, for tests, is neither https nor local
             options += ["--server.allowedHosts", host]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(app), *options],
-            cwd=ROOT,
-            env=os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        self._share_timings(home)
+        environment = os.environ | {"TRANSFER_HOME": str(home), "PYTHONPATH": str(ROOT)}
+        self.process = started_by.Process(target=run_app, args=([str(app), *options], environment))
+        self.process.start()
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -81,7 +103,16 @@ class Server:
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.join(timeout=30)
+
+    @staticmethod
+    def _share_timings(home: Path) -> None:
+        """Let servers share what they measured of this computer, though each has its own home."""
+        shared = Path(os.environ["TRANSFER_MACHINE_FOLDER"]) / "timings"
+        for folder in (shared, home):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not (home / "timings").exists():
+            (home / "timings").symlink_to(shared)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import gc
 import io
 import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -130,42 +129,38 @@ def quick_network(request, monkeypatch):
         )
 
 
-def measure_once(measure: Callable) -> Callable:
-    """The same, which measures again only for another network, size or form of a step."""
-    from transfer_core.networks import SourceNetwork
-    from transfer_core.timing.cost_cache import _name_network
+def invent_network_costs(source):
+    """Costs of a forward pass as they might be measured: an image takes as long as it is large."""
+    from transfer_core.timing.step_costs import NetworkCosts
 
-    known = {}
-
-    def recall(*given):
-        key = tuple(_name_network(e) if isinstance(e, SourceNetwork) else e for e in given)
-        if key not in known:
-            known[key] = measure(*given)
-        return known[key]
-
-    return recall
-
-
-@pytest.fixture(scope="session")
-def measurements() -> dict[str, Callable]:
-    """What measures the costs of a network or a head, once for all tests of a process."""
-    from transfer_core.timing import cost_cache
-
-    names = "measure_network_costs", "measure_head_training", "measure_whole_training"
-    return {name: measure_once(getattr(cost_cache, name)) for name in names}
+    stages, image = source.stage_names[:-1], 1e-7 * source.input_size**2  # seconds
+    return NetworkCosts(
+        build=0.1,
+        exact=image,
+        embed=image,
+        shares=dict.fromkeys(stages, 1 / len(stages)),
+        checks=dict.fromkeys(stages, 1e-4),
+        features=dict.fromkeys(stages, 512),
+    )
 
 
 @pytest.fixture(autouse=True)
-def machine_measured_once(request, measurements, monkeypatch):
-    """Let tests share what was measured, though each has a data folder of its own.
+def costs_not_measured(request, monkeypatch):
+    """Let pages and commands tell times from invented costs, at once.
 
-    Not in tests marked `measures`, which are about the measurement.
+    Not in tests marked `measures`, which are about the measurement, nor in processes that a test
+    starts.
     """
-    if not request.node.get_closest_marker("measures"):
-        from transfer_core.timing import cost_cache
+    if request.node.get_closest_marker("measures"):
+        return
+    from transfer_core.timing import cost_cache
+    from transfer_core.timing.step_costs import TrainingCosts
 
-        for name, measure in measurements.items():
-            monkeypatch.setattr(cost_cache, name, measure)
+    training = TrainingCosts(step=0.002, image=0.002, epoch=0.001, validation=0.001)
+    monkeypatch.setattr(cost_cache, "measure_network_costs", invent_network_costs)
+    monkeypatch.setattr(cost_cache, "measure_head_training", lambda *_: training)
+    monkeypatch.setattr(cost_cache, "measure_whole_training", lambda *_: training)
+    monkeypatch.setattr(cost_cache, "measure_decoding_cost", lambda *_: 1e-7)
 
 
 @pytest.fixture

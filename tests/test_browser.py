@@ -1,6 +1,7 @@
 """The journey in a real Chromium: upload, decide, train, refresh in the middle, result."""
 
 import io
+import multiprocessing
 import os
 import re
 import zipfile
@@ -98,7 +99,7 @@ def test_the_journey_from_an_upload_to_a_result_with_a_refresh_in_the_middle(
     server, open_page, archive
 ):
     page = open_page()
-    run = start_run(page, server, archive, "Case 3", epochs=8)
+    run = start_run(page, server, archive, "Case 3", epochs=4)
     wait_for_points(page, 0)
     wait_for_points(page, count_points(page))  # the chart changes while it trains
     before = count_points(page)
@@ -226,7 +227,7 @@ def test_zoom_and_legend_choices_survive_new_points(server, open_page, archive):
 # Every page asks for the menu in the same way: see test_menu. A fresh server takes seconds.
 @pytest.mark.parametrize("path", ["train?run=0123456789abcdef", "runs"])
 def test_a_deep_link_works_as_the_first_request_to_a_fresh_server(path, open_page, tmp_path):
-    fresh = Server(tmp_path)
+    fresh = Server(tmp_path, started_by=multiprocessing.get_context("spawn"))  # imports everything
     try:
         page = open_page()
         page.goto(f"{fresh.url}/{path}")

@@ -1,6 +1,10 @@
-"""The rooms' order, so that imports keep pointing backwards along the flow of the data."""
+"""The rooms' order, so that imports keep pointing backwards along the flow of the data.
+
+Each test looks through all files and tells every fault: a test per file would be two thousand.
+"""
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -40,13 +44,29 @@ def find_room(path: Path) -> str:
     return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def list_nodes(path: Path) -> list[ast.AST]:
+    """Every node of a module, the module first."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def get_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
 def find_imports(path: Path) -> set[str]:
     """Full names of imported modules, imports for type checkers left out."""
-    tree, names = ast.parse(path.read_text(encoding="utf-8")), set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
+    names, nodes = set(), list_nodes(path)
+    is_for_types = {
+        id(each)
+        for node in nodes
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for statement in node.body
+        for each in ast.walk(statement)
+    }
+    for node in nodes:
+        if id(node) in is_for_types:
+            continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -63,18 +83,23 @@ USERS = sorted(
 )
 
 
-@pytest.mark.parametrize("path", USERS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_what_a_room_gives_to_others_is_taken_from_its_face(path):
-    own = find_room(path) if path.is_relative_to(CORE) else None
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def test_what_a_room_gives_to_others_is_taken_from_its_face():
+    assert [fault for path in USERS for fault in find_ways_round_faces(path)] == []
+
+
+def find_ways_round_faces(path: Path) -> list[str]:
+    own, found = find_room(path) if path.is_relative_to(CORE) else None, []
+    for node in list_nodes(path):
         module = getattr(node, "module", None) or ""
         package, _, room = module.partition(".")
         if not isinstance(node, ast.ImportFrom) or package != "transfer_core" or room == own:
             continue
         if room.partition(".")[0] in PACKAGES - {own} and path != CORE / "__main__.py":
             face = importlib.import_module(f"transfer_core.{room.partition('.')[0]}")
-            assert "." not in room, f"{module} is inside a room"
-            assert {alias.name for alias in node.names} <= set(face.__all__), module
+            hidden = {alias.name for alias in node.names} - set(face.__all__)
+            if "." in room or hidden:
+                found.append(f"{get_name(path)} imports {hidden} of {module}, not of its face")
+    return found
 
 
 @pytest.mark.parametrize("package", sorted(PACKAGES))
@@ -100,32 +125,53 @@ def test_the_house_keeps_to_sixteen_packages_and_three_modules():
     assert len(PACKAGES) <= 16 and len(modules) <= 3
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
-def test_a_room_imports_only_earlier_rooms_and_no_user_interface(path):
-    room = find_room(path)
-    assert room in ROOMS, f"{room} has no place in the flow yet"
-    for name in find_imports(path):
-        package, *rest = name.split(".")
-        assert package not in {"streamlit", "pages", "app"}
-        if package == "transfer_core" and rest and rest[0] in ROOMS:
-            assert ROOMS.index(rest[0]) <= ROOMS.index(room), f"{room} imports {name}"
+def test_a_room_imports_only_earlier_rooms_and_no_user_interface():
+    assert {find_room(path) for path in MODULES} <= set(ROOMS)  # each has a place in the flow
+    faults = []
+    for path in MODULES:
+        room = find_room(path)
+        for imported in find_imports(path):
+            package, *rest = imported.split(".")
+            is_later = (
+                package == "transfer_core"
+                and rest
+                and rest[0] in ROOMS
+                and ROOMS.index(rest[0]) > ROOMS.index(room)
+            )
+            if is_later or package in {"streamlit", "pages", "app"}:
+                faults.append(f"{get_name(path)} imports {imported}")
+    assert faults == []
 
 
 # They decode images of the store, which a child process has checked and cleaned.
 DECODERS = {"packed_images.py", "store.py", "near_duplicates.py", "pictures.py"}
 
 
-@pytest.mark.parametrize("path", USERS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_only_what_reads_the_store_decodes_images_in_this_process(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    names = {getattr(node, "attr", getattr(node, "name", "")) for node in ast.walk(tree)}
-    is_free = path.parts[-2] == "images" or path.is_relative_to(ROOT / "benchmarks")
-    assert "decode_image" not in names or is_free or path.name in DECODERS
+def test_only_what_reads_the_store_decodes_images_in_this_process():
+    found = {
+        path
+        for path in USERS
+        if any(
+            getattr(n, "attr", getattr(n, "name", "")) == "decode_image" for n in list_nodes(path)
+        )
+    }
+    benchmarks = ROOT / "benchmarks"
+    assert [
+        get_name(path)
+        for path in found
+        if path.name not in DECODERS
+        and path.parts[-2] != "images"
+        and not path.is_relative_to(benchmarks)
+    ] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(CORE)))
-def test_a_module_stays_within_its_budget(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def test_a_module_stays_within_its_budget():
+    lengths = {get_name(path): count_lines(path) for path in MODULES}
+    assert {path: lines for path, lines in lengths.items() if lines > 300} == {}
+
+
+def count_lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def test_the_core_imports_without_streamlit():
@@ -155,22 +201,27 @@ def test_no_unsafe_html_pickle_or_extraction_anywhere():
 PAGE_FILES = sorted((ROOT / "pages").rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_page_is_short_and_reads_no_module_globals(path):
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 230
-    for node in ast.parse(text).body:
+def test_a_page_is_short_and_reads_no_module_globals():
+    lengths = {get_name(path): count_lines(path) for path in PAGE_FILES}
+    assert {path: lines for path, lines in lengths.items() if lines > 230} == {}
+    assert [fault for path in PAGE_FILES for fault in find_globals(path)] == []
+
+
+def find_globals(path: Path) -> list[str]:
+    """What a module assigns that is no constant, and what it calls when it is imported."""
+    found = []
+    for node in list_nodes(path)[0].body:
         for target in node.targets if isinstance(node, ast.Assign) else ():
             names = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
-            assert all(name.isupper() or name == "__all__" for name in names), (
-                f"{names} is no constant"
-            )
-        called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-        assert not called or ast.unparse(node) == "draw()", ast.unparse(node)
+            found += [each for each in names if not each.isupper() and each != "__all__"]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found += {ast.unparse(node)} - {"draw()"}
+    return [f"{get_name(path)}: {each}" for each in found]
 
 
-@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_address_and_the_caches_are_each_in_one_place(path):
-    text, name = path.read_text(encoding="utf-8"), str(path.relative_to(ROOT / "pages"))
-    assert "st.query_params" not in text or name == "shared/session/address.py"
-    assert "@st.cache_" not in text or name.startswith("shared/caches/")
+def test_the_address_and_the_caches_are_each_in_one_place():
+    texts = {path: path.read_text(encoding="utf-8") for path in PAGE_FILES}
+    of_address = {get_name(path) for path, text in texts.items() if "st.query_params" in text}
+    of_caches = {get_name(path) for path, text in texts.items() if "@st.cache_" in text}
+    assert of_address <= {"pages/shared/session/address.py"}
+    assert {path for path in of_caches if not path.startswith("pages/shared/caches/")} == set()

@@ -96,7 +96,6 @@ def test_a_run_with_these_settings_ends_with_the_accuracy_shown(data):
     assert "up to 10" in fast.button(key="playground_run").help
 
 
-@pytest.mark.measures
 def test_enough_is_measured_by_a_click_and_larger_trainings_show_their_time_first(data):
     app = build_page("playground", data=data.id).run()
     app.button(key="enough_go").click().run()

@@ -13,7 +13,7 @@ from transfer_core.transferability.estimate import estimate_from_evidence
 from transfer_core.transferability.textbook import choose_similarity
 
 SOURCE = get_network("demonstration")
-IMAGES = 120  # per set; the digits that differ do so in any number of images
+IMAGES = 60  # per set; the digits that differ do so in any number of images
 NOISE = np.random.default_rng(0)
 
 

@@ -24,7 +24,7 @@ from transfer_core.runs.engine.engine import Engine
 from transfer_core.runs.launch import make_run_config
 from transfer_core.runs.perform import perform_run
 from transfer_core.system.busy import mark_training, watch_for_training
-from transfer_core.timing import cost_cache
+from transfer_core.timing import cost_cache, strategy_costs, training_measurement
 from transfer_core.timing import forecast as forecasting
 from transfer_core.timing.forecast import (
     RUN_SECONDS,
@@ -256,19 +256,18 @@ def test_the_process_counts_as_training_while_an_engine_drives_a_run(transfer_ho
 
 
 @pytest.mark.measures
-def test_timing_leaves_the_random_numbers_of_the_process_alone(data, transfer_home):
-    before = torch.random.get_rng_state()
-    forecast_run(data, SOURCE, plan_case(SOURCE), transfer_home)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-@pytest.mark.measures
-def test_a_network_is_timed_without_its_weights(data, transfer_home, monkeypatch, tmp_path):
+def test_a_network_is_timed_without_its_weights_and_draws_no_random_number_of_the_process(
+    data, transfer_home, monkeypatch, tmp_path
+):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setattr(training_measurement, "TRAINING_SECONDS", 0.1)
+    monkeypatch.setattr(strategy_costs, "HEAD_FEATURES", (256, 1_024))
     source = get_network("shufflenet_v2_x0_5")
     assert get_weights_status(source) == "download"
+    before = torch.random.get_rng_state()
     told = forecast_run(data, source, plan_case(source), transfer_home)
     assert 0 < told.total.low < told.total.high
+    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_a_fit_follows_the_rule_network_then_size_then_epochs(data, transfer_home, timed):
