@@ -85,7 +85,9 @@ def run_slurm(
         try:
             yield
         finally:
-            subprocess.run(["scancel", "--me"], check=False, capture_output=True)
+            with suppress(subprocess.CalledProcessError, TimeoutError):
+                _call("scancel", "--me")
+                _wait_for(lambda: not _call("squeue", "--noheader", "--me"))
             os.environ.pop("SLURM_CONF")
             if before is not None:
                 os.environ["SLURM_CONF"] = before
