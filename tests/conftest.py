@@ -24,10 +24,15 @@ def pytest_addoption(parser):
         action="store_true",
         help="test all of torchvision's networks and many of timm's, not only a few",
     )
+    parser.addoption(
+        "--slurm",
+        action="store_true",
+        help="test the executors on a SLURM of this computer too, with -n 0; needs root",
+    )
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out the tests marked `all_networks`, unless they are asked for.
+    """Leave out the tests marked `all_networks` or `slurm`, unless they are asked for.
 
     A browser test that fails is run once more: Chromium may be slow where others use the machine.
     The summary names what was run again. Browser tests come first, for they take long, and
@@ -37,12 +42,11 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.flaky(reruns=1))
-    if config.getoption("--all-networks"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("all_networks")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    for option, marker in (("--all-networks", "all_networks"), ("--slurm", "slurm")):
+        left_out = [item for item in items if item.get_closest_marker(marker)]
+        if left_out and not config.getoption(option):
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish():
